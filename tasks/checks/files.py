@@ -10,10 +10,11 @@ import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import reduce
-from itertools import chain
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
@@ -29,14 +30,17 @@ from ..releases.versions import allows, is_range, parse_version
 from ..repo.deployments import staying_installations
 from ..repo.dockerfile import instructions
 from ..repo.edits import to_commit
-from ..repo.files import join
+from ..repo.files import is_below, join
 from ..repo.hub import Hub, HubImage, without_effect
 from ..repo.named_images import NamedImage, NotYaml, faulty_files, how_to_move, unmoved_images
 from ..repo.pins import Kind, Lock
 from ..repo.values import TAG_KEY, PinnedImage, ValuesPlace
 from .problems import MOST_NAMED, Code, Findings, Problem, Severity, Unchecked
 
-_EXACT = ("==", "===")
+_LIMITS = ("==", "===", "~=", "<", "<=")
+_LIMIT = re.compile(r"==|~=|<")
+_FILE_OPTIONS = ("-r", "--requirement", "-c", "--constraint")
+_REST = re.compile(r"\s+(?:#|--|\\)")
 _OTHER_PLACES = (Kind.COPY, Kind.PIN)
 # chartpress ends a tag in `.h<commit>`, in older versions after `n<commits>`.
 _COMMIT = re.compile(r"(?:\.|-n\d+\.)h(?P<commit>[0-9a-f]{6,40})$")
@@ -72,7 +76,8 @@ def known_base_problems(hub: Hub) -> Iterator[Problem]:
         yield from differing_base_problems(hub)
         return
     for image in hub.images:
-        if image.base.reference.tag not in (None, hub.version):
+        base = image.base.reference
+        if (base.tag or (None if base.digest else "latest")) not in (None, hub.version):
             yield base_problem(hub, image, hub.version)
 
 
@@ -123,8 +128,10 @@ def _path_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
     """Yield the build contexts, and other paths that an image's tag depends on, that are not there."""
     file, key = hub.layout.file, "contextPath" if hub.layout.charts else "context"
     for spec in (image.spec for image in hub.images):
-        paths = dict.fromkeys((spec.context, *spec.paths))
-        for path in (path for path in paths if not os.path.lexists(hub.git.folder / join(hub.layout.root, path))):
+        for path in dict.fromkeys((spec.context, *spec.paths)):
+            place = join(hub.layout.root, path)
+            if os.path.lexists(hub.git.folder / place) or any(is_below(one, [place]) for one in hub.listing.absent):
+                continue
             if path == spec.context:
                 message = f"{spec.key}: the build context {path} does not exist"
                 yield Problem(Code.CONTEXT_MISSING, file, message, f"correct {key} in {file}")
@@ -323,33 +330,34 @@ def stale_problem(where: str, tag: str, computed: str) -> Problem:
     return Problem(Code.TAG_STALE, where, message, f"{DOOR} build, then {DOOR} commit")
 
 
-class _PackagePin(NamedTuple):
+class PackagePin(NamedTuple):
+    """A requirement of pip that keeps a package from getting newer, with its place."""
+
     where: str
-    name: str
-    version: str
+    required: Requirement
 
 
-def pins_of(hub: Hub, image: HubImage) -> list[_PackagePin]:
-    """Return what the Dockerfile's ``pip install`` lines and the requirements files in the context pin."""
-    found: list[_PackagePin] = []
+def pins_of(hub: Hub, image: HubImage) -> list[PackagePin]:
+    """Return what the Dockerfile's ``pip install`` lines and the requirements files in the context pin or limit."""
+    found: list[PackagePin] = []
     for where, text in _texts(hub, image):
-        with suppress(InvalidRequirement):
-            required = Requirement(text.rstrip(";&|")) if "==" in text else None
-            exact = [one for one in required.specifier if one.operator in _EXACT] if required else []
-            found += (_PackagePin(where, required.name, one.version) for one in exact if required)
+        if _LIMIT.search(text):
+            with suppress(InvalidRequirement):
+                found.append(PackagePin(where, Requirement(text)))
     return found
 
 
-def pin_problems(image: HubImage, pins: list[_PackagePin], shipped: Mapping[str, str]) -> Iterator[Problem]:
+def pin_problems(image: HubImage, pins: Iterable[PackagePin], shipped: Mapping[str, str]) -> Iterator[Problem]:
     """Yield the ``pins`` of ``image`` that are older than the versions that its base image ships, given by name."""
     versions = {canonicalize_name(name): version for name, version in shipped.items()}
-    for pin in pins:
-        theirs = versions.get(canonicalize_name(pin.name))
-        if theirs and _is_older(pin.version, theirs):
+    for where, required in pins:
+        theirs = versions.get(canonicalize_name(required.name))
+        if theirs and _is_older(required.specifier, theirs):
+            pinned = str(required.specifier).removeprefix("==")
             yield Problem(
                 Code.OLD_PIN,
-                pin.where,
-                f"{pin.name} is pinned to {pin.version}, but {image.base.reference} ships {theirs}",
+                where,
+                f"{required.name} is pinned to {pinned}, but {image.base.reference} ships {theirs}",
                 f"take the pin out, or pin {theirs}; {Code.OLD_PIN.how_to_accept}",
                 Severity.WARNING,
             )
@@ -357,18 +365,19 @@ def pin_problems(image: HubImage, pins: list[_PackagePin], shipped: Mapping[str,
 
 def _texts(hub: Hub, image: HubImage) -> Iterator[tuple[str, str]]:
     """Yield what may be a requirement, each behind its place."""
-    data = hub.require(image.dockerfile)
+    data, named = hub.require(image.dockerfile), set()
     for instruction in instructions(Text.decode(data, image.dockerfile)):
-        if instruction.keyword != "RUN" or "pip" not in instruction.arguments:
-            continue
-        yield from ((f"{image.dockerfile}:{instruction.line}", word) for word in _words(instruction.arguments))
-    listed = hub.git.names("ls-files", "-z", "--", join(hub.layout.root, image.spec.context))
-    for path in listed:
+        if instruction.keyword == "RUN" and "pip" in instruction.arguments:
+            words = _words(instruction.arguments)
+            named |= {posixpath.basename(after) for word, after in pairwise(words) if word in _FILE_OPTIONS}
+            yield from ((f"{image.dockerfile}:{instruction.line}", word.rstrip(";&|")) for word in words)
+    for path in hub.git.names("ls-files", "-z", "--", join(hub.layout.root, image.spec.context)):
         name = posixpath.basename(path)
-        if not name.endswith(".txt") or "requirements" not in name or hub.files.read(path) is None:
-            continue
-        lines = hub.require(path).decode("utf-8", "replace").splitlines()
-        yield from ((f"{path}:{number}", line.split(" #")[0].strip()) for number, line in enumerate(lines, start=1))
+        is_listing = name.endswith(".txt") and "requirements" in name
+        if (name in named or is_listing) and hub.files.read(path) is not None:
+            lines = hub.require(path).decode("utf-8", "replace").splitlines()
+            # What follows a requirement there: hashes and other options, a comment, the sign that its line goes on.
+            yield from ((f"{path}:{at}", _REST.split(line)[0].strip()) for at, line in enumerate(lines, start=1))
 
 
 def _words(arguments: str) -> list[str]:
@@ -381,8 +390,11 @@ def _words(arguments: str) -> list[str]:
         return arguments.split()
 
 
-def _is_older(ours: str, theirs: str) -> bool:
+def _is_older(limits: SpecifierSet, theirs: str) -> bool:
+    """Whether a requirement's ``limits`` keep out the version ``theirs`` by one that is not newer."""
     try:
-        return Version(ours) < Version(theirs)
+        version = Version(theirs)
+        lower = any(one.operator in _LIMITS and Version(one.version.removesuffix(".*")) <= version for one in limits)
+        return lower and not limits.contains(version, prereleases=True)
     except InvalidVersion:
         return False

@@ -257,8 +257,8 @@ def get(address: Address, limits: Limits, kept: Page | None = None, *, exact: bo
         return kept
     if answer.status in _DENIED:
         raise answer.address.fault(f"access denied (status {answer.status})", Denied)
-    what = "not found, " if answer.status in _MISSING else "the server answered with "
-    raise answer.address.fault(f"{what}status {answer.status}")
+    missing, otherwise = f"not found (status {answer.status})", f"the server answered with status {answer.status}"
+    raise answer.address.fault(missing if answer.status in _MISSING else otherwise)
 
 
 def send(request: HttpRequest) -> Answer:

@@ -300,6 +300,9 @@ def section_in(data: bytes) -> dict[str, Any]:
     """Return the settings in the bytes of an ``invoke.yaml``."""
     content = yaml.safe_load(data.decode())  # type: ignore[no-untyped-call]
     if isinstance(content, dict) and SECTION not in content:
+        if outside := next((key for key in map(str, content) if key in KEYS), None):
+            hint = f"write {SECTION}: {{{outside}: …}}; if it is another program's, add {SECTION}: {{}}"
+            raise Unusable(f"{outside} is outside of {SECTION}", where=FILE, hint=hint)
         near = next((key for key in map(str, content) if nearest(key, [SECTION]) and len(key) <= len(SECTION) + 1), "")
         if near:
             hint = f"did you mean {SECTION}? if it is another program's, add {SECTION}: {{}}"
@@ -388,11 +391,15 @@ def _unknown(key: str, name: str, known: Sequence[str], kind: str, spell: Callab
     return Unusable(f"unknown setting {SECTION}.{key}", where=where, hint=hint)
 
 
+def how_to_correct(key: str, hint: str) -> str:
+    """Return ``hint``, which says how to correct a setting in a file; the environment, where that wins."""
+    return f"fix {variable(key)}, or unset it" if key in _variables() else hint
+
+
 def _wrong(key: str, value: object, wanted: str, hint: str) -> Unusable:
     where, top = FILE, key.partition(".")[0]
     if top in _variables():
-        where = variable(top)
-        hint = f"fix {where}, or unset it"
+        where, hint = variable(top), how_to_correct(top, hint)
     return Unusable(f"{SECTION}.{key} is {_shown.repr(value)}, not {wanted}", where=where, hint=hint)
 
 

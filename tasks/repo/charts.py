@@ -20,6 +20,7 @@ from typing import NamedTuple
 from ..core.faults import Unusable
 from ..core.names import is_name
 from ..core.safe_files import is_inside, is_passable
+from ..core.settings import how_to_correct
 from ..core.visible import keep_secret
 from ..core.yaml_tree import Document, MappingNode, Node, Scalar, SequenceNode, described, merged, parse, target_of
 from .files import Files, join
@@ -112,7 +113,8 @@ def pinned(data: bytes, name: str, where: str) -> Requirement:
     """Return the dependency ``name``, the first of several entries of that name; each must have a version."""
     entries = [entry for entry in requirements(data, where) if entry.name == name]
     if not entries:
-        raise Unusable(f"no dependency {name}", where=where, hint="name the right one as hub.dependency in invoke.yaml")
+        hint = how_to_correct("dependency", "name the right one as hub.dependency in invoke.yaml")
+        raise Unusable(f"no dependency {name}", where=where, hint=hint)
     for entry in entries:
         if not entry.version:
             what, hint = f"the dependency {name} has no version", "add version: with an exact version"

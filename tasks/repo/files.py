@@ -20,7 +20,7 @@ from typing import NamedTuple, Protocol
 from ..core.faults import Unusable, held_back, nearest
 from ..core.plan import Action, Fact
 from ..core.safe_files import clear_away, read_file
-from ..core.settings import Settings
+from ..core.settings import Settings, how_to_correct
 from ..tools.git import Git
 from ..tools.process import Pool, answer_of
 
@@ -206,6 +206,11 @@ def edit_action(top: Path, edits: Sequence[FileEdit], why: str, relies: Sequence
     wanted = [edit for edit in edits if edit.changes]
     if not wanted:
         return Action(f"{', '.join(edit.path for edit in edits)}: nothing to change", why)
+    for new in (edit.path for edit in wanted if edit.before is None):
+        in_the_way = next((at for at in (top / new).parents if at.is_file()), None)
+        if in_the_way:
+            name = in_the_way.relative_to(top)
+            raise Unusable(f"{new} cannot be written: {name} is a file", where=name, hint=f"git mv {name} ANOTHER-NAME")
     tree = WorkingTree(top)
     return Action(
         f"edit {', '.join(edit.path for edit in wanted)}",
@@ -242,7 +247,7 @@ def require_named(files: Files, listing: Listing, path: str, setting: str, what:
     if data is None:
         near = nearest(path, listing.files)
         hint = f"correct {setting} in invoke.yaml{f': did you mean {near}?' if near else ''}"
-        raise Unusable(f"the {what} is missing", where=path, hint=hint)
+        raise Unusable(f"the {what} is missing", where=path, hint=how_to_correct(setting.rpartition(".")[2], hint))
     return data
 
 

@@ -17,7 +17,7 @@ from typing import ClassVar, NamedTuple
 
 from ..core.faults import Unusable, nearest
 from ..core.names import Reference
-from ..core.settings import PinTarget
+from ..core.settings import PinTarget, how_to_correct
 from ..core.yaml_tree import Document, Edit, MappingNode, Node, Scalar, SequenceNode, Text, parse_all, target_of
 from ..releases.versions import parse_constraint
 from .charts import (
@@ -307,7 +307,9 @@ def named_pins(files: Files, found: Listing, targets: Sequence[PinTarget], marke
             if not pins and not is_glob(target.file):
                 what = target.path or target.marker or f"# hubpress: {chart}"
                 hint = f"correct hub.pins in invoke.yaml, or mark the version's line: # hubpress: {chart}"
-                raise Unusable(f"{what} names no version of {chart} there", where=path, hint=hint)
+                raise Unusable(
+                    f"{what} names no version of {chart} there", where=path, hint=how_to_correct("pins", hint)
+                )
     for path in dict.fromkeys(marked):
         with contextlib.suppress(Unusable):
             yield from _marked(Text.decode(files.read(path) or b"", path), marker)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..core import output
 from ..core.faults import Refused, Unreachable, nearest
-from ..core.settings import Settings
+from ..core.settings import Settings, how_to_correct
 from ..tools import forges
 from ..tools.forges import GitHub, Repository, read_ci, read_remote
 from ..tools.git import Git, RemoteBranches
@@ -311,13 +311,15 @@ def _base(git: Git, settings: Settings, remotes: Remotes, asked: RemoteBranches 
 def _no_branch(base: str, known: Sequence[str], upstream: str) -> Refused:
     near = nearest(base, known) or (known[0] if len(known) == 1 else None)
     hint = f"{f'did you mean {near}? ' if near else ''}name it {_SAY_BASE.format(near or 'NAME')}"
-    return Refused(f"{upstream} has no branch {base}", where="hub.base_branch", hint=hint)
+    return Refused(
+        f"{upstream} has no branch {base}", where="hub.base_branch", hint=how_to_correct("base_branch", hint)
+    )
 
 
 def _no_remote(wanted: str, names: Sequence[str], key: str) -> Refused:
     near = nearest(wanted, names)
     hint = f"did you mean {near}? in invoke.yaml: hub: {{{key}: {near}}}" if near else f"git remote add {wanted} URL"
-    return Refused(f"there is no remote {wanted}", where=f"hub.{key}", hint=hint)
+    return Refused(f"there is no remote {wanted}", where=f"hub.{key}", hint=how_to_correct(key, hint))
 
 
 def _several(names: tuple[str, ...], what: str, key: str) -> Refused:

@@ -16,7 +16,7 @@ from ..core import output
 from ..core.faults import DOOR, Fault, Refused, Unusable
 from ..core.plan import Action, Fact, Moved, Step, Values, refused
 from ..core.safe_files import temporary_folder
-from ..core.settings import CommitOptions, Settings
+from ..core.settings import CommitOptions, Settings, how_to_correct
 from ..image.tag import render
 from ..repo.hub import Hub, open_hub
 from ..repo.remotes import Review, base_here, find_review, review_known
@@ -205,7 +205,8 @@ def _feature_branch(hub: Hub, review: Review, why: str) -> TargetBranch:
     """Return a branch for what a release commits: a new one, one that can go on, else the next name that is free."""
     git, head = hub.git, str(hub.git.head())
     first = _name(hub)
-    _require_name(git, first, f"correct hub.branch in invoke.yaml; the default is {Settings().branch}")
+    hint = f"correct hub.branch in invoke.yaml; the default is {Settings().branch}"
+    _require_name(git, first, how_to_correct("branch", hint))
     for number in count(1):
         name = first if number == 1 else f"{first}-{number}"
         here, there = git.branch_commit(name), (review.heads or {}).get(name)
@@ -296,7 +297,7 @@ def _plan_moves(git: Git, seen: Git, review: Review, head: str) -> tuple[Step, s
         raise Refused(
             f"{base} here has {ahead} that {review.upstream} does not have, and is {behind} behind",
             where=base,
-            hint=f"git pull --rebase {review.upstream} {base}; or move your commits to another branch",
+            hint=f"git pull --rebase --autostash {review.upstream} {base}; or move your commits to another branch",
         )
     end = tip if local is None or behind else local
     moving = seen.unlike(head, end)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ..core.faults import Fault, Refused
+from ..core.faults import Fault, ProgramFailed, Refused
 from ..core.plan import COMMIT, PUSHED, Action, Fact, Moved, Step, Values, refused
 from ..core.settings import CommitOptions
 from ..repo.edits import foreign_changes, git_commit
@@ -25,6 +26,7 @@ from .description import Evidence, from_registry
 from .preview import Preview, preview_of
 from .pull_request import REQUEST, Branch, plan_push, plan_request
 
+_HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg")
 # What an action here leaves besides facts.
 RESTORED = "restored"
 _GO_ON = "where that is right, run the same command again"
@@ -188,6 +190,10 @@ def _make_commit(
         _require_there(place)
     if not output.ok:
         _require_untouched(git, wanted, text)
+        hooks = [name for name in _HOOKS if os.access(git.path_of("--git-path", f"hooks/{name}"), os.X_OK)]
+        if hooks and "fatal: " not in output.stderr:
+            hint = "see what it says above, and what it changed: git status; then run the same command again"
+            raise ProgramFailed("the clone's own hook stopped the commit", where=" or ".join(hooks), hint=hint)
         raise failed(("commit",), output, git.folder)
     if commit is None:
         raise Moved(f"the branch {branch} does not have the commit that was made")

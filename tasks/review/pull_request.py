@@ -185,7 +185,9 @@ def _require_pushable(git: Git, review: Review, branch: str) -> Mapping[str, str
     heads = review.heads or {}
     if not _is_behind(git, heads.get(branch), "HEAD"):
         is_current = git.branch() == branch
-        theirs = f"pull --rebase {remote} {branch}" if is_current else f"fetch {remote} && git switch {branch}"
+        theirs = f"pull --rebase --autostash {remote} {branch}"
+        if not is_current:
+            theirs = f"stash && git fetch {remote} && git switch {branch}"
         raise Refused(
             f"the remote's branch {branch} has commits that are not here",
             where=remote,

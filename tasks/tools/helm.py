@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..core.faults import Refused
+from ..core.faults import ProgramFailed
 from .command import Command, Output
 from .process import INSTALL_HINTS, capture, find, run_checked
 
@@ -20,7 +20,7 @@ def update_command(chart: Path) -> Command:
 def require_helm(lock: str) -> None:
     """Check that helm is there to refresh ``lock``: only it knows how the lock's digest is made."""
     if find("helm") is None:
-        raise Refused(
+        raise ProgramFailed(
             "the lock file must move with the requirement, but helm is not installed",
             where=lock,
             hint=f"{INSTALL_HINTS['helm']}; it runs helm dependency update",

@@ -91,12 +91,12 @@ CONDUCTS = {
     },
     "403": denies(says("403 Forbidden", "DENIED", "no")),
     "404": Conduct(reply(status="404 Not Found"), "not found (status 404)", registry=None),
-    "429": Conduct(TOO_MANY, "answered with status 429", AGAIN, _TOO_OFTEN, _WAIT),
+    "429": Conduct(TOO_MANY, "the server answered with status 429", AGAIN, _TOO_OFTEN, _WAIT),
     "429 for an hour": Conduct(
         reply(status="429 Too Many Requests", Retry_After="3600"), _TOO_LATE, 1, _TOO_OFTEN, _WAIT
     ),
-    "500": Conduct(reply(status="500 Internal Server Error"), "answered with status 500"),
-    "502": Conduct(reply(b"<html>", "502 Bad Gateway"), "answered with status 502", AGAIN),
+    "500": Conduct(reply(status="500 Internal Server Error"), "the server answered with status 500"),
+    "502": Conduct(reply(b"<html>", "502 Bad Gateway"), "the server answered with status 502", AGAIN),
     "reset": Conduct(reset, _BREAKS_OFF, AGAIN),
     "hung up": Conduct(hang_up, _BREAKS_OFF, AGAIN),
     "another protocol": Conduct(b"SSH-2.0-OpenSSH_9.2\r\n", _NO_HTTP, AGAIN),

@@ -113,8 +113,8 @@ def test_what_may_pass_is_tried_again(server: Server, conduct: Conduct) -> None:
 )
 def test_a_status_that_is_no_answer(server: Server, status: str) -> None:
     server.answers = [reply(status=status)]
-    what = "not found" if status == "410 Gone" else "unexpected response"
-    assert fault_of(server) == f"{what} (status {status[:3]})"
+    missing, otherwise = f"not found (status {status[:3]})", f"the server answered with status {status[:3]}"
+    assert fault_of(server) == (missing if status == "410 Gone" else otherwise)
     assert len(server.asked) == (AGAIN if status[:2] == "50" else 1)
 
 

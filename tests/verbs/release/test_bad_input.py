@@ -298,7 +298,7 @@ REGISTRIES = [
         "build",
         registry_down,
         UNREACHABLE,
-        "cannot reach the registry: ... connection refused (127.0.0.1:1)",
+        "cannot reach the registry: connection refused (127.0.0.1:1)",
         "curl -I http://127.0.0.1:1/v2/",
     ),
     Bug(
