@@ -29,7 +29,7 @@ from ..image.tree import Tree
 from ..releases.versions import allows, is_range, parse_version
 from ..repo.deployments import staying_installations
 from ..repo.dockerfile import instructions
-from ..repo.edits import to_commit
+from ..repo.edits import archives, to_commit
 from ..repo.files import is_below, join
 from ..repo.hub import Hub, HubImage, without_effect
 from ..repo.named_images import NamedImage, NotYaml, faulty_files, how_to_move, unmoved_images
@@ -256,6 +256,11 @@ def _pin_problems(hub: Hub) -> Iterator[Problem]:
         elif pin.kind in _OTHER_PLACES and found.text != required and not allows(found.text, hub.version):
             message = f"{pin.name} is at {found.text} here, and at {required} in {hub.requirement_file}"
             yield Problem(Code(pin.kind.value), where, message, f"{DOOR} bump --to {hub.version}")
+    for path in archives(hub):
+        version = path.rpartition(f"/{hub.requirement.name}-")[2].removesuffix(".tgz")
+        if path.endswith(".tgz") and not allows(required, version):
+            message = f"the archive is {hub.requirement.name} {version}, the requirement {required}"
+            yield Problem(Code.LOCK, path, message, f"helm dependency update {hub.layout.folder}")
     for one in staying_installations(hub):
         where = f"{one.file}:{one.line}"
         if one.version and not allows(one.version, hub.version):
@@ -353,7 +358,7 @@ def pin_problems(image: HubImage, pins: Iterable[PackagePin], shipped: Mapping[s
     for where, required in pins:
         theirs = versions.get(canonicalize_name(required.name))
         if theirs and _is_older(required.specifier, theirs):
-            pinned = str(required.specifier).removeprefix("==")
+            pinned = str(required.specifier).lstrip("=")
             yield Problem(
                 Code.OLD_PIN,
                 where,

@@ -279,7 +279,7 @@ def pinned_release(index: Index, pinned: str) -> Release | None:
     """Return the release that Helm takes for a pinned version or range; None where the index has none."""
     constraint = parse_constraint(pinned)
     if constraint is None or not is_range(pinned):
-        return index.find(pinned)
+        return index.find(pinned.lstrip("= "))
     version = constraint.newest_of(index.releases)
     return index.releases[version] if version else None
 

@@ -155,6 +155,12 @@ def is_range(text: str) -> bool:
     return not (is_one and first.given == _PARTS and first.sign == "=")
 
 
+def without_sign(text: str) -> str:
+    """Return a requirement of one version without what Helm lets stand before it: ``=`` and ``v``."""
+    exact = text.lstrip("= ")
+    return exact.removeprefix("v") if parse_version(exact) else text
+
+
 def respelled(text: str, version: str, versions: Iterable[str]) -> str:
     """Return the requirement ``text`` moved to ``version``, so that Helm takes that one of ``versions``.
 

@@ -18,7 +18,7 @@ from ..releases.repository import HelmRepository
 from ..releases.versions import allows
 from ..tools import helm
 from .charts import Requirement
-from .files import Edited, FileEdit, Files, WorkingTree, edit_action, require
+from .files import Edited, FileEdit, Files, WorkingTree, edit_action, join, require
 from .hub import JUPYTERHUBS, Hub, HubImage
 from .pins import Lock, Pin
 from .values import PinnedImage, ValuesPlace, image_at, with_image
@@ -101,8 +101,20 @@ def release_edits(hub: Hub, texts: Mapping[Pin, str]) -> tuple[FileEdit, ...]:
     )
 
 
+def archives(hub: Hub) -> tuple[str, ...]:
+    """Return what git has of the dependency in the chart's ``charts/``: Helm takes that, and no release moves it."""
+    begin = join(hub.layout.folder or ".", "charts", hub.requirement.name)
+    found = [one for one in hub.listing.files if one.startswith((f"{begin}/", f"{begin}-"))]
+    return hub.git.names("ls-files", "-z", "--", *found[:_MOST_NAMED]) if found and hub.layout.folder else ()
+
+
 def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequence[Fact]) -> Action:
     """Return the action that makes ``edits``, and has helm write the locks among them: all of it, or none."""
+    if any(edit.changes for edit in edits) and (archived := archives(hub)):
+        folder = f"{archived[0].partition('/charts/')[0]}/charts"
+        what = f"git has {hub.requirement.name} itself, and a release does not move it"
+        hint = f"ignore it, and: git rm -r --cached -- {folder}; helm dependency build fetches it again"
+        raise Refused(what, where=archived[0], hint=hint)
     by_file = {edit.path: edit for edit in edits}
     locks = {pin: by_file.pop(pin.file) for pin in hub.pins if isinstance(pin, Lock)}
     plain_edits, stale = [*by_file.values()], {lock: edit for lock, edit in locks.items() if edit.changes}

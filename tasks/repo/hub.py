@@ -12,7 +12,7 @@ from ..core.faults import Refused, Unusable, nearest
 from ..core.names import Reference
 from ..core.settings import FILE, Settings, ValuesTarget
 from ..releases.index import Index
-from ..releases.versions import allows, is_range, parse_version
+from ..releases.versions import allows, is_range, parse_version, without_sign
 from ..tools.git import INDEX, Git
 from .charts import CHART_FILES, CHARTPRESS_KEYS, LOCKS, ImageSpec, Requirement, dependencies_in, requirements
 from .dockerfile import BaseImage
@@ -178,7 +178,7 @@ class Hub:
         """The release that the repository is on, without a ``v``: a range is at what the lock or the base image has."""
         pinned = self.decided
         if not is_range(pinned):
-            return pinned.removeprefix("v") if parse_version(pinned) else pinned
+            return without_sign(pinned)
         bases = (image.base.reference.tag for image in self.images)
         return next((tag for tag in bases if tag and allows(pinned, tag)), pinned)
 

@@ -19,7 +19,7 @@ from ..core.settings import ValuesTarget
 from ..core.yaml_tree import Document, MappingNode, Node, Scalar, described, parse, target_of
 from .charts import ImageSpec
 from .files import Files, is_glob
-from .yaml_edit import Path, Shared, follow, reach, text_at, with_scalars
+from .yaml_edit import Path, Shared, follow, reach, text_at, with_key, with_scalars
 
 NAME_KEYS = ("name", "repository")
 TAG_KEY = "tag"
@@ -90,6 +90,13 @@ def with_image(data: bytes, values_path: str, image: PinnedImage, where: str) ->
         image = image._replace(digest=None)
     try:
         changes = _changes(document, steps, image, bare=now.digest is not None and now.tag is None)
+        *names, last = changes
+        if names and reach(document, last).missing:
+            # As chartpress does.
+            node = _image(document, steps)
+            flow = isinstance(node, MappingNode) and node.flow
+            data = with_key(document, names[-1], TAG_KEY, changes.pop(last), flow=flow)
+            document = parse(data, where)
         return with_scalars(document, changes) or data
     except Shared:
         if now._replace(line=image.line) == image:
@@ -218,10 +225,12 @@ def _changes(document: Document, steps: Path, image: PinnedImage, *, bare: bool 
     # chartpress wants one of the names at least.
     *names, tagged = ((*steps, key) for key in (*NAME_KEYS, TAG_KEY))
     names = [path for path in names if not reach(document, path).missing]
-    if not names or reach(document, tagged).missing:
-        what, key = ("no tag", TAG_KEY) if names else ("neither name nor repository", "name")
-        hint = f'add "{key}:" under {".".join(steps)}'
-        raise Unusable(f"values path {'.'.join(steps)} has {what}", where=document.place(node), hint=hint)
+    if not names:
+        what, hint = (
+            f"values path {'.'.join(steps)} has neither name nor repository",
+            f'add "name:" under {".".join(steps)}',
+        )
+        raise Unusable(what, where=document.place(node), hint=hint)
     name, tag = str(image.name), f"{image.tag}{digest}"
     if bare and image.digest:
         name, tag = f"{name}{_DIGEST}", image.digest.partition(":")[2]

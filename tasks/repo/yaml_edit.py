@@ -127,6 +127,27 @@ def with_scalars(document: Document, changes: Map[Path, str]) -> bytes | None:
     return data
 
 
+def with_key(document: Document, after: Path, name: str, value: str, *, flow: bool) -> bytes:
+    """Return the bytes with a key more behind the entry at ``after``, a value on one line; it is spelled as that is."""
+    found, content = reach(document, after), document.text.content
+    node, key = found.node, found.key
+    if key is None or not isinstance(node, Scalar) or node.style in {"|", ">"}:
+        raise _no_text(document, node, after)
+    text, at = f"{_spelled(name, key.style)}: {_spelled(value, node.style)}", node.end
+    if flow:
+        text = f", {text}"
+    else:
+        at = next(_LINE_END.finditer(content, at)).start()
+        newline = "\r\n" if "\r\n" in content else "\n"
+        text = f"{newline}{' ' * key.column}{text}"
+    expected: list[Node | str | None] = []
+    for one in document.outline:
+        expected += (one, name, value) if one is node else (one,)
+    data = document.text.edited([Edit(at, at, text)])
+    _require_reads(document.where, data, expected)
+    return data
+
+
 def _no_text(document: Document, node: Node | None, steps: Path) -> Unusable:
     return Unusable(
         f"{'.'.join(steps)} is {described(node)}, not a string",

@@ -192,8 +192,9 @@ def _make_commit(
         _require_untouched(git, wanted, text)
         hooks = [name for name in _HOOKS if os.access(git.path_of("--git-path", f"hooks/{name}"), os.X_OK)]
         if hooks and "fatal: " not in output.stderr:
-            hint = "see what it says above, and what it changed: git status; then run the same command again"
-            raise ProgramFailed("the clone's own hook stopped the commit", where=" or ".join(hooks), hint=hint)
+            what = f"a commit hook stopped the commit: {output.last_words}"
+            hint = "fix what it finds; what it changed: git status; then run the same command again"
+            raise ProgramFailed(what, where=" or ".join(hooks), hint=hint)
         raise failed(("commit",), output, git.folder)
     if commit is None:
         raise Moved(f"the branch {branch} does not have the commit that was made")

@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 from tasks.core.faults import Unusable
-from tasks.core.settings import KEYS, Accepted, Settings, ValuesTarget, WholeImage, read_settings, variable
+from tasks.core.settings import (
+    KEYS,
+    Accepted,
+    Settings,
+    ValuesTarget,
+    WholeImage,
+    how_to_correct,
+    read_settings,
+    variable,
+)
 from tests.support.cli import INVOKE as LAB_INVOKE
 from tests.support.cli import Result, run, run_task, succeed
 from tests.support.hubs import Hub, make_hub
@@ -244,6 +253,22 @@ def test_a_file_that_cannot_be_used_is_one_fault(tmp_path: Path, text: str) -> N
         read_settings(configured(), own_file(tmp_path, text))
     assert len(str(refused.value).splitlines()) == 2
     assert "invoke.yaml" in str(refused.value)
+
+
+def test_a_setting_beside_its_section_is_refused_unless_there_is_one(tmp_path: Path) -> None:
+    with pytest.raises(Unusable) as refused:
+        read_settings(configured(), own_file(tmp_path, "base_branch: staging\n"))
+    assert str(refused.value) == (
+        "error: base_branch is outside of hub (invoke.yaml)\n"
+        "hint: write hub: {base_branch: …}; if it is another program's, add hub: {}"
+    )
+    assert read_settings(configured(), own_file(tmp_path, "base_branch: staging\nhub: {}\n")) == Settings()
+
+
+def test_what_a_variable_has_set_is_not_corrected_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert how_to_correct("pins", "in invoke.yaml") == "in invoke.yaml"
+    monkeypatch.setenv("INVOKE_HUB_PINS", "nope.tf:x")
+    assert how_to_correct("pins", "in invoke.yaml") == "fix INVOKE_HUB_PINS, or unset it"
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,10 @@ def spelling(name: str, text: str) -> object:
         spelling("flow", "image: {name: ⟦a→«N»⟧, tag: ⟦b→«T»⟧}\n"),
         spelling("flow with nothing", "image: {name: ⟦→«N»⟧, tag: ⟦→«T»⟧}\n"),
         spelling("JSON", '{"image": {"name":"⟦a→«N»⟧","tag":"⟦b→«T»⟧"}}'),
+        spelling("flow without a tag", "image: {name: ⟦a→«N», tag: «T»⟧}\n"),
+        spelling("no tag", "image:\n  name: ⟦a→«N»⟧ # why⟦→\n  tag: «T»⟧\n  # more\n  pullPolicy: x\n"),
+        spelling("no tag, no last newline", "image:\n  name: '⟦a→«N»⟧'⟦→\n  tag: '«T»'⟧"),
+        spelling("no tag, CRLF, no last newline", "image:\r\n  name:⟦→ «N»\r\n  tag: «T»⟧"),
         spelling("repository", "image:\n  repository: ⟦a→«N»⟧\n  tag: ⟦b→«T»⟧\n"),
         spelling("name and repository", "image:\n  repository: ⟦a→«N»⟧\n  name: ⟦c→«N»⟧\n  tag: ⟦b→«T»⟧\n"),
         spelling("one string", "image: ⟦a:b→«N»:«T»⟧\n"),
@@ -155,12 +159,6 @@ def test_reading(data: str, expected: PinnedImage) -> None:
             "values path jupyterhub.hub.image has neither name nor repository (hub/values.yaml:4)",
             'add "name:" under jupyterhub.hub.image',
             id="neither name nor repository",
-        ),
-        pytest.param(
-            "jupyterhub:\n  hub:\n    image:\n      name: a\n",
-            "values path jupyterhub.hub.image has no tag (hub/values.yaml:4)",
-            'add "tag:" under jupyterhub.hub.image',
-            id="no tag",
         ),
         pytest.param(
             "jupyterhub:\n  hub: {}\n  hub: {image: {name: a, tag: b}}\n",

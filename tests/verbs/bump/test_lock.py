@@ -86,11 +86,31 @@ def test_without_helm_nothing_moves(locked: Hub, hubpress: Hubpress, tmp_path: P
     told = hubpress(locked, "bump")
     install = "install Helm, for previews and lock files: https://helm.sh/docs/intro/install/"
     assert (told.code, *fault(told)) == (
-        1,
+        3,
         f"{BEHIND} (hub/Chart.lock)",
         f"{install}; it runs helm dependency update",
     )
     assert locked.snapshot() == before
+
+
+def test_an_archive_that_git_has_is_not_left_behind_in_silence(locked: Hub, hubpress: Hubpress) -> None:
+    archive = "hub/charts/jupyterhub-3.2.1.tgz"
+    locked.write(archive, "an archive")
+    locked.commit("Have the chart itself")
+    refused = hubpress(locked, "bump")
+    assert (refused.code, *fault(refused)) == (
+        1,
+        f"git has jupyterhub itself, and a release does not move it ({archive})",
+        "ignore it, and: git rm -r --cached -- hub/charts; helm dependency build fetches it again",
+    )
+    locked.edit("hub/Chart.yaml", "version: 3.2.1", "version: 3.3.8")
+    locked.commit("Move z2jh by hand")
+    problems = hubpress(locked, "check", "--offline", "--json").json["problems"]
+    assert [one["message"] for one in problems if one["path"] == archive] == [
+        "the archive is jupyterhub 3.2.1, the requirement 3.3.8"
+    ]
+    locked.git("rm", "--quiet", "--cached", archive)
+    assert archive not in hubpress(locked, "bump", "--dry").err
 
 
 @pytest.mark.usefixtures("no_helm")

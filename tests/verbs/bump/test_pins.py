@@ -161,6 +161,21 @@ def test_a_place_that_was_left_behind_is_told_and_moved_and_then_moves_with_the_
     assert hub.git("show", "--pretty=", "--name-only").splitlines() == sorted((DOCKERFILE, REQUIREMENTS, place.file))
 
 
+@pytest.mark.parametrize("name", ["a copy of the chart", "Terraform, the line above"])
+def test_a_place_that_a_sparse_checkout_leaves_out_is_told_and_not_left_behind(
+    hub: Hub, name: str, hubpress: Hubpress
+) -> None:
+    place = PLACES[name]._replace(file=f"far/{PLACES[name].file}")
+    put(hub, place, "3.2.0")
+    hub.git("sparse-checkout", "set", "--no-cone", "/*", "!/far/")
+    assert codes(hubpress, hub) == [place.code]
+    before = hub.snapshot()
+    done = hubpress(hub, "bump")
+    folder = place.file.rpartition("/")[0]
+    assert (done.code, hub.snapshot()) == (1, before)
+    assert fault(done) == (f"the file is not checked out ({place.file})", f"git sparse-checkout add {folder}")
+
+
 @pytest.mark.parametrize("name", ["a copy of the chart", "Terraform, the line above", "an Application"])
 def test_a_place_whose_difference_is_accepted_stays(hub: Hub, name: str, hubpress: Hubpress) -> None:
     place = PLACES[name]
@@ -251,6 +266,7 @@ def test_two_places_of_one_version_that_need_different_ones(hub: Hub, hubpress: 
     ("required", "flags", "after", "base", "words"),
     [
         ("v3.2.1", "", "v3.3.8", "3.3.8", ""),
+        ("=3.2.1", "", "=3.3.8", "3.3.8", ""),
         ("~3.2", "", "~3.2", "3.2.1", "3.3.8 is also available, outside of ~3.2: "),
         ("~3.2", "--to 3.3.8", "~3.3", "3.3.8", ""),
         ("3.2", "--to v3.3.7", "3.3.7", "3.3.7", ""),

@@ -59,13 +59,20 @@ def older(name: str, ours: str, theirs: str) -> str:
         pytest.param("oauthenticator==17.1", None, id="equal, spelled shorter"),
         pytest.param("oauthenticator==17.2.0", None, id="newer"),
         pytest.param("oauthenticator>=16.0.0", None, id="at least"),
-        pytest.param("oauthenticator~=16.0", None, id="compatible"),
+        pytest.param("oauthenticator~=16.0", older("oauthenticator", "~=16.0", "17.1.0"), id="an older series"),
+        pytest.param("oauthenticator~=17.0", None, id="compatible"),
+        pytest.param("oauthenticator<17", older("oauthenticator", "<17", "17.1.0"), id="limit"),
+        pytest.param("oauthenticator<18", None, id="limit above it"),
+        pytest.param("oauthenticator==16.0.0 \\", older("oauthenticator", "16.0.0", "17.1.0"), id="hashes below it"),
+        pytest.param(
+            "oauthenticator==16.0.0 --hash=sha256:12", older("oauthenticator", "16.0.0", "17.1.0"), id="hash behind it"
+        ),
         pytest.param("oauthenticator", None, id="no pin"),
         pytest.param("# oauthenticator==16.0.0", None, id="commented out"),
         pytest.param("jupyterhub-nativeauthenticator==1.0.0", None, id="not shipped"),
         pytest.param("--requirement more.txt", None, id="option"),
         pytest.param("https://example.org/a.whl#egg=oauthenticator==16", None, id="address"),
-        pytest.param("oauthenticator==16.*", None, id="any of a series"),
+        pytest.param("oauthenticator==16.*", older("oauthenticator", "16.*", "17.1.0"), id="any of a series"),
         pytest.param("oauthenticator==", None, id="half a pin"),
     ],
 )
@@ -89,6 +96,15 @@ def test_a_line_of_the_dockerfile(hub: Hub, run: str, line: int) -> None:
     hub.write(DOCKERFILE, f"{FROM}{run}\n")
     hub.commit("Pin it")
     assert found(hub) == [(f"{DOCKERFILE}:{line}", older("oauthenticator", "16.0.0", "17.1.0"))]
+
+
+@pytest.mark.parametrize("option", ["-r", "--constraint"])
+def test_a_file_that_the_dockerfile_gives_pip_counts_whatever_its_name(hub: Hub, option: str) -> None:
+    hub.write(DOCKERFILE, f"{FROM}COPY pins.in /tmp/\nRUN pip install {option} /tmp/pins.in\n")
+    hub.write("images/hub/pins.in", "oauthenticator==16.0.0\n")
+    hub.write("images/hub/other.in", "oauthenticator==15.0.0\n")
+    hub.commit("Pin it")
+    assert found(hub) == [("images/hub/pins.in:1", older("oauthenticator", "16.0.0", "17.1.0"))]
 
 
 # -- what the base tells

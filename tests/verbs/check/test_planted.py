@@ -495,3 +495,17 @@ def test_a_tag_that_was_made_by_hand_is_not_called_stale(settled: Hub, tag: str)
     settled.git("tag", tag)
     image_changed_and_not_rebuilt(settled)
     assert [problem["code"] for problem in found(settled, "--offline")] == ["values-tag-stale"]
+
+
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        (("rm", "--quiet", PINS), f"git commit -- {PINS}"),
+        (("mv", PINS, "images/hub/pins.txt"), f"git commit -- {PINS} images/hub/pins.txt"),
+    ],
+    ids=["removed", "renamed"],
+)
+def test_what_git_knows_already_need_not_be_added(settled: Hub, change: tuple[str, ...], hint: str) -> None:
+    settled.git(*change)
+    told = check(settled, "--offline").out.splitlines()
+    assert f"  hint: {hint}; then check again" in told, told

@@ -231,8 +231,17 @@ def test_a_hook_that_fails_stops_the_commit_and_its_words_are_shown(moved: Hub) 
     done = commit(moved)
     assert (done.code, done.out) == (3, "")
     assert "hook: chart is not formatted\n" in done.err
-    assert done.err.endswith(f"error: git commit: hook: chart is not formatted ({moved.path})\nhint: git status\n")
+    assert done.err.endswith(
+        "error: a commit hook stopped the commit: hook: chart is not formatted (pre-commit)\n"
+        "hint: fix what it finds; what it changed: git status; then run the same command again\n"
+    )
     assert (moved.subjects(), moved.snapshot()) == (["Set up the hub"], before)
+
+
+def test_a_hook_that_says_nothing_is_named_all_the_same(moved: Hub) -> None:
+    install_hook(moved.path / ".git/hooks", "commit-msg", "exit 1")
+    first, _ = commit(moved).err.splitlines()[-2:]
+    assert first == "error: a commit hook stopped the commit: it ended with status 1 (commit-msg)"
 
 
 def test_git_that_does_not_know_its_user_says_how_to_tell_it(moved: Hub, tmp_path: Path) -> None:

@@ -48,6 +48,41 @@ def init(hub: Hub, *flags: str) -> Result:
     return run_task("init", "--prefix", PREFIX, *flags, cwd=hub.path)
 
 
+def test_what_a_sparse_checkout_leaves_out_is_there(tmp_path: Path) -> None:
+    hub = make_hub(tmp_path / "hub")
+    committed = hub.read("images/hub/Dockerfile")
+    hub.git("sparse-checkout", "set", "--no-cone", "/*", "!/images/", "!/chartpress.yaml")
+    assert init(hub).out == (
+        "the hub image 127.0.0.1:1/core/hub is built from images/hub/Dockerfile: left unchanged\n"
+        "Makefile: new\n.gitignore: new\n--prefix 127.0.0.1:1/ours/ is not used: chartpress.yaml has the image's name\n"
+    )
+    hub.git("sparse-checkout", "disable")
+    assert hub.read("images/hub/Dockerfile") == committed
+
+
+def test_a_clone_without_files_is_refused(tmp_path: Path) -> None:
+    hub = make_hub(tmp_path / "hub")
+    hub.git("clone", "--quiet", "--no-checkout", ".", str(tmp_path / "empty"))
+    done = run_task("--dry", "init", "--prefix", PREFIX, cwd=tmp_path / "empty")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == f"error: no file of the clone is checked out ({tmp_path / 'empty'})\nhint: git checkout\n"
+
+
+@pytest.mark.parametrize("dry", [("--dry",), ()])
+def test_a_file_in_the_place_of_a_folder_is_refused_before_anything_is_written(
+    tmp_path: Path, dry: tuple[str, ...], helm_repository: HelmServer
+) -> None:
+    hub = chart_repository(tmp_path / "hub", helm_repository.url)
+    hub.write("images", "not a folder\n")
+    before = hub.snapshot()
+    done = init(hub, *dry)
+    assert (done.code, hub.snapshot()) == (2, before)
+    assert done.err.splitlines()[-2:] == [
+        "error: images/hub/Dockerfile cannot be written: images is a file (images)",
+        "hint: git mv images ANOTHER-NAME",
+    ]
+
+
 @pytest.fixture
 def bare(tmp_path: Path, helm_repository: HelmServer) -> Hub:
     return chart_repository(tmp_path / "bare", helm_repository.url)
