@@ -18,6 +18,7 @@ import json
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, NoReturn
 
 from ..core.faults import DOOR, Unusable
@@ -102,6 +103,16 @@ def from_folder(context: str, way: str) -> str:
     """Return a named build context, a local one by a path that begins with ``way``."""
     folder = context_folder(context)
     return context if folder is None else context.replace(folder, way + folder, 1)
+
+
+def with_own_file(secret: str, folder: Path) -> str:
+    """Return a bake target's secret with the whole path of its file in ``folder``: that is in no commit."""
+    parts = [part.partition("=") for part in secret.split(",")]
+    own = [key in ("src", "source") and (folder / value).is_file() for key, _, value in parts]
+    return ",".join(
+        f"{key}={folder / value}" if is_own else f"{key}{sign}{value}"
+        for (key, sign, value), is_own in zip(parts, own, strict=True)
+    )
 
 
 def pinned_images(hub: Hub, image: HubImage) -> list[Reference]:

@@ -42,7 +42,7 @@ from ..tools.process import find, missing, run_folded
 from ..tools.refusals import Expired
 from ..tools.registry import DockerLogins
 from .build import CONTEXT, Build, ImageBuild, name_after_commit, write_contexts
-from .definition import bake_fields, definition, dockerfile_from, from_folder, pinned_images, target_name
+from .definition import bake_fields, definition, dockerfile_from, from_folder, pinned_images, target_name, with_own_file
 from .inputs import filled_in, sources_of
 from .proof import LABEL
 from .tree import Tree
@@ -263,6 +263,8 @@ def _target(build: Build, one: ImageBuild, no_cache: bool, *, shared: bool) -> d
     spec, hub, base = one.image.spec, build.hub, one.base
     arguments, options = filled_in(hub, one.image, one.name)
     extra = bake_fields(options, f"{hub.layout.file}: images.{spec.key}.extraBuildCommandOptions", os.environ)
+    own = hub.git.folder / hub.layout.root
+    extra = {**extra, "secret": [with_own_file(secret, own) for secret in extra.get("secret", ())]}
     if one.way:
         named = extra.get("contexts", {}).items()
         extra["contexts"] = {name: from_folder(context, one.way) for name, context in named}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tasks.image.definition import bake_fields, definition, dockerfile_from, target_name
+from tasks.image.definition import bake_fields, definition, dockerfile_from, target_name, with_own_file
 from tests.support.cli import run
 
 PLAIN: dict[str, Any] = {
@@ -144,3 +144,9 @@ def test_bake_reads_every_extra_option(tmp_path: Path) -> None:
         json.dumps({"target": {"default": bake_fields(given, "chartpress.yaml", {"LC_ALL": "C.UTF-8"})}})
     )
     assert run("docker", "buildx", "bake", "--print", cwd=tmp_path).code == 0
+
+
+def test_a_secret_that_is_a_file_here_is_found_from_another_folder(tmp_path: Path) -> None:
+    (tmp_path / "token.txt").write_text("secret")
+    assert with_own_file("id=t,src=token.txt", tmp_path) == f"id=t,src={tmp_path}/token.txt"
+    assert with_own_file("type=env,id=t,source=TOKEN", tmp_path) == "type=env,id=t,source=TOKEN"
