@@ -341,6 +341,11 @@ class PackagePin(NamedTuple):
     where: str
     required: Requirement
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether it allows one version alone."""
+        return any(one.operator in ("==", "===") for one in self.required.specifier)
+
 
 def pins_of(hub: Hub, image: HubImage) -> list[PackagePin]:
     """Return what the Dockerfile's ``pip install`` lines and the requirements files in the context pin or limit."""

@@ -270,7 +270,8 @@ def _pin_problems(world: World) -> Iterator[Problem | Unchecked]:
     for image in pinning:
         packages = shipped[image.base.reference]
         if isinstance(packages, Unchecked):
-            yield packages
+            # Most limits keep out what is to come: they are held against a base that is known, and ask for none.
+            yield from [packages] if any(one.is_exact for one in pins[image.spec.key]) else ()
         else:
             yield from pin_problems(image, pins[image.spec.key], packages)
 

@@ -349,13 +349,13 @@ def _gcloud_fault(done: Output, project: str | None) -> Fault:
     ongoing = f"wait for it: gcloud builds list --ongoing{at}; then run the same command again, it finds the image"
     role = f"gcloud auth list; the account needs the role cloudbuild.builds.editor: gcloud builds list{at}"
     kinds: tuple[tuple[tuple[str, ...], type[Fault], str, str], ...] = (
-        (("completed with status",), ProgramFailed, "the build failed on Cloud Build", latest),
-        (_CANNOT_STREAM, ProgramFailed, "the build goes on, and gcloud cannot show its log", ongoing),
-        (_SIGN_IN, Denied, "not signed in", "gcloud auth login"),
-        (_DENIED, Denied, "Cloud Build denied it", role),
-        (_NO_ANSWER, Unreachable, "Cloud Build does not answer", f"gcloud builds list{at}"),
+        (("completed with status",), ProgramFailed, f"the build failed on Cloud Build: {words}", latest),
+        (_CANNOT_STREAM, ProgramFailed, f"the build goes on, and gcloud cannot show its log: {words}", ongoing),
+        (_SIGN_IN, Denied, f"not signed in: {words}", "gcloud auth login"),
+        (_DENIED, Denied, f"Cloud Build denied it: {words}", role),
+        (_NO_ANSWER, Unreachable, f"Cloud Build does not answer: {words}", f"gcloud builds list{at}"),
     )
     for signs, kind, what, hint in kinds:
         if mentions(words.lower(), signs):
-            return kind(f"{what}: {words}", where=where, hint=hint)
+            return kind(what, where=where, hint=hint)
     return ProgramFailed(words, where=where, hint="see gcloud's output above")

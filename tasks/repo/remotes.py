@@ -310,16 +310,16 @@ def _base(git: Git, settings: Settings, remotes: Remotes, asked: RemoteBranches 
 
 def _no_branch(base: str, known: Sequence[str], upstream: str) -> Refused:
     near = nearest(base, known) or (known[0] if len(known) == 1 else None)
-    hint = f"{f'did you mean {near}? ' if near else ''}name it {_SAY_BASE.format(near or 'NAME')}"
-    return Refused(
-        f"{upstream} has no branch {base}", where="hub.base_branch", hint=how_to_correct("base_branch", hint)
-    )
+    mean = f"did you mean {near}? " if near else ""
+    hint = mean + how_to_correct("base_branch", f"name it {_SAY_BASE.format(near or 'NAME')}")
+    return Refused(f"{upstream} has no branch {base}", where="hub.base_branch", hint=hint)
 
 
 def _no_remote(wanted: str, names: Sequence[str], key: str) -> Refused:
     near = nearest(wanted, names)
-    hint = f"did you mean {near}? in invoke.yaml: hub: {{{key}: {near}}}" if near else f"git remote add {wanted} URL"
-    return Refused(f"there is no remote {wanted}", where=f"hub.{key}", hint=how_to_correct(key, hint))
+    named = how_to_correct(key, f"in invoke.yaml: hub: {{{key}: {near}}}")
+    hint = f"did you mean {near}? {named}" if near else f"git remote add {wanted} URL"
+    return Refused(f"there is no remote {wanted}", where=f"hub.{key}", hint=hint)
 
 
 def _several(names: tuple[str, ...], what: str, key: str) -> Refused:

@@ -191,7 +191,7 @@ def _make_commit(
     if not output.ok:
         _require_untouched(git, wanted, text)
         hooks = [name for name in _HOOKS if os.access(git.path_of("--git-path", f"hooks/{name}"), os.X_OK)]
-        if hooks and "fatal: " not in output.stderr:
+        if hooks and output.status > 0 and "fatal: " not in output.stderr:
             what = f"a commit hook stopped the commit: {output.last_words}"
             hint = "fix what it finds; what it changed: git status; then run the same command again"
             raise ProgramFailed(what, where=" or ".join(hooks), hint=hint)

@@ -263,7 +263,6 @@ def _heard(command: Command, seconds: float, tell: Callable[[str], None]) -> Out
 
 def _watched(command: Command, seconds: float, **options: Any) -> int:  # noqa: ANN401 - sh's own
     """Run ``command`` through sh, whose ``options`` say where its output goes, and return its exit status."""
-    program, *arguments = _argv(command)
     # sh's own wait loses the status when it is interrupted, and its limit polls.
     ended: Future[None] = Future()
     process: sh.RunningCommand | None = None
@@ -274,27 +273,34 @@ def _watched(command: Command, seconds: float, **options: Any) -> int:  # noqa: 
 
     try:
         with held_back():
-            process = sh.Command(program)(
-                *arguments,
-                _cwd=None if command.cwd is None else str(command.cwd),
-                _env=_environment(command),
-                _ok_code=_ANY_STATUS,
-                _bg=True,
-                _bg_exc=False,
-                _return_cmd=True,
-                **options,
-            )
+            process = _start(command, options)
             threading.Thread(target=wait, args=(process,), daemon=True).start()
         if _is_done(ended, seconds):
             return int(process.exit_code)
-    except (sh.ForkException, OSError, ValueError) as err:
-        raise _not_started(command) from err
     except BaseException:
         if process is not None:
             _end_watched(process, ended)
         raise
     _end_watched(process, ended)
     raise _too_slow(command, seconds)
+
+
+def _start(command: Command, options: dict[str, Any]) -> sh.RunningCommand:
+    program, *arguments = _argv(command)
+    try:
+        process: sh.RunningCommand = sh.Command(program)(
+            *arguments,
+            _cwd=None if command.cwd is None else str(command.cwd),
+            _env=_environment(command),
+            _ok_code=_ANY_STATUS,
+            _bg=True,
+            _bg_exc=False,
+            _return_cmd=True,
+            **options,
+        )
+    except (sh.ForkException, OSError, ValueError) as err:
+        raise _not_started(command) from err
+    return process
 
 
 def _is_done(future: Future[T], seconds: float) -> bool:

@@ -186,7 +186,7 @@ def test_a_base_branch_that_went_another_way_is_refused(team: Team) -> None:
     assert result.code == 1
     assert result.err == (
         "error: staging here has 1 commit that upstream does not have, and is 1 behind (staging)\n"
-        "hint: git pull --rebase upstream staging; or move your commits to another branch\n"
+        "hint: git pull --rebase --autostash upstream staging; or move your commits to another branch\n"
     )
     assert everything(team) == before
 
@@ -302,10 +302,7 @@ def test_a_base_branch_that_the_team_does_not_have_is_refused_before_anything_is
     result = commit(team, env={"INVOKE_HUB_BASE_BRANCH": "main"})
     assert (result.code, result.err) == (
         1,
-        (
-            "error: upstream has no branch main (hub.base_branch)\n"
-            "hint: name it in invoke.yaml: hub: {base_branch: NAME}\n"
-        ),
+        ("error: upstream has no branch main (hub.base_branch)\nhint: fix INVOKE_HUB_BASE_BRANCH, or unset it\n"),
     )
     assert everything(team) == before
 
@@ -318,7 +315,7 @@ def test_a_misspelt_base_branch_is_refused_whether_or_not_anything_is_pushed(tea
         1,
         (
             "error: upstream has no branch stagin (hub.base_branch)\n"
-            "hint: did you mean staging? name it in invoke.yaml: hub: {base_branch: staging}\n"
+            "hint: did you mean staging? fix INVOKE_HUB_BASE_BRANCH, or unset it\n"
         ),
     )
 
@@ -327,8 +324,7 @@ def test_a_remote_to_push_to_that_is_misspelt(team: Team) -> None:
     bump(team)
     result = commit(team, env={"INVOKE_HUB_REMOTE": "orign"})
     assert result.err == (
-        "error: there is no remote orign (hub.remote)\n"
-        "hint: did you mean origin? in invoke.yaml: hub: {remote: origin}\n"
+        "error: there is no remote orign (hub.remote)\nhint: did you mean origin? fix INVOKE_HUB_REMOTE, or unset it\n"
     )
 
 

@@ -153,8 +153,7 @@ CLONE = [
         unborn,
         REFUSED,
         "the image hub has files that are not committed (chartpress.yaml, images/hub/Dockerfile, ...)",
-        "git add -- chartpress.yaml images/hub/Dockerfile images/hub/requirements.txt && git commit -- chartpress.yaml "
-        "images/hub/Dockerfile images/hub/requirements.txt; its tag names the last commit",
+        "git commit -- chartpress.yaml images/hub/Dockerfile images/hub/requirements.txt; its tag names the last commit",
     ),
 ]
 
