@@ -501,7 +501,7 @@ def test_a_tag_that_was_made_by_hand_is_not_called_stale(settled: Hub, tag: str)
     ("change", "hint"),
     [
         (("rm", "--quiet", PINS), f"git commit -- {PINS}"),
-        (("mv", PINS, "images/hub/pins.txt"), f"git commit -- {PINS} images/hub/pins.txt"),
+        (("mv", PINS, "images/hub/pins.txt"), f"git commit -- images/hub/pins.txt {PINS}"),
     ],
     ids=["removed", "renamed"],
 )

@@ -153,7 +153,8 @@ CLONE = [
         unborn,
         REFUSED,
         "the image hub has files that are not committed (chartpress.yaml, images/hub/Dockerfile, ...)",
-        "git commit -- chartpress.yaml images/hub/Dockerfile images/hub/requirements.txt; its tag names the last commit",
+        "git commit -- chartpress.yaml images/hub/Dockerfile images/hub/requirements.txt; "
+        "its tag names the last commit",
     ),
 ]
 
