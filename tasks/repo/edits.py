@@ -15,7 +15,7 @@ from ..core.plan import Action, Fact, Values
 from ..core.settings import CHART, Settings
 from ..releases.index import Index, Release, pinned_release, release_with_image
 from ..releases.repository import HelmRepository
-from ..releases.versions import allows
+from ..releases.versions import allows, parse_version
 from ..tools import helm
 from .charts import Requirement
 from .files import Edited, FileEdit, Files, WorkingTree, edit_action, join, require
@@ -104,16 +104,21 @@ def release_edits(hub: Hub, texts: Mapping[Pin, str]) -> tuple[FileEdit, ...]:
 def archives(hub: Hub) -> tuple[str, ...]:
     """Return what git has of the dependency in the chart's ``charts/``: Helm takes that, and no release moves it."""
     begin = join(hub.layout.folder or ".", "charts", hub.requirement.name)
-    found = [one for one in hub.listing.files if one.startswith((f"{begin}/", f"{begin}-"))]
+    listed = [one for one in hub.listing.files if one.startswith((f"{begin}/", f"{begin}-"))]
+    # Another chart's name may begin so, too.
+    found = [
+        one for one in listed if one[len(begin)] == "/" or parse_version(one[len(begin) + 1 :].removesuffix(".tgz"))
+    ]
     return hub.git.names("ls-files", "-z", "--", *found[:_MOST_NAMED]) if found and hub.layout.folder else ()
 
 
 def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequence[Fact]) -> Action:
     """Return the action that makes ``edits``, and has helm write the locks among them: all of it, or none."""
     if any(edit.changes for edit in edits) and (archived := archives(hub)):
-        folder = f"{archived[0].partition('/charts/')[0]}/charts"
+        folder = join(hub.layout.folder or ".", "charts", hub.requirement.name)
+        named = dict.fromkeys(folder if one.startswith(f"{folder}/") else one for one in archived)
         what = f"git has {hub.requirement.name} itself, and a release does not move it"
-        hint = f"ignore it, and: git rm -r --cached -- {folder}; helm dependency build fetches it again"
+        hint = f"ignore it, and: git rm -r --cached -- {shlex.join(named)}; helm dependency build fetches it again"
         raise Refused(what, where=archived[0], hint=hint)
     by_file = {edit.path: edit for edit in edits}
     locks = {pin: by_file.pop(pin.file) for pin in hub.pins if isinstance(pin, Lock)}

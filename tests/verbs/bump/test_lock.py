@@ -96,12 +96,13 @@ def test_without_helm_nothing_moves(locked: Hub, hubpress: Hubpress, tmp_path: P
 def test_an_archive_that_git_has_is_not_left_behind_in_silence(locked: Hub, hubpress: Hubpress) -> None:
     archive = "hub/charts/jupyterhub-3.2.1.tgz"
     locked.write(archive, "an archive")
+    locked.write("hub/charts/jupyterhub-home-nfs-1.2.0.tgz", "another chart")
     locked.commit("Have the chart itself")
     refused = hubpress(locked, "bump")
     assert (refused.code, *fault(refused)) == (
         1,
         f"git has jupyterhub itself, and a release does not move it ({archive})",
-        "ignore it, and: git rm -r --cached -- hub/charts; helm dependency build fetches it again",
+        "ignore it, and: git rm -r --cached -- hub/charts/jupyterhub-3.2.1.tgz; helm dependency build fetches it again",
     )
     locked.edit("hub/Chart.yaml", "version: 3.2.1", "version: 3.3.8")
     locked.commit("Move z2jh by hand")
@@ -110,7 +111,7 @@ def test_an_archive_that_git_has_is_not_left_behind_in_silence(locked: Hub, hubp
         "the archive is jupyterhub 3.2.1, the requirement 3.3.8"
     ]
     locked.git("rm", "--quiet", "--cached", archive)
-    assert archive not in hubpress(locked, "bump", "--dry").err
+    assert "git has jupyterhub itself" not in hubpress(locked, "bump", "--dry").err
 
 
 @pytest.mark.usefixtures("no_helm")
