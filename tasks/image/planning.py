@@ -45,7 +45,7 @@ from .tag import (
 from .tree import Tree
 
 # Stands for the digest of an image that is yet to be built.
-_TO_COME = "{digest}"
+_TO_COME = "sha256:{digest}"
 # How many commits, of any branch, are looked at for an image of the same inputs.
 _MOST_COMMITS = 20
 

@@ -1,7 +1,8 @@
 """The image that a values file pins, at the values path that chartpress.yaml names.
 
 The shapes are those that chartpress writes: a mapping with ``name`` or ``repository`` (both are set where
-both are there) and ``tag``, or one string ``name:tag``. A digest may stand behind the tag, or in its place.
+both are there) and ``tag``, or one string ``name:tag``. A digest may stand behind the tag, in its place, or under
+``digest``.
 What a place names tells which image it belongs to, where several images could be meant.
 """
 
@@ -22,7 +23,7 @@ from .files import Files, is_glob
 from .yaml_edit import Path, Shared, follow, reach, text_at, with_key, with_scalars
 
 NAME_KEYS = ("name", "repository")
-TAG_KEY = "tag"
+TAG_KEY, DIGEST_KEY = "tag", "digest"
 # Ends a name whose tag is the rest of a digest: Helm charts write both with a colon between them.
 _DIGEST = "@sha256"
 _PLAIN = re.compile(r"[\w./-][\w./*-]*")
@@ -71,7 +72,8 @@ def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
     names = [follow(document, (*steps, key)) for key in NAME_KEYS]
     tagged = follow(document, (*steps, TAG_KEY))
     found = [text for text in map(_text, names) if text is not None]
-    tag, _, digest = (_text(tagged) or "").partition("@")
+    tag, _, behind = (_text(tagged) or "").partition("@")
+    digest = behind or _text(follow(document, (*steps, DIGEST_KEY))) or ""
     line = next((one.line for one in (tagged, *names, node) if one is not None), 1)
     if found and found[0].endswith(_DIGEST):
         return PinnedImage(found[0].removesuffix(_DIGEST), None, line, f"{_DIGEST[1:]}:{tag}")
@@ -89,7 +91,7 @@ def with_image(data: bytes, values_path: str, image: PinnedImage, where: str) ->
     if now.digest is None:
         image = image._replace(digest=None)
     try:
-        changes = _changes(document, steps, image, bare=now.digest is not None and now.tag is None)
+        changes = _changes(document, steps, image)
         *names, last = changes
         if names and reach(document, last).missing:
             # As chartpress does.
@@ -216,8 +218,8 @@ def _image(document: Document, steps: Path) -> MappingNode | Scalar:
     )
 
 
-def _changes(document: Document, steps: Path, image: PinnedImage, *, bare: bool = False) -> dict[Path, str]:
-    """Return what must be set for ``image`` to stand at ``steps``; ``bare`` is a digest without a tag."""
+def _changes(document: Document, steps: Path, image: PinnedImage) -> dict[Path, str]:
+    """Return what must be set for ``image`` to stand at ``steps``, the tag last."""
     node = _image(document, steps)
     digest = f"@{image.digest}" if image.digest else ""
     if isinstance(node, Scalar):
@@ -231,10 +233,12 @@ def _changes(document: Document, steps: Path, image: PinnedImage, *, bare: bool 
             f'add "name:" under {".".join(steps)}',
         )
         raise Unusable(what, where=document.place(node), hint=hint)
-    name, tag = str(image.name), f"{image.tag}{digest}"
-    if bare and image.digest:
+    name, tag, apart = str(image.name), f"{image.tag}{digest}", {}
+    if image.digest and any((_text(follow(document, path)) or "").endswith(_DIGEST) for path in names):
         name, tag = f"{name}{_DIGEST}", image.digest.partition(":")[2]
-    changes = {**dict.fromkeys(names, name), tagged: tag}
+    elif image.digest and _text(follow(document, (*steps, DIGEST_KEY))):
+        tag, apart = str(image.tag), {(*steps, DIGEST_KEY): image.digest}
+    changes = {**apart, **dict.fromkeys(names, name), tagged: tag}
     # What is there must be texts.
     _ = [text_at(document, path) for path in changes]
     return changes

@@ -113,6 +113,7 @@ def test_a_tag_always_reads_back_as_the_same_text(before: str) -> None:
         (f"image: a@{DIGEST}\n", PinnedImage("a", None, 1, DIGEST)),
         (f"image:\n  name: a\n  tag: b@{DIGEST}\n", PinnedImage("a", "b", 3, DIGEST)),
         (f"image:\n  name: a@sha256\n  tag: {'0' * 64}\n", PinnedImage("a", None, 3, DIGEST)),
+        (f"image: {{repository: a, tag: b, digest: '{DIGEST}'}}\n", PinnedImage("a", "b", 1, DIGEST)),
         ("image: ''\n", PinnedImage(None, None, 1)),
         ("n: &n a\nimage: {name: *n, tag: b}\n", PinnedImage("a", "b", 2)),
     ],
@@ -223,9 +224,11 @@ def test_what_is_shared_is_read_and_refused_where_it_would_be_edited(data: str, 
         (f"image: a:b@{DIGEST}\n", "image: «N»:«T»@«D»\n"),
         (f"image: a@{DIGEST}\n", "image: «N»:«T»@«D»\n"),
         (f"image: {{name: a@sha256, tag: '{'0' * 64}'}}\n", "image: {name: «N»@sha256, tag: '«H»'}\n"),
+        (f"image: {{name: a, tag: b, digest: '{DIGEST}'}}\n", "image: {name: «N», tag: «T», digest: '«D»'}\n"),
+        ("image: {name: a, tag: b, digest: }\n", "image: {name: «N», tag: «T», digest: }\n"),
         ("image: {name: a, tag: b}\n", "image: {name: «N», tag: «T»}\n"),
     ],
-    ids=["tag", "string", "string without a tag", "name", "no digest"],
+    ids=["tag", "string", "string without a tag", "name", "a key of its own", "an empty key", "no digest"],
 )
 def test_a_digest_stays_a_digest(before: str, after: str) -> None:
     digest = f"sha256:{'1' * 64}"

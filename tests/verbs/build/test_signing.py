@@ -78,7 +78,7 @@ def problems(hub: Hub) -> Any:  # noqa: ANN401 - the JSON that it prints
 
 def test_an_image_is_signed_once_it_is_verified_and_before_the_values_name_it(signing: Hub) -> None:
     name = f"{signing.read('chartpress.yaml').partition('imagePrefix: ')[2].partition(chr(10))[0]}hub"
-    command = f"cosign sign --recursive --yes {LOG} --key cosign.key '{name}@{{digest}}'"
+    command = f"cosign sign --recursive --yes {LOG} --key cosign.key '{name}@sha256:{{digest}}'"
     plan = build(signing, "--dry").out
     order = [plan.index(words) for words in (f"* build and push {name}", f"* sign {name}", f"$ {command}", VALUES)]
     assert order == sorted(order)
