@@ -52,6 +52,7 @@ VALUES = {
     "prefix": "PREFIX",
 }
 _EXAMPLES = "Examples:"
+_NARROWEST = 20
 _WIDEST = 100
 
 
@@ -265,9 +266,9 @@ def _option_lines(arguments: Mapping[str, Argument]) -> Iterator[str]:
     flags = {_flag(argument): argument.help or "" for argument in arguments.values()}
     flags["-R, --dry"] = OPTIONS[0][1]
     width = max(map(len, flags))
-    columns = min(shutil.get_terminal_size().columns, _WIDEST)
+    columns = min(shutil.get_terminal_size().columns, _WIDEST) - width - 5
     for flag, text in flags.items():
-        lines = textwrap.wrap(text, columns - width - 5)
+        lines = textwrap.wrap(text, max(columns, _NARROWEST))
         yield f"  {flag.ljust(width)}  {lines[0]}"
         yield from (f"  {' ' * width}  {line}" for line in lines[1:])
 
