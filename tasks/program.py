@@ -23,7 +23,7 @@ from .core import __version__
 from .core.faults import Refused, Unusable, nearest
 from .core.output import table
 from .core.session import exits
-from .core.settings import read_by_invoke, take_variables
+from .core.settings import invokes_own_files, read_by_invoke, require_readable, take_variables
 
 GROUPS = {
     "Release": ("release", "rehearse"),
@@ -67,6 +67,13 @@ _REST = "--"
 
 class HubPress(Program):
     """The command; what cannot be read is a fault here, not a traceback."""
+
+    def create_config(self) -> None:
+        """Read Invoke's own files."""
+        with exits(json="--json" in sys.argv):
+            for file in invokes_own_files():
+                require_readable(file)
+        super().create_config()
 
     def normalize_argv(self, argv: list[str] | None) -> None:
         """Take the command line, and spell it as Invoke does."""
@@ -202,7 +209,9 @@ class _CommandLine(NamedTuple):
     def _with(self, index: int, said: str) -> str:
         """Return the command line with ``said`` in place of one word, unless that is there already."""
         words = [shlex.quote(word) for word in self.words]
-        others = (*words[:index], *([] if said in words else [said]), *words[index + 1 :])
+        # An empty word was meant as the value.
+        rest = words[index + 2 :] if self.words[index + 1 : index + 2] == [""] else words[index + 1 :]
+        others = (*words[:index], *([] if said in words else [said]), *rest)
         return " ".join(("hubpress", *others))
 
 

@@ -344,11 +344,20 @@ def take_variables() -> None:
         _taken[name] = os.environ.pop(name)
 
 
+def invokes_own_files() -> Iterator[Path]:
+    """Yield the data files that Invoke looks for settings of the machine and of the user in.
+
+    See https://docs.pyinvoke.org/en/stable/concepts/configuration.html#config-files.
+    """
+    for place in ("/etc/invoke", "~/.invoke"):
+        yield from (Path(f"{place}.{kind}").expanduser() for kind in ("yaml", "yml", "json"))
+
+
 def require_readable(file: Path) -> None:
-    """Check that Invoke can read an ``invoke.yaml``: it ends in a traceback where it cannot."""
+    """Check that Invoke can read a file of settings, if it is there: it ends in a traceback where it cannot."""
     with contextlib.suppress(FileNotFoundError), read_by_invoke(file):
-        config = Config(project_location=file.parent, lazy=True)
-        config.load_project()
+        config = Config(runtime_path=str(file), lazy=True)
+        config.load_runtime()
         config.load_shell_env()
 
 

@@ -247,7 +247,8 @@ def choose(
     ``major`` higher major versions.
     """
     if to is not None:
-        return Choice(_exactly(index, to, pinned), None, "the requested release")
+        # A comment behind a variable in a Makefile leaves blanks.
+        return Choice(_exactly(index, to.strip(), pinned), None, "the requested release")
     taken = pinned_release(index, pinned)
     here = parse_version(taken.version if taken else pinned)
     if here is None:

@@ -14,9 +14,9 @@ from posixpath import relpath
 from typing import NamedTuple
 
 from ..core.faults import DOOR, Unusable
-from ..core.settings import FILE, WholeImage, variable
+from ..core.settings import FILE, WholeImage, how_to_correct, variable
 from .charts import IMAGES, BareChart, ChartSpec, ImageSpec, read_chartpress
-from .files import is_below, is_glob, join, require
+from .files import is_below, is_glob, join
 from .search import CHARTPRESS_FILE, Search, folder_of, last_part
 from .values import quoted, values_setting
 
@@ -130,7 +130,13 @@ def from_chartpress(search: Search) -> Layout:
             hint=f"set it in {FILE}: hub: {{root: {candidates[0]}}}",
         )
     file = join(fitting[0], CHARTPRESS_FILE)
-    charts = read_chartpress(require(search.files, file), file)
+    data = search.files.read(file)
+    if data is None:
+        there = [folder_of(path) for path in search.listing.named(CHARTPRESS_FILE)]
+        hint = f"correct hub.root in {FILE}: {CHARTPRESS_FILE} is in {', '.join(there)}"
+        unset = f"remove hub.root from {FILE}: no folder has a {CHARTPRESS_FILE}"
+        raise Unusable("the file is missing", where=file, hint=how_to_correct("root", hint if there else unset))
+    charts = read_chartpress(data, file)
     folders = _folders(charts, fitting[0])
     folder = _chosen(search, folders, file)
     if folder is None:
@@ -335,5 +341,5 @@ def _no_dependency(search: Search, folders: Collection[str], file: str) -> NotNa
     return NotNamed(
         f"no chart depends on {dependency}",
         where=file if len(folders) > 1 else search.dependencies_of(next(iter(folders))),
-        hint=f"add {dependency} to the chart's dependencies, with version and repository",
+        hint=how_to_correct("dependency", f"add {dependency} to the chart's dependencies, with version and repository"),
     )

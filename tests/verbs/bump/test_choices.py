@@ -108,6 +108,25 @@ def test_hub_root_chooses_among_them(written: str, two_roots: Hub, hubpress: Hub
     assert two_roots.git("diff", "--name-only").splitlines() == ["west/hub/Chart.yaml", "west/images/hub/Dockerfile"]
 
 
+@pytest.mark.parametrize(
+    ("variables", "error", "hint"),
+    [
+        ("", "the file is missing (nope/chartpress.yaml)", "chartpress.yaml is in east, west"),
+        ("ROOT=no", "the file is missing (no/chartpress.yaml)", "fix INVOKE_HUB_ROOT, or unset it"),
+        ("ROOT=east DEPENDENCY=no", "no chart depends on no (east/hub/Chart.yaml)", "INVOKE_HUB_DEPENDENCY"),
+    ],
+)
+def test_a_setting_that_names_what_is_not_there_is_corrected_where_it_stands(
+    variables: str, error: str, hint: str, two_roots: Hub, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_roots.write("invoke.yaml", "hub: {root: nope}\n")
+    for one in variables.split():
+        monkeypatch.setenv(*f"INVOKE_HUB_{one}".split("="))
+    told = hubpress(two_roots, "bump")
+    assert (told.code, fault(told)[0]) == (2, error)
+    assert hint in fault(told)[1]
+
+
 # -- the dependency
 
 

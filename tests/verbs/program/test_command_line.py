@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -91,11 +92,12 @@ def lines_of(task: str) -> list[str]:
         "bump --version 3.3.7 -R",
         "bump --dry --to=3.3.7",
         "-R bump 3.3.7",
+        "bump --dry --to '3.3.7 '",
     ],
 )
 def test_people_may_spell_it_as_they_are_used_to(typed: str, hubpress: Hubpress, hub: Hub) -> None:
     with nothing_written(hub):
-        said = hubpress(hub, *typed.split(), "--json")
+        said = hubpress(hub, *shlex.split(typed), "--json")
     assert (said.code, said.json["chart"]["after"]) == (0, "3.3.7")
 
 
@@ -126,17 +128,31 @@ def test_people_may_spell_it_as_they_are_used_to(typed: str, hubpress: Hubpress,
         ("--to=3.3.8 bump", "--to is an option of bump", "hubpress bump --to=3.3.8"),
         ("release --to", "--to needs a value", "hubpress release --to VERSION"),
         ("release --to --dry", "--to needs a value", "hubpress release --to VERSION --dry"),
+        ("commit --branch '' --push", "--branch needs a value", "hubpress commit --branch NAME --push"),
         ("release --push=yes", "--push takes no value", "hubpress release --push"),
     ],
 )
 def test_what_is_mistyped_gets_the_nearest_right_word(
     typed: str, error: str, hint: str, hubpress: Hubpress, hub: Hub
 ) -> None:
-    words = [word.strip("'") for word in typed.replace("'a b'", "a~b").split()]
-    words = [word.replace("~", " ") for word in words]
     with nothing_written(hub):
-        said = hubpress(hub, *words)
+        said = hubpress(hub, *shlex.split(typed))
         demand_fault(said, 1, f"{error}", f"{hint}")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        (".invoke.yaml", "hub: [\n", "is not YAML: line 2: expected the node content, but found '<stream end>'"),
+        (".invoke.json", "{", "is not a mapping that Invoke can read"),
+    ],
+)
+def test_settings_of_the_user_that_cannot_be_read(
+    name: str, text: str, reason: str, hubpress: Hubpress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / name).write_text(text)
+    demand_fault(hubpress(tmp_path, "--list"), 2, f"the file {reason} ({name})", f"fix {tmp_path / name}")
 
 
 def test_a_mistyped_command_line_is_an_object_too(hubpress: Hubpress, tmp_path: Path) -> None:
