@@ -356,7 +356,7 @@ def invokes_own_files() -> Iterator[Path]:
 def require_readable(file: Path) -> None:
     """Check that Invoke can read a file of settings, if it is there: it ends in a traceback where it cannot."""
     with contextlib.suppress(FileNotFoundError), read_by_invoke(file):
-        config = Config(runtime_path=str(file), lazy=True)
+        config = Config(runtime_path=file, lazy=True)
         config.load_runtime()
         config.load_shell_env()
 

@@ -112,10 +112,12 @@ class Buildx:
     def build(self, build: Build, scratch: Path) -> dict[str, str]:
         """Build and push; without the shared cache where that is what fails."""
         folder, metadata = scratch / _UPLOAD / CONTEXT / build.hub.layout.root, scratch / "metadata.json"
+        # Not by its whole path, which may have bytes that no argument of docker's can have.
+        there = Path(os.path.relpath(metadata.resolve(), folder.resolve()))
 
         def command(*, again: bool = False, shared: bool = True) -> Command:
             bake = _bake_definition(build, again=again, shared=shared)
-            return docker.bake_command(build.builder, bake, folder, metadata)
+            return docker.bake_command(build.builder, bake, folder, there)
 
         try:
             _push(build, command, cached=build.hub.settings.cache != CACHE_OFF)
