@@ -16,6 +16,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -419,9 +420,9 @@ def _is_there(base: Reference) -> bool:
 def _ways_to_look(folder: Path) -> str:
     """Return the commands for looking at a rehearsal that is kept."""
     record, clone = Record.read(folder), folder / CLONE
-    log = f"git -C {clone} log --patch {REMOTE_NAME}/HEAD.."
+    log = f"git -C {quote(str(clone))} log --patch {REMOTE_NAME}/HEAD.."
     rows: list[tuple[str, ...]] = [("its commits", log)] if clone.is_dir() else []
     if record and (folder / REGISTRY).is_dir():
         rows.append(("its images", str(serving_again(folder / REGISTRY, record.port))))
-    rows.append(("remove it", f"rm -r {folder}"))
+    rows.append(("remove it", f"rm -r {quote(str(folder))}"))
     return f"Kept: {folder}\n{output.table(rows, '  ')}"

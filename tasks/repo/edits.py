@@ -194,7 +194,14 @@ def to_commit(hub: Hub, files: Sequence[str]) -> str:
 
 
 def git_commit(hub: Hub, files: Sequence[str]) -> str:
-    """Return git's command that commits ``files``; those that it does not know yet are added first."""
+    """Return git's command that commits ``files``; those that it does not know yet are added first.
+
+    Changes inside of a submodule are committed there.
+    """
+    for path in files:
+        at_its_commit = ("diff-index", "--quiet", "--ignore-submodules=dirty", "HEAD", "--", path)
+        if not path.endswith("/") and (hub.git.folder / path).is_dir() and hub.git.ask(*at_its_commit).ok:
+            return f"commit or stash what is changed in the submodule: git -C {shlex.quote(path)} status"
     named, of_head = shlex.join(files), hub.git.ask("ls-tree", "-r", "-z", "--name-only", "HEAD", "--", *files).names
     new = {*files} - {*of_head, *hub.git.names("ls-files", "-z", "--", *files)}
     if not new:

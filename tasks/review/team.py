@@ -52,7 +52,8 @@ def next_steps(
     tells them; there are none once it is merged.
     """
     branch, base = hub.branch or "HEAD", review.base
-    start = f"{review.upstream}/{base}" if review.is_fork and review.upstream in review.remotes.names else base
+    known = (f"{remote}/{base}" for remote in (review.upstream, review.remotes.push) if review.is_fork)
+    start = next((one for one in known if hub.git.commit_at(f"refs/remotes/{one}")), base)
     page = None if by_hand else request
     # What is on the base branch already needs no review.
     wanted = page or (f"{branch} (git log --patch {start}..{branch})" if branch != base else "")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from .cli import Result, run_task
+from .cli import Result, run_task, sh
 from .hubs import Hub
 
 BRANCH = "bump-z2jh-3.3.8"
@@ -42,3 +42,15 @@ def committed_files(hub: Hub, revision: str = "HEAD") -> str:
 def refs(hub: Hub) -> str:
     """Return where HEAD and every ref point, in the clone (its stashes included) and in its remote."""
     return "\n".join((hub.read(".git/HEAD"), hub.git("for-each-ref"), hub.remote_git("for-each-ref")))
+
+
+def add_submodule(hub: Hub, name: str, path: str) -> str:
+    """Add a submodule with one file, and return its commit."""
+    source = hub.path.parent / name
+    sh("git", "init", "--quiet", str(source), cwd=hub.path)
+    (source / "a.txt").write_text(f"{name}\n")
+    sh("git", "add", "a.txt", cwd=source)
+    sh("git", "commit", "--quiet", "--message=x", cwd=source)
+    hub.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "--name", name, "--", str(source), path)
+    hub.commit(f"Add {name}")
+    return sh("git", "rev-parse", "HEAD", cwd=source)

@@ -12,6 +12,7 @@ from tests.support.cli import run, run_task, succeed
 from tests.support.engine import files_of
 from tests.support.hubs import Hub
 from tests.support.scene import Scene
+from tests.support.steps import add_submodule
 from tests.support.world import fault
 
 pytestmark = pytest.mark.engine
@@ -117,6 +118,15 @@ def test_a_release_refuses_what_it_would_not_commit(
         done = succeed("release", "--yes", cwd=hub.path, env=CONTENT)
     else:
         assert said == hint
+
+
+def test_what_is_changed_in_a_submodule_is_committed_there(hub: Hub) -> None:
+    add_submodule(hub, "sub", "images/hub/sub")
+    hub.write("images/hub/sub/a.txt", "changed\n")
+    error, hint = fault(run_task("build", cwd=hub.path))
+    assert error == "the image hub has files that are not committed (images/hub/sub)"
+    look = "commit or stash what is changed in the submodule: git -C images/hub/sub status"
+    assert hint == f"{look}; its tag names the last commit"
 
 
 def test_what_is_staged_elsewhere_does_not_stop_a_release(hub: Hub) -> None:

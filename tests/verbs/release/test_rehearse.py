@@ -34,7 +34,9 @@ def test_a_rehearsal_releases_for_a_remote_and_a_registry_of_its_own_and_shows_i
     scene.hub.write("images/hub/extra.txt", "not committed\n")
     scene.hub.edit(DOCKERFILE, "RUN pip install", "COPY extra.txt /srv/\nRUN pip install")
     before, git_folder = scene.world(), files_in(scene.hub.path / ".git")
-    result = succeed("rehearse", "--keep", cwd=scene.hub.path, env={"TMPDIR": str(scene.folder)})
+    place = scene.folder / "a place"
+    place.mkdir()
+    result = succeed("rehearse", "--keep", cwd=scene.hub.path, env={"TMPDIR": str(place)})
     assert (scene.world(), files_in(scene.hub.path / ".git")) == (before, git_folder)
 
     # What it shows.

@@ -14,6 +14,7 @@ from tasks.tools.git import Git
 from tests.support.cli import sh, succeed
 from tests.support.hubs import Hub, make_hub
 from tests.support.scene import CHARTPRESS, DOCKERFILE, Scene
+from tests.support.steps import add_submodule
 from tests.support.world import files_in
 
 ADDRESS = "127.0.0.1:5000"
@@ -113,18 +114,6 @@ def test_line_ends_are_written_as_the_original_s_settings_have_it(hub: Hub) -> N
 
 
 # -- submodules
-
-
-def add_submodule(hub: Hub, name: str, path: str) -> str:
-    """Add a submodule with one file, and return its commit."""
-    source = hub.path.parent / name
-    sh("git", "init", "--quiet", str(source), cwd=hub.path)
-    (source / "a.txt").write_text(f"{name}\n")
-    sh("git", "add", "a.txt", cwd=source)
-    sh("git", "commit", "--quiet", "--message=x", cwd=source)
-    hub.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "--name", name, "--", str(source), path)
-    hub.commit(f"Add {name}")
-    return sh("git", "rev-parse", "HEAD", cwd=source)
 
 
 def test_submodules_are_filled_from_the_original_s_own_copies(hub: Hub) -> None:
