@@ -33,7 +33,7 @@ from ..repo.edits import archives, to_commit
 from ..repo.files import is_below, join
 from ..repo.hub import Hub, HubImage, without_effect
 from ..repo.named_images import NamedImage, NotYaml, faulty_files, how_to_move, unmoved_images
-from ..repo.pins import Kind, Lock
+from ..repo.pins import Lock
 from ..repo.values import TAG_KEY, PinnedImage, ValuesPlace
 from .problems import MOST_NAMED, Code, Findings, Problem, Severity, Unchecked
 
@@ -41,7 +41,6 @@ _LIMITS = ("==", "===", "~=", "<", "<=")
 _LIMIT = re.compile(r"==|~=|<")
 _FILE_OPTIONS = ("-r", "--requirement", "-c", "--constraint")
 _REST = re.compile(r"\s+(?:#|--|\\)")
-_OTHER_PLACES = (Kind.COPY, Kind.PIN)
 # chartpress ends a tag in `.h<commit>`, in older versions after `n<commits>`.
 _COMMIT = re.compile(r"(?:\.|-n\d+\.)h(?P<commit>[0-9a-f]{6,40})$")
 # What may be a commit in a tag of any template.
@@ -253,9 +252,9 @@ def _pin_problems(hub: Hub) -> Iterator[Problem]:
             if not allows(of_chart, found.text):
                 message = f"the lock has {pin.name} {found.text}, the requirement {of_chart}"
                 yield Problem(Code.LOCK, where, message, pin.how_to_refresh(hub.files))
-        elif pin.kind in _OTHER_PLACES and found.text != required and not allows(found.text, hub.version):
+        elif pin.accepted_as and found.text != required and not allows(found.text, hub.version):
             message = f"{pin.name} is at {found.text} here, and at {required} in {hub.requirement_file}"
-            yield Problem(Code(pin.kind.value), where, message, f"{DOOR} bump --to {hub.version}")
+            yield Problem(Code(pin.accepted_as), where, message, f"{DOOR} bump --to {hub.version}")
     for path in archives(hub):
         version = path.rpartition(f"/{hub.requirement.name}-")[2].removesuffix(".tgz")
         if path.endswith(".tgz") and not allows(required, version):

@@ -26,7 +26,7 @@ from ..core.yaml_tree import Unreadable, load
 from ..releases.versions import parse_version
 from .files import files_with, join
 from .hub import Hub
-from .pins import Kind, versions_of_chart
+from .pins import versions_of_chart
 from .search import last_part
 from .values import quoted
 
@@ -220,7 +220,7 @@ def staying_installations(hub: Hub) -> tuple[Installation, ...]:
     """Return what deploys z2jh's chart in a version that no release moves; nothing where the repository has a chart."""
     if hub.layout.folder is not None:
         return ()
-    pins = [pin for pin in (*hub.pins, *hub.held_pins) if pin.kind in (Kind.PIN, Kind.COPY)]
+    pins = [pin for pin in (*hub.pins, *hub.held_pins) if pin.accepted_as]
     known = {(pin.file, pin.read(hub.files).line) for pin in pins}
     # A version in a variable is marked where that is set.
     return tuple(

@@ -33,11 +33,10 @@ from .files import (
     require_named,
 )
 from .layout import Layout, find_layout, no_hub_image
-from .pins import BasePin, Copy, Dependency, Kind, Lock, Marker, Pin, copies, misspelt_marks, named_pins
+from .pins import BasePin, Copy, Dependency, Lock, Marker, Pin, copies, misspelt_marks, named_pins
 from .search import CHARTPRESS_FILE, Search
 from .values import PinnedImage, ValuesPlace, ValuesPlaces, find_places, image_at
 
-_MAY_STAY = (Kind.COPY, Kind.PIN)
 JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
 
 
@@ -186,7 +185,7 @@ class Hub:
     def decided(self) -> str:
         """What Helm goes by: the requirement, or the lock where that has one release of a range."""
         pinned = self.requirement.version
-        own = (pin for pin in self.pins if isinstance(pin, Lock) and pin.chart.kind is Kind.REQUIREMENT)
+        own = (pin for pin in self.pins if isinstance(pin, Lock) and not isinstance(pin.chart, Copy))
         locked = (lock.read(self.files).text for lock in own if is_range(pinned))
         return next((text for text in locked if allows(pinned, text)), pinned)
 
@@ -198,9 +197,8 @@ class Hub:
     @cached_property
     def held_pins(self) -> tuple[Pin, ...]:
         """The copies and other places that stay, since the setting ``accept`` names their difference."""
-        may_stay = [pin for pin in self._all_pins if pin.kind in _MAY_STAY]
         accepted = self.settings.accept
-        held = [pin for pin in may_stay if any(one.covers(pin.kind.value, pin.file) for one in accepted)]
+        held = [pin for pin in self._all_pins if any(one.covers(pin.accepted_as, pin.file) for one in accepted)]
         return (*held, *(lock for lock in self._all_pins if isinstance(lock, Lock) and lock.chart in held))
 
     @cached_property
@@ -245,7 +243,7 @@ class Hub:
     def _locks_of(self, chart: Dependency) -> Iterator[Lock]:
         """Yield the committed locks of a chart; Helm reads either."""
         listed = chart.file
-        if self.layout.folder is not None and chart.kind is Kind.REQUIREMENT:
+        if self.layout.folder is not None and not isinstance(chart, Copy):
             listed = dependencies_in(self.files, self.layout.folder)
         folder, _, name = listed.rpartition("/")
         paths = [behind_links(self.git.folder, join(folder, lock)) for lock in LOCKS if name in CHART_FILES]

@@ -23,7 +23,7 @@ from ..releases.versions import allows, is_range, respelled
 from ..repo.deployments import staying_installations
 from ..repo.edits import base_for, helm_repository, moving_action, open_repository, release_edits, release_of
 from ..repo.hub import Hub
-from ..repo.pins import Kind, Pin
+from ..repo.pins import Pin
 from ..repo.values import ValuesPlace, image_at
 from ..tools.git_states import standing
 from .upgrades import upgrade_paragraph, upgrade_warnings, upgrades_here
@@ -174,7 +174,7 @@ def changes_between(before: Hub, after: Hub) -> Changes:
     pins = [
         Move(f"chart {name}", _or_none(partial(_said, pin, before)), _said(pin, after), pin.file)
         for pin in after.pins
-        if pin.kind in (Kind.COPY, Kind.PIN)
+        if pin.accepted_as
     ]
     named = [(place, pinned_at(before, place), pinned_at(after, place)) for place in after.places]
     images = [Move(f"hub image ({place.path})", old, new, place.file) for place, old, new in named if new]
@@ -246,7 +246,7 @@ def _warnings(hub: Hub, choice: Choice, repository: HelmRepository, *, is_safer:
     for pin in hub.held_pins:
         held = pin.read(hub.files).text
         if not allows(held, after):
-            yield f"{pin.files[0]}: {pin.name} {held} stays, as hub.accept names {pin.kind.value}"
+            yield f"{pin.files[0]}: {pin.name} {held} stays, as hub.accept names {pin.accepted_as}"
     for one in staying_installations(hub):
         yield f"{one}, and stays; to move it too: {one.setting}"
     if is_range(required) and allows(required, after):

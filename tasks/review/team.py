@@ -22,7 +22,7 @@ from ..repo.files import FileEdit, edit_action, files_with, join
 from ..repo.hub import Hub
 from ..repo.init import plan_init
 from ..repo.labeler import PullRequestPaths, expected_labels, labels_of
-from ..repo.pins import Kind
+from ..repo.pins import BasePin, Dependency
 from ..repo.remotes import PRODUCTION, Review, find_review, upstream_repository
 from ..tools.forges import GITHUB
 from ..tools.google import is_google
@@ -177,7 +177,7 @@ def _left_by_hand(hub: Hub, version: str) -> Iterator[str]:
     yield from (
         f"Set the chart's version to {version} in {one.file}:{one.line}" for one in staying if one.version != version
     )
-    if not staying and all(pin.kind is not Kind.PIN for pin in hub.pins):
+    if not staying and all(isinstance(pin, BasePin | Dependency) for pin in hub.pins):
         yield f"Move the {hub.requirement.name} chart that you deploy to {version}"
     for image in (one for one in hub.images if not hub.values_places(one)):
         yield f"Set the new tag of {image.spec.name} in the values that you deploy: no file here names it"
