@@ -18,7 +18,6 @@ from ..releases.index import Index, Release, choose, newest
 from ..releases.repository import Cache, HelmRepository
 from ..releases.versions import parse_version
 from ..repo.deployments import has_deployments
-from ..repo.edits import open_repository, release_of
 from ..repo.hub import Hub, HubImage
 from ..review.rendering import Refusal, refused_values
 from ..tools import docker
@@ -54,7 +53,7 @@ class World:
     @property
     def release(self) -> Release | None:
         """The pinned release; None where the index does not have it, or is not known."""
-        return release_of(self.hub, self.index) if self.index else None
+        return self.hub.release_in(self.index) if self.index else None
 
     @property
     def released_base(self) -> Reference | None:
@@ -220,7 +219,7 @@ def look(hub: Hub) -> World:
 def _ask_repository(hub: Hub) -> tuple[HelmRepository | None, Index | None, Fault | None]:
     repository = None
     try:
-        repository = open_repository(hub)
+        repository = HelmRepository.of(hub.settings, hub.helm_repository)
         return repository, repository.index(), None
     except Fault as silent:
         with suppress(Fault):
@@ -229,7 +228,7 @@ def _ask_repository(hub: Hub) -> tuple[HelmRepository | None, Index | None, Faul
 
 
 def _refused(hub: Hub, index: Index | None) -> Mapping[Refusal | Fault, tuple[str, ...]]:
-    if not hub.settings.preview or not has_deployments(hub) or not index or not release_of(hub, index):
+    if not hub.settings.preview or not has_deployments(hub) or not index or not hub.release_in(index):
         return {}
     try:
         return refused_values(hub.with_index(index))

@@ -11,10 +11,20 @@ from typing import NamedTuple
 from ..core.faults import Refused, Unusable, nearest
 from ..core.names import Reference
 from ..core.settings import FILE, Settings, ValuesTarget
-from ..releases.index import Index
+from ..releases.index import Index, Release, pinned_release, release_with_image
 from ..releases.versions import allows, is_range, parse_version, without_sign
 from ..tools.git import INDEX, Git
-from .charts import CHART_FILES, CHARTPRESS_KEYS, LOCKS, ImageSpec, Requirement, dependencies_in, requirements
+from .charts import (
+    CHART_FILES,
+    CHARTPRESS_KEYS,
+    JUPYTERHUBS,
+    LOCKS,
+    ImageSpec,
+    Requirement,
+    address_of,
+    dependencies_in,
+    requirements,
+)
 from .dockerfile import BaseImage
 from .files import (
     Committed,
@@ -36,8 +46,6 @@ from .layout import Layout, find_layout, no_hub_image
 from .pins import BasePin, Copy, Dependency, Lock, Marker, Pin, copies, misspelt_marks, named_pins
 from .search import CHARTPRESS_FILE, Search
 from .values import PinnedImage, ValuesPlace, ValuesPlaces, find_places, image_at
-
-JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
 
 
 def layout_warnings(hub: Hub) -> Iterator[str]:
@@ -188,6 +196,18 @@ class Hub:
         own = (pin for pin in self.pins if isinstance(pin, Lock) and not isinstance(pin.chart, Copy))
         locked = (lock.read(self.files).text for lock in own if is_range(pinned))
         return next((text for text in locked if allows(pinned, text)), pinned)
+
+    @property
+    def helm_repository(self) -> str:
+        """The address of the dependency's Helm repository."""
+        return address_of(self.settings, self.requirement, self.requirement_file)
+
+    def release_in(self, index: Index) -> Release | None:
+        """Return the release that the repository pins, without a chart the one of its base image, or None."""
+        found = pinned_release(index, self.decided)
+        if found is None and self.layout.folder is None:
+            return release_with_image(index, self.requirement.version)
+        return found
 
     @cached_property
     def pins(self) -> tuple[Pin, ...]:
