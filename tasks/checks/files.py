@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import reduce
 from itertools import chain
 
@@ -43,10 +43,13 @@ def file_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem |
     yield from _path_problems(hub)
     # Other places are compared with a requirement that stands at one version.
     yield from list(_requirement_problems(hub)) or _pin_problems(hub)
-    yield from _values_problems(hub, current)
+    uncommitted = hub.git.changed([path for image in hub.images for path in hub.paths_of(image)])
+    yield from _values_problems(hub, current, uncommitted)
     yield from _unmoved_problems(hub)
     yield from _deployment_problems(hub)
-    yield from _uncommitted(hub)
+    if changed := list(dict.fromkeys((*(uncommitted if names_commit(hub.settings.tag) else ()), *hub.changed))):
+        message = f"the last commit: {first_of(changed, MOST_NAMED)} {'differ' if changed[1:] else 'differs'} from it"
+        yield Unchecked(message, f"{to_commit(hub, changed)}; then check again")
 
 
 def known_base_problems(hub: Hub) -> Iterator[Problem]:
@@ -124,13 +127,13 @@ def _path_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
                 yield Unchecked(message, f"correct paths in {file}")
 
 
-def _values_problems(hub: Hub, current: Collection[str]) -> Iterator[Problem | Unchecked]:
+def _values_problems(hub: Hub, current: Collection[str], uncommitted: Sequence[str]) -> Iterator[Problem | Unchecked]:
     for image in hub.images:
         pinned: dict[str, PinnedImage] = {}
         for place, found in hub.pinned(image).items():
             where = f"{place.file}:{found.line}"
             if found.name is None or not (found.tag or found.digest):
-                yield _empty_problem(hub, image, place, where)
+                yield _empty_problem(hub, image, place, where, uncommitted)
                 continue
             if not Reference(found.name).same_repository(Reference(image.spec.name)):
                 message = f"{place.path} names {found.name}, but {hub.layout.file} says {image.spec.name}"
@@ -189,13 +192,13 @@ def _version(pinned: PinnedImage) -> str:
     return "@".join(filter(None, (pinned.tag, pinned.digest)))
 
 
-def _empty_problem(hub: Hub, image: HubImage, place: ValuesPlace, where: str) -> Problem:
+def _empty_problem(hub: Hub, image: HubImage, place: ValuesPlace, where: str, uncommitted: Sequence[str]) -> Problem:
     """Return the problem of values that name no image: a warning while the image's files wait to be committed.
 
     The build comes after that commit, and a hook before it.
     """
     empty = Problem(Code.VALUES_EMPTY, where, f"{place.path} names no image", f"{DOOR} build")
-    changed = hub.git.changed(hub.paths_of(image))
+    changed = [path for path in uncommitted if is_below(path, hub.paths_of(image))]
     if not changed:
         return empty
     return empty._replace(
@@ -203,16 +206,6 @@ def _empty_problem(hub: Hub, image: HubImage, place: ValuesPlace, where: str) ->
         hint=f"{to_commit(hub, changed)}; then {DOOR} build",
         severity=Severity.WARNING,
     )
-
-
-def _uncommitted(hub: Hub) -> Iterator[Unchecked]:
-    images = hub.images if names_commit(hub.settings.tag) else ()
-    paths = [path for image in images for path in hub.paths_of(image)]
-    changed = list(dict.fromkeys((*(hub.git.changed(paths) if paths else ()), *hub.changed)))
-    if changed:
-        differ = "differs" if len(changed) == 1 else "differ"
-        message = f"the last commit: {first_of(changed, MOST_NAMED)} {differ} from it"
-        yield Unchecked(message, f"{to_commit(hub, changed)}; then check again")
 
 
 def _requirement_problems(hub: Hub) -> Iterator[Problem]:

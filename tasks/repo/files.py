@@ -20,7 +20,7 @@ from typing import NamedTuple, Protocol
 from ..core.faults import Unusable, held_back, nearest
 from ..core.plan import Action, Fact
 from ..core.safe_files import clear_away, read_file
-from ..core.settings import Settings, how_to_correct
+from ..core.settings import FILE, Settings, how_to_correct
 from ..tools.git import Git
 from ..tools.process import Pool, answer_of
 
@@ -245,8 +245,8 @@ def require_named(files: Files, listing: Listing, path: str, setting: str, what:
     """Return the bytes of ``path``, the ``what`` that ``setting`` names."""
     data = files.read(path)
     if data is None:
-        near = nearest(path, listing.files)
-        hint = f"correct {setting} in invoke.yaml{f': did you mean {near}?' if near else ''}"
+        near = nearest(path, (one for one in listing.files if one != FILE))
+        hint = f"correct {setting} in {FILE}{f': did you mean {near}?' if near else ''}"
         raise Unusable(f"the {what} is missing", where=path, hint=how_to_correct(setting.rpartition(".")[2], hint))
     return data
 

@@ -268,7 +268,7 @@ class Hub:
         folder, _, name = listed.rpartition("/")
         paths = [behind_links(self.git.folder, join(folder, lock)) for lock in LOCKS if name in CHART_FILES]
         for path in paths:
-            if None not in (self.files.read(path), self.committed.read(path)):
+            if self.files.read(path) is not None and self.committed.read(path) is not None:
                 yield Lock(path, chart.name, chart, folder or ".")
 
     @property

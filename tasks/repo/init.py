@@ -121,7 +121,7 @@ def _adopting(hub: Hub, prefix: str | None) -> tuple[BareChart | None, list[Part
     """Return the chart, and what is kept and added for the hub images that are there."""
     layout = hub.layout
     parts: list[Part] = [Kept(path) for path in dict.fromkeys(image.dockerfile for image in hub.images)]
-    chart = None if hub.layout.folder is None else BareChart(hub.layout.folder, hub.requirement)
+    chart = hub.search.chart_in(layout.folder)
     if layout.charts:
         parts.append(Kept(layout.file))
     elif chart is not None and not hub.search.roots and not hub.settings.whole_images:
