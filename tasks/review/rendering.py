@@ -22,8 +22,7 @@ from ..repo.charts import Requirement, requirements
 from ..repo.deployments import LOCAL, Deployment, chart_of, deployments
 from ..repo.files import join
 from ..repo.hub import Hub
-from ..repo.secrets import is_encrypted
-from ..repo.values import PinnedImage, image_at, with_image
+from ..repo.values import PinnedImage, image_at, is_encrypted, with_image
 from ..tools import helm
 from ..tools.command import Output
 from ..tools.process import ask_all, require_installed
