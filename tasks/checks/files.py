@@ -1,47 +1,31 @@
-"""What is inconsistent in the files: between them and git, the chart's own values, and the base image's packages."""
+"""What is inconsistent in the files: between them and git, and the chart's own values."""
 
 from __future__ import annotations
 
-import json
 import os
-import posixpath
 import re
-import shlex
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import reduce
-from itertools import chain, pairwise
-from typing import NamedTuple
-
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from itertools import chain
 
 from ..core.faults import DOOR, Refused
 from ..core.names import Reference
 from ..core.output import first_of
 from ..core.settings import CHARTPRESS
-from ..core.yaml_tree import Data, Text, child, text_under
+from ..core.yaml_tree import Data, child, text_under
 from ..image.inputs import arguments_of, counted_paths
 from ..image.tag import HEAD, history_of, name_image, names_commit, tells_images_apart
 from ..image.tree import Tree
 from ..releases.versions import allows, is_range, parse_version
 from ..repo.deployments import staying_installations
-from ..repo.dockerfile import instructions
 from ..repo.edits import archives, to_commit
 from ..repo.files import is_below, join
 from ..repo.hub import Hub, HubImage, without_effect
 from ..repo.named_images import NamedImage, NotYaml, faulty_files, how_to_move, unmoved_images
-from ..repo.pins import Kind, Lock
+from ..repo.pins import Lock
 from ..repo.values import TAG_KEY, PinnedImage, ValuesPlace
 from .problems import MOST_NAMED, Code, Findings, Problem, Severity, Unchecked
 
-_LIMITS = ("==", "===", "~=", "<", "<=")
-_LIMIT = re.compile(r"==|~=|<")
-_FILE_OPTIONS = ("-r", "--requirement", "-c", "--constraint")
-_REST = re.compile(r"\s+(?:#|--|\\)")
-_OTHER_PLACES = (Kind.COPY, Kind.PIN)
 # chartpress ends a tag in `.h<commit>`, in older versions after `n<commits>`.
 _COMMIT = re.compile(r"(?:\.|-n\d+\.)h(?P<commit>[0-9a-f]{6,40})$")
 # What may be a commit in a tag of any template.
@@ -59,10 +43,13 @@ def file_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem |
     yield from _path_problems(hub)
     # Other places are compared with a requirement that stands at one version.
     yield from list(_requirement_problems(hub)) or _pin_problems(hub)
-    yield from _values_problems(hub, current)
+    uncommitted = hub.git.changed([path for image in hub.images for path in hub.paths_of(image)])
+    yield from _values_problems(hub, current, uncommitted)
     yield from _unmoved_problems(hub)
     yield from _deployment_problems(hub)
-    yield from _uncommitted(hub)
+    if changed := list(dict.fromkeys((*(uncommitted if names_commit(hub.settings.tag) else ()), *hub.changed))):
+        message = f"the last commit: {first_of(changed, MOST_NAMED)} {'differ' if changed[1:] else 'differs'} from it"
+        yield Unchecked(message, f"{to_commit(hub, changed)}; then check again")
 
 
 def known_base_problems(hub: Hub) -> Iterator[Problem]:
@@ -140,13 +127,13 @@ def _path_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
                 yield Unchecked(message, f"correct paths in {file}")
 
 
-def _values_problems(hub: Hub, current: Collection[str]) -> Iterator[Problem | Unchecked]:
+def _values_problems(hub: Hub, current: Collection[str], uncommitted: Sequence[str]) -> Iterator[Problem | Unchecked]:
     for image in hub.images:
         pinned: dict[str, PinnedImage] = {}
         for place, found in hub.pinned(image).items():
             where = f"{place.file}:{found.line}"
             if found.name is None or not (found.tag or found.digest):
-                yield _empty_problem(hub, image, place, where)
+                yield _empty_problem(hub, image, place, where, uncommitted)
                 continue
             if not Reference(found.name).same_repository(Reference(image.spec.name)):
                 message = f"{place.path} names {found.name}, but {hub.layout.file} says {image.spec.name}"
@@ -205,13 +192,13 @@ def _version(pinned: PinnedImage) -> str:
     return "@".join(filter(None, (pinned.tag, pinned.digest)))
 
 
-def _empty_problem(hub: Hub, image: HubImage, place: ValuesPlace, where: str) -> Problem:
+def _empty_problem(hub: Hub, image: HubImage, place: ValuesPlace, where: str, uncommitted: Sequence[str]) -> Problem:
     """Return the problem of values that name no image: a warning while the image's files wait to be committed.
 
     The build comes after that commit, and a hook before it.
     """
     empty = Problem(Code.VALUES_EMPTY, where, f"{place.path} names no image", f"{DOOR} build")
-    changed = hub.git.changed(hub.paths_of(image))
+    changed = [path for path in uncommitted if is_below(path, hub.paths_of(image))]
     if not changed:
         return empty
     return empty._replace(
@@ -219,16 +206,6 @@ def _empty_problem(hub: Hub, image: HubImage, place: ValuesPlace, where: str) ->
         hint=f"{to_commit(hub, changed)}; then {DOOR} build",
         severity=Severity.WARNING,
     )
-
-
-def _uncommitted(hub: Hub) -> Iterator[Unchecked]:
-    images = hub.images if names_commit(hub.settings.tag) else ()
-    paths = [path for image in images for path in hub.paths_of(image)]
-    changed = list(dict.fromkeys((*(hub.git.changed(paths) if paths else ()), *hub.changed)))
-    if changed:
-        differ = "differs" if len(changed) == 1 else "differ"
-        message = f"the last commit: {first_of(changed, MOST_NAMED)} {differ} from it"
-        yield Unchecked(message, f"{to_commit(hub, changed)}; then check again")
 
 
 def _requirement_problems(hub: Hub) -> Iterator[Problem]:
@@ -253,9 +230,9 @@ def _pin_problems(hub: Hub) -> Iterator[Problem]:
             if not allows(of_chart, found.text):
                 message = f"the lock has {pin.name} {found.text}, the requirement {of_chart}"
                 yield Problem(Code.LOCK, where, message, pin.how_to_refresh(hub.files))
-        elif pin.kind in _OTHER_PLACES and found.text != required and not allows(found.text, hub.version):
+        elif pin.accepted_as and found.text != required and not allows(found.text, hub.version):
             message = f"{pin.name} is at {found.text} here, and at {required} in {hub.requirement_file}"
-            yield Problem(Code(pin.kind.value), where, message, f"{DOOR} bump --to {hub.version}")
+            yield Problem(Code(pin.accepted_as), where, message, f"{DOOR} bump --to {hub.version}")
     for path in archives(hub):
         version = path.rpartition(f"/{hub.requirement.name}-")[2].removesuffix(".tgz")
         if path.endswith(".tgz") and not allows(required, version):
@@ -333,78 +310,3 @@ def stale_problem(where: str, tag: str, computed: str) -> Problem:
     """Return the problem of a tag that the image's files do not make any more."""
     message = f"the tag is {tag}, but the image's files make {computed}"
     return Problem(Code.TAG_STALE, where, message, f"{DOOR} build, then {DOOR} commit")
-
-
-class PackagePin(NamedTuple):
-    """A requirement of pip that keeps a package from getting newer, with its place."""
-
-    where: str
-    required: Requirement
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether it allows one version alone."""
-        return any(one.operator in ("==", "===") for one in self.required.specifier)
-
-
-def pins_of(hub: Hub, image: HubImage) -> list[PackagePin]:
-    """Return what the Dockerfile's ``pip install`` lines and the requirements files in the context pin or limit."""
-    found: list[PackagePin] = []
-    for where, text in _texts(hub, image):
-        if _LIMIT.search(text):
-            with suppress(InvalidRequirement):
-                found.append(PackagePin(where, Requirement(text)))
-    return found
-
-
-def pin_problems(image: HubImage, pins: Iterable[PackagePin], shipped: Mapping[str, str]) -> Iterator[Problem]:
-    """Yield the ``pins`` of ``image`` that are older than the versions that its base image ships, given by name."""
-    versions = {canonicalize_name(name): version for name, version in shipped.items()}
-    for where, required in pins:
-        theirs = versions.get(canonicalize_name(required.name))
-        if theirs and _is_older(required.specifier, theirs):
-            pinned = str(required.specifier).lstrip("=")
-            yield Problem(
-                Code.OLD_PIN,
-                where,
-                f"{required.name} is pinned to {pinned}, but {image.base.reference} ships {theirs}",
-                f"take the pin out, or pin {theirs}; {Code.OLD_PIN.how_to_accept}",
-                Severity.WARNING,
-            )
-
-
-def _texts(hub: Hub, image: HubImage) -> Iterator[tuple[str, str]]:
-    """Yield what may be a requirement, each behind its place."""
-    data, named = hub.require(image.dockerfile), set()
-    for instruction in instructions(Text.decode(data, image.dockerfile)):
-        if instruction.keyword == "RUN" and "pip" in instruction.arguments:
-            words = _words(instruction.arguments)
-            named |= {posixpath.basename(after) for word, after in pairwise(words) if word in _FILE_OPTIONS}
-            yield from ((f"{image.dockerfile}:{instruction.line}", word.rstrip(";&|")) for word in words)
-    for path in hub.git.names("ls-files", "-z", "--", join(hub.layout.root, image.spec.context)):
-        name = posixpath.basename(path)
-        is_listing = name.endswith(".txt") and "requirements" in name
-        if (name in named or is_listing) and hub.files.read(path) is not None:
-            lines = hub.require(path).decode("utf-8", "replace").splitlines()
-            # What follows a requirement there: hashes and other options, a comment, the sign that its line goes on.
-            yield from ((f"{path}:{at}", _REST.split(line)[0].strip()) for at, line in enumerate(lines, start=1))
-
-
-def _words(arguments: str) -> list[str]:
-    """Split what ``RUN`` is given, in its shell form or its exec form (a JSON list)."""
-    try:
-        if arguments.lstrip().startswith("["):
-            return [str(word) for word in json.loads(arguments)]
-        return shlex.split(arguments, comments=True)
-    except (ValueError, RecursionError):
-        return arguments.split()
-
-
-def _is_older(limits: SpecifierSet, theirs: str) -> bool:
-    """Whether a requirement's ``limits`` keep out the version ``theirs`` by one that is not newer."""
-    try:
-        version = Version(theirs)
-        lower = any(one.operator in _LIMITS and Version(one.version.removesuffix(".*")) <= version for one in limits)
-        return lower and not limits.contains(version, prereleases=True)
-    except InvalidVersion:
-        return False

@@ -13,7 +13,6 @@ from ..image.proof import LABEL, base_label, is_out_of_reach
 from ..image.tag import names_commit
 from ..releases.index import Index, newest
 from ..releases.notes import CHANGELOG, fixes_between, known
-from ..releases.repository import Cache
 from ..releases.versions import order, parse_version
 from ..repo.hub import Hub, HubImage
 from ..repo.named_images import NamedImage, lines_of, named_images
@@ -21,19 +20,18 @@ from ..review.branches import Outlook
 from ..review.release import foreseen_refusal
 from ..review.rendering import TO_UPGRADE
 from ..tools.cosign import PROGRAM, Signature, require_public_key, signature_of
-from ..tools.process import ask_all, require_installed
+from ..tools.process import require_installed
 from ..tools.registry import FoundImage, ImageAnswer, inspect_all
 from .files import (
     base_problem,
     differing_base_problems,
     file_problems,
     override_problems,
-    pin_problems,
-    pins_of,
     stale_problem,
 )
+from .packages import package_problems
 from .problems import Code, Findings, Problem, Severity, Unchecked
-from .world import World, look, packages_of
+from .world import World, look
 
 _TO_CORRECT = "fix it there; the chart's values: https://z2jh.jupyter.org/en/stable/resources/reference.html"
 
@@ -113,7 +111,7 @@ def _outside(world: World) -> Iterator[Problem | Unchecked]:
     for image in hub.images:
         yield from _image_problems(world, image)
     yield from _other_image_problems(hub, named, world.answers)
-    yield from _pin_problems(world)
+    yield from package_problems(hub, world.answers)
 
 
 def _release_problems(
@@ -253,27 +251,6 @@ def _base_problems(
         yield _unanswered(f"whether {pinned} is built on {wanted}", base)
     elif digest and base.digest is None and isinstance(fault := world.answers[wanted], Fault):
         yield _unanswered(f"whether {wanted} has moved", fault)
-
-
-def _pin_problems(world: World) -> Iterator[Problem | Unchecked]:
-    hub = world.hub
-    pins = {image.spec.key: pins_of(hub, image) for image in hub.images}
-    pinning = [image for image in hub.images if pins[image.spec.key]]
-    bases = list(dict.fromkeys(image.base.reference for image in pinning))
-    cache = Cache(hub.settings.fetched)
-
-    def known(base: Reference) -> Mapping[str, str] | Unchecked:
-        answer = world.answers[base]
-        return packages_of(base, answer if isinstance(answer, FoundImage) else None, cache)
-
-    shipped = dict(zip(bases, ask_all(known, bases), strict=True))
-    for image in pinning:
-        packages = shipped[image.base.reference]
-        if isinstance(packages, Unchecked):
-            # Most limits keep out what is to come: they are held against a base that is known, and ask for none.
-            yield from [packages] if any(one.is_exact for one in pins[image.spec.key]) else ()
-        else:
-            yield from pin_problems(image, pins[image.spec.key], packages)
 
 
 def _signature_problems(hub: Hub, pinned: Reference, found: FoundImage, where: str) -> Iterator[Problem | Unchecked]:

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from ..core.faults import DOOR, Fault, ProgramFailed, Refused, Unreachable, Unusable
-from ..core.http import Page
+from ..core.faults import DOOR, Fault, Refused, Unreachable, Unusable
 from ..core.names import Reference, platforms_left
 from ..image.inputs import arguments_of, inputs_hash, working_files
 from ..image.proof import LABEL, base_of, inputs_label, is_out_of_reach
 from ..image.tag import HEAD, depends_on, history_of, name_image, names_commit, tells_images_apart
 from ..image.tree import Tree
 from ..releases.index import Index, Release, choose, newest
-from ..releases.repository import Cache, HelmRepository
+from ..releases.repository import HelmRepository
 from ..releases.versions import parse_version
 from ..repo.deployments import has_deployments
-from ..repo.edits import open_repository, release_of
 from ..repo.hub import Hub, HubImage
 from ..review.rendering import Refusal, refused_values
 from ..tools import docker
 from ..tools.process import Pool, answer_of, ask_all
 from ..tools.registry import FoundImage, ImageAnswer, inspect_all
-from .problems import Unchecked
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,7 @@ class World:
     @property
     def release(self) -> Release | None:
         """The pinned release; None where the index does not have it, or is not known."""
-        return release_of(self.hub, self.index) if self.index else None
+        return self.hub.release_in(self.index) if self.index else None
 
     @property
     def released_base(self) -> Reference | None:
@@ -220,7 +216,7 @@ def look(hub: Hub) -> World:
 def _ask_repository(hub: Hub) -> tuple[HelmRepository | None, Index | None, Fault | None]:
     repository = None
     try:
-        repository = open_repository(hub)
+        repository = HelmRepository.of(hub.settings, hub.helm_repository)
         return repository, repository.index(), None
     except Fault as silent:
         with suppress(Fault):
@@ -229,7 +225,7 @@ def _ask_repository(hub: Hub) -> tuple[HelmRepository | None, Index | None, Faul
 
 
 def _refused(hub: Hub, index: Index | None) -> Mapping[Refusal | Fault, tuple[str, ...]]:
-    if not hub.settings.preview or not has_deployments(hub) or not index or not release_of(hub, index):
+    if not hub.settings.preview or not has_deployments(hub) or not index or not hub.release_in(index):
         return {}
     try:
         return refused_values(hub.with_index(index))
@@ -245,39 +241,3 @@ def _unplaced(hub: Hub, image: HubImage) -> Reference | None:
         return Reference(image.spec.named, name_image(hub, history_of(hub), image).tag)
     except Refused:
         return None
-
-
-def packages_of(base: Reference, found: FoundImage | None, cache: Cache) -> Mapping[str, str] | Unchecked:
-    """Return the Python packages of a base image by name, with their versions; else why they are not known.
-
-    The engine tells, where it has the image: nothing is pulled for that. What it tells is kept in ``cache`` by the
-    digest that the registry has (``found``).
-    """
-    key = f"packages of {found.digest}" if found else ""
-    kept = _kept_packages(key, cache) if found else None
-    if kept is not None:
-        return kept
-    what = f"pins against the packages of {base}"
-    try:
-        stored = docker.stored(base)
-    except ProgramFailed as fault:
-        return Unchecked(f"{what}: {fault.what}", fault.hint)
-    layers = {name: one.layers for name, one in found.platforms.items()} if found else {}
-    if stored is None or (found and any(layers.get(name) != one.layers for name, one in stored.platforms.items())):
-        return Unchecked(f"{what}: the Docker engine does not have it", f"docker pull {base}, then: {DOOR} check")
-    packages = docker.packages(base)
-    if packages is None:
-        look = f"docker run --rm --entrypoint=python3 {base} -m pip list"
-        return Unchecked(f"{what}: the image does not list them", look)
-    if found:
-        cache.keep_page(key, Page(json.dumps(packages).encode()))
-    return packages
-
-
-def _kept_packages(key: str, cache: Cache) -> dict[str, str] | None:
-    page = cache.page(key)
-    try:
-        listed = json.loads(page.body) if page else None
-    except (ValueError, RecursionError):
-        return None
-    return {str(name): str(version) for name, version in listed.items()} if isinstance(listed, dict) else None

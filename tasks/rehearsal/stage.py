@@ -28,8 +28,9 @@ from ..core.settings import CACHE_OFF, BuildOptions, BumpOptions, CommitOptions,
 from ..core.yaml_tree import parse
 from ..image.proof import Base
 from ..image.tree import SUBMODULE, submodule_names
+from ..releases.repository import HelmRepository
 from ..repo.charts import ChartSpec, read_chartpress
-from ..repo.edits import helm_repository, image_edits, open_repository
+from ..repo.edits import image_edits
 from ..repo.files import FileEdit, WorkingTree, require
 from ..repo.hub import Hub, open_hub
 from ..repo.named_images import unmoved_images
@@ -400,9 +401,9 @@ def _kept_inside(hub: Hub, address: str, base: str) -> tuple[Hub, tuple[str, ...
 
 
 def _with_charts(hub: Hub) -> tuple[Hub, tuple[str, ...]]:
-    address = helm_repository(hub)
+    address = hub.helm_repository
     try:
-        open_repository(hub).index()
+        HelmRepository.of(hub.settings, address).index()
     except Unreachable as fault:
         note = f"STAND-IN: the charts come with hubpress, not from {address}: {fault.what}"
         return replace(hub, settings=hub.settings._replace(chart_repository=CHARTS.as_uri())), (note,)

@@ -22,6 +22,7 @@ from ..core.faults import Denied, Fault, Unreachable, Unusable
 from ..core.http import Address, Limits, NotGzip, Page, TooLarge, get, unpacked
 from ..core.names import Reference
 from ..core.safe_files import read_file
+from ..core.settings import Settings
 from ..core.yaml_tree import Data, Unreadable, child, load, text_under
 from .index import Index, Release, read_index
 
@@ -65,6 +66,12 @@ class HelmRepository:
         self._chart = chart
         self._cache = Cache(cache) if cache else None
         self._fetcher = Fetcher(self._cache, limits or Limits())
+
+    @classmethod
+    def of(cls, settings: Settings, address: str) -> HelmRepository:
+        """Return the dependency's repository; raises Refused for plain http elsewhere, unless the settings name it."""
+        asked = settings.chart_repository is not None
+        return cls(address, settings.fetched, settings.dependency, asked=asked)
 
     def index(self) -> Index:
         """Fetch and read the repository's ``index.yaml``."""

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from ..core.faults import Unusable
 from ..core.names import is_name
 from ..core.safe_files import is_inside, is_passable
-from ..core.settings import how_to_correct
+from ..core.settings import Settings, how_to_correct
 from ..core.visible import keep_secret
 from ..core.yaml_tree import Document, MappingNode, Node, Scalar, SequenceNode, described, merged, parse, target_of
 from .files import Files, join
@@ -31,6 +31,8 @@ CHART_FILES = ("requirements.yaml", "Chart.yaml")
 IMAGES = "images"
 # The lock of a chart of apiVersion v1, and that of any other.
 LOCKS = ("requirements.lock", "Chart.lock")
+JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
+_HELMS_OWN = ("@", "alias:", "oci:")
 _BUILD_ARG = "--build-arg"
 # The keys that chartpress reads (https://github.com/jupyterhub/chartpress#configuration).
 _CHART_KEYS = {"name", "chartPath", "imagePrefix", IMAGES, "repo", "paths", "baseVersion", "resetTag", "resetVersion"}
@@ -124,10 +126,24 @@ def pinned(data: bytes, name: str, where: str) -> Requirement:
 
 def same_address(one: str, other: str) -> bool:
     """Whether two addresses mean one Helm repository; z2jh's has two."""
-    tidied = (address.strip().rstrip("/").lower().replace("http://", "https://") for address in (one, other))
-    new = "https://hub.jupyter.org/helm-chart"
-    mine, theirs = (address.replace("https://jupyterhub.github.io/helm-chart", new) for address in tidied)
+    tidied = (f"{address.strip().rstrip('/').lower()}/".replace("http://", "https://") for address in (one, other))
+    mine, theirs = (address.replace("https://jupyterhub.github.io/helm-chart/", JUPYTERHUBS) for address in tidied)
     return mine == theirs
+
+
+def address_of(settings: Settings, required: Requirement, file: str) -> str:
+    """Return the address of a Helm repository: the setting's, else that of the requirement in ``file``.
+
+    A name from helm's own configuration or an OCI registry has no index (https://helm.sh/docs/helm/helm_dependency/).
+    """
+    address = settings.chart_repository or required.repository
+    if settings.chart_repository or (address and not address.startswith(_HELMS_OWN)):
+        return address
+    raise Unusable(
+        f"the requirement names {address or 'no Helm repository'}, which has no index to read",
+        where=f"{file}:{required.line}",
+        hint=f"name one that has, in invoke.yaml: hub: {{chart_repository: {JUPYTERHUBS}}}",
+    )
 
 
 def with_version(data: bytes, name: str, version: str, where: str) -> bytes:

@@ -13,6 +13,7 @@ name.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
@@ -22,11 +23,11 @@ from typing import NamedTuple
 from ..core.faults import DOOR, Unusable, nearest
 from ..core.safe_files import is_inside
 from ..core.settings import FILE
-from ..core.yaml_tree import Unreadable, load
+from ..core.yaml_tree import Unreadable, child, load, text_under
 from ..releases.versions import parse_version
 from .files import files_with, join
 from .hub import Hub
-from .pins import Kind, versions_of_chart
+from .pins import versions_of_chart
 from .search import last_part
 from .values import quoted
 
@@ -136,13 +137,11 @@ def _in_cluster(hub: Hub, folder: str, data: bytes) -> Iterator[Deployment]:
         content = load(data.decode("utf-8", "replace"))
     except Unreadable:
         return
-    hubs = content.get("hubs") if isinstance(content, dict) else None
-    group = last_part(folder)
+    hubs, group = child(content, "hubs"), last_part(folder)
     for entry in hubs if isinstance(hubs, list) else ():
-        fields = entry if isinstance(entry, dict) else {}
-        name, chart, files = map(fields.get, ("name", "helm_chart", "helm_chart_values_files"))
-        place = _chart_folder(hub, chart) if isinstance(chart, str) else None
-        if isinstance(name, str) and isinstance(files, list) and place:
+        name, files = text_under(entry, "name"), child(entry, "helm_chart_values_files")
+        place = _chart_folder(hub, text_under(entry, "helm_chart"))
+        if name and isinstance(files, list) and place:
             paths = [join(folder, file) for file in files if isinstance(file, str)]
             values = tuple(path for path in paths if is_inside(path) and hub.files.read(path) is not None)
             yield Deployment(f"{group}-{name}", values, name, name, place, group)
@@ -150,6 +149,9 @@ def _in_cluster(hub: Hub, folder: str, data: bytes) -> Iterator[Deployment]:
 
 def _of_settings(hub: Hub) -> Iterator[Deployment]:
     told = hub.settings.deployments
+    if twice := next((name for name, count in Counter(one.name for one in told).items() if count > 1), None):
+        hint = "give each a name of its own"
+        raise Unusable(f"several of hub.deployments are called {twice}", where=FILE, hint=hint)
     charts = {path: one.chart for one in _of_clusters(hub) for path in one.values} if told else {}
     for one in told:
         known = next((charts[path] for path in one.values if path in charts), chart_of(hub))
@@ -164,10 +166,10 @@ def _of_settings(hub: Hub) -> Iterator[Deployment]:
         yield Deployment(one.name, one.values, one.namespace or one.name, one.release or one.name, chart)
 
 
-def _chart_folder(hub: Hub, wanted: str) -> str | None:
+def _chart_folder(hub: Hub, wanted: str | None) -> str | None:
     """Return the folder of the hub's chart, or of one that wraps it, by its folder or the folder's name; else None."""
     for folder in hub.search.own_folders:
-        if wanted.rstrip("/") in (folder, last_part(folder)):
+        if wanted and wanted.rstrip("/") in (folder, last_part(folder)):
             found = hub.search.requirement_in(folder, hub.layout.chart.name)
             if folder == hub.layout.folder or (found and found.repository.startswith(LOCAL)):
                 return folder
@@ -220,7 +222,7 @@ def staying_installations(hub: Hub) -> tuple[Installation, ...]:
     """Return what deploys z2jh's chart in a version that no release moves; nothing where the repository has a chart."""
     if hub.layout.folder is not None:
         return ()
-    pins = [pin for pin in (*hub.pins, *hub.held_pins) if pin.kind in (Kind.PIN, Kind.COPY)]
+    pins = [pin for pin in (*hub.pins, *hub.held_pins) if pin.accepted_as]
     known = {(pin.file, pin.read(hub.files).line) for pin in pins}
     # A version in a variable is marked where that is set.
     return tuple(

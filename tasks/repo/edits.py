@@ -1,4 +1,4 @@
-"""The release that a hub repository depends on, and the edits to another one, in every place of it, and to an image.
+"""The edits of a hub repository to another release, in every place of it, and to an image.
 
 Helm alone writes the lock, its digest included (https://helm.sh/docs/helm/helm_dependency/); the lock's edit here is
 for plans.
@@ -10,71 +10,15 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from ..core.faults import DOOR, Fault, ProgramFailed, Refused, Unusable
-from ..core.names import Reference
 from ..core.plan import Action, Fact, Values
-from ..core.settings import CHART, Settings
-from ..releases.index import Index, Release, pinned_release, release_with_image
-from ..releases.repository import HelmRepository
 from ..releases.versions import allows, parse_version
 from ..tools import helm
-from .charts import Requirement
 from .files import Edited, FileEdit, Files, WorkingTree, edit_action, join, require
-from .hub import JUPYTERHUBS, Hub, HubImage
+from .hub import Hub
 from .pins import Lock, Pin
 from .values import PinnedImage, ValuesPlace, image_at, with_image
 
-SLIM = "-slim"
 _MOST_NAMED = 8
-_HELMS_OWN = ("@", "alias:", "oci:")
-
-
-def helm_repository(hub: Hub) -> str:
-    """Return the address of the dependency's Helm repository."""
-    return address_of(hub.settings, hub.requirement, hub.requirement_file)
-
-
-def address_of(settings: Settings, required: Requirement, file: str) -> str:
-    """Return the address of a Helm repository: the setting's, else that of the requirement in ``file``.
-
-    A name from helm's own configuration or an OCI registry has no index (https://helm.sh/docs/helm/helm_dependency/).
-    """
-    if settings.chart_repository:
-        return settings.chart_repository
-    address = required.repository
-    if address and not address.startswith(_HELMS_OWN):
-        return address
-    raise Unusable(
-        f"the requirement names {address or 'no Helm repository'}, which has no index to read",
-        where=f"{file}:{required.line}",
-        hint=f"name one that has, in invoke.yaml: hub: {{chart_repository: {JUPYTERHUBS}}}",
-    )
-
-
-def open_repository(hub: Hub, address: str | None = None) -> HelmRepository:
-    """Return the dependency's Helm repository; raises Refused where the requirement's is plain http elsewhere."""
-    settings, asked = hub.settings, hub.settings.chart_repository is not None
-    return HelmRepository(address or helm_repository(hub), settings.fetched, settings.dependency, asked=asked)
-
-
-def release_of(hub: Hub, index: Index) -> Release | None:
-    """Return the release that the repository pins, without a chart the one of its base image, or None."""
-    found = pinned_release(index, hub.decided)
-    if found is None and hub.layout.folder is None:
-        return release_with_image(index, hub.requirement.version)
-    return found
-
-
-def base_for(image: HubImage, released: Reference, policy: str) -> Reference:
-    """Return the base image of ``image`` for a release whose hub image is ``released``.
-
-    The Dockerfile's repository is kept, or the chart's taken (``policy``); a slim variant stays slim. A digest is left
-    out: it belongs to the old tag.
-    """
-    ours = image.base.reference
-    name = released.name if policy == CHART else ours.name
-    if ours.path.endswith(SLIM) and not name.endswith(SLIM):
-        name += SLIM
-    return Reference(name, released.tag)
 
 
 def release_edits(hub: Hub, texts: Mapping[Pin, str]) -> tuple[FileEdit, ...]:

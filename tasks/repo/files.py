@@ -245,7 +245,7 @@ def require_named(files: Files, listing: Listing, path: str, setting: str, what:
     """Return the bytes of ``path``, the ``what`` that ``setting`` names."""
     data = files.read(path)
     if data is None:
-        near = nearest(path, [file for file in listing.files if file != FILE])
+        near = nearest(path, (one for one in listing.files if one != FILE))
         hint = f"correct {setting} in {FILE}{f': did you mean {near}?' if near else ''}"
         raise Unusable(f"the {what} is missing", where=path, hint=how_to_correct(setting.rpartition(".")[2], hint))
     return data

@@ -11,10 +11,20 @@ from typing import NamedTuple
 from ..core.faults import Refused, Unusable, nearest
 from ..core.names import Reference
 from ..core.settings import FILE, Settings, ValuesTarget
-from ..releases.index import Index
+from ..releases.index import Index, Release, pinned_release, release_with_image
 from ..releases.versions import allows, is_range, parse_version, without_sign
 from ..tools.git import INDEX, Git
-from .charts import CHART_FILES, CHARTPRESS_KEYS, LOCKS, ImageSpec, Requirement, dependencies_in, requirements
+from .charts import (
+    CHART_FILES,
+    CHARTPRESS_KEYS,
+    JUPYTERHUBS,
+    LOCKS,
+    ImageSpec,
+    Requirement,
+    address_of,
+    dependencies_in,
+    requirements,
+)
 from .dockerfile import BaseImage
 from .files import (
     Committed,
@@ -33,12 +43,9 @@ from .files import (
     require_named,
 )
 from .layout import Layout, find_layout, no_hub_image
-from .pins import BasePin, Copy, Dependency, Kind, Lock, Marker, Pin, copies, misspelt_marks, named_pins
+from .pins import BasePin, Copy, Dependency, Lock, Marker, Pin, copies, misspelt_marks, named_pins
 from .search import CHARTPRESS_FILE, Search
 from .values import PinnedImage, ValuesPlace, ValuesPlaces, find_places, image_at
-
-_MAY_STAY = (Kind.COPY, Kind.PIN)
-JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
 
 
 def layout_warnings(hub: Hub) -> Iterator[str]:
@@ -186,9 +193,21 @@ class Hub:
     def decided(self) -> str:
         """What Helm goes by: the requirement, or the lock where that has one release of a range."""
         pinned = self.requirement.version
-        own = (pin for pin in self.pins if isinstance(pin, Lock) and pin.chart.kind is Kind.REQUIREMENT)
+        own = (pin for pin in self.pins if isinstance(pin, Lock) and not isinstance(pin.chart, Copy))
         locked = (lock.read(self.files).text for lock in own if is_range(pinned))
         return next((text for text in locked if allows(pinned, text)), pinned)
+
+    @property
+    def helm_repository(self) -> str:
+        """The address of the dependency's Helm repository."""
+        return address_of(self.settings, self.requirement, self.requirement_file)
+
+    def release_in(self, index: Index) -> Release | None:
+        """Return the release that the repository pins, without a chart the one of its base image, or None."""
+        found = pinned_release(index, self.decided)
+        if found is None and self.layout.folder is None:
+            return release_with_image(index, self.requirement.version)
+        return found
 
     @cached_property
     def pins(self) -> tuple[Pin, ...]:
@@ -198,9 +217,8 @@ class Hub:
     @cached_property
     def held_pins(self) -> tuple[Pin, ...]:
         """The copies and other places that stay, since the setting ``accept`` names their difference."""
-        may_stay = [pin for pin in self._all_pins if pin.kind in _MAY_STAY]
         accepted = self.settings.accept
-        held = [pin for pin in may_stay if any(one.covers(pin.kind.value, pin.file) for one in accepted)]
+        held = [pin for pin in self._all_pins if any(one.covers(pin.accepted_as, pin.file) for one in accepted)]
         return (*held, *(lock for lock in self._all_pins if isinstance(lock, Lock) and lock.chart in held))
 
     @cached_property
@@ -245,12 +263,12 @@ class Hub:
     def _locks_of(self, chart: Dependency) -> Iterator[Lock]:
         """Yield the committed locks of a chart; Helm reads either."""
         listed = chart.file
-        if self.layout.folder is not None and chart.kind is Kind.REQUIREMENT:
+        if self.layout.folder is not None and not isinstance(chart, Copy):
             listed = dependencies_in(self.files, self.layout.folder)
         folder, _, name = listed.rpartition("/")
         paths = [behind_links(self.git.folder, join(folder, lock)) for lock in LOCKS if name in CHART_FILES]
         for path in paths:
-            if None not in (self.files.read(path), self.committed.read(path)):
+            if self.files.read(path) is not None and self.committed.read(path) is not None:
                 yield Lock(path, chart.name, chart, folder or ".")
 
     @property

@@ -19,11 +19,11 @@ from ..core.plan import Action, Step
 from ..core.settings import FILE, SECTION, read_settings, section_in
 from ..core.yaml_tree import Edit, MappingNode, parse
 from ..releases.index import Release, newest
-from .charts import BareChart, ChartSpec, ImageSpec, Requirement
+from ..releases.repository import HelmRepository
+from .charts import JUPYTERHUBS, BareChart, ChartSpec, ImageSpec, Requirement, address_of
 from .deployments import PROSE, installations, staying_installations
-from .edits import address_of, open_repository
 from .files import SUFFIX, FileEdit, Files, Listing, edit_action, files_with, is_below, join
-from .hub import JUPYTERHUBS, Hub, HubImage
+from .hub import Hub, HubImage
 from .layout import Layout, NotNamed, found_image, from_chartpress, image_setting, no_hub_image, one_chart
 from .remotes import upstream_repository
 from .search import CHARTPRESS_FILE, last_part
@@ -121,7 +121,7 @@ def _adopting(hub: Hub, prefix: str | None) -> tuple[BareChart | None, list[Part
     """Return the chart, and what is kept and added for the hub images that are there."""
     layout = hub.layout
     parts: list[Part] = [Kept(path) for path in dict.fromkeys(image.dockerfile for image in hub.images)]
-    chart = None if hub.layout.folder is None else BareChart(hub.layout.folder, hub.requirement)
+    chart = hub.search.chart_in(layout.folder)
     if layout.charts:
         parts.append(Kept(layout.file))
     elif chart is not None and not hub.search.roots and not hub.settings.whole_images:
@@ -192,7 +192,7 @@ def _released(hub: Hub, chart: BareChart | None) -> tuple[Release, Reference]:
         address = address_of(settings, chart.requirement, hub.search.dependencies_of(chart.folder))
     else:
         address = settings.chart_repository or JUPYTERHUBS
-    repository = open_repository(hub, address)
+    repository = HelmRepository.of(settings, address)
     index = repository.index()
     release = index.releases.get(chart.requirement.version) if chart else newest(index)
     if release is None:

@@ -80,9 +80,7 @@ def one_chart(search: Search) -> BareChart | None:
         if brought := _brought(search, folders):
             raise brought
         folders = search.folders
-    folder = _chosen(search, {one: one for one in folders}, str(search.top))
-    requirement = search.requirement_in(folder) if folder else None
-    return BareChart(folder, requirement) if folder and requirement else None
+    return search.chart_in(_chosen(search, {one: one for one in folders}, str(search.top)))
 
 
 def _chosen(search: Search, charts: Mapping[str, str], where: str) -> str | None:
@@ -157,15 +155,15 @@ def _folders(charts: Iterable[ChartSpec], root: str) -> dict[str, str]:
 def no_hub_image(search: Search, layout: Layout) -> Unusable:
     """Return the fault of a layout none of whose images inherits from z2jh's hub image."""
     chart, file, folder = layout.chart, layout.file, layout.folder
+    required = search.chart_in(folder)
     if misplaced := _misplaced(layout):
         return Unusable(
             f"{misplaced} stands where chartpress does not read it",
             where=file,
             hint=f"move it into the chart: charts: [{{name: {chart.name}, images: …}}]",
         )
-    requirement = search.requirement_in(folder) if folder else None
-    if search.dockerfiles and layout.charts and folder and requirement:
-        dockerfile, path = next(iter(search.dockerfiles)), BareChart(folder, requirement).values_path
+    if search.dockerfiles and layout.charts and required:
+        dockerfile, path = next(iter(search.dockerfiles)), required.values_path
         # As chartpress.yaml names them: relative to its folder.
         named, context = (relpath(one, layout.root or ".") for one in (dockerfile, search.context_of(dockerfile)))
         image = f"{{{last_part(context)}: {{contextPath: {context}, valuesPath: {path}}}}}"

@@ -19,8 +19,7 @@ from ..core.yaml_tree import MERGE, Data, Text, Unreadable, load
 from .deployments import HUBPLOY_FILE, deployments, has_deployments
 from .files import behind_links, files_with
 from .hub import Hub, HubImage
-from .secrets import is_encrypted
-from .values import NAME_KEYS, TAG_KEY, values_setting
+from .values import NAME_KEYS, TAG_KEY, is_encrypted, values_setting
 
 _IMAGE, _EXTRA = "image", "extraImages"
 _SPAWNER = frozenset({"kubespawner_override", "KubeSpawner"})

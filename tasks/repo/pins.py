@@ -11,7 +11,6 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from shlex import quote
 from typing import ClassVar, NamedTuple
 
@@ -38,24 +37,14 @@ from .yaml_edit import Path, follow, with_scalars
 _SOURCE_KEYS = ("repo", "repository", "repoURL")
 _VERSION_KEYS = ("version", "targetRevision")
 _EACH = "*"
+_PIN_DIFFERS = "pin-differs"
 # A version in other text, `jupyterhub-3.2.1`, `--version v3.2.1`; a part of one where there is no whole one.
 _WHOLE = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?![.\w-]*[0-9])")
 _PART = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+(?![.\w-]*[0-9])")
 _COMMENT = re.compile(r"(?:^|(?<=\s))(?:#|//|--|;|<!--)(?:\s.*|$)")
 _MARK = re.compile(r"(?:^|(?<=\s))(?:#|//|--|;|<!--|/\*)\s*(?P<whose>hubpress|renovate):\s*(?P<words>.*)")
-_OUR_MARK = re.compile(r"(?:^|\s)(?:#|//|--|;|<!--|/\*)\s*hubpress:\s*([\w-]+)(?=\s|$)")
 _OPENING = ("{", "[", "(", "=", ":", "\\")
 _RENOVATE = re.compile(r"(\w+)=(\S+)")
-
-
-class Kind(Enum):
-    """What a place of the release is; the value is the code of the problem that it differs (docs/checks.md)."""
-
-    BASE = "base-not-of-release"
-    REQUIREMENT = "requirements-differ"
-    COPY = "chart-copies-differ"
-    LOCK = "lock-differs"
-    PIN = "pin-differs"
 
 
 class Pinned(NamedTuple):
@@ -67,11 +56,15 @@ class Pinned(NamedTuple):
 
 @dataclass(frozen=True)
 class Pin(ABC):
-    """A place of the release: the file that people know it by, and what it pins, for people."""
+    """A place of the release: the file that people know it by, and what it pins, for people.
+
+    ``accepted_as`` is the code of the problem that it differs (docs/checks.md) where the setting ``accept`` lets it
+    stay; empty for places that always move.
+    """
 
     file: str
     name: str
-    kind: ClassVar[Kind] = Kind.PIN
+    accepted_as: ClassVar[str] = ""
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -91,8 +84,6 @@ class Pin(ABC):
 class Dependency(Pin):
     """The dependency ``name`` in a chart's file."""
 
-    kind: ClassVar[Kind] = Kind.REQUIREMENT
-
     def read(self, files: Files) -> Pinned:
         """Return its version."""
         found = pinned(require(files, self.file), self.name, self.file)
@@ -107,7 +98,7 @@ class Dependency(Pin):
 class Copy(Dependency):
     """The same dependency in another file with such a list."""
 
-    kind: ClassVar[Kind] = Kind.COPY
+    accepted_as: ClassVar[str] = "chart-copies-differ"
 
 
 @dataclass(frozen=True)
@@ -119,7 +110,6 @@ class Lock(Dependency):
 
     chart: Dependency
     folder: str
-    kind: ClassVar[Kind] = Kind.LOCK
 
     def read(self, files: Files) -> Pinned:
         """Return the locked version."""
@@ -148,7 +138,6 @@ class BasePin(Pin):
     config: str | None
     chart: str
     key: str
-    kind: ClassVar[Kind] = Kind.BASE
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -188,6 +177,7 @@ class InYaml(Pin):
 
     number: int
     steps: Path
+    accepted_as: ClassVar[str] = _PIN_DIFFERS
 
     def read(self, files: Files) -> Pinned:
         """Return the version."""
@@ -241,6 +231,7 @@ class Marked(Pin):
 
     marker: Marker
     number: int
+    accepted_as: ClassVar[str] = _PIN_DIFFERS
 
     def read(self, files: Files) -> Pinned:
         """Return the version."""
@@ -320,9 +311,10 @@ def misspelt_marks(files: Files, telling: Sequence[str], chart: str) -> Iterator
     for path in telling:
         lines = (files.read(path) or b"").decode("utf-8", "replace").split("\n")
         for number, line in enumerate(lines, start=1):
-            found = _OUR_MARK.search(line)
-            if found and found[1] != chart and nearest(found[1], [chart]):
-                yield f"{path}:{number}", found[1]
+            found = _MARK.search(line)
+            named = re.match(r"[\w-]*", found["words"]) if found and found["whose"] == "hubpress" else None
+            if named and named[0] != chart and nearest(named[0], [chart]):
+                yield f"{path}:{number}", named[0]
 
 
 def _marked(text: Text, marker: Marker) -> list[Pin]:

@@ -56,7 +56,6 @@ class Review(NamedTuple):
 
     Attributes:
         base: the branch that pull requests go to.
-        found: what named it.
         shared: the branches that are not committed to directly, each with what it is.
         tip: the upstream's commit of the base branch; None where that is not asked for, or it has no such branch.
         heads: the commits of the branches of the remote that is pushed to; None where it was not asked.
@@ -69,7 +68,6 @@ class Review(NamedTuple):
 
     remotes: Remotes
     base: str
-    found: str
     shared: Mapping[str, str]
     tip: str | None = None
     heads: Mapping[str, str] | None = None
@@ -139,13 +137,13 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
         branches, gap = _answer(asked, required=push and heads is asked)
         pushed, _ = _answer(heads, required=push)
     remotes = remotes._replace(upstream=upstream)
-    base, found = _base(git, settings, remotes, branches)
+    base = _base(git, settings, remotes, branches)
     if branches and (request or branches.heads) and base not in branches.heads:
         raise _no_branch(base, [*branches.heads], upstream)
     default = branches.default if branches else git.known_default(upstream)
     shared = _shared(settings, base, default)
     tip = branches.heads.get(base) if branches and ask else None
-    return Review(remotes, base, found, shared, tip, pushed and pushed.heads, repository, fork, github, gap)
+    return Review(remotes, base, shared, tip, pushed and pushed.heads, repository, fork, github, gap)
 
 
 def review_known(git: Git, settings: Settings) -> Review:
@@ -264,7 +262,7 @@ def _answer(asked: Future[RemoteBranches], *, required: bool) -> tuple[RemoteBra
 
 
 def _without_asking(git: Git, settings: Settings, remotes: Remotes) -> Review:
-    base, found = _base(git, settings, remotes, None)
+    base = _base(git, settings, remotes, None)
     upstream = remotes.upstream or ORIGIN
     known = git.branches_known(upstream)
     # One that was not fetched yet may be there all the same.
@@ -272,7 +270,7 @@ def _without_asking(git: Git, settings: Settings, remotes: Remotes) -> Review:
         raise _no_branch(base, known, upstream)
     fork, repository = map(read_remote, _addresses(remotes, remotes.upstream or ""))
     shared = _shared(settings, base, git.known_default(upstream))
-    return Review(remotes, base, found, shared, repository=repository, fork=fork)
+    return Review(remotes, base, shared, repository=repository, fork=fork)
 
 
 def _shared(settings: Settings, base: str, default: str | None) -> dict[str, str]:
@@ -281,31 +279,30 @@ def _shared(settings: Settings, base: str, default: str | None) -> dict[str, str
     return {**named, default: "the default branch"} if default else named
 
 
-def _base(git: Git, settings: Settings, remotes: Remotes, asked: RemoteBranches | None) -> tuple[str, str]:
-    """Return the base branch, and what names it: a setting, CI, the upstream, or what the clone knows of it."""
+def _base(git: Git, settings: Settings, remotes: Remotes, asked: RemoteBranches | None) -> str:
+    """Return the base branch: the setting's, CI's, the upstream's default, or what the clone knows of it."""
     if settings.base_branch:
-        return settings.base_branch, "hub.base_branch"
+        return settings.base_branch
     upstream = remotes.upstream or ORIGIN
     ci, there = read_ci(os.environ), read_remote(remotes.address(upstream))
     is_its = there.path.lower() == ci.path.lower() if there else remotes.push == remotes.upstream
     if ci.base and is_its and (asked is None or ci.base in asked.heads):
-        return ci.base, ci.name
+        return ci.base
     if asked and asked.default:
-        return asked.default, f"{upstream}'s HEAD"
-    known = git.known_default(upstream)
-    if known:
-        return known, f"refs/remotes/{upstream}/HEAD"
+        return asked.default
+    if known := git.known_default(upstream):
+        return known
     branches = [*asked.heads] if asked else git.branches_known(upstream)
     usual = (*_USUAL, remotes.config.get("init.defaultbranch"))
     likely = next((name for name in usual if name in branches), None)
     if likely or len(branches) == 1:
-        return likely or branches[0], f"the branches of {upstream}"
+        return likely or branches[0]
     if branches:
         set_head = f"git remote set-head {upstream} BRANCH; or name it " if upstream in remotes.names else "name it "
         hint = f"{set_head}{_SAY_BASE.format('NAME')}"
         kind = NotKnownHere if asked is None else Refused
         raise kind(f"cannot determine the default branch of {upstream}", where=git.folder, hint=hint)
-    return _USUAL[0], "no branch is known"
+    return _USUAL[0]
 
 
 def _no_branch(base: str, known: Sequence[str], upstream: str) -> Refused:

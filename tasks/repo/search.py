@@ -121,6 +121,11 @@ class Search:
         data = self.files.read(path) or b""
         return requirement(data, wanted, path) if wanted.encode() in data else None
 
+    def chart_in(self, folder: str | None) -> BareChart | None:
+        """Return the chart in ``folder``; None without a folder, or where it does not depend on z2jh."""
+        requirement = self.requirement_in(folder) if folder else None
+        return BareChart(folder, requirement) if folder and requirement else None
+
     def dependencies_of(self, folder: str) -> str:
         """Return the file with the dependencies of the chart in ``folder``."""
         return behind_links(self.top, dependencies_in(self.files, folder))

@@ -26,6 +26,9 @@ NAME_KEYS = ("name", "repository")
 TAG_KEY, DIGEST_KEY = "tag", "digest"
 # Ends a name whose tag is the rest of a digest: Helm charts write both with a colon between them.
 _DIGEST = "@sha256"
+# https://github.com/AGWA/git-crypt/blob/master/doc/git-crypt.md and https://getsops.io/docs/
+GIT_CRYPT = b"\0GITCRYPT\0"
+_SOPS = re.compile(rb"^sops:\s*$|^\s*\"?mac\"?: *\"?ENC\[", re.MULTILINE)
 _PLAIN = re.compile(r"[\w./-][\w./*-]*")
 
 
@@ -51,6 +54,11 @@ class ValuesPlace(NamedTuple):
     file: str
     path: str
     image: str
+
+
+def is_encrypted(data: bytes) -> bool:
+    """Whether sops or git-crypt has encrypted a file that holds ``data``."""
+    return data.startswith(GIT_CRYPT) or bool(_SOPS.search(data))
 
 
 def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:

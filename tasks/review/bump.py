@@ -14,22 +14,23 @@ from ..core import output
 from ..core.faults import Fault
 from ..core.names import Reference
 from ..core.plan import Step
-from ..core.settings import BumpOptions
+from ..core.settings import CHART, BumpOptions
 from ..image.proof import with_digest
 from ..releases.index import Choice, Release, choose
 from ..releases.notes import release_links, security_fixes, security_news, upgrade_links
 from ..releases.repository import HelmRepository
 from ..releases.versions import allows, is_range, respelled
 from ..repo.deployments import staying_installations
-from ..repo.edits import base_for, helm_repository, moving_action, open_repository, release_edits, release_of
-from ..repo.hub import Hub
-from ..repo.pins import Kind, Pin
+from ..repo.edits import moving_action, release_edits
+from ..repo.hub import Hub, HubImage
+from ..repo.pins import Pin
 from ..repo.values import ValuesPlace, image_at
 from ..tools.git_states import standing
 from .upgrades import upgrade_paragraph, upgrade_warnings, upgrades_here
 
 T = TypeVar("T")
 NOTHING = "(none)"
+_SLIM = "-slim"
 
 
 class ReleaseFact(NamedTuple):
@@ -101,16 +102,16 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
     """
     relies = standing(hub.git, hub.branch)
     said = {pin: pin.read(hub.files).text for pin in hub.pins}
-    repository = open_repository(hub)
-    with output.waiting(f"asking {helm_repository(hub)}"):
+    repository = HelmRepository.of(hub.settings, hub.helm_repository)
+    with output.waiting(f"asking {hub.helm_repository}"):
         index = hub.index or repository.index()
-    pinned = release_of(hub, index)
+    pinned = hub.release_in(index)
     required = hub.requirement.version if hub.layout.folder is not None or pinned is None else pinned.version
     before = hub.version if hub.layout.folder is not None else required
     choice = choose(index, required, to=options.to, pre=options.pre, dev=options.dev, major=options.major)
     release, newer = choice.release, choice.newer_major
     released = repository.hub_image(release)
-    bases = [with_digest(image.base.reference, base_for(image, released, hub.settings.base)) for image in hub.images]
+    bases = [with_digest(image.base.reference, _base_for(image, released, hub.settings.base)) for image in hub.images]
     moved: dict[Pin, str] = dict(zip(hub.base_pins, map(str, bases), strict=True))
     edits = release_edits(
         hub, {pin: moved.get(pin) or respelled(text, release.version, index.releases) for pin, text in said.items()}
@@ -128,7 +129,7 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
                 "before": before,
                 "after": release.version,
                 "app_version": release.app_version,
-                "repository": helm_repository(hub),
+                "repository": hub.helm_repository,
             },
             "base": {"image_before": str(image.base.reference), "image_after": str(base)},
             "files": [edit.path for edit in edits if edit.changes],
@@ -174,7 +175,7 @@ def changes_between(before: Hub, after: Hub) -> Changes:
     pins = [
         Move(f"chart {name}", _or_none(partial(_said, pin, before)), _said(pin, after), pin.file)
         for pin in after.pins
-        if pin.kind in (Kind.COPY, Kind.PIN)
+        if pin.accepted_as
     ]
     named = [(place, pinned_at(before, place), pinned_at(after, place)) for place in after.places]
     images = [Move(f"hub image ({place.path})", old, new, place.file) for place, old, new in named if new]
@@ -196,7 +197,7 @@ def read_releases(hub: Hub, before: str | None, after: str, *, ask: bool) -> tup
     index = hub.index
     if index is None:
         try:
-            repository = open_repository(hub)
+            repository = HelmRepository.of(hub.settings, hub.helm_repository)
             index = repository.index() if ask else repository.kept_index()
         except Fault:
             index = None
@@ -218,6 +219,19 @@ def pinned_at(hub: Hub, place: ValuesPlace) -> str | None:
     data = hub.files.read(place.file)
     pinned = _or_none(lambda: image_at(data, place.path, place.file)) if data is not None else None
     return f"{pinned.name}:{pinned.tag}" if pinned and pinned.name and pinned.tag else None
+
+
+def _base_for(image: HubImage, released: Reference, policy: str) -> Reference:
+    """Return the base image of ``image`` for a release whose hub image is ``released``.
+
+    The Dockerfile's repository is kept, or the chart's taken (``policy``); a slim variant stays slim. A digest is left
+    out: it belongs to the old tag.
+    """
+    ours = image.base.reference
+    name = released.name if policy == CHART else ours.name
+    if ours.path.endswith(_SLIM) and not name.endswith(_SLIM):
+        name += _SLIM
+    return Reference(name, released.tag)
 
 
 def _moves(
@@ -246,7 +260,7 @@ def _warnings(hub: Hub, choice: Choice, repository: HelmRepository, *, is_safer:
     for pin in hub.held_pins:
         held = pin.read(hub.files).text
         if not allows(held, after):
-            yield f"{pin.files[0]}: {pin.name} {held} stays, as hub.accept names {pin.kind.value}"
+            yield f"{pin.files[0]}: {pin.name} {held} stays, as hub.accept names {pin.accepted_as}"
     for one in staying_installations(hub):
         yield f"{one}, and stays; to move it too: {one.setting}"
     if is_range(required) and allows(required, after):

@@ -11,11 +11,11 @@ from typing import NamedTuple
 from ..core.faults import Fault, ProgramFailed, Refused
 from ..core.plan import COMMIT, PUSHED, Action, Fact, Moved, Step, Values, refused
 from ..core.settings import CommitOptions
+from ..image.inputs import credential_in
 from ..repo.edits import foreign_changes, git_commit
 from ..repo.files import Committed, WorkingTree
 from ..repo.hub import Hub
 from ..repo.remotes import Review
-from ..repo.secrets import credential_in
 from ..tools.git import INDEX, Git
 from ..tools.git_states import RESTORE, index, left_behind, local_branch, standing, take_back
 from ..tools.process import watch

@@ -16,7 +16,6 @@ from ..core.settings import FILE, VALUES_INVALID, Accepted, BumpOptions
 from ..core.visible import one_line, visible, without
 from ..image.tree import Tree
 from ..repo.deployments import Deployment, deployments, has_deployments
-from ..repo.edits import helm_repository
 from ..repo.files import Committed
 from ..repo.hub import Hub
 from ..repo.remotes import Review, find_review, fork_point
@@ -194,7 +193,7 @@ def _before(hub: Hub, review: Review) -> tuple[str, Hub]:
 
 def _compare_sides(after: Hub, review: Review, wanted: Sequence[Deployment], kubernetes: str | None) -> Preview:
     commit, before = _before(after, review)
-    if helm_repository(before) == helm_repository(after):
+    if before.helm_repository == after.helm_repository:
         before = before.with_index(after.index)
     with temporary_folder("hubpress-preview-") as folder:
         old = write_side(folder / "before", before, Tree(before.git, commit), wanted)

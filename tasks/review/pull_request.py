@@ -11,7 +11,6 @@ from ..core.faults import Fault, Refused
 from ..core.plan import PUSHED, Action, Fact, Values
 from ..core.visible import one_line
 from ..repo.hub import Hub
-from ..repo.labeler import expected_labels
 from ..repo.remotes import Review, base_here
 from ..tools.command import Command
 from ..tools.forges import CLOSED, GITHUB, ForgeRequest, GitHub, gh_knows, opening_address, starts_no_workflow
@@ -21,6 +20,7 @@ from ..tools.process import Pool, answer_of, capture, run_checked
 from ..tools.refusals import push_fault
 from .description import Description, Evidence, describe
 from .preview import Preview
+from .team import expected_labels
 
 CREATED, UPDATED, PRESENT, BY_HAND = "created", "updated", "present", "by hand"
 # What an action here leaves besides facts.

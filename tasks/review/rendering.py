@@ -17,13 +17,12 @@ from ..core.visible import Secrets, one_line, without
 from ..core.yaml_tree import Collection, MappingNode, Node, Scalar, parse, target_of
 from ..image.tree import Tree, snapshot
 from ..releases.index import Release
+from ..releases.repository import HelmRepository
 from ..repo.charts import Requirement, requirements
 from ..repo.deployments import LOCAL, Deployment, chart_of, deployments
-from ..repo.edits import open_repository, release_of
 from ..repo.files import join
 from ..repo.hub import Hub
-from ..repo.secrets import is_encrypted
-from ..repo.values import PinnedImage, image_at, with_image
+from ..repo.values import PinnedImage, image_at, is_encrypted, with_image
 from ..tools import helm
 from ..tools.command import Output
 from ..tools.process import ask_all, require_installed
@@ -217,8 +216,8 @@ def _with_images(hub: Hub, path: str, data: bytes) -> bytes:
 
 def _fetch(hub: Hub, tree: Tree, chart: Path) -> Release:
     """Write what the chart depends on into it, or without a chart z2jh's archive; return z2jh's release."""
-    repository, own = open_repository(hub), hub.requirement
-    release = release_of(hub, hub.index or repository.index())
+    repository, own = HelmRepository.of(hub.settings, hub.helm_repository), hub.requirement
+    release = hub.release_in(hub.index or repository.index())
     if release is None:
         raise Unusable(
             f"the Helm repository has no release {hub.version}",

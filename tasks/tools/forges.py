@@ -66,11 +66,9 @@ _NAMES = {
 class CI(NamedTuple):
     """What CI says of the repository that it runs in; empty outside of CI, None where it does not tell.
 
-    ``name`` is the variable that names it, ``path`` its path on its forge, ``base`` the branch that the pull request at
-    hand goes to, else the default branch.
+    ``path`` is its path on its forge, ``base`` the branch that the pull request at hand goes to, else the default one.
     """
 
-    name: str = ""
     path: str = ""
     base: str = ""
     is_fork: bool | None = None
@@ -88,7 +86,7 @@ def read_ci(environ: Mapping[str, str]) -> CI:
     """
     for base, path in _CI_PATHS.items():
         if environ.get(base):
-            return CI(base, environ.get(path, ""), environ[base])
+            return CI(environ.get(path, ""), environ[base])
     try:
         repository = json.loads(read_file(Path(environ[_EVENT])))["repository"]
         path, default, is_fork = (repository.get(key) for key in ("full_name", "default_branch", "fork"))
@@ -96,7 +94,7 @@ def read_ci(environ: Mapping[str, str]) -> CI:
         return CI()
     if not isinstance(path, str) or not isinstance(default, str):
         return CI()
-    return CI(_EVENT, path, default, is_fork if isinstance(is_fork, bool) else None)
+    return CI(path, default, is_fork if isinstance(is_fork, bool) else None)
 
 
 def starts_no_workflow(environ: Mapping[str, str]) -> bool:

@@ -20,6 +20,7 @@ from tasks.core.names import Reference
 from tasks.core.settings import KEYS, Settings, read_settings
 from tasks.core.visible import mask
 from tasks.image.definition import bake_fields
+from tasks.image.inputs import credential_in
 from tasks.image.tag import History, chartpress_tag, fields, render, tag_to_come
 from tasks.releases.index import Release, hub_image_among, read_index
 from tasks.releases.notes import comparison, release_links, security_news, upgrade_links
@@ -28,7 +29,6 @@ from tasks.repo.charts import read_chartpress, requirements, with_version
 from tasks.repo.dockerfile import hub_base, with_base
 from tasks.repo.files import Listing
 from tasks.repo.hub import Hub
-from tasks.repo.secrets import credential_in
 from tasks.repo.values import PinnedImage, image_at, with_image
 from tasks.tools import docker, google
 from tasks.tools.command import Command, Output

@@ -8,7 +8,7 @@ from tasks.core.faults import Unusable
 from tasks.core.settings import DeploymentSetting, Settings
 from tasks.repo.deployments import Deployment, deployments
 from tasks.repo.hub import Hub, open_hub_around
-from tasks.repo.secrets import is_encrypted
+from tasks.repo.values import is_encrypted
 from tests.support.layouts import make_cal_icor_like
 
 SOPS = "jupyterhub:\n  hub:\n    cookieSecret: ENC[AES256_GCM,data:c2VjcmV0]\nsops:\n  mac: ENC[AES256_GCM,data:bWFj]\n"

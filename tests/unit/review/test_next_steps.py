@@ -32,7 +32,7 @@ def opened(hub: Hub, **settings: object) -> OpenHub:
 
 
 def into(base: str) -> Review:
-    return Review(Remotes(("origin",), "origin", "origin", is_told=True, config={}), base, "", {})
+    return Review(Remotes(("origin",), "origin", "origin", is_told=True, config={}), base, {})
 
 
 def deployed(hub: Hub, *names: str, staging: bool = True, values: str = VALUES) -> None:

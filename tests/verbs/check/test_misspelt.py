@@ -81,6 +81,16 @@ def test_a_marker_that_names_almost_the_chart(settled: Hub) -> None:
             f"correct hub.values in invoke.yaml: did you mean {VALUES}?",
         ),
         (
+            "hub: {values: [{file: nope.yaml, path: a}]}",
+            "the values file is missing (nope.yaml)",
+            "correct hub.values in invoke.yaml",
+        ),
+        (
+            "hub: {deployments: [{name: one}, {name: two}, {name: one}]}",
+            "several of hub.deployments are called one (invoke.yaml)",
+            "give each a name of its own",
+        ),
+        (
             "hub: {values: [{file: hub/values.yaml, path: a, image: hubb}]}",
             "hub.values names the image 'hubb', which is not one here (invoke.yaml)",
             "did you mean hub?",

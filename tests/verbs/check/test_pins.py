@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tasks.checks.files import pin_problems, pins_of
+from tasks.checks.packages import pin_problems, pins_of
 from tasks.checks.problems import Code
 from tasks.core.names import Reference
 from tasks.core.settings import read_settings

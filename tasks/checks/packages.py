@@ -1,0 +1,153 @@
+"""The Python packages that a hub image pins, against those that its base image ships."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from itertools import pairwise
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from ..core.faults import DOOR, ProgramFailed
+from ..core.http import Page
+from ..core.names import Reference
+from ..core.yaml_tree import Text
+from ..releases.repository import Cache
+from ..repo.dockerfile import instructions
+from ..repo.files import join
+from ..repo.hub import Hub, HubImage
+from ..tools import docker
+from ..tools.process import ask_all
+from ..tools.registry import FoundImage, ImageAnswer
+from .problems import Code, Problem, Severity, Unchecked
+
+_EXACT = ("==", "===")
+# What keeps a package from getting newer.
+_LIMITS = (*_EXACT, "~=", "<", "<=")
+_FILE_OPTIONS = ("-r", "--requirement", "-c", "--constraint")
+# What follows a requirement in a file: hashes and other options, a comment, the sign that its line goes on.
+_REST = re.compile(r"\s+(?:#|--|\\)")
+
+
+def package_problems(hub: Hub, answers: Mapping[Reference, ImageAnswer]) -> Iterator[Problem | Unchecked]:
+    """Yield the pins that are older than what the base images ship; ``answers`` are the registries' for those."""
+    pins = [(image, found) for image in hub.images if (found := pins_of(hub, image))]
+    bases = list(dict.fromkeys(image.base.reference for image, _ in pins))
+    cache = Cache(hub.settings.fetched)
+    shipped = dict(zip(bases, ask_all(lambda base: _packages_of(base, answers[base], cache), bases), strict=True))
+    for image, found in pins:
+        packages = shipped[image.base.reference]
+        if not isinstance(packages, Unchecked):
+            yield from pin_problems(image, found, packages)
+        elif any(one.operator in _EXACT for _, required in found for one in required.specifier):
+            # Most other limits keep out what is to come: they are held against a base that is known, and ask for none.
+            yield packages
+
+
+def pins_of(hub: Hub, image: HubImage) -> list[tuple[str, Requirement]]:
+    """Return what the Dockerfile's ``pip install`` and the requirements files in the context limit, with its place."""
+    found: list[tuple[str, Requirement]] = []
+    for where, text in _texts(hub, image):
+        with suppress(InvalidRequirement):
+            required = Requirement(text)
+            if any(one.operator in _LIMITS for one in required.specifier):
+                found.append((where, required))
+    return found
+
+
+def pin_problems(
+    image: HubImage, pins: Iterable[tuple[str, Requirement]], shipped: Mapping[str, str]
+) -> Iterator[Problem]:
+    """Yield the ``pins`` of ``image`` that are older than the versions that its base image ships, given by name."""
+    versions = {canonicalize_name(name): version for name, version in shipped.items()}
+    for where, required in pins:
+        theirs = versions.get(canonicalize_name(required.name))
+        if theirs and _is_older(required, theirs):
+            pinned = str(required.specifier).lstrip("=")
+            yield Problem(
+                Code.OLD_PIN,
+                where,
+                f"{required.name} is pinned to {pinned}, but {image.base.reference} ships {theirs}",
+                f"take the pin out, or pin {theirs}; {Code.OLD_PIN.how_to_accept}",
+                Severity.WARNING,
+            )
+
+
+def _texts(hub: Hub, image: HubImage) -> Iterator[tuple[str, str]]:
+    """Yield what may be a requirement, each behind its place."""
+    data, named = hub.require(image.dockerfile), set()
+    for instruction in instructions(Text.decode(data, image.dockerfile)):
+        if instruction.keyword == "RUN" and "pip" in instruction.arguments:
+            words = _words(instruction.arguments)
+            named |= {posixpath.basename(after) for word, after in pairwise(words) if word in _FILE_OPTIONS}
+            yield from ((f"{image.dockerfile}:{instruction.line}", word.rstrip(";&|")) for word in words)
+    for path in hub.git.names("ls-files", "-z", "--", join(hub.layout.root, image.spec.context)):
+        name = posixpath.basename(path)
+        is_listing = name.endswith(".txt") and "requirements" in name
+        if (name in named or is_listing) and hub.files.read(path) is not None:
+            lines = hub.require(path).decode("utf-8", "replace").splitlines()
+            yield from ((f"{path}:{at}", _REST.split(line)[0].strip()) for at, line in enumerate(lines, start=1))
+
+
+def _words(arguments: str) -> list[str]:
+    """Split what ``RUN`` is given, in its shell form or its exec form (a JSON list)."""
+    try:
+        if arguments.lstrip().startswith("["):
+            return [str(word) for word in json.loads(arguments)]
+        return shlex.split(arguments, comments=True)
+    except (ValueError, RecursionError):
+        return arguments.split()
+
+
+def _is_older(required: Requirement, theirs: str) -> bool:
+    """Whether a requirement keeps out the version ``theirs`` by a limit that is not newer."""
+    try:
+        version = Version(theirs)
+        limits = (one.version.removesuffix(".*") for one in required.specifier if one.operator in _LIMITS)
+        is_lower = any(Version(limit) <= version for limit in limits)
+    except InvalidVersion:
+        return False
+    return is_lower and not required.specifier.contains(version, prereleases=True)
+
+
+def _packages_of(base: Reference, answer: ImageAnswer, cache: Cache) -> Mapping[str, str] | Unchecked:
+    """Return the Python packages of a base image by name, with their versions; else why they are not known.
+
+    The engine tells, where it has the image: nothing is pulled for that. What it tells is kept in ``cache`` by the
+    digest that the registry has.
+    """
+    found = answer if isinstance(answer, FoundImage) else None
+    key = f"packages of {found.digest}" if found else ""
+    kept = _kept_packages(key, cache) if found else None
+    if kept is not None:
+        return kept
+    what = f"pins against the packages of {base}"
+    try:
+        stored = docker.stored(base)
+    except ProgramFailed as fault:
+        return Unchecked(f"{what}: {fault.what}", fault.hint)
+    layers = {name: one.layers for name, one in found.platforms.items()} if found else {}
+    if stored is None or (found and any(layers.get(name) != one.layers for name, one in stored.platforms.items())):
+        return Unchecked(f"{what}: the Docker engine does not have it", f"docker pull {base}, then: {DOOR} check")
+    packages = docker.packages(base)
+    if packages is None:
+        look = f"docker run --rm --entrypoint=python3 {base} -m pip list"
+        return Unchecked(f"{what}: the image does not list them", look)
+    if found:
+        cache.keep_page(key, Page(json.dumps(packages).encode()))
+    return packages
+
+
+def _kept_packages(key: str, cache: Cache) -> dict[str, str] | None:
+    page = cache.page(key)
+    try:
+        listed = json.loads(page.body) if page else None
+    except (ValueError, RecursionError):
+        return None
+    return {str(name): str(version) for name, version in listed.items()} if isinstance(listed, dict) else None
