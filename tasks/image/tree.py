@@ -85,6 +85,10 @@ class Tree:
         """Return ``path`` with symbolic links followed."""
         return _way(path, self._link_at)[-1]
 
+    def links(self, paths: Sequence[str]) -> list[str]:
+        """Return the symbolic links at and below ``paths``."""
+        return [path for path, entry in self._entries.items() if entry.mode == LINK and is_below(path, paths)]
+
     def files(self, paths: Sequence[str]) -> list[Entry]:
         """Return the regular files at and below ``paths``, without those of submodules."""
         return [entry for entry in self._list("-r", "-l", paths=paths) if entry.mode not in {LINK, SUBMODULE}]

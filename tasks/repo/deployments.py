@@ -58,6 +58,7 @@ class Deployment(NamedTuple):
     Attributes:
         chart: the folder of the hub's chart, or of one that wraps it.
         group: the folder of hubploy, or the cluster, that it is one of.
+        absent: the values files that ``cluster.yaml`` names besides, and the repository does not have.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Deployment(NamedTuple):
     release: str
     chart: str
     group: str = ""
+    absent: tuple[str, ...] = ()
 
 
 def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
@@ -142,9 +144,10 @@ def _in_cluster(hub: Hub, folder: str, data: bytes) -> Iterator[Deployment]:
         name, files = text_under(entry, "name"), child(entry, "helm_chart_values_files")
         place = _chart_folder(hub, text_under(entry, "helm_chart"))
         if name and isinstance(files, list) and place:
-            paths = [join(folder, file) for file in files if isinstance(file, str)]
-            values = tuple(path for path in paths if is_inside(path) and hub.files.read(path) is not None)
-            yield Deployment(f"{group}-{name}", values, name, name, place, group)
+            paths = [path for file in files if isinstance(file, str) and is_inside(path := join(folder, file))]
+            absent = tuple(path for path in paths if hub.files.read(path) is None)
+            values = tuple(path for path in paths if path not in absent)
+            yield Deployment(f"{group}-{name}", values, name, name, place, group, absent)
 
 
 def _of_settings(hub: Hub) -> Iterator[Deployment]:

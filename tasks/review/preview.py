@@ -48,7 +48,7 @@ class Preview(NamedTuple):
 
     Attributes:
         unread: the values files that are encrypted.
-        uncommitted: the changed files of charts and values that no release commits.
+        uncommitted: the files of charts and values that are changed, or not there, and that no release commits.
         restarts: whether the hub image changes, which the renderings leave out.
     """
 
@@ -207,7 +207,8 @@ def _compare_sides(after: Hub, review: Review, wanted: Sequence[Deployment], kub
             both = zip(wanted, rendered, strict=True)
             outcomes = [_outcome(old, new, review.base, one, kubernetes, answer_of(outputs)) for one, outputs in both]
     unread = tuple(dict.fromkeys(path for one in wanted for path in one.values if path in new.encrypted))
-    uncommitted = [path for path in after.git.changed(paths_of(after, wanted)) if path not in after.managed]
+    changed = (path for path in after.git.changed(paths_of(after, wanted)) if path not in after.managed)
+    uncommitted = dict.fromkeys((*changed, *(path for one in wanted for path in one.absent)))
     moved = changes_between(before, after)
     restarts = bool(moved.bases or moved.images) and any(map(after.values_places, after.images))
     versions = before.version, after.version

@@ -182,7 +182,9 @@ def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment])
     Without a chart in the repository, it is z2jh's archive. The files that a release edits are as ``hub`` has them.
     """
     chart, values = chart_of(hub), list(dict.fromkeys(path for one in wanted for path in one.values))
-    if listed := list(tree.objects(paths_of(hub, wanted))):
+    paths = paths_of(hub, wanted)
+    # Helm reads what a link in a chart leads to.
+    if listed := list(tree.objects((*paths, *tree.links(paths)))):
         tree.write(listed, folder)
     for path in hub.managed:
         data = hub.files.read(path)

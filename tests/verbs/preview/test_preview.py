@@ -203,6 +203,19 @@ def test_a_deployment_of_a_chart_that_wraps_the_hubs_is_rendered_with_that(tmp_p
     hub.git("push", "--quiet")
     found = succeed("preview", "--to", "3.3.8", "--deployment", name, cwd=hub.path)
     assert found.out.splitlines()[2].endswith(" changed")
+    absent = f"not committed, so not in this preview: {carbonplan}/enc-prod.secret.values.yaml"
+    assert (found.out.splitlines()[-1] == absent) == (told == "by cluster.yaml")
+
+
+@pytest.mark.helm
+@pytest.mark.usefixtures("helm")
+def test_a_file_of_the_chart_that_is_a_link_is_rendered_as_helm_reads_it(small: Hub) -> None:
+    (small.path / "hub/values.yaml").rename(small.path / "shared.yaml")
+    (small.path / "hub/values.yaml").symlink_to("../shared.yaml")
+    small.commit("Share the values")
+    small.git("push", "--quiet")
+    assert invalid(small) == []
+    assert succeed("preview", "--to", "3.3.8", cwd=small.path).out.splitlines()[2].endswith(" changed")
 
 
 @pytest.mark.helm
