@@ -2,18 +2,11 @@
 
 from invoke.collection import Collection
 
-from .auth import auth
-from .build import build
-from .bump import bump
-from .check import check
-from .commit import commit
 from .core.output import mask_records, prepare_streams
-from .doctor import doctor
-from .init import init
-from .preview import preview
-from .rehearse import rehearse
-from .release import release
-from .status import status
+from .inspection import check, preview, status
+from .release import rehearse, release
+from .setup import doctor, init
+from .steps import auth, build, bump, commit
 
 mask_records()
 prepare_streams()

@@ -1,47 +1,29 @@
-"""``release``: run auth, bump, commit, build and commit as one plan."""
+"""``release``: auth, bump, commit, build and commit as one plan; ``rehearse``: the same on this machine alone."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
-from invoke.context import Context
-from invoke.tasks import task
-
-from .build import HELP as BUILD_HELP
-from .bump import HELP as BUMP_HELP
-from .commit import HELP as COMMIT_HELP
 from .core import output
-from .core.faults import DOOR, Refused
+from .core.faults import DOOR, Fault, Refused
+from .core.options import RehearseOptions, ReleaseOptions
 from .core.plan import Plan
-from .core.session import JSON_HELP, REPO_HELP, HubTask
-from .core.settings import BuildOptions, BumpOptions, CommitOptions, ReleaseOptions
-from .run import Run, open_run
+from .core.settings import require_like
+from .core.visible import one_line
+from .run import Call, Run, hub_task
 
-HELP = {**BUMP_HELP, **BUILD_HELP, **COMMIT_HELP, "yes": "do not ask for confirmation"}
+# The release's own plan can be made on the stage only.
+INTENTION = f"""\
+Plan for {{folder}}
+  rehearse * clone {{folder}} as it stands into a temporary folder (hub, remote.git)
+           * serve a registry on 127.0.0.1, and take its address for the images' prefix
+           * release there: see {DOOR} --dry release for the plan
+           * show the branch that came of it, and remove everything"""
 
 
-@task(klass=HubTask, auto_shortflags=False, iterable=["image"], help={**HELP, **REPO_HELP, **JSON_HELP})
-def release(
-    c: Context,
-    to: str | None = None,
-    pre: bool = False,
-    dev: bool = False,
-    major: bool = False,
-    image: list[str] | None = None,
-    no_push: bool = False,
-    force: bool = False,
-    platform: str | None = None,
-    builder: str | None = None,
-    no_cache: bool = False,
-    engine: str = "buildx",
-    message: str | None = None,
-    branch: str | None = None,
-    push: bool = False,
-    pr: bool = False,
-    yes: bool = False,
-    repo: str | None = None,
-    json: bool = False,
-) -> None:
+@hub_task(ReleaseOptions)
+def release(call: Call, options: ReleaseOptions) -> None:
     """Move to a z2jh release, build its hub image, commit both.
 
     Runs auth, bump, commit, build and commit as one plan: shows it, asks, and
@@ -58,14 +40,11 @@ def release(
     """
     from .review.release import plan_release
 
-    bump = BumpOptions(to, pre, dev, major)
-    build = BuildOptions(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
-    wanted = CommitOptions(message, branch, push, pr)
-    with open_run(c, repo=repo, json=json) as opened:
+    with call.opened() as opened:
         run, plan, _ = opened.from_base(
-            wanted,
-            lambda at: (plan_release(at.hub, ReleaseOptions(bump, build, at.options, agreed=yes), at.review), at.hub),
-            lambda whole: _agree(opened, whole, yes=yes),
+            options.commit,
+            lambda at: (plan_release(at.hub, replace(options, commit=at.options), at.review), at.hub),
+            lambda whole: _agree(opened, whole, yes=options.agreed),
             ask=True,
         )
         run.carry_out(plan, more=lambda: {"steps": plan.step_reports()})
@@ -73,6 +52,52 @@ def release(
             steps = [f"- {step}" for step in plan.report()["next_steps"]]
             done = "Nothing to do." if plan.nothing_to_do else f"Done in {output.duration(sum(plan.times))}."
             output.say("\n".join((done, *(["Next steps:", *steps] if steps else []))))
+
+
+@hub_task(RehearseOptions)
+def rehearse(call: Call, options: RehearseOptions) -> None:
+    """Rehearse the whole release on this machine.
+
+    Nothing leaves it: uses a throwaway clone, a bare git remote and a registry
+    on 127.0.0.1. Reads the real Helm repository and base image if available,
+    else uses marked stand-ins. Ends with the diff that a reviewer would see,
+    and removes everything; the next rehearsal cleans up after one that was
+    killed.
+
+    Examples:
+      rehearse                   what release would do
+      rehearse --to 4.4.0 --pr   also show the text of the pull request
+      rehearse --keep            keep the clone and the image to inspect them
+    """
+    from .rehearsal.stage import require_possible, staged
+
+    platform = options.build.platform
+    require_like("platform", "--platform linux/amd64", *(platform.split(",") if platform is not None else ()))
+    with call.opened(writes=False) as run:
+        if run.dry:
+            text = INTENTION.format(folder=one_line(str(run.hub.git.folder)))
+            if call.json:
+                output.say(text)
+            for note in require_possible(run.hub, options).remarks:
+                output.say(lead=note)
+            call.present({}, text, changed=True)
+            return
+        with staged(run.hub, options) as stage:
+            for note in (*stage.notes, *stage.remarks):
+                output.say(lead=note)
+            rehearsed = Run(stage.hub, dry=False, json=call.json)
+            plan = stage.plan(options)
+            rehearsed.show_plan(plan)
+            # After a fault there is nothing to continue: the stage is gone.
+            try:
+                plan.perform()
+            except Fault:
+                for note in (*stage.notes, *stage.remarks):
+                    output.say(lead=note)
+                raise
+            rehearsed.tell(plan, more=lambda: {"steps": plan.step_reports(), **stage.report()})
+            if not call.json:
+                stage.show()
 
 
 def _agree(run: Run, plan: Plan, *, yes: bool) -> None:

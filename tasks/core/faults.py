@@ -1,6 +1,6 @@
 """What can stop a task: faults, as people see them (an error line, a hint line, an exit code), and interrupts.
 
-Domain code raises these; only the task's edge (``core/session.py``) turns them into an exit.
+Domain code raises these; only the task's edge (``run.py``) turns them into an exit.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the user wants: the settings, from all their sources in one validated record, and the flags of each task.
+"""The settings, from all their sources in one validated record.
 
 Sources of settings, later ones win: the defaults, ``hub:`` in the hub repository's ``invoke.yaml``, Invoke's own
 configuration (its files, ``-f``), ``INVOKE_HUB_*`` in the environment, the command line
@@ -24,7 +24,7 @@ from invoke.exceptions import UnknownFileType
 from invoke.util import yaml
 
 from .faults import Unusable, nearest
-from .names import Reference, is_name
+from .names import is_name
 from .safe_files import is_inside, is_passable, read_file
 
 SECTION = "hub"
@@ -220,55 +220,6 @@ class Settings(NamedTuple):
 
 
 KEYS = Settings._fields
-
-
-class BumpOptions(NamedTuple):
-    """Which release the user wants: exactly ``to``, else the newest that the others allow."""
-
-    to: str | None = None
-    pre: bool = False
-    dev: bool = False
-    major: bool = False
-
-
-class CommitOptions(NamedTuple):
-    """Which commit the user wants; ``request`` is for a pull request, which pushes the branch too."""
-
-    message: str | None = None
-    branch: str | None = None
-    push: bool = False
-    request: bool = False
-
-
-class BuildOptions(NamedTuple):
-    """Which build the user wants; ``stand_ins`` are the base images that a rehearsal's stand-ins are taken for."""
-
-    images: tuple[str, ...] = ()
-    push: bool = True
-    force: bool = False
-    platform: str | None = None
-    builder: str | None = None
-    no_cache: bool = False
-    engine: str = "buildx"
-    stand_ins: tuple[Reference, ...] = ()
-
-
-class ReleaseOptions(NamedTuple):
-    """Which release the user wants; ``agreed`` is whether it goes on without asking."""
-
-    bump: BumpOptions
-    build: BuildOptions
-    commit: CommitOptions
-    agreed: bool = False
-
-
-class AuthOptions(NamedTuple):
-    """How to sign in: as a person, or with a ``key_file``."""
-
-    key_file: Path | None = None
-    browser: bool = True
-    adc: bool = False
-    default_registries: bool = False
 
 
 def read_settings(

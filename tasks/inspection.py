@@ -1,4 +1,4 @@
-"""``status``: show the pinned versions, the newest, problems, and what a release would do."""
+"""Looking, without changing anything: ``status``, ``preview`` and ``check``."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from invoke.context import Context
-from invoke.tasks import task
-
 from .core import output
 from .core.faults import DOOR
-from .core.session import JSON_HELP, REPO_HELP, HubTask, present
+from .core.options import CheckOptions, PreviewOptions
+from .core.settings import require_like
 from .core.visible import one_line
-from .run import open_run
+from .run import Call, hub_task
 
 UNKNOWN = "unknown"
 
@@ -23,8 +21,8 @@ if TYPE_CHECKING:
     from .repo.hub import HubImage
 
 
-@task(klass=HubTask, auto_shortflags=False, help={**REPO_HELP, **JSON_HELP})
-def status(c: Context, repo: str | None = None, json: bool = False) -> None:
+@hub_task()
+def status(call: Call) -> None:
     """Show the pinned versions, and what a release would do.
 
     Read-only: reads the files, git, the Helm repository and the registry, and
@@ -38,11 +36,63 @@ def status(c: Context, repo: str | None = None, json: bool = False) -> None:
     """
     from .checks.outside import survey
 
-    with open_run(c, repo=repo, json=json, writes=False) as run:
+    with call.opened(writes=False) as run:
         found = survey(run.hub)
         content = _content(found)
-        words = "\n".join((*_release_words(found), "", *_text(found, content)))
-        present(content, words, json=json)
+        call.present(content, "\n".join((*_release_words(found), "", *_text(found, content))))
+
+
+@hub_task(PreviewOptions)
+def preview(call: Call, options: PreviewOptions) -> None:
+    """Show what a release changes in the cluster.
+
+    Renders the chart with helm, as the base branch has it and as the release
+    leaves it, with each deployment's values, and compares object by object.
+    Read-only; asks no cluster, and masks what looks secret.
+    Exit code 1 where the new chart refuses a deployment's values, or needs a
+    newer Kubernetes. Shows what is committed, and names what is not.
+
+    Examples:
+      preview                    the newest release of this major version
+      preview --to 4.0.0         exactly this one
+      preview --deployment edx   that deployment, or those of that folder
+
+    Afterwards: release.
+    """
+    from .review.preview import plan_preview
+
+    with call.opened(writes=False) as run:
+        if options.kube_version is not None:
+            require_like("kubernetes", "--kube-version 1.30", options.kube_version)
+        cluster = options.kube_version or run.hub.settings.kubernetes
+        found = plan_preview(run.hub, options.bump, options.deployments, cluster)
+        call.present(found.report(), "\n".join(found.lines()), ok=not found.problems)
+
+
+@hub_task(CheckOptions)
+def check(call: Call, options: CheckOptions) -> None:
+    """Fail if the hub repository is inconsistent.
+
+    For CI and pre-commit. Read-only: reads the files and git, and unless
+    --offline the Helm repository and the registries. Exit code 1 if it finds a
+    fault; warnings, and problems that hub.accept names, do not fail. Names
+    what it could not check. Problem codes do not change.
+
+    Examples:
+      check --offline            in a pre-commit hook
+      check                      on a pull request
+      check --json               for scripts
+    """
+    # What asks registries takes longer to import than files take to check.
+    if options.offline:
+        from .checks.files import find_problems_offline as find_problems
+    else:
+        from .checks.outside import find_problems
+
+    with call.opened(writes=False) as run:
+        findings = find_problems(run.hub)
+        text = findings.text("Files and git are consistent." if options.offline else "Everything is consistent.")
+        call.present({"ok": findings.ok, **findings.report()}, text, ok=findings.ok)
 
 
 def _content(found: Survey) -> dict[str, Any]:
