@@ -20,7 +20,7 @@ from invoke.exceptions import Exit
 from invoke.parser import Argument
 from invoke.tasks import Task
 
-from .core import faults, github_actions, output
+from .core import faults, output
 from .core.faults import DOOR, Refused, Unusable
 from .core.options import CommitOptions, CommonOptions, flags_of, read_options
 from .core.plan import Plan, Step
@@ -74,7 +74,7 @@ class Run(NamedTuple):
         report = plan.report()
         lines = [f"{lead}{text}" for lead, text, _ in plan.lines(whole=False)] if self.dry else plan.summary()
         summary = "\n".join(lines) or "Nothing to do."
-        github_actions.tell(report, summary, changed=plan.changes_something)
+        output.tell(report, summary, changed=plan.changes_something)
         if self.json:
             output.report({**report, **more()})
         elif not self.dry:
@@ -146,8 +146,8 @@ class Call(NamedTuple):
 
         The task ends with exit code 1 where the look is not ``ok``.
         """
-        github_actions.tell(content, text, changed=changed)
-        github_actions.annotate(content.get("problems", ()))
+        output.tell(content, text, changed=changed)
+        output.annotate(content.get("problems", ()))
         if self.json:
             output.report(content)
         else:
@@ -205,7 +205,7 @@ def exits(*, json: bool = False) -> Iterator[None]:
         log.debug("the fault's traceback", exc_info=True)
         # That the file for it cannot be written would be one fault too many.
         with contextlib.suppress(faults.Fault):
-            github_actions.tell({}, str(fault))
+            output.tell({}, str(fault))
         if json:
             output.report(fault.report())
         raise Exit(str(fault), fault.code) from None

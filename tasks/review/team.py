@@ -10,12 +10,11 @@ from importlib import resources
 from pathlib import PurePosixPath
 
 from ..core.faults import DOOR, Fault, Unusable
-from ..core.github_actions import code, plain
 from ..core.output import first_of
 from ..core.plan import Action, Step, refused
 from ..core.safe_files import is_inside, is_passable
 from ..core.settings import FILE
-from ..core.visible import one_line
+from ..core.visible import code, one_line, plain
 from ..image.tag import render
 from ..repo.deployments import Deployment, of_hubploy, staying_installations
 from ..repo.files import FileEdit, edit_action, files_with, join
