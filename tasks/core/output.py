@@ -106,12 +106,12 @@ def prepare_streams() -> None:
 
 def data(text: str) -> None:
     """Print ``text`` on standard output."""
-    print(visible(text), file=sys.stdout, flush=True)  # noqa: T201 - one of the places that print
+    show((Line(text=text),), is_data=True)
 
 
 def report(content: Mapping[str, Any]) -> None:
     """Print ``content`` on standard output as a JSON object on one line."""
-    print(visible_json(content), file=sys.stdout, flush=True)  # noqa: T201 - the same
+    print(visible_json(content), file=sys.stdout, flush=True)  # noqa: T201 - one of the places that print
 
 
 def show(lines: Iterable[Line], *, is_data: bool) -> None:
@@ -124,8 +124,7 @@ def show(lines: Iterable[Line], *, is_data: bool) -> None:
 
 def say(text: str = "", *, lead: str = "") -> None:
     """Print ``text`` on standard error, behind ``lead``, which a terminal shows strongly."""
-    shown = _styled(visible(lead), BOLD, sys.stderr) if lead else ""
-    print(f"{shown}{visible(text)}", file=sys.stderr, flush=True)  # noqa: T201 - the same
+    show((Line(lead, text),), is_data=False)
 
 
 def pass_on(text: str) -> None:

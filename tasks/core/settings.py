@@ -530,12 +530,10 @@ _READERS: Mapping[str, _Reader] = {
         {"values": _paths},
     ),
     "images": _images,
-    "kubernetes": _kind(_version, "a version of Kubernetes", 'write {key}: "1.30"'),
     "next_steps": _kind(_lines, "a list of strings", "write {key}: [Merge it, Deploy]"),
     "pins": _Records(
         PinTarget, ("file",), "file with path or marker", "a list of files", _FILE_HINT, {"file": _path}, _FILE_AND_PATH
     ),
-    "platform": _kind(_platform, "a platform", "write {key}: linux/amd64"),
     "root": _folder,
     "values": _Records(
         ValuesTarget,
