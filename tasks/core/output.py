@@ -57,19 +57,14 @@ class MaskedRecord(logging.LogRecord):
 
 
 def mask_records() -> None:
-    """Let every log record of this process be made harmless from now on.
-
-    sh's own of the level DEBUG are left out: they show pieces, and a piece may hold half of a secret.
-    """
+    """Let every log record of this process be made harmless from now on."""
     logging.setLogRecordFactory(MaskedRecord)
+    # sh's records of the level DEBUG show pieces, and a piece may hold half of a secret.
     logging.getLogger("sh").setLevel(logging.INFO)
 
 
 class _Stream(io.TextIOWrapper):
-    """A standard stream that ends the program in order where it cannot be written to.
-
-    A reader that has gone, as ``head`` goes, misses the rest; the work is done all the same.
-    """
+    """A standard stream that ends the program where it cannot be written to, unless its reader has gone (``head``)."""
 
     def write(self, text: str) -> int:
         """Write ``text``; end the program where that fails and somebody could still have read it."""

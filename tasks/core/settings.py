@@ -1,8 +1,7 @@
 """The settings, from all their sources in one validated record.
 
-Sources of settings, later ones win: the defaults, ``hub:`` in the hub repository's ``invoke.yaml``, Invoke's own
-configuration (its files, ``-f``), ``INVOKE_HUB_*`` in the environment, the command line
-(https://docs.pyinvoke.org/en/stable/concepts/configuration.html).
+Later sources win: the defaults, ``hub:`` in the hub repository's ``invoke.yaml``, Invoke's own configuration (its
+files, ``-f``), ``INVOKE_HUB_*`` in the environment, the command line.
 ``docs/settings.md`` is made from the docstring of :class:`Settings`.
 """
 
@@ -287,10 +286,7 @@ def variable(key: str) -> str:
 
 
 def take_variables() -> None:
-    """Take the settings' variables out of the environment, before Invoke looks there.
-
-    Invoke casts a variable to the type that the files give its key: any ``false`` becomes true, and a list stops it.
-    """
+    """Take the settings' variables out of the environment: Invoke would cast them, any ``false`` to true."""
     for name in [name for name in os.environ if name.startswith(_PREFIX)]:
         _taken[name] = os.environ.pop(name)
 
@@ -305,10 +301,7 @@ def require_readable(file: Path) -> None:
 
 @contextlib.contextmanager
 def read_by_invoke(file: Path | None) -> Iterator[bytes]:
-    """Let Invoke read ``file`` in the block, None for its own files alone; raise FileNotFoundError or Unusable.
-
-    Yields the file's bytes.
-    """
+    """Let Invoke read ``file`` (None: its own files), and yield its bytes; raise FileNotFoundError or Unusable."""
     try:
         yield b"" if file is None else read_file(file, _LARGEST_FILE)
     except FileNotFoundError:

@@ -1,7 +1,6 @@
 """Making text safe to show: secrets masked, control characters as escapes, and Markdown, which forges show.
 
-Messages quote files, servers and programs. None of those may draw on the terminal, hide or reorder what stands there,
-forge a line, or give a command to the CI that reads along.
+Messages quote files, servers and programs, which may not draw on the terminal, forge a line, or command the CI.
 """
 
 from __future__ import annotations
@@ -56,10 +55,7 @@ def keep_secret(name: str, value: str) -> None:
 
 
 def mask(text: str) -> str:
-    """Return ``text`` without secrets.
-
-    Those are what the patterns above find, and the values of variables and build arguments with a secret's name.
-    """
+    """Return ``text`` without what the patterns above find, and without values of variables with a secret's name."""
     masked = re.sub(_USERINFO, f"{MASK}@", text)
     masked = re.sub(_PARAMETER, _without_secret, masked)
     masked = re.sub(_HEADER, rf"\1{MASK}", masked)

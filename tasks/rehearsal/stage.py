@@ -1,10 +1,8 @@
 """A rehearsal's stage: a throwaway clone, git remote and registry, on which a release changes nothing else.
 
 The clone holds the repository as its working tree stands. One commit on its default branch points its images at
-the throwaway registry: everything after that is the release itself.
-
-Nothing is fetched and no program runs in the original on the clone's behalf: the clone borrows the original's objects
-(gitrepository-layout(5), ``objects/info/alternates``), its submodules those of the original's submodules.
+the throwaway registry: everything after that is the release itself. It borrows the original's objects
+(gitrepository-layout(5), ``objects/info/alternates``), and no program runs in the original on its behalf.
 """
 
 from __future__ import annotations

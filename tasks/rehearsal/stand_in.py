@@ -1,8 +1,7 @@
 """A stand-in for z2jh's hub image, where no image registry can be reached.
 
 Any usual hub Dockerfile builds on it: it has z2jh's users, folders and variables, a shell, and a ``pip``,
-``python3`` and ``apt-get`` that log their arguments (``/srv/jupyterhub/stand-in.log``) and do nothing. It carries
-a label, so that it is never taken for the real image, nor the real one removed in its place.
+``python3`` and ``apt-get`` that log their arguments and do nothing. A label tells it from the real image.
 """
 
 from __future__ import annotations
@@ -53,10 +52,7 @@ def stand_ins(references: Iterable[str]) -> Iterator[None]:
 
 
 def build_stand_in(reference: str) -> None:
-    """Build the stand-in for ``reference`` into the local image store, for linux/amd64, where it is missing.
-
-    The real image is never replaced by it.
-    """
+    """Build a missing stand-in for ``reference`` into the local image store; it never replaces the real image."""
     if is_stand_in(reference):
         return
     if local(Reference.parse(reference)) is not None:
