@@ -274,10 +274,10 @@ def section_of(content: object) -> dict[str, Any]:
 
 def require_like(key: str, flag: str, *texts: str) -> None:
     """Check what the command line gives as the setting ``key`` is checked; ``flag`` is an example of it."""
-    read, wanted, _ = _FLAGS[key]
+    kind = _FLAGS[key]
     for text in texts:
-        if read(text) is None:
-            raise Unusable(f"{text!r} is not {wanted}", where=flag.partition(" ")[0], hint=flag)
+        if kind.read(text) is None:
+            raise Unusable(f"{text!r} is not {kind.wanted}", where=flag.partition(" ")[0], hint=flag)
 
 
 def variable(key: str) -> str:
@@ -347,16 +347,20 @@ def _wrong(key: str, value: object, wanted: str, hint: str) -> Unusable:
     return Unusable(f"{SECTION}.{key} is {_shown.repr(value)}, not {wanted}", where=where, hint=hint)
 
 
-def _kind(read: Callable[[Any], Any], wanted: str, hint: str) -> _Reader:
-    """Return the reader of a kind: ``read`` returns None for what is not one, ``hint`` is how to write ``{key}``."""
+@dataclass(frozen=True)
+class _Kind:
+    """Reads a kind of value: ``read`` returns None for what is not one, ``hint`` is how to write ``{key}``."""
 
-    def reader(key: str, value: object) -> Any:  # noqa: ANN401 - what the kind is read as
-        found = read(value)
+    read: Callable[[Any], Any]
+    wanted: str
+    hint: str
+
+    def __call__(self, key: str, value: object) -> Any:  # noqa: ANN401 - what the kind is read as
+        """Read the value of ``key``."""
+        found = self.read(value)
         if found is None:
-            raise _wrong(key, value, wanted, hint.format(key=key))
+            raise _wrong(key, value, self.wanted, self.hint.format(key=key))
         return found
-
-    return reader
 
 
 @dataclass(frozen=True)
@@ -472,7 +476,7 @@ def _version(value: object) -> str | None:
 
 
 _Reader: TypeAlias = Callable[[str, Any], Any]
-_NAMES = _kind(_names, "a list of names", "write {key}: [hub]")
+_NAMES = _Kind(_names, "a list of names", "write {key}: [hub]")
 _FILE_HINT = "write {key}: [{{file: ..., path: ...}}]"
 _FILE_AND_PATH = ("file", "path")
 _WHOLE_IMAGES = _Records(
@@ -483,7 +487,7 @@ _WHOLE_IMAGES = _Records(
     "write {key}: [{{context: images/hub, name: HOST/PATH/hub}}]",
     {
         "context": _folder,
-        "name": _kind(
+        "name": _Kind(
             lambda value: value if isinstance(value, str) and is_name(value) else None,
             "the name of an image",
             "write it as HOST/PATH/NAME in small letters, without a tag",
@@ -494,13 +498,13 @@ _WHOLE_IMAGES = _Records(
     },
 )
 # The settings that a flag wins over.
-_FLAGS: Mapping[str, tuple[Callable[[Any], Any], str, str]] = {
-    "kubernetes": (_version, "a version of Kubernetes", 'write {key}: "1.30"'),
-    "platform": (_platform, "a platform", "write {key}: linux/amd64"),
+_FLAGS = {
+    "kubernetes": _Kind(_version, "a version of Kubernetes", 'write {key}: "1.30"'),
+    "platform": _Kind(_platform, "a platform", "write {key}: linux/amd64"),
 }
 # How keys are read; others as their default is: a switch, a list of names, a text.
 _READERS: Mapping[str, _Reader] = {
-    **{key: _kind(*kind) for key, kind in _FLAGS.items()},
+    **_FLAGS,
     "accept": _Records(
         Accepted,
         ("code",),
@@ -509,11 +513,11 @@ _READERS: Mapping[str, _Reader] = {
         "write {key}: [image-override, {{code: ..., path: ...}}]",
         short=("code", "path"),
     ),
-    "attest": _kind(_attestations, f"a list of {', '.join(ATTESTATIONS)}", f"write {{key}}: [{PROVENANCE}]"),
-    "base": _kind(
+    "attest": _Kind(_attestations, f"a list of {', '.join(ATTESTATIONS)}", f"write {{key}}: [{PROVENANCE}]"),
+    "base": _Kind(
         lambda value: value if value in (KEEP, CHART) else None, f"{KEEP} or {CHART}", f"write {{key}}: {KEEP}"
     ),
-    "cache": _kind(_cache, "off, on, inline or registry", f"write {{key}}: {CACHE_ON}"),
+    "cache": _Kind(_cache, "off, on, inline or registry", f"write {{key}}: {CACHE_ON}"),
     "deployments": _Records(
         DeploymentSetting,
         ("name",),
@@ -523,7 +527,7 @@ _READERS: Mapping[str, _Reader] = {
         {"values": _paths},
     ),
     "images": _images,
-    "next_steps": _kind(_lines, "a list of strings", "write {key}: [Merge it, Deploy]"),
+    "next_steps": _Kind(_lines, "a list of strings", "write {key}: [Merge it, Deploy]"),
     "pins": _Records(
         PinTarget, ("file",), "file with path or marker", "a list of files", _FILE_HINT, {"file": _path}, _FILE_AND_PATH
     ),
@@ -539,7 +543,7 @@ _READERS: Mapping[str, _Reader] = {
     ),
 }
 _BY_DEFAULT: Mapping[type, _Reader] = {
-    bool: _kind(_switch, "true or false", "write {key}: false"),
+    bool: _Kind(_switch, "true or false", "write {key}: false"),
     tuple: _NAMES,
     str: _text,
     type(None): _text,

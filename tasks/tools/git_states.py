@@ -30,18 +30,14 @@ _OWN = frozenset({"HEAD", "index", "info", "logs", "objects", "packed-refs", "re
 
 def standing(git: Git, branch: str | None) -> tuple[Fact, Fact]:
     """Return the facts that the clone is on ``branch`` (None for a detached HEAD), at the commit that HEAD is now."""
-    return current_branch(git, branch), head(git, git.head())
-
-
-def current_branch(git: Git, value: str | None) -> Fact:
-    """Return the fact that the clone is on the branch ``value``; None for a detached HEAD."""
-    return Fact(
+    current = Fact(
         CURRENT_BRANCH,
         git.branch,
-        value,
+        branch,
         lambda branch: f"is now {branch}" if branch else "is now none: HEAD is detached",
         lambda branch: f"git switch {branch}" if branch else "",
     )
+    return current, head(git, git.head())
 
 
 def head(git: Git, value: str | None) -> Fact:
