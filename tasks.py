@@ -9,8 +9,8 @@ sys.modules.pop("tasks", None)
 sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
 
 from tasks import ns  # noqa: E402, F401
-from tasks.core.session import exits  # noqa: E402
 from tasks.core.settings import FILE, require_readable, take_variables  # noqa: E402
+from tasks.run import exits  # noqa: E402
 
 # Invoke looks at the environment and at the file beside this one next.
 take_variables()

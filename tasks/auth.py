@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from invoke.context import Context
-from invoke.tasks import task
-
+from .core.options import AuthOptions
 from .core.plan import Plan
-from .core.session import JSON_HELP, REPO_HELP, HubTask
-from .core.settings import AuthOptions
-from .run import open_run
-
-HELP = {
-    "key-file": "sign in with this key or workload identity file, without a browser",
-    "no-browser": "print the address to open instead of opening a browser",
-    "adc": "also create application default credentials",
-    "default-registries": "also let Docker push to the hosts of gcr.io",
-}
+from .run import Call, hub_task
 
 
-@task(klass=HubTask, auto_shortflags=False, help={**HELP, **REPO_HELP, **JSON_HELP})
-def auth(
-    c: Context,
-    key_file: str | None = None,
-    no_browser: bool = False,
-    adc: bool = False,
-    default_registries: bool = False,
-    repo: str | None = None,
-    json: bool = False,
-) -> None:
+@hub_task(AuthOptions)
+def auth(call: Call, options: AuthOptions) -> None:
     """Sign in, and let Docker push to the image's registry.
 
     Reads Docker's configuration and asks its credential helper. Runs gcloud
@@ -45,6 +24,5 @@ def auth(
     """
     from .image.sign_in import plan_auth
 
-    options = AuthOptions(None if key_file is None else Path(key_file), not no_browser, adc, default_registries)
-    with open_run(c, repo=repo, json=json) as run:
+    with call.opened() as run:
         run.carry_out(Plan((plan_auth(run.hub.registries, options),)))

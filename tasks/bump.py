@@ -2,32 +2,13 @@
 
 from __future__ import annotations
 
-from invoke.context import Context
-from invoke.tasks import task
-
+from .core.options import BumpOptions
 from .core.plan import Plan
-from .core.session import JSON_HELP, REPO_HELP, HubTask
-from .core.settings import BumpOptions
-from .run import open_run
-
-HELP = {
-    "to": "exactly this release; may be an older one, or any version in the index",
-    "pre": "also consider alpha, beta and release candidates",
-    "dev": "also consider development builds",
-    "major": "also consider newer major versions",
-}
+from .run import Call, hub_task
 
 
-@task(klass=HubTask, auto_shortflags=False, help={**HELP, **REPO_HELP, **JSON_HELP})
-def bump(
-    c: Context,
-    to: str | None = None,
-    pre: bool = False,
-    dev: bool = False,
-    major: bool = False,
-    repo: str | None = None,
-    json: bool = False,
-) -> None:
+@hub_task(BumpOptions)
+def bump(call: Call, options: BumpOptions) -> None:
     """Move the base image and the requirement to a z2jh release.
 
     Reads the Helm repository's index. Writes every place that pins the release:
@@ -45,6 +26,6 @@ def bump(
     """
     from .review.bump import plan_bump
 
-    with open_run(c, repo=repo, json=json) as run:
-        step, leaves = plan_bump(run.hub, BumpOptions(to, pre, dev, major))
+    with call.opened() as run:
+        step, leaves = plan_bump(run.hub, options)
         run.carry_out(Plan((step,)), leaves)

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from invoke.context import Context
-from invoke.tasks import task
-
-from .core.session import JSON_HELP, REPO_HELP, HubTask, present
-from .run import open_run
-
-HELP = {"offline": "use only files and git, for pre-commit"}
+from .core.options import CheckOptions
+from .run import Call, hub_task
 
 
-@task(klass=HubTask, auto_shortflags=False, help={**HELP, **REPO_HELP, **JSON_HELP})
-def check(c: Context, offline: bool = False, repo: str | None = None, json: bool = False) -> None:
+@hub_task(CheckOptions)
+def check(call: Call, options: CheckOptions) -> None:
     """Fail if the hub repository is inconsistent.
 
     For CI and pre-commit. Read-only: reads the files and git, and unless
@@ -26,13 +21,12 @@ def check(c: Context, offline: bool = False, repo: str | None = None, json: bool
       check --json               for scripts
     """
     # What asks registries takes longer to import than files take to check.
-    if offline:
+    if options.offline:
         from .checks.files import find_problems_offline as find_problems
     else:
         from .checks.outside import find_problems
 
-    with open_run(c, repo=repo, json=json, writes=False) as run:
+    with call.opened(writes=False) as run:
         findings = find_problems(run.hub)
-        content = {"ok": findings.ok, **findings.report()}
-        text = findings.text("Files and git are consistent." if offline else "Everything is consistent.")
-        present(content, text, json=json, ok=findings.ok)
+        text = findings.text("Files and git are consistent." if options.offline else "Everything is consistent.")
+        call.present({"ok": findings.ok, **findings.report()}, text, ok=findings.ok)

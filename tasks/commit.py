@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-from invoke.context import Context
-from invoke.tasks import task
-
 from .core import output
+from .core.options import CommitOptions
 from .core.plan import Plan
-from .core.session import JSON_HELP, REPO_HELP, HubTask
-from .core.settings import CommitOptions
 from .core.visible import one_line
-from .run import open_run
-
-HELP = {
-    "message": "use this message (default: one that says what moved)",
-    "branch": "commit on this branch; created if missing (default: hub.branch, on the default branch)",
-    "push": "push the branch to the remote",
-    "pr": "push, and open or update the pull request (GitHub with gh; elsewhere it prints the address)",
-}
+from .run import Call, hub_task
 
 
-@task(klass=HubTask, auto_shortflags=False, help={**HELP, **REPO_HELP, **JSON_HELP})
-def commit(
-    c: Context,
-    message: str | None = None,
-    branch: str | None = None,
-    push: bool = False,
-    pr: bool = False,
-    repo: str | None = None,
-    json: bool = False,
-) -> None:
+@hub_task(CommitOptions)
+def commit(call: Call, options: CommitOptions) -> None:
     """Commit the files that bump and build manage.
 
     On the current branch, or on a new feature branch when that is the default
@@ -45,8 +26,7 @@ def commit(
     """
     from .review.commit import plan_commit
 
-    options = CommitOptions(message, branch, push, pr)
-    with open_run(c, repo=repo, json=json) as opened:
+    with call.opened() as opened:
         run, plan, leaves = opened.from_base(options, lambda at: plan_commit(at.hub, at.options, at.review), _warn)
         run.carry_out(plan, leaves)
 

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from invoke.context import Context
-from invoke.tasks import task
-
 from .core import output
 from .core.faults import ProgramFailed, Refused, Unusable
-from .core.session import JSON_HELP, REPO_HELP, HubTask, present
-from .run import open_run
+from .run import Call, hub_task
 
 if TYPE_CHECKING:
     from .checks.machine import MachineFinding
 
 
-@task(klass=HubTask, auto_shortflags=False, help={**REPO_HELP, **JSON_HELP})
-def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
+@hub_task()
+def doctor(call: Call) -> None:
     """Check that this machine can run a release.
 
     Checks each tool and its version, the engine, the builder, the sign-in, the
@@ -33,7 +29,7 @@ def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
     from .checks import machine
 
     try:
-        with open_run(c, repo=repo, json=json, writes=False) as run:
+        with call.opened(writes=False) as run:
             findings = machine.examine(run.hub)
     except (ProgramFailed, Refused, Unusable) as fault:
         findings = [
@@ -42,7 +38,7 @@ def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
         ]
     ok = not any(finding.is_fault for finding in findings)
     tools = [finding._asdict() for finding in findings]
-    present({"ok": ok, "tools": tools}, _text(findings), json=json, ok=ok)
+    call.present({"ok": ok, "tools": tools}, _text(findings), ok=ok)
 
 
 def _text(findings: list[MachineFinding]) -> str:

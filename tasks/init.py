@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from invoke.context import Context
-from invoke.tasks import task
-
 from .core import output
 from .core.faults import DOOR
+from .core.options import InitOptions
 from .core.plan import Plan
-from .core.session import JSON_HELP, REPO_HELP, HubTask
-from .run import open_run
-
-HELP = {
-    "prefix": "the registry and path of the image, HOST/PATH/ (default: ghcr.io/OWNER/ for a remote on GitHub)",
-    "docs": "also write a page for your team's documentation to this file or folder of the repository",
-}
+from .run import Call, hub_task
 
 
-@task(klass=HubTask, auto_shortflags=False, help={**HELP, **REPO_HELP, **JSON_HELP})
-def init(
-    c: Context, prefix: str | None = None, docs: str | None = None, repo: str | None = None, json: bool = False
-) -> None:
+@hub_task(InitOptions)
+def init(call: Call, options: InitOptions) -> None:
     """Add what a repository is missing; overwrite nothing.
 
     Adopts the hub image if there is one: Dockerfile, name, values path.
@@ -39,8 +29,8 @@ def init(
     """
     from .review.team import plan_setup
 
-    with open_run(c, repo=repo, json=json) as run:
-        plan = Plan(plan_setup(run.hub, prefix, docs))
+    with call.opened() as run:
+        plan = Plan(plan_setup(run.hub, options.prefix, options.docs))
         writes = not run.dry and not plan.nothing_to_do
         if writes:
             run.show_plan(plan, whole=True)

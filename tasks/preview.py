@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-from invoke.context import Context
-from invoke.tasks import task
-
-from .bump import HELP as BUMP_HELP
-from .core.session import JSON_HELP, REPO_HELP, HubTask, present
-from .core.settings import BumpOptions, require_like
-from .run import open_run
-
-HELP = {
-    "deployment": "preview only this deployment, or those of this hubploy folder or cluster; repeatable",
-    "kube-version": "the cluster's Kubernetes version (default: hub.kubernetes)",
-}
+from .core.options import PreviewOptions
+from .core.settings import require_like
+from .run import Call, hub_task
 
 
-@task(
-    klass=HubTask, auto_shortflags=False, iterable=["deployment"], help={**BUMP_HELP, **HELP, **REPO_HELP, **JSON_HELP}
-)
-def preview(
-    c: Context,
-    to: str | None = None,
-    pre: bool = False,
-    dev: bool = False,
-    major: bool = False,
-    deployment: list[str] | None = None,
-    kube_version: str | None = None,
-    repo: str | None = None,
-    json: bool = False,
-) -> None:
+@hub_task(PreviewOptions)
+def preview(call: Call, options: PreviewOptions) -> None:
     """Show what a release changes in the cluster.
 
     Renders the chart with helm, as the base branch has it and as the release
@@ -47,10 +26,9 @@ def preview(
     """
     from .review.preview import plan_preview
 
-    with open_run(c, repo=repo, json=json, writes=False) as run:
-        if kube_version is not None:
-            require_like("kubernetes", "--kube-version 1.30", kube_version)
-        cluster = kube_version or run.hub.settings.kubernetes
-        found = plan_preview(run.hub, BumpOptions(to, pre, dev, major), deployment or (), cluster)
-        text, ok = "\n".join(found.lines()), not found.problems
-        present(found.report(), text, json=json, ok=ok)
+    with call.opened(writes=False) as run:
+        if options.kube_version is not None:
+            require_like("kubernetes", "--kube-version 1.30", options.kube_version)
+        cluster = options.kube_version or run.hub.settings.kubernetes
+        found = plan_preview(run.hub, options.bump, options.deployments, cluster)
+        call.present(found.report(), "\n".join(found.lines()), ok=not found.problems)

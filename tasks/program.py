@@ -21,9 +21,10 @@ from invoke.program import Program
 from . import ns
 from .core import __version__
 from .core.faults import Refused, Unusable, nearest
+from .core.options import Flag
 from .core.output import table
-from .core.session import exits
 from .core.settings import invokes_own_files, read_by_invoke, require_readable, take_variables
+from .run import exits
 
 GROUPS = {
     "Release": ("release", "rehearse"),
@@ -37,20 +38,6 @@ OPTIONS: list[tuple[str, ...]] = [
     ("-V, --version", "show the version"),
     ("-d, --debug", "show log records, and the traceback of an error"),
 ]
-# What stands for a flag's value; VALUE for any other.
-VALUES = {
-    "to": "VERSION",
-    "image": "NAME",
-    "deployment": "NAME",
-    "branch": "NAME",
-    "builder": "NAME",
-    "engine": "ENGINE",
-    "key-file": "PATH",
-    "repo": "PATH",
-    "docs": "PATH",
-    "message": "TEXT",
-    "prefix": "PREFIX",
-}
 _EXAMPLES = "Examples:"
 _NARROWEST = 20
 _WIDEST = 100
@@ -268,7 +255,7 @@ def _of_task(name: str, documentation: str, context: ParserContext) -> str:
 
 
 def _value_of(argument: Argument) -> str:
-    return VALUES.get(argument.names[0].replace("_", "-"), "VALUE")
+    return argument.placeholder if isinstance(argument, Flag) else "VALUE"
 
 
 def _option_lines(arguments: Mapping[str, Argument]) -> Iterator[str]:

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from invoke.context import Context
-from invoke.tasks import task
-
 from .core import output
 from .core.faults import DOOR, Fault
-from .core.session import JSON_HELP, REPO_HELP, HubTask, present
-from .core.settings import BuildOptions, BumpOptions, CommitOptions, require_like
+from .core.options import RehearseOptions
+from .core.settings import require_like
 from .core.visible import one_line
-from .release import HELP as RELEASE_HELP
-from .run import Run, open_run
-
-HELP = {
-    **RELEASE_HELP,
-    "push": "implied: the branch is always pushed to the throwaway remote",
-    "pr": "show the pull request that would be opened",
-    "yes": "implied: a rehearsal does not ask",
-    "keep": "keep the temporary folder, and print how to look at it",
-    "stand-in-base": "use a marked stand-in for the base image even if the real one is available",
-}
-
+from .run import Call, Run, hub_task
 
 # The release's own plan can be made on the stage only.
 INTENTION = f"""\
@@ -32,30 +18,8 @@ Plan for {{folder}}
            * show the branch that came of it, and remove everything"""
 
 
-@task(klass=HubTask, auto_shortflags=False, iterable=["image"], help={**HELP, **REPO_HELP, **JSON_HELP})
-def rehearse(
-    c: Context,
-    to: str | None = None,
-    pre: bool = False,
-    dev: bool = False,
-    major: bool = False,
-    image: list[str] | None = None,
-    no_push: bool = False,
-    force: bool = False,
-    platform: str | None = None,
-    builder: str | None = None,
-    no_cache: bool = False,
-    engine: str = "buildx",
-    message: str | None = None,
-    branch: str | None = None,
-    push: bool = True,
-    pr: bool = False,
-    yes: bool = True,
-    keep: bool = False,
-    stand_in_base: bool = False,
-    repo: str | None = None,
-    json: bool = False,
-) -> None:
+@hub_task(RehearseOptions)
+def rehearse(call: Call, options: RehearseOptions) -> None:
     """Rehearse the whole release on this machine.
 
     Nothing leaves it: uses a throwaway clone, a bare git remote and a registry
@@ -69,29 +33,24 @@ def rehearse(
       rehearse --to 4.4.0 --pr   also show the text of the pull request
       rehearse --keep            keep the clone and the image to inspect them
     """
-    from .rehearsal import stage as stages
+    from .rehearsal.stage import require_possible, staged
 
-    del push, yes
+    platform = options.build.platform
     require_like("platform", "--platform linux/amd64", *(platform.split(",") if platform is not None else ()))
-    bump = BumpOptions(to, pre, dev, major)
-    commit = CommitOptions(message, branch, push=True, request=pr)
-    with open_run(c, repo=repo, json=json, writes=False) as run:
+    with call.opened(writes=False) as run:
         if run.dry:
             text = INTENTION.format(folder=one_line(str(run.hub.git.folder)))
-            if json:
+            if call.json:
                 output.say(text)
-            for note in stages.require_possible(run.hub, bump, builder).remarks:
+            for note in require_possible(run.hub, options).remarks:
                 output.say(lead=note)
-            present({}, text, json=json, changed=True)
+            call.present({}, text, changed=True)
             return
-        with stages.staged(run.hub, bump, builder, keep=keep, stand_in=stand_in_base) as stage:
-            build = BuildOptions(
-                tuple(image or ()), not no_push, force, platform, None, no_cache, engine, stage.stand_ins
-            )
+        with staged(run.hub, options) as stage:
             for note in (*stage.notes, *stage.remarks):
                 output.say(lead=note)
-            rehearsed = Run(stage.hub, dry=False, json=json)
-            plan = stage.plan(bump, build, commit)
+            rehearsed = Run(stage.hub, dry=False, json=call.json)
+            plan = stage.plan(options)
             rehearsed.show_plan(plan)
             # After a fault there is nothing to continue: the stage is gone.
             try:
@@ -101,5 +60,5 @@ def rehearse(
                     output.say(lead=note)
                 raise
             rehearsed.tell(plan, more=lambda: {"steps": plan.step_reports(), **stage.report()})
-            if not json:
+            if not call.json:
                 stage.show()

@@ -3,45 +3,17 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
-from invoke.context import Context
-from invoke.tasks import task
-
-from .build import HELP as BUILD_HELP
-from .bump import HELP as BUMP_HELP
-from .commit import HELP as COMMIT_HELP
 from .core import output
 from .core.faults import DOOR, Refused
+from .core.options import ReleaseOptions
 from .core.plan import Plan
-from .core.session import JSON_HELP, REPO_HELP, HubTask
-from .core.settings import BuildOptions, BumpOptions, CommitOptions, ReleaseOptions
-from .run import Run, open_run
-
-HELP = {**BUMP_HELP, **BUILD_HELP, **COMMIT_HELP, "yes": "do not ask for confirmation"}
+from .run import Call, Run, hub_task
 
 
-@task(klass=HubTask, auto_shortflags=False, iterable=["image"], help={**HELP, **REPO_HELP, **JSON_HELP})
-def release(
-    c: Context,
-    to: str | None = None,
-    pre: bool = False,
-    dev: bool = False,
-    major: bool = False,
-    image: list[str] | None = None,
-    no_push: bool = False,
-    force: bool = False,
-    platform: str | None = None,
-    builder: str | None = None,
-    no_cache: bool = False,
-    engine: str = "buildx",
-    message: str | None = None,
-    branch: str | None = None,
-    push: bool = False,
-    pr: bool = False,
-    yes: bool = False,
-    repo: str | None = None,
-    json: bool = False,
-) -> None:
+@hub_task(ReleaseOptions)
+def release(call: Call, options: ReleaseOptions) -> None:
     """Move to a z2jh release, build its hub image, commit both.
 
     Runs auth, bump, commit, build and commit as one plan: shows it, asks, and
@@ -58,14 +30,11 @@ def release(
     """
     from .review.release import plan_release
 
-    bump = BumpOptions(to, pre, dev, major)
-    build = BuildOptions(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
-    wanted = CommitOptions(message, branch, push, pr)
-    with open_run(c, repo=repo, json=json) as opened:
+    with call.opened() as opened:
         run, plan, _ = opened.from_base(
-            wanted,
-            lambda at: (plan_release(at.hub, ReleaseOptions(bump, build, at.options, agreed=yes), at.review), at.hub),
-            lambda whole: _agree(opened, whole, yes=yes),
+            options.commit,
+            lambda at: (plan_release(at.hub, replace(options, commit=at.options), at.review), at.hub),
+            lambda whole: _agree(opened, whole, yes=options.agreed),
             ask=True,
         )
         run.carry_out(plan, more=lambda: {"steps": plan.step_reports()})

@@ -1,9 +1,13 @@
-"""One task's run in a hub repository: opened, alone in it where it writes, its plan shown or carried out."""
+"""One task's run: flags read, the hub repository opened, alone in it where it writes, the plan shown or carried out.
+
+This is where Invoke ends: faults go out as an error line, a hint line and an exit code.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import shlex
 import sys
@@ -12,17 +16,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.parser import Argument
+from invoke.tasks import Task
 
-from .core import github_actions, output
+from .core import faults, output
 from .core.faults import DOOR, Refused, Unusable
+from .core.options import CommitOptions, CommonOptions, flags_of, read_options
 from .core.plan import Plan, Step
 from .core.safe_files import open_lock, take
-from .core.settings import FILE, SECTION, CommitOptions, read_settings, section_of
+from .core.settings import FILE, SECTION, read_settings, section_of
 
 if TYPE_CHECKING:
     from .repo.hub import Hub
     from .review.branches import Start
 
+log = logging.getLogger("hubpress")
 LOCK_FILE = "hubpress.lock"
 _MOST_DIGITS = 20
 # What a chain's dry runs so far would leave of each clone, by its folder: the next one plans on that.
@@ -65,7 +74,7 @@ class Run(NamedTuple):
         report = plan.report()
         lines = [f"{lead}{text}" for lead, text, _ in plan.lines(whole=False)] if self.dry else plan.summary()
         summary = "\n".join(lines) or "Nothing to do."
-        github_actions.tell(report, summary, changed=plan.changes_something)
+        output.tell(report, summary, changed=plan.changes_something)
         if self.json:
             output.report({**report, **more()})
         elif not self.dry:
@@ -110,20 +119,96 @@ class Run(NamedTuple):
         output.show(lines, is_data=self.dry and not self.json)
 
 
-@contextlib.contextmanager
-def open_run(context: Context, *, repo: str | None, json: bool, writes: bool = True) -> Iterator[Run]:
-    """Read the settings and open the hub repository for one task, alone in it where it writes and is not dry."""
-    from .repo import files, hub
+class Call(NamedTuple):
+    """One call of a task, with the flags that every task has."""
 
-    configured = section_of({SECTION: context.config.get(SECTION)})
-    inside = Path(read_settings(configured, repo=repo).repo or ".").expanduser()
-    found = hub.open_hub_around(inside, lambda top: read_settings(configured, top / FILE, repo=repo))
-    dry = bool(context.config.run.dry)
-    run = Run(_left.get(found.git.folder, found) if dry and writes else found, dry, json)
-    with contextlib.nullcontext() if dry or not writes else one_run_at_a_time(found.git.git_dir) as stopped:
-        if stopped:
-            files.sweep(found.git)
-        yield run
+    context: Context
+    repo: str | None
+    json: bool
+
+    @contextlib.contextmanager
+    def opened(self, *, writes: bool = True) -> Iterator[Run]:
+        """Read the settings and open the hub repository, alone in it where the task writes and is not dry."""
+        from .repo import files, hub
+
+        configured = section_of({SECTION: self.context.config.get(SECTION)})
+        inside = Path(read_settings(configured, repo=self.repo).repo or ".").expanduser()
+        found = hub.open_hub_around(inside, lambda top: read_settings(configured, top / FILE, repo=self.repo))
+        dry = bool(self.context.config.run.dry)
+        run = Run(_left.get(found.git.folder, found) if dry and writes else found, dry, self.json)
+        with contextlib.nullcontext() if dry or not writes else one_run_at_a_time(found.git.git_dir) as stopped:
+            if stopped:
+                files.sweep(found.git)
+            yield run
+
+    def present(self, content: Mapping[str, Any], text: str, *, ok: bool = True, changed: bool | None = None) -> None:
+        """Print what a look found: ``content`` as JSON where that was asked for, else ``text``; and tell CI.
+
+        The task ends with exit code 1 where the look is not ``ok``.
+        """
+        output.tell(content, text, changed=changed)
+        output.annotate(content.get("problems", ()))
+        if self.json:
+            output.report(content)
+        else:
+            output.data(text)
+        if not ok:
+            raise Exit(code=faults.REFUSED)
+
+
+class HubTask(Task):  # type: ignore[type-arg]
+    """A task that ends as the contract says, whatever happens in it; ``options`` is the record of its own flags."""
+
+    def __init__(self, body: Callable[..., None], options: type[Any] | None = None) -> None:
+        super().__init__(body, positional=())
+        self.records = (*((options,) if options else ()), CommonOptions)
+
+    def __eq__(self, other: object) -> bool:
+        """Never be equal: Invoke drops a call that equals an earlier one, and a chain may commit twice."""
+        return False
+
+    __hash__ = Task.__hash__
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
+        """Return the task's flags."""
+        del ignore_unknown_help
+        return [flag for record in self.records for flag in flags_of(record)]
+
+    def __call__(self, context: Context, **given: Any) -> None:  # noqa: ANN401 - what flags are given
+        """Run the task's body, and turn faults into Invoke's exit."""
+        *options, common = (read_options(record, given) for record in self.records)
+        with exits(json=common.json):
+            try:
+                with faults.asked_to_end_is_ctrl_c():
+                    self.body(Call(context, common.repo, common.json), *options)
+            except KeyboardInterrupt:
+                hint = "run the same command again, it goes on where it stopped"
+                raise faults.Interrupted("interrupted", hint=hint) from None
+            except (Exit, faults.Fault):
+                raise
+            except Exception as err:
+                hint = f"run it with --debug and report what it prints: {DOOR} --debug {self.name}"
+                raise faults.Refused(f"unexpected {type(err).__name__}: {err}", hint=hint) from err
+
+
+def hub_task(options: type[Any] | None = None) -> Callable[[Callable[..., None]], HubTask]:
+    """Make a task of a function that is given the :class:`Call` and, where the task has flags, its ``options``."""
+    return lambda body: HubTask(body, options)
+
+
+@contextlib.contextmanager
+def exits(*, json: bool = False) -> Iterator[None]:
+    """Turn a fault in the block into Invoke's exit; with ``json`` it is reported on standard output as well."""
+    try:
+        yield
+    except faults.Fault as fault:
+        log.debug("the fault's traceback", exc_info=True)
+        # That the file for it cannot be written would be one fault too many.
+        with contextlib.suppress(faults.Fault):
+            output.tell({}, str(fault))
+        if json:
+            output.report(fault.report())
+        raise Exit(str(fault), fault.code) from None
 
 
 @contextlib.contextmanager

@@ -6,25 +6,21 @@ import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from invoke.context import Context
-from invoke.tasks import task
-
 from .core import output
 from .core.faults import DOOR
-from .core.session import JSON_HELP, REPO_HELP, HubTask, present
 from .core.visible import one_line
-from .run import open_run
-
-UNKNOWN = "unknown"
+from .run import Call, hub_task
 
 if TYPE_CHECKING:
     from .checks.outside import Survey
     from .checks.world import World
     from .repo.hub import HubImage
 
+UNKNOWN = "unknown"
 
-@task(klass=HubTask, auto_shortflags=False, help={**REPO_HELP, **JSON_HELP})
-def status(c: Context, repo: str | None = None, json: bool = False) -> None:
+
+@hub_task()
+def status(call: Call) -> None:
     """Show the pinned versions, and what a release would do.
 
     Read-only: reads the files, git, the Helm repository and the registry, and
@@ -38,11 +34,10 @@ def status(c: Context, repo: str | None = None, json: bool = False) -> None:
     """
     from .checks.outside import survey
 
-    with open_run(c, repo=repo, json=json, writes=False) as run:
+    with call.opened(writes=False) as run:
         found = survey(run.hub)
         content = _content(found)
-        words = "\n".join((*_release_words(found), "", *_text(found, content)))
-        present(content, words, json=json)
+        call.present(content, "\n".join((*_release_words(found), "", *_text(found, content))))
 
 
 def _content(found: Survey) -> dict[str, Any]:

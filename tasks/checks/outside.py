@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Unreachable
 from ..core.names import Reference, short_platform
-from ..core.settings import BumpOptions, Settings
+from ..core.options import BumpOptions
+from ..core.settings import Settings
 from ..core.yaml_tree import Data
 from ..image.proof import LABEL, base_label, is_out_of_reach
 from ..image.tag import names_commit

@@ -1,6 +1,6 @@
 """What can stop a task: faults, as people see them (an error line, a hint line, an exit code), and interrupts.
 
-Domain code raises these; only the task's edge (``core/session.py``) turns them into an exit.
+Domain code raises these; only the task's edge (``run.py``) turns them into an exit.
 """
 
 from __future__ import annotations
@@ -98,10 +98,7 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
 @contextlib.contextmanager
 def asked_to_end_is_ctrl_c() -> Iterator[None]:
     """Let SIGTERM and SIGHUP interrupt the block as Ctrl-C does, where nobody else handles or ignores them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = [number for number in _ASKED_TO_END if signal.getsignal(number) is signal.SIG_DFL]
+    numbers = [number for number in _settable(*_ASKED_TO_END) if signal.getsignal(number) is signal.SIG_DFL]
     for number in numbers:
         signal.signal(number, signal.default_int_handler)
     try:
@@ -114,11 +111,8 @@ def asked_to_end_is_ctrl_c() -> Iterator[None]:
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
     """Hold an interrupt back until the block has ended."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     came: list[int] = []
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, *_ASKED_TO_END)}
+    handlers = {number: signal.getsignal(number) for number in _settable(signal.SIGINT, *_ASKED_TO_END)}
     handled = {number: handler for number, handler in handlers.items() if callable(handler)}
     for number in handled:
         signal.signal(number, lambda number, _: came.append(number))
@@ -129,6 +123,11 @@ def held_back() -> Iterator[None]:
             signal.signal(number, handler)
         if came:
             signal.raise_signal(came[0])
+
+
+def _settable(*numbers: int) -> tuple[int, ...]:
+    """Return the signals whose handlers this thread may set: all in the main thread, else none."""
+    return numbers if threading.current_thread() is threading.main_thread() else ()
 
 
 def _shown(text: str) -> str:

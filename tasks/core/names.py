@@ -1,12 +1,7 @@
 """Image references, as Docker reads them, and the platform that an image is built for.
 
-The rules are those of the distribution project's reference grammar
-(https://pkg.go.dev/github.com/distribution/reference): ``[host/]path[:tag][@digest]``, where the first part
-is a host only if it has a dot, a colon, or is ``localhost``; no host means Docker Hub, and a bare name
-there means ``library/name``.
-
-The image must run on the cluster's platform, whoever builds it. A host of that platform builds natively, without
-``--platform``; any other one names it, and Docker emulates.
+The grammar is https://pkg.go.dev/github.com/distribution/reference: ``[host/]path[:tag][@digest]``, where the first
+part is a host only if it has a dot, a colon, or is ``localhost``; no host means Docker Hub.
 """
 
 from __future__ import annotations
@@ -137,9 +132,9 @@ class Host(NamedTuple):
 
 
 def platform_argument(host: Host, wanted: str, asked: str | None = None) -> str | None:
-    """Return what ``--platform`` is given on ``host`` to build for ``wanted``, or None for a native build without it.
+    """Return the value of ``--platform`` on ``host`` for ``wanted``, or what was ``asked`` for; None builds natively.
 
-    What is ``asked`` for on the command line wins. Raises Refused on Windows without WSL.
+    Raises Refused on Windows without WSL.
     """
     if host.system in ("win32", "cygwin", "msys"):
         raise Refused(

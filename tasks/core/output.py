@@ -1,4 +1,8 @@
-"""What people see: data on standard output, everything else on standard error, log records included."""
+"""What people see: data on standard output, everything else on standard error, log records included.
+
+In GitHub Actions they also see a step's outputs, its summary, and annotations of files
+(https://docs.github.com/actions/reference/workflow-commands-for-github-actions).
+"""
 
 from __future__ import annotations
 
@@ -16,11 +20,19 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from .faults import UNUSABLE, Unusable
-from .visible import one_line, visible, visible_json
+from .safe_files import append_to_file, read_file
+from .visible import ACTIONS, fenced, one_line, visible, visible_json
 
 BOLD, DIM, RED, YELLOW = "1", "2", "31", "33"
 _MINUTE = 60
 _PATIENCE, _TURN, _BEAT = 1.0, 0.1, 30.0
+OUTPUT, SUMMARY = "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"
+# Far below what GitHub shows of one step, 1 MiB: a preview may be long.
+_LONGEST_SUMMARY = 200_000
+# The annotations of problems by their severity; accepted ones get none.
+_LEVELS = {"fault": "error", "warning": "warning"}
+_IN_MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_IN_PROPERTY = _IN_MESSAGE | str.maketrans({":": "%3A", ",": "%2C"})
 
 
 class Line(NamedTuple):
@@ -45,19 +57,14 @@ class MaskedRecord(logging.LogRecord):
 
 
 def mask_records() -> None:
-    """Let every log record of this process be made harmless from now on.
-
-    sh's own of the level DEBUG are left out: they show pieces, and a piece may hold half of a secret.
-    """
+    """Let every log record of this process be made harmless from now on."""
     logging.setLogRecordFactory(MaskedRecord)
+    # sh's records of the level DEBUG show pieces, and a piece may hold half of a secret.
     logging.getLogger("sh").setLevel(logging.INFO)
 
 
 class _Stream(io.TextIOWrapper):
-    """A standard stream that ends the program in order where it cannot be written to.
-
-    A reader that has gone, as ``head`` goes, misses the rest; the work is done all the same.
-    """
+    """A standard stream that ends the program where it cannot be written to, unless its reader has gone (``head``)."""
 
     def write(self, text: str) -> int:
         """Write ``text``; end the program where that fails and somebody could still have read it."""
@@ -94,12 +101,12 @@ def prepare_streams() -> None:
 
 def data(text: str) -> None:
     """Print ``text`` on standard output."""
-    print(visible(text), file=sys.stdout, flush=True)  # noqa: T201 - one of the places that print
+    show((Line(text=text),), is_data=True)
 
 
 def report(content: Mapping[str, Any]) -> None:
     """Print ``content`` on standard output as a JSON object on one line."""
-    print(visible_json(content), file=sys.stdout, flush=True)  # noqa: T201 - the same
+    print(visible_json(content), file=sys.stdout, flush=True)  # noqa: T201 - one of the places that print
 
 
 def show(lines: Iterable[Line], *, is_data: bool) -> None:
@@ -112,18 +119,12 @@ def show(lines: Iterable[Line], *, is_data: bool) -> None:
 
 def say(text: str = "", *, lead: str = "") -> None:
     """Print ``text`` on standard error, behind ``lead``, which a terminal shows strongly."""
-    shown = _styled(visible(lead), BOLD, sys.stderr) if lead else ""
-    print(f"{shown}{visible(text)}", file=sys.stderr, flush=True)  # noqa: T201 - the same
+    show((Line(lead, text),), is_data=False)
 
 
 def pass_on(text: str) -> None:
     """Print what an outside program says on standard error, as it says it."""
     _draw(visible(text))
-
-
-def tell_runner(command: str) -> None:
-    """Print a command to GitHub's runner (``::error ...::text``) on standard error: the one text that may be one."""
-    print(f"::{visible(command)}", file=sys.stderr, flush=True)  # noqa: T201 - the same
 
 
 def table(rows: list[tuple[str, ...]], indent: str = "") -> str:
@@ -152,6 +153,34 @@ def confirm(question: str) -> bool:
     """Ask a yes-or-no question on the terminal; anything but yes is no."""
     print(f"{visible(question)} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201 - a question
     return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def tell(report: Mapping[str, Any], text: str, *, changed: bool | None = None) -> None:
+    """Append the outputs of a task's JSON report, and ``text`` as its summary, where the environment names files.
+
+    ``changed`` is whether there was anything to do; None for a task that only looks.
+    """
+    for variable in (OUTPUT, SUMMARY):
+        named = os.environ.get(variable)
+        try:
+            if named and variable == SUMMARY:
+                shown = fenced("text", visible(text)[:_LONGEST_SUMMARY].splitlines())
+                append_to_file(Path(named), "\n".join(("### hubpress", "", *shown, "", "")).encode())
+            elif named:
+                append_to_file(Path(named), "".join(_output_lines(report, changed, Path(named))).encode())
+        except OSError as err:
+            what = f"the file cannot be written: {err.strerror}"
+            raise Unusable(what, where=named, hint=f"unset {variable}") from err
+
+
+def annotate(problems: Sequence[Mapping[str, Any]]) -> None:
+    """Have GitHub Actions show each problem beside its line, where a pull request touches that."""
+    for one in _open(problems) if os.environ.get(ACTIONS) else ():
+        line = f",line={one['line']}" if one["line"] else ""
+        place = f"file={one['path'].translate(_IN_PROPERTY)}{line}"
+        words = f"{one['message']}; {one['hint']}".translate(_IN_MESSAGE)
+        command = f"{_LEVELS[one['severity']]} {place},title=hubpress {one['code']}::{words}"
+        print(f"::{visible(command)}", file=sys.stderr, flush=True)  # noqa: T201 - a command to the runner
 
 
 class Wait:
@@ -217,3 +246,31 @@ def _beat(wait: Wait, done: threading.Event) -> None:
 def _styled(text: str, code: str, stream: TextIO) -> str:
     """Return ``text`` in a style where ``stream`` is a terminal whose user wants that (https://no-color.org)."""
     return f"\x1b[{code}m{text}\x1b[0m" if code and stream.isatty() and not os.environ.get("NO_COLOR") else text
+
+
+def _outputs(report: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return a report's outputs, None where it has no value for one; of several images the first one counts."""
+    chart, request = report.get("chart") or {}, report.get("pull_request") or {}
+    image = next((one for one in report.get("images") or () if one.get("tag")), None)
+    return {
+        "version": chart.get("after") or chart.get("pinned"),
+        "newest": chart.get("newest"),
+        "branch": report.get("branch"),
+        "image": f"{image['repository']}:{image['tag']}" if image else None,
+        "digest": image["digest"] if image else None,
+        "pull_request": request.get("url"),
+        "ok": str(report["ok"]).lower() if "ok" in report else None,
+        "problems": str(len(_open(report["problems"]))) if "problems" in report else None,
+    }
+
+
+def _output_lines(report: Mapping[str, Any], changed: bool | None, file: Path) -> Iterator[str]:
+    """Yield the outputs' lines; of several tasks in one step, one that changed something is enough."""
+    yield from (f"{name}={one_line(value)}\n" for name, value in _outputs(report).items() if value)
+    if changed is not None:
+        before = read_file(file).splitlines() if file.exists() else []
+        yield "changed=true\n" if changed or b"changed=true" in before else "changed=false\n"
+
+
+def _open(problems: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [one for one in problems if one["severity"] in _LEVELS]

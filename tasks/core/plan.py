@@ -1,7 +1,6 @@
 """A plan: steps of actions that know what they do, why, what they rely on, and whether the world is that way already.
 
-The same objects are shown by a dry run and performed by a real one. A plan holds only in the world that it was made in:
-what an action relies on is asked again immediately before it acts.
+A dry run shows the objects that a real one performs. What an action relies on is asked again before it acts.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
 """Files of this machine: those that somebody else may have made, locks, and temporary folders.
 
-Files are opened so that none of them can hold this program, and reading them is bounded. Locks end with their process.
-A temporary folder is made with a mark in it: a file that is locked while the folder is used. A mark that is free was
-left by a run that was killed, and the next run clears the folder away. A folder without a mark, of another user, or
-behind a link is never touched.
+A temporary folder has a mark in it: a file that is locked while the folder is used. The next run clears away a folder
+whose mark is free, and never touches one without a mark, of another user, or behind a link.
 """
 
 from __future__ import annotations

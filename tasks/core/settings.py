@@ -1,8 +1,7 @@
-"""What the user wants: the settings, from all their sources in one validated record, and the flags of each task.
+"""The settings, from all their sources in one validated record.
 
-Sources of settings, later ones win: the defaults, ``hub:`` in the hub repository's ``invoke.yaml``, Invoke's own
-configuration (its files, ``-f``), ``INVOKE_HUB_*`` in the environment, the command line
-(https://docs.pyinvoke.org/en/stable/concepts/configuration.html).
+Later sources win: the defaults, ``hub:`` in the hub repository's ``invoke.yaml``, Invoke's own configuration (its
+files, ``-f``), ``INVOKE_HUB_*`` in the environment, the command line.
 ``docs/settings.md`` is made from the docstring of :class:`Settings`.
 """
 
@@ -24,7 +23,7 @@ from invoke.exceptions import UnknownFileType
 from invoke.util import yaml
 
 from .faults import Unusable, nearest
-from .names import Reference, is_name
+from .names import is_name
 from .safe_files import is_inside, is_passable, read_file
 
 SECTION = "hub"
@@ -222,55 +221,6 @@ class Settings(NamedTuple):
 KEYS = Settings._fields
 
 
-class BumpOptions(NamedTuple):
-    """Which release the user wants: exactly ``to``, else the newest that the others allow."""
-
-    to: str | None = None
-    pre: bool = False
-    dev: bool = False
-    major: bool = False
-
-
-class CommitOptions(NamedTuple):
-    """Which commit the user wants; ``request`` is for a pull request, which pushes the branch too."""
-
-    message: str | None = None
-    branch: str | None = None
-    push: bool = False
-    request: bool = False
-
-
-class BuildOptions(NamedTuple):
-    """Which build the user wants; ``stand_ins`` are the base images that a rehearsal's stand-ins are taken for."""
-
-    images: tuple[str, ...] = ()
-    push: bool = True
-    force: bool = False
-    platform: str | None = None
-    builder: str | None = None
-    no_cache: bool = False
-    engine: str = "buildx"
-    stand_ins: tuple[Reference, ...] = ()
-
-
-class ReleaseOptions(NamedTuple):
-    """Which release the user wants; ``agreed`` is whether it goes on without asking."""
-
-    bump: BumpOptions
-    build: BuildOptions
-    commit: CommitOptions
-    agreed: bool = False
-
-
-class AuthOptions(NamedTuple):
-    """How to sign in: as a person, or with a ``key_file``."""
-
-    key_file: Path | None = None
-    browser: bool = True
-    adc: bool = False
-    default_registries: bool = False
-
-
 def read_settings(
     configured: Mapping[str, Any], repository_file: Path | None = None, *, repo: str | None = None
 ) -> Settings:
@@ -324,10 +274,10 @@ def section_of(content: object) -> dict[str, Any]:
 
 def require_like(key: str, flag: str, *texts: str) -> None:
     """Check what the command line gives as the setting ``key`` is checked; ``flag`` is an example of it."""
-    read, wanted, _ = _FLAGS[key]
+    kind = _FLAGS[key]
     for text in texts:
-        if read(text) is None:
-            raise Unusable(f"{text!r} is not {wanted}", where=flag.partition(" ")[0], hint=flag)
+        if kind.read(text) is None:
+            raise Unusable(f"{text!r} is not {kind.wanted}", where=flag.partition(" ")[0], hint=flag)
 
 
 def variable(key: str) -> str:
@@ -336,10 +286,7 @@ def variable(key: str) -> str:
 
 
 def take_variables() -> None:
-    """Take the settings' variables out of the environment, before Invoke looks there.
-
-    Invoke casts a variable to the type that the files give its key: any ``false`` becomes true, and a list stops it.
-    """
+    """Take the settings' variables out of the environment: Invoke would cast them, any ``false`` to true."""
     for name in [name for name in os.environ if name.startswith(_PREFIX)]:
         _taken[name] = os.environ.pop(name)
 
@@ -363,10 +310,7 @@ def require_readable(file: Path) -> None:
 
 @contextlib.contextmanager
 def read_by_invoke(file: Path | None) -> Iterator[bytes]:
-    """Let Invoke read ``file`` in the block, None for its own files alone; raise FileNotFoundError or Unusable.
-
-    Yields the file's bytes.
-    """
+    """Let Invoke read ``file`` (None: its own files), and yield its bytes; raise FileNotFoundError or Unusable."""
     try:
         yield b"" if file is None else read_file(file, _LARGEST_FILE)
     except FileNotFoundError:
@@ -412,16 +356,20 @@ def _wrong(key: str, value: object, wanted: str, hint: str) -> Unusable:
     return Unusable(f"{SECTION}.{key} is {_shown.repr(value)}, not {wanted}", where=where, hint=hint)
 
 
-def _kind(read: Callable[[Any], Any], wanted: str, hint: str) -> _Reader:
-    """Return the reader of a kind: ``read`` returns None for what is not one, ``hint`` is how to write ``{key}``."""
+@dataclass(frozen=True)
+class _Kind:
+    """Reads a kind of value: ``read`` returns None for what is not one, ``hint`` is how to write ``{key}``."""
 
-    def reader(key: str, value: object) -> Any:  # noqa: ANN401 - what the kind is read as
-        found = read(value)
+    read: Callable[[Any], Any]
+    wanted: str
+    hint: str
+
+    def __call__(self, key: str, value: object) -> Any:  # noqa: ANN401 - what the kind is read as
+        """Read the value of ``key``."""
+        found = self.read(value)
         if found is None:
-            raise _wrong(key, value, wanted, hint.format(key=key))
+            raise _wrong(key, value, self.wanted, self.hint.format(key=key))
         return found
-
-    return reader
 
 
 @dataclass(frozen=True)
@@ -537,7 +485,7 @@ def _version(value: object) -> str | None:
 
 
 _Reader: TypeAlias = Callable[[str, Any], Any]
-_NAMES = _kind(_names, "a list of names", "write {key}: [hub]")
+_NAMES = _Kind(_names, "a list of names", "write {key}: [hub]")
 _FILE_HINT = "write {key}: [{{file: ..., path: ...}}]"
 _FILE_AND_PATH = ("file", "path")
 _WHOLE_IMAGES = _Records(
@@ -548,7 +496,7 @@ _WHOLE_IMAGES = _Records(
     "write {key}: [{{context: images/hub, name: HOST/PATH/hub}}]",
     {
         "context": _folder,
-        "name": _kind(
+        "name": _Kind(
             lambda value: value if isinstance(value, str) and is_name(value) else None,
             "the name of an image",
             "write it as HOST/PATH/NAME in small letters, without a tag",
@@ -559,13 +507,13 @@ _WHOLE_IMAGES = _Records(
     },
 )
 # The settings that a flag wins over.
-_FLAGS: Mapping[str, tuple[Callable[[Any], Any], str, str]] = {
-    "kubernetes": (_version, "a version of Kubernetes", 'write {key}: "1.30"'),
-    "platform": (_platform, "a platform", "write {key}: linux/amd64"),
+_FLAGS = {
+    "kubernetes": _Kind(_version, "a version of Kubernetes", 'write {key}: "1.30"'),
+    "platform": _Kind(_platform, "a platform", "write {key}: linux/amd64"),
 }
 # How keys are read; others as their default is: a switch, a list of names, a text.
 _READERS: Mapping[str, _Reader] = {
-    **{key: _kind(*kind) for key, kind in _FLAGS.items()},
+    **_FLAGS,
     "accept": _Records(
         Accepted,
         ("code",),
@@ -574,11 +522,11 @@ _READERS: Mapping[str, _Reader] = {
         "write {key}: [image-override, {{code: ..., path: ...}}]",
         short=("code", "path"),
     ),
-    "attest": _kind(_attestations, f"a list of {', '.join(ATTESTATIONS)}", f"write {{key}}: [{PROVENANCE}]"),
-    "base": _kind(
+    "attest": _Kind(_attestations, f"a list of {', '.join(ATTESTATIONS)}", f"write {{key}}: [{PROVENANCE}]"),
+    "base": _Kind(
         lambda value: value if value in (KEEP, CHART) else None, f"{KEEP} or {CHART}", f"write {{key}}: {KEEP}"
     ),
-    "cache": _kind(_cache, "off, on, inline or registry", f"write {{key}}: {CACHE_ON}"),
+    "cache": _Kind(_cache, "off, on, inline or registry", f"write {{key}}: {CACHE_ON}"),
     "deployments": _Records(
         DeploymentSetting,
         ("name",),
@@ -588,12 +536,10 @@ _READERS: Mapping[str, _Reader] = {
         {"values": _paths},
     ),
     "images": _images,
-    "kubernetes": _kind(_version, "a version of Kubernetes", 'write {key}: "1.30"'),
-    "next_steps": _kind(_lines, "a list of strings", "write {key}: [Merge it, Deploy]"),
+    "next_steps": _Kind(_lines, "a list of strings", "write {key}: [Merge it, Deploy]"),
     "pins": _Records(
         PinTarget, ("file",), "file with path or marker", "a list of files", _FILE_HINT, {"file": _path}, _FILE_AND_PATH
     ),
-    "platform": _kind(_platform, "a platform", "write {key}: linux/amd64"),
     "root": _folder,
     "values": _Records(
         ValuesTarget,
@@ -606,7 +552,7 @@ _READERS: Mapping[str, _Reader] = {
     ),
 }
 _BY_DEFAULT: Mapping[type, _Reader] = {
-    bool: _kind(_switch, "true or false", "write {key}: false"),
+    bool: _Kind(_switch, "true or false", "write {key}: false"),
     tuple: _NAMES,
     str: _text,
     type(None): _text,

@@ -1,7 +1,6 @@
-"""Making text safe to show: secrets masked, control characters as escapes.
+"""Making text safe to show: secrets masked, control characters as escapes, and Markdown, which forges show.
 
-Messages quote files, servers and programs. None of those may draw on the terminal, hide or reorder what stands there,
-forge a line, or give a command to the CI that reads along.
+Messages quote files, servers and programs, which may not draw on the terminal, forge a line, or command the CI.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import TypeAlias
 from urllib.parse import quote, quote_plus
@@ -41,6 +40,10 @@ _KEPT = frozenset("\n\t\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u200
 # A line that begins with the first, or holds the second anywhere, is a command to GitHub's runner
 # (https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs).
 _COMMAND = r"(?m)^(\s*)::|##\["
+# What Markdown, or a forge, takes for more than itself.
+_SPECIAL = frozenset("\\`*_[]<>|#@~")
+# What cannot stand in code inside of a table's cell, and what looks like it.
+_ALIKE = str.maketrans({"`": "'", "|": "\N{BROKEN BAR}"})
 # How Python holds bytes that are not UTF-8 (PEP 383).
 _BYTES, _FIRST_BYTE = range(0xDC80, 0xDD00), 0x80
 
@@ -52,10 +55,7 @@ def keep_secret(name: str, value: str) -> None:
 
 
 def mask(text: str) -> str:
-    """Return ``text`` without secrets.
-
-    Those are what the patterns above find, and the values of variables and build arguments with a secret's name.
-    """
+    """Return ``text`` without what the patterns above find, and without values of variables with a secret's name."""
     masked = re.sub(_USERINFO, f"{MASK}@", text)
     masked = re.sub(_PARAMETER, _without_secret, masked)
     masked = re.sub(_HEADER, rf"\1{MASK}", masked)
@@ -101,6 +101,34 @@ def one_line(text: str) -> str:
 def visible_json(content: object) -> str:
     """Return ``content`` as JSON on one line, in ASCII, with secrets masked and no command to GitHub's runner in it."""
     return mask(json.dumps(content)).replace("\x7f", "\\u007f").replace("##[", "##\\u005b")
+
+
+def code(text: str) -> str:
+    """Return ``text`` as code that stays in one cell of a table."""
+    return f"`{one_line(text).translate(_ALIKE)}`"
+
+
+def plain(text: str) -> str:
+    """Return ``text`` with every sign escaped that Markdown, or a forge, would take for more than itself."""
+    return "".join(f"\\{char}" if char in _SPECIAL else char for char in one_line(text))
+
+
+def fenced(language: str, lines: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of a block of code, which none of them ends."""
+    inside = list(lines)
+    fence = "`" * max(3, *(len(run) + 1 for line in inside for run in re.findall("`+", line)), 3)
+    yield from (f"{fence}{language}", *inside, fence)
+
+
+def code_or(text: str | None, otherwise: str = "not known") -> str:
+    """Return ``text`` as code; ``otherwise``, as it is, where there is none."""
+    return code(text) if text else otherwise
+
+
+def table_lines(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    """Yield the lines of a table; the cells are Markdown."""
+    lines = (f"| {' | '.join(cells)} |" for cells in (head, *rows))
+    yield from (next(lines), f"|{'---|' * len(head)}", *lines)
 
 
 @lru_cache(maxsize=64)

@@ -288,10 +288,9 @@ def text_under(tree: Data, key: str) -> str | None:
 
 
 def _without_tabs(content: str) -> str:
-    """Return ``content`` with blanks for the tabs inside of lines, every index as before.
+    """Return ``content`` with blanks for the tabs inside of lines: Helm's reader takes them so, ruamel.yaml does not.
 
-    Helm's reader takes a tab for a blank there (``tag: x<tab># why``), ruamel.yaml's does not. Tabs that indent stay
-    the fault that they are. A scalar's value has blanks for tabs, too: no image and no version has any.
+    Tabs that indent stay the fault that they are.
     """
     if "\t" not in content:
         return content

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 from ..core.faults import Refused
 from ..core.names import Reference
+from ..core.options import BuildOptions
 from ..core.output import first_of
 from ..core.plan import Values
-from ..core.settings import VALUES_DIFFER, BuildOptions
+from ..core.settings import VALUES_DIFFER
 from ..repo.hub import Hub, HubImage, layout_warnings
 from ..repo.named_images import NamedImage, how_to_move, unmoved_images
 from ..tools.command import current_folder

@@ -27,8 +27,9 @@ from typing import Any, TypeAlias
 from ..core import output
 from ..core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable, nearest
 from ..core.names import Reference
+from ..core.options import BuildOptions
 from ..core.safe_files import temporary_folder
-from ..core.settings import ATTESTATIONS, CACHE_INLINE, CACHE_OFF, CACHE_ON, CHARTPRESS, BuildOptions
+from ..core.settings import ATTESTATIONS, CACHE_INLINE, CACHE_OFF, CACHE_ON, CHARTPRESS
 from ..core.visible import keep_secret
 from ..repo.files import SCRATCH
 from ..repo.hub import Hub, HubImage

@@ -14,8 +14,9 @@ from itertools import chain
 from ..core import output
 from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable
 from ..core.names import Host, Reference, platform_argument, platforms_left
+from ..core.options import BuildOptions
 from ..core.plan import Action, Fact, Step, Values
-from ..core.settings import BuildOptions, require_like
+from ..core.settings import require_like
 from ..repo.edits import image_edits, to_commit
 from ..repo.files import WorkingTree, edit_action, is_below, is_half_written
 from ..repo.hub import Hub, HubImage

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from ..core import output
 from ..core.faults import DOOR, Denied, Refused
+from ..core.options import AuthOptions
 from ..core.plan import Action, Step, Values
-from ..core.settings import AuthOptions
 from ..tools import google
 from ..tools.command import Command
 from ..tools.google import is_google, run_login

@@ -1,10 +1,7 @@
 """A throwaway image registry on a loopback port.
 
 It is the distribution project's registry (https://distribution.github.io/distribution/about/configuration/):
-Debian's ``docker-registry`` where that is installed, else the ``registry:2`` image on the local engine. Docker
-counts 127.0.0.0/8 as safe for plain HTTP, so neither needs a certificate.
-
-buildx's ``docker`` driver leaves a copy of all that it pushes in the engine's local store, which is removed.
+Debian's ``docker-registry`` where that is installed, else the ``registry:2`` image on the local engine.
 """
 
 from __future__ import annotations
@@ -56,8 +53,7 @@ class Registry(NamedTuple):
 def registry(folder: Path, *, htpasswd: str | None = None, port: int | None = None) -> Iterator[Registry]:
     """Serve a registry from ``folder`` for as long as the block runs, to those who sign in where ``htpasswd`` is given.
 
-    On Linux the registry ends with this process, however that ends. Elsewhere it is a container, which a process
-    that is killed leaves: see :func:`remove_container`. Another registry on the same folder serves its content again.
+    On Linux it ends with this process, however that ends. Elsewhere a process that is killed leaves a container.
     """
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -94,7 +90,7 @@ def engine_answers() -> bool:
 
 
 def forget_images(address: str) -> None:
-    """Remove the local copies of what was pushed to the registry at ``address`` (``127.0.0.1:PORT``)."""
+    """Remove the copies that buildx has left in the engine of what it pushed to ``address`` (``127.0.0.1:PORT``)."""
     copies = list(_names(capture(_LIST).text, f"{address}/"))
     if copies:
         run_checked(Command(("docker", "image", "rm", *copies)), hint="docker image ls")
@@ -108,12 +104,9 @@ def free_port() -> int:
 
 
 def _server_argv(folder: Path, port: int) -> tuple[str, ...]:
-    """Return the command that serves a registry in the foreground: the installed program, or its image.
-
-    Off Linux the engine lives in a virtual machine, whose loopback is not the host's: there a registry in
-    a container is the only one that both can reach.
-    """
+    """Return the command that serves a registry in the foreground: the installed program, or its image."""
     config = str(folder / _CONFIG)
+    # Off Linux the engine lives in a virtual machine: only a registry in a container can be reached there and here.
     if platform.system() == "Linux" and find("docker-registry"):
         return ("docker-registry", "serve", config)
     if not find("docker") or not capture(Command(("docker", "info"))).ok:

@@ -1,10 +1,8 @@
 """A rehearsal's stage: a throwaway clone, git remote and registry, on which a release changes nothing else.
 
 The clone holds the repository as its working tree stands. One commit on its default branch points its images at
-the throwaway registry: everything after that is the release itself.
-
-Nothing is fetched and no program runs in the original on the clone's behalf: the clone borrows the original's objects
-(gitrepository-layout(5), ``objects/info/alternates``), its submodules those of the original's submodules.
+the throwaway registry: everything after that is the release itself. It borrows the original's objects
+(gitrepository-layout(5), ``objects/info/alternates``), and no program runs in the original on its behalf.
 """
 
 from __future__ import annotations
@@ -23,8 +21,9 @@ from urllib.parse import urlsplit
 from ..core import output
 from ..core.faults import DOOR, Refused, Unreachable, Unusable
 from ..core.names import Reference, is_loopback
+from ..core.options import RehearseOptions, ReleaseOptions
 from ..core.plan import Plan
-from ..core.settings import CACHE_OFF, BuildOptions, BumpOptions, CommitOptions, ReleaseOptions, WholeImage
+from ..core.settings import CACHE_OFF, WholeImage
 from ..core.yaml_tree import parse
 from ..image.proof import Base
 from ..image.tree import SUBMODULE, submodule_names
@@ -82,11 +81,13 @@ class Stage(NamedTuple):
     remarks: tuple[str, ...]
     real: Review | None
 
-    def plan(self, bump: BumpOptions, build: BuildOptions, commit: CommitOptions) -> Plan:
+    def plan(self, options: ReleaseOptions) -> Plan:
         """Plan the release of the clone."""
-        pushes = commit.push or commit.request
-        review = find_review(self.hub.git, self.hub.settings, ask=True, push=pushes, request=commit.request)
-        return plan_release(self.hub, ReleaseOptions(bump, build, commit), review._replace(rehearses=self.real))
+        request = options.commit.request
+        review = find_review(self.hub.git, self.hub.settings, ask=True, push=True, request=request)
+        build = replace(options.build, builder=None, stand_ins=self.stand_ins)
+        there = replace(options, build=build, commit=replace(options.commit, push=True), agreed=False)
+        return plan_release(self.hub, there, review._replace(rehearses=self.real))
 
     def report(self) -> dict[str, Any]:
         """Return what the JSON report holds besides the release's own."""
@@ -111,10 +112,10 @@ class Stage(NamedTuple):
 
 
 @contextlib.contextmanager
-def staged(hub: Hub, bump: BumpOptions, builder: str | None, *, keep: bool, stand_in: bool) -> Iterator[Stage]:
+def staged(hub: Hub, options: RehearseOptions) -> Iterator[Stage]:
     """Set the stage for a release of ``hub`` in a new folder, and reach nothing else while the block runs."""
-    possible = require_possible(hub, bump, builder)
-    with rehearsal_folder(keep=keep) as folder:
+    possible = require_possible(hub, options)
+    with rehearsal_folder(keep=options.keep) as folder:
         try:
             record = Record(free_port())
             record.write(folder)
@@ -127,8 +128,8 @@ def staged(hub: Hub, bump: BumpOptions, builder: str | None, *, keep: bool, stan
                 inside, unused = _kept_inside(possible.hub, served.address, base)
                 remote = make_clone(inside, folder, served.address, _places(possible.hub))
                 clone = open_hub(inside.settings, Git(folder / CLONE))
-                bases = dict.fromkeys(image.base.reference for image in plan_bump(clone, bump)[1].images)
-                missing = tuple(base for base in bases if stand_in or not _is_there(base))
+                bases = dict.fromkeys(image.base.reference for image in plan_bump(clone, options.bump)[1].images)
+                missing = tuple(base for base in bases if options.stand_in_base or not _is_there(base))
                 record._replace(stand_ins=tuple(map(str, missing))).write(folder)
                 with stand_ins(map(str, missing)):
                     made = (
@@ -138,7 +139,7 @@ def staged(hub: Hub, bump: BumpOptions, builder: str | None, *, keep: bool, stan
                     told = ((*possible.notes, *made), (*unused, *possible.remarks, *fakes))
                     yield Stage(folder, clone, remote, served.address, missing, *told, possible.real)
         finally:
-            if keep:
+            if options.keep:
                 output.say(_ways_to_look(folder))
 
 
@@ -152,19 +153,19 @@ class Possible(NamedTuple):
     real: Review | None
 
 
-def require_possible(hub: Hub, bump: BumpOptions, builder: str | None) -> Possible:
+def require_possible(hub: Hub, options: ReleaseOptions) -> Possible:
     """Check, before any stage is set, that this machine can rehearse, and that there is such a release.
 
     Raises:
-        Refused: the engine, or ``builder``, is not this machine's; there is no release as ``bump`` wants it.
+        Refused: the engine, or the builder, is not this machine's; there is no such release.
         Unusable: a file of the repository cannot be used.
         ProgramFailed: docker is missing.
     """
-    engine = _require_local_engine(builder)
+    engine = _require_local_engine(options.build.builder)
     hub, notes = _with_charts(hub)
-    index = plan_bump(hub, bump)[1].index
+    index = plan_bump(hub, options.bump)[1].index
     begin = Outlook.of(hub, ask=False)
-    fault = foreseen_refusal(begin, index, bump)
+    fault = foreseen_refusal(begin, index, options.bump)
     if isinstance(fault, Unusable):
         raise fault
     remarks = [f"NOT AS HERE: {remark}" for remark in begin.remarks]

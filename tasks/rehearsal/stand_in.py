@@ -1,8 +1,7 @@
 """A stand-in for z2jh's hub image, where no image registry can be reached.
 
 Any usual hub Dockerfile builds on it: it has z2jh's users, folders and variables, a shell, and a ``pip``,
-``python3`` and ``apt-get`` that log their arguments (``/srv/jupyterhub/stand-in.log``) and do nothing. It carries
-a label, so that it is never taken for the real image, nor the real one removed in its place.
+``python3`` and ``apt-get`` that log their arguments and do nothing. A label tells it from the real image.
 """
 
 from __future__ import annotations
@@ -11,15 +10,14 @@ import fcntl
 import hashlib
 import os
 import shutil
-import struct
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import platformdirs
 
-from ..core.faults import Refused, Unusable
+from ..core.faults import ProgramFailed, Refused, Unusable
 from ..core.names import Reference
 from ..core.safe_files import open_lock, take, temporary_folder
 from ..image.proof import STAND_IN_LABEL, Base
@@ -32,8 +30,6 @@ PLATFORM = "linux/amd64"
 _FILES = Path(__file__).with_name("image")
 _BUSYBOX = Path("/bin/busybox")
 _BUSYBOX_IMAGE = "busybox:stable-musl"
-_ELF_64_LITTLE = b"\x7fELF\x02\x01"
-_PT_INTERP = 3
 _BUILD_SECONDS = 300.0
 _LOCK_SECONDS = _BUILD_SECONDS + 60.0
 _TURN = 0.05
@@ -56,10 +52,7 @@ def stand_ins(references: Iterable[str]) -> Iterator[None]:
 
 
 def build_stand_in(reference: str) -> None:
-    """Build the stand-in for ``reference`` into the local image store, for linux/amd64, where it is missing.
-
-    The real image is never replaced by it.
-    """
+    """Build a missing stand-in for ``reference`` into the local image store; it never replaces the real image."""
     if is_stand_in(reference):
         return
     if local(Reference.parse(reference)) is not None:
@@ -68,9 +61,17 @@ def build_stand_in(reference: str) -> None:
             hint=f"use it as it is, or remove it first: docker image rm {reference}",
         )
     with temporary_folder("hubpress-files-") as folder:
-        root = _write_context(folder / "context", Reference.parse(reference).tag or "latest")
+        context = folder / "context"
+        _write_context(context, Reference.parse(reference).tag or "latest")
         with _holding(_NAMING, fcntl.LOCK_EX):
-            _build(reference, folder / "context", root)
+            if _BUSYBOX.is_file():
+                shutil.copyfile(_BUSYBOX, context / "root/bin/busybox")
+                # One that needs a loader does not run in an empty image.
+                with suppress(ProgramFailed):
+                    _build(reference, context, "scratch")
+                    return
+                (context / "root/bin/busybox").unlink()
+            _build(reference, context, _BUSYBOX_IMAGE)
 
 
 def remove_stand_in(reference: str) -> None:
@@ -92,21 +93,6 @@ def remove_unused(references: Iterable[str]) -> None:
     for reference in references:
         with _holding(reference, fcntl.LOCK_SH) as lock:
             _remove_if_unused(reference, lock)
-
-
-def is_static(program: bytes) -> bool:
-    """Whether ``program`` is an ELF executable that needs no loader, so that it runs in an empty image: see elf(5).
-
-    Only 64-bit little-endian programs are read: all platforms of z2jh's image are.
-    """
-    if len(program) < struct.calcsize("<16x16xQ16xHH") or not program.startswith(_ELF_64_LITTLE):
-        return False
-    (table,) = struct.unpack_from("<Q", program, 32)
-    size, count = struct.unpack_from("<HH", program, 54)
-    if table + size * count > len(program):
-        return False
-    kinds = (struct.unpack_from("<I", program, table + size * index)[0] for index in range(count))
-    return _PT_INTERP not in kinds
 
 
 def _remove_if_unused(reference: str, lock: int) -> None:
@@ -144,19 +130,15 @@ def _holding(what: str, kind: int) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _write_context(folder: Path, version: str) -> str:
-    """Write the build context of a stand-in, and return the image that it begins at."""
+def _write_context(folder: Path, version: str) -> None:
+    """Write the build context of a stand-in."""
     shutil.copytree(_FILES, folder)
     about = f"A stand-in for z2jh's hub image {version}, made by hubpress.\n"
     (folder / "version").write_text(about, encoding="utf-8")
-    busybox = _BUSYBOX.read_bytes() if _BUSYBOX.is_file() else b""
-    if not is_static(busybox):
-        return _BUSYBOX_IMAGE
-    (folder / "root/bin/busybox").write_bytes(busybox)
-    return "scratch"
 
 
 def _build(reference: str, folder: Path, root: str) -> None:
+    """Build the stand-in on the image ``root``."""
     # The builder whose images land in the local store has the name of Docker's context.
     builder = run_checked(Command(("docker", "context", "show")), hint="docker context use default").text
     build = Command(

@@ -1,12 +1,8 @@
 """The index of a Helm repository: its releases of a chart, and choosing the one to move to.
 
-The format is https://helm.sh/docs/topics/chart_repository/#the-index-file. Helm's writer
-(https://pkg.go.dev/sigs.k8s.io/yaml) indents by two, sorts the keys and puts sequences at their key's column.
-
-Such an index is cut where its entries begin, and the YAML library reads an entry when somebody asks for its version.
-Each line of such an entry is a scalar that is plain or ends on it, or a key with one: so nothing that one entry opens
-reaches into the next, and an entry reads by itself as it does in the whole. Where an entry of the chart has other
-lines, or the index is not as Helm writes it, the library reads the whole.
+The format is https://helm.sh/docs/topics/chart_repository/#the-index-file. An index as Helm writes it is cut where its
+entries begin, and the YAML library reads an entry when somebody asks for its version. No line of such an entry opens
+what another one closes, so that it reads by itself as it does in the whole. The library reads any other index whole.
 """
 
 from __future__ import annotations

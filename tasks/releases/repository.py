@@ -12,7 +12,6 @@ import os
 import tarfile
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -49,13 +48,14 @@ class HelmRepository:
 
     Args:
         url: the repository's address, or its index's: ``https:``, ``http:`` on this machine, ``file:``, or a path.
+        cache: the folder for what is fetched.
         asked: whether the user asked for this very address: then it may be plain http to another machine.
     """
 
     def __init__(
         self,
         url: str,
-        cache: Path | None,
+        cache: Path,
         chart: str = "jupyterhub",
         limits: Limits | None = None,
         *,
@@ -64,7 +64,7 @@ class HelmRepository:
         self.address = Address.parse(url.removesuffix("index.yaml"), asked=asked)
         self._index = self.address.below("index.yaml")
         self._chart = chart
-        self._cache = Cache(cache) if cache else None
+        self._cache = Cache(cache)
         self._fetcher = Fetcher(self._cache, limits or Limits())
 
     @classmethod
@@ -85,7 +85,7 @@ class HelmRepository:
     def archive(self, release: Release) -> bytes:
         """Fetch a release's archive, from the first of its addresses that has it."""
         digest = (release.digest or "").lower().removeprefix("sha256:")
-        kept = self._cache.page(f"archive {digest}") if self._cache and digest else None
+        kept = self._cache.page(f"archive {digest}") if digest else None
         if kept is not None and sha256(kept.body).hexdigest() == digest:
             return kept.body
         body, address = self._first_that_answers(release)
@@ -95,7 +95,7 @@ class HelmRepository:
                 where=address,
                 hint="choose another release with --to VERSION, and tell those who keep the repository",
             )
-        if self._cache and digest:
+        if digest:
             self._cache.keep_page(f"archive {digest}", Page(body))
         return body
 
@@ -135,20 +135,19 @@ class HelmRepository:
             yield address
 
 
-@dataclass(frozen=True)
-class Fetcher:
-    """Fetches from web servers and from files; without a cache it keeps nothing."""
+class Fetcher(NamedTuple):
+    """Fetches from web servers and from files."""
 
-    cache: Cache | None = None
-    limits: Limits = field(default_factory=Limits)
+    cache: Cache
+    limits: Limits = Limits()
 
     def page(self, address: Address) -> bytes:
         """Fetch a page that changes now and then: the server sends it only if it changed."""
         if address.is_file:
             return _read(address, self.limits)
-        kept = self.cache.page(address.url) if self.cache else None
+        kept = self.cache.page(address.url)
         page = get(address, self.limits, kept)
-        if self.cache and page is not kept and (page.etag or page.last_modified):
+        if page is not kept and (page.etag or page.last_modified):
             self.cache.keep_page(address.url, page)
         return page.body
 
@@ -156,7 +155,7 @@ class Fetcher:
         """Return a page as it was fetched last, or None, without asking a server."""
         if address.is_file:
             return _read(address, self.limits)
-        page = self.cache.page(address.url) if self.cache else None
+        page = self.cache.page(address.url)
         return page.body if page else None
 
     def stored(self, address: Address) -> bytes:

@@ -1,8 +1,7 @@
 """Versions and requirements as Helm reads them, and the order of z2jh's releases.
 
 Helm uses https://github.com/Masterminds/semver: a version may begin with ``v`` and leave out minor and patch, and a
-requirement is one version (``3.2.1``), a part of one (``3.2``, which is ``~3.2``) or a range (``>=3.2 <4``). The rules
-for pre-releases are those of Helm 4: a range takes them where one of its parts names one.
+requirement may be a part of one (``3.2`` is ``~3.2``). A range takes pre-releases where a part names one (Helm 4).
 """
 
 from __future__ import annotations

@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 from ..core import output
 from ..core.faults import DOOR, Fault, Refused, Unusable
+from ..core.options import CommitOptions
 from ..core.plan import Action, Fact, Moved, Step, Values, refused
 from ..core.safe_files import temporary_folder
-from ..core.settings import CommitOptions, Settings, how_to_correct
+from ..core.settings import Settings, how_to_correct
 from ..image.tag import render
 from ..repo.hub import Hub, open_hub
 from ..repo.remotes import Review, base_here, find_review, review_known
@@ -59,8 +60,8 @@ def begin(hub: Hub, options: CommitOptions, *, ask: bool) -> Start:
     Where the way there cannot be planned, the rest is planned by what the clone knows, without a push. The remotes are
     asked where the branch is pushed, or with ``ask``.
     """
-    pushes = options.push or options.request
     try:
+        pushes = options.pushes
         review = find_review(hub.git, hub.settings, ask=ask or pushes, push=pushes, request=options.request)
         step, ahead = _plan_start(hub, review)
     except Fault as fault:
@@ -68,7 +69,7 @@ def begin(hub: Hub, options: CommitOptions, *, ask: bool) -> Start:
             known = find_review(hub.git, hub.settings, ask=False)
         except Fault:
             raise fault from None
-        return Start(hub, known, options._replace(push=False, request=False), refused("fetch", fault))
+        return Start(hub, known, replace(options, push=False, request=False), refused("fetch", fault))
     return Start(ahead() if step.to_do else hub, review, options, step)
 
 

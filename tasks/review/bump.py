@@ -13,8 +13,9 @@ from typing import NamedTuple, TypeVar
 from ..core import output
 from ..core.faults import Fault
 from ..core.names import Reference
+from ..core.options import BumpOptions
 from ..core.plan import Step
-from ..core.settings import CHART, BumpOptions
+from ..core.settings import CHART
 from ..image.proof import with_digest
 from ..releases.index import Choice, Release, choose
 from ..releases.notes import release_links, security_fixes, security_news, upgrade_links

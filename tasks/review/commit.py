@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..core.faults import Fault, ProgramFailed, Refused
+from ..core.options import CommitOptions
 from ..core.plan import COMMIT, PUSHED, Action, Fact, Moved, Step, Values, refused
-from ..core.settings import CommitOptions
 from ..image.inputs import credential_in
 from ..repo.edits import foreign_changes, git_commit
 from ..repo.files import Committed, WorkingTree
@@ -65,7 +65,7 @@ def plan_commit(
     branch = Branch(name, start.local, options.branch is not None, waits=bool(planned or hub.pending))
     pushed, requested = branch.commit, None
     try:
-        if options.push or options.request:
+        if options.pushes:
             why = "the pull request needs it" if options.request else "of --push"
             pushing, pushed = plan_push(hub, review, branch, why)
             actions.append(pushing)

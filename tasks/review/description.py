@@ -8,11 +8,10 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from ..core.faults import Fault
-from ..core.github_actions import code, code_or, plain, table_lines
 from ..core.names import Reference
 from ..core.plan import Values
 from ..core.settings import VALUES_INVALID
-from ..core.visible import one_line
+from ..core.visible import code, code_or, one_line, plain, table_lines
 from ..image.proof import Base, prove
 from ..image.tag import COMMIT_TO_COME
 from ..releases.index import Release

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 from ..core import output
 from ..core.faults import DOOR, Fault, Refused
-from ..core.github_actions import code, fenced, plain
+from ..core.options import BumpOptions
 from ..core.output import first_of
 from ..core.safe_files import temporary_folder
-from ..core.settings import FILE, VALUES_INVALID, Accepted, BumpOptions
-from ..core.visible import one_line, visible, without
+from ..core.settings import FILE, VALUES_INVALID, Accepted
+from ..core.visible import code, fenced, one_line, plain, visible, without
 from ..image.tree import Tree
 from ..repo.deployments import Deployment, deployments, has_deployments
 from ..repo.files import Committed

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import cache
 
 from ..core import output
 from ..core.faults import Denied, Fault, Unreachable
 from ..core.names import Reference
+from ..core.options import AuthOptions, BuildOptions, BumpOptions, CommitOptions, ReleaseOptions
 from ..core.plan import Action, Plan, Step, Values, refused
-from ..core.settings import AuthOptions, BuildOptions, BumpOptions, CommitOptions, ReleaseOptions
 from ..image.planning import plan_build, require_committed
 from ..image.sign_in import plan_auth
 from ..image.tag import names_commit
@@ -83,21 +84,21 @@ def _steps(hub: Hub, options: ReleaseOptions, review: Review, asked: Future[Step
             signs_in = any(action.mark != "-" for action in answer_of(asked).actions)
         if names_commit(hub.settings.tag):
             hub.to_build(build.images)  # a wrong name is told before anything else is planned
-            moving, moved = plan_commit(hub, commit._replace(push=False, request=False), review)
+            moving, moved = plan_commit(hub, replace(commit, push=False, request=False), review)
             yield moving
             building, built = plan_build(moved, build)
             if moved.pending:
                 silent = _silent_registries(hub, build, signs_in=signs_in)
                 building = building._replace(actions=(*silent, *building.actions))
                 # A message that was given belongs to the first commit that is made.
-                commit = commit._replace(message=None)
+                commit = replace(commit, message=None)
         else:
             require_committed(hub, build.images)
             building, built = plan_build(hub, build)
         yield building
         with output.waiting("rendering the chart"):
             changes = answer_of(cluster)
-    yield _last_commit(built, options._replace(commit=commit), review, building, changes)
+    yield _last_commit(built, replace(options, commit=commit), review, building, changes)
 
 
 def _last_commit(

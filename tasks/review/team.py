@@ -16,12 +16,11 @@ from typing import NamedTuple
 from wcmatch import glob
 
 from ..core.faults import DOOR, Fault, Unusable
-from ..core.github_actions import code, plain
 from ..core.output import first_of
 from ..core.plan import Action, Step, refused
 from ..core.safe_files import is_inside, is_passable
 from ..core.settings import FILE
-from ..core.visible import one_line
+from ..core.visible import code, one_line, plain
 from ..core.yaml_tree import Data, load
 from ..image.tag import render
 from ..repo.deployments import Deployment, of_hubploy, staying_installations

@@ -1,8 +1,7 @@
 """One call of an outside program, what it said, and what it may reach.
 
-That is everything, or what belongs to a rehearsal. While one runs, the doors ask here: :mod:`.process` before it starts
-a program, :mod:`.registry` before a request that writes. Reading stays possible: base images from their registries,
-charts from the Helm repository.
+While a rehearsal runs, :mod:`.process` asks here before it starts a program, and :mod:`.registry` before a request that
+writes. Reading stays possible.
 """
 
 from __future__ import annotations
@@ -126,10 +125,7 @@ def current_folder() -> Path | None:
 
 
 class Reach(NamedTuple):
-    """All that a rehearsal may reach: its folder, its registry (``127.0.0.1:PORT``), and this machine's engine.
-
-    The engine is a Docker context, whose builder has the same name.
-    """
+    """What a rehearsal may reach: its folder, its registry (``127.0.0.1:PORT``), and this machine's Docker context."""
 
     folder: Path
     registry: str

@@ -1,7 +1,6 @@
 """cosign: signing images in their registry, and verifying signatures (https://docs.sigstore.dev/cosign/).
 
-A key is a file or the address of a key management service, as cosign takes it. A key file's password is in the
-variable COSIGN_PASSWORD, which cosign reads itself.
+A key is a file, whose password cosign reads from COSIGN_PASSWORD, or the address of a key management service.
 """
 
 from __future__ import annotations

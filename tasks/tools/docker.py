@@ -233,11 +233,7 @@ def cannot_attest(title: str, name: str | None) -> Refused:
 
 
 def bake_command(builder: Builder, definition: str, folder: Path | None, metadata: Path) -> Command:
-    """Return the command that builds ``definition`` (a bake file's JSON text) on ``builder``, run in ``folder``.
-
-    It writes each target's digest to ``metadata``
-    (https://docs.docker.com/reference/cli/docker/buildx/bake/#metadata-file).
-    """
+    """Return the command that builds ``definition`` (a bake file's JSON text), and writes digests to ``metadata``."""
     argv = (*builder.buildx, "bake", "--file", "-", "--metadata-file", str(metadata), *builder.flags)
     # The definition is ours: what it names outside of the folder are contexts beside it, and the user's own secrets.
     return Command(argv, folder, definition, hidden_env=BAKE_MAY_READ)

@@ -1,11 +1,9 @@
 """What plans need of a clone: the facts that actions rely on, what the index has, and the clone after a switch.
 
-The index: git commits in this order: the commit, the branch, the index (``cmd_commit`` in its ``builtin/commit.c``).
-Where it is interrupted before the last of them, the index still has what was committed before, and the next commit that
-somebody makes by hand would take the change back.
+The index: git writes the commit, the branch, and then the index. Where it is interrupted before the last of them, the
+next commit that somebody makes by hand would take the change back.
 
-After a switch: the same work tree and objects, and a git directory that stands elsewhere. So a plan reads there what it
-is yet to do here, and nothing of the clone changes.
+After a switch: the same work tree and objects with another git directory, where a plan reads what it is yet to do.
 """
 
 from __future__ import annotations
@@ -32,18 +30,14 @@ _OWN = frozenset({"HEAD", "index", "info", "logs", "objects", "packed-refs", "re
 
 def standing(git: Git, branch: str | None) -> tuple[Fact, Fact]:
     """Return the facts that the clone is on ``branch`` (None for a detached HEAD), at the commit that HEAD is now."""
-    return current_branch(git, branch), head(git, git.head())
-
-
-def current_branch(git: Git, value: str | None) -> Fact:
-    """Return the fact that the clone is on the branch ``value``; None for a detached HEAD."""
-    return Fact(
+    current = Fact(
         CURRENT_BRANCH,
         git.branch,
-        value,
+        branch,
         lambda branch: f"is now {branch}" if branch else "is now none: HEAD is detached",
         lambda branch: f"git switch {branch}" if branch else "",
     )
+    return current, head(git, git.head())
 
 
 def head(git: Git, value: str | None) -> Fact:

@@ -1,7 +1,6 @@
 """Run outside programs: the one place that starts them.
 
-Every call is an argument vector with an explicit folder: no shell, so no file's content can become a command. What
-people watch runs through sh, everything else through subprocess.
+Every call is an argument vector, without a shell. What people watch runs through sh, all else through subprocess.
 """
 
 from __future__ import annotations
@@ -61,11 +60,7 @@ class TooSlow(ProgramFailed):
 
 
 class Pool(ThreadPoolExecutor):
-    """Asks several things side by side.
-
-    When its block ends, by a fault or an interrupt too, open questions are dropped, and the programs that were started
-    for them are ended: those of pools that its threads opened as well.
-    """
+    """Asks several things side by side; what is still open when its block ends is dropped, its programs are ended."""
 
     def __init__(self) -> None:
         super().__init__(MOST_AT_ONCE, initializer=partial(setattr, _thread, "pools", (*_thread.pools, self)))

@@ -1,7 +1,6 @@
 """What it means where git or a registry fails or refuses, told by their own words, and what fixes it.
 
-A registry's denial is told in the words of Docker, gcloud and the registries; Artifact Registry's are those of
-https://cloud.google.com/artifact-registry/docs/troubleshooting.
+Artifact Registry's words are those of https://cloud.google.com/artifact-registry/docs/troubleshooting.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
 """A registry: Docker's logins for it, what it has of an image, and whether it may be pushed to.
 
-The protocol is that of the OCI distribution specification
-(https://github.com/opencontainers/distribution-spec/blob/main/spec.md), the sign-in that of
-https://distribution.github.io/distribution/spec/auth/token/. Docker's logins stand in its own configuration
-(https://docs.docker.com/reference/cli/docker/login/#credential-stores), or with the helpers that it names
-(https://github.com/docker/docker-credential-helpers).
+The protocol is https://github.com/opencontainers/distribution-spec/blob/main/spec.md, the sign-in
+https://distribution.github.io/distribution/spec/auth/token/. Docker's logins stand in its own configuration, or with
+the helpers that it names (https://docs.docker.com/reference/cli/docker/login/#credential-stores).
 """
 
 from __future__ import annotations

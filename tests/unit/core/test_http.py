@@ -19,6 +19,7 @@ from tests.support.server import Server, misbehaving, reply, tunnel_to
 
 CERTIFICATE = DATA / "server.pem"
 QUICK = Limits(backoff=0.01, size=100_000)
+NOWHERE = Cache(Path("/dev/null"))
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def page(server: Server, path: str = "/index.yaml", limits: Limits = QUICK) -> bytes:
-    return Fetcher(limits=limits).page(Address.parse(server.url + path))
+    return Fetcher(NOWHERE, limits).page(Address.parse(server.url + path))
 
 
 def fault_of(server: Server, limits: Limits = QUICK) -> str:
@@ -57,7 +58,7 @@ def test_a_page_comes_as_it_is(server: Server) -> None:
 def test_a_stored_file_comes_byte_for_byte_whatever_the_server_calls_it(server: Server) -> None:
     archive = gzip.compress(b"chart")
     server.answers = [reply(archive, Content_Encoding="x-gzip")]
-    assert Fetcher().stored(Address.parse(f"{server.url}/a.tgz")) == archive
+    assert Fetcher(NOWHERE).stored(Address.parse(f"{server.url}/a.tgz")) == archive
     assert server.asked[0].headers["Accept-Encoding"] == "identity"
 
 
@@ -78,7 +79,7 @@ def test_an_address_is_asked_for_as_a_request_can_say_it(server: Server, written
 def test_debug_tells_what_was_asked_and_no_secret(server: Server, caplog: pytest.LogCaptureFixture) -> None:
     server.answers = [reply(b"whole")]
     with caplog.at_level("DEBUG"):
-        Fetcher(limits=QUICK).page(with_login(server))
+        Fetcher(NOWHERE, QUICK).page(with_login(server))
     assert caplog.messages == [f"GET {server.url}/index.yaml?***: status 200"]
 
 
@@ -145,7 +146,7 @@ def test_nobody_listens() -> None:
 
 def test_a_name_that_nobody_knows() -> None:
     with pytest.raises(Unreachable, match="cannot resolve the host name"):
-        Fetcher(limits=QUICK).page(Address.parse("https://charts.invalid/index.yaml"))
+        Fetcher(NOWHERE, QUICK).page(Address.parse("https://charts.invalid/index.yaml"))
 
 
 # Redirects.
@@ -171,7 +172,7 @@ def test_the_login_is_sent_to_its_own_host_alone(server: Server) -> None:
             reply(status="302 Found", Location=f"{other.url}/index.yaml"),
         ]
         other.answers = [reply(b"whole")]
-        assert Fetcher(limits=QUICK).page(with_login(server)) == b"whole"
+        assert Fetcher(NOWHERE, QUICK).page(with_login(server)) == b"whole"
         basic = f"Basic {b64encode('reader:s3creté'.encode()).decode()}"
         assert [asked.headers["Authorization"] for asked in server.asked] == [basic, basic]
         assert other.asked[0].headers["Authorization"] is None
@@ -181,7 +182,7 @@ def test_the_login_is_sent_to_its_own_host_alone(server: Server) -> None:
 def test_no_fault_shows_a_secret(server: Server, status: str) -> None:
     server.answers = [reply(status=status)]
     with pytest.raises(Unreachable) as fault:
-        Fetcher(limits=QUICK).page(with_login(server))
+        Fetcher(NOWHERE, QUICK).page(with_login(server))
     assert server.lines[0] == "GET /index.yaml?token=hush"
     assert "s3cret" not in str(fault.value)
     assert "hush" not in str(fault.value)
@@ -265,7 +266,7 @@ def https_proxy(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
 
 def test_the_environments_proxy_is_used(https_proxy: Server) -> None:
     with pytest.raises(Unreachable) as fault:
-        Fetcher(limits=QUICK).page(Address.parse("https://charts.test/index.yaml"))
+        Fetcher(NOWHERE, QUICK).page(Address.parse("https://charts.test/index.yaml"))
     assert fault.value.what == "cannot connect through the proxy of the environment"
     assert "s3cret" not in str(fault.value)
     assert https_proxy.lines[0] == "CONNECT charts.test:443"
@@ -277,7 +278,7 @@ def test_a_page_comes_through_the_proxys_tunnel(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
     https_proxy.answers = [tunnel_to(secure.url)]
-    assert Fetcher(limits=QUICK).page(Address.parse("https://charts.test/index.yaml")) == b"whole"
+    assert Fetcher(NOWHERE, QUICK).page(Address.parse("https://charts.test/index.yaml")) == b"whole"
     assert https_proxy.lines == ["CONNECT charts.test:443"]
     assert secure.lines == ["GET /index.yaml"]
     assert secure.asked[0].headers["Host"] == "charts.test"
@@ -287,7 +288,7 @@ def test_a_page_comes_through_the_proxys_tunnel(
 def test_no_proxy_is_respected(https_proxy: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", ".test")
     with pytest.raises(Unreachable, match="cannot resolve the host name"):
-        Fetcher(limits=QUICK).page(Address.parse("https://charts.test/index.yaml"))
+        Fetcher(NOWHERE, QUICK).page(Address.parse("https://charts.test/index.yaml"))
     assert https_proxy.asked == []
 
 
@@ -298,7 +299,7 @@ def test_no_proxy_is_respected(https_proxy: Server, monkeypatch: pytest.MonkeyPa
 def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     monkeypatch.setenv("https_proxy", proxy)
     with pytest.raises(Unusable) as fault:
-        Fetcher(limits=QUICK).page(Address.parse("https://charts.test/index.yaml"))
+        Fetcher(NOWHERE, QUICK).page(Address.parse("https://charts.test/index.yaml"))
     assert str(fault.value) == (
         "error: the proxy for https cannot be used (https_proxy)\n"
         "hint: set https_proxy to http://HOST:PORT, or name charts.test in no_proxy"
@@ -325,7 +326,7 @@ def test_a_page_of_https_is_never_fetched_over_http(
 def test_a_file_of_this_machine(tmp_path: Path) -> None:
     (tmp_path / "with blank.yaml").write_bytes(b"whole")
     address = Address.parse(str(tmp_path)).below("with%20blank.yaml")
-    assert Fetcher().page(address) == Fetcher().stored(address) == b"whole"
+    assert Fetcher(NOWHERE).page(address) == Fetcher(NOWHERE).stored(address) == b"whole"
 
 
 def test_neither_a_folder_nor_a_pipe_is_read(tmp_path: Path) -> None:
@@ -333,4 +334,4 @@ def test_neither_a_folder_nor_a_pipe_is_read(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     for name, what in {"pipe": "a named pipe", "folder": "a folder"}.items():
         with pytest.raises(Unreachable, match=f"the file cannot be read: it is {what}"):
-            Fetcher().page(Address.parse(str(tmp_path / name)))
+            Fetcher(NOWHERE).page(Address.parse(str(tmp_path / name)))

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.github_actions import code, plain, table_lines
-from tasks.core.visible import one_line, visible, visible_json
+from tasks.core.visible import code, one_line, plain, table_lines, visible, visible_json
 from tests.support.cli import INVOKE, run_on_screen, run_task
 from tests.support.hubs import Hub
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.faults import Refused, Unusable
+from tasks.core.faults import ProgramFailed, Refused, Unusable
 from tasks.rehearsal import stand_in
 from tasks.rehearsal.stand_in import STAND_IN_LOG, build_stand_in, is_stand_in, remove_stand_in, stand_ins
 from tests.support.cli import run, sh
@@ -137,10 +137,15 @@ def test_what_is_no_lock_of_this_user_s_is_not_waited_for(locks: Path, make: Cal
     assert f"{file}; remove the file" in fault.value.hint
 
 
-@pytest.mark.parametrize(
-    "program",
-    [b"", b"#!/bin/sh\n", b"\x7fELF", b"\x7fELF\x02\x01" + b"\xff" * 100],
-    ids=["empty", "a script", "cut short", "a table beyond the end"],
-)
-def test_what_is_no_static_program_is_never_used_as_one(program: bytes) -> None:
-    assert not stand_in.is_static(program)
+@pytest.mark.engine
+@pytest.mark.parametrize("program", [b"#!/bin/sh\n", b"\x7fELF\x02\x01" + b"\xff" * 100], ids=["a script", "no loader"])
+def test_a_busybox_that_does_not_run_by_itself_is_not_used(
+    program: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "busybox").write_bytes(program)
+    monkeypatch.setattr(stand_in, "_BUSYBOX", tmp_path / "busybox")
+    monkeypatch.setattr(stand_in, "_BUSYBOX_IMAGE", "registry.invalid/busybox:1")
+    reference = f"quay.io/jupyterhub/k8s-hub:lab-{secrets.token_hex(4)}"
+    with pytest.raises(ProgramFailed, match=r"registry\.invalid"):
+        build_stand_in(reference)
+    assert not is_stand_in(reference)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from tasks.core.faults import Refused, Unreachable, Unusable
@@ -25,7 +27,10 @@ HINT = "hint: write the Helm repository's address as https://HOST/PATH, file:///
 )
 def test_the_index_lies_in_the_repositorys_folder(written: str, index: str) -> None:
     assert Address.parse(written).below("index.yaml").url == index
-    assert str(HelmRepository(index.partition("?")[0], None).address.below("index.yaml")) == index.partition("?")[0]
+    assert (
+        str(HelmRepository(index.partition("?")[0], Path("/dev/null")).address.below("index.yaml"))
+        == index.partition("?")[0]
+    )
 
 
 @pytest.mark.parametrize(

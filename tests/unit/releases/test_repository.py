@@ -12,6 +12,7 @@ from tests.support.charts import VALUES, chart
 from tests.support.helm import HelmServer, served
 
 QUICK = Limits(backoff=0, attempts=1)
+NOWHERE = Path("/dev/null")
 
 INDEX = """\
 apiVersion: v1
@@ -27,7 +28,7 @@ generated: "2024-10-24T11:45:31Z"
 """
 
 
-def repository(url: str, cache: Path | None = None) -> HelmRepository:
+def repository(url: str, cache: Path = NOWHERE) -> HelmRepository:
     return HelmRepository(url, cache, limits=QUICK)
 
 

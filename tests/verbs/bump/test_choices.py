@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tasks.core.faults import Refused
-from tasks.core.settings import BumpOptions, Settings
+from tasks.core.options import BumpOptions
+from tasks.core.settings import Settings
 from tasks.repo.hub import open_hub
 from tasks.review.bump import plan_bump
 from tasks.tools.git import Git

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.github_actions import tell
+from tasks.core.output import tell
 from tests.support.cli import run_task, succeed
 from tests.support.gh import StandInGh
 from tests.support.hubs import Hub, make_hub

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.tasks import task
 
 from tasks.core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
-from tasks.core.session import HubTask
+from tasks.run import Call, hub_task
 from tests.support.cli import INVOKE, run_task, succeed
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
@@ -62,8 +61,8 @@ def test_every_fault_has_its_code(kind: type[Fault], code: int) -> None:
 def outcome(body: BaseException) -> Exit:
     """Return how a task ends whose body raises ``body``."""
 
-    @task(klass=HubTask)
-    def boom(_: Context) -> None:
+    @hub_task()
+    def boom(_: Call) -> None:
         """Do something."""
         raise body
 

@@ -1,0 +1,207 @@
+"""What the user wants of one run: the flags of each task, each declared once.
+
+A record has a field for each flag, or for another record with more of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from operator import not_
+from pathlib import Path
+from typing import Any
+
+from invoke.parser import Argument
+
+from .names import Reference
+
+
+def flag(
+    explained: str,
+    placeholder: str = "VALUE",
+    *,
+    name: str = "",
+    default: Any = None,  # noqa: ANN401 - a field's
+    read: Callable[[Any], Any] | None = None,
+) -> Any:  # noqa: ANN401 - the same
+    """Declare a field that the flag ``--name`` sets; ``placeholder`` stands for its value where it is explained.
+
+    Its kind is that of ``default``: False for a switch, True for one that turns it off (``--no-FIELD``), ``()`` for a
+    flag that may be repeated, else a text, which ``read`` may make something else of.
+    """
+    about = {"explained": explained, "placeholder": placeholder, "name": name, "read": read}
+    return field(default=default, metadata=about)
+
+
+class Flag(Argument):
+    """The flag of a declared field."""
+
+    def __init__(self, declared: Field[Any]) -> None:
+        about, default = declared.metadata, declared.default
+        self.placeholder: str = about["placeholder"]
+        self._read = about["read"] or (not_ if default is True else tuple if default == () else lambda value: value)
+        name = about["name"] or f"{'no-' if default is True else ''}{declared.name}".replace("_", "-")
+        default = False if default is True else [] if default == () else default
+        kind = str if default is None else type(default)
+        attribute = name.replace("-", "_") if "-" in name else None
+        super().__init__(name, kind=kind, default=default, help=about["explained"], attr_name=attribute)
+
+    def read(self, given: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a field's value
+        """Return the field's value, by what was ``given`` for the flags that were."""
+        value = given.get(str(self.name), self.default)
+        return None if value is None else self._read(value)
+
+
+def flags_of(record: Any) -> Iterator[Flag]:  # noqa: ANN401 - a data class
+    """Yield the flags of a record, in its order."""
+    for one in fields(record):
+        if one.default_factory is not MISSING:
+            yield from flags_of(one.default_factory)
+        elif one.metadata:
+            yield Flag(one)
+
+
+def read_options(record: Any, given: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a data class, and one of it
+    """Return the record of what was ``given`` for its flags."""
+    read = {}
+    for one in fields(record):
+        if one.default_factory is not MISSING:
+            read[one.name] = read_options(one.default_factory, given)
+        elif one.metadata:
+            read[one.name] = Flag(one).read(given)
+    return record(**read)
+
+
+@dataclass(frozen=True)
+class CommonOptions:
+    """The flags of every task."""
+
+    repo: str | None = flag("the hub repository (default: that of the current folder)", "PATH")
+    json: bool = flag("print one JSON object on standard output, and nothing else", default=False)
+
+
+@dataclass(frozen=True)
+class AuthOptions:
+    """How to sign in: as a person, or with a ``key_file``."""
+
+    key_file: Path | None = flag(
+        "sign in with this key or workload identity file, without a browser", "PATH", read=Path
+    )
+    browser: bool = flag("print the address to open instead of opening a browser", default=True)
+    adc: bool = flag("also create application default credentials", default=False)
+    default_registries: bool = flag("also let Docker push to the hosts of gcr.io", default=False)
+
+
+@dataclass(frozen=True)
+class BumpOptions:
+    """Which release the user wants: exactly ``to``, else the newest that the others allow."""
+
+    to: str | None = flag("exactly this release; may be an older one, or any version in the index", "VERSION")
+    pre: bool = flag("also consider alpha, beta and release candidates", default=False)
+    dev: bool = flag("also consider development builds", default=False)
+    major: bool = flag("also consider newer major versions", default=False)
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """Which build the user wants; ``stand_ins`` are the base images that a rehearsal's stand-ins are taken for."""
+
+    images: tuple[str, ...] = flag(
+        "build this image, by its key in chartpress.yaml; repeatable (default: all that inherit from k8s-hub)",
+        "NAME",
+        name="image",
+        default=(),
+    )
+    push: bool = flag("build the image into the engine's local store; leave the values as they are", default=True)
+    force: bool = flag("build and push even if the tag exists", default=False)
+    platform: str | None = flag("build for this platform (default: hub.platform)")
+    builder: str | None = flag(
+        "build on this buildx builder (default: hub.builder, else Docker's current builder)", "NAME"
+    )
+    no_cache: bool = flag("do not use the build cache", default=False)
+    engine: str = flag("buildx or chartpress (default: buildx)", "ENGINE", default="buildx")
+    stand_ins: tuple[Reference, ...] = ()
+
+
+@dataclass(frozen=True)
+class CommitOptions:
+    """Which commit the user wants; ``request`` is for a pull request, which pushes the branch too."""
+
+    message: str | None = flag("use this message (default: one that says what moved)", "TEXT")
+    branch: str | None = flag(
+        "commit on this branch; created if missing (default: hub.branch, on the default branch)", "NAME"
+    )
+    push: bool = flag("push the branch to the remote", default=False)
+    request: bool = flag(
+        "push, and open or update the pull request (GitHub with gh; elsewhere it prints the address)",
+        name="pr",
+        default=False,
+    )
+
+    @property
+    def pushes(self) -> bool:
+        """Whether the branch is pushed."""
+        return self.push or self.request
+
+
+@dataclass(frozen=True)
+class ReleaseOptions:
+    """Which release the user wants; ``agreed`` is whether it goes on without asking."""
+
+    bump: BumpOptions = field(default_factory=BumpOptions)
+    build: BuildOptions = field(default_factory=BuildOptions)
+    commit: CommitOptions = field(default_factory=CommitOptions)
+    agreed: bool = flag("do not ask for confirmation", name="yes", default=False)
+
+
+@dataclass(frozen=True)
+class RehearsedCommit(CommitOptions):
+    """Which commit a rehearsal makes."""
+
+    push: bool = flag("implied: the branch is always pushed to the throwaway remote", default=False)
+    request: bool = flag("show the pull request that would be opened", name="pr", default=False)
+
+
+@dataclass(frozen=True)
+class RehearseOptions(ReleaseOptions):
+    """Which release is rehearsed, and how."""
+
+    commit: CommitOptions = field(default_factory=RehearsedCommit)
+    agreed: bool = flag("implied: a rehearsal does not ask", name="yes", default=False)
+    keep: bool = flag("keep the temporary folder, and print how to look at it", default=False)
+    stand_in_base: bool = flag(
+        "use a marked stand-in for the base image even if the real one is available", default=False
+    )
+
+
+@dataclass(frozen=True)
+class PreviewOptions:
+    """Which release is previewed, for which deployments and cluster."""
+
+    bump: BumpOptions = field(default_factory=BumpOptions)
+    deployments: tuple[str, ...] = flag(
+        "preview only this deployment, or those of this hubploy folder or cluster; repeatable",
+        "NAME",
+        name="deployment",
+        default=(),
+    )
+    kube_version: str | None = flag("the cluster's Kubernetes version (default: hub.kubernetes)")
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """How a repository is checked."""
+
+    offline: bool = flag("use only files and git, for pre-commit", default=False)
+
+
+@dataclass(frozen=True)
+class InitOptions:
+    """What a repository is set up with."""
+
+    prefix: str | None = flag(
+        "the registry and path of the image, HOST/PATH/ (default: ghcr.io/OWNER/ for a remote on GitHub)", "PREFIX"
+    )
+    docs: str | None = flag(
+        "also write a page for your team's documentation to this file or folder of the repository", "PATH"
+    )
