@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import os
 import re
 import shlex
 import shutil
@@ -56,11 +57,12 @@ class HubPress(Program):
     """The command; what cannot be read is a fault here, not a traceback."""
 
     def create_config(self) -> None:
-        """Read Invoke's own files."""
+        """Read Invoke's own files, where there are any: it ends in a traceback where the home cannot be entered."""
+        there = [file for file in invokes_own_files() if os.path.lexists(file)]
         with exits(json="--json" in sys.argv):
-            for file in invokes_own_files():
+            for file in there:
                 require_readable(file)
-        super().create_config()
+        self.config = self.config_class(lazy=not there)
 
     def normalize_argv(self, argv: list[str] | None) -> None:
         """Take the command line, and spell it as Invoke does."""

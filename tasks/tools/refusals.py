@@ -84,6 +84,9 @@ def push_fault(output: Output, remote: str, branch: str, *, ahead: bool) -> Prog
             where="pre-push",
             hint="git rev-parse --git-path hooks/pre-push; see its output above",
         )
+    if not rejected and "the receiving end does not support" in output.stderr:
+        hint = "see what git is told, and unset it for this clone: git config --show-origin --get-regexp ^push[.]"
+        return Unreachable(f"the remote rejected the branch {branch}: {_first_fault(output)}", where=remote, hint=hint)
     if not rejected:
         return remote_fault(output, remote)
     reason = rejected[0].rpartition("(")[2].rstrip(")") or "no reason given"

@@ -140,6 +140,13 @@ def test_what_is_mistyped_gets_the_nearest_right_word(
         demand_fault(said, 1, f"{error}", f"{hint}")
 
 
+def test_a_home_that_is_no_folder_has_no_settings(
+    hubpress: Hubpress, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/dev/null")
+    assert hubpress(hub, "bump", "--dry", "--to", "3.3.7").code == 0
+
+
 @pytest.mark.parametrize(
     ("name", "text", "reason"),
     [
