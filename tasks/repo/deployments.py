@@ -45,8 +45,6 @@ _HELM = re.compile(
 )
 # Where commands are only told of.
 PROSE = (*(f":(exclude,glob)**/*.{kind}" for kind in ("md", "adoc", "rst", "txt")), f":(exclude){FILE}")
-
-
 # A word of a command: blanks in quotes and in an expression of a workflow belong to it.
 _WORD = re.compile(r"""(?:\$\{\{.*?\}\}|"[^"]*"|'[^']*'|\S)+""")
 _QUOTES = re.compile("[\"']")
@@ -111,7 +109,7 @@ def of_hubploy(hub: Hub) -> tuple[Deployment, ...]:
     """Return the deployments that hubploy would install, of the hub's chart or another."""
     # The name of a template's folder holds cookiecutter's braces.
     folders = {path.rpartition("/")[0] for path in hub.listing.named(HUBPLOY_FILE) if "{" not in path}
-    files = map(_CONFIG.fullmatch, sorted(hub.listing.files))
+    files = map(_CONFIG.fullmatch, sorted(hub.listing.files)) if folders else ()
     found: dict[str, dict[tuple[str, str], str]] = {}
     for file in (one for one in files if one and one["folder"] in folders):
         found.setdefault(file["folder"], {})[file["kind"], file["name"]] = file[0]
@@ -235,22 +233,25 @@ def staying_installations(hub: Hub) -> tuple[Installation, ...]:
     )
 
 
-def installations(hub: Hub) -> Iterator[Installation]:
-    """Yield the commands and manifests that deploy the chart of the dependency's name from a Helm repository."""
+@lru_cache(maxsize=4)
+def installations(hub: Hub) -> tuple[Installation, ...]:
+    """Return the commands and manifests that deploy the chart of the dependency's name from a Helm repository."""
     name = hub.settings.dependency
+    found: list[Installation] = []
     search = partial(files_with, hub.git, "--extended-regexp", untracked=True)
     for file in search([f"(chart|name): .*{re.escape(name)}"], "*.yaml", "*.yml"):
         with suppress(Unusable):
             for path, version in versions_of_chart(hub.require(file), file, name):
                 pin = f"{{file: {quoted(file)}, path: {quoted(path)}}}"
-                yield Installation(file, version.line, version.text, pin)
+                found.append(Installation(file, version.line, version.text, pin))
     for file in search(["helm .*(upgrade|install)"], ".", *PROSE):
         text = (hub.files.read(file) or b"").decode("utf-8", "replace")
         lines = text.splitlines()
         for first, line in enumerate(lines):
             if _HELM.search(line) and not line.lstrip().startswith("#"):
                 last = next((at for at in range(first, len(lines)) if not lines[at].rstrip().endswith("\\")), first)
-                yield from _command(hub, file, text, first, lines[first : last + 1])
+                found += _command(hub, file, text, first, lines[first : last + 1])
+    return tuple(found)
 
 
 def _command(hub: Hub, file: str, text: str, first: int, lines: Sequence[str]) -> Iterator[Installation]:

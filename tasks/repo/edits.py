@@ -109,12 +109,11 @@ def image_edits(hub: Hub, images: Mapping[ValuesPlace, PinnedImage]) -> tuple[Fi
     edits = []
     for file in dict.fromkeys(place.file for place in images):
         pinned = {place.path: image for place, image in images.items() if place.file == file}
-        before = None if hub.files.read(file) is None else _here(hub, file)
-        if before is None:
+        if hub.files.read(file) is None:
             keys = next(iter(pinned)).split(".")
             lines = "".join(f"{{{key}: " for key in keys) + "{name: , tag: }" + "}" * len(keys)
             raise Unusable("the values file is missing", where=file, hint=f"write it with {lines}")
-        after = before
+        before = after = _here(hub, file)
         for path, image in pinned.items():
             after = with_image(after, path, image, file)
         said = ", ".join(f"{path} -> {image.name}:{image.tag}" for path, image in pinned.items())

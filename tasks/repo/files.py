@@ -164,7 +164,7 @@ class Listing(NamedTuple):
 
     Attributes:
         files: all files, those included that are not committed yet and not ignored.
-        matching: the committed files that a pattern of the settings stands for, by the pattern.
+        matching: the committed files that a file or pattern of the settings stands for, by that.
         telling: the committed files that may list a chart's dependencies, or have a marker.
         absent: the committed files that a sparse checkout leaves out.
     """
@@ -198,7 +198,7 @@ class Listing(NamedTuple):
 
     def named(self, *names: str) -> tuple[str, ...]:
         """Return the files that have one of ``names``, in any folder."""
-        return tuple(path for path in self.files if path.rpartition("/")[2] in names)
+        return tuple(path for path in self.files if path.endswith(names) and path.rpartition("/")[2] in names)
 
 
 def edit_action(top: Path, edits: Sequence[FileEdit], why: str, relies: Sequence[Fact] = ()) -> Action:

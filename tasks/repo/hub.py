@@ -262,10 +262,8 @@ class Hub:
 
     def _locks_of(self, chart: Dependency) -> Iterator[Lock]:
         """Yield the committed locks of a chart; Helm reads either."""
-        listed = chart.file
-        if self.layout.folder is not None and not isinstance(chart, Copy):
-            listed = dependencies_in(self.files, self.layout.folder)
-        folder, _, name = listed.rpartition("/")
+        own = None if isinstance(chart, Copy) else self.layout.folder
+        folder, _, name = (dependencies_in(self.files, own) if own else chart.file).rpartition("/")
         paths = [behind_links(self.git.folder, join(folder, lock)) for lock in LOCKS if name in CHART_FILES]
         for path in paths:
             if self.files.read(path) is not None and self.committed.read(path) is not None:
@@ -331,7 +329,7 @@ class Hub:
             near = nearest(str(target.image), keys)
             hint = f"did you mean {near}?" if near else f"the images here are: {', '.join(keys)}"
             raise Unusable(f"hub.values names the image {target.image!r}, which is not one here", where=FILE, hint=hint)
-        files = self.search.files_of(target.file)
+        files = self.listing.matching[target.file]
         if not is_glob(target.file):
             require_named(self.files, self.listing, files[0], "hub.values", "values file")
         return files

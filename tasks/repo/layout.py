@@ -273,7 +273,7 @@ def _written_for(search: Search, chart: BareChart | None, image: ImageSpec) -> I
     if chart and image.values_paths:
         yield chart.values_file
     for target in (one for one in search.settings.values if one.image in (None, image.key)):
-        places = [target._replace(file=file) for file in search.files_of(target.file)]
+        places = [target._replace(file=file) for file in search.listing.matching[target.file]]
         names = search.names_at(places) if is_glob(target.file) else dict.fromkeys(places, image.named)
         yield from (place.file for place, name in names.items() if name == image.named)
 

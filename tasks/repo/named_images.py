@@ -111,7 +111,7 @@ def how_to_move(hub: Hub, unmoved: Iterable[NamedImage]) -> str:
 def faulty_files(hub: Hub) -> Iterator[Unusable]:
     """Yield the faults of the deployments' files and of those that patterns of ``hub.values`` stand for."""
     values = (path for one in (deployments(hub) if has_deployments(hub) else ()) for path in one.values)
-    matching = (path for one in hub.settings.values for path in hub.listing.matching.get(one.file, ()))
+    matching = (path for one in hub.settings.values for path in hub.listing.matching[one.file])
     paths = dict.fromkeys((*hub.listing.named(HUBPLOY_FILE), *values, *matching))
     if sum(len(hub.files.read(path) or b"") for path in paths) > _MOST_READ:
         yield Unusable("there is more than 1 MiB to read", where="the deployments' values", hint=f"{DOOR} preview")

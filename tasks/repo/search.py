@@ -133,11 +133,10 @@ class Search:
     def places(self, chart: BareChart | None) -> list[ValuesTarget]:
         """Return the places that may name the hub image: in the values of ``chart``, and those of the settings."""
         own = [ValuesTarget(chart.values_file, chart.values_path)] if chart else []
-        return [*own, *(one._replace(file=file) for one in self.settings.values for file in self.files_of(one.file))]
-
-    def files_of(self, pattern: str) -> tuple[str, ...]:
-        """Return the files that a file or glob of the settings stands for."""
-        return self.listing.matching.get(pattern, (pattern,))
+        return [
+            *own,
+            *(one._replace(file=file) for one in self.settings.values for file in self.listing.matching[one.file]),
+        ]
 
     def names_at(self, places: Iterable[ValuesTarget]) -> dict[ValuesTarget, str]:
         """Return those of ``places`` that name an image other than z2jh's own, with its name."""
