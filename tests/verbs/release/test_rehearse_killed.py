@@ -160,7 +160,7 @@ def test_an_interrupted_rehearsal_clears_up_itself(hub: Hub, temporary: Path) ->
 
 
 def test_a_rehearsal_to_be_kept_stays_when_it_is_killed_and_the_next_one_removes_its_images(
-    hub: Hub, temporary: Path
+    hub: Hub, temporary: Path, helm_repository: HelmServer
 ) -> None:
     take_time(hub)
     with rehearsing(hub, temporary, "--keep") as rehearsal:
@@ -170,7 +170,7 @@ def test_a_rehearsal_to_be_kept_stays_when_it_is_killed_and_the_next_one_removes
     assert folder
     assert record
     assert left_in_engine(record)
-    other = make_hub(temporary.parent / "other", chart_repository="http://127.0.0.1:1/")
+    other = make_hub(temporary.parent / "other", chart_repository=helm_repository.url)
     succeed("rehearse", "--stand-in-base", cwd=other.path, env={"TMPDIR": str(temporary)})
     assert left_in_engine(record) == set()
     clear_up(temporary)
