@@ -167,6 +167,7 @@ def test_what_is_not_committed_is_pointed_out_where_the_clone_does_not_tell_the_
 
 def test_a_settings_fault_is_refused_as_the_release_refuses_it(scene: Scene) -> None:
     scene.hub.git("rm", "--quiet", "-r", "chartpress.yaml", "hub")
+    scene.hub.write("invoke.yaml", f"hub: {{chart_repository: '{scene.charts.url}'}}\n")
     scene.hub.commit("Leave the image alone")
     release, rehearsal = (run_task(*words, cwd=scene.hub.path) for words in (("--dry", "release"), ("rehearse",)))
     assert (release.code, rehearsal.code) == (2, 2)
