@@ -1,7 +1,6 @@
 """Where the documents' commands are typed: hub repositories, with all that they reach out to on this machine."""
 
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 from tests.support.charts import write_real_repository
 from tests.support.cli import INVOKE, run, sh, succeed
 from tests.support.gh import StandInGh
-from tests.support.hubs import Hub, at, make_hub, make_repository
+from tests.support.hubs import Hub, at, copied, make_hub, make_repository
 from tests.support.machine import HELMS
 from tests.support.registry import sign_in
 
@@ -177,15 +176,12 @@ def _committed(scene: Scene) -> Scene:
 def _released(scene: Scene) -> Scene:
     """The usual one after ``release --push``: a copy of what is made once."""
     folder = scene.around.folder
-    made = Hub(folder / FOLDER, folder / f"{FOLDER}.git")
     name = folder / "path"
     if not name.exists():
         first = replace(scene, home=folder)
         _usual(first).type("release", "--yes", "--push")
         name.write_text(first.path)
-    for original, copy in ((made.path, scene.hub.path), (made.remote, scene.hub.remote)):
-        shutil.copytree(original, copy, symlinks=True)
-    scene.hub.edit(".git/config", str(made.remote), str(scene.hub.remote))
+    copied(Hub(folder / FOLDER, folder / f"{FOLDER}.git"), scene.hub)
     return replace(scene, path=name.read_text())
 
 
