@@ -1,13 +1,17 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tasks.rehearsal.registry import Registry
-from tests.support.helm import HelmServer
+from tests.support.helm import served
 
 from .scenes import Around
 
 
-@pytest.fixture
-def around(registry: Registry, mirror: str, helm_repository: HelmServer, installed: Path) -> Around:
-    return Around(registry.address, mirror, helm_repository.url, installed)
+@pytest.fixture(scope="session")
+def around(
+    registry: Registry, mirror: str, chart_folder: Path, installed: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Around]:
+    with served(chart_folder) as charts:
+        yield Around(registry.address, mirror, charts.url, installed, tmp_path_factory.mktemp("scenes"))

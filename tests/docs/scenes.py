@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.support.charts import write_real_repository
-from tests.support.cli import INVOKE, run, sh
+from tests.support.cli import INVOKE, run, sh, succeed
 from tests.support.gh import StandInGh
-from tests.support.hubs import Hub, at, make_hub, make_repository
+from tests.support.hubs import Hub, at, copied, make_hub, make_repository
 from tests.support.machine import HELMS
 from tests.support.registry import sign_in
 
@@ -21,21 +21,23 @@ GOOGLE = "us-central1-docker.pkg.dev/your-project"
 
 @dataclass(frozen=True)
 class Around:
-    """What a hub repository reaches out to, on this machine."""
+    """What a hub repository reaches out to, on this machine, and a folder for what several scenes begin with."""
 
     registry: str
     base: str
     charts: str
     programs: Path
+    folder: Path
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A place where commands are typed."""
+    """A place where commands are typed; ``path`` is that of its images in the registry."""
 
     home: Path
     around: Around
     cwd: Path
+    path: str
     env: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -47,8 +49,8 @@ class Scene:
         """Return ``text`` with the names that stand in the documents for what is only here."""
         names = {
             self.around.base: BASE,
-            f"{self.around.registry}/{self.home.name}": REGISTRY,
-            f"{self.around.registry.replace(':', '-')}/{self.home.name}": REGISTRY,
+            f"{self.around.registry}/{self.path}": REGISTRY,
+            f"{self.around.registry.replace(':', '-')}/{self.path}": REGISTRY,
             self.around.registry: REGISTRY,
             self.around.charts: CHARTS,
             str(self.home): HOME,
@@ -59,9 +61,8 @@ class Scene:
         return text
 
     def type(self, *words: str) -> None:
-        """Run the installed command in the hub, and demand success."""
-        done = run(str(self.around.programs / "hubpress"), *words, cwd=self.hub.path, env=self.env)
-        assert done.code == 0, done
+        """Run a task in the hub, and demand success."""
+        succeed(*words, cwd=self.hub.path, env=self.env)
 
 
 def make_scene(name: str, home: Path, around: Around) -> Scene:
@@ -76,7 +77,7 @@ def make_scene(name: str, home: Path, around: Around) -> Scene:
     (home / "tmp").mkdir()
     env = {"PATH": path, "TMPDIR": str(home / "tmp"), "CI": "true", "BUILDKIT_PROGRESS": "plain"}
     sign_in(around.registry, "you", "your password")
-    scene = Scene(home, around, home / FOLDER, env)
+    scene = Scene(home, around, home / FOLDER, home.name, env)
     return SCENES[name](scene)
 
 
@@ -85,7 +86,7 @@ def _usual(scene: Scene) -> Scene:
     hub = make_hub(
         scene.hub.path,
         base=scene.around.base,
-        registry=f"{scene.around.registry}/{scene.home.name}",
+        registry=f"{scene.around.registry}/{scene.path}",
         chart_repository=scene.around.charts,
     )
     at(hub, ON_GITHUB)
@@ -95,7 +96,7 @@ def _usual(scene: Scene) -> Scene:
 def _beside(scene: Scene) -> Scene:
     """The usual hub repository, and a clone of this project beside it in which one stands."""
     (scene.home / "hubpress").mkdir()
-    return Scene(scene.home, scene.around, scene.home / "hubpress", _usual(scene).env)
+    return replace(_usual(scene), cwd=scene.home / "hubpress")
 
 
 def _bumped(scene: Scene) -> Scene:
@@ -173,9 +174,15 @@ def _committed(scene: Scene) -> Scene:
 
 
 def _released(scene: Scene) -> Scene:
-    """The usual one after ``release --push``."""
-    _usual(scene).type("release", "--yes", "--push")
-    return scene
+    """The usual one after ``release --push``: a copy of what is made once."""
+    folder = scene.around.folder
+    name = folder / "path"
+    if not name.exists():
+        first = replace(scene, home=folder)
+        _usual(first).type("release", "--yes", "--push")
+        name.write_text(first.path)
+    copied(Hub(folder / FOLDER, folder / f"{FOLDER}.git"), scene.hub)
+    return replace(scene, path=name.read_text())
 
 
 def _squashed(scene: Scene) -> Scene:
@@ -190,18 +197,18 @@ def _squashed(scene: Scene) -> Scene:
 
 def _half(scene: Scene) -> Scene:
     """A hub repository in which somebody moved the requirement alone."""
-    _released(scene)
+    released = _released(scene)
     scene.hub.edit("hub/requirements.yaml", "version: 3.3.8", "version: 3.3.7")
     scene.hub.commit("Bump z2jh")
-    return scene
+    return released
 
 
 def _held(scene: Scene) -> Scene:
     """A released hub repository that holds the proxy at another version than the chart's."""
-    _released(scene)
+    released = _released(scene)
     scene.hub.edit("hub/values.yaml", "  singleuser:\n", "  proxy: {chp: {image: {tag: 4.6.2}}}\n  singleuser:\n")
     scene.hub.commit("Take a newer proxy")
-    return scene
+    return released
 
 
 def _shared(scene: Scene) -> Scene:
@@ -210,7 +217,7 @@ def _shared(scene: Scene) -> Scene:
     path = "        valuesPath: jupyterhub.hub.image\n"
     second = f"{path}      hub-authz:\n        contextPath: images/hub\n{path}"
     scene.hub.edit("chartpress.yaml", path, second)
-    name = f"{scene.around.registry}/{scene.home.name}/core/hub"
+    name = f"{scene.around.registry}/{scene.path}/core/hub"
     scene.hub.edit("hub/values.yaml", "      name:\n      tag:\n", f"      name: {name}\n      tag: 0.0.1\n")
     scene.hub.commit("Add an image")
     return scene
@@ -231,7 +238,7 @@ def _found(scene: Scene) -> Scene:
     """A repository with a chart and its hub image, and no chartpress.yaml; the usual one's values name it."""
     _bare(scene)
     scene.hub.write("images/site-hub/Dockerfile", f"FROM {scene.around.base}:3.2.1\nCOPY Dockerfile /\n")
-    image = f"{scene.around.registry}/{scene.home.name}/core/site-hub"
+    image = f"{scene.around.registry}/{scene.path}/core/site-hub"
     scene.hub.edit(
         "hub/values.yaml", "    config: {}\n", f"    image:\n      name: {image}\n      tag: pr-499\n    config: {{}}\n"
     )
@@ -241,26 +248,26 @@ def _found(scene: Scene) -> Scene:
 
 def _alone(scene: Scene) -> Scene:
     """A repository with a hub image and no chart, which a Makefile deploys with z2jh's."""
-    image = f"{scene.around.registry}/{scene.home.name}/core/hub"
+    image = f"{scene.around.registry}/{scene.path}/core/hub"
     files = {
         "image/Dockerfile": f"FROM {scene.around.base}:3.2.1\nCOPY Dockerfile /\n",
         "config.yaml": f"hub:\n  image:\n    name: {image}\n    tag: 1.2.0\n",
         "Makefile": "deploy:\n\thelm upgrade --install hub jupyterhub/jupyterhub --version 3.2.1 -f config.yaml\n",
     }
     at(make_repository(scene.hub.path, files), ON_GITHUB)
-    return Scene(scene.home, scene.around, scene.cwd, {**scene.env, "INVOKE_HUB_CHART_REPOSITORY": scene.around.charts})
+    return replace(scene, env={**scene.env, "INVOKE_HUB_CHART_REPOSITORY": scene.around.charts})
 
 
 def _empty(scene: Scene) -> Scene:
     """A repository with nothing of a hub in it, and a Helm repository for it."""
     at(make_repository(scene.hub.path, {"README.md": "# Our hubs\n"}), ON_GITHUB)
-    return Scene(scene.home, scene.around, scene.cwd, {**scene.env, "INVOKE_HUB_CHART_REPOSITORY": scene.around.charts})
+    return replace(scene, env={**scene.env, "INVOKE_HUB_CHART_REPOSITORY": scene.around.charts})
 
 
 def _google(scene: Scene) -> Scene:
     """A hub repository whose image goes to Google's Artifact Registry, on a machine where nobody has signed in."""
     _usual(scene)
-    scene.hub.edit("chartpress.yaml", f"{scene.around.registry}/{scene.home.name}", GOOGLE)
+    scene.hub.edit("chartpress.yaml", f"{scene.around.registry}/{scene.path}", GOOGLE)
     scene.hub.commit("Push to Google")
     return scene
 
@@ -287,7 +294,7 @@ def _signing(scene: Scene) -> Scene:
 def _deployments(scene: Scene) -> Scene:
     """A hub repository with two deployments, z2jh's real charts in a folder, and the real helm."""
     charts = write_real_repository(scene.home / "charts")
-    registry = f"{scene.around.registry}/{scene.home.name}"
+    registry = f"{scene.around.registry}/{scene.path}"
     made = {"base": scene.around.base, "registry": registry, "chart_repository": charts.as_uri()}
     hub = make_hub(scene.hub.path, **made)
     folder = "deployments/edx"
@@ -300,16 +307,9 @@ def _deployments(scene: Scene) -> Scene:
     hub.git("push", "--quiet")
     at(hub, ON_GITHUB)
     path = os.pathsep.join((str(HELMS["4"].parent), scene.env["PATH"]))
-    return Scene(
-        scene.home,
-        scene.around,
-        scene.cwd,
-        {
-            **scene.env,
-            "PATH": path,
-            "INVOKE_HUB_CACHE_FOLDER": str(scene.home / "cache"),
-            "INVOKE_HUB_PREVIEW": "true",
-        },
+    cache = str(scene.home / "cache")
+    return replace(
+        scene, env={**scene.env, "PATH": path, "INVOKE_HUB_CACHE_FOLDER": cache, "INVOKE_HUB_PREVIEW": "true"}
     )
 
 

@@ -139,7 +139,20 @@ _MARKS = {"google": pytest.mark.gcloud, "signing": pytest.mark.cosign}
 
 
 def typed_here(block: Block) -> bool:
-    return any(rule_for(typed.command) is None for typed in block.typed)
+    return bool(commands(block)) and not any(types_as_well(other, block) for other in BLOCKS[: BLOCKS.index(block)])
+
+
+def commands(block: Block) -> list[str]:
+    """Return the commands of a block that are typed, without their comments."""
+    return [shlex.join(shlex.split(one.command, comments=True)) for one in block.typed if not rule_for(one.command)]
+
+
+def types_as_well(block: Block, other: Block) -> bool:
+    """Whether ``block`` types all that ``other`` does, in the same order and scene, and ``other`` shows no output."""
+    if block.scene != other.scene or any(typed.shown for typed in other.typed):
+        return False
+    rest = iter(commands(block))
+    return all(command in rest for command in commands(other))
 
 
 @pytest.mark.engine

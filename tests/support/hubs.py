@@ -93,19 +93,24 @@ def make_repository(path: Path, files: Mapping[str, str]) -> Hub:
     It is what git leaves after ``init``, ``commit``, ``push --set-upstream`` and ``remote set-head``, of which only the
     commit is made anew: the tests make hundreds of them.
     """
-    hub = Hub(path, path.with_name(f"{path.name}.git"))
     empty = Path(_empty_clone().name)
-    shutil.copytree(empty / "hub", hub.path)
-    shutil.copytree(empty / "hub.git", hub.remote)
-    hub.edit(".git/config", str(empty / "hub.git"), str(hub.remote))
+    hub = copied(Hub(empty / "hub", empty / "hub.git"), Hub(path, path.with_name(f"{path.name}.git")))
     for name, text in files.items():
         hub.write(name, text)
     hub.git("add", "--all")
     hub.git("commit", "--quiet", "--message", "Set up the hub")
     shutil.copytree(hub.path / ".git/objects", hub.remote / "objects", dirs_exist_ok=True)
-    for copied in (hub.remote / "refs/heads/main", hub.path / ".git/refs/remotes/origin/main"):
-        shutil.copy(hub.path / ".git/refs/heads/main", copied)
+    for reference in (hub.remote / "refs/heads/main", hub.path / ".git/refs/remotes/origin/main"):
+        shutil.copy(hub.path / ".git/refs/heads/main", reference)
     return hub
+
+
+def copied(hub: Hub, copy: Hub) -> Hub:
+    """Copy a repository and its remote to the places that ``copy`` names, and return it."""
+    shutil.copytree(hub.path, copy.path, symlinks=True)
+    shutil.copytree(hub.remote, copy.remote, symlinks=True)
+    copy.edit(".git/config", str(hub.remote), str(copy.remote))
+    return copy
 
 
 @cache

@@ -4,11 +4,13 @@ import fcntl
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import Distribution, distribution, distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from .cli import sh
 from .machine import PROJECT
@@ -32,13 +34,39 @@ def built_wheel(folder: Path, made: Path) -> Path:
 
 
 def installed_programs(folder: Path, wheel: Path) -> Path:
-    """Return the programs of a virtual environment in ``folder`` that has the wheel and what it needs."""
+    """Return the programs of a virtual environment in ``folder`` that has the wheel and what it needs.
+
+    The libraries that its metadata asks for are copied from the environment of the tests: nothing is downloaded.
+    """
     with alone(folder):
         if not (folder / "ready").exists():
             sh(sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder), cwd=folder.parent)
-            _pip("--python", str(folder / "bin" / "python"), "install", str(wheel))
+            _pip("--python", str(folder / "bin" / "python"), "install", "--no-deps", "--no-index", str(wheel))
+            (packages,) = folder.glob("lib/python*/site-packages")
+            (own,) = distributions(name="hubpress", path=[str(packages)])
+            for library in _required(own.requires or ()).values():
+                _copy(library, packages)
             (folder / "ready").touch()
     return folder / "bin"
+
+
+def _required(requirements: Iterable[str]) -> dict[str, Distribution]:
+    """Return the libraries that fulfil ``requirements``, and what these require themselves, by name."""
+    found: dict[str, Distribution] = {}
+    for requirement in map(Requirement, requirements):
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            library = distribution(requirement.name)
+            assert library.version in requirement.specifier, requirement
+            found |= {requirement.name: library, **_required(library.requires or ())}
+    return found
+
+
+def _copy(library: Distribution, packages: Path) -> None:
+    """Copy the library's modules and metadata, but not its programs, into the folder ``packages``."""
+    for file in library.files or ():
+        if ".." not in file.parts:
+            (packages / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(str(file.locate()), packages / file)
 
 
 def _pip(*arguments: str) -> None:

@@ -217,10 +217,11 @@ def keep_compiled(folder: Path) -> None:
 def hear_interrupts() -> None:
     """Let the programs under test be interrupted, also where the tests themselves run in the background.
 
-    A shell has its background jobs ignore Ctrl-C, and every child inherits that.
+    A shell has its background jobs ignore Ctrl-C, nohup lets a program ignore hangups, and every child inherits that.
     """
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+            signal.signal(number, handler)
 
 
 def is_loopback(host: object) -> bool:

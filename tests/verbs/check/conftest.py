@@ -8,10 +8,10 @@ from tasks.core.names import Host
 from tasks.rehearsal.registry import Registry
 from tests.support.cli import succeed
 from tests.support.helm import RELEASES, HelmServer, chart_repository, served
-from tests.support.hubs import Hub, make_hub
+from tests.support.hubs import Hub, copied, make_hub
 
 from .machines import FIT, write_tool
-from .places import copied, pin
+from .places import pin
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +47,7 @@ def released_once(tmp_path_factory: pytest.TempPathFactory, charts: HelmServer, 
 @pytest.fixture
 def released(released_once: Hub, tmp_path: Path) -> Hub:
     """The same, for one test alone."""
-    return copied(released_once, tmp_path)
+    return copied(released_once, Hub(tmp_path / "hub", tmp_path / "hub.git"))
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
-"""Hub repositories to check: where things stand in them, and copies of them."""
+"""Hub repositories to check: where things stand in them."""
 
-import shutil
 from pathlib import Path
 
 from tasks.core.names import Reference
@@ -31,15 +30,6 @@ def consistent(hub: Hub, *flags: str) -> None:
     result = check(hub, *flags)
     words = "Files and git are consistent." if "--offline" in flags else "Everything is consistent."
     assert (result.code, result.out, result.err) == (0, f"{words}\n", ""), result
-
-
-def copied(hub: Hub, folder: Path) -> Hub:
-    """Return a copy of a repository and its remote, for one test to spoil."""
-    copy = Hub(folder / "hub", folder / "hub.git")
-    shutil.copytree(hub.path, copy.path, symlinks=True)
-    shutil.copytree(hub.remote, copy.remote, symlinks=True)
-    copy.git("remote", "set-url", "origin", str(copy.remote))
-    return copy
 
 
 def image_name(hub: Hub) -> str:

@@ -7,6 +7,7 @@ import pytest
 from tasks.checks import machine
 from tasks.checks.machine import MachineFinding, examine
 from tests.support.cli import run_task, succeed
+from tests.support.helm import HelmServer
 from tests.support.hubs import ON_GITHUB, Hub
 from tests.support.layouts import make_2i2c_like
 
@@ -192,8 +193,8 @@ def test_a_remote_that_does_not_answer_and_gh_signed_out_are_told_with_the_comma
     assert "gh is signed in" in run_task("doctor", cwd=settled.path).out
 
 
-def test_a_registry_that_does_not_answer_is_told_once(tools: Path, tmp_path: Path) -> None:
-    hub = make_2i2c_like(tmp_path / "hub", registry="127.0.0.1:1")
+def test_a_registry_that_does_not_answer_is_told_once(tools: Path, tmp_path: Path, charts: HelmServer) -> None:
+    hub = make_2i2c_like(tmp_path / "hub", registry="127.0.0.1:1", chart_repository=charts.url)
     request = 'Head "https://127.0.0.1:1/v2/$4/manifests/x"'
     said = f"echo 'ERROR: failed to do request: {request}: dial tcp: no such host' >&2; exit 1"
     write_tool(tools, "docker", f"case $1$2 in image*|buildximagetools) {said} ;; esac\n{FIT['docker']}")

@@ -1,7 +1,8 @@
 """Looking at a cloned repository never runs its author's program, wherever its folders look like repositories."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -56,8 +57,13 @@ def deployed(tmp_path: Path, helm_repository: HelmServer, request: pytest.Fixtur
 @pytest.fixture(params=[BARE, WITH_A_WORK_TREE], ids=["bare", "with a work tree"])
 def planted(deployed: Hub, trap: Trap, request: pytest.FixtureRequest, tmp_path: Path) -> Hub:
     """Its clone, as somebody gets it who knows nothing of the repositories inside."""
-    for index, folder in enumerate(FOLDERS):
-        plant(trap, deployed.path / folder, request.param, tmp_path / f"making{index}")
+    return cloned(deployed, trap, dict.fromkeys(FOLDERS, request.param), tmp_path)
+
+
+def cloned(deployed: Hub, trap: Trap, kinds: Mapping[str, str], tmp_path: Path) -> Hub:
+    """Return its clone with a repository of the given kind in each folder."""
+    for index, (folder, kind) in enumerate(kinds.items()):
+        plant(trap, deployed.path / folder, kind, tmp_path / f"making{index}")
     deployed.git("add", "--all", "--force")
     deployed.git("commit", "--quiet", "--message", "Plant repositories")
     deployed.git("push", "--quiet")
@@ -72,12 +78,15 @@ def test_git_itself_would_run_the_program(planted: Hub, trap: Trap) -> None:
 
 
 @pytest.mark.engine
-def test_no_look_runs_it(planted: Hub) -> None:
-    for task, word in LOOKS.items():
-        done = run_task(*task.split(), cwd=planted.path / "deploy/images/hub")
+def test_no_look_runs_it(deployed: Hub, trap: Trap, tmp_path: Path) -> None:
+    """The looks begin in turn in a folder that looks like a bare repository, and in one like a clone."""
+    kinds = dict(zip(FOLDERS, (BARE, WITH_A_WORK_TREE, WITH_A_WORK_TREE, BARE), strict=True))
+    hub = cloned(deployed, trap, kinds, tmp_path)
+    for (task, word), folder in zip(LOOKS.items(), cycle(FOLDERS[2:])):
+        done = run_task(*task.split(), cwd=hub.path / folder)
         assert word in f"{done.out}{done.err}", (task, done)
         assert "unexpected" not in done.err, (task, done)
-    assert planted.git("status", "--porcelain") == ""
+    assert hub.git("status", "--porcelain") == ""
 
 
 def test_bump_and_commit_go_as_ever_and_do_not_run_it(planted: Hub) -> None:

@@ -17,9 +17,6 @@ from tests.support.cli import INVOKE, run_task, succeed
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
 
-DEAD = "http://127.0.0.1:1/"
-
-
 # -- exit codes
 
 
@@ -33,7 +30,7 @@ def test_what_an_encoding_does_not_have_is_no_reason_to_end(hub: Hub) -> None:
 
 
 def test_after_a_fault_the_tasks_behind_it_do_not_run(tmp_path: Path) -> None:
-    hub = make_hub(tmp_path / "hub", chart_repository=DEAD)
+    hub = make_hub(tmp_path / "hub", chart_repository=(tmp_path / "none").as_uri())
     hub.edit("images/hub/Dockerfile", "k8s-hub:3.2.1", "k8s-hub:3.3.8")
     assert run_task("bump", "commit", cwd=hub.path).code == 4
     assert hub.subjects() == ["Set up the hub"]

@@ -48,14 +48,16 @@ def image_key(line: str, hub: Hub) -> None:
     hub.edit(CHARTPRESS, VALUES_PATH, f"        {line}\n{VALUES_PATH}")
 
 
-def chart_folder(hub: Hub) -> None:
+def every_folder_and_the_branch(hub: Hub) -> None:
+    """The chart and its folder, the image's folder, a file in it and the image's paths, and the branch."""
     hub.git("mv", "--", "hub", "./--evil")
     hub.edit(CHARTPRESS, "name: hub", "name: --evil")
-
-
-def image_folder(hub: Hub) -> None:
-    hub.git("mv", "--", "images/hub", "./--evil")
-    image_key("contextPath: --evil", hub)
+    hub.git("mv", "--", "images/hub", "./--evil-image")
+    hub.write("--evil-image/--output=evil", "x\n")
+    image_key("contextPath: --evil-image", hub)
+    image_key("paths: [--output=evil]", hub)
+    hub.git("symbolic-ref", "HEAD", "refs/heads/--evil")
+    hub.git("update-ref", "HEAD", "refs/heads/main")
 
 
 def folder_like_a_pattern(hub: Hub) -> None:
@@ -69,20 +71,10 @@ def git_tag(hub: Hub) -> None:
     hub.write(".gitattributes", "* text=auto\n")
 
 
-def git_branch(hub: Hub) -> None:
-    hub.git("symbolic-ref", "HEAD", "refs/heads/--evil")
-    hub.git("update-ref", "HEAD", "refs/heads/main")
-
-
-def context_file(hub: Hub) -> None:
-    hub.write("images/hub/--output=evil", "x\n")
-
-
 NO_NAME = "which is not an image name"
 ANYWHERE = [
-    Name("chart and its folder", chart_folder, COMMIT),
+    Name("folders and branch", every_folder_and_the_branch, COMMIT),
     Name("chart's folder, as a pattern", folder_like_a_pattern, COMMIT),
-    Name("image's folder", image_folder, COMMIT),
     Name("Dockerfile", partial(image_key, "dockerfilePath: --evil"), LOOK, 2, "does not name images/hub/Dockerfile"),
     Name(
         "version",
@@ -92,15 +84,11 @@ ANYWHERE = [
         "--evil is neither a version nor a range",
     ),
     Name("Helm repository", partial(edited, REQUIREMENTS, "http:", "--evil:"), COMMIT, 4, "no such file"),
-    Name("branch", git_branch, COMMIT),
 ]
 WITH_ENGINE = [
-    Name("image's folder", image_folder, BUILD),
+    Name("folders and branch", every_folder_and_the_branch, BUILD),
     Name("image's name", partial(image_key, "imageName: --evil/x"), BUILD, 2, NO_NAME),
     Name("image prefix", partial(edited, CHARTPRESS, "imagePrefix: ", "imagePrefix: --evil/"), BUILD, 2, NO_NAME),
-    Name("file of the context", context_file, BUILD),
-    Name("path", partial(image_key, "paths: [--output=evil]"), BUILD),
-    Name("branch", git_branch, BUILD),
     Name("git tag", git_tag, BUILD, 1, "is not a valid image tag"),
     Name("build option", partial(image_key, "extraBuildCommandOptions: [--output=evil]"), BUILD, 2, "no counterpart"),
 ]

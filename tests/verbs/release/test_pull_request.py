@@ -73,8 +73,7 @@ def test_values_that_still_name_an_image_on_the_older_base_are_said_to(hub: Hub,
     hub.git("add", "--all")
     hub.git("commit", "--quiet", "--message", "Build it")
     hub.git("push", "--quiet")
-    succeed("bump", cwd=hub.path)
-    succeed("commit", "--pr", cwd=hub.path)
+    succeed("bump", "commit", "--pr", cwd=hub.path)
     (request,) = gh.requests
     assert "**Not verified**: the image is not built on 127.0.0.1:" in request["body"]
     assert "- [ ] The image is built and verified: `hubpress build`, then `hubpress commit --pr`.\n" in request["body"]
@@ -84,8 +83,7 @@ def test_an_image_that_the_registry_lost_is_said_to(hub: Hub, gh: StandInGh, reg
     hub.edit("hub/values.yaml", "name:\n      tag:\n", f"name: {registry.address}/gone/hub\n      tag: '1'\n")
     hub.commit("Name an image that is not there")
     hub.git("push", "--quiet")
-    succeed("bump", cwd=hub.path)
-    succeed("commit", "--pr", cwd=hub.path)
+    succeed("bump", "commit", "--pr", cwd=hub.path)
     assert "**Not verified**: the registry does not have it yet.\n" in gh.requests[0]["body"]
 
 

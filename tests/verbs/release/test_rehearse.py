@@ -21,6 +21,10 @@ from tests.support.world import fault, files_in
 pytestmark = pytest.mark.engine
 
 BRANCH = "bump-z2jh-3.3.8"
+NOT_COMMITTED = (
+    "NOT YET: invoke release would be refused: the file has uncommitted changes besides the release's "
+    "(images/hub/Dockerfile)"
+)
 OUT_OF_REACH = "registry.invalid/jupyterhub/k8s-hub"
 
 
@@ -44,6 +48,8 @@ def test_a_rehearsal_releases_for_a_remote_and_a_registry_of_its_own_and_shows_i
     assert [line.split(" ", 1)[1][:14] for line in seen.splitlines()[:2]] == ["Use hub image ", "Move z2jh from"]
     assert "\n-    version: 3.2.1\n+    version: 3.3.8\n" in seen
     assert "\nNothing left this machine.\n" in seen
+    for said in (result.out, result.err):
+        assert f"{NOT_COMMITTED}; commit them, " in said
     kept, *rows = result.err.splitlines()[-4:]
     folder, remote = Path(kept.removeprefix("Kept: ")), Path(kept.removeprefix("Kept: ")) / "remote.git"
     shown = {row[:13].strip(): row[13:].strip() for row in rows}
@@ -123,11 +129,6 @@ def test_a_dry_rehearsal_refuses_what_a_real_one_refuses(scene: Scene) -> None:
     assert (dry.code, fault(dry)) == (real.code, fault(real)) == (1, fault(real))
 
 
-def test_the_next_steps_of_a_rehearsal_name_the_branch_that_is_deployed(scene: Scene) -> None:
-    scene.hub.git("push", "--quiet", "origin", "main:prod")
-    assert "After that, open a pull request from main into prod" in rehearse(scene.hub)["next_steps"]
-
-
 def test_a_rehearsal_that_failed_cannot_be_continued_and_names_what_it_kept(scene: Scene) -> None:
     scene.hub.edit(DOCKERFILE, "COPY", "RUN false\nCOPY")
     scene.hub.commit("Break the build")
@@ -146,22 +147,12 @@ def test_a_rehearsal_that_failed_cannot_be_continued_and_names_what_it_kept(scen
 # -- where the release itself would be refused, or would go another way
 
 
-pytestmark = pytest.mark.engine
-
-
-def test_changes_that_are_not_committed_are_rehearsed_and_pointed_out(scene: Scene) -> None:
+def test_changes_that_are_not_committed_are_pointed_out_as_the_release_refuses_them(scene: Scene) -> None:
     scene.hub.edit(DOCKERFILE, "USER root", "USER root\nRUN true")
-    refused = run_task("--dry", "release", cwd=scene.hub.path)
-    dry, real = (
-        run_task(*words, cwd=scene.hub.path) for words in (("--dry", "rehearse"), ("rehearse", "--stand-in-base"))
-    )
-    assert (refused.code, dry.code, real.code) == (1, 0, 0), real
-    what = "the file has uncommitted changes besides the release's (images/hub/Dockerfile)"
-    assert refused.err.startswith(f"error: {what}\nhint: commit them, ")
-    told = f"NOT YET: invoke release would be refused: {what}; commit them, "
-    assert dry.err.startswith(told)
-    assert told in real.err
-    assert told in real.out
+    release, rehearsal = (run_task("--dry", task, cwd=scene.hub.path) for task in ("release", "rehearse"))
+    assert (release.code, rehearsal.code) == (1, 0), rehearsal
+    assert release.err.startswith(f"error: {NOT_COMMITTED.partition('refused: ')[2]}\nhint: commit them, ")
+    assert rehearsal.err.startswith(f"{NOT_COMMITTED}; commit them, ")
 
 
 def test_what_is_not_committed_is_pointed_out_where_the_clone_does_not_tell_the_base_branch(scene: Scene) -> None:
@@ -178,6 +169,7 @@ def test_what_is_not_committed_is_pointed_out_where_the_clone_does_not_tell_the_
 
 def test_a_settings_fault_is_refused_as_the_release_refuses_it(scene: Scene) -> None:
     scene.hub.git("rm", "--quiet", "-r", "chartpress.yaml", "hub")
+    scene.hub.write("invoke.yaml", f"hub: {{chart_repository: '{scene.charts.url}'}}\n")
     scene.hub.commit("Leave the image alone")
     release, rehearsal = (run_task(*words, cwd=scene.hub.path) for words in (("--dry", "release"), ("rehearse",)))
     assert (release.code, rehearsal.code) == (2, 2)
@@ -204,16 +196,11 @@ def test_a_build_that_fails_on_a_stand_in_says_that_it_is_one(scene: Scene) -> N
     assert (error.partition(":")[0], hint.partition(":")[0]) == ("error", "hint")
 
 
-@pytest.mark.parametrize(
-    ("address", "told"),
-    [
-        ("git@github.com:org/hubs.git", "https://github.com/org/hubs/compare/main..."),
-        ("git@gitlab.com:org/hubs.git", "https://gitlab.com/org/hubs/-/merge_requests/new?"),
-    ],
-)
-def test_the_pull_request_is_told_of_as_the_release_opens_it(scene: Scene, address: str, told: str) -> None:
-    scene.hub.git("remote", "set-url", "origin", address)
-    done = succeed("rehearse", "--stand-in-base", "--pr", cwd=scene.hub.path)
-    (line,) = (line for line in done.out.splitlines() if line.startswith("open a pull request from "))
-    assert told in line or line.endswith(" into main: the release opens it with gh in org/hubs")
-    assert "not a known forge" not in done.out + done.err
+def test_the_pull_request_and_the_next_steps_are_told_of_as_the_release_has_them(scene: Scene) -> None:
+    scene.hub.git("push", "--quiet", "origin", "main:prod")
+    scene.hub.git("remote", "set-url", "origin", "git@gitlab.com:org/hubs.git")
+    told = rehearse(scene.hub, "--stand-in-base", "--pr")
+    address, _, form = told["pull_request"]["url"].partition("?")
+    assert (address, told["pull_request"]["status"]) == ("https://gitlab.com/org/hubs/-/merge_requests/new", "by hand")
+    assert "source_branch%5D=bump-z2jh-3.3.8&" in form
+    assert "After that, open a pull request from main into prod" in told["next_steps"]

@@ -23,11 +23,6 @@ pytestmark = pytest.mark.engine
 
 PATIENCE = 90.0
 IN_THE_BUILD = "the build has come to here"
-SLOW = f"""\
-FROM {{base}}:3.2.1
-RUN echo "{IN_THE_BUILD}" && sleep 3
-COPY requirements.txt /
-"""
 
 
 def wait_until(reached: Callable[[], object]) -> None:
@@ -63,12 +58,15 @@ class Rehearsal:
 
 @pytest.fixture
 def hub(tmp_path: Path, helm_repository: HelmServer) -> Hub:
-    """A hub whose base image is stood in for by one that no other test uses, and whose build takes its time."""
+    """A hub whose base image is stood in for by one that no other test uses."""
     base = f"registry.invalid/{tmp_path.name.lower()}-{os.getpid()}/k8s-hub"
-    hub = make_hub(tmp_path / "hub", base=base, registry="registry.invalid", chart_repository=helm_repository.url)
-    hub.write("images/hub/Dockerfile", SLOW.format(base=base))
+    return make_hub(tmp_path / "hub", base=base, registry="registry.invalid", chart_repository=helm_repository.url)
+
+
+def take_time(hub: Hub) -> None:
+    """Let the build of the image say when it has begun, and then take some seconds."""
+    hub.edit("images/hub/Dockerfile", "USER root\n", f'USER root\nRUN echo "{IN_THE_BUILD}" && sleep 3\n')
     hub.commit("Take our time")
-    return hub
 
 
 @pytest.fixture
@@ -116,12 +114,11 @@ MOMENTS: dict[str, Callable[[Rehearsal], object]] = {
 }
 
 
-def rehearse_again(temporary: Path, *flags: str) -> None:
-    """Rehearse another hub, whose build takes no time."""
-    hub = make_hub(
-        temporary.parent / f"other{len(list(temporary.parent.iterdir()))}", chart_repository="http://127.0.0.1:1/"
-    )
-    succeed("rehearse", "--stand-in-base", *flags, cwd=hub.path, env={"TMPDIR": str(temporary)})
+def clear_up(temporary: Path) -> None:
+    """Clear up as each rehearsal does first."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tempfile.tempdir", str(temporary))
+        clear_up_after_killed_ones()
 
 
 def serves(port: int) -> bool:
@@ -130,7 +127,7 @@ def serves(port: int) -> bool:
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_what_a_killed_rehearsal_leaves_the_next_one_clears_up(hub: Hub, temporary: Path, moment: str) -> None:
+def test_what_a_killed_rehearsal_leaves_is_cleared_up(hub: Hub, temporary: Path, moment: str) -> None:
     before = hub.snapshot()
     with rehearsing(hub, temporary) as rehearsal:
         wait_until(lambda: MOMENTS[moment](rehearsal))
@@ -141,13 +138,14 @@ def test_what_a_killed_rehearsal_leaves_the_next_one_clears_up(hub: Hub, tempora
     assert folder
     assert record
     wait_until(lambda: not serves(record.port))
-    rehearse_again(temporary)
-    assert list(temporary.iterdir()) == []
+    clear_up(temporary)
+    assert list(temporary.glob("hubpress-rehearsal-*")) == []
     assert left_in_engine(record) == set()
     assert hub.snapshot() == before
 
 
 def test_an_interrupted_rehearsal_clears_up_itself(hub: Hub, temporary: Path) -> None:
+    take_time(hub)
     with rehearsing(hub, temporary) as rehearsal:
         wait_until(lambda: rehearsal.has_said(IN_THE_BUILD))
         record = rehearsal.record
@@ -161,7 +159,10 @@ def test_an_interrupted_rehearsal_clears_up_itself(hub: Hub, temporary: Path) ->
     assert not serves(record.port)
 
 
-def test_a_rehearsal_to_be_kept_stays_when_it_is_killed_and_its_images_go(hub: Hub, temporary: Path) -> None:
+def test_a_rehearsal_to_be_kept_stays_when_it_is_killed_and_the_next_one_removes_its_images(
+    hub: Hub, temporary: Path, helm_repository: HelmServer
+) -> None:
+    take_time(hub)
     with rehearsing(hub, temporary, "--keep") as rehearsal:
         wait_until(lambda: rehearsal.has_said(IN_THE_BUILD))
         folder, record = rehearsal.folder, rehearsal.record
@@ -169,10 +170,11 @@ def test_a_rehearsal_to_be_kept_stays_when_it_is_killed_and_its_images_go(hub: H
     assert folder
     assert record
     assert left_in_engine(record)
-    for _ in range(2):
-        rehearse_again(temporary)
-        assert list(temporary.iterdir()) == [folder]
-        assert left_in_engine(record) == set()
+    other = make_hub(temporary.parent / "other", chart_repository=helm_repository.url)
+    succeed("rehearse", "--stand-in-base", cwd=other.path, env={"TMPDIR": str(temporary)})
+    assert left_in_engine(record) == set()
+    clear_up(temporary)
+    assert list(temporary.iterdir()) == [folder]
     assert (folder / "hub/.git").is_dir()
     assert not (folder / MARK).exists()
 

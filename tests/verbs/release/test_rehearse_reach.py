@@ -98,8 +98,7 @@ CHANGES: dict[str, tuple[tuple[Callable[[Scene], None], ...], str]] = {
         ),
         "hub.builder far, hub.cache on, hub.sign cosign.key, BUILDX_BUILDER far",
     ),
-    "the remote's address": ((remote,), ""),
-    "hub.remote": ((other_remote,), ""),
+    "hub.remote, and its address": ((remote, other_remote), ""),
 }
 
 
