@@ -179,7 +179,8 @@ class _CommandLine(NamedTuple):
         spellings = {name: name for name in named} | {one: of for one, of in _SPELLINGS.items() if of in named}
         spellings = {name.lstrip("-"): meant for name, meant in spellings.items()}
         spellings |= _SYNONYMS if kind == "task" and task is None else {}
-        near = nearest(word.lstrip("-"), spellings)
+        # One letter is near every other.
+        near = nearest(word.lstrip("-"), spellings) if word[2:] else None
         what = f"unknown option: {word}" if kind == "option" else f"unknown task: {word}"
         later = next((one for one in self.words[index + 1 :] if one in self.tasks), None)
         if kind == "option" and task is None and later and {word, _SPELLINGS.get(word)} & {*_flags(self.tasks[later])}:
