@@ -70,12 +70,13 @@ def examine(hub: Hub | None) -> list[MachineFinding]:
     """Look at everything that a release of ``hub`` needs; without one, at the tools alone."""
     looks = [*_tool_looks(hub), *_registry_looks(hub), *_remote_looks(hub)]
     with Pool() as pool:
-        signed_in = pool.submit(_sign_in_findings, hub)
+        asked = pool.submit(_sign_in_findings, hub)
         answers = ask_all(_ask, looks)
+        signed_in = answer_of(asked)
     builder = next((output for look, (_, output) in zip(looks, answers, strict=True) if look.shows_builder), None)
     # What is wrong with a registry is found for each of its images.
     found = dict.fromkeys(finding for finding, _ in answers)
-    return [*found, *answer_of(signed_in), *_platform_findings(hub, builder)]
+    return [*found, *signed_in, *_platform_findings(hub, builder)]
 
 
 def _ask(look: _Look) -> tuple[MachineFinding, Output | None]:
