@@ -153,7 +153,7 @@ class Settings(NamedTuple):
         next_steps: what the team does after a release, a list of steps or one step a line. Steps can contain {version},
             {branch} and {pull_request} (default: from the repository's labels, deployments and production branch).
         cache: the build cache that colleagues share: ``off``, ``inline`` (in the images), ``registry`` (next to the
-            images, under the tag ``buildcache``), or ``on`` to let the builder decide. A path sets ``cache_folder``.
+            images, under the tag ``buildcache``), or ``on`` to let the builder decide.
         attest: what a build states about the images it pushes: ``provenance``, ``provenance-max`` (with the Dockerfile
             and the build arguments) and ``sbom`` (docs/builders.md).
         sign: the key to sign images with, using cosign: a file, relative to the repository's top, or the address of a
@@ -238,9 +238,6 @@ def read_settings(
     if unknown := sorted(set(given) - set(KEYS)):
         spell = variable if unknown[0] in _variables() else f"{SECTION}.{{}}".format
         raise _unknown(unknown[0], unknown[0], KEYS, "settings", spell)
-    # A path in `cache` can only mean the folder.
-    if isinstance(given.get("cache"), str) and "/" in given["cache"]:
-        given = {"cache_folder": given.pop("cache"), **given}
     defaults = Settings._field_defaults
     readers = {key: _READERS.get(key) or _BY_DEFAULT[type(defaults[key])] for key in given}
     return Settings(**{key: readers[key](key, value) for key, value in given.items() if value is not None})
