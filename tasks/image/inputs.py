@@ -173,6 +173,13 @@ def write_files(hub: Hub, images: Iterable[HubImage], tree: Tree, folder: Path) 
 def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:
     """Check what can be seen of a build, of its files the first 10,000 as git keeps them."""
     sources = sources_of(hub, image)
+    if not image.base.is_last and not any(one.startswith("--target") for one in image.spec.extra_options):
+        raise Refused(
+            f"the last stage does not build on {image.base.reference}",
+            where=image.dockerfile,
+            hint="let it build on that: FROM NAME, the name of its stage; or choose that stage: "
+            f"extraBuildCommandOptions: [--target=NAME] in {hub.layout.file}",
+        )
     _require_there(hub, sources, tree.objects(sources.all))
     _require_not_ignored(hub, image, tree, sources)
     _require_no_credentials(tree, [tree.real_path(path) for path in sources.folders])

@@ -251,12 +251,16 @@ def _piece(match: re.Match[str], place: int, values: Mapping[str, Word]) -> Word
 
 
 class BaseImage(NamedTuple):
-    """A ``FROM`` of a z2jh hub image: also as written, and the build arguments that hold a part of it."""
+    """A ``FROM`` of a z2jh hub image: also as written, and the build arguments that hold a part of it.
+
+    ``is_last`` is whether the last stage builds on it.
+    """
 
     reference: Reference
     line: int
     text: str
     arguments: tuple[str, ...] = ()
+    is_last: bool = True
 
 
 class MovedBase(NamedTuple):
@@ -277,7 +281,9 @@ def hub_base(data: bytes, where: str, arguments: Mapping[str, str | None] = NO_V
     while last.parent is not None:
         last = every[last.parent]
     stages = _hub_stages(every)
-    return _base(last if last in stages else stages[0], where) if stages else None
+    if last in stages:
+        return _base(last, where)
+    return _base(stages[0], where)._replace(is_last=False) if stages else None
 
 
 def copied_files(data: bytes, where: str) -> dict[str, int]:

@@ -211,7 +211,7 @@ def test_one_digest_is_not_pinned_on_two_images() -> None:
             "FROM k8s-hub:1 AS a\nFROM k8s-hub:2 AS b\nFROM b AS c\nFROM C",
             BaseImage(Reference("k8s-hub", "2"), 2, "k8s-hub:2"),
         ),
-        ("FROM k8s-hub:1 AS a\nFROM python\n", BaseImage(Reference("k8s-hub", "1"), 1, "k8s-hub:1")),
+        ("FROM k8s-hub:1 AS a\nFROM python\n", BaseImage(Reference("k8s-hub", "1"), 1, "k8s-hub:1", is_last=False)),
     ],
 )
 def test_reading(data: str, expected: BaseImage | None) -> None:

@@ -70,6 +70,21 @@ def test_a_folder_whose_name_is_not_utf_8_is_built_in_too(make: Maker) -> None:
     assert [image["status"] for image in images] == ["built", "built"]
 
 
+def test_a_last_stage_on_another_image_is_refused_unless_a_target_is_named(make: Maker) -> None:
+    other = f"{FROM_BASE.strip()} AS site\nFROM scratch\nCOPY --from=site /etc/passwd /\n"
+    hub = make("hub: {valuesPath: jupyterhub.hub.image}\n", {**ONE, "images/hub/Dockerfile": other})
+    with nothing_written(hub):
+        refused = run_task("build", cwd=hub.path)
+    assert (refused.code, fault(refused)[0]) == (
+        1,
+        f"the last stage does not build on {make.mirror}:3.2.1 (images/hub/Dockerfile)",
+    )
+    option = "hub: {valuesPath: jupyterhub.hub.image, extraBuildCommandOptions: [--target=site]}"
+    hub.edit("chartpress.yaml", "hub: {valuesPath: jupyterhub.hub.image}", option)
+    hub.commit("Name the stage")
+    assert built(hub)["images"][0]["status"] == "built"
+
+
 def test_names_prefixes_contexts_and_dockerfiles(make: Maker, registry: Registry, prefix: str) -> None:
     hub = make(
         """\

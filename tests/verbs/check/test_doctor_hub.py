@@ -183,7 +183,7 @@ def test_nobody_signed_in_to_googles_registry(tools: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("host", "answer", "ok", "hint"),
     [
-        pytest.param(GOOGLE, '/bin/sleep 1; echo \'{"Username": "x", "Secret": "y"}\'', True, None, id="Google's, slowly"),
+        pytest.param(GOOGLE, '/bin/sleep 1; echo \'{"Username": "x", "Secret": "y"}\'', True, None, id="a slow one"),
         pytest.param(GOOGLE, "echo no active account >&2; exit 1", False, "invoke auth", id="Google's has nothing"),
         pytest.param(OTHER, "echo '{}'", False, f"docker login {OTHER}", id="another one has nothing"),
     ],
