@@ -6,14 +6,17 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sh
 
+from tasks.core.safe_files import temporary_folder
 from tasks.tools.command import Command
 from tasks.tools.process import Pool, ask_all, attend, capture, watch
 from tests.support.cli import INVOKE
@@ -219,3 +222,19 @@ def _read_to_end(terminal: int) -> str:
             shown += chunk
     os.close(terminal)
     return shown.decode()
+
+
+def test_an_interrupt_while_a_temporary_folder_is_made_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = tempfile.mkdtemp
+
+    def interrupted(**wanted: Any) -> str:  # noqa: ANN401 - whatever it takes
+        made: str = make(**wanted)
+        signal.raise_signal(signal.SIGINT)
+        return made
+
+    monkeypatch.setattr("tempfile.mkdtemp", interrupted)
+    with pytest.raises(KeyboardInterrupt), temporary_folder("left-", tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []
