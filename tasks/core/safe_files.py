@@ -120,29 +120,23 @@ class MarkedFolder(NamedTuple):
     @classmethod
     def make(cls, prefix: str, place: Path | None = None) -> MarkedFolder:
         """Make a folder for the user alone in ``place`` (default: the system's), its mark locked before it is seen."""
-        made = None
+        path: Path | None = None
         try:
             with held_back():
                 path = Path(tempfile.mkdtemp(prefix=prefix, dir=place)).resolve()
-                try:
-                    # In a shared clone's .git it would inherit the group.
-                    path.chmod(0o700)
-                    new = path / f"{MARK}.new"
-                    lock = open_lock(new)
-                    take(lock)
-                    os.write(lock, _WORDS)
-                    new.rename(path / MARK)
-                except OSError:
-                    shutil.rmtree(path, ignore_errors=True)
-                    raise
-                made = cls(path, lock)
+                # In a shared clone's .git it would inherit the group.
+                path.chmod(0o700)
+                new = path / f"{MARK}.new"
+                lock = open_lock(new)
+                take(lock)
+                os.write(lock, _WORDS)
+                new.rename(path / MARK)
         except BaseException:
-            # An interrupt that was held back: nobody has heard of the folder yet.
-            if made:
-                made.remove()
-                os.close(made.lock)
+            # Also where an interrupt was held back: nobody has heard of the folder yet.
+            if path:
+                shutil.rmtree(path, ignore_errors=True)
             raise
-        return made
+        return cls(path, lock)
 
     @classmethod
     def left_behind(cls, prefix: str, place: Path) -> Iterator[MarkedFolder]:
