@@ -30,6 +30,7 @@ _KINDS = {
     stat.S_IFDIR: "a folder",
 }
 MARK = ".hubpress"
+_TEMPORARY = "hubpress-files-"
 _WORDS = b"hubpress made this folder, and clears it away\n"
 # A pipe would keep us waiting, a link could lead to a file of the user's own.
 _SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -118,14 +119,12 @@ class MarkedFolder(NamedTuple):
     lock: int
 
     @classmethod
-    def make(cls, prefix: str, place: Path | None = None) -> MarkedFolder:
-        """Make a folder for the user alone in ``place`` (default: the system's), its mark locked before it is seen."""
+    def make(cls, prefix: str) -> MarkedFolder:
+        """Make a folder for the user alone in the system's for temporary files, its mark locked before it is seen."""
         path: Path | None = None
         try:
             with held_back():
-                path = Path(tempfile.mkdtemp(prefix=prefix, dir=place)).resolve()
-                # In a shared clone's .git it would inherit the group.
-                path.chmod(0o700)
+                path = Path(tempfile.mkdtemp(prefix=prefix)).resolve()
                 new = path / f"{MARK}.new"
                 lock = open_lock(new)
                 take(lock)
@@ -139,9 +138,9 @@ class MarkedFolder(NamedTuple):
         return cls(path, lock)
 
     @classmethod
-    def left_behind(cls, prefix: str, place: Path) -> Iterator[MarkedFolder]:
-        """Lock and yield each folder in ``place`` that a run which was killed has left."""
-        for path in sorted(place.glob(f"{prefix}*")):
+    def left_behind(cls, prefix: str) -> Iterator[MarkedFolder]:
+        """Lock and yield each folder that a run which was killed has left."""
+        for path in sorted(Path(tempfile.gettempdir()).glob(f"{prefix}*")):
             with contextlib.suppress(OSError):
                 taken = cls._take(path)
                 if taken:
@@ -171,12 +170,11 @@ class MarkedFolder(NamedTuple):
 
 
 @contextlib.contextmanager
-def temporary_folder(prefix: str, place: Path | None = None) -> Iterator[Path]:
-    """Make a marked folder for the block, after clearing away what killed runs have left beside it."""
-    place = place or Path(tempfile.gettempdir())
-    clear_away(prefix, place)
+def temporary_folder() -> Iterator[Path]:
+    """Make a marked folder for the block, after clearing away what killed runs have left."""
+    clear_away()
     try:
-        made = MarkedFolder.make(prefix, place)
+        made = MarkedFolder.make(_TEMPORARY)
         try:
             yield made.path
         finally:
@@ -184,7 +182,7 @@ def temporary_folder(prefix: str, place: Path | None = None) -> Iterator[Path]:
                 made.remove()
             os.close(made.lock)
     except OSError as err:
-        raise unwritable(place, err) from err
+        raise unwritable(Path(tempfile.gettempdir()), err) from err
 
 
 def unwritable(place: Path, err: OSError) -> Unusable:
@@ -194,9 +192,9 @@ def unwritable(place: Path, err: OSError) -> Unusable:
     return Unusable(f"temporary files cannot be written: {err.strerror}", where=place, hint=hint)
 
 
-def clear_away(prefix: str, place: Path) -> None:
-    """Remove what killed runs have left in ``place``, as far as possible."""
-    for left in MarkedFolder.left_behind(prefix, place):
+def clear_away() -> None:
+    """Remove the temporary folders that killed runs have left, as far as possible."""
+    for left in MarkedFolder.left_behind(_TEMPORARY):
         with contextlib.suppress(OSError):
             left.remove()
         os.close(left.lock)

@@ -31,7 +31,6 @@ from ..core.options import BuildOptions
 from ..core.safe_files import temporary_folder
 from ..core.settings import ATTESTATIONS, CACHE_INLINE, CACHE_OFF, CACHE_ON, CHARTPRESS
 from ..core.visible import keep_secret
-from ..repo.files import SCRATCH
 from ..repo.hub import Hub, HubImage
 from ..repo.remotes import upstream_repository
 from ..tools import docker
@@ -81,7 +80,7 @@ def engine_for(hub: Hub, options: BuildOptions) -> Engine:
 def build_images(build: Build, engine: Engine) -> list[ImageBuild]:
     """Build and push, then prove each image from what its registry has; return the images."""
     named = name_after_commit(build)
-    with temporary_folder(SCRATCH, named.hub.git.git_dir) as scratch:
+    with temporary_folder() as scratch:
         written = write_contexts(named, scratch / _UPLOAD)
         digests = engine.build(written, scratch)
     return [one.proved(digests.get(one.key)) if build.pushes else one for one in written.to_build]

@@ -284,7 +284,7 @@ def _finish(file: Path, path: str, seed: str) -> None:
     A builder takes a file of the same size and time for the one that it got from the build before: so only what has
     changed is sent to it. ``seed`` is different in each clone: nobody can make two files for the same time.
     """
-    content = hashlib.sha256(seed.encode("utf-8", "surrogateescape"))
+    content = hashlib.blake2b(seed.encode("utf-8", "surrogateescape"), digest_size=8)
     with file.open("rb") as stream:
         first = stream.read(LARGEST + 1)
         _require_no_credential(path, first)
@@ -292,7 +292,7 @@ def _finish(file: Path, path: str, seed: str) -> None:
         while more := stream.read(_CHUNK):
             content.update(more)
     # Both the seconds and what is below them: some file systems keep only seconds.
-    number = int.from_bytes(content.digest()[:8], "big")
+    number = int.from_bytes(content.digest(), "big")
     moment = (_EARLIEST + number % _SPAN) * 10**9 + number // _SPAN % 10**9
     os.utime(file, ns=(moment, moment))
 

@@ -203,7 +203,7 @@ def snapshot(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> It
         submodule = (folder for folder in _folders_above(place) if os.path.lexists(git.folder / folder / ".git"))
         places.append(next(submodule, place))
     places = list(dict.fromkeys(places))
-    with temporary_folder("hubpress-files-") as folder:
+    with temporary_folder() as folder:
         index, objects = folder / "index", folder / "objects"
         objects.mkdir()
         env = {"GIT_INDEX_FILE": str(index), **git.keeping_objects(objects)}

@@ -50,8 +50,7 @@ def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
 
 def clear_up_after_killed_ones() -> None:
     """Clear up after each rehearsal of this user that was killed; what cannot be removed is left for the next time."""
-    temporary = Path(tempfile.gettempdir())
-    killed = [place for prefix in (TEMPORARY, KEPT) for place in MarkedFolder.left_behind(prefix, temporary)]
+    killed = [place for prefix in (TEMPORARY, KEPT) for place in MarkedFolder.left_behind(prefix)]
     # An engine that is down still has their images.
     reachable = bool(killed) and engine_answers()
     for place in killed:

@@ -60,7 +60,7 @@ def build_stand_in(reference: str) -> None:
             f"{reference} on this machine is a real image, and no stand-in takes its place",
             hint=f"use it as it is, or remove it first: docker image rm {reference}",
         )
-    with temporary_folder("hubpress-files-") as folder:
+    with temporary_folder() as folder:
         context = folder / "context"
         _write_context(context, Reference.parse(reference).tag or "latest")
         with _holding(_NAMING, fcntl.LOCK_EX):

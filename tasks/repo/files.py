@@ -27,7 +27,6 @@ from ..tools.process import Pool, answer_of
 # Lines that may be a chart's list of dependencies, or a marker.
 _TELLING = ("^dependencies:", "hubpress:", "renovate:")
 SUFFIX = ".hubpress-new"
-SCRATCH = "hubpress-scratch-"
 # What tempfile puts between a prefix and a suffix.
 _RANDOM = "[a-z0-9_]{8}"
 _HALF_WRITTEN = re.compile(rf"\..+\.{_RANDOM}{re.escape(SUFFIX)}", re.DOTALL)
@@ -304,8 +303,8 @@ def is_half_written(path: str) -> bool:
 
 
 def sweep(git: Git) -> None:
-    """Remove what a killed run has left in the clone, as far as possible; no other run may be under way."""
-    clear_away(SCRATCH, git.git_dir)
+    """Remove what killed runs have left, in the clone too, where no other run may be under way; as far as possible."""
+    clear_away()
     for path in git.names("ls-files", "--others", "-z", "--", f":(top,glob)**/.*{SUFFIX}"):
         file = git.folder / path
         if is_half_written(path) and not file.is_symlink():

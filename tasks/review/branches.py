@@ -130,7 +130,7 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Callable[[], Hub]]:
         at = f"whether {current} of {review.remotes.push} was merged since the last fetch is not known"
         return nothing_to_do(*([f"{at}; --push and --pr ask"] if was_pushed else []))
     is_new = git.commit_at(tip) is None
-    folder = _kept.enter_context(temporary_folder("hubpress-ahead-"))
+    folder = _kept.enter_context(temporary_folder())
     (folder / "objects").mkdir()
     seen = git.fetched(review.upstream, base, folder / "objects") if is_new else git
     warnings += _fork_is_behind(seen, review)

@@ -195,7 +195,7 @@ def _compare_sides(after: Hub, review: Review, wanted: Sequence[Deployment], kub
     commit, before = _before(after, review)
     if before.helm_repository == after.helm_repository:
         before = before.with_index(after.index)
-    with temporary_folder("hubpress-preview-") as folder:
+    with temporary_folder() as folder:
         old = write_side(folder / "before", before, Tree(before.git, commit), wanted)
         new = write_side(folder / "after", after, Tree(after.git, "HEAD"), wanted)
         with Pool() as pool:

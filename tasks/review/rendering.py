@@ -159,7 +159,7 @@ def refused_values(hub: Hub) -> dict[Refusal | Fault, tuple[str, ...]]:
     found: dict[Refusal | Fault, tuple[str, ...]] = {}
     planned = {path: data for path in hub.managed if (data := hub.files.read(path)) is not None}
     with (
-        temporary_folder("hubpress-chart-") as folder,
+        temporary_folder() as folder,
         snapshot(hub.git, paths_of(hub, wanted), planned) as tree,
     ):
         side = write_side(folder / "chart", hub, tree, wanted)
@@ -280,7 +280,7 @@ def _fetch_other(tree: Tree, chart: str, found: Requirement, place: Path) -> Non
         helm.pull(found.name, found.version, found.repository, place)
         return
     local = join(chart, found.repository.removeprefix(LOCAL))
-    with temporary_folder("hubpress-preview-", place.parent.parent) as beside:
+    with temporary_folder() as beside:
         tree.write([local], beside / "all")
         shutil.copytree(beside / "all" / local, place / found.name, symlinks=True)
 

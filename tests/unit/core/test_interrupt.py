@@ -234,7 +234,8 @@ def test_an_interrupt_while_a_temporary_folder_is_made_leaves_none(
         signal.raise_signal(signal.SIGINT)
         return made
 
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr("tempfile.mkdtemp", interrupted)
-    with pytest.raises(KeyboardInterrupt), temporary_folder("left-", tmp_path):
+    with pytest.raises(KeyboardInterrupt), temporary_folder():
         pass
     assert list(tmp_path.iterdir()) == []

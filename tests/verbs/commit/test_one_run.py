@@ -10,7 +10,7 @@ import pytest
 
 from tasks.core.faults import Refused
 from tasks.core.safe_files import MarkedFolder, temporary_folder
-from tasks.repo.files import SCRATCH, sweep
+from tasks.repo.files import sweep
 from tasks.run import LOCK_FILE, one_run_at_a_time
 from tasks.tools.git import Git
 from tests.support.cli import run, run_task, succeed
@@ -102,23 +102,25 @@ def test_the_run_before_is_known_by_what_it_left(tmp_path: Path) -> None:
 # -- what a killed run leaves
 
 
-def test_what_was_left_goes_and_nothing_else(hub: Hub, tmp_path: Path) -> None:
-    git = Git.around(hub.path)
-    with temporary_folder(SCRATCH, git.git_dir) as scratch:
-        left = MarkedFolder.make(scratch.name[:-8], scratch.parent)
-    os.close(left.lock)
-    ours = left.path.name
-    kept = tmp_path / "kept"
+def test_what_was_left_goes_and_nothing_else(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    temporary, kept = tmp_path / "temporary", tmp_path / "kept"
+    temporary.mkdir()
     (kept / "inner").mkdir(parents=True)
-    hub.write(f".git/{ours}/index", "x")
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    with temporary_folder() as made:
+        prefix = made.name[:-8]
+        left = MarkedFolder.make(prefix)
+    os.close(left.lock)
+    (left.path / "index").touch()
+    for name in (prefix, f"{prefix}my notes", f"{prefix}file0000"):
+        (temporary / name).mkdir()
+    (temporary / f"{prefix}abcdefgh").symlink_to(kept)
+    in_temporary = {path.name for path in temporary.iterdir()} - {left.path.name}
     hub.write("images/hub/.Dockerfile.ab_01xyz.hubpress-new", "x")
     hub.write("hub/.values.yaml.ab_01xyz.hubpress-new", "x")
     users = {
         ".git/hubpress-notes/x": "x",
         ".git/hubpress-releases/x": "x",
-        ".git/hubpress-scratch-/x": "x",
-        ".git/hubpress-scratch-my notes/x": "x",
-        ".git/hubpress-scratch-file0000": "x",
         ".notes.hubpress": "x",
         ".notes.hubpress-new": "x",
         ".notes.personal.hubpress": "x",
@@ -127,12 +129,11 @@ def test_what_was_left_goes_and_nothing_else(hub: Hub, tmp_path: Path) -> None:
     }
     for name, text in users.items():
         hub.write(name, text)
-    (hub.path / ".git/hubpress-scratch-abcdefgh").symlink_to(kept)
     (hub.path / "hub/.link.ab_01xyz.hubpress-new").symlink_to(kept / "inner")
     hub.write(".tracked.ab_01xyz.hubpress-new", "x")
     hub.git("add", ".tracked.ab_01xyz.hubpress-new")
-    sweep(git)
-    assert not (hub.path / ".git" / ours).exists()
+    sweep(Git.around(hub.path))
+    assert {path.name for path in temporary.iterdir()} == in_temporary
     assert [path.name for path in hub.path.glob("*/.*")] == [".link.ab_01xyz.hubpress-new"]
     assert list(hub.path.glob("images/hub/.*")) == []
     assert {name: hub.read(name) for name in users} == users

@@ -279,7 +279,8 @@ def test_a_folder_whose_rehearsal_runs_stays(temporary: Path, monkeypatch: pytes
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     with rehearsal_folder(keep=False) as folder:
         (folder / "file").touch()
-        assert list(MarkedFolder.left_behind(TEMPORARY, temporary)) == []
+        monkeypatch.setattr("tempfile.tempdir", str(temporary))
+        assert list(MarkedFolder.left_behind(TEMPORARY)) == []
     assert not folder.exists()
 
 
