@@ -48,6 +48,8 @@ _WIDEST = 100
 _SPELLINGS = {"--dry-run": "--dry", "-n": "--dry", "-y": "--yes", "--version": "--to", "-m": "--message"}
 _SYNONYMS = {"upgrade": "release", "update": "release", "deploy": "release", "diff": "preview"}
 _SHOW_VERSION = {"-V", "--version"}
+# Invoke takes a collection of tasks after them, and there is one alone.
+_LISTS = {"-l", "--list"}
 # What may follow a task that takes ``--to``.
 _VERSION = re.compile(r"v?\d[\w.+-]*|latest|newest|stable")
 _REST = "--"
@@ -161,7 +163,7 @@ class _CommandLine(NamedTuple):
                 return
             raise self._unknown(index, "option", flags, task)
         argument = flags[name]
-        if equals and not argument.takes_value:
+        if equals and (not argument.takes_value or name in _LISTS):
             raise Refused(f"{name} takes no value", hint=self._with(index, name))
         if argument.optional and equals and value not in self.tasks:
             raise Refused(f"unknown task: {value}", hint=f"hubpress help {nearest(value, self.tasks) or ''}".strip())

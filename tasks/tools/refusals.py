@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -30,12 +31,12 @@ _ADVICE = "git config --global --add safe.directory "
 _FIXES = {
     "tell me who you are": "git config --global user.email YOU@EXAMPLE, and user.name",
     "failed to sign": "see why: git commit --allow-empty --gpg-sign; or sign none: git config commit.gpgSign false",
-    "no space left on device": "df -h .git",
     "is already checked out at": "work in that folder, or remove it: git worktree list",
     "is already used by worktree": "work in that folder, or remove it: git worktree list",
     "read-only file system": "ls -ld .git; mount",
     "cannot create 'refs/heads/": "git branch --list; use another branch: --branch NAME",
 }
+_FULL = ("no space left on device", "out of diskspace", "unable to write file")
 # Each takes the place of whoever is signed in.
 _OVERRIDES = (
     "CLOUDSDK_AUTH_ACCESS_TOKEN",
@@ -128,8 +129,10 @@ def _verb(arguments: Sequence[str]) -> str:
 def _fix(output: Output) -> str:
     """Return how to fix what git says is wrong: its own advice, where that is a command."""
     advised = (line.strip() for line in output.stderr.splitlines() if line.strip().startswith(_ADVICE))
-    known = (hint for sign, hint in _FIXES.items() if sign in output.stderr.lower())
-    return next(chain(advised, known), "git status")
+    said = output.stderr.lower()
+    full = [f"df -h .git {shlex.quote(tempfile.gettempdir())}"] if mentions(said, _FULL) else []
+    known = (hint for sign, hint in _FIXES.items() if sign in said)
+    return next(chain(advised, full, known), "git status")
 
 
 def _first_fault(output: Output) -> str:

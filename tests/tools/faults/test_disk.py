@@ -16,15 +16,24 @@ from tests.support.world import fault
 from .harness import CONVERGED, Harness
 
 NONE, UNUSABLE, PROGRAM, UNREACHABLE = 0, 2, 3, 4
+DISKS = "df -h .git PLACE/tmp"
 NO_SPACE, READ_ONLY = "No space left on device", "Read-only file system"
 BRANCH = "bump-z2jh-3.3.8"
 DONE = (NONE, "", "")
 
-# What is said when so many pages of 4096 bytes are free. A release takes about twenty.
+# What is said when so many pages of 4096 bytes are free, on the clone's disk (of which a release takes about twenty) or
+# on that of temporary files.
 FULL = {
-    0: (UNUSABLE, f"cannot write to the clone: {NO_SPACE} (PLACE/hub/.git/hubpress.lock)", "df -h PLACE/hub/.git"),
-    2: (UNUSABLE, f"the file cannot be written: {NO_SPACE} (hub/requirements.yaml)", "df -h hub"),
-    16: (PROGRAM, f"git commit: unable to write loose object file: {NO_SPACE} (PLACE/hub)", "df -h .git"),
+    ("hub", 0): (
+        UNUSABLE,
+        f"cannot write to the clone: {NO_SPACE} (PLACE/hub/.git/hubpress.lock)",
+        "df -h PLACE/hub/.git",
+    ),
+    ("hub", 2): (UNUSABLE, f"the file cannot be written: {NO_SPACE} (hub/requirements.yaml)", "df -h hub"),
+    ("hub", 16): (PROGRAM, f"git commit: unable to write loose object file: {NO_SPACE} (PLACE/hub)", DISKS),
+    ("tmp", 1): (UNUSABLE, f"temporary files cannot be written: {NO_SPACE} (PLACE/tmp)", "df -h PLACE/tmp"),
+    ("tmp", 2): (PROGRAM, "git read-tree: ", DISKS),
+    ("tmp", 4): (PROGRAM, "git checkout-index: unable to write file ", DISKS),
 }
 
 # What is said when a folder cannot be written. The cache's is nobody's trouble: then nothing is kept.
@@ -55,13 +64,14 @@ def require_said(result: Result, place: Path, code: int, error: str, hint: str) 
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("pages", FULL)
-def test_a_disk_that_gets_full_stops_a_release_until_there_is_room(harness: Harness, pages: int) -> None:
+@pytest.mark.parametrize(("disk", "pages"), FULL)
+def test_a_disk_that_gets_full_stops_a_release_until_there_is_room(harness: Harness, disk: str, pages: int) -> None:
     stage, planted, undisturbed = harness.stage, harness.planted, harness.undisturbed
     stage.set_up()
-    with small_disk(stage.hub.path):
-        with full(stage.hub.path / ".git", pages):
-            require_said(stage.release(), stage.place, *FULL[pages])
+    folder = {"hub": stage.hub.path, "tmp": stage.place / "tmp"}[disk]
+    with small_disk(folder):
+        with full(stage.hub.path / ".git" if disk == "hub" else folder, pages):
+            require_said(stage.release(), stage.place, *FULL[disk, pages])
         stopped = stage.look()
         assert (stopped.users(), stopped.leftovers(planted, undisturbed)) == (planted.users(), [])
         assert harness.again(stopped) == (CONVERGED, "")

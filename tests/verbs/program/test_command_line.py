@@ -131,6 +131,7 @@ def test_people_may_spell_it_as_they_are_used_to(typed: str, hubpress: Hubpress,
         ("release --to --dry", "--to needs a value", "hubpress release --to VERSION --dry"),
         ("commit --branch '' --push", "--branch needs a value", "hubpress commit --branch NAME --push"),
         ("release --push=yes", "--push takes no value", "hubpress release --push"),
+        ("--list=check", "--list takes no value", "hubpress --list"),
     ],
 )
 def test_what_is_mistyped_gets_the_nearest_right_word(
