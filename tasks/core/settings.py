@@ -391,14 +391,15 @@ class _Records:
             raise _wrong(key, value, self.wanted_list, self.hint.format(key=key))
         return tuple(self._entry(key, one) for one in ([entries] if isinstance(entries, dict) else entries))
 
-    def _entry(self, key: str, entry: object) -> Any:  # noqa: ANN401 - one of the records
-        if isinstance(entry, str) and self.short:
-            entry = {name: text for name, text in zip(self.short, entry.split(":", 1), strict=False) if text}
+    def _entry(self, key: str, written: object) -> Any:  # noqa: ANN401 - one of the records
+        entry = written
+        if isinstance(written, str) and self.short:
+            entry = {name: text for name, text in zip(self.short, written.split(":", 1), strict=False) if text}
         fields = self.record._fields
         if isinstance(entry, dict) and (unknown := sorted({*map(str, entry)} - {*fields})):
             raise _unknown(f"{key}.{unknown[0]}", unknown[0], fields, f"keys of {SECTION}.{key}")
         if not isinstance(entry, dict) or not entry.keys() >= {*self.needed} or {"path", "marker"} <= entry.keys():
-            raise _wrong(key, entry, self.wanted, self.hint.format(key=key))
+            raise _wrong(key, written, self.wanted, self.hint.format(key=key))
         given = {name: value for name, value in entry.items() if value is not None}
         read = {name: self.readers.get(name, _text)(f"{key}.{name}", value) for name, value in given.items()}
         return self.record(**read)

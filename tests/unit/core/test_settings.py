@@ -140,7 +140,7 @@ WRONG = {
     ),
     "a number for targets": ("values", 3, "3, not a list of file and path", TARGETS),
     "a file without a path": ("values", [{"file": "a.yaml"}], "{'file': 'a.yaml'}, not file and path", TARGETS),
-    "a target in the shell without a path": ("values", "a.yaml", "{'file': 'a.yaml'}, not file and path", TARGETS),
+    "a target in the shell without a path": ("values", "a.yaml", "'a.yaml', not file and path", TARGETS),
     "a path without a code": ("accept", [{"path": "a"}], "{'path': 'a'}, not a problem's code", ACCEPT),
     "a number for a code": ("accept", 3, "3, not a problem's code", ACCEPT),
     "a text that is longer than a line": (
