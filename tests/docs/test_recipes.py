@@ -371,6 +371,12 @@ def test_the_cron_line_and_its_script(real_hub: Hub, gh: StandInGh, tmp_path: Pa
         done = run("sh", "-c", command, cwd=tmp_path)
         assert done.code == 0, done
         assert done.json["pull_request"]["status"] == expected
+    squashed = cloned(real_hub, tmp_path / "reviewer")
+    squashed.git("merge", "--quiet", "--squash", f"origin/{BRANCH}")
+    squashed.commit("Move z2jh")
+    squashed.git("push", "--quiet", "origin", "main")
+    done = run("sh", "-c", command, cwd=tmp_path)
+    assert (done.code, done.json["files"]) == (0, []), done
     assert gh.changes == ["create"]
 
 
