@@ -12,10 +12,10 @@ from .run import Call, Run, hub_task
 # The release's own plan can be made on the stage only.
 INTENTION = f"""\
 Plan for {{folder}}
-  rehearse * clone {{folder}} as it stands into a temporary folder (hub, remote.git)
-           * serve a registry on 127.0.0.1, and take its address for the images' prefix
+  rehearse * clone {{folder}}, with its uncommitted changes, into a temporary folder (hub, remote.git)
+           * serve a registry on 127.0.0.1, which the images are named after
            * release there: see {DOOR} --dry release for the plan
-           * show the branch that came of it, and remove everything"""
+           * show the commits, and remove everything"""
 
 
 @hub_task(RehearseOptions)

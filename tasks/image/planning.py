@@ -6,7 +6,7 @@ An image is signed once it was verified.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import chain
@@ -79,7 +79,7 @@ def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
             "values": {"path": hub.values_file, "changed": any(edit.changes for edit in edits)},
         },
         summary=lambda values: [*build.after(values).summary(values), *build.spared],
-        warnings=build.warnings,
+        warnings=(*build.warnings, *_uncommitted(build)),
     )
     return step, hub.edited(edits)
 
@@ -344,17 +344,33 @@ def _is_loose(hub: Hub, file: str) -> bool:
     return file not in hub.pending and not is_half_written(file)
 
 
-def _require_committed(hub: Hub, images: Sequence[HubImage]) -> None:
-    changed = hub.git.changed(list(dict.fromkeys(path for one in images for path in hub.paths_of(one))))
-    for image in images:
-        paths = hub.paths_of(image)
-        _require_none(hub, image, [file for file in changed if _is_loose(hub, file) and is_below(file, paths)])
+def _loose_files(hub: Hub, images: Iterable[HubImage]) -> Iterator[tuple[HubImage, list[str]]]:
+    """Yield each image with its files that git shows as changed, and that no edit of ours changes."""
+    paths = [(image, hub.paths_of(image)) for image in images]
+    changed = hub.git.changed([*dict.fromkeys(chain.from_iterable(below for _, below in paths))])
+    for image, below in paths:
+        yield image, [file for file in changed if _is_loose(hub, file) and is_below(file, below)]
+
+
+def _require_committed(hub: Hub, images: Iterable[HubImage]) -> None:
+    for image, loose in _loose_files(hub, images):
+        _require_none(hub, image, loose)
 
 
 def _require_none(hub: Hub, image: HubImage, loose: Sequence[str], hint: str = "") -> None:
     if loose:
+        why = "its tag names the last commit" if names_commit(hub.settings.tag) else "a release leaves them alone"
         raise Refused(
             f"the image {image.spec.key} has files that are not committed",
             where=", ".join(loose[:3]),
-            hint=hint or f"{to_commit(hub, loose)}; its tag names the last commit",
+            hint=hint or f"{to_commit(hub, loose)}; {why}",
         )
+
+
+def _uncommitted(build: Build) -> Iterator[str]:
+    """Yield what no commit of ours takes of the files as they lie, which a tag of the content names."""
+    if not names_commit(build.hub.settings.tag):
+        leaves = build.hub.with_commit("", build.hub.changed)
+        for image, loose in _loose_files(leaves, [one.image for one in build.images]):
+            if loose:
+                yield f"{image.spec.key} has files that are not committed: {to_commit(build.hub, loose)}"

@@ -46,7 +46,7 @@ def _foreign(logins: DockerLogins, host: str) -> Action:
         return Action(f"{host}: not Google's, Docker asks its helper {helper}")
     if logins.has_login(host):
         return Action(f"{host}: not Google's, Docker has a login for it")
-    return Action(f"{host}: not a Google registry; Docker has no login for it (if it needs one: docker login {host})")
+    return Action(f"{host}: not Google's, Docker has no login for it (if it needs one: docker login {host})")
 
 
 def _google_actions(logins: DockerLogins, hosts: Sequence[str], options: AuthOptions) -> Iterator[Action]:

@@ -25,7 +25,7 @@ import semver
 
 from ..core.faults import Refused, Unusable
 from ..core.names import is_tag
-from ..core.settings import CHARTPRESS
+from ..core.settings import CHARTPRESS, SECTION, how_to_correct
 from ..repo.files import is_below
 from ..repo.hub import Hub, HubImage
 from ..tools.command import Output
@@ -246,7 +246,11 @@ def _parsed(template: str, where: str) -> list[tuple[str, str | None, str | None
 
 
 def _wrong(template: str, where: str, why: str) -> Unusable:
-    return Unusable(f"the template {template!r} cannot be filled in: {why}", where=where, hint=f"fix it in {where}")
+    return Unusable(
+        f"the template {template!r} cannot be filled in: {why}",
+        where=where,
+        hint=how_to_correct(where.removeprefix(f"{SECTION}."), f"fix it in {where}"),
+    )
 
 
 def _filled(hub: Hub, image: HubImage, names: dict[str, str]) -> str:

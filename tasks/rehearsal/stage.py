@@ -202,7 +202,7 @@ def make_clone(hub: Hub, folder: Path, address: str, places: Iterable[ValuesPlac
     if edits:
         files.replace(edits)
         clone.read("add", "--", *(edit.path for edit in edits))
-    message = f"Set the stage: the working tree as it stands, images to {address}"
+    message = f"Prepare the rehearsal: uncommitted changes, images named after {address}"
     clone.read("commit", "--quiet", "--no-verify", "--allow-empty", "--message", message)
     address_of_remote = str(remote.folder)
     # The longest one wins, so no setting of the user's makes another address of it. A line break is no part of a key.

@@ -17,7 +17,7 @@ from collections.abc import Mapping as Map
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ..core.faults import Unusable
+from ..core.faults import DOOR, Unusable
 from ..core.names import is_name
 from ..core.safe_files import is_inside, is_passable
 from ..core.settings import Settings, how_to_correct
@@ -200,7 +200,8 @@ class ImageSpec(NamedTuple):
             raise Unusable(
                 "the image has no name to push it to",
                 where=self.dockerfile,
-                hint=f"add to invoke.yaml: hub: {{images: [{{context: {self.context}, name: HOST/PATH/{self.key}}}]}}",
+                hint=f"{DOOR} init; or add to invoke.yaml: "
+                f"hub: {{images: [{{context: {self.context}, name: HOST/PATH/{self.key}}}]}}",
             )
         return self.named
 

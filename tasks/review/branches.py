@@ -127,8 +127,8 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Callable[[], Hub]]:
             return _plan_start(hub, known)
         # What the clone alone cannot tell of a branch that was pushed once.
         was_pushed = is_own and git.commit_at(f"refs/remotes/{review.remotes.push}/{current}")
-        at = f"whether {current} of {review.remotes.push} was merged since the last fetch is not known"
-        return nothing_to_do(*([f"{at}; --push and --pr ask"] if was_pushed else []))
+        told = f"{current} may have been merged since the last fetch from {review.upstream}: --push and --pr ask there"
+        return nothing_to_do(*([told] if was_pushed else []))
     is_new = git.commit_at(tip) is None
     folder = _kept.enter_context(temporary_folder())
     (folder / "objects").mkdir()
@@ -317,7 +317,7 @@ def _plan_moves(git: Git, seen: Git, review: Review, head: str) -> tuple[Step, s
     if moves and moving:
         changes = f"changes {output.first_of(moving, _MOST_NAMED, 'files')}"
         moves[-1] = moves[-1]._replace(details=(changes, *moves[-1].details))
-    done = [f"{base}: {tip[:_SHORT]} of {review.upstream}"] if moves else []
+    done = [f"{base} is at {tip[:_SHORT]}, as in {review.upstream}"] if moves else []
     return Step("fetch", tuple(moves), summary=lambda _: done), end, moving
 
 

@@ -273,8 +273,9 @@ def _warnings(hub: Hub, choice: Choice, repository: HelmRepository, *, is_safer:
         yield from security_news(before, after)
     yield from upgrade_warnings(upgrades_here(hub, before, after))
     if choice.newer_major:
-        newer = f"{choice.newer_major.version} (new major version) is also available"
-        yield f"{newer}: read its upgrade guide, then use --major"
+        newer, version = choice.newer_major.version, choice.newer_major.semver
+        pre = " --pre" if version and version.prerelease else ""
+        yield f"{newer} (new major version) is also available: read its upgrade guide, then use --major{pre}"
 
 
 def _said(pin: Pin, hub: Hub) -> str:

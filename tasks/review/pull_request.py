@@ -56,7 +56,7 @@ class PullRequest(NamedTuple):
     labels: tuple[str, ...] = ()
     reviewers: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    how: str = "open it yourself, the remote is not on a known forge"
+    how: str = "on your forge, which is not a known one"
 
     def report(self) -> dict[str, Any]:
         """Return its part of the JSON report."""

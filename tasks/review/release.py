@@ -125,7 +125,7 @@ def _last_commit(
     report({})  # a wrong setting is told before anything is done
     actions, warnings = [*step.actions], [*step.warnings]
     if isinstance(changes, Fault):
-        warnings.append(f"the changes in the cluster were not checked: {changes.what}")
+        warnings.append(f"the changes in the cluster were not checked: {changes.told}")
     elif changes:
         warnings += changes.warnings()
         refusal = changes.refusal(hub.settings.accept) if options.agreed else None

@@ -234,7 +234,7 @@ class Git:
         if branch is None:
             raise Refused("HEAD is detached", where=self.folder, hint="git switch BRANCH")
         if self.head() is None:
-            hint = "git commit the repository first"
+            hint = "make the first one: git add --all && git commit"
             raise Refused(f"the branch {branch} has no commit yet", where=self.folder, hint=hint)
         return branch
 

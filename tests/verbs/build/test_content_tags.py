@@ -119,6 +119,15 @@ def test_the_same_content_keeps_its_tag(hub: Hub, hubpress: Hubpress) -> None:
         assert tag_of(hubpress, hub) == before, what
 
 
+def test_what_no_commit_takes_of_a_built_image_is_told(hub: Hub, hubpress: Hubpress) -> None:
+    told = "! hub has files that are not committed: "
+    hub.edit("images/hub/Dockerfile", "3.2.1", "3.3.7")
+    assert told not in hubpress(hub, "--dry", "build").out
+    hub.write("images/hub/new.txt", "new\n")
+    command = "git add -- images/hub/new.txt && git commit -- images/hub/new.txt"
+    assert f"{told}{command}\n" in hubpress(hub, "--dry", "build").out
+
+
 def test_another_clone_has_the_same_tag(hub: Hub, hubpress: Hubpress, tmp_path: Path) -> None:
     sh("git", "clone", "--quiet", "--depth=1", hub.path.as_uri(), str(tmp_path / "shallow"), cwd=tmp_path)
     shallow = type(hub)(tmp_path / "shallow", hub.remote)

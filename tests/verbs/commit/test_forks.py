@@ -269,7 +269,7 @@ def test_what_the_clone_cannot_know_of_a_branch_is_said(team: Team) -> None:
     done(team)
     team.merge("bump-z2jh-3.3.7", squash=True)
     bump(team)
-    unknown = "whether bump-z2jh-3.3.7 of origin was merged since the last fetch is not known; --push and --pr ask"
+    unknown = "bump-z2jh-3.3.7 may have been merged since the last fetch from upstream: --push and --pr ask there"
     assert f" ! {unknown}" in run_task("--dry", "commit", cwd=team.hub.path).out
     alone = run_task("commit", cwd=team.hub.path)
     assert (alone.code, alone.err.splitlines()[0].partition(" for it")[0]) == (0, f"warning: {unknown}"), alone

@@ -158,7 +158,7 @@ def test_an_unknown_forge_is_named(moved: Hub) -> None:
     assert "* pull request: open it yourself\n" in dry.out
     assert "because git.example.org is not a known forge\n" in dry.out
     assert done.out.splitlines()[-1] == (
-        f"open a pull request from {BRANCH} into main: open it yourself, the remote is not on a known forge"
+        f"open a pull request from {BRANCH} into main: on your forge, which is not a known one"
     )
 
 

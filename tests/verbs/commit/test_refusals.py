@@ -121,7 +121,7 @@ def elsewhere(hub: Hub) -> None:
 CASES = {
     "HEAD is detached": Case(detached, "HEAD is detached (TOP)", "git switch BRANCH"),
     "a branch without a commit": Case(
-        unborn, "the branch empty has no commit yet (TOP)", "git commit the repository first"
+        unborn, "the branch empty has no commit yet (TOP)", "make the first one: git add --all && git commit"
     ),
     "a merge is under way": Case(merging, "a merge is under way (TOP)", "git merge --continue, or git merge --abort"),
     "a rebase is under way": Case(
@@ -217,7 +217,7 @@ def test_a_branch_template_with_another_name_is_refused(moved: Hub) -> None:
         done,
         2,
         "the template 'bump-{verison}' cannot be filled in: it may use {version} (hub.branch)",
-        "fix it in hub.branch",
+        "fix INVOKE_HUB_BRANCH, or unset it",
     )
     assert refs(moved) == before
 

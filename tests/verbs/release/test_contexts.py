@@ -97,7 +97,7 @@ def attributes(hub: Hub) -> None:
         (
             attributes,
             ".gitattributes",
-            "git add -- .gitattributes && git commit -- .gitattributes; its tag names the last commit",
+            "git add -- .gitattributes && git commit -- .gitattributes; a release leaves them alone",
         ),
     ],
 )

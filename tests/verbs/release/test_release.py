@@ -102,7 +102,7 @@ def test_a_release_shows_its_plan_and_ends_with_a_summary_the_times_and_the_next
         "  security    3.3.8 fixes CVE-2024-41942 in JupyterHub",
         "",
         (
-            f"  auth   - {scene.registry}: not a Google registry; Docker has no login for it "
+            f"  auth   - {scene.registry}: not Google's, Docker has no login for it "
             f"(if it needs one: docker login {scene.registry})"
         ),
         "  bump   * edit images/hub/Dockerfile, hub/requirements.yaml",
