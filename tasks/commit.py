@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .core import output
 from .core.options import CommitOptions
 from .core.plan import Plan
 from .core.visible import one_line
 from .run import Call, hub_task
+
+if TYPE_CHECKING:
+    from .repo.hub import Hub
+    from .review.branches import Start
 
 
 @hub_task(CommitOptions)
@@ -26,8 +32,12 @@ def commit(call: Call, options: CommitOptions) -> None:
     """
     from .review.commit import plan_commit
 
+    def planned(at: Start) -> tuple[Plan, Hub]:
+        step, leaves = plan_commit(at.hub, at.options, at.review)
+        return Plan((step,)), leaves
+
     with call.opened() as opened:
-        run, plan, leaves = opened.from_base(options, lambda at: plan_commit(at.hub, at.options, at.review), _warn)
+        run, plan, leaves = opened.from_base(options, planned, _warn)
         run.carry_out(plan, leaves)
 
 

@@ -39,6 +39,8 @@ OPTIONS: list[tuple[str, ...]] = [
     ("-V, --version", "show the version"),
     ("-d, --debug", "show log records, and the traceback of an error"),
 ]
+# They never change anything, dry or not.
+_LOOKS = (*GROUPS["Inspect (read-only)"], "doctor")
 _EXAMPLES = "Examples:"
 _NARROWEST = 20
 _WIDEST = 100
@@ -251,7 +253,7 @@ def _of_task(name: str, documentation: str, context: ParserContext) -> str:
             *(("", after.strip()) if after else ()),
             "",
             "Options:",
-            *_option_lines(context.args),
+            *_option_lines(name, context.args),
             "",
             _EXAMPLES,
             *(f"  hubpress {line.strip()}" for line in examples.splitlines()),
@@ -263,9 +265,10 @@ def _value_of(argument: Argument) -> str:
     return argument.placeholder if isinstance(argument, Flag) else "VALUE"
 
 
-def _option_lines(arguments: Mapping[str, Argument]) -> Iterator[str]:
+def _option_lines(task: str, arguments: Mapping[str, Argument]) -> Iterator[str]:
     flags = {_flag(argument): argument.help or "" for argument in arguments.values()}
-    flags["-R, --dry"] = OPTIONS[0][1]
+    if task not in _LOOKS:
+        flags["-R, --dry"] = OPTIONS[0][1]
     width = max(map(len, flags))
     columns = min(shutil.get_terminal_size().columns, _WIDEST) - width - 5
     for flag, text in flags.items():

@@ -31,13 +31,13 @@ def release(call: Call, options: ReleaseOptions) -> None:
     from .review.release import plan_release
 
     with call.opened() as opened:
-        run, plan, _ = opened.from_base(
+        run, plan, leaves = opened.from_base(
             options.commit,
-            lambda at: (plan_release(at.hub, replace(options, commit=at.options), at.review), at.hub),
+            lambda at: plan_release(at.hub, replace(options, commit=at.options), at.review),
             lambda whole: _agree(opened, whole, yes=options.agreed),
             ask=True,
         )
-        run.carry_out(plan, more=lambda: {"steps": plan.step_reports()})
+        run.carry_out(plan, leaves, more=lambda: {"steps": plan.step_reports()})
         if not run.dry:
             steps = [f"- {step}" for step in plan.report()["next_steps"]]
             done = "Nothing to do." if plan.nothing_to_do else f"Done in {output.duration(sum(plan.times))}."

@@ -23,7 +23,7 @@ from invoke.tasks import Task
 from .core import faults, output
 from .core.faults import DOOR, Refused, Unusable
 from .core.options import CommitOptions, CommonOptions, flags_of, read_options
-from .core.plan import Plan, Step
+from .core.plan import Plan
 from .core.safe_files import open_lock, take
 from .core.settings import FILE, SECTION, read_settings, section_of
 
@@ -83,7 +83,7 @@ class Run(NamedTuple):
     def from_base(
         self,
         options: CommitOptions,
-        plan_from: Callable[[Start], tuple[Plan | Step, Hub]],
+        plan_from: Callable[[Start], tuple[Plan, Hub]],
         agree: Callable[[Plan], None],
         *,
         ask: bool = False,
@@ -96,7 +96,6 @@ class Run(NamedTuple):
 
         def planned(start: Start) -> tuple[Plan, Plan, Hub]:
             rest, leaves = plan_from(start)
-            rest = rest if isinstance(rest, Plan) else Plan((rest,))
             return Plan((*start.steps, *rest.steps)), rest, leaves
 
         start = begin(self.hub, options, ask=ask)

@@ -240,7 +240,7 @@ class Page(NamedTuple):
 
 
 def get(address: Address, limits: Limits, kept: Page | None = None, *, exact: bool = False) -> Page:
-    """Fetch a page; None when it has not changed since the server gave ``validators``.
+    """Fetch a page, or return the one that was ``kept`` where the server says that it has not changed.
 
     The server may send it compressed, unless the bytes are wanted ``exact``. Raises Denied, Unreachable or Unusable.
     """

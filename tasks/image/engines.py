@@ -48,8 +48,8 @@ from .proof import LABEL
 from .tree import Tree
 
 BUILDX = "buildx"
-# The folder, below a scratch folder, that build contexts are written into and Cloud Build uploads.
 _CACHE_TAG = "buildcache"
+# The folder, below a scratch folder, that build contexts are written into and Cloud Build uploads.
 _UPLOAD = "upload"
 # https://cloud.google.com/build/docs/cloud-builders; it brings buildx, whose builder there is the docker driver.
 _STEP_IMAGE = "gcr.io/cloud-builders/docker"

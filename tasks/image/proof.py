@@ -98,7 +98,11 @@ def base_of(reference: Reference, answer: ImageAnswer, stored: FoundImage | None
     if isinstance(answer, FoundImage):
         return Base(reference, answer)
     if answer is None:
-        raise Refused("the base image does not exist", where=reference, hint=f"{DOOR} bump, or fix the FROM")
+        raise Refused(
+            "the base image does not exist",
+            where=reference,
+            hint=f"{DOOR} bump, or fix the FROM; a mirror needs a copy of that release's image",
+        )
     if isinstance(answer, Refused):
         hint = f"take another release, {DOOR} bump --to VERSION, or ask those who push it"
         raise Refused(f"the base image cannot be used: {answer.what}", where=reference, hint=hint)

@@ -87,7 +87,8 @@ class Stage(NamedTuple):
         review = find_review(self.hub.git, self.hub.settings, ask=True, push=True, request=request)
         build = replace(options.build, builder=None, stand_ins=self.stand_ins)
         there = replace(options, build=build, commit=replace(options.commit, push=True), agreed=False)
-        return plan_release(self.hub, there, review._replace(rehearses=self.real))
+        plan, _ = plan_release(self.hub, there, review._replace(rehearses=self.real))
+        return plan
 
     def report(self) -> dict[str, Any]:
         """Return what the JSON report holds besides the release's own."""

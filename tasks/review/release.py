@@ -49,7 +49,7 @@ def foreseen_refusal(begin: Outlook, index: Index | None, bump: BumpOptions) -> 
     return begin.fault
 
 
-def plan_release(hub: Hub, options: ReleaseOptions, review: Review) -> Plan:
+def plan_release(hub: Hub, options: ReleaseOptions, review: Review) -> tuple[Plan, Hub]:
     """Plan the whole release, each step on the repository as the one before it will leave it.
 
     A tag that names a commit needs that commit before the build, and a second one for the values. A tag that names
@@ -60,11 +60,12 @@ def plan_release(hub: Hub, options: ReleaseOptions, review: Review) -> Plan:
         asked = pool.submit(_plan_auth, hub)
         steps: list[Step] = []
         try:
-            for step in _steps(hub, options, review, asked):
-                steps.append(step)  # noqa: PERF402 - those before a fault are kept
+            for step, leaves in _steps(hub, options, review, asked):
+                steps.append(step)
+                hub = leaves
         except Fault as fault:
             steps.append(refused(names[len(steps)], fault))
-        return Plan((answer_of(asked), *steps))
+        return Plan((answer_of(asked), *steps)), hub
 
 
 def _plan_auth(hub: Hub) -> Step:
@@ -74,18 +75,18 @@ def _plan_auth(hub: Hub) -> Step:
         return refused("auth", fault)
 
 
-def _steps(hub: Hub, options: ReleaseOptions, review: Review, asked: Future[Step]) -> Iterator[Step]:
+def _steps(hub: Hub, options: ReleaseOptions, review: Review, asked: Future[Step]) -> Iterator[tuple[Step, Hub]]:
     build, commit = options.build, options.commit
     bumping, hub = plan_bump(hub, options.bump)
     with Pool() as pool:
         cluster = pool.submit(preview_of, hub, review)
-        yield bumping
+        yield bumping, hub
         with output.waiting(f"asking Docker's helper for {', '.join(hub.registries)}"):
             signs_in = any(action.mark != "-" for action in answer_of(asked).actions)
         if names_commit(hub.settings.tag):
             hub.to_build(build.images)  # a wrong name is told before anything else is planned
             moving, moved = plan_commit(hub, replace(commit, push=False, request=False), review)
-            yield moving
+            yield moving, moved
             building, built = plan_build(moved, build)
             if moved.pending:
                 silent = _silent_registries(hub, build, signs_in=signs_in)
@@ -95,7 +96,7 @@ def _steps(hub: Hub, options: ReleaseOptions, review: Review, asked: Future[Step
         else:
             require_committed(hub, build.images)
             building, built = plan_build(hub, build)
-        yield building
+        yield building, built
         with output.waiting("rendering the chart"):
             changes = answer_of(cluster)
     yield _last_commit(built, replace(options, commit=commit), review, building, changes)
@@ -103,7 +104,7 @@ def _steps(hub: Hub, options: ReleaseOptions, review: Review, asked: Future[Step
 
 def _last_commit(
     hub: Hub, options: ReleaseOptions, review: Review, building: Step, changes: Preview | Fault | None
-) -> Step:
+) -> tuple[Step, Hub]:
     """Plan the last commit, with the next steps, and what the release changes in the cluster right before the question.
 
     Values that the new chart refuses stop a release that nobody is asked about: they would break the deployment.
@@ -130,7 +131,7 @@ def _last_commit(
         warnings += changes.warnings()
         refusal = changes.refusal(hub.settings.accept) if options.agreed else None
         actions += refused(step.name, refusal).actions if refusal else ()
-    return step._replace(actions=tuple(actions), warnings=tuple(warnings), report=report)
+    return step._replace(actions=tuple(actions), warnings=tuple(warnings), report=report), hub
 
 
 def _silent_registries(hub: Hub, options: BuildOptions, *, signs_in: bool) -> Iterator[Action]:

@@ -160,18 +160,18 @@ def asked_too_often(words: str, host: str) -> Unreachable:
 def _readings(words: str, host: str) -> Iterator[tuple[str, str]]:
     """Yield what the denial means and how to fix it, the narrowest reading first."""
     said = words.lower()
+    sign_in = f"{DOOR} auth" if is_google(host) else f"docker login {host}"
     if "reauth" in said or "invalid_rapt" in said or "invalid_grant" in said:
         yield f"Google asks you to sign in again: {words}", "gcloud auth login"
     if "docker-credential-" in said and "executable file not found" in said:
         yield from _helper_missing(words)
     if "error getting credentials" in said:
-        yield f"Docker's credential helper does not respond: {words}", f"{DOOR} auth"
+        yield f"Docker's credential helper does not respond: {words}", sign_in
     if os.environ.get("SUDO_USER") and os.geteuid() == 0:
         yield f"root is not signed in, {os.environ['SUDO_USER']} may be: {words}", "run it without sudo"
     override = next((name for name in _OVERRIDES if os.environ.get(name)), None)
     if override and is_google(host):
         yield f"{override} is set in place of whoever is signed in: {words}", f"unset {override}"
-    sign_in = f"{DOOR} auth" if is_google(host) else f"docker login {host}"
     if "unauthenticated request" in said:
         yield f"not signed in to the registry: {words}", sign_in
     if "uploadartifacts" in said or "downloadartifacts" in said or "may not exist" in said:

@@ -93,6 +93,13 @@ def test_a_denial_is_one_error_and_one_hint_with_exit_code_4() -> None:
             "invoke auth",
             id="helper without an answer",
         ),
+        pytest.param(
+            NO_ANSWER,
+            OTHER,
+            "Docker's credential helper does not respond",
+            "docker login quay.io",
+            id="another helper without an answer",
+        ),
         pytest.param(BASIC, OTHER, "the registry denied access", "docker login quay.io", id="no login"),
         pytest.param(BASIC, GOOGLE, "the registry denied access", "invoke auth", id="no login on Google"),
         pytest.param(OAUTH, GOOGLE, "the registry denied access", "invoke auth", id="no token"),

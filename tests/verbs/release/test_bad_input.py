@@ -276,7 +276,7 @@ IMAGES = [
         no_such_base,
         REFUSED,
         "the base image does not exist ({s.base}:3.2.9)",
-        "invoke bump, or fix the FROM",
+        "invoke bump, or fix the FROM; a mirror needs a copy of that release's image",
     ),
 ]
 

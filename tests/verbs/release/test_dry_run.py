@@ -113,6 +113,12 @@ def test_a_dry_chain_plans_what_release_plans(tag: str, flags: tuple[str, ...], 
     assert lines(planned.out) == lines(run_task("--dry", "release", *flags, cwd=scene.hub.path, env=env).out)
 
 
+def test_a_dry_task_after_a_release_plans_on_what_that_leaves(scene: Scene) -> None:
+    planned = run_task("--dry", "release", "bump", cwd=scene.hub.path)
+    assert planned.code == 0, planned
+    assert lines(planned.out)[-2] == "bump - images/hub/Dockerfile, hub/requirements.yaml: nothing to change"
+
+
 def no_sign_in(scene: Scene) -> None:
     """The image belongs to Google's registry, and not signed in."""
     scene.change("chartpress.yaml", f"{scene.prefix}/core/", "us-central1-docker.pkg.dev/project/core/")
