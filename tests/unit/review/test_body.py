@@ -44,11 +44,6 @@ httpRoute: {gateway: not-the-charts-own}
 """
 
 
-@pytest.fixture
-def hub(github_hub: Hub) -> Hub:
-    return github_hub
-
-
 def story(hub: Hub, version: str, tag: str, base_tag: str, evidence: Evidence) -> Description:
     """Move a hub to a release by hand, its image included, and tell of it."""
     now = hub.read("hub/requirements.yaml").partition("version: ")[2].split()[0]

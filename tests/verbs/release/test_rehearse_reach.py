@@ -54,10 +54,6 @@ def remote(scene: Scene) -> None:
     scene.hub.git("remote", "set-url", "origin", "ssh://git@far.invalid/hubs.git")
 
 
-def pushurl(scene: Scene) -> None:
-    scene.hub.git("remote", "set-url", "--push", "origin", str(scene.hub.remote))
-
-
 def other_remote(scene: Scene) -> None:
     scene.hub.git("remote", "rename", "origin", "upstream")
     settings(remote="upstream")(scene)
