@@ -18,7 +18,6 @@ def planned(hub: Hub, *flags: str) -> Result:
 
 
 @pytest.mark.helm
-@pytest.mark.usefixtures("helm")
 def test_it_says_what_changes_right_before_the_question(buildable: Hub) -> None:
     buildable.edit("deployments/school1/config/prod.yaml", "  ingress:", "  ingres:")
     plan = planned(buildable)
@@ -32,7 +31,6 @@ def test_it_says_what_changes_right_before_the_question(buildable: Hub) -> None:
 
 
 @pytest.mark.helm
-@pytest.mark.usefixtures("helm")
 def test_refused_values_are_a_warning_before_the_question_and_stop_a_release_that_nobody_is_asked_about(
     buildable: Hub,
 ) -> None:
@@ -57,7 +55,6 @@ def test_refused_values_are_a_warning_before_the_question_and_stop_a_release_tha
 
 
 @pytest.mark.helm
-@pytest.mark.usefixtures("helm")
 def test_a_cluster_that_is_too_old_is_not_accepted_with_the_values_that_the_chart_refuses(buildable: Hub) -> None:
     buildable.write("invoke.yaml", 'hub: {kubernetes: "1.22", accept: [values-invalid]}\n')
     buildable.commit("Use an old cluster")
@@ -76,7 +73,6 @@ def test_a_cluster_that_is_too_old_is_not_accepted_with_the_values_that_the_char
 
 
 @pytest.mark.helm
-@pytest.mark.usefixtures("helm")
 def test_a_rendering_that_fails_does_not_stop_it(buildable: Hub) -> None:
     buildable.write(
         "hub/requirements.yaml",
