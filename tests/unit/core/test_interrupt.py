@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,9 +21,10 @@ from tasks.tools.process import Pool, ask_all, attend, capture, watch
 from tests.support.cli import INVOKE
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
+from tests.support.processes import alive, wait_until
 
-INTERRUPTED = "error: interrupted\nhint: run the same command again, it goes on where it stopped\n"
 PATIENCE = 20.0
+INTERRUPTED = "error: interrupted\nhint: run the same command again, it goes on where it stopped\n"
 SLEEPER = "echo $$ > new; mv new pid; exec sleep 60"
 
 
@@ -53,19 +53,6 @@ def started(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
 
 def wait_for(path: Path) -> None:
     wait_until(path.exists)
-
-
-def wait_until(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not reached():
-        assert time.monotonic() < deadline, "it does not come to that"
-        time.sleep(0.02)
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; one that ended and was not waited for does not."""
-    seen = subprocess.run(("ps", "-o", "stat=", "-p", str(pid)), capture_output=True, text=True, check=False)
-    return bool(seen.stdout.strip()) and not seen.stdout.startswith("Z")
 
 
 @pytest.fixture

@@ -18,18 +18,12 @@ from tasks.rehearsal.cleanup import TEMPORARY, Record, clear_up_after_killed_one
 from tests.support.cli import INVOKE, sh, succeed
 from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_hub
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.engine
 
 PATIENCE = 90.0
 IN_THE_BUILD = "the build has come to here"
-
-
-def wait_until(reached: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not reached():
-        assert time.monotonic() < deadline, "it does not come to that"
-        time.sleep(0.02)
 
 
 @dataclass

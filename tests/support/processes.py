@@ -1,0 +1,20 @@
+"""Processes that run, and waiting for what they bring about."""
+
+import subprocess
+import time
+from collections.abc import Callable
+
+
+def alive(*processes: int) -> bool:
+    """Whether one of these processes runs; one that ended and was not waited for does not."""
+    numbers = ",".join(map(str, processes))
+    seen = subprocess.run(("ps", "-o", "stat=", "-p", numbers), capture_output=True, text=True, check=False)
+    return any(not state.startswith("Z") for state in seen.stdout.split())
+
+
+def wait_until(reached: Callable[[], object], seconds: float = 90) -> None:
+    """Wait for something that must come within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline, "it does not come to that"
+        time.sleep(0.02)
