@@ -64,8 +64,7 @@ def proved(tag: str, base_tag: str) -> Evidence:
 
 def a_hub(folder: Path, charts: HelmServer, version: str) -> Hub:
     hub = make_hub(folder / "hub", version=version, chart_repository=charts.url)
-    hub.write("hub/values.yaml", VALUES)
-    hub.commit("Say what our hub is like")
+    hub.put("hub/values.yaml", VALUES)
     hub.git("push", "--quiet")
     return hub
 

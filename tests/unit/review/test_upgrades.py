@@ -186,8 +186,7 @@ def test_a_file_that_images_are_written_to_is_looked_through_even_before_it_is_c
 
 def test_values_below_a_wrapping_charts_key_are_found(tmp_path: Path) -> None:
     hub = make_2i2c_like(tmp_path / "hub")
-    hub.write("config/clusters/x/common.values.yaml", "basehub:\n  jupyterhub:\n    hub:\n      fsGid: 1000\n")
-    hub.commit("Add a cluster")
+    hub.put("config/clusters/x/common.values.yaml", "basehub:\n  jupyterhub:\n    hub:\n      fsGid: 1000\n")
     assert places(hub) == ["config/clusters/x/common.values.yaml:4 basehub.jupyterhub.hub.fsGid"]
 
 
@@ -211,8 +210,7 @@ def test_not_all_files_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_cal_icors_own_values(tmp_path: Path) -> None:
     hub = make_cal_icor_like(tmp_path / "hub")
-    hub.write("hub/values.yaml", (CAL_ICOR / "hub/values.yaml").read_text(encoding="utf-8"))
-    hub.commit("Take the real ones")
+    hub.put("hub/values.yaml", (CAL_ICOR / "hub/values.yaml").read_text(encoding="utf-8"))
     (general, to_4, in_4) = upgrades_here(open_hub(Settings(), Git(hub.path)), "3.3.8", "4.4.0")
     found = [[str(one) for one in note.findings] for upgrade in (general, to_4, in_4) for note in upgrade.notes]
     assert [lines for lines in found if lines] == [

@@ -245,8 +245,7 @@ ELSEWHERE = "http://charts.invalid/"
 @pytest.fixture
 def plain(hub: Hub, helm_repository: HelmServer) -> Hub:
     """A hub repository whose requirement names plain http to another machine."""
-    hub.edit("hub/requirements.yaml", helm_repository.url, ELSEWHERE)
-    hub.commit("Move to another Helm repository")
+    hub.change("hub/requirements.yaml", helm_repository.url, ELSEWHERE)
     return hub
 
 

@@ -54,8 +54,7 @@ def fast_forwarded(hub: Hub) -> None:
 
 
 def merged_beside_other_work(hub: Hub) -> None:
-    hub.write("README.md", "# Our hub\n")
-    hub.commit("Say what it is")
+    hub.put("README.md", "# Our hub\n")
     merged(hub)
 
 
@@ -65,8 +64,7 @@ def squashed(hub: Hub) -> None:
 
 
 def rebased(hub: Hub) -> None:
-    hub.write("README.md", "# Our hub\n")
-    hub.commit("Say what it is")
+    hub.put("README.md", "# Our hub\n")
     hub.git("rebase", "--quiet", "main", "bump")
     hub.git("switch", "--quiet", "main")
     fast_forwarded(hub)
@@ -83,8 +81,7 @@ def test_a_pull_request_that_was_merged(branched: Hub, way: Callable[[Hub], None
 def test_a_pull_request_that_was_squashed_or_rebased(branched: Hub, way: Callable[[Hub], None]) -> None:
     way(branched)
     consistent(branched, "--offline")
-    branched.edit("images/hub/requirements.txt", "nativeauthenticator==", "nativeauthenticator>=")
-    branched.commit("Change a file of the image")
+    branched.change("images/hub/requirements.txt", "nativeauthenticator==", "nativeauthenticator>=")
     assert only_problem(branched, "--offline") == gone(pinned_tag(branched))
 
 

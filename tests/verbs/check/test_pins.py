@@ -77,8 +77,7 @@ def older(name: str, ours: str, theirs: str) -> str:
     ],
 )
 def test_a_line_of_a_requirements_file(hub: Hub, line: str, message: str | None) -> None:
-    hub.write(PINS, f"# Ours.\n\n{line}\n")
-    hub.commit("Pin it")
+    hub.put(PINS, f"# Ours.\n\n{line}\n")
     assert found(hub) == ([(f"{PINS}:3", message)] if message else [])
 
 
@@ -93,8 +92,7 @@ def test_a_line_of_a_requirements_file(hub: Hub, line: str, message: str | None)
     ids=["pip", "python3 -m pip", "over lines", "JSON"],
 )
 def test_a_line_of_the_dockerfile(hub: Hub, run: str, line: int) -> None:
-    hub.write(DOCKERFILE, f"{FROM}{run}\n")
-    hub.commit("Pin it")
+    hub.put(DOCKERFILE, f"{FROM}{run}\n")
     assert found(hub) == [(f"{DOCKERFILE}:{line}", older("oauthenticator", "16.0.0", "17.1.0"))]
 
 

@@ -102,8 +102,7 @@ def test_no_secret_is_in_what_a_major_release_changes(hub: Hub) -> None:
 def test_values_that_the_new_chart_refuses_are_told_with_file_and_line(
     hub: Hub, old: str, new: str, line: int, message: str
 ) -> None:
-    hub.edit("deployments/school3/config/prod.yaml", old, new)
-    hub.commit("Misspell a value")
+    hub.change("deployments/school3/config/prod.yaml", old, new)
     hub.git("push", "--quiet")
     found = run_task(
         "preview",
@@ -190,8 +189,7 @@ def test_a_deployment_of_a_chart_that_wraps_the_hubs_is_rendered_with_that(tmp_p
     ]
     (problem,) = invalid(hub)
     assert place(problem) == f"{carbonplan}/prod.values.yaml:4"
-    hub.edit(f"{carbonplan}/prod.values.yaml", "allowNamedServer:", "allowNamedServers:")
-    hub.commit("Correct it")
+    hub.change(f"{carbonplan}/prod.values.yaml", "allowNamedServer:", "allowNamedServers:")
     hub.git("push", "--quiet")
     found = succeed("preview", "--to", "3.3.8", "--deployment", name, cwd=hub.path)
     assert found.out.splitlines()[2].endswith(" changed")
@@ -387,8 +385,7 @@ def test_it_says_what_changes_for_each_group_of_deployments(
 
 @pytest.mark.helm
 def test_it_names_the_values_that_the_new_chart_refuses(small: Hub, gh: StandInGh) -> None:
-    small.edit("deployments/school1/config/prod.yaml", "  ingress:", "  ingres:")
-    small.commit("Misspell a value")
+    small.change("deployments/school1/config/prod.yaml", "  ingress:", "  ingres:")
     succeed("bump", "--to", "3.3.8", cwd=small.path)
     succeed("commit", "--pr", cwd=small.path)
     (request,) = gh.requests
