@@ -106,8 +106,7 @@ def test_an_engine_somewhere_else_that_is_down(hub: Hub) -> None:
 def test_a_program_that_dies_in_qemu_is_said_to(hub: Hub, mirror: str) -> None:
     words = "qemu: uncaught target signal 11 (Segmentation fault) - core dumped"
     run = f"RUN --network=none echo '{words}' >&2; exit 139"
-    hub.write("images/hub/Dockerfile", f"FROM {mirror}:3.2.1\nUSER root\n{run}\n")
-    hub.commit("Die as under QEMU")
+    hub.put("images/hub/Dockerfile", f"FROM {mirror}:3.2.1\nUSER root\n{run}\n")
     failed = run_task("build", cwd=hub.path)
     assert failed.code == 3, failed
     assert last_lines(failed)[0].endswith("exit code: 139")
@@ -193,8 +192,7 @@ def test_a_colleague_does_not_build_again_what_the_last_image_has(
     """The second engine is the colleague's: it has never built anything."""
     hub = _hub_with_cache(tmp_path, registry, mirror, "on")
     succeed("build", cwd=hub.path)
-    hub.write("images/hub/requirements.txt", "changed\n")
-    hub.commit("Change one line")
+    hub.put("images/hub/requirements.txt", "changed\n")
     engine.forget_everything()
 
     built = run_task("--debug", "build", cwd=hub.path, env={"DOCKER_HOST": engine.host})
@@ -209,8 +207,7 @@ def test_a_cache_that_fails_does_not_fail_the_build(tmp_path: Path, registry: Re
     """The values name an image that the registry has lost; and Docker's own driver cannot write the registry kind."""
     hub = _hub_with_cache(tmp_path, registry, mirror, "registry")
     name = json.loads(run_task("--dry", "build", "--json", cwd=hub.path).out)["images"][0]["repository"]
-    hub.edit("hub/values.yaml", "name:\n      tag:\n", f"name: {name}\n      tag: lost\n")
-    hub.commit("Name a lost image")
+    hub.change("hub/values.yaml", "name:\n      tag:\n", f"name: {name}\n      tag: lost\n")
 
     built = run_task("build", cwd=hub.path)
 
@@ -222,8 +219,7 @@ def _hub_with_cache(tmp_path: Path, registry: Registry, mirror: str, mode: str) 
     hub = make_hub(tmp_path / "hub", registry=f"{registry.address}/{tmp_path.name.lower()}", base=mirror)
     hub.write("invoke.yaml", f"hub: {{cache: {mode}}}\n")
     steps = "RUN --network=none date +%N > /srv/made\nCOPY requirements.txt /srv/\n"
-    hub.write("images/hub/Dockerfile", f"FROM {mirror}:3.2.1\nUSER root\n{steps}")
-    hub.commit("Share the build cache")
+    hub.put("images/hub/Dockerfile", f"FROM {mirror}:3.2.1\nUSER root\n{steps}")
     return hub
 
 

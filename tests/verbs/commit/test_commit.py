@@ -159,8 +159,7 @@ def test_other_changes_stay_as_they_are(moved: Hub) -> None:
 
 
 def test_line_ends_that_git_converts_are_no_changes(hub: Hub) -> None:
-    hub.write(".gitattributes", "*.yaml text eol=crlf\nDockerfile text eol=crlf\n")
-    hub.commit("Check files out with CRLF")
+    hub.put(".gitattributes", "*.yaml text eol=crlf\nDockerfile text eol=crlf\n")
     hub.git("rm", "--quiet", "--cached", "-r", ".")
     hub.git("reset", "--quiet", "--hard")
     assert "\r\n" in hub.read("images/hub/Dockerfile")
@@ -183,8 +182,7 @@ def test_only_the_managed_files_of_the_fields_own_layouts(tmp_path: Path, make: 
 
 
 def test_a_lock_file_that_git_ignores_is_left_alone(hub: Hub) -> None:
-    hub.write(".gitignore", "requirements.lock\n")
-    hub.commit("Locks are each machine's own")
+    hub.put(".gitignore", "requirements.lock\n")
     hub.write("hub/requirements.lock", "dependencies: []\n")
     move(hub)
     succeed("commit", cwd=hub.path)

@@ -55,8 +55,7 @@ def test_a_push_that_was_killed_before_the_clone_knew_of_it_is_made_again(moved:
 
 
 def test_the_users_own_commits_on_the_default_branch_are_not_pushed_along(hub: Hub) -> None:
-    hub.write("notes.txt", "mine\n")
-    hub.commit("Not for others yet")
+    hub.put("notes.txt", "mine\n")
     before = refs(hub)
     done = commit(hub, "--push")
     assert (done.code, done.out) == (0, "Nothing to do.\n")

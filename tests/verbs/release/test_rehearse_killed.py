@@ -59,8 +59,7 @@ def hub(tmp_path: Path, helm_repository: HelmServer) -> Hub:
 
 def take_time(hub: Hub) -> None:
     """Let the build of the image say when it has begun, and then take some seconds."""
-    hub.edit("images/hub/Dockerfile", "USER root\n", f'USER root\nRUN echo "{IN_THE_BUILD}" && sleep 3\n')
-    hub.commit("Take our time")
+    hub.change("images/hub/Dockerfile", "USER root\n", f'USER root\nRUN echo "{IN_THE_BUILD}" && sleep 3\n')
 
 
 @pytest.fixture

@@ -36,8 +36,7 @@ def git_config(key: str, value: str) -> None:
 
 def settings(**values: str) -> Callable[[Scene], None]:
     def write(scene: Scene) -> None:
-        scene.hub.write("invoke.yaml", f"hub: {json.dumps(values)}\n")
-        scene.hub.commit("Set it")
+        scene.hub.put("invoke.yaml", f"hub: {json.dumps(values)}\n")
 
     return write
 
