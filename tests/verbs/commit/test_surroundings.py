@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from tasks.tools.git import Git
+from tasks.tools.git_states import switched
 from tests.support.cli import INVOKE, Result, run, run_task, sh, succeed
 from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_hub
@@ -283,6 +284,16 @@ def test_a_clone_at_any_path(hub: Hub, tmp_path: Path) -> None:
     assert hub.remote_git("rev-parse", BRANCH) == moved.git("rev-parse", "HEAD")
     assert Git.around(place / "hub").clone.top == place
     assert not list(tmp_path.rglob("evil"))
+
+
+def test_a_clone_at_an_odd_path_as_it_will_be_on_another_branch(tmp_path: Path) -> None:
+    clone = tmp_path / os.fsdecode(b'a\nb \xff"c')
+    clone.mkdir()
+    sh("git", "init", "--quiet", "--initial-branch=main", cwd=clone)
+    sh("git", "commit", "--quiet", "--allow-empty", "--message", "begin", cwd=clone)
+    (tmp_path / "ahead").mkdir()
+    ahead = switched(Git(clone), "other", str(Git(clone).head()), (), tmp_path / "ahead")
+    assert (ahead.branch(), ahead.head()) == ("other", Git(clone).head())
 
 
 def test_files_of_any_name(hub: Hub) -> None:
