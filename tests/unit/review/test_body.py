@@ -72,7 +72,6 @@ def a_hub(folder: Path, charts: HelmServer, version: str) -> Hub:
 @pytest.mark.parametrize(
     ("name", "before", "after", "base_tag"),
     [
-        pytest.param("patch", "3.3.7", "3.3.8", "3.3.8", id="patch"),
         pytest.param("minor", "3.2.1", "3.3.8", "3.3.8", id="minor"),
         pytest.param("major", "3.3.8", "4.4.0", "4.4.0", id="major"),
         pytest.param("dev", "4.4.0", DEV, DEVS_IMAGE, id="dev"),
