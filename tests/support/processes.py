@@ -1,8 +1,18 @@
-"""Processes that run, and waiting for what they bring about."""
+"""Programs of the tests' own, processes that run, and waiting for what they bring about."""
 
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
+
+
+def write_program(folder: Path, name: str, script: str) -> Path:
+    """Write a shell script into ``folder``, which is made where it is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    program = folder / name
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return program
 
 
 def alive(*processes: int) -> bool:

@@ -22,6 +22,7 @@ from tests.support.cli import INVOKE
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
 from tests.support.processes import alive, wait_until
+from tests.support.steps import install_hook
 
 PATIENCE = 20.0
 INTERRUPTED = "error: interrupted\nhint: run the same command again, it goes on where it stopped\n"
@@ -60,9 +61,7 @@ def slow(tmp_path: Path) -> Hub:
     """A hub whose commit takes for ever: its hook writes its process id beside the hub and sleeps."""
     hub = make_hub(tmp_path / "hub")
     hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
-    hook = hub.path / ".git/hooks/pre-commit"
-    hook.write_text(f'#!/bin/sh\necho $$ > "{tmp_path}/new"\nmv "{tmp_path}/new" "{tmp_path}/pid"\nexec sleep 60\n')
-    hook.chmod(0o755)
+    install_hook(hub.path / ".git/hooks", "pre-commit", f'cd "{tmp_path}"; {SLEEPER}')
     return hub
 
 

@@ -13,6 +13,7 @@ import pytest
 from tests.support.cli import INVOKE, Result, run_on_terminal, run_task, succeed
 from tests.support.gcloud import SECRET, GcloudStandIn, configure_docker
 from tests.support.hubs import Hub, make_hub
+from tests.support.processes import write_program
 from tests.support.world import demand_fault
 
 HOST = "us-central1-docker.pkg.dev"
@@ -44,16 +45,13 @@ def auth_on_terminal(hub: Hub, gcloud: GcloudStandIn, *arguments: str) -> Result
 
 
 # What a machine may have, by the words of the tables below; it begins with nothing.
-STORE = "#!/bin/sh\n# A stand-in for Docker Desktop's store.\n"
 LOGGED_IN = """echo '{"Username": "oauth2accesstoken", "Secret": "tulip-token-4721"}'"""
 LOGGED_OUT = 'echo "credentials not found in native keychain" >&2; exit 1'
 
 
 def use_store(gcloud: GcloudStandIn, script: str) -> None:
     """Let Docker ask a store for every host, as Docker Desktop sets it up."""
-    store = gcloud.folder / "docker-credential-desktop"
-    store.write_text(f"{STORE}{script}\n")
-    store.chmod(0o755)
+    write_program(gcloud.folder, "docker-credential-desktop", f"# A stand-in for Docker Desktop's store.\n{script}")
     configure_docker({"credsStore": "desktop"})
 
 

@@ -16,6 +16,7 @@ from tasks.tools.git import Git
 from tests.support.cli import Result, run_task, sh, succeed
 from tests.support.engine import Engine, make_context
 from tests.support.hubs import Hub, make_hub
+from tests.support.processes import write_program
 
 # -- on an engine somewhere else: people name it, and need not know how Docker reaches it
 
@@ -118,12 +119,8 @@ def test_a_current_builder_of_another_kind_is_told_the_platform(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """``docker context use`` or ``docker buildx use`` may have chosen one; a STAND-IN for docker says what it is."""
-    (tmp_path / "path").mkdir()
-    docker = tmp_path / "path" / "docker"
-    docker.write_text(
-        f"#!/bin/sh\n[ \"$*\" = 'buildx inspect' ] || exec {shutil.which('docker')} \"$@\"\nprintf '{ARM}'\n"
-    )
-    docker.chmod(0o755)
+    script = f"[ \"$*\" = 'buildx inspect' ] || exec {shutil.which('docker')} \"$@\"\nprintf '{ARM}'"
+    docker = write_program(tmp_path / "path", "docker", script)
     native = run_task("--dry", "build", cwd=hub.path)
     monkeypatch.setenv("PATH", str(docker.parent), prepend=os.pathsep)
     told = run_task("--dry", "build", cwd=hub.path)

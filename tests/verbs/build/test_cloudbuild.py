@@ -20,7 +20,7 @@ from tasks.image.engines import google_project
 from tasks.rehearsal.registry import Registry
 from tests.support.cli import Result, run, run_task, succeed
 from tests.support.hubs import Hub, make_hub
-from tests.support.registry import write_program
+from tests.support.processes import write_program
 from tests.support.server import Asked, misbehaving, reply
 
 PROJECT = "cal-icor-hubs"

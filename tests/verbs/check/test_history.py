@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from tests.support.cli import run, run_task, sh, succeed
 from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
+from tests.support.steps import install_hook
 
 from .places import DOCKERFILE, PINS, VALUES, check, computed_tag, consistent, pin, pinned_tag
 
@@ -135,10 +136,9 @@ def hooked() -> Callable[[Hub], Path]:
     """Makes ``check --offline`` a repository's pre-commit hook, which writes down each of its exit codes."""
 
     def hook(hub: Hub) -> Path:
-        file, log = hub.path / ".git" / "hooks" / "pre-commit", hub.path.parent / "hook.log"
+        log = hub.path.parent / "hook.log"
         command = f"'{sys.executable}' -m invoke --search-root '{PROJECT}' check --offline"
-        file.write_text(f"#!/bin/sh\n{command}\ncode=$?\necho $code >>'{log}'\nexit $code\n")
-        file.chmod(0o755)
+        install_hook(hub.path / ".git/hooks", "pre-commit", f"{command}\ncode=$?\necho $code >>'{log}'\nexit $code")
         return log
 
     return hook

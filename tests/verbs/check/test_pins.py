@@ -19,7 +19,7 @@ from tasks.tools.git import Git
 from tests.support.cli import run, sh, succeed
 from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_hub
-from tests.support.registry import write_program
+from tests.support.processes import write_program
 
 from .places import DOCKERFILE, PINS, check
 
@@ -116,9 +116,7 @@ def base(registry: Registry, stand_in: tuple[str, ...], tmp_path: Path) -> Itera
 
     def make(script: str) -> str:
         context = tmp_path / "base"
-        context.mkdir()
-        (context / "python3").write_text(f"#!/bin/sh\n{script}\n")
-        (context / "python3").chmod(0o755)
+        write_program(context, "python3", script)
         (context / "Dockerfile").write_text(f"{FROM}COPY python3 /usr/local/bin/python3\n")
         image = f"{repository}:3.3.8"
         sh("docker", "buildx", "build", "--quiet", "--load", "--provenance=false", "--tag", image, ".", cwd=context)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.cli import run_task, succeed
 from tests.support.hubs import Hub
-from tests.support.registry import write_program
+from tests.support.processes import write_program
 from tests.support.steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, install_hook, refs
 from tests.support.world import fault
 

@@ -358,10 +358,8 @@ def test_inside_of_a_hook(hub: Hub, tmp_path: Path) -> None:
     make_hub(tmp_path / "elsewhere")
     script = f'env | grep ^GIT_ >"{tmp_path}/inherited"; cd hub && "$0.sh" >"{tmp_path}/said" 2>&1; exit 0'
     install_hook(hub.path / ".git/hooks", "pre-commit", script)
-    wrapper = hub.path / ".git/hooks/pre-commit.sh"
     arguments = " ".join(f"'{word}'" for word in (*INVOKE, "check", "--offline"))
-    wrapper.write_text(f"#!/bin/sh\nexec {arguments}\n")
-    wrapper.chmod(0o755)
+    install_hook(hub.path / ".git/hooks", "pre-commit.sh", f"exec {arguments}")
     hub.git("worktree", "add", "--quiet", "-b", "side", str(tmp_path / "side"))
     sh("git", "commit", "--quiet", "--allow-empty", "--message", "x", cwd=tmp_path / "side")
     assert "GIT_DIR=" in (tmp_path / "inherited").read_text()
