@@ -24,6 +24,7 @@ from tests.support.gcloud import GcloudStandIn
 from tests.support.helm import RELEASES, HelmServer
 from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
+from tests.support.processes import write_program
 from tests.support.scene import Place, Scene, from_the_proof_on
 from tests.support.server import reply, reset
 from tests.support.traps import BARE, Trap, plant
@@ -359,10 +360,8 @@ def test_rule_12(hub: Hub, tmp_path: Path) -> None:
 def git_that_tells(folder: Path) -> dict[str, str]:
     """Return what puts a git first that writes down the environment of each call, and does what it always does."""
     programs = folder / "programs"
-    programs.mkdir()
-    script = f'#!/bin/sh\nenv >> "{folder}/environments"\nexec "{shutil.which("git")}" "$@"\n'
-    (programs / "git").write_text(script)
-    (programs / "git").chmod(0o755)
+    script = f'env >> "{folder}/environments"\nexec "{shutil.which("git")}" "$@"'
+    write_program(programs, "git", script)
     return {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
 
 

@@ -18,6 +18,7 @@ from .gh import StandInGh
 from .helm import HelmServer
 from .hubs import ON_GITHUB, Hub, Maker, at, make_hub
 from .layouts import make_2i2c_like, make_cal_icor_like
+from .machine import HELMS, Home
 from .scene import Place, Scene
 from .server import Server, misbehaving
 from .traps import Recorder
@@ -167,3 +168,11 @@ def gh(programs: Path) -> StandInGh:
 def recorder(tmp_path: Path) -> Recorder:
     """Programs that write down how they are called."""
     return Recorder.before(tmp_path / "recorder")
+
+
+@pytest.fixture(autouse=True)
+def real_helm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, isolated: Home) -> None:
+    """In tests marked ``helm``: a real one on PATH, 4 where a test does not ask for 3 too."""
+    del isolated
+    if request.node.get_closest_marker("helm"):
+        monkeypatch.setenv("PATH", str(HELMS[getattr(request, "param", "4")].parent), prepend=os.pathsep)

@@ -83,11 +83,6 @@ class GcloudStandIn:
         path = self.folder / "helper-calls"
         return path.read_text().splitlines() if path.exists() else []
 
-    @property
-    def environment(self) -> set[str]:
-        """The variables that gcloud was called with the last time, by name."""
-        return {line.partition("=")[0] for line in (self.folder / "environment").read_text().splitlines()}
-
     def sign_in(self, account: str = "robin@hub.example") -> None:
         """Let somebody be signed in already."""
         (self.folder / "accounts").write_text(json.dumps([{"account": account, "status": "ACTIVE"}]))

@@ -55,6 +55,16 @@ class Hub:
         self.git("commit", "--quiet", "--message", message)
         return self.git("log", "-1", "--pretty=%h")
 
+    def put(self, name: str, text: str) -> None:
+        """Write a file, and commit it."""
+        self.write(name, text)
+        self.commit(f"Write {name}")
+
+    def change(self, name: str, old: str, new: str) -> None:
+        """Replace the one place where ``old`` stands in a file, and commit that."""
+        self.edit(name, old, new)
+        self.commit(f"Change {name}")
+
     def snapshot(self) -> dict[str, bytes]:
         """Return every file of the work tree with its bytes: what must be the same when a task refuses."""
         files = (path for path in self.path.rglob("*") if path.is_file() and ".git" not in path.parts)

@@ -19,6 +19,7 @@ from tasks.rehearsal.stand_in import build_stand_in, remove_stand_in
 
 from .cli import sh
 from .installed import alone
+from .processes import write_program
 
 _CHEAPEST = 4
 
@@ -104,14 +105,6 @@ def use_helper(host: str, helper: str) -> None:
     config = docker_config()
     config.setdefault("credHelpers", {})[host] = helper
     _config_file().write_text(json.dumps(config))
-
-
-def write_program(folder: Path, name: str, script: str) -> Path:
-    """Write a shell script into ``folder``."""
-    program = folder / name
-    program.write_text(f"#!/bin/sh\n{script}")
-    program.chmod(0o755)
-    return program
 
 
 def use_short_lived_tokens(programs: Path, host: str) -> None:

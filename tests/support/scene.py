@@ -29,8 +29,7 @@ class Scene:
 
     def change(self, name: str, old: str, new: str) -> None:
         """Change a file, and commit it."""
-        self.hub.edit(name, old, new)
-        self.hub.commit("Break it")
+        self.hub.change(name, old, new)
 
     def world(self) -> World:
         """Return all that a task might change."""

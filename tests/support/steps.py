@@ -4,6 +4,7 @@ from pathlib import Path
 
 from .cli import Result, run_task, sh
 from .hubs import Hub
+from .processes import write_program
 
 BRANCH = "bump-z2jh-3.3.8"
 SUBJECT = "Move z2jh from 3.2.1 to 3.3.8"
@@ -28,10 +29,7 @@ def pin(hub: Hub, tag: str, before: str = "name:\n      tag:") -> None:
 
 def install_hook(folder: Path, name: str, script: str) -> None:
     """Write a git hook: ``script`` is a shell's; what it says is marked as its own."""
-    hook = folder / name
-    hook.parent.mkdir(parents=True, exist_ok=True)
-    hook.write_text(f"#!/bin/sh\n{script}\n")
-    hook.chmod(0o755)
+    write_program(folder, name, script)
 
 
 def committed_files(hub: Hub, revision: str = "HEAD") -> str:

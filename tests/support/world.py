@@ -73,7 +73,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
 def images_in(address: str, below: str = "") -> dict[str, str]:
     """Return what the registry at ``HOST:PORT`` has below a path: digests by ``repository:tag``."""
     repositories = [name for name in _ask(address, "_catalog?n=1000")["repositories"] if name.startswith(below)]
-    tags = [(name, tag) for name in repositories for tag in _ask(address, f"{name}/tags/list")["tags"] or ()]
+    tags = [(name, tag) for name in repositories for tag in _ask(address, f"{name}/tags/list").get("tags") or ()]
     return {f"{name}:{tag}": _digest(address, name, tag) for name, tag in tags}
 
 

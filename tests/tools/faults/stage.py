@@ -6,27 +6,24 @@ Commits are dated, and names and addresses stay, so that two releases which end 
 from __future__ import annotations
 
 import hashlib
-import http.client
-import json
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from tasks.rehearsal.registry import Registry
 from tests.support.cli import TASKS, Result, run_module
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT, make_home, users_own_variables
+from tests.support.processes import alive, wait_until
+from tests.support.world import images_in
 
 # Of git's own: objects that nothing names, how references came about and are kept, the index with its files' times.
 # for-each-ref and ls-files tell what counts of them.
 _UNTOLD = ("objects", "logs", "packed-refs", "index")
-_MANIFESTS = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
 # What the harness itself cannot repeat: a process's number, and docker's own notes on its builders.
 _VARYING = ("hub/.git/hubpress.lock", "home/docker/buildx", "home/docker/.buildNodeID", "home/docker/.token_seed")
 
@@ -58,7 +55,7 @@ class World:
             ),
             config=hub.git("config", "--local", "--list"),
             remote=hub.remote_git("for-each-ref"),
-            images=_images(registry, f"{prefix}/core/hub"),
+            images=images_in(registry, f"{prefix}/core/hub"),
             files=_files(place),
         )
 
@@ -98,22 +95,6 @@ def _files(place: Path) -> dict[str, bytes]:
 def _is_untold(name: str) -> bool:
     inside = name.partition("/.git/")[2] if "/.git/" in name else name.removeprefix("hub.git/")
     return inside.split("/")[0] in _UNTOLD and inside != name
-
-
-def _images(registry: str, repository: str) -> dict[str, str]:
-    tags = _ask(registry, f"/v2/{repository}/tags/list")[1].get("tags") or []
-    return {f"{repository}:{tag}": _ask(registry, f"/v2/{repository}/manifests/{tag}")[0] for tag in tags}
-
-
-def _ask(registry: str, path: str) -> tuple[str, Any]:
-    """Return what the registry answers, and that answer's digest."""
-    connection = http.client.HTTPConnection(registry, timeout=10)
-    try:
-        connection.request("GET", path, headers={"Accept": _MANIFESTS})
-        reply = connection.getresponse()
-        return reply.headers.get("Docker-Content-Digest", ""), json.load(reply)
-    finally:
-        connection.close()
 
 
 def _first_difference(mine: object, theirs: object) -> str:
@@ -210,7 +191,9 @@ class Stage:
         for file in (trace, started):
             file.unlink(missing_ok=True)
         result = self.run(f"{__package__}.driver", str(trace), str(at), harm, *RELEASE)
-        _wait_for_orphans(started)
+        # Nobody types it again while git still writes.
+        numbers = [int(line) for line in started.read_text().splitlines()] if started.is_file() else []
+        wait_until(lambda: not alive(*numbers), PATIENCE)
         return result
 
     def run(self, *module: str, clone: Path | None = None, env: Mapping[str, str] | None = None) -> Result:
@@ -234,31 +217,3 @@ def _leave_work(hub: Hub) -> None:
     hub.git("add", "notes.txt")
     hub.edit("hub/Chart.yaml", "Our hub", "The hub")
     hub.write("draft.txt", "untracked\n")
-
-
-def _wait_for_orphans(started: Path) -> None:
-    """Wait until the processes that a run has started have ended: nobody types it again while git still writes."""
-    deadline = time.monotonic() + PATIENCE
-    numbers = [int(line) for line in started.read_text().splitlines()] if started.is_file() else []
-    while any(map(_alive, numbers)):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"one of the processes {numbers} does not end")
-        time.sleep(0.01)
-
-
-def _alive(process: int) -> bool:
-    """Whether a process runs; one that only waits for init to forget it does not, and some inits take seconds."""
-    if not Path("/proc/self/stat").exists():
-        return _is_known(process)
-    try:
-        return Path("/proc", str(process), "stat").read_text().rpartition(") ")[2][0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def _is_known(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True

@@ -1,7 +1,6 @@
 """Two releases at once: in one clone the second refuses, in two clones neither overwrites the other's work."""
 
 import shutil
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -11,24 +10,18 @@ import pytest
 
 from tests.support.cli import Result
 from tests.support.hubs import Hub
+from tests.support.processes import wait_until
 from tests.support.steps import install_hook
 from tests.support.world import fault
 
 from .harness import Harness
-from .stage import PATIENCE, Stage
+from .stage import Stage
 
 pytestmark = pytest.mark.engine
 
 UNREACHABLE = 4
 BRANCH = "bump-z2jh-3.3.8"
 SOMEBODY_ELSE = {"GIT_COMMITTER_NAME": "Kim Colleague", "GIT_COMMITTER_EMAIL": "kim@hub.example"}
-
-
-def wait_until(there: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not there():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def pause(hub: Hub, hook: str, folder: Path) -> tuple[Path, Path]:

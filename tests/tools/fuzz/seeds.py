@@ -118,12 +118,6 @@ _MANIFEST: Json = {
     "layers": [{"digest": _OTHER, "size": 9}],
 }
 _INDEX: Json = {"schemaVersion": 2, "mediaType": DOCKER_INDEX, "manifests": [_ENTRY, _ATTESTATION]}
-_ARM: Json = {**_CONFIG, "architecture": "arm64"} if isinstance(_CONFIG, dict) else None
-_LISTED: Json = [{"digest": _OTHER, "platform": {"os": "linux", "architecture": "amd64"}}, _ATTESTATION]
-INSPECTIONS: tuple[Json, ...] = (
-    {"manifest": {"digest": _DIGEST, "manifests": _LISTED}, "image": _CONFIG},
-    {"manifest": {"digest": _DIGEST, "manifests": [_ENTRY]}, "image": {"linux/amd64": _CONFIG, "linux/arm64": _ARM}},
-)
 LOCAL: Json = {
     "Os": "linux",
     "Architecture": "amd64",

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,9 +21,11 @@ from tasks.tools.process import Pool, ask_all, attend, capture, watch
 from tests.support.cli import INVOKE
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
+from tests.support.processes import alive, wait_until
+from tests.support.steps import install_hook
 
-INTERRUPTED = "error: interrupted\nhint: run the same command again, it goes on where it stopped\n"
 PATIENCE = 20.0
+INTERRUPTED = "error: interrupted\nhint: run the same command again, it goes on where it stopped\n"
 SLEEPER = "echo $$ > new; mv new pid; exec sleep 60"
 
 
@@ -55,27 +56,12 @@ def wait_for(path: Path) -> None:
     wait_until(path.exists)
 
 
-def wait_until(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not reached():
-        assert time.monotonic() < deadline, "it does not come to that"
-        time.sleep(0.02)
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; one that ended and was not waited for does not."""
-    seen = subprocess.run(("ps", "-o", "stat=", "-p", str(pid)), capture_output=True, text=True, check=False)
-    return bool(seen.stdout.strip()) and not seen.stdout.startswith("Z")
-
-
 @pytest.fixture
 def slow(tmp_path: Path) -> Hub:
     """A hub whose commit takes for ever: its hook writes its process id beside the hub and sleeps."""
     hub = make_hub(tmp_path / "hub")
     hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
-    hook = hub.path / ".git/hooks/pre-commit"
-    hook.write_text(f'#!/bin/sh\necho $$ > "{tmp_path}/new"\nmv "{tmp_path}/new" "{tmp_path}/pid"\nexec sleep 60\n')
-    hook.chmod(0o755)
+    install_hook(hub.path / ".git/hooks", "pre-commit", f'cd "{tmp_path}"; {SLEEPER}')
     return hub
 
 

@@ -15,6 +15,7 @@ from tasks.tools.process import watch
 from tests.support.cli import run_on_screen
 from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
+from tests.support.processes import write_program
 
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKC\nAQEAtulip\n-----END RSA PRIVATE KEY-----"
 
@@ -122,9 +123,7 @@ def test_a_secret_is_masked_however_a_program_writes_it(
 ) -> None:
     monkeypatch.setenv("HUB_TOKEN", "tulip-garden-4711")
     monkeypatch.setattr(sys, "stderr", sys.__stderr__)
-    script = tmp_path / "slow"
-    script.write_text("#!/bin/sh\nprintf tulip-; sleep 0.2; printf garden-; sleep 0.2; echo 4711\n")
-    script.chmod(0o755)
+    script = write_program(tmp_path, "slow", "printf tulip-; sleep 0.2; printf garden-; sleep 0.2; echo 4711")
     watch(Command((str(script),)))
     assert capfdbinary.readouterr().err == b"***\n"
 

@@ -206,12 +206,6 @@ def test_an_unknown_variable_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> 
     )
 
 
-def test_an_unknown_key_of_an_entry_is_refused_with_the_nearest() -> None:
-    with pytest.raises(Unusable) as refused:
-        read_settings(configured(values=[{"file": "a", "path": "b", "imgae": "hub"}]))
-    assert str(refused.value) == "error: unknown setting hub.values.imgae (invoke.yaml)\nhint: did you mean image?"
-
-
 def test_a_pin_has_a_path_or_a_marker() -> None:
     with pytest.raises(Unusable, match="not file with path or marker"):
         read_settings(configured(pins=[{"file": "a", "path": "b", "marker": "c"}]))

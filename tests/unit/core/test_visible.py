@@ -92,8 +92,7 @@ def evil(hub: Hub) -> None:
     text = hub.read(DOCKERFILE)
     image = text.partition("FROM ")[2].partition(":")[0]
     rest = text.partition("\n")[2]
-    hub.write(DOCKERFILE, f"ARG V=3.2.1 W={CLEAR}{HIDE}{TITLE}\u202e\nFROM {image}:${{V}}\n{rest}")
-    hub.commit("Draw")
+    hub.put(DOCKERFILE, f"ARG V=3.2.1 W={CLEAR}{HIDE}{TITLE}\u202e\nFROM {image}:${{V}}\n{rest}")
 
 
 SHOWN_LINE = r"-ARG V=3.2.1 W=\x1b[2J\x1b[8m\x1b]0;evil\x07\u202e"

@@ -43,14 +43,11 @@ def make_executable(hub: Hub) -> None:
 
 
 def test_a_context_that_gives_the_image_no_new_tag_does_not_count(repository: Hub) -> None:
-    repository.edit("chartpress.yaml", "        paths:", "        rebuildOnContextPathChanges: false\n        paths:")
-    repository.commit("Build for some files only")
+    repository.change("chartpress.yaml", "        paths:", "        rebuildOnContextPathChanges: false\n        paths:")
     before = hash_of(repository.path)
-    repository.write("images/hub/notes.txt", "new\n")
-    repository.commit("Add a file of the context")
+    repository.put("images/hub/notes.txt", "new\n")
     assert hash_of(repository.path) == before
-    repository.write("extra/list.txt", "two\n")
-    repository.commit("Change what is named")
+    repository.put("extra/list.txt", "two\n")
     assert hash_of(repository.path) != before
 
 
@@ -100,8 +97,7 @@ def test_the_revision_of_a_submodule_among_the_paths_counts(repository: Hub, tmp
     repository.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(sub.path), "extra")
     repository.commit("Take it from elsewhere")
     before = hash_of(repository.path)
-    sub.write("list.txt", "two\n")
-    sub.commit("Change it")
+    sub.put("list.txt", "two\n")
     sh("git", "pull", "--quiet", cwd=repository.path / "extra")
     repository.commit("Follow")
     assert hash_of(repository.path) != before

@@ -146,8 +146,7 @@ def test_a_submodule_that_is_not_here_is_named_with_the_command(with_submodule: 
 
 
 def test_a_submodules_name_leads_nowhere_outside_of_the_clones_own_folder(with_submodule: Hub, tmp_path: Path) -> None:
-    with_submodule.edit(".gitmodules", '"ctx/sub"', '"../../../sub/.git"')
-    with_submodule.commit("Name it oddly")
+    with_submodule.change(".gitmodules", '"ctx/sub"', '"../../../sub/.git"')
     shutil.rmtree(with_submodule.path / "ctx/sub")
     with pytest.raises(Refused, match="the submodule is not here"):
         Tree(Git.around(with_submodule.path), "HEAD").write(["ctx"], tmp_path / "ours/all")

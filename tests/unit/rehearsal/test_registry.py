@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from tasks.rehearsal.registry import forget_images, registry
 from tasks.tools.process import find
 from tests.support.cli import sh
 from tests.support.machine import PROJECT
+from tests.support.processes import alive, wait_until
 
 pytestmark = pytest.mark.engine
 
@@ -37,12 +37,6 @@ def status_of(address: str, user: str | None = None) -> int | None:
 def copies_of(address: str) -> set[str]:
     listed = sh("docker", "image", "ls", "--format={{.Repository}}:{{.Tag}}", cwd=PROJECT)
     return {name for name in listed.splitlines() if name.startswith(f"{address}/")}
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; one that ended and was not waited for does not."""
-    seen = subprocess.run(("ps", "-o", "stat=", "-p", str(pid)), capture_output=True, text=True, check=False)
-    return bool(seen.stdout.strip()) and not seen.stdout.startswith("Z")
 
 
 def test_a_registry_answers_while_the_block_runs_and_is_gone_after_it(tmp_path: Path) -> None:
@@ -67,16 +61,7 @@ def test_a_registry_ends_when_the_process_that_started_it_is_killed(tmp_path: Pa
         port, pid = map(int, starter.stdout.readline().split())
         assert status_of(f"127.0.0.1:{port}") == 200
         starter.send_signal(signal.SIGKILL)
-    assert ends_within(5, pid)
-
-
-def ends_within(seconds: float, pid: int) -> bool:
-    deadline = time.monotonic() + seconds
-    while alive(pid):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
+    wait_until(lambda: not alive(pid), 5)
 
 
 def test_only_one_registry_s_copies_are_forgotten_those_without_a_tag_too(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_a_version_with_an_endless_number_is_no_semver(version: str) -> None:
 
 
 def test_another_chart_of_the_same_repository(excerpt: str) -> None:
-    assert list(read_index(excerpt.encode(), WHERE, "pebble").releases) == ["0.0.2"]
+    assert list(read_index(excerpt.encode(), WHERE, "pebble").releases) == ["1.2.0"]
 
 
 # Cut, and whole.

@@ -29,11 +29,6 @@ GUIDES = "https://z2jh.jupyter.org/en/stable/administrator/upgrading"
 # -- what is crossed
 
 
-@pytest.fixture
-def hub(github_hub: Hub) -> Hub:
-    return github_hub
-
-
 @pytest.mark.parametrize(
     ("before", "after", "titles"),
     [
@@ -186,8 +181,7 @@ def test_a_file_that_images_are_written_to_is_looked_through_even_before_it_is_c
 
 def test_values_below_a_wrapping_charts_key_are_found(tmp_path: Path) -> None:
     hub = make_2i2c_like(tmp_path / "hub")
-    hub.write("config/clusters/x/common.values.yaml", "basehub:\n  jupyterhub:\n    hub:\n      fsGid: 1000\n")
-    hub.commit("Add a cluster")
+    hub.put("config/clusters/x/common.values.yaml", "basehub:\n  jupyterhub:\n    hub:\n      fsGid: 1000\n")
     assert places(hub) == ["config/clusters/x/common.values.yaml:4 basehub.jupyterhub.hub.fsGid"]
 
 
@@ -211,8 +205,7 @@ def test_not_all_files_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_cal_icors_own_values(tmp_path: Path) -> None:
     hub = make_cal_icor_like(tmp_path / "hub")
-    hub.write("hub/values.yaml", (CAL_ICOR / "hub/values.yaml").read_text(encoding="utf-8"))
-    hub.commit("Take the real ones")
+    hub.put("hub/values.yaml", (CAL_ICOR / "hub/values.yaml").read_text(encoding="utf-8"))
     (general, to_4, in_4) = upgrades_here(open_hub(Settings(), Git(hub.path)), "3.3.8", "4.4.0")
     found = [[str(one) for one in note.findings] for upgrade in (general, to_4, in_4) for note in upgrade.notes]
     assert [lines for lines in found if lines] == [
@@ -228,9 +221,9 @@ def test_cal_icors_own_values(tmp_path: Path) -> None:
 # -- where people read it
 
 
-def test_the_plan_of_a_bump_shows_what_a_major_version_asks_for(hub: Hub, programs: Path) -> None:
+def test_the_plan_of_a_bump_shows_what_a_major_version_asks_for(github_hub: Hub, programs: Path) -> None:
     del programs
-    plan = run_task("--dry", "bump", "--major", cwd=hub.path).out
+    plan = run_task("--dry", "bump", "--major", cwd=github_hub.path).out
     heading = f"z2jh 3 to 4: JupyterHub 4 to 5. Kubernetes 1.28 or newer. {GUIDES}/upgrade-3-to-4.html"
     assert f"       ! {heading}\n       ! - Every authenticator" in plan
     assert (
@@ -238,11 +231,11 @@ def test_the_plan_of_a_bump_shows_what_a_major_version_asks_for(hub: Hub, progra
     )
 
 
-def test_the_commits_message_names_the_values_to_look_at(hub: Hub, programs: Path) -> None:
+def test_the_commits_message_names_the_values_to_look_at(github_hub: Hub, programs: Path) -> None:
     del programs
-    run_task("bump", "--major", cwd=hub.path)
-    run_task("commit", cwd=hub.path)
-    assert hub.git("log", "-1", "--pretty=%B") == (
+    run_task("bump", "--major", cwd=github_hub.path)
+    run_task("commit", cwd=github_hub.path)
+    assert github_hub.git("log", "-1", "--pretty=%B") == (
         "Move z2jh from 3.2.1 to 4.4.0\n"
         "\n"
         "- chart requirement jupyterhub: 3.2.1 -> 4.4.0 (hub/requirements.yaml)\n"

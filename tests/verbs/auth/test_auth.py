@@ -3,14 +3,17 @@
 import base64
 import json
 import os
-import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from tests.support.cli import INVOKE, Result, run_on_terminal, run_task, succeed
 from tests.support.gcloud import SECRET, GcloudStandIn, configure_docker
 from tests.support.hubs import Hub, make_hub
+from tests.support.processes import write_program
 from tests.support.world import demand_fault
 
 HOST = "us-central1-docker.pkg.dev"
@@ -41,48 +44,87 @@ def auth_on_terminal(hub: Hub, gcloud: GcloudStandIn, *arguments: str) -> Result
     return run_on_terminal(*INVOKE, "auth", *arguments, cwd=hub.path, env=gcloud.env)
 
 
-def helper_is_set() -> None:
-    configure_docker({"credHelpers": {HOST: "gcloud"}})
+# What a machine may have, by the words of the tables below; it begins with nothing.
+LOGGED_IN = """echo '{"Username": "oauth2accesstoken", "Secret": "tulip-token-4721"}'"""
+LOGGED_OUT = 'echo "credentials not found in native keychain" >&2; exit 1'
 
 
-# -- on a terminal
+def use_store(gcloud: GcloudStandIn, script: str) -> None:
+    """Let Docker ask a store for every host, as Docker Desktop sets it up."""
+    write_program(gcloud.folder, "docker-credential-desktop", f"# A stand-in for Docker Desktop's store.\n{script}")
+    configure_docker({"credsStore": "desktop"})
 
 
-def test_where_nothing_is_set_up_one_signs_in_and_docker_is_told(hub: Hub, gcloud: GcloudStandIn) -> None:
-    done = auth_on_terminal(hub, gcloud)
-    assert (done.code, done.out) == (0, f"signed in for {HOST}\n"), done
-    assert gcloud.calls == [LIST, LOGIN, CONFIGURE]
-    assert done.err == ""
+def use_another_helper(gcloud: GcloudStandIn) -> None:
+    (gcloud.folder / "docker-credential-gcloud").rename(gcloud.folder / "docker-credential-gcr")
+    configure_docker({"credHelpers": {HOST: "gcr"}})
 
 
-def test_where_all_is_set_up_nothing_is_run(hub: Hub, gcloud: GcloudStandIn) -> None:
-    gcloud.sign_in()
-    helper_is_set()
+def make_default_credentials(_: GcloudStandIn) -> None:
+    folder = Path(os.environ["CLOUDSDK_CONFIG"])
+    folder.mkdir()
+    (folder / "application_default_credentials.json").write_text("{}")
+
+
+HAS: dict[str, Callable[[GcloudStandIn], None]] = {
+    "account": lambda gcloud: gcloud.sign_in(),
+    "key's account": lambda gcloud: gcloud.sign_in("ci@hub.example"),
+    "expired": GcloudStandIn.expire,
+    "helper": lambda _: configure_docker({"credHelpers": {HOST: "gcloud"}}),
+    "another helper": use_another_helper,
+    "store": lambda _: configure_docker({"credsStore": "gcloud"}),
+    "store with a login": partial(use_store, script=LOGGED_IN),
+    "empty store": partial(use_store, script=LOGGED_OUT),
+    "default credentials": make_default_credentials,
+    "silent helper": GcloudStandIn.stay_silent,
+    "stubborn account": GcloudStandIn.keep_account,
+}
+
+
+def prepare(gcloud: GcloudStandIn, has: str) -> None:
+    """Give the machine what ``has`` names, one after the other."""
+    for one in filter(None, has.split(", ")):
+        HAS[one](gcloud)
+
+
+class Run(NamedTuple):
+    """What a machine has, what is typed, and the calls of gcloud that come of it."""
+
+    has: str
+    typed: str
+    calls: list[str]
+
+
+RUNS = {
+    "nothing is set up": Run("", "", [LIST, LOGIN, CONFIGURE]),
+    "somebody is signed in": Run("account", "", [LIST, CONFIGURE]),
+    "the sign-in has expired": Run("account, expired, helper", "", [LIST, LOGIN]),
+    "all is set up": Run("account, helper", "", []),
+    "no browser": Run("", "--no-browser", [LIST, f"{LOGIN} --no-launch-browser", CONFIGURE]),
+    "default credentials": Run("account, helper", "--adc", [ADC]),
+    "default credentials that are there": Run("account, helper, default credentials", "--adc", []),
+    "gcr's hosts": Run("account, helper", "--default-registries", [DEFAULTS]),
+    "another helper for Google's registry": Run("account, another helper", "", []),
+    "Docker Desktop's store has nothing": Run("account, empty store", "", [LIST, CONFIGURE]),
+    "Docker Desktop's store has a login": Run("store with a login", "", []),
+}
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+def test_what_is_missing_is_run_and_nothing_else(hub: Hub, gcloud: GcloudStandIn, run: Run) -> None:
+    prepare(gcloud, run.has)
+    asks = any(call.startswith((LOGIN, ADC)) for call in run.calls)
+    done = (auth_on_terminal if asks else auth)(hub, gcloud, *run.typed.split())
+    assert (done.code, done.err, gcloud.calls) == (0, "", run.calls), done
+    assert done.out == (f"signed in for {HOST}\n" if run.calls else "Nothing to do.\n")
+
+
+def test_where_all_is_set_up_docker_s_helper_alone_is_asked(hub: Hub, gcloud: GcloudStandIn) -> None:
+    prepare(gcloud, "account, helper")
     for done in (auth(hub, gcloud), auth_on_terminal(hub, gcloud)):
         assert (done.code, done.out, done.err) == (0, "Nothing to do.\n", ""), done
     assert gcloud.calls == []
     assert gcloud.helper_calls == [f"helper get {HOST}"] * 2
-
-
-def test_where_somebody_is_signed_in_docker_alone_is_told(hub: Hub, gcloud: GcloudStandIn) -> None:
-    gcloud.sign_in()
-    done = auth(hub, gcloud)
-    assert (done.code, done.out) == (0, f"signed in for {HOST}\n"), done
-    assert gcloud.calls == [LIST, CONFIGURE]
-
-
-def test_where_the_sign_in_has_expired_one_signs_in_again(hub: Hub, gcloud: GcloudStandIn) -> None:
-    gcloud.sign_in()
-    gcloud.expire()
-    helper_is_set()
-    done = auth_on_terminal(hub, gcloud)
-    assert done.code == 0, done
-    assert gcloud.calls == [LIST, LOGIN]
-
-
-def test_without_a_browser_the_address_is_printed(hub: Hub, gcloud: GcloudStandIn) -> None:
-    assert auth_on_terminal(hub, gcloud, "--no-browser").code == 0
-    assert gcloud.calls == [LIST, f"{LOGIN} --no-launch-browser", CONFIGURE]
 
 
 def test_a_sign_in_that_fails_is_denied(hub: Hub, gcloud: GcloudStandIn) -> None:
@@ -97,14 +139,23 @@ def test_a_sign_in_that_fails_is_denied(hub: Hub, gcloud: GcloudStandIn) -> None
 
 
 def test_without_a_terminal_nobody_is_asked_to_sign_in(hub: Hub, gcloud: GcloudStandIn) -> None:
-    done = auth(hub, gcloud)
     demand_fault(
-        done,
+        auth(hub, gcloud),
         4,
         "not signed in, and there is no terminal to sign in on (gcloud)",
         "on a terminal: gcloud auth login; in CI: invoke auth --key-file PATH",
     )
     assert gcloud.calls == [LIST]
+
+
+def test_application_default_credentials_need_a_terminal(hub: Hub, gcloud: GcloudStandIn) -> None:
+    gcloud.sign_in()
+    demand_fault(
+        auth(hub, gcloud, "--adc", "--no-browser"),
+        4,
+        "there are no application default credentials, and there is no terminal to sign in on (gcloud)",
+        f"on a terminal: {ADC} --no-launch-browser; in CI: invoke auth --key-file PATH",
+    )
 
 
 # -- key files
@@ -117,106 +168,72 @@ def test_a_key_file_is_refused_where_no_registry_is_googles(tmp_path: Path) -> N
     assert (done.code, done.err.splitlines()) == (1, [error, "hint: docker login quay.io"])
 
 
-def key_file(folder: Path, **content: str) -> str:
-    path = folder / "key.json"
-    path.write_text(json.dumps(content))
-    return str(path)
+ACCOUNT = {"type": "service_account", "client_email": "ci@hub.example", "private_key": "tulip-key-4720"}
+WORKLOAD = {"type": "external_account", "audience": "//iam.googleapis.com/projects/1"}
+USE_KEY = "gcloud auth login --cred-file=KEY --quiet"
 
 
-def test_a_service_accounts_key_signs_in_without_a_terminal(hub: Hub, gcloud: GcloudStandIn, tmp_path: Path) -> None:
-    key = key_file(tmp_path, type="service_account", client_email="ci@hub.example", private_key="tulip-key-4720")
-    done = auth(hub, gcloud, "--key-file", key)
-    assert done.code == 0, done
-    assert gcloud.calls == [LIST, f"gcloud auth login --cred-file={key} --quiet", CONFIGURE, LIST]
-    assert gcloud.helper_calls == [f"helper get {HOST}"]
-    assert "tulip-key-4720" not in done.out + done.err
-
-
-def test_a_key_whose_account_is_signed_in_is_not_used_again(hub: Hub, gcloud: GcloudStandIn, tmp_path: Path) -> None:
-    gcloud.sign_in("ci@hub.example")
-    key = key_file(tmp_path, type="service_account", client_email="ci@hub.example")
-    assert auth(hub, gcloud, "--key-file", key).code == 0
-    assert gcloud.calls == [LIST, CONFIGURE, LIST]
-
-
-def test_a_workload_identity_file_signs_in(hub: Hub, gcloud: GcloudStandIn, tmp_path: Path) -> None:
-    key = key_file(tmp_path, type="external_account", audience="//iam.googleapis.com/projects/1")
-    assert auth(hub, gcloud, "--key-file", key).code == 0
-    assert gcloud.calls == [f"gcloud auth login --cred-file={key} --quiet", CONFIGURE, LIST]
-
-
-def denied(done: Result, error: str, hint: str) -> None:
-    """Demand that a sign-in with a key says nothing of success, and what is wrong."""
-    assert (done.code, done.out) == (4, ""), done
-    assert done.err.splitlines()[-2:] == [f"error: {error} ({HOST})", f"hint: {hint}"], done
-
-
-def test_a_key_with_which_the_helper_gives_no_credentials_is_no_success(
-    hub: Hub, gcloud: GcloudStandIn, tmp_path: Path
-) -> None:
-    gcloud.stay_silent()
-    key = key_file(tmp_path, type="service_account", client_email="ci@hub.example")
-    denied(
-        auth(hub, gcloud, "--key-file", key),
-        "docker-credential-gcloud returned no credentials for the key file",
-        f"see why: echo {HOST} | docker-credential-gcloud get",
-    )
-
-
-ANOTHER = "docker-credential-gcloud answers for robin@hub.example, not for ci@hub.example"
-KEY_OF_ANOTHER = json.dumps({"client_email": "robin@hub.example"})
-
-
-def hint_of_another() -> str:
-    file = Path(os.environ["DOCKER_CONFIG"]) / "config.json"
-    return (
-        "unset CLOUDSDK_CORE_ACCOUNT and CLOUDSDK_AUTH_ACCESS_TOKEN_FILE, or remove the host's entry "
-        f"from {file}; then run it again"
-    )
-
-
-def test_a_key_after_which_another_account_stays_active_is_no_success(
-    hub: Hub, gcloud: GcloudStandIn, tmp_path: Path
-) -> None:
-    gcloud.sign_in("robin@hub.example")
-    gcloud.keep_account()
-    key = key_file(tmp_path, type="service_account", client_email="ci@hub.example")
-    denied(auth(hub, gcloud, "--key-file", key), ANOTHER, hint_of_another())
+def auth_with_key(hub: Hub, gcloud: GcloudStandIn, content: dict[str, str] = ACCOUNT) -> Result:
+    """Sign in with a key file, whose secret must not be shown."""
+    (hub.path.parent / "key.json").write_text(json.dumps(content))
+    done = auth(hub, gcloud, "--key-file", str(hub.path.parent / "key.json"))
+    assert "tulip" not in done.out + done.err
+    return done
 
 
 @pytest.mark.parametrize(
-    ("user", "secret"),
+    ("has", "content", "calls"),
     [
-        pytest.param("robin@hub.example", "tulip-garden", id="by name"),
-        pytest.param("_json_key", KEY_OF_ANOTHER, id="with a key"),
-        pytest.param("_json_key_base64", base64.b64encode(KEY_OF_ANOTHER.encode()).decode(), id="with a packed key"),
+        pytest.param("", ACCOUNT, [LIST, USE_KEY, CONFIGURE, LIST], id="nobody is signed in"),
+        pytest.param("key's account", ACCOUNT, [LIST, CONFIGURE, LIST], id="its account is signed in"),
+        pytest.param("key's account, expired, helper", ACCOUNT, [USE_KEY, LIST], id="its tokens have run out"),
+        pytest.param("key's account, store", ACCOUNT, [LIST, CONFIGURE, LIST], id="a login in Docker's store"),
+        pytest.param("", WORKLOAD, [USE_KEY, CONFIGURE, LIST], id="workload identity"),
     ],
 )
-def test_a_helper_that_answers_for_another_account_is_no_success(
-    hub: Hub, gcloud: GcloudStandIn, tmp_path: Path, user: str, secret: str
+def test_a_key_signs_in_without_a_terminal_where_its_account_is_not(
+    hub: Hub, gcloud: GcloudStandIn, has: str, content: dict[str, str], calls: list[str]
 ) -> None:
-    gcloud.sign_in("ci@hub.example")
-    helper_is_set()
-    gcloud.answer(user, secret)
-    key = key_file(tmp_path, type="service_account", client_email="ci@hub.example")
-    denied(auth(hub, gcloud, "--key-file", key), ANOTHER, hint_of_another())
+    prepare(gcloud, has)
+    done = auth_with_key(hub, gcloud, content)
+    assert done.code == 0, done
+    assert [call.replace(str(hub.path.with_name("key.json")), "KEY") for call in gcloud.calls] == calls
+    assert gcloud.helper_calls == [f"helper get {HOST}"] * (2 if has.endswith(("helper", "store")) else 1)
 
 
-def test_a_key_whose_tokens_have_run_out_is_used_again(hub: Hub, gcloud: GcloudStandIn, tmp_path: Path) -> None:
-    gcloud.sign_in("ci@hub.example")
-    gcloud.expire()
-    helper_is_set()
-    key = key_file(tmp_path, type="service_account", client_email="ci@hub.example")
-    assert auth(hub, gcloud, "--key-file", key).code == 0
-    assert gcloud.calls == [f"gcloud auth login --cred-file={key} --quiet", LIST]
+SILENT = (
+    "docker-credential-gcloud returned no credentials for the key file",
+    f"see why: echo {HOST} | docker-credential-gcloud get",
+)
+UNSET = (
+    "unset CLOUDSDK_CORE_ACCOUNT and CLOUDSDK_AUTH_ACCESS_TOKEN_FILE, or remove the host's entry from {}; "
+    "then run it again"
+)
+ANOTHER = ("docker-credential-gcloud answers for robin@hub.example, not for ci@hub.example", UNSET)
+KEY_OF_ANOTHER = json.dumps({"client_email": "robin@hub.example"})
+PACKED = base64.b64encode(KEY_OF_ANOTHER.encode()).decode()
 
 
-def test_a_login_in_dockers_store_does_not_count_for_a_key(hub: Hub, gcloud: GcloudStandIn, tmp_path: Path) -> None:
-    gcloud.sign_in("ci@hub.example")
-    configure_docker({"credsStore": "gcloud"})
-    key = key_file(tmp_path, type="service_account", client_email="ci@hub.example")
-    assert auth(hub, gcloud, "--key-file", key).code == 0
-    assert gcloud.calls == [LIST, CONFIGURE, LIST]
+@pytest.mark.parametrize(
+    ("has", "answer", "told"),
+    [
+        pytest.param("silent helper", None, SILENT, id="the helper has no credentials"),
+        pytest.param("account, stubborn account", None, ANOTHER, id="another account stays active"),
+        pytest.param("key's account, helper", ("robin@hub.example", "tulip"), ANOTHER, id="another one's name"),
+        pytest.param("key's account, helper", ("_json_key", KEY_OF_ANOTHER), ANOTHER, id="another one's key"),
+        pytest.param("key's account, helper", ("_json_key_base64", PACKED), ANOTHER, id="another one's packed key"),
+    ],
+)
+def test_a_key_for_which_the_helper_does_not_answer_is_no_success(
+    hub: Hub, gcloud: GcloudStandIn, has: str, answer: tuple[str, str] | None, told: tuple[str, str]
+) -> None:
+    prepare(gcloud, has)
+    if answer:
+        gcloud.answer(*answer)
+    done = auth_with_key(hub, gcloud)
+    assert (done.code, done.out) == (4, ""), done
+    hint = told[1].format(f"{os.environ['DOCKER_CONFIG']}/config.json")
+    assert done.err.splitlines()[-2:] == [f"error: {told[0]} ({HOST})", f"hint: {hint}"], done
 
 
 NEITHER, NO_JSON = "not a service account key or workload identity file", "the key file is not JSON"
@@ -239,103 +256,27 @@ def test_a_file_that_is_no_key_is_refused(
     assert gcloud.calls == []
 
 
-# -- more than was asked for by default
-
-
-def test_application_default_credentials_are_made_where_there_are_none(hub: Hub, gcloud: GcloudStandIn) -> None:
-    gcloud.sign_in()
-    helper_is_set()
-    assert auth_on_terminal(hub, gcloud, "--adc").code == 0
-    assert gcloud.calls == [ADC]
-
-
-def test_application_default_credentials_that_are_there_are_kept(hub: Hub, gcloud: GcloudStandIn) -> None:
-    gcloud.sign_in()
-    helper_is_set()
-    folder = Path(os.environ["CLOUDSDK_CONFIG"])
-    folder.mkdir()
-    (folder / "application_default_credentials.json").write_text("{}")
-    assert auth(hub, gcloud, "--adc").out == "Nothing to do.\n"
-    assert gcloud.calls == []
-
-
-def test_application_default_credentials_need_a_terminal(hub: Hub, gcloud: GcloudStandIn) -> None:
-    gcloud.sign_in()
-    done = auth(hub, gcloud, "--adc", "--no-browser")
-    assert (done.code, done.err) == (
-        4,
-        (
-            "error: there are no application default credentials, and there is no terminal to sign in on (gcloud)\n"
-            f"hint: on a terminal: {ADC} --no-launch-browser; in CI: invoke auth --key-file PATH\n"
-        ),
-    )
-
-
-def test_gcrs_hosts_are_set_up_where_they_are_asked_for(hub: Hub, gcloud: GcloudStandIn) -> None:
-    gcloud.sign_in()
-    helper_is_set()
-    assert auth(hub, gcloud, "--default-registries").code == 0
-    assert gcloud.calls == [DEFAULTS]
-
-
 # -- which registry
-
-
-def test_a_registry_that_is_not_googles_needs_no_gcloud(tmp_path: Path, gcloud: GcloudStandIn) -> None:
-    hub = make_hub(tmp_path / "hub", registry="quay.io/2i2c")
-    done = auth(hub, gcloud)
-    assert (done.code, done.out) == (0, "Nothing to do.\n"), done
-    assert (gcloud.calls, gcloud.helper_calls) == ([], [])
 
 
 @pytest.mark.parametrize(
     ("registry", "host"),
-    [("eu.gcr.io/x", "eu.gcr.io"), ("europe-docker.pkg.dev/x", "europe-docker.pkg.dev")],
+    [
+        ("eu.gcr.io/x", "eu.gcr.io"),
+        ("europe-docker.pkg.dev/x", "europe-docker.pkg.dev"),
+        ("quay.io/2i2c", None),
+        ("mygcr.io/x", None),
+        ("docker.pkg.dev.evil.example/x", None),
+    ],
 )
-def test_every_registry_of_googles_is_known(tmp_path: Path, gcloud: GcloudStandIn, registry: str, host: str) -> None:
-    gcloud.sign_in()
-    assert auth(make_hub(tmp_path / "hub", registry=registry), gcloud).code == 0
-    assert gcloud.calls == [LIST, f"gcloud auth configure-docker {host} --quiet"]
-
-
-@pytest.mark.parametrize("registry", ["mygcr.io/x", "docker.pkg.dev.evil.example/x"])
-def test_a_registry_that_only_looks_like_googles_is_not(tmp_path: Path, gcloud: GcloudStandIn, registry: str) -> None:
-    assert auth(make_hub(tmp_path / "hub", registry=registry), gcloud).out == "Nothing to do.\n"
-    assert gcloud.calls == []
-
-
-def test_another_helper_for_googles_registry_is_asked_and_kept(hub: Hub, gcloud: GcloudStandIn) -> None:
-    gcloud.sign_in()
-    (gcloud.folder / "docker-credential-gcloud").rename(gcloud.folder / "docker-credential-gcr")
-    configure_docker({"credHelpers": {HOST: "gcr"}})
-    assert auth(hub, gcloud).out == "Nothing to do.\n"
-    assert gcloud.calls == []
-
-
-def docker_desktop(gcloud: GcloudStandIn, script: str) -> None:
-    """Let Docker ask a store for every host, as Docker Desktop sets it up."""
-    store = gcloud.folder / "docker-credential-desktop"
-    store.write_text(f"#!/bin/sh\n# A stand-in for Docker Desktop's store.\n{script}\n")
-    store.chmod(0o755)
-    configure_docker({"credsStore": "desktop"})
-
-
-def test_docker_desktops_store_that_has_nothing_does_not_stand_for_gclouds_helper(
-    hub: Hub, gcloud: GcloudStandIn
+def test_every_registry_of_googles_is_known_and_another_one_needs_no_gcloud(
+    tmp_path: Path, gcloud: GcloudStandIn, registry: str, host: str | None
 ) -> None:
     gcloud.sign_in()
-    docker_desktop(gcloud, 'echo "credentials not found in native keychain" >&2; exit 1')
-    done = auth(hub, gcloud)
-    assert done.code == 0, done
-    assert gcloud.calls == [LIST, CONFIGURE]
-
-
-def test_docker_desktops_store_that_has_a_login_is_enough(hub: Hub, gcloud: GcloudStandIn) -> None:
-    docker_desktop(gcloud, 'echo \'{"Username": "oauth2accesstoken", "Secret": "tulip-token-4721"}\'')
-    done = auth(hub, gcloud)
-    assert (done.code, done.out) == (0, "Nothing to do.\n"), done
-    assert gcloud.calls == []
-    assert "tulip-token-4721" not in done.out + done.err
+    done = auth(make_hub(tmp_path / "hub", registry=registry), gcloud)
+    assert (done.code, done.out == "Nothing to do.\n") == (0, host is None), done
+    assert gcloud.calls == ([LIST, f"gcloud auth configure-docker {host} --quiet"] if host else [])
+    assert host or gcloud.helper_calls == []
 
 
 # -- dry, JSON, faults
@@ -368,8 +309,7 @@ def test_a_dry_run_refuses_as_the_real_one_would(hub: Hub, gcloud: GcloudStandIn
 
 @pytest.mark.parametrize("dry", [(), ("--dry",)], ids=["", "dry"])
 def test_json_tells_each_registry(hub: Hub, gcloud: GcloudStandIn, dry: tuple[str, ...]) -> None:
-    gcloud.sign_in()
-    helper_is_set()
+    prepare(gcloud, "account, helper")
     done = auth(hub, gcloud, "--json", *dry)
     assert done.code == 0, done
     assert done.json == {"auth": [{"host": HOST, "google": True, "helper": "gcloud"}]}
@@ -378,18 +318,6 @@ def test_json_tells_each_registry(hub: Hub, gcloud: GcloudStandIn, dry: tuple[st
 def test_json_of_a_registry_that_is_not_googles(tmp_path: Path, gcloud: GcloudStandIn) -> None:
     done = auth(make_hub(tmp_path / "hub", registry="quay.io/2i2c"), gcloud, "--json")
     assert done.json == {"auth": [{"host": "quay.io", "google": False, "helper": None}]}
-
-
-def test_gcloud_that_is_missing_is_named_with_the_way_to_get_it(hub: Hub, gcloud: GcloudStandIn) -> None:
-    (gcloud.folder / "gcloud").unlink()
-    (gcloud.folder / "git").symlink_to(shutil.which("git") or "git")
-    done = run_task("auth", cwd=hub.path, env={"PATH": str(gcloud.folder)})
-    demand_fault(
-        done,
-        3,
-        "gcloud is not installed (PATH)",
-        "install the Google Cloud CLI, for Google's registries: https://cloud.google.com/sdk/docs/install",
-    )
 
 
 def test_gcloud_that_fails_to_tell_docker_is_quoted(hub: Hub, gcloud: GcloudStandIn) -> None:
@@ -413,8 +341,7 @@ def test_a_configuration_of_dockers_that_is_none_is_left_alone(hub: Hub, gcloud:
 
 
 def test_the_helpers_secret_is_shown_to_nobody(hub: Hub, gcloud: GcloudStandIn) -> None:
-    gcloud.sign_in()
-    helper_is_set()
+    prepare(gcloud, "account, helper")
     for arguments in (("auth",), ("--debug", "auth"), ("auth", "--json")):
         done = succeed(*arguments, cwd=hub.path, env=gcloud.env)
         assert SECRET not in done.out + done.err

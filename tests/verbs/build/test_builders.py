@@ -16,6 +16,7 @@ from tasks.tools.git import Git
 from tests.support.cli import Result, run_task, sh, succeed
 from tests.support.engine import Engine, make_context
 from tests.support.hubs import Hub, make_hub
+from tests.support.processes import write_program
 
 # -- on an engine somewhere else: people name it, and need not know how Docker reaches it
 
@@ -106,8 +107,7 @@ def test_an_engine_somewhere_else_that_is_down(hub: Hub) -> None:
 def test_a_program_that_dies_in_qemu_is_said_to(hub: Hub, mirror: str) -> None:
     words = "qemu: uncaught target signal 11 (Segmentation fault) - core dumped"
     run = f"RUN --network=none echo '{words}' >&2; exit 139"
-    hub.write("images/hub/Dockerfile", f"FROM {mirror}:3.2.1\nUSER root\n{run}\n")
-    hub.commit("Die as under QEMU")
+    hub.put("images/hub/Dockerfile", f"FROM {mirror}:3.2.1\nUSER root\n{run}\n")
     failed = run_task("build", cwd=hub.path)
     assert failed.code == 3, failed
     assert last_lines(failed)[0].endswith("exit code: 139")
@@ -119,12 +119,8 @@ def test_a_current_builder_of_another_kind_is_told_the_platform(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """``docker context use`` or ``docker buildx use`` may have chosen one; a STAND-IN for docker says what it is."""
-    (tmp_path / "path").mkdir()
-    docker = tmp_path / "path" / "docker"
-    docker.write_text(
-        f"#!/bin/sh\n[ \"$*\" = 'buildx inspect' ] || exec {shutil.which('docker')} \"$@\"\nprintf '{ARM}'\n"
-    )
-    docker.chmod(0o755)
+    script = f"[ \"$*\" = 'buildx inspect' ] || exec {shutil.which('docker')} \"$@\"\nprintf '{ARM}'"
+    docker = write_program(tmp_path / "path", "docker", script)
     native = run_task("--dry", "build", cwd=hub.path)
     monkeypatch.setenv("PATH", str(docker.parent), prepend=os.pathsep)
     told = run_task("--dry", "build", cwd=hub.path)
@@ -193,8 +189,7 @@ def test_a_colleague_does_not_build_again_what_the_last_image_has(
     """The second engine is the colleague's: it has never built anything."""
     hub = _hub_with_cache(tmp_path, registry, mirror, "on")
     succeed("build", cwd=hub.path)
-    hub.write("images/hub/requirements.txt", "changed\n")
-    hub.commit("Change one line")
+    hub.put("images/hub/requirements.txt", "changed\n")
     engine.forget_everything()
 
     built = run_task("--debug", "build", cwd=hub.path, env={"DOCKER_HOST": engine.host})
@@ -209,8 +204,7 @@ def test_a_cache_that_fails_does_not_fail_the_build(tmp_path: Path, registry: Re
     """The values name an image that the registry has lost; and Docker's own driver cannot write the registry kind."""
     hub = _hub_with_cache(tmp_path, registry, mirror, "registry")
     name = json.loads(run_task("--dry", "build", "--json", cwd=hub.path).out)["images"][0]["repository"]
-    hub.edit("hub/values.yaml", "name:\n      tag:\n", f"name: {name}\n      tag: lost\n")
-    hub.commit("Name a lost image")
+    hub.change("hub/values.yaml", "name:\n      tag:\n", f"name: {name}\n      tag: lost\n")
 
     built = run_task("build", cwd=hub.path)
 
@@ -222,8 +216,7 @@ def _hub_with_cache(tmp_path: Path, registry: Registry, mirror: str, mode: str) 
     hub = make_hub(tmp_path / "hub", registry=f"{registry.address}/{tmp_path.name.lower()}", base=mirror)
     hub.write("invoke.yaml", f"hub: {{cache: {mode}}}\n")
     steps = "RUN --network=none date +%N > /srv/made\nCOPY requirements.txt /srv/\n"
-    hub.write("images/hub/Dockerfile", f"FROM {mirror}:3.2.1\nUSER root\n{steps}")
-    hub.commit("Share the build cache")
+    hub.put("images/hub/Dockerfile", f"FROM {mirror}:3.2.1\nUSER root\n{steps}")
     return hub
 
 

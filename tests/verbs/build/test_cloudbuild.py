@@ -20,7 +20,7 @@ from tasks.image.engines import google_project
 from tasks.rehearsal.registry import Registry
 from tests.support.cli import Result, run, run_task, succeed
 from tests.support.hubs import Hub, make_hub
-from tests.support.registry import write_program
+from tests.support.processes import write_program
 from tests.support.server import Asked, misbehaving, reply
 
 PROJECT = "cal-icor-hubs"
@@ -208,8 +208,7 @@ def test_a_plan_can_be_pasted(hub: Hub, cloud: Google) -> None:
 @pytest.mark.engine
 @pytest.mark.gcloud
 def test_a_build_that_fails_over_there_is_a_fault_and_leaves_the_values(hub: Hub, cloud: Google, mirror: str) -> None:
-    hub.write("images/hub/Dockerfile", f"FROM {mirror}:3.2.1\nUSER root\nRUN --network=none exit 3\n")
-    hub.commit("Break it")
+    hub.put("images/hub/Dockerfile", f"FROM {mirror}:3.2.1\nUSER root\nRUN --network=none exit 3\n")
     before = hub.snapshot()
     failed = build(hub)
     assert failed.code == 3, failed

@@ -84,8 +84,7 @@ def touch(hub: Hub) -> None:
 
 
 def commit_elsewhere(hub: Hub) -> None:
-    hub.write("docs/index.md", "# Docs\n")
-    hub.commit("Write docs")
+    hub.put("docs/index.md", "# Docs\n")
 
 
 CHANGING = {

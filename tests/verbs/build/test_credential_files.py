@@ -132,8 +132,7 @@ REFUSED = (
 @pytest.fixture
 def signed_in(hub: Hub) -> Hub:
     """A clone in which google-github-actions/auth has left its file, which git ignores."""
-    hub.write(".gitignore", "gha-creds-*.json\n")
-    hub.commit("Ignore credentials")
+    hub.put(".gitignore", "gha-creds-*.json\n")
     hub.write(FILE, json.dumps(with_token(FEDERATION)))
     return hub
 

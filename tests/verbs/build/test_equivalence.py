@@ -29,8 +29,7 @@ def chartpress_push(hub: Hub, folder: Path, *, below: str = ".") -> tuple[Result
 
 
 def with_a_git_tag_that_came_after_the_image(hub: Hub) -> None:
-    hub.edit("hub/values.yaml", "256M", "512M")
-    hub.commit("Give users more memory")
+    hub.change("hub/values.yaml", "256M", "512M")
     hub.git("tag", "v2.0.0-beta.1")
 
 
@@ -60,12 +59,10 @@ def test_chartpress_has_nothing_to_do_where_two_charts_have_images(
     cal_icor: Hub, registry: Registry, tmp_path: Path
 ) -> None:
     # chartpress stops at an image whose folder is missing.
-    cal_icor.edit("chartpress.yaml", DATABASE, "")
-    cal_icor.commit("Leave out the database")
+    cal_icor.change("chartpress.yaml", DATABASE, "")
     first, copy = chartpress_push(cal_icor, tmp_path / "before")
     assert first.code == 0, first
-    cal_icor.write("node-placeholder/values.yaml", (copy / "node-placeholder/values.yaml").read_text())
-    cal_icor.commit("Use the scaler that chartpress has pushed")
+    cal_icor.put("node-placeholder/values.yaml", (copy / "node-placeholder/values.yaml").read_text())
     assert_equivalent(cal_icor, "release --yes", "hub/values.yaml", registry, tmp_path)
 
 

@@ -80,8 +80,7 @@ def test_a_last_stage_on_another_image_is_refused_unless_a_target_is_named(make:
         f"the last stage does not build on {make.mirror}:3.2.1 (images/hub/Dockerfile)",
     )
     option = "hub: {valuesPath: jupyterhub.hub.image, extraBuildCommandOptions: [--target=site]}"
-    hub.edit("chartpress.yaml", "hub: {valuesPath: jupyterhub.hub.image}", option)
-    hub.commit("Name the stage")
+    hub.change("chartpress.yaml", "hub: {valuesPath: jupyterhub.hub.image}", option)
     assert built(hub)["images"][0]["status"] == "built"
 
 

@@ -186,16 +186,6 @@ def test_hub_base_keeps_the_dockerfiles_repository_or_follows_the_charts(
     assert hub.read("images/hub/Dockerfile") == dockerfile.replace(before, expected)
 
 
-def test_a_build_of_main_brings_another_tag_than_its_version(
-    tmp_path: Path, helm_repository: HelmServer, hubpress: Hubpress
-) -> None:
-    hub = make_hub(tmp_path / "hub", base="jupyterhub/k8s-hub", chart_repository=helm_repository.url)
-    done = hubpress(hub, "bump", "--to", "4.3.3-0.dev.git.7272.h2ff70453")
-    assert done.code == 0, done
-    assert "    version: 4.3.3-0.dev.git.7272.h2ff70453\n" in hub.read("hub/requirements.yaml")
-    assert "FROM jupyterhub/k8s-hub:4.3.3-0.dev.git.7263.h1d8bfb12\n" in hub.read("images/hub/Dockerfile")
-
-
 # -- the Helm repository
 
 
@@ -245,8 +235,7 @@ ELSEWHERE = "http://charts.invalid/"
 @pytest.fixture
 def plain(hub: Hub, helm_repository: HelmServer) -> Hub:
     """A hub repository whose requirement names plain http to another machine."""
-    hub.edit("hub/requirements.yaml", helm_repository.url, ELSEWHERE)
-    hub.commit("Move to another Helm repository")
+    hub.change("hub/requirements.yaml", helm_repository.url, ELSEWHERE)
     return hub
 
 

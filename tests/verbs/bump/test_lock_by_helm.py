@@ -1,6 +1,5 @@
 """The lock file of a chart of each kind, side by side with the real helm, 3 and 4."""
 
-import os
 import shlex
 from pathlib import Path
 from typing import NamedTuple
@@ -40,14 +39,12 @@ class Chart(NamedTuple):
 CHARTS = [Chart("v1", "hub/requirements.yaml"), Chart("v2", "hub/Chart.yaml")]
 
 
-@pytest.fixture
-def helm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, helm_repository: HelmServer) -> str:
-    """The real helm on PATH, which knows the repository as a user's would."""
-    major = str(getattr(request, "param", "4"))
-    monkeypatch.setenv("PATH", str(HELMS[major].parent), prepend=os.pathsep)
+@pytest.fixture(autouse=True)
+def known(real_helm: None, monkeypatch: pytest.MonkeyPatch, helm_repository: HelmServer, tmp_path: Path) -> None:
+    """Let helm know the repository as a user's would."""
+    del real_helm
     monkeypatch.setenv("GIT_EDITOR", "sh -c 'echo Lock it >\"$1\"' -")
-    sh("helm", "repo", "add", "z2jh", helm_repository.url, cwd=HELMS[major].parent)
-    return major
+    sh("helm", "repo", "add", "z2jh", helm_repository.url, cwd=tmp_path)
 
 
 @pytest.fixture(params=CHARTS, ids=lambda chart: f"{chart.api} {chart.file[4:]}")
@@ -82,8 +79,7 @@ def codes(hubpress: Hubpress, hub: Hub) -> list[str]:
     return [problem["code"] for problem in hubpress(hub, "check", "--offline", "--json").json["problems"]]
 
 
-@pytest.mark.parametrize("helm", HELMS, indirect=True)
-@pytest.mark.usefixtures("helm")
+@pytest.mark.parametrize("real_helm", HELMS, indirect=True)
 def test_the_lock_moves_with_the_requirement_in_one_commit(chart: Chart, hub: Hub, hubpress: Hubpress) -> None:
     locked_by_helm(hub, chart.lock, chart)
     files = [DOCKERFILE, chart.file, chart.lock]
@@ -100,7 +96,6 @@ def test_the_lock_moves_with_the_requirement_in_one_commit(chart: Chart, hub: Hu
     assert run("helm", "dependency", "build", "hub", cwd=hub.path).code == 1
 
 
-@pytest.mark.usefixtures("helm")
 def test_the_lock_that_helm_does_not_write_is_refused_with_a_command_that_leads_on(
     chart: Chart, hub: Hub, hubpress: Hubpress
 ) -> None:
@@ -121,14 +116,12 @@ def test_the_lock_that_helm_does_not_write_is_refused_with_a_command_that_leads_
     assert hubpress(hub, "bump", "--json").json["files"] == [DOCKERFILE, chart.file, chart.lock]
 
 
-@pytest.mark.usefixtures("helm")
 def test_a_chart_without_a_lock_gets_none(chart: Chart, hub: Hub, hubpress: Hubpress) -> None:
     assert hubpress(hub, "bump", "--json").json["files"] == [DOCKERFILE, chart.file]
     assert sorted(hub.git("status", "--short").split()) == sorted(["M", DOCKERFILE, "M", chart.file])
     assert not (hub.path / chart.lock).exists()
 
 
-@pytest.mark.usefixtures("helm")
 def test_a_copy_of_the_chart_has_its_lock_refreshed_too(chart: Chart, hub: Hub, hubpress: Hubpress) -> None:
     locked_by_helm(hub, chart.lock, chart)
     files = dict.fromkeys((CHART, chart.file, chart.lock))

@@ -181,8 +181,7 @@ def test_a_place_whose_difference_is_accepted_stays(hub: Hub, name: str, hubpres
     place = PLACES[name]
     put(hub, place, "3.2.0")
     settings = hub.read("invoke.yaml") if place.pins else "hub:\n"
-    hub.write("invoke.yaml", f"{settings}  accept: [{{code: {place.code}, path: '*a*'}}]\n")
-    hub.commit("Accept it")
+    hub.put("invoke.yaml", f"{settings}  accept: [{{code: {place.code}, path: '*a*'}}]\n")
     assert place.file not in hubpress(hub, "bump", "--json").json["files"]
     assert hub.read(place.file) == place.text.replace("«V»", "3.2.0")
     again = hubpress(hub, "--dry", "bump")
@@ -248,8 +247,7 @@ def test_a_place_that_cannot_be_moved_is_named_and_nothing_is_written(
 
 
 def test_two_places_of_one_version_that_need_different_ones(hub: Hub, hubpress: Hubpress) -> None:
-    hub.write(DOCKERFILE, "# hubpress: jupyterhub\nARG V=3.2.1\nFROM quay.io/jupyterhub/k8s-hub:$V\n")
-    hub.commit("Share it")
+    hub.put(DOCKERFILE, "# hubpress: jupyterhub\nARG V=3.2.1\nFROM quay.io/jupyterhub/k8s-hub:$V\n")
     assert hubpress(hub, "bump").code == 0
     assert "ARG V=3.3.8\n" in hub.read(DOCKERFILE)
     hub.git("checkout", "--quiet", "--", ".")
@@ -277,8 +275,7 @@ def test_two_places_of_one_version_that_need_different_ones(hub: Hub, hubpress: 
 def test_a_range_moves_only_by_what_is_asked_for(  # noqa: PLR0913, PLR0917 - a table's columns
     hub: Hub, hubpress: Hubpress, required: str, flags: str, after: str, base: str, words: str
 ) -> None:
-    hub.edit(REQUIREMENTS, "version: 3.2.1", f'version: "{required}"')
-    hub.commit("Require it so")
+    hub.change(REQUIREMENTS, "version: 3.2.1", f'version: "{required}"')
     assert codes(hubpress, hub) == []
     told = hubpress(hub, "--dry", "bump", *flags.split())
     assert words in told.out, told
@@ -306,8 +303,7 @@ def test_a_build_argument_is_what_from_means(hub: Hub, options: str, argument: s
     image = "$IMAGE" if argument == "IMAGE" else "quay.io/jupyterhub/k8s-hub:${V}"
     hub.write(DOCKERFILE, f"ARG {argument}=3.1.0\nFROM {image}\n")
     config = f"{hub.read(CONFIG)}        {options}\n"
-    hub.write(CONFIG, config.replace("«V»", "3.2.1"))
-    hub.commit("Build with arguments")
+    hub.put(CONFIG, config.replace("«V»", "3.2.1"))
     dockerfile = hub.read(DOCKERFILE)
     assert codes(hubpress, hub) == []
     done = hubpress(hub, "bump", "--json")

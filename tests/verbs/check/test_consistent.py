@@ -80,8 +80,7 @@ def found(hub: Hub) -> list[tuple[str, str, str]]:
 def test_a_base_that_is_pinned_by_its_digest(released: Hub, mirror: str, tagged: str) -> None:
     seen = sh("docker", "buildx", "imagetools", "inspect", f"{mirror}:3.3.8", "--format={{json .}}", cwd=released.path)
     digest = json.loads(seen)["manifest"]["digest"]
-    released.edit(DOCKERFILE, f"{mirror}:3.3.8", f"{mirror}{tagged}@{digest}")
-    released.commit("Pin the base")
+    released.change(DOCKERFILE, f"{mirror}:3.3.8", f"{mirror}{tagged}@{digest}")
     succeed("build", cwd=released.path)
     released.commit("Use the image")
     consistent_in_every_way(released)
@@ -106,8 +105,7 @@ def problems(hub: Hub) -> list[dict[str, str]]:
 
 def test_what_three_images_of_one_dockerfile_share_is_said_once(tmp_path: Path) -> None:
     hub = make_2i2c_like(tmp_path / "2i2c", version="3.3.8")
-    hub.edit("helm-charts/basehub/Chart.yaml", '"3.3.8"', '"3.3.7"')
-    hub.commit("Move the chart back")
+    hub.change("helm-charts/basehub/Chart.yaml", '"3.3.8"', '"3.3.7"')
     codes = [problem["code"] for problem in problems(hub)]
     assert codes.count("base-not-of-release") == 1
 

@@ -146,8 +146,7 @@ def test_helm_is_needed_where_a_lock_is_committed(tmp_path: Path, tools: Path, *
     (tools / "helm").unlink()
     made = make_hub(tmp_path / "hub")
     if locked:
-        made.write("hub/requirements.lock", "dependencies: []\n")
-        made.commit("Lock it")
+        made.put("hub/requirements.lock", "dependencies: []\n")
     found = look("helm", open_hub(read_settings({}), Git(made.path)))
     assert (found.ok, found.needed, found.is_fault) == (False, locked, locked)
 

@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from tests.support.cli import run, run_task, sh, succeed
 from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
+from tests.support.steps import install_hook
 
 from .places import PINS, VALUES, check, computed_tag, consistent, pin, pinned_tag
 
@@ -53,8 +54,7 @@ def fast_forwarded(hub: Hub) -> None:
 
 
 def merged_beside_other_work(hub: Hub) -> None:
-    hub.write("README.md", "# Our hub\n")
-    hub.commit("Say what it is")
+    hub.put("README.md", "# Our hub\n")
     merged(hub)
 
 
@@ -64,8 +64,7 @@ def squashed(hub: Hub) -> None:
 
 
 def rebased(hub: Hub) -> None:
-    hub.write("README.md", "# Our hub\n")
-    hub.commit("Say what it is")
+    hub.put("README.md", "# Our hub\n")
     hub.git("rebase", "--quiet", "main", "bump")
     hub.git("switch", "--quiet", "main")
     fast_forwarded(hub)
@@ -82,8 +81,7 @@ def test_a_pull_request_that_was_merged(branched: Hub, way: Callable[[Hub], None
 def test_a_pull_request_that_was_squashed_or_rebased(branched: Hub, way: Callable[[Hub], None]) -> None:
     way(branched)
     consistent(branched, "--offline")
-    branched.edit("images/hub/requirements.txt", "nativeauthenticator==", "nativeauthenticator>=")
-    branched.commit("Change a file of the image")
+    branched.change("images/hub/requirements.txt", "nativeauthenticator==", "nativeauthenticator>=")
     assert only_problem(branched, "--offline") == gone(pinned_tag(branched))
 
 
@@ -137,10 +135,9 @@ def hooked() -> Callable[[Hub], Path]:
     """Makes ``check --offline`` a repository's pre-commit hook, which writes down each of its exit codes."""
 
     def hook(hub: Hub) -> Path:
-        file, log = hub.path / ".git" / "hooks" / "pre-commit", hub.path.parent / "hook.log"
+        log = hub.path.parent / "hook.log"
         command = f"'{sys.executable}' -m invoke --search-root '{PROJECT}' check --offline"
-        file.write_text(f"#!/bin/sh\n{command}\ncode=$?\necho $code >>'{log}'\nexit $code\n")
-        file.chmod(0o755)
+        install_hook(hub.path / ".git/hooks", "pre-commit", f"{command}\ncode=$?\necho $code >>'{log}'\nexit $code")
         return log
 
     return hook

@@ -40,8 +40,7 @@ def test_a_key_that_chartpress_does_not_know(written: str, key: str, right: str,
 
 
 def test_a_key_of_chartpress_in_the_wrong_place(settled: Hub) -> None:
-    settled.write(CHARTPRESS, settled.read(CHARTPRESS) + "buildArgs: {}\n")
-    settled.commit("Put it in the wrong place")
+    settled.put(CHARTPRESS, settled.read(CHARTPRESS) + "buildArgs: {}\n")
     pin(settled)
     message = "buildArgs is not a chartpress key, and is ignored"
     hint = "move buildArgs to where chartpress reads it, of a chart or an image"
@@ -59,8 +58,7 @@ def test_a_pattern_whose_path_names_no_image(settled: Hub) -> None:
 
 
 def test_a_marker_that_names_almost_the_chart(settled: Hub) -> None:
-    settled.write("Makefile", "VERSION = 3.2.1 # hubpress: jupterhub\nOTHER = 1.0.0 # hubpress: binderhub\n")
-    settled.commit("Mark it wrongly")
+    settled.put("Makefile", "VERSION = 3.2.1 # hubpress: jupterhub\nOTHER = 1.0.0 # hubpress: binderhub\n")
     (code, path, message, hint), *others = told(settled)
     assert (code, path, others) == ("no-effect", "Makefile", [])
     assert message == "the marker names jupterhub, so the version there does not move"
@@ -129,8 +127,7 @@ def test_a_setting_that_names_what_is_not_there(settings: str, what: str, hint: 
 
 
 def test_a_key_of_another_program_beside_the_settings_is_left_alone(settled: Hub) -> None:
-    settled.write("invoke.yaml", "hubs: [a, b]\nhub: {}\n")
-    settled.commit("Set another program up")
+    settled.put("invoke.yaml", "hubs: [a, b]\nhub: {}\n")
     consistent(settled, "--offline")
 
 
@@ -145,8 +142,7 @@ def test_a_build_context_that_is_not_there(settled: Hub) -> None:
 
 
 def test_a_path_that_is_not_there(settled: Hub) -> None:
-    settled.edit(CHARTPRESS, "        valuesPath", "        paths: [logos]\n        valuesPath")
-    settled.commit("Make the logos change the tag")
+    settled.change(CHARTPRESS, "        valuesPath", "        paths: [logos]\n        valuesPath")
     pin(settled)
     result = check(settled, "--offline")
     what = "not checked: whether logos changes the tag of hub: there is no such file\n"
@@ -161,8 +157,7 @@ def test_values_that_name_another_image_of_the_chart(settled: Hub) -> None:
     named = image_name(settled)
     text = settled.read(CHARTPRESS).replace("valuesPath", "valuePath")
     other = "      lab:\n        contextPath: images/hub\n        valuesPath: jupyterhub.hub.image\n"
-    settled.write(CHARTPRESS, f"{text}{other}")
-    settled.commit("Add a second image")
+    settled.put(CHARTPRESS, f"{text}{other}")
     problems = check(settled, "--offline", "--json").json["problems"]
     assert [one["code"] for one in problems] == ["no-effect", "values-name-differs"], named
     hint = "give hub its valuesPath in chartpress.yaml; or, to use lab there: invoke build"
@@ -172,8 +167,7 @@ def test_values_that_name_another_image_of_the_chart(settled: Hub) -> None:
 def test_a_tag_that_stays_the_same_for_other_files_is_not_called_consistent(settled: Hub) -> None:
     settled.write("invoke.yaml", "hub: {tag: 1.4.0}\n")
     values = settled.read(VALUES).partition("      tag:")
-    settled.write(VALUES, f"{values[0]}      tag: 1.4.0\n{values[2].partition(chr(10))[2]}")
-    settled.commit("Count by hand")
+    settled.put(VALUES, f"{values[0]}      tag: 1.4.0\n{values[2].partition(chr(10))[2]}")
     result = check(settled, "--offline")
     what = "not checked: whether hub:1.4.0 is current: hub.tag has neither {commit} nor {content}\n"
     assert (result.code, result.out.startswith(what)) == (0, True), (result, REQUIREMENTS)
@@ -184,7 +178,6 @@ def test_a_wrong_dockerfile_path_below_the_top_is_named_as_chartpress_reads_it(t
     hub = make_2i2c_like(tmp_path / "2i2c", version="3.3.8")
     file = "helm-charts/chartpress.yaml"
     text = hub.read(file).replace("images/hub/Dockerfile", "images/hub/Dockerfil")
-    hub.write(file, text.replace("      hub:\n", "      hub:\n        dockerfilePath: images/hub/Dockerfil\n", 1))
-    hub.commit("Spell it wrongly")
+    hub.put(file, text.replace("      hub:\n", "      hub:\n        dockerfilePath: images/hub/Dockerfil\n", 1))
     result = check(hub, "--offline")
     assert (result.code, result.err.splitlines()[-1]) == (2, "hint: set dockerfilePath: images/hub/Dockerfile there")

@@ -19,7 +19,7 @@ from tasks.tools.git import Git
 from tests.support.cli import run, sh, succeed
 from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_hub
-from tests.support.registry import write_program
+from tests.support.processes import write_program
 
 from .places import DOCKERFILE, PINS, check
 
@@ -77,8 +77,7 @@ def older(name: str, ours: str, theirs: str) -> str:
     ],
 )
 def test_a_line_of_a_requirements_file(hub: Hub, line: str, message: str | None) -> None:
-    hub.write(PINS, f"# Ours.\n\n{line}\n")
-    hub.commit("Pin it")
+    hub.put(PINS, f"# Ours.\n\n{line}\n")
     assert found(hub) == ([(f"{PINS}:3", message)] if message else [])
 
 
@@ -93,8 +92,7 @@ def test_a_line_of_a_requirements_file(hub: Hub, line: str, message: str | None)
     ids=["pip", "python3 -m pip", "over lines", "JSON"],
 )
 def test_a_line_of_the_dockerfile(hub: Hub, run: str, line: int) -> None:
-    hub.write(DOCKERFILE, f"{FROM}{run}\n")
-    hub.commit("Pin it")
+    hub.put(DOCKERFILE, f"{FROM}{run}\n")
     assert found(hub) == [(f"{DOCKERFILE}:{line}", older("oauthenticator", "16.0.0", "17.1.0"))]
 
 
@@ -118,9 +116,7 @@ def base(registry: Registry, stand_in: tuple[str, ...], tmp_path: Path) -> Itera
 
     def make(script: str) -> str:
         context = tmp_path / "base"
-        context.mkdir()
-        (context / "python3").write_text(f"#!/bin/sh\n{script}\n")
-        (context / "python3").chmod(0o755)
+        write_program(context, "python3", script)
         (context / "Dockerfile").write_text(f"{FROM}COPY python3 /usr/local/bin/python3\n")
         image = f"{repository}:3.3.8"
         sh("docker", "buildx", "build", "--quiet", "--load", "--provenance=false", "--tag", image, ".", cwd=context)

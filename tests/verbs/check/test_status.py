@@ -61,8 +61,7 @@ def test_a_consistent_repository_as_text_and_as_json(released: Hub) -> None:
 
 @pytest.mark.engine
 def test_what_is_inconsistent_is_shown_and_ends_well(released: Hub) -> None:
-    released.write(PINS, "jupyterhub-nativeauthenticator==1.3.1\n")
-    released.commit("Move the authenticator")
+    released.put(PINS, "jupyterhub-nativeauthenticator==1.3.1\n")
     result = status(released)
     assert (result.code, result.err) == (0, "")
     release, *_, image, blank, heading, problem, hint, pins, _ = result.out.splitlines()
@@ -78,8 +77,7 @@ def test_what_is_inconsistent_is_shown_and_ends_well(released: Hub) -> None:
 
 @pytest.mark.engine
 def test_an_image_that_the_registry_does_not_have(released: Hub) -> None:
-    released.edit("hub/values.yaml", pinned_tag(released), "0.0.1-0.dev.git.1.h0000000")
-    released.commit("Name what is not there")
+    released.change("hub/values.yaml", pinned_tag(released), "0.0.1-0.dev.git.1.h0000000")
     told = status(released, "--json").json
     assert told["images"][0]["in_registry"] is False
     assert [problem["code"] for problem in told["problems"]] == ["values-commit-gone", "tag-not-in-registry"]
@@ -105,8 +103,7 @@ def test_before_the_first_build(tmp_path: Path, charts: HelmServer) -> None:
 
 @pytest.mark.engine
 def test_a_release_that_was_never_published(released: Hub) -> None:
-    released.edit(REQUIREMENTS, "3.3.8", "3.3.9-0.dev.git.1.h0000000")
-    released.commit("Invent a release")
+    released.change(REQUIREMENTS, "3.3.8", "3.3.9-0.dev.git.1.h0000000")
     told = status(released, "--json").json
     assert told["base"]["chart"] is None
     assert [problem["code"] for problem in told["problems"]] == ["release-unknown"]
@@ -259,8 +256,7 @@ def test_what_needs_no_engine_reports_without_it(released: Hub, request: pytest.
 @pytest.mark.engine
 @pytest.mark.usefixtures("hung")
 def test_what_needs_the_engine_is_named(released: Hub, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch) -> None:
-    released.write("images/hub/requirements.txt", "jupyterhub-nativeauthenticator==1.3.0\n")
-    released.commit("Pin it")
+    released.put("images/hub/requirements.txt", "jupyterhub-nativeauthenticator==1.3.0\n")
     (unchecked,) = timed(released, "status", "--json").json["not_checked"]
     assert unchecked["message"].endswith(
         ":3.3.8: the Docker engine does not answer: docker did not end within 10 seconds"

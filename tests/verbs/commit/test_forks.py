@@ -178,8 +178,7 @@ def test_what_would_be_overwritten_is_refused(team: Team) -> None:
 
 def test_a_base_branch_that_went_another_way_is_refused(team: Team) -> None:
     team.work("notes.txt")
-    team.hub.write("mine.txt", "mine\n")
-    team.hub.commit("Mine")
+    team.hub.put("mine.txt", "mine\n")
     bump(team)
     before = everything(team)
     result = commit(team)

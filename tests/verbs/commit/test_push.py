@@ -27,8 +27,7 @@ def colleagues_work(colleague: Hub, branch: str) -> str:
 
 
 def test_the_branch_is_pushed_and_tracked_and_a_second_commit_is_added(moved: Hub) -> None:
-    done = commit(moved, "--push")
-    assert done.code == 0, done
+    done = succeed("commit", "--push", cwd=moved.path)
     short = moved.git("rev-parse", "--short=12", "HEAD")
     assert done.out == f"commit {short} on {BRANCH}: {SUBJECT}\npushed {BRANCH} to origin\n"
     assert moved.remote_git("rev-parse", BRANCH) == moved.git("rev-parse", "HEAD")
@@ -56,8 +55,7 @@ def test_a_push_that_was_killed_before_the_clone_knew_of_it_is_made_again(moved:
 
 
 def test_the_users_own_commits_on_the_default_branch_are_not_pushed_along(hub: Hub) -> None:
-    hub.write("notes.txt", "mine\n")
-    hub.commit("Not for others yet")
+    hub.put("notes.txt", "mine\n")
     before = refs(hub)
     done = commit(hub, "--push")
     assert (done.code, done.out) == (0, "Nothing to do.\n")
@@ -110,8 +108,7 @@ def test_the_branch_is_pushed_and_nothing_else_whatever_git_is_set_to(moved: Hub
     for key, value in config.items():
         moved.git("config", key, value)
     before = pushed(moved)
-    done = commit(moved, "--push")
-    assert done.code == 0, done
+    succeed("commit", "--push", cwd=moved.path)
     assert pushed(moved) == {**before, f"refs/heads/{BRANCH}": moved.git("rev-parse", "HEAD")}
     assert commit(moved, "--push").out == "Nothing to do.\n"
 
@@ -124,8 +121,7 @@ def test_a_push_goes_to_the_push_address_and_is_proved_there(moved: Hub, tmp_pat
         moved.git("remote", "set-url", "--push", "origin", str(fork))
     else:
         moved.git("config", f"url.{fork}.pushInsteadOf", str(moved.remote))
-    done = commit(moved, "--push")
-    assert done.code == 0, done
+    succeed("commit", "--push", cwd=moved.path)
     assert sh("git", "rev-parse", BRANCH, cwd=fork) == moved.git("rev-parse", "HEAD")
     assert moved.remote_git("branch", "--list", BRANCH) == ""
     assert commit(moved, "--push").out == "Nothing to do.\n"
@@ -146,8 +142,7 @@ def test_the_users_own_commits_on_the_feature_branch_are_listed_and_pushed(moved
         f"             {first} Add notes\n"
         "           $ git push "
     ) in dry.out
-    done = commit(moved, "--push")
-    assert done.code == 0, done
+    done = succeed("commit", "--push", cwd=moved.path)
     assert f"  {second} Fix $(notes)\n  {first} Add notes\n" in done.err
     assert moved.remote_git("log", "--format=%s", f"main..{BRANCH}").splitlines() == [
         SUBJECT,

@@ -74,8 +74,7 @@ def cherry_picking(hub: Hub) -> None:
 
 def reverting(hub: Hub) -> None:
     two_heads(hub)
-    hub.edit("hub/Chart.yaml", "My hub", "My other hub")
-    hub.commit("Mine again")
+    hub.change("hub/Chart.yaml", "My hub", "My other hub")
     run("git", "revert", "--no-edit", "HEAD~1", cwd=hub.path)
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from tasks.tools.git import Git
+from tasks.tools.git_states import switched
 from tests.support.cli import INVOKE, Result, run, run_task, sh, succeed
 from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_hub
@@ -285,6 +286,16 @@ def test_a_clone_at_any_path(hub: Hub, tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("evil"))
 
 
+def test_a_clone_at_an_odd_path_as_it_will_be_on_another_branch(tmp_path: Path) -> None:
+    clone = tmp_path / os.fsdecode(b'a\nb \xff"c')
+    clone.mkdir()
+    sh("git", "init", "--quiet", "--initial-branch=main", cwd=clone)
+    sh("git", "commit", "--quiet", "--allow-empty", "--message", "begin", cwd=clone)
+    (tmp_path / "ahead").mkdir()
+    ahead = switched(Git(clone), "other", str(Git(clone).head()), (), tmp_path / "ahead")
+    assert (ahead.branch(), ahead.head()) == ("other", Git(clone).head())
+
+
 def test_files_of_any_name(hub: Hub) -> None:
     git = Git.around(hub.path / "images")
     names = {os.fsdecode(name.replace(b"/", b"")) for name in ODD_NAMES}
@@ -347,10 +358,8 @@ def test_inside_of_a_hook(hub: Hub, tmp_path: Path) -> None:
     make_hub(tmp_path / "elsewhere")
     script = f'env | grep ^GIT_ >"{tmp_path}/inherited"; cd hub && "$0.sh" >"{tmp_path}/said" 2>&1; exit 0'
     install_hook(hub.path / ".git/hooks", "pre-commit", script)
-    wrapper = hub.path / ".git/hooks/pre-commit.sh"
     arguments = " ".join(f"'{word}'" for word in (*INVOKE, "check", "--offline"))
-    wrapper.write_text(f"#!/bin/sh\nexec {arguments}\n")
-    wrapper.chmod(0o755)
+    install_hook(hub.path / ".git/hooks", "pre-commit.sh", f"exec {arguments}")
     hub.git("worktree", "add", "--quiet", "-b", "side", str(tmp_path / "side"))
     sh("git", "commit", "--quiet", "--allow-empty", "--message", "x", cwd=tmp_path / "side")
     assert "GIT_DIR=" in (tmp_path / "inherited").read_text()

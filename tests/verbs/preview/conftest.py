@@ -1,5 +1,5 @@
-import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -7,17 +7,8 @@ import pytest
 from tests.support.charts import write_real_repository
 from tests.support.hubs import NO_REGISTRY, Hub
 from tests.support.layouts import make_cal_icor_like
-from tests.support.machine import HELMS
 
 from .worlds import DEPLOYMENTS, add_deployments
-
-
-@pytest.fixture
-def helm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Put a real helm on PATH: 4, where a test does not ask for 3 too."""
-    major = str(getattr(request, "param", "4"))
-    monkeypatch.setenv("PATH", os.pathsep.join((str(HELMS[major].parent), os.environ["PATH"])))
-    return major
 
 
 @pytest.fixture
@@ -32,18 +23,19 @@ def without_helm(tmp_path: Path) -> Path:
 @pytest.fixture
 def hub(tmp_path: Path) -> Hub:
     """A repository like cal-icor's on 3.2.1, with deployments, and z2jh's real charts in a folder."""
-    charts = write_real_repository(tmp_path / "charts")
-    made = make_cal_icor_like(tmp_path / "hub", chart_repository=charts.as_uri())
-    add_deployments(made, DEPLOYMENTS)
-    return made
+    return deployed(tmp_path, DEPLOYMENTS)
 
 
 @pytest.fixture
 def small(tmp_path: Path) -> Hub:
     """The same with one school's deployments."""
-    charts = write_real_repository(tmp_path / "charts")
-    made = make_cal_icor_like(tmp_path / "hub", chart_repository=charts.as_uri())
-    add_deployments(made, DEPLOYMENTS[:1])
+    return deployed(tmp_path, DEPLOYMENTS[:1])
+
+
+def deployed(folder: Path, names: Sequence[str]) -> Hub:
+    charts = write_real_repository(folder / "charts")
+    made = make_cal_icor_like(folder / "hub", chart_repository=charts.as_uri())
+    add_deployments(made, names)
     return made
 
 

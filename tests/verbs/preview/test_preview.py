@@ -42,7 +42,6 @@ TO_3_3_8 = [
 
 
 @pytest.mark.helm
-@pytest.mark.usefixtures("helm")
 def test_a_patch_release_changes_three_images_in_every_deployment(hub: Hub) -> None:
     before = hub.snapshot()
     found = succeed("preview", "--to", "3.3.8", "--json", cwd=hub.path)
@@ -59,9 +58,8 @@ def test_a_patch_release_changes_three_images_in_every_deployment(hub: Hub) -> N
     assert hub.git("status", "--porcelain") == ""
 
 
-@pytest.mark.parametrize("helm", HELMS, indirect=True)
+@pytest.mark.parametrize("real_helm", HELMS, indirect=True)
 @pytest.mark.helm
-@pytest.mark.usefixtures("helm")
 def test_deployments_with_the_same_outcome_are_told_together(hub: Hub) -> None:
     found = run_task("preview", "--to", "3.3.8", cwd=hub.path)
     assert found.out.splitlines()[:10] == [
@@ -81,7 +79,6 @@ def test_deployments_with_the_same_outcome_are_told_together(hub: Hub) -> None:
 
 
 @pytest.mark.helm
-@pytest.mark.usefixtures("helm")
 def test_no_secret_is_in_what_a_major_release_changes(hub: Hub) -> None:
     hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
     hub.edit("images/hub/Dockerfile", ":3.2.1", ":3.3.8")
@@ -93,9 +90,8 @@ def test_no_secret_is_in_what_a_major_release_changes(hub: Hub) -> None:
     assert len(found.json["deployments"][0]["objects"]["changed"]) > len(TO_3_3_8)
 
 
-@pytest.mark.parametrize("helm", HELMS, indirect=True)
+@pytest.mark.parametrize("real_helm", HELMS, indirect=True)
 @pytest.mark.helm
-@pytest.mark.usefixtures("helm")
 @pytest.mark.parametrize(
     ("old", "new", "line", "message"),
     [
@@ -106,8 +102,7 @@ def test_no_secret_is_in_what_a_major_release_changes(hub: Hub) -> None:
 def test_values_that_the_new_chart_refuses_are_told_with_file_and_line(
     hub: Hub, old: str, new: str, line: int, message: str
 ) -> None:
-    hub.edit("deployments/school3/config/prod.yaml", old, new)
-    hub.commit("Misspell a value")
+    hub.change("deployments/school3/config/prod.yaml", old, new)
     hub.git("push", "--quiet")
     found = run_task(
         "preview",
@@ -129,7 +124,6 @@ def test_values_that_the_new_chart_refuses_are_told_with_file_and_line(
 
 
 @pytest.mark.helm
-@pytest.mark.usefixtures("helm")
 def test_a_cluster_that_is_too_old_for_the_release_is_a_fault(hub: Hub) -> None:
     found = run_task("preview", "--to", "4.0.0-beta.4", "--kube-version", "1.27", "--deployment", ALL[0], cwd=hub.path)
     assert found.code == 1, found
@@ -137,7 +131,6 @@ def test_a_cluster_that_is_too_old_for_the_release_is_a_fault(hub: Hub) -> None:
 
 
 @pytest.mark.helm
-@pytest.mark.usefixtures("helm")
 def test_a_deployment_that_the_base_branch_does_not_have_is_not_compared(small: Hub) -> None:
     small.git("switch", "--quiet", "--create", "new")
     small.write("invoke.yaml", "hub: {deployments: [{name: edx, values: [edx.yaml]}]}\n")
@@ -153,7 +146,6 @@ def test_a_deployment_that_the_base_branch_does_not_have_is_not_compared(small: 
 
 
 @pytest.mark.helm
-@pytest.mark.usefixtures("helm")
 def test_values_that_are_not_committed_are_named(small: Hub) -> None:
     small.edit(PROD, "  ingress:", "  ingres:")
     small.write("edx.yaml", "jupyterhub: {}\n")
@@ -172,7 +164,6 @@ def test_values_that_are_not_committed_are_named(small: Hub) -> None:
 
 @pytest.mark.parametrize("told", ["by cluster.yaml", "by the setting", "by cluster.yaml, for the setting's values"])
 @pytest.mark.helm
-@pytest.mark.usefixtures("helm")
 def test_a_deployment_of_a_chart_that_wraps_the_hubs_is_rendered_with_that(tmp_path: Path, told: str) -> None:
     charts = write_real_repository(tmp_path / "charts")
     hub = make_2i2c_like(tmp_path / "hub", chart_repository=charts.as_uri())
@@ -198,8 +189,7 @@ def test_a_deployment_of_a_chart_that_wraps_the_hubs_is_rendered_with_that(tmp_p
     ]
     (problem,) = invalid(hub)
     assert place(problem) == f"{carbonplan}/prod.values.yaml:4"
-    hub.edit(f"{carbonplan}/prod.values.yaml", "allowNamedServer:", "allowNamedServers:")
-    hub.commit("Correct it")
+    hub.change(f"{carbonplan}/prod.values.yaml", "allowNamedServer:", "allowNamedServers:")
     hub.git("push", "--quiet")
     found = succeed("preview", "--to", "3.3.8", "--deployment", name, cwd=hub.path)
     assert found.out.splitlines()[2].endswith(" changed")
@@ -208,7 +198,6 @@ def test_a_deployment_of_a_chart_that_wraps_the_hubs_is_rendered_with_that(tmp_p
 
 
 @pytest.mark.helm
-@pytest.mark.usefixtures("helm")
 def test_a_file_of_the_chart_that_is_a_link_is_rendered_as_helm_reads_it(small: Hub) -> None:
     (small.path / "hub/values.yaml").rename(small.path / "shared.yaml")
     (small.path / "hub/values.yaml").symlink_to("../shared.yaml")
@@ -219,7 +208,6 @@ def test_a_file_of_the_chart_that_is_a_link_is_rendered_as_helm_reads_it(small: 
 
 
 @pytest.mark.helm
-@pytest.mark.usefixtures("helm")
 def test_a_chart_whose_own_dependencies_do_not_answer_leaves_the_other_deployments(tmp_path: Path) -> None:
     charts = write_real_repository(tmp_path / "charts")
     hub = make_2i2c_like(tmp_path / "hub", chart_repository=charts.as_uri())
@@ -285,7 +273,6 @@ def place(problem: dict[str, Any]) -> str:
 
 
 @pytest.mark.helm
-@pytest.mark.usefixtures("helm")
 @pytest.mark.parametrize(
     ("old", "new", "path", "words"),
     [
@@ -308,7 +295,6 @@ def test_a_value_that_the_chart_refuses_is_a_fault_before_it_is_committed(
 
 
 @pytest.mark.helm
-@pytest.mark.usefixtures("helm")
 def test_a_value_that_all_share_is_told_once(small: Hub) -> None:
     small.edit("hub/values.yaml", "jupyterhub:\n", "jupyterhub:\n  cul: {}\n")
     (problem,) = invalid(small)
@@ -316,7 +302,6 @@ def test_a_value_that_all_share_is_told_once(small: Hub) -> None:
 
 
 @pytest.mark.helm
-@pytest.mark.usefixtures("helm")
 def test_a_values_file_that_the_settings_name_and_that_is_missing(small: Hub) -> None:
     small.write("invoke.yaml", "hub: {deployments: [{name: edx, values: [edx.yaml]}]}\n")
     for task in ("check", "preview"):
@@ -329,7 +314,6 @@ def test_a_values_file_that_the_settings_name_and_that_is_missing(small: Hub) ->
 
 
 @pytest.mark.helm
-@pytest.mark.usefixtures("helm")
 def test_a_chart_whose_folder_has_another_name(small: Hub) -> None:
     small.edit("hub/Chart.yaml", "name: hub", "name: our-hub")
     small.write("hub/values.schema.json", '{"properties": {"ours": {"type": "boolean"}}}')
@@ -339,7 +323,6 @@ def test_a_chart_whose_folder_has_another_name(small: Hub) -> None:
 
 
 @pytest.mark.helm
-@pytest.mark.usefixtures("helm")
 def test_a_cluster_that_is_too_old_for_the_pinned_release(small: Hub) -> None:
     (problem,) = found_here(small, "kubernetes-too-old", INVOKE_HUB_KUBERNETES="1.22")
     assert place(problem) == "hub/requirements.yaml:4"
@@ -369,9 +352,8 @@ PRESENT = "pull request present: https://github.com/org/hubs/pull/1\n"
 
 
 @pytest.fixture
-def gh(small: Hub, tmp_path: Path, helm: str, monkeypatch: pytest.MonkeyPatch) -> StandInGh:
+def gh(small: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandInGh:
     """A stand-in for gh, in front of PATH; the hub's remote is on GitHub."""
-    del helm
     at(small, ON_GITHUB)
     stand_in = StandInGh(tmp_path / "gh")
     stand_in.install()
@@ -403,8 +385,7 @@ def test_it_says_what_changes_for_each_group_of_deployments(
 
 @pytest.mark.helm
 def test_it_names_the_values_that_the_new_chart_refuses(small: Hub, gh: StandInGh) -> None:
-    small.edit("deployments/school1/config/prod.yaml", "  ingress:", "  ingres:")
-    small.commit("Misspell a value")
+    small.change("deployments/school1/config/prod.yaml", "  ingress:", "  ingres:")
     succeed("bump", "--to", "3.3.8", cwd=small.path)
     succeed("commit", "--pr", cwd=small.path)
     (request,) = gh.requests
@@ -440,9 +421,8 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
     return make_repository(tmp_path / "hub", files)
 
 
-@pytest.mark.parametrize("helm", HELMS, indirect=True)
+@pytest.mark.parametrize("real_helm", HELMS, indirect=True)
 @pytest.mark.helm
-@pytest.mark.usefixtures("helm")
 def test_z2jhs_own_chart_is_rendered_with_the_values_of_helm_upgrade(alone: Hub) -> None:
     refused = run_task("preview", cwd=alone.path)
     entry = "{name: hub, values: [config.yaml], namespace: jhub}"
@@ -459,7 +439,6 @@ def test_z2jhs_own_chart_is_rendered_with_the_values_of_helm_upgrade(alone: Hub)
 
 
 @pytest.mark.helm
-@pytest.mark.usefixtures("helm")
 def test_values_that_z2jhs_own_chart_refuses_are_told_with_their_line(alone: Hub) -> None:
     alone.write("invoke.yaml", "hub: {deployments: [{name: hub, values: [config.yaml]}, {name: bare}]}\n")
     alone.edit("config.yaml", "  memory:", "  memori:")
@@ -475,7 +454,6 @@ def test_values_that_z2jhs_own_chart_refuses_are_told_with_their_line(alone: Hub
 
 
 @pytest.mark.helm
-@pytest.mark.usefixtures("helm")
 def test_what_z2jhs_own_chart_refuses_is_told_at_a_file_of_the_repository(alone: Hub) -> None:
     given = "{name: x y, values: [config.yaml]}, {name: text, values: [text.yaml]}"
     alone.write("invoke.yaml", f"hub: {{deployments: [{given}]}}\n")

@@ -18,7 +18,6 @@ def planned(hub: Hub, *flags: str) -> Result:
 
 
 @pytest.mark.helm
-@pytest.mark.usefixtures("helm")
 def test_it_says_what_changes_right_before_the_question(buildable: Hub) -> None:
     buildable.edit("deployments/school1/config/prod.yaml", "  ingress:", "  ingres:")
     plan = planned(buildable)
@@ -32,12 +31,10 @@ def test_it_says_what_changes_right_before_the_question(buildable: Hub) -> None:
 
 
 @pytest.mark.helm
-@pytest.mark.usefixtures("helm")
 def test_refused_values_are_a_warning_before_the_question_and_stop_a_release_that_nobody_is_asked_about(
     buildable: Hub,
 ) -> None:
-    buildable.edit("deployments/school1/config/prod.yaml", "  ingress:", "  ingres:")
-    buildable.commit("Misspell a value")
+    buildable.change("deployments/school1/config/prod.yaml", "  ingress:", "  ingres:")
     buildable.git("push", "--quiet")
     asked = planned(buildable)
     assert asked.code == 0, asked
@@ -50,17 +47,14 @@ def test_refused_values_are_a_warning_before_the_question_and_stop_a_release_tha
     assert done.json["hint"] == "fix it; if it is intended, in invoke.yaml: hub: {accept: [values-invalid]}"
     assert buildable.snapshot() == before
     assert planned(buildable, "--yes").code == 1
-    buildable.write("invoke.yaml", "hub: {accept: [{code: values-invalid, path: deployments/school1/*}]}\n")
-    buildable.commit("Accept it")
+    buildable.put("invoke.yaml", "hub: {accept: [{code: values-invalid, path: deployments/school1/*}]}\n")
     buildable.git("push", "--quiet")
     assert planned(buildable, "--yes").code == 0
 
 
 @pytest.mark.helm
-@pytest.mark.usefixtures("helm")
 def test_a_cluster_that_is_too_old_is_not_accepted_with_the_values_that_the_chart_refuses(buildable: Hub) -> None:
-    buildable.write("invoke.yaml", 'hub: {kubernetes: "1.22", accept: [values-invalid]}\n')
-    buildable.commit("Use an old cluster")
+    buildable.put("invoke.yaml", 'hub: {kubernetes: "1.22", accept: [values-invalid]}\n')
     buildable.git("push", "--quiet")
     told = "3.3.8 needs Kubernetes 1.23 or newer, and the cluster has 1.22"
     asked = planned(buildable)
@@ -76,7 +70,6 @@ def test_a_cluster_that_is_too_old_is_not_accepted_with_the_values_that_the_char
 
 
 @pytest.mark.helm
-@pytest.mark.usefixtures("helm")
 def test_a_rendering_that_fails_does_not_stop_it(buildable: Hub) -> None:
     buildable.write(
         "hub/requirements.yaml",

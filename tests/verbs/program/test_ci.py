@@ -4,8 +4,9 @@ import pytest
 
 from tasks.core.output import tell
 from tests.support.cli import run_task, succeed
-from tests.support.gh import StandInGh
 from tests.support.hubs import Hub, make_hub
+
+pytestmark = pytest.mark.usefixtures("gh")
 
 BRANCH = "bump-z2jh-3.3.8"
 PAGE = "https://github.com/org/hubs/pull/1"
@@ -30,14 +31,12 @@ def step_summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "summary"
 
 
-def test_a_bumps_outputs(hub: Hub, gh: StandInGh, output: Path) -> None:
-    del gh
+def test_a_bumps_outputs(hub: Hub, output: Path) -> None:
     succeed("bump", cwd=hub.path)
     assert output.read_text() == "version=3.3.8\nchanged=true\n"
 
 
-def test_a_dry_run_tells_what_would_be(hub: Hub, gh: StandInGh, output: Path, step_summary: Path) -> None:
-    del gh
+def test_a_dry_run_tells_what_would_be(hub: Hub, output: Path, step_summary: Path) -> None:
     succeed("--dry", "bump", cwd=hub.path)
     assert output.read_text() == "version=3.3.8\nchanged=true\n"
     heading, _, fence, *lines, last, _ = step_summary.read_text().splitlines()
@@ -45,8 +44,7 @@ def test_a_dry_run_tells_what_would_be(hub: Hub, gh: StandInGh, output: Path, st
     assert any("jupyterhub from 3.2.1 to 3.3.8" in line or "3.2.1 -> 3.3.8" in line for line in lines), lines
 
 
-def test_the_tasks_of_one_step_append(hub: Hub, gh: StandInGh, output: Path, step_summary: Path) -> None:
-    del gh
+def test_the_tasks_of_one_step_append(hub: Hub, output: Path, step_summary: Path) -> None:
     succeed("bump", "commit", "--pr", cwd=hub.path)
     assert output.read_text() == (f"version=3.3.8\nchanged=true\nbranch={BRANCH}\npull_request={PAGE}\nchanged=true\n")
     told = step_summary.read_text()
@@ -55,17 +53,13 @@ def test_the_tasks_of_one_step_append(hub: Hub, gh: StandInGh, output: Path, ste
     assert PAGE in told
 
 
-def test_outside_of_actions_nothing_is_written(hub: Hub, gh: StandInGh, tmp_path: Path) -> None:
-    del gh
+def test_outside_of_actions_nothing_is_written(hub: Hub, tmp_path: Path) -> None:
     before = sorted(tmp_path.iterdir())
     succeed("bump", cwd=hub.path)
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_a_file_that_cannot_be_written_is_a_fault(
-    hub: Hub, gh: StandInGh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    del gh
+def test_a_file_that_cannot_be_written_is_a_fault(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "nowhere" / "output"))
     done = run_task("bump", cwd=hub.path)
     assert done.code == 2
@@ -83,8 +77,7 @@ def test_no_value_can_make_another_output(output: Path) -> None:
 # -- tasks that only look
 
 
-def test_a_check_tells_its_problems(hub: Hub, gh: StandInGh, output: Path, step_summary: Path) -> None:
-    del gh
+def test_a_check_tells_its_problems(hub: Hub, output: Path, step_summary: Path) -> None:
     hub.edit("hub/requirements.yaml", "3.2.1", "3.3.8")
     assert run_task("check", "--offline", cwd=hub.path).code == 1
     assert output.read_text() == "ok=false\nproblems=2\n"
@@ -108,10 +101,7 @@ def test_a_check_without_problems_says_so(output: Path, step_summary: Path, tmp_
     assert step_summary.read_text() == "### hubpress\n\n```text\nFiles and git are consistent.\n```\n\n"
 
 
-def test_a_problem_stands_beside_its_line_in_a_pull_request(
-    hub: Hub, gh: StandInGh, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    del gh
+def test_a_problem_stands_beside_its_line_in_a_pull_request(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     hub.edit("hub/requirements.yaml", "3.2.1", "3.3.8")
     hub.write("images/hub/new", "")
@@ -136,8 +126,7 @@ def test_a_status_tells_what_is_pinned_and_what_is_newest(output: Path) -> None:
     assert output.read_text() == "version=3.2.1\nnewest=4.4.0\nproblems=1\n"
 
 
-def test_a_doctor_tells_of_each_tool(step_summary: Path, output: Path, tmp_path: Path, programs: Path) -> None:
-    del programs
+def test_a_doctor_tells_of_each_tool(step_summary: Path, output: Path, tmp_path: Path) -> None:
     assert run_task("doctor", cwd=tmp_path).code == 1
     assert output.read_text() == "ok=false\n"
     assert "hint: docker: " in step_summary.read_text()
@@ -148,14 +137,12 @@ def test_no_text_ends_the_summarys_block(step_summary: Path) -> None:
     assert step_summary.read_text() == "### hubpress\n\n````text\n```\n# evil\\x1b[2J\n````\n\n"
 
 
-def test_a_sign_in_that_is_there_has_changed_nothing(hub: Hub, gh: StandInGh, output: Path) -> None:
-    del gh
+def test_a_sign_in_that_is_there_has_changed_nothing(hub: Hub, output: Path) -> None:
     succeed("auth", cwd=hub.path)
     assert output.read_text() == "changed=false\n"
 
 
-def test_a_fault_stands_in_the_summary_with_its_hint(hub: Hub, gh: StandInGh, step_summary: Path) -> None:
-    del gh
+def test_a_fault_stands_in_the_summary_with_its_hint(hub: Hub, step_summary: Path) -> None:
     assert run_task("bump", "--to", "9.9.9", cwd=hub.path).code == 1
     _, _, _, error, hint, *_ = step_summary.read_text().splitlines()
     assert error.startswith("error: version 9.9.9 does not exist (http://127.0.0.1:")

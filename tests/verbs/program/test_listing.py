@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import run, run_module, run_task
+from tests.support.cli import run, run_module, run_task, succeed
 from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
 from tests.support.typed import refusal
@@ -88,8 +88,7 @@ def test_a_task_that_is_none_is_one_line(hub: Hub) -> None:
 
 def test_no_task_at_all_shows_the_help_and_does_nothing(hub: Hub) -> None:
     before = hub.snapshot()
-    done = run_task(cwd=hub.path)
-    assert done.code == 0
+    done = succeed(cwd=hub.path)
     assert done.out.startswith("Usage: inv[oke] ")
     assert hub.snapshot() == before
 

@@ -2,34 +2,23 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from glob import escape
+from typing import NamedTuple
 
 import pytest
 
-from tests.support.cli import Result, run_task, sh
+from tests.support.cli import Result, run_task
 from tests.support.hubs import NO_REGISTRY
-from tests.support.scene import (
-    CHARTPRESS,
-    DOCKERFILE,
-    PROGRAM,
-    REFUSED,
-    REQUIREMENTS,
-    UNREACHABLE,
-    UNUSABLE,
-    VALUES,
-    Scene,
-)
+from tests.support.scene import CHARTPRESS, DOCKERFILE, PROGRAM, REFUSED, REQUIREMENTS, UNREACHABLE, UNUSABLE, Scene
 from tests.support.world import fault
 
 
-@dataclass(frozen=True)
-class Bug:
-    """A bug report: what was broken, what was typed, and what must come of it.
+class Bug(NamedTuple):
+    """A bug report: what was typed, what was broken, and what must come of it.
 
     Attributes:
-        report: its title.
         typed: the task and its flags.
         breaks: breaks the scene.
         code: the exit code.
@@ -39,7 +28,6 @@ class Bug:
         foreseen: whether a dry run ends in the same way.
     """
 
-    report: str
     typed: str
     breaks: Callable[[Scene], None]
     code: int
@@ -48,97 +36,9 @@ class Bug:
     foreseen: bool = True
 
 
-INDEX = "/index.yaml"
-LOGIN_PAGE = b"<!DOCTYPE html>\n<html><body>Sign in to the guest network</body></html>\n"
-OTHER_CHARTS = b"apiVersion: v1\nentries:\n  binderhub:\n  - name: binderhub\n    version: 1.0.0\n"
-LOOK = "look at what is there: curl -fsSL {s.charts.url}index.yaml | head"
-
-
-def nothing(scene: Scene) -> None:
-    """Break nothing: what was typed is wrong."""
-
-
-# -- the Helm repository
-
-
-def no_helm_repository(scene: Scene) -> None:
-    scene.change(REQUIREMENTS, scene.charts.url, "http://127.0.0.1:1/")
-
-
-def index(body: bytes, status: int = 200) -> Callable[[Scene], None]:
-    return lambda scene: scene.charts.answers.update({INDEX: (status, body)})
-
-
-HELM_REPOSITORY = [
-    Bug(
-        "no network",
-        "bump",
-        no_helm_repository,
-        UNREACHABLE,
-        "connection refused (http://127.0.0.1:1/index.yaml)",
-        "look at what is there: curl -fsSL http://127.0.0.1:1/index.yaml | head",
-    ),
-    Bug(
-        "the index is a login page",
-        "bump",
-        index(LOGIN_PAGE),
-        UNREACHABLE,
-        "this is a web page, not the index of a Helm repository ({s.charts.url}index.yaml)",
-        LOOK,
-    ),
-    Bug(
-        "the index names no jupyterhub",
-        "bump",
-        index(OTHER_CHARTS),
-        UNREACHABLE,
-        "the index has no release of jupyterhub ({s.charts.url}index.yaml)",
-        LOOK,
-    ),
-]
-
-
-# -- the files
-
-
-def base_of_others(scene: Scene) -> None:
-    scene.change(DOCKERFILE, "/k8s-hub:", "/minimal-notebook:")
-
-
-def chartpress_file_that_is_not_yaml(scene: Scene) -> None:
-    scene.change(CHARTPRESS, "charts:\n", "charts: [\n")
-
-
-FILES = [
-    Bug(
-        "Dockerfile without a z2jh FROM",
-        "bump",
-        base_of_others,
-        UNUSABLE,
-        "no FROM inherits from z2jh's hub image (images/hub/Dockerfile)",
-        "write FROM quay.io/jupyterhub/k8s-hub:VERSION, with the version in hub/requirements.yaml",
-    ),
-    Bug(
-        "chartpress.yaml is not YAML",
-        "bump",
-        chartpress_file_that_is_not_yaml,
-        UNUSABLE,
-        "not YAML: expected the node content, but found '-' (chartpress.yaml:2)",
-        "correct the file there",
-    ),
-]
-
-
-# -- clones, remotes and settings that no task can work with
-
-
-# -- the clone and its remote
-
-
-def merging(scene: Scene) -> None:
-    scene.hub.git("switch", "--quiet", "--create", "side")
-    scene.change(VALUES, "256M", "512M")
-    scene.hub.git("switch", "--quiet", "main")
-    scene.hub.git("merge", "--quiet", "--no-ff", "--no-commit", "side")
+def change(file: str, old: str, new: str) -> Callable[[Scene], None]:
+    """Return what replaces a text in a file; ``{s.prefix}`` and the like in it stand for the scene's."""
+    return lambda scene: scene.change(file, old.format(s=scene), new)
 
 
 def unborn(scene: Scene) -> None:
@@ -146,46 +46,8 @@ def unborn(scene: Scene) -> None:
     scene.hub.git("checkout", "main", "--", ".")
 
 
-CLONE = [
-    Bug(
-        "branch without a commit, and a build",
-        "build",
-        unborn,
-        REFUSED,
-        "the image hub has files that are not committed (chartpress.yaml, images/hub/Dockerfile, ...)",
-        "git commit -- chartpress.yaml images/hub/Dockerfile images/hub/requirements.txt; "
-        "its tag names the last commit",
-    ),
-]
-
-
-# -- the settings
-
-
-def settings(text: str) -> Callable[[Scene], None]:
-    return lambda scene: scene.hub.write("invoke.yaml", text)
-
-
-SETTINGS = [
-    Bug(
-        "invoke.yaml is not YAML",
-        "bump",
-        settings("hub: [\n"),
-        UNUSABLE,
-        "the file is not YAML: line 2: expected the node content, but found '<stream end>' (invoke.yaml)",
-        "fix {s.hub.path}/invoke.yaml",
-    ),
-]
-
-
-# -- programs and registries that are missing, broken, or have something else than they should
-
-
-DOCKER_HINT = "install Docker: https://docs.docker.com/engine/install/"
-BUILDX_HINT = "install the buildx plugin: https://docs.docker.com/build/install-buildx/"
-
-
-# -- programs
+def settings_that_are_not_yaml(scene: Scene) -> None:
+    scene.hub.write("invoke.yaml", "hub: [\n")
 
 
 def only(*names: str) -> Callable[[Scene], None]:
@@ -206,126 +68,98 @@ def image_on_artifact_registry_without_gcloud(scene: Scene) -> None:
     only("git")(scene)
 
 
-MISSING_PROGRAMS = [
-    Bug(
-        "git missing",
+def no_engine(scene: Scene) -> None:
+    scene.env["DOCKER_HOST"] = f"unix://{scene.folder}/nobody.sock"
+
+
+ANYWHERE = {
+    "no network": Bug(
         "bump",
-        only(),
-        PROGRAM,
-        "git is not installed (PATH)",
-        "install git: https://git-scm.com/downloads",
+        change(REQUIREMENTS, "{s.charts.url}", "http://127.0.0.1:1/"),
+        UNREACHABLE,
+        "connection refused (http://127.0.0.1:1/index.yaml)",
+        "look at what is there: curl -fsSL http://127.0.0.1:1/index.yaml | head",
     ),
-    Bug(
-        "gcloud missing",
+    "Dockerfile without a z2jh FROM": Bug(
+        "bump",
+        change(DOCKERFILE, "/k8s-hub:", "/minimal-notebook:"),
+        UNUSABLE,
+        "no FROM inherits from z2jh's hub image (images/hub/Dockerfile)",
+        "write FROM quay.io/jupyterhub/k8s-hub:VERSION, with the version in hub/requirements.yaml",
+    ),
+    "branch without a commit, and a build": Bug(
+        "build",
+        unborn,
+        REFUSED,
+        "the image hub has files that are not committed (chartpress.yaml, images/hub/Dockerfile, ...)",
+        "git commit -- chartpress.yaml images/hub/Dockerfile images/hub/requirements.txt; "
+        "its tag names the last commit",
+    ),
+    "invoke.yaml is not YAML": Bug(
+        "bump",
+        settings_that_are_not_yaml,
+        UNUSABLE,
+        "the file is not YAML: line 2: expected the node content, but found '<stream end>' (invoke.yaml)",
+        "fix {s.hub.path}/invoke.yaml",
+    ),
+    "git missing": Bug(
+        "bump", only(), PROGRAM, "git is not installed (PATH)", "install git: https://git-scm.com/downloads"
+    ),
+    "gcloud missing": Bug(
         "auth",
         image_on_artifact_registry_without_gcloud,
         PROGRAM,
         "gcloud is not installed (PATH)",
         "install the Google Cloud CLI, for Google's registries: https://cloud.google.com/sdk/docs/install",
     ),
-]
-
-
-def no_engine(scene: Scene) -> None:
-    scene.env["DOCKER_HOST"] = f"unix://{scene.folder}/nobody.sock"
-
-
-def run_that_fails(scene: Scene) -> None:
-    scene.change(DOCKERFILE, "RUN pip install", "RUN exit 7; pip install")
-
-
-ENGINE = [
-    Bug(
-        "engine not running",
+}
+WITH_ENGINE = {
+    "engine not running": Bug(
         "build",
         no_engine,
         PROGRAM,
         "the Docker engine does not answer (docker info)",
         "start the engine that DOCKER_HOST names, unix://{s.folder}/nobody.sock, or: unset DOCKER_HOST",
     ),
-    Bug(
-        "a RUN fails",
+    "a RUN fails": Bug(
         "build",
-        run_that_fails,
+        change(DOCKERFILE, "RUN pip install", "RUN exit 7; pip install"),
         PROGRAM,
         "failed to solve: process ... did not complete successfully: exit code: 7",
         "fix the Dockerfile, commit it, and build again",
         foreseen=False,
     ),
-]
-
-
-# -- what is to be built
-
-
-def shallow(scene: Scene) -> None:
-    scene.change(VALUES, "256M", "512M")
-    scene.hub.git("push", "--quiet")
-    shutil.rmtree(scene.hub.path)
-    sh("git", "clone", "--quiet", "--depth=1", scene.hub.remote.as_uri(), scene.hub.path.name, cwd=scene.folder)
-
-
-def no_such_base(scene: Scene) -> None:
-    scene.change(DOCKERFILE, "k8s-hub:3.2.1", "k8s-hub:3.2.9")
-
-
-IMAGES = [
-    Bug(
-        "base image that does not exist",
+    "base image that does not exist": Bug(
         "build",
-        no_such_base,
+        change(DOCKERFILE, "k8s-hub:3.2.1", "k8s-hub:3.2.9"),
         REFUSED,
         "the base image does not exist ({s.base}:3.2.9)",
         "invoke bump, or fix the FROM; a mirror needs a copy of that release's image",
     ),
-]
-
-
-# -- registries
-
-
-def registry_down(scene: Scene) -> None:
-    scene.change(CHARTPRESS, scene.prefix, f"{NO_REGISTRY}/hubs")
-
-
-def registry_beyond_this_machine(scene: Scene) -> None:
-    scene.change(CHARTPRESS, scene.prefix, "registry.invalid/hubs")
-
-
-REGISTRIES = [
-    Bug(
-        "registry down",
+    "registry down": Bug(
         "build",
-        registry_down,
+        change(CHARTPRESS, "{s.prefix}", f"{NO_REGISTRY}/hubs"),
         UNREACHABLE,
         "cannot reach the registry: connection refused (127.0.0.1:1)",
         "curl -I http://127.0.0.1:1/v2/",
     ),
-    Bug(
-        "a stand-in would leave this machine",
+    "a stand-in would leave this machine": Bug(
         "build",
-        registry_beyond_this_machine,
+        change(CHARTPRESS, "{s.prefix}", "registry.invalid/hubs"),
         REFUSED,
         "the base image here is a rehearsal's stand-in, not z2jh's hub image ({s.base}:3.2.1)",
         "docker image rm {s.base}:3.2.1, then: docker pull {s.base}:3.2.1",
     ),
-]
+}
 
 
-# -- each of them, dry or not
-
-
-ANYWHERE = (*HELM_REPOSITORY, *FILES, *CLONE, *SETTINGS, *MISSING_PROGRAMS)
-WITH_ENGINE = (*ENGINE, *IMAGES, *REGISTRIES)
-
-
-BUGS = [
-    *(pytest.param(bug, id=bug.report) for bug in ANYWHERE),
-    *(pytest.param(bug, id=bug.report, marks=pytest.mark.engine) for bug in WITH_ENGINE),
-]
-
-
-@pytest.mark.parametrize("bug", BUGS)
+@pytest.mark.parametrize(
+    "bug",
+    [
+        *(pytest.param(bug, id=report) for report, bug in ANYWHERE.items()),
+        *(pytest.param(bug, id=report, marks=pytest.mark.engine) for report, bug in WITH_ENGINE.items()),
+    ],
+)
 def test_bad_input_gives_one_error_and_one_hint_dry_or_not_and_changes_nothing(bug: Bug, scene: Scene) -> None:
     bug.breaks(scene)
     before = scene.world()

@@ -44,8 +44,7 @@ def held(image: Any) -> dict[str, tuple[int, str]]:  # noqa: ANN401 - the same
 def set_image(hub: Hub, *lines: str) -> None:
     """Say these lines of the image in chartpress.yaml, and commit all."""
     text = "".join(f"        {line}\n" for line in lines)
-    hub.edit(CHARTPRESS, "        valuesPath:", f"{text}        valuesPath:")
-    hub.commit("Change the image")
+    hub.change(CHARTPRESS, "        valuesPath:", f"{text}        valuesPath:")
 
 
 def edit_unseen(hub: Hub) -> None:
@@ -58,8 +57,7 @@ def edit_unseen(hub: Hub) -> None:
 def test_chartpress_does_not_build_what_the_tags_commit_does_not_have(hub: Hub, scene: Scene) -> None:
     set_image(hub, "rebuildOnContextPathChanges: false")
     tag = scene.tag
-    hub.write("images/hub/later.txt", "later\n")
-    hub.commit("Come later")
+    hub.put("images/hub/later.txt", "later\n")
     done = run_task("build", "--engine", "chartpress", cwd=hub.path)
     error, hint = fault(done)
     assert (done.code, hint) == (1, "leave out --engine chartpress")

@@ -80,8 +80,7 @@ def test_values_that_still_name_an_image_on_the_older_base_are_said_to(hub: Hub,
 
 
 def test_an_image_that_the_registry_lost_is_said_to(hub: Hub, gh: StandInGh, registry: Registry) -> None:
-    hub.edit("hub/values.yaml", "name:\n      tag:\n", f"name: {registry.address}/gone/hub\n      tag: '1'\n")
-    hub.commit("Name an image that is not there")
+    hub.change("hub/values.yaml", "name:\n      tag:\n", f"name: {registry.address}/gone/hub\n      tag: '1'\n")
     hub.git("push", "--quiet")
     succeed("bump", "commit", "--pr", cwd=hub.path)
     assert "**Not verified**: the registry does not have it yet.\n" in gh.requests[0]["body"]

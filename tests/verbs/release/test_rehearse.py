@@ -130,8 +130,7 @@ def test_a_dry_rehearsal_refuses_what_a_real_one_refuses(scene: Scene) -> None:
 
 
 def test_a_rehearsal_that_failed_cannot_be_continued_and_names_what_it_kept(scene: Scene) -> None:
-    scene.hub.edit(DOCKERFILE, "COPY", "RUN false\nCOPY")
-    scene.hub.commit("Break the build")
+    scene.hub.change(DOCKERFILE, "COPY", "RUN false\nCOPY")
     failed = run_task("rehearse", "--keep", cwd=scene.hub.path, env={"TMPDIR": str(scene.folder)})
     assert failed.code == 3, failed
     assert "To continue" not in failed.err
@@ -178,8 +177,7 @@ def test_a_settings_fault_is_refused_as_the_release_refuses_it(scene: Scene) -> 
 
 
 def test_in_a_clone_that_is_behind_it_says_where_the_release_starts(scene: Scene) -> None:
-    scene.hub.write("notes.txt", "theirs\n")
-    scene.hub.commit("Take notes")
+    scene.hub.put("notes.txt", "theirs\n")
     scene.hub.git("push", "--quiet")
     scene.hub.git("reset", "--quiet", "--hard", "HEAD~")
     dry = run_task("--dry", "rehearse", cwd=scene.hub.path)

@@ -62,8 +62,7 @@ def test_a_clean_clone_differs_in_the_names_of_the_images_only(hub: Hub) -> None
 
 def test_places_of_a_pattern_name_the_images_at_the_throwaway_registry_too(hub: Hub) -> None:
     """A pattern stands for the files that name the image: with another name in chartpress.yaml for none."""
-    hub.write("clusters/a.yaml", "image: {name: Registry.Example.EDU:5000/team/core/hub, tag: old}\n")
-    hub.commit("Name it in a cluster")
+    hub.put("clusters/a.yaml", "image: {name: Registry.Example.EDU:5000/team/core/hub, tag: old}\n")
     settings = Settings(base_branch="main", values=(ValuesTarget("clusters/*.yaml", "image"),))
     original = open_hub(settings, Git.around(hub.path))
     (place, *_) = (one for one in original.values_places(original.images[0]) if one.file == "clusters/a.yaml")

@@ -18,18 +18,12 @@ from tasks.rehearsal.cleanup import TEMPORARY, Record, clear_up_after_killed_one
 from tests.support.cli import INVOKE, sh, succeed
 from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_hub
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.engine
 
 PATIENCE = 90.0
 IN_THE_BUILD = "the build has come to here"
-
-
-def wait_until(reached: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not reached():
-        assert time.monotonic() < deadline, "it does not come to that"
-        time.sleep(0.02)
 
 
 @dataclass
@@ -65,8 +59,7 @@ def hub(tmp_path: Path, helm_repository: HelmServer) -> Hub:
 
 def take_time(hub: Hub) -> None:
     """Let the build of the image say when it has begun, and then take some seconds."""
-    hub.edit("images/hub/Dockerfile", "USER root\n", f'USER root\nRUN echo "{IN_THE_BUILD}" && sleep 3\n')
-    hub.commit("Take our time")
+    hub.change("images/hub/Dockerfile", "USER root\n", f'USER root\nRUN echo "{IN_THE_BUILD}" && sleep 3\n')
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from tasks.tools.git import Git
 from tasks.tools.process import capture
 from tasks.tools.registry import Conversation
 from tests.support.cli import run_task, sh, succeed
+from tests.support.processes import write_program
 from tests.support.scene import CHARTPRESS, REFUSED, UNUSABLE, Scene
 
 ENGINE = "this machine's engine, without a shared cache, and signs nothing"
@@ -24,9 +25,7 @@ FAR = "ssh://far.invalid"
 def recording(folder: Path, name: str) -> Path:
     """Put a program first on PATH that notes each of its calls, and fails; return the file of its notes."""
     programs, notes = folder / "programs", folder / f"{name}.log"
-    programs.mkdir(exist_ok=True)
-    (programs / name).write_text(f'#!/bin/sh\necho "$0 $*" >>{notes}\nexit 1\n')
-    (programs / name).chmod(0o755)
+    write_program(programs, name, f'echo "$0 $*" >>{notes}\nexit 1')
     return notes
 
 
@@ -36,8 +35,7 @@ def git_config(key: str, value: str) -> None:
 
 def settings(**values: str) -> Callable[[Scene], None]:
     def write(scene: Scene) -> None:
-        scene.hub.write("invoke.yaml", f"hub: {json.dumps(values)}\n")
-        scene.hub.commit("Set it")
+        scene.hub.put("invoke.yaml", f"hub: {json.dumps(values)}\n")
 
     return write
 
@@ -52,10 +50,6 @@ def insteadof(key: str) -> Callable[[Scene], None]:
 
 def remote(scene: Scene) -> None:
     scene.hub.git("remote", "set-url", "origin", "ssh://git@far.invalid/hubs.git")
-
-
-def pushurl(scene: Scene) -> None:
-    scene.hub.git("remote", "set-url", "--push", "origin", str(scene.hub.remote))
 
 
 def other_remote(scene: Scene) -> None:
@@ -83,10 +77,8 @@ def cache_options(scene: Scene) -> None:
 
 def hooks(scene: Scene) -> None:
     folder = scene.folder / "hooks"
-    folder.mkdir()
     for name in ("pre-commit", "post-commit", "pre-push", "post-checkout", "post-receive", "reference-transaction"):
-        (folder / name).write_text(f"#!/bin/sh\necho {name} >>{scene.folder / 'hooks.log'}\n")
-        (folder / name).chmod(0o755)
+        write_program(folder, name, f"echo {name} >>{scene.folder / 'hooks.log'}")
     git_config("core.hooksPath", str(folder))
 
 

@@ -171,7 +171,7 @@ def test_a_release_whose_build_fails_goes_on_once_the_dockerfile_is_mended(scene
     assert [step["name"] for step in told["steps"] if step["status"] == "done"] == ["build", "commit"]
     assert scene.hub.subjects("main..HEAD") == [
         f"Use hub image {image['tag']}",
-        "Break it",
+        f"Change {DOCKERFILE}",
         "Move z2jh from 3.2.1 to 3.3.8",
     ]
     succeed("release", cwd=scene.hub.path)

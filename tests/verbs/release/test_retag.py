@@ -91,13 +91,11 @@ def test_a_release_goes_on_with_the_image_that_is_there(scene: Scene, rewrite: C
 
 
 def test_a_check_without_a_network_knows_the_same_files_by_any_tag_and_others_are_built(scene: Scene) -> None:
-    scene.hub.write("invoke.yaml", "hub: {tag: 'z2jh.{commit}.{commits}'}\n")
-    scene.hub.commit("Name the tags")
+    scene.hub.put("invoke.yaml", "hub: {tag: 'z2jh.{commit}.{commits}'}\n")
     released(scene)
     squash(scene)
     assert codes(scene, "--offline") == codes(scene) == []
-    scene.hub.write("images/hub/requirements.txt", "another==1\n")
-    scene.hub.commit("Take another package")
+    scene.hub.put("images/hub/requirements.txt", "another==1\n")
     assert codes(scene, "--offline") != []
     assert build(scene)["status"] == "built"
 

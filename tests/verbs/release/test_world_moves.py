@@ -16,7 +16,7 @@ import pytest
 from tests.support.cli import INVOKE, Result, run_on_screen, run_task, sh, succeed
 from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
-from tests.support.registry import write_program
+from tests.support.processes import write_program
 from tests.support.scene import DOCKERFILE, VALUES, Scene
 from tests.support.world import fault, files_in, images_in
 

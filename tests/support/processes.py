@@ -1,0 +1,30 @@
+"""Programs of the tests' own, processes that run, and waiting for what they bring about."""
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+def write_program(folder: Path, name: str, script: str) -> Path:
+    """Write a shell script into ``folder``, which is made where it is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    program = folder / name
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return program
+
+
+def alive(*processes: int) -> bool:
+    """Whether one of these processes runs; one that ended and was not waited for does not."""
+    numbers = ",".join(map(str, processes))
+    seen = subprocess.run(("ps", "-o", "stat=", "-p", numbers), capture_output=True, text=True, check=False)
+    return any(not state.startswith("Z") for state in seen.stdout.split())
+
+
+def wait_until(reached: Callable[[], object], seconds: float = 90) -> None:
+    """Wait for something that must come within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline, "it does not come to that"
+        time.sleep(0.02)
