@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -171,7 +170,7 @@ def plan_request(
 
     expected = text(hub, "HEAD", {})
     settings = hub.settings
-    labels = expected_labels(hub, review) if starts_no_workflow(os.environ) else settings.labels
+    labels = expected_labels(hub, review) if starts_no_workflow() else settings.labels
     planned = PullRequest(branch.name, base, expected.title, expected.body, labels=labels, reviewers=settings.reviewers)
     if review.github:
         action, planned = _through_gh(review.github, review.head(branch.name), planned, final, waits=branch.waits)
