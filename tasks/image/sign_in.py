@@ -126,6 +126,6 @@ def _run_once(command: Command, why: str) -> Action:
     require_installed(command.argv[0])
 
     def do(_: Values) -> None:
-        run_checked(command, hint=str(command))
+        run_checked(command)
 
     return Action(f"run {' '.join(command.argv[:3])}", why, do, (f"$ {command}",))

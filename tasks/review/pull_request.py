@@ -129,7 +129,7 @@ def push(git: Git, remote: str, commit: str, branch: str) -> None:
         if told:
             output.say("\n".join(told))
         for command in git.follow_commands(remote, branch):
-            run_checked(command, hint=str(command))
+            run_checked(command)
         return
     output.say("\n".join(line for line in done.stderr.splitlines() if not line.startswith(_VERDICT)))
     if not done.ok:
