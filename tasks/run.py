@@ -152,7 +152,7 @@ class Call(NamedTuple):
         else:
             output.data(text)
         if not ok:
-            raise Exit(code=faults.REFUSED)
+            raise Exit(code=Refused.code)
 
 
 class HubTask(Task):  # type: ignore[type-arg]

@@ -271,7 +271,7 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, pinned: PinnedImage) ->
     if any(_has_the_same_files(hub, image, commit, tag) for commit in _HEXADECIMAL.findall(tag)):
         return
     named = _COMMIT.search(tag)
-    if named and not hub.git.ask("merge-base", "--is-ancestor", named["commit"], HEAD).ok:
+    if named and not hub.git.contains(HEAD, named["commit"]):
         yield _gone_problem(hub, image, where, tag)
     elif named or hub.settings.tag != CHARTPRESS or hub.git.ask("rev-parse", "--verify", f"refs/tags/{tag}").ok:
         yield stale_problem(where, tag, computed)
@@ -296,7 +296,7 @@ def _gone_problem(hub: Hub, image: HubImage, where: str, tag: str) -> Problem:
 
 def _has_the_same_files(hub: Hub, image: HubImage, commit: str, tag: str) -> bool:
     """Whether a build of ``commit``, which ``tag`` names, has today's files too, as after a squash or rebase."""
-    if not hub.git.ask("cat-file", "-e", f"{commit}^{{commit}}").ok:
+    if hub.git.commit_at(commit) is None:
         return False
     called = name_image(hub, history_of(hub), image)
     if arguments_of(hub, image, called) != arguments_of(hub, image, called._replace(tag=tag, commit=commit)):

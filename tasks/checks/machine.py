@@ -11,7 +11,7 @@ from ..core.faults import DOOR, Fault, ProgramFailed
 from ..core.names import Host, Reference, platform_argument, short_platform
 from ..repo.hub import Hub
 from ..repo.pins import Lock
-from ..repo.remotes import choose_remotes
+from ..repo.remotes import read_remotes
 from ..tools.command import Command, Output
 from ..tools.docker import (
     BUILD_NATIVELY,
@@ -27,7 +27,7 @@ from ..tools.forges import GITHUB, read_remote
 from ..tools.google import is_google
 from ..tools.process import INSTALL_HINTS, Pool, TooSlow, answer_of, ask_all, capture, find, missing
 from ..tools.refusals import remote_fault
-from ..tools.registry import DockerLogins, answering_hosts
+from ..tools.registry import DockerLogins
 
 LOOK_SECONDS = 15.0
 _VERSION = re.compile(r"(?<!\d)\d{1,9}(?:\.\d{1,9})+")
@@ -120,12 +120,11 @@ def _remote_looks(hub: Hub | None) -> Iterator[_Look]:
     """Yield what a release without ``--push`` and ``--pr`` can do without: the git remotes, and gh's sign-in."""
     if hub is None:
         return
-    config = hub.git.configuration(r"^(remote|branch|init)\.")
-    remotes = choose_remotes(config, hub.settings, hub.branch)
+    remotes = read_remotes(hub.git, hub.settings)
     for remote in dict.fromkeys(filter(None, (remotes.push, remotes.upstream))):
         command = hub.git.command("ls-remote", "--", remote, "HEAD")
         yield _Look(f"remote {remote}", command, partial(_remote, remote), needed=False)
-    upstream = read_remote(config.get(f"remote.{remotes.upstream}.url", remotes.upstream or ""))
+    upstream = read_remote(remotes.address(remotes.upstream or ""))
     if upstream and upstream.forge == GITHUB and find("gh"):
         status = Command(("gh", "auth", "status", "--hostname", upstream.server))
         yield _Look(f"sign-in {upstream.server}", status, _gh_sign_in, needed=False)
@@ -183,14 +182,13 @@ def _gh_sign_in(name: str, output: Output) -> MachineFinding:
 
 def _sign_in_findings(hub: Hub | None) -> list[MachineFinding]:
     logins, hosts, found = DockerLogins.read(), hub.registries if hub else (), []
-    helpers = {host: helper for host in hosts if (helper := logins.helper_for(host))}
-    answering = answering_hosts(helpers)
+    answering = logins.answering_hosts(hosts)
     for host in hosts:
         name, hint = f"sign-in {host}", f"{DOOR} auth" if is_google(host) else f"docker login {host}"
         if host in answering:
             found.append(MachineFinding(name, "Docker's helper answers", ok=True))
-        elif host in helpers:
-            program = f"docker-credential-{helpers[host]}"
+        elif helper := logins.helper_for(host):
+            program = f"docker-credential-{helper}"
             fault = None if find(program) else missing(program)
             words = fault.what if fault else "Docker's helper returned no credentials"
             found.append(MachineFinding(name, words, ok=False, hint=fault.hint if fault else hint))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ..core.faults import DOOR, Fault, Refused, Unreachable, Unusable
 from ..core.names import Reference, platforms_left
-from ..image.inputs import arguments_of, inputs_hash, working_files
+from ..image.inputs import inputs_hash, working_files
 from ..image.proof import LABEL, base_of, inputs_label, is_out_of_reach
 from ..image.tag import HEAD, depends_on, history_of, name_image, names_commit, tells_images_apart
 from ..image.tree import Tree
@@ -96,8 +96,7 @@ class World:
     def to_do(self) -> list[str]:
         """Return what a release would do here, a clause for each step that has something to do."""
         hub, version = self.hub, self.next()
-        images = [one for one in hub.images if one.spec.key not in hub.spare_images]
-        stale = [one for one in images if version or self._is_up_to_date(one) is False]
+        stale = [one for one in hub.usual_images if version or self._is_up_to_date(one) is False]
         same = [one for one in stale if not version and not hub.changed and self.is_current(one)]
         clauses = {
             "move": [f"{hub.requirement.name} from {hub.version} to {version}"] if version else [],
@@ -110,10 +109,9 @@ class World:
     def unknown(self) -> list[str]:
         """Return what a release might also do, a clause for each thing that cannot be told."""
         hub = self.hub
-        images = [one for one in hub.images if one.spec.key not in hub.spare_images]
         return [
             *([] if self.index else [f"move {hub.requirement.name}"]),
-            *(f"build {one.spec.key}" for one in images if self._is_up_to_date(one) is None),
+            *(f"build {one.spec.key}" for one in hub.usual_images if self._is_up_to_date(one) is None),
         ]
 
     def current_tag(self, image: HubImage) -> str | None:
@@ -142,8 +140,7 @@ class World:
         try:
             called = name_image(self.hub, history_of(self.hub), image)
             tree = Tree(self.hub.git, called.revision or HEAD)
-            arguments = arguments_of(self.hub, image, called)
-            return inputs_label(found) == inputs_hash(self.hub, image, tree, "".join(base), platform, arguments)
+            return inputs_label(found) == inputs_hash(self.hub, image, tree, "".join(base), platform, called)
         except (Refused, Unusable):
             return False
 

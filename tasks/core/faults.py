@@ -17,12 +17,6 @@ from .visible import one_line
 # The folder is `tasks` where Invoke finds it, and has another name in a wheel.
 DOOR = "invoke" if __package__.partition(".")[0] == "tasks" else "hubpress"
 
-DONE = 0
-REFUSED = 1
-UNUSABLE = 2
-PROGRAM = 3
-UNREACHABLE = 4
-INTERRUPTED = 130
 LONGEST_PART = 1000
 _ASKED_TO_END = (signal.SIGTERM, signal.SIGHUP)
 
@@ -30,7 +24,7 @@ _ASKED_TO_END = (signal.SIGTERM, signal.SIGHUP)
 class Fault(Exception):  # noqa: N818 - a fault is what the contract calls it
     """Something that stops a task: ``what`` is wrong, ``where`` (a file is ``path:line``), and a ``hint`` to fix it."""
 
-    code: ClassVar[int] = REFUSED
+    code: ClassVar[int] = 1
 
     def __init__(self, what: str, *, where: object | None = None, hint: str) -> None:
         super().__init__(what)
@@ -57,25 +51,23 @@ class Fault(Exception):  # noqa: N818 - a fault is what the contract calls it
 class Refused(Fault):
     """The task could run, but would do harm or something else than was meant (exit code 1)."""
 
-    code = REFUSED
-
 
 class Unusable(Fault):
     """The settings, or a file of the repository, cannot be used (exit code 2)."""
 
-    code = UNUSABLE
+    code = 2
 
 
 class ProgramFailed(Fault):
     """An outside program failed, or is missing (exit code 3)."""
 
-    code = PROGRAM
+    code = 3
 
 
 class Unreachable(Fault):
     """A registry, the Helm repository or the git remote gave no usable answer (exit code 4)."""
 
-    code = UNREACHABLE
+    code = 4
 
 
 class Denied(Unreachable):
@@ -85,7 +77,7 @@ class Denied(Unreachable):
 class Interrupted(Fault):
     """The user, or what started the program, asked it to end (exit code 130)."""
 
-    code = INTERRUPTED
+    code = 130
 
 
 def nearest(word: str, names: Iterable[str]) -> str | None:

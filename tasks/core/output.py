@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from .faults import UNUSABLE, Unusable
+from .faults import Unusable
 from .safe_files import append_to_file, read_file
 from .visible import ACTIONS, fenced, one_line, visible, visible_json
 
@@ -90,7 +90,7 @@ class _Stream(io.TextIOWrapper):
         if self is sys.stdout:
             hint = "send it to a file on a disk with space (df -h)"
             say(str(Unusable(f"standard output cannot be written: {err.strerror}", hint=hint)))
-        raise SystemExit(UNUSABLE)
+        raise SystemExit(Unusable.code)
 
 
 def prepare_streams() -> None:

@@ -20,7 +20,7 @@ from ..repo.named_images import NamedImage, how_to_move, unmoved_images
 from ..tools.command import current_folder
 from ..tools.docker import Builder
 from ..tools.registry import FoundImage, ImageAnswer, inspect
-from .inputs import INPUTS_LABEL, arguments_of, inputs_hash, sources_of, working_files, write_files
+from .inputs import INPUTS_LABEL, inputs_hash, sources_of, working_files, write_files
 from .proof import LABEL, Base, Proof, base_label, inputs_label, prove, tag_fact
 from .tag import COMMIT_TO_COME, HEAD, ImageName, depends_on, history_of, name_image, names_commit
 from .tree import Tree
@@ -315,6 +315,4 @@ def source_trees(build: Build) -> Iterator[dict[str, Tree]]:
 
 def inputs_of(hub: Hub, one: ImageBuild, tree: Tree) -> str:
     """Return the hash of the inputs of an image that is built from ``tree``."""
-    # Where the tag names a commit, the commit and the tag in build arguments belong to the inputs.
-    arguments = arguments_of(hub, one.image, one.name) if names_commit(hub.settings.tag) else None
-    return inputs_hash(hub, one.image, tree, one.base.identity, one.platform, arguments)
+    return inputs_hash(hub, one.image, tree, one.base.identity, one.platform, one.name)

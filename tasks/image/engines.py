@@ -38,7 +38,7 @@ from ..tools.command import Command, Output, mentions
 from ..tools.docker import BAKE_MAY_READ, CLOUD_BUILD, DOCKER_DRIVER, Builder
 from ..tools.git import UNSET, Git
 from ..tools.google import is_google
-from ..tools.process import find, missing, run_folded
+from ..tools.process import require_installed, run_folded
 from ..tools.refusals import Expired
 from ..tools.registry import DockerLogins
 from .build import CONTEXT, Build, ImageBuild, name_after_commit, write_contexts
@@ -160,8 +160,7 @@ class Chartpress:
         }
         for name in (name for name, is_wanted in cannot.items() if is_wanted):
             raise Refused(f"chartpress does not know {name}", where="--engine", hint="leave out --engine chartpress")
-        if find(CHARTPRESS) is None:
-            raise missing(CHARTPRESS)
+        require_installed(CHARTPRESS)
 
     def shown(self, build: Build) -> str:
         """Return the runbook's command."""
@@ -208,8 +207,7 @@ class CloudBuild:
             )
         if hub.settings.attest:
             raise docker.cannot_attest("Cloud Build's builder", CLOUD_BUILD)
-        if find("gcloud") is None:
-            raise missing("gcloud")
+        require_installed("gcloud")
 
     def shown(self, build: Build) -> str:
         """Return the commands: the request's files, made in the folder that ``$request`` names, and sent."""

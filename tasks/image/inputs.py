@@ -113,19 +113,18 @@ def counted_paths(hub: Hub, image: HubImage) -> list[str]:
     return [path for path in sources.all if path != sources.context or is_below(path, paths)]
 
 
-def inputs_hash(
-    hub: Hub, image: HubImage, tree: Tree, base: str, platform: str, arguments: Sequence[str] | None = None
-) -> str:
+def inputs_hash(hub: Hub, image: HubImage, tree: Tree, base: str, platform: str, name: ImageName | None = None) -> str:
     """Return the SHA-256 of what ``image`` is built from, as 64 hexadecimal digits.
 
-    That is: the names of git's objects at ``counted_paths``, its build arguments and options
-    (``arguments``, else as they are written), ``Base.identity`` and the platforms. Times and owners, which differ from
-    clone to clone, are left out.
+    That is: the names of git's objects at ``counted_paths``, its build arguments and options (as ``name`` fills them in
+    where that names a commit, else as they are written), ``Base.identity`` and the platforms. Times and owners, which
+    differ from clone to clone, are left out.
     """
     spec, sources = image.spec, sources_of(hub, image)
     _require_there(hub, sources, tree.objects(sources.all))
+    as_written = [dict(spec.build_args), spec.extra_options]
     inputs = {
-        "arguments": [dict(spec.build_args), spec.extra_options] if arguments is None else arguments,
+        "arguments": arguments_of(hub, image, name) if name and name.commit else as_written,
         "base": base,
         "dockerfile": sources.dockerfile,
         "objects": tree.written_as(counted_paths(hub, image)),

@@ -12,8 +12,8 @@ from ..core.plan import Action, Step, Values
 from ..tools import google
 from ..tools.command import Command
 from ..tools.google import is_google, run_login
-from ..tools.process import find, missing, run_checked
-from ..tools.registry import DockerLogins, answering_hosts, ask_helper
+from ..tools.process import require_installed, run_checked
+from ..tools.registry import DockerLogins, ask_helper
 
 
 def plan_auth(hosts: Sequence[str], options: AuthOptions) -> Step:
@@ -50,10 +50,8 @@ def _foreign(logins: DockerLogins, host: str) -> Action:
 
 
 def _google_actions(logins: DockerLogins, hosts: Sequence[str], options: AuthOptions) -> Iterator[Action]:
-    # Docker Desktop names a helper for every host, and it may know none.
-    helpers = {host: helper for host in hosts if (helper := logins.helper_for(host))}
     with output.waiting(f"asking Docker's helper for {', '.join(hosts)}"):
-        answering = answering_hosts(helpers)
+        answering = logins.answering_hosts(hosts)
     silent = [host for host in hosts if host not in answering]
     account = google.key_account(options.key_file) if options.key_file else None
     sign_in = _sign_in(logins, silent, options, account)
@@ -125,10 +123,9 @@ def _login_action(options: AuthOptions, why: str, *kind: str) -> Action:
 
 
 def _run_once(command: Command, why: str) -> Action:
-    if find(command.argv[0]) is None:
-        raise missing(command.argv[0])
+    require_installed(command.argv[0])
 
     def do(_: Values) -> None:
-        run_checked(command, hint=str(command))
+        run_checked(command)
 
     return Action(f"run {' '.join(command.argv[:3])}", why, do, (f"$ {command}",))

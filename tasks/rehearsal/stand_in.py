@@ -25,7 +25,6 @@ from ..tools.command import Command
 from ..tools.docker import local
 from ..tools.process import run_checked
 
-STAND_IN_LOG = "/srv/jupyterhub/stand-in.log"
 PLATFORM = "linux/amd64"
 _FILES = Path(__file__).with_name("image")
 _BUSYBOX = Path("/bin/busybox")

@@ -113,7 +113,7 @@ class _Line(NamedTuple):
     content: str
 
 
-def read_stages(text: Text, arguments: Mapping[str, str | None] = NO_VALUES) -> list[BuildStage]:
+def read_stages(text: Text, arguments: Mapping[str, str | None]) -> list[BuildStage]:
     """Return the stages, at least one; a build argument is None where it takes its value from the environment."""
     values: dict[str, Word] = {}
     stages: list[BuildStage] = []

@@ -85,7 +85,7 @@ def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequenc
         left = tree.replace(plain_edits)
         try:
             for lock, edit in stale.items():
-                helm.update(hub.git.folder / lock.folder)
+                helm.update(commands[lock])
                 wanted = lock.read(Edited(tree, {lock.file: edit.after})).text
                 if not allows(wanted, lock.read(tree).text):
                     what, hint = f"helm did not lock {lock.name} at {wanted}", str(commands[lock])

@@ -315,6 +315,11 @@ class Hub:
         """The images that are built only when asked for by name, each with a place where the values name another."""
         return {} if self.settings.image_keys else self._values.spare
 
+    @property
+    def usual_images(self) -> tuple[HubImage, ...]:
+        """The images that are built unless others are asked for by name."""
+        return tuple(image for image in self.images if image.spec.key not in self.spare_images)
+
     @cached_property
     def _values(self) -> ValuesPlaces:
         images, top = [image.spec for image in self.images], self.git.folder
@@ -359,9 +364,8 @@ class Hub:
         return tuple(known[name] for name in dict.fromkeys(names)) if names else tuple(images)
 
     def to_build(self, names: Sequence[str]) -> tuple[HubImage, ...]:
-        """Return the images that ``names`` give, else all but the spare ones; refuse two that share a place."""
-        wanted = [one.spec.key for one in self.images if one.spec.key not in self.spare_images]
-        chosen = self._select(self.images, names or wanted)
+        """Return the images that ``names`` give, else ``usual_images``; refuse two that share a place."""
+        chosen = self._select(self.images, names) if names else self.usual_images
         taken: dict[tuple[str, str], ImageSpec] = {}
         for image, place in ((one, place) for one in chosen for place in self.values_places(one)):
             first = taken.setdefault((place.file, place.path), image.spec)

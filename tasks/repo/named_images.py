@@ -75,7 +75,7 @@ def named_images(hub: Hub, chart_values: Data = None, telling: re.Pattern[bytes]
             values = reduce(_merged, (_tree_in(hub, file, telling) for file in chain))
             for path, inner in _sections(values, prefixes):
                 yield from _images(_merged(chart_values or {}, inner), path)
-    names = [Reference(image.spec.named) for image in hub.images if image.spec.named]
+    names = _names(hub).values()
     for file in _naming_files(hub, names):
         found = _images(_tree_in(hub, file), ())
         yield from (one for one in found if any(map(one.reference.same_repository, names)))
@@ -89,16 +89,15 @@ def lines_of(hub: Hub, image: HubImage) -> list[str]:
 def unmoved_images(hub: Hub) -> dict[str, list[NamedImage]]:
     """Return where values name hub images besides the places that a build writes, by the images' keys."""
     # Of many deployments most name no hub image, and take long to read.
-    names = [Reference(image.spec.named) for image in hub.images if image.spec.named]
-    words = [re.escape(name.written_path.encode()) for name in names]
+    names = _names(hub)
+    words = [re.escape(name.written_path.encode()) for name in names.values()]
     telling = re.compile(b"|".join((rb"\btag\b", *words)))
     named = dict.fromkeys(named_images(hub, telling=telling))
     own = {(place.file, place.path) for place in hub.places}
     # What a line of ours stands for by an alias moves with it.
     moved = {one.where for one in named if (behind_links(hub.git.folder, one.file), one.path) in own}
     left = [one for one in named if one.where not in moved]
-    images = ((image.spec.key, Reference(image.spec.named)) for image in hub.images if image.spec.named)
-    places = {key: [one for one in left if one.reference.same_repository(image)] for key, image in images}
+    places = {key: [one for one in left if one.reference.same_repository(name)] for key, name in names.items()}
     return {key: some for key, some in places.items() if some}
 
 
@@ -123,7 +122,12 @@ def faulty_files(hub: Hub) -> Iterator[Unusable]:
             yield fault
 
 
-def _naming_files(hub: Hub, images: Sequence[Reference]) -> Iterator[str]:
+def _names(hub: Hub) -> dict[str, Reference]:
+    """Return the names of the hub images that have one, by the images' keys."""
+    return {image.spec.key: Reference(image.spec.named) for image in hub.images if image.spec.named}
+
+
+def _naming_files(hub: Hub, images: Iterable[Reference]) -> Iterator[str]:
     """Yield the committed YAML files that name one of ``images``, but for those of tools, and what names the images."""
     words = [image.written_path for image in images]
     found = files_with(hub.git, "--fixed-strings", words, ":(glob)**/*.yaml", ":(glob)**/*.yml")

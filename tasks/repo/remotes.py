@@ -5,7 +5,6 @@ What is not set is read from git's configuration, from CI and from the forge, on
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple
@@ -112,7 +111,7 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
     The remotes are asked with ``ask``, else where the clone and CI do not tell the base branch; with ``push`` the one
     that is pushed to must answer.
     """
-    remotes = _read_remotes(git, settings)
+    remotes = read_remotes(git, settings)
     if not remotes.names or not ask:
         try:
             return _without_asking(git, settings, remotes)
@@ -148,13 +147,13 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
 
 def review_known(git: Git, settings: Settings) -> Review:
     """Return where a branch is pushed and where its pull request goes, by the clone alone: no gh and no ssh is run."""
-    return _without_asking(git, settings, _read_remotes(git, settings))
+    return _without_asking(git, settings, read_remotes(git, settings))
 
 
 def upstream_repository(git: Git, settings: Settings) -> Repository | None:
     """Return the repository that pull requests go to, by its address in git's configuration."""
-    remotes = _read_remotes(git, settings)
-    return read_remote(remotes.address(remotes.upstream or remotes.push or ""))
+    remotes = read_remotes(git, settings)
+    return read_remote(remotes.address(remotes.upstream or ""))
 
 
 def base_here(git: Git, review: Review) -> str | None:
@@ -168,6 +167,11 @@ def fork_point(git: Git, review: Review, commit: str = "HEAD") -> str | None:
     """Return the commit at which ``commit`` left the base branch; in a shallow clone maybe the branch's tip."""
     tip = base_here(git, review)
     return tip and (git.ask("merge-base", tip, commit).text or tip)
+
+
+def read_remotes(git: Git, settings: Settings) -> Remotes:
+    """Return which remote is pushed to, and which one is the upstream, by the clone and the settings."""
+    return choose_remotes(git.configuration(), settings, git.branch())
 
 
 def choose_remotes(config: Mapping[str, str], settings: Settings, branch: str | None) -> Remotes:
@@ -198,10 +202,6 @@ def _repository(git: Git, address: str) -> Repository | None:
     if written and written.forge:
         return written
     return forges.reached(git.ask("ls-remote", "--get-url", "--", address).text) or written
-
-
-def _read_remotes(git: Git, settings: Settings) -> Remotes:
-    return choose_remotes(git.configuration(r"^(remote|branch|init)\."), settings, git.branch())
 
 
 def _told_upstream(config: Mapping[str, str], settings: Settings, names: tuple[str, ...], near: str) -> str | None:
@@ -246,7 +246,7 @@ def _github(git: Git, repository: Repository | None) -> GitHub | None:
 
 def _parent(github: GitHub | None) -> str | None:
     """Return the path of the repository that this one was forked from, where CI or gh tells."""
-    ci = read_ci(os.environ)
+    ci = read_ci()
     if github is None or (ci.is_fork is False and ci.path.lower() == github.path.lower()):
         return None
     return github.parent()
@@ -284,7 +284,7 @@ def _base(git: Git, settings: Settings, remotes: Remotes, asked: RemoteBranches 
     if settings.base_branch:
         return settings.base_branch
     upstream = remotes.upstream or ORIGIN
-    ci, there = read_ci(os.environ), read_remote(remotes.address(upstream))
+    ci, there = read_ci(), read_remote(remotes.address(upstream))
     is_its = there.path.lower() == ci.path.lower() if there else remotes.push == remotes.upstream
     if ci.base and is_its and (asked is None or ci.base in asked.heads):
         return ci.base

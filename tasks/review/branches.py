@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -139,7 +138,7 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Callable[[], Hub]]:
         told = f"{current} is {_commits(behind)} behind {base} of {review.upstream}"
         return nothing_to_do(*([told] if behind else []))
     # People are told that HEAD is detached; in CI that is how things are.
-    if current is None and not (is_ci(os.environ) and seen.contains(tip, head)):
+    if current is None and not (is_ci() and seen.contains(tip, head)):
         return nothing_to_do()
     step, end, moving = _plan_moves(git, seen, review, head)
 

@@ -202,7 +202,7 @@ def _make_commit(
     return commit
 
 
-def _require_only_ours(hub: Hub, changed: Sequence[str], behind: Sequence[str] = ()) -> None:
+def _require_only_ours(hub: Hub, changed: Sequence[str], behind: Sequence[str]) -> None:
     for path in changed:
         if hub.committed.read(path) is None:
             raise Refused("the file was never committed", where=path, hint=git_commit(hub, [path]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -17,12 +16,11 @@ from ..image.tag import COMMIT_TO_COME
 from ..releases.index import Release
 from ..releases.notes import comparison, release_links, security_news
 from ..releases.versions import is_dev
-from ..repo.files import Committed
 from ..repo.hub import Hub, HubImage
-from ..repo.remotes import Review, fork_point
+from ..repo.remotes import Review
 from ..tools.registry import ImageAnswer, inspect_all
 from .bump import NOTHING, Changes, changes_between, pinned_at, read_releases, release_facts
-from .preview import Preview
+from .preview import Preview, before_branch
 from .team import next_steps, staging_hubs
 from .upgrades import MOST_SHOWN, UpgradeHere, needs, upgrades_here
 
@@ -223,8 +221,7 @@ def describe(
     cluster: Preview | Fault | None = None,
 ) -> Description:
     """Return what a pull request of ``hub``'s state says; it ends with ``commit``."""
-    before_it = fork_point(hub.git, review, commit) or commit
-    moved = changes_between(replace(hub, files=Committed(hub.git, before_it)), hub)
+    moved = changes_between(before_branch(hub, review, commit)[1], hub)
     old = moved.release.before if moved.release else None
     new = hub.version
     before, after = read_releases(hub, old, new, ask=True) if moved.release else (None, Release(new))

@@ -178,7 +178,7 @@ def preview_of(hub: Hub, review: Review) -> Preview | Fault | None:
     if not hub.settings.preview or not has_deployments(hub):
         return None
     try:
-        if _before(hub, review)[1].version == hub.version:
+        if before_branch(hub, review)[1].version == hub.version:
             return None
         require_installed("helm")
         return _compare_sides(hub, review, deployments(hub), hub.settings.kubernetes)
@@ -186,13 +186,14 @@ def preview_of(hub: Hub, review: Review) -> Preview | Fault | None:
         return fault
 
 
-def _before(hub: Hub, review: Review) -> tuple[str, Hub]:
-    commit = fork_point(hub.git, review) or "HEAD"
+def before_branch(hub: Hub, review: Review, tip: str = "HEAD") -> tuple[str, Hub]:
+    """Return the commit at which the branch that ends with ``tip`` left the base branch, and the repository there."""
+    commit = fork_point(hub.git, review, tip) or tip
     return commit, replace(hub, files=Committed(hub.git, commit))
 
 
 def _compare_sides(after: Hub, review: Review, wanted: Sequence[Deployment], kubernetes: str | None) -> Preview:
-    commit, before = _before(after, review)
+    commit, before = before_branch(after, review)
     if before.helm_repository == after.helm_repository:
         before = before.with_index(after.index)
     with temporary_folder() as folder:

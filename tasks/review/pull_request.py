@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -130,7 +129,7 @@ def push(git: Git, remote: str, commit: str, branch: str) -> None:
         if told:
             output.say("\n".join(told))
         for command in git.follow_commands(remote, branch):
-            run_checked(command, hint=str(command))
+            run_checked(command)
         return
     output.say("\n".join(line for line in done.stderr.splitlines() if not line.startswith(_VERDICT)))
     if not done.ok:
@@ -171,7 +170,7 @@ def plan_request(
 
     expected = text(hub, "HEAD", {})
     settings = hub.settings
-    labels = expected_labels(hub, review) if starts_no_workflow(os.environ) else settings.labels
+    labels = expected_labels(hub, review) if starts_no_workflow() else settings.labels
     planned = PullRequest(branch.name, base, expected.title, expected.body, labels=labels, reviewers=settings.reviewers)
     if review.github:
         action, planned = _through_gh(review.github, review.head(branch.name), planned, final, waits=branch.waits)

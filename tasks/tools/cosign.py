@@ -74,7 +74,7 @@ def sign_command(images: Sequence[str], key: str, folder: Path, *, log: bool) ->
 
 def sign(command: Command) -> None:
     """Run what :func:`sign_command` returned."""
-    run_checked(command, hint=str(command), seconds=SECONDS)
+    run_checked(command, seconds=SECONDS)
 
 
 def signature_of(name: str, digests: Sequence[str], key: str, folder: Path, *, log: bool) -> Signature:

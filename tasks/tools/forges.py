@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -74,21 +75,21 @@ class CI(NamedTuple):
     is_fork: bool | None = None
 
 
-def is_ci(environ: Mapping[str, str]) -> bool:
+def is_ci() -> bool:
     """Whether this runs in CI: forges' runners all say so."""
-    return any(environ.get(name, "") not in {"", "false", "0"} for name in ("CI", "GITHUB_ACTIONS"))
+    return any(os.environ.get(name, "") not in {"", "false", "0"} for name in ("CI", "GITHUB_ACTIONS"))
 
 
-def read_ci(environ: Mapping[str, str]) -> CI:
+def read_ci() -> CI:
     """Return what CI says in its variables, or in the file with the event that started it.
 
     https://docs.github.com/actions/reference/workflows-and-actions/variables
     """
     for base, path in _CI_PATHS.items():
-        if environ.get(base):
-            return CI(environ.get(path, ""), environ[base])
+        if os.environ.get(base):
+            return CI(os.environ.get(path, ""), os.environ[base])
     try:
-        repository = json.loads(read_file(Path(environ[_EVENT])))["repository"]
+        repository = json.loads(read_file(Path(os.environ[_EVENT])))["repository"]
         path, default, is_fork = (repository.get(key) for key in ("full_name", "default_branch", "fork"))
     except (OSError, *MALFORMED):
         return CI()
@@ -97,12 +98,12 @@ def read_ci(environ: Mapping[str, str]) -> CI:
     return CI(path, default, is_fork if isinstance(is_fork, bool) else None)
 
 
-def starts_no_workflow(environ: Mapping[str, str]) -> bool:
+def starts_no_workflow() -> bool:
     """Whether a pull request that is opened here starts no workflow.
 
     https://docs.github.com/actions/concepts/security/github_token
     """
-    return environ.get(ACTIONS) == "true"
+    return os.environ.get(ACTIONS) == "true"
 
 
 class ForgeRequest(NamedTuple):

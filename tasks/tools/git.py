@@ -307,9 +307,10 @@ class Git:
         fetch, push = (self.ask("remote", "get-url", *flag, remote) for flag in ((), ("--push",)))
         return push.text if push.ok and push.text != fetch.text else remote
 
-    def configuration(self, pattern: str) -> dict[str, str]:
-        """Return git's settings whose names match ``pattern``, variables in small letters; of several the last."""
-        pairs = (entry.partition("\n") for entry in self.ask("config", "--null", "--get-regexp", pattern).names)
+    def configuration(self) -> dict[str, str]:
+        """Return git's settings of remotes and branches, variables in small letters; of several the last."""
+        about = r"^(remote|branch|init)\."
+        pairs = (entry.partition("\n") for entry in self.ask("config", "--null", "--get-regexp", about).names)
         return {key: value for key, _, value in pairs}
 
     def known_default(self, remote: str) -> str | None:

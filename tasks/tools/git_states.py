@@ -67,7 +67,7 @@ def left_behind(git: Git, paths: Sequence[str]) -> tuple[str, ...]:
     They are named where that is so for all of them, and ``paths`` has them all: git writes the index at once.
     """
     stale = _entries_unlike(git, "HEAD", paths, "--diff-filter=M")
-    if not stale or not git.ask("rev-parse", "--verify", "--quiet", f"{_BEFORE}^{{commit}}").ok:
+    if not stale or git.commit_at(_BEFORE) is None:
         return ()
     _, files = git.last_commit()
     behind = [path for path in stale if path in files]

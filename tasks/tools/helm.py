@@ -27,10 +27,9 @@ def require_helm(lock: str) -> None:
         )
 
 
-def update(chart: Path) -> None:
-    """Write the lock file of the chart in the folder ``chart`` anew."""
-    command = update_command(chart)
-    run_checked(command, hint=str(command), seconds=UPDATE_SECONDS)
+def update(command: Command) -> None:
+    """Run what :func:`update_command` returned."""
+    run_checked(command, seconds=UPDATE_SECONDS)
 
 
 def pull(chart: str, version: str, repository: str, folder: Path) -> None:

@@ -118,11 +118,11 @@ def capture(command: Command, *, seconds: float = LOOK_SECONDS) -> Output:
     return Output(process.returncode, stdout, stderr.decode("utf-8", "replace"))
 
 
-def run_checked(command: Command, *, hint: str, seconds: float = LOOK_SECONDS) -> Output:
-    """Run ``command`` as :func:`capture` does, and require status 0; ``hint`` says what to do when it fails."""
+def run_checked(command: Command, *, hint: str = "", seconds: float = LOOK_SECONDS) -> Output:
+    """Run ``command`` as :func:`capture` does, and require status 0; without a ``hint`` a fault names the command."""
     output = capture(command, seconds=seconds)
     if not output.ok:
-        raise ProgramFailed(f"{shlex.join(command.argv[:3])}: {output.last_words}", hint=hint)
+        raise ProgramFailed(f"{shlex.join(command.argv[:3])}: {output.last_words}", hint=hint or str(command))
     return output
 
 

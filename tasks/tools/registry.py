@@ -118,6 +118,13 @@ class DockerLogins:
         helper = self.helper_for(host)
         return _credentials_of(helper, host) if helper else self._own_login(host)
 
+    def answering_hosts(self, hosts: Iterable[str]) -> frozenset[str]:
+        """Return those of ``hosts`` that their credential helper answers for."""
+        # Docker Desktop names a helper for every host, and it may know none.
+        helpers = {host: helper for host in hosts if (helper := self.helper_for(host))}
+        answers = ask_all(lambda host: ask_helper(helpers[host], host), helpers)
+        return frozenset(host for host, answer in zip(helpers, answers, strict=True) if answer is not None)
+
     def _own_login(self, host: str) -> Credentials | None:
         try:
             entry = self.auths.get(_key(host)) or self.auths[f"https://{host}"]
@@ -284,12 +291,6 @@ def ask_helper(helper: str, host: str) -> Credentials | None:
     with contextlib.suppress(Denied):
         return _credentials_of(helper, host)
     return None
-
-
-def answering_hosts(helpers: Mapping[str, str]) -> frozenset[str]:
-    """Return the hosts that their credential helper answers for; ``helpers`` has the helpers' names by host."""
-    answers = ask_all(lambda host: ask_helper(helpers[host], host), helpers)
-    return frozenset(host for host, answer in zip(helpers, answers, strict=True) if answer is not None)
 
 
 def _credentials_of(helper: str, host: str) -> Credentials | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from tasks.core.faults import DONE, INTERRUPTED
+from tasks.core.faults import Interrupted
 from tests.support.cli import Result
 
 from .driver import BEFORE_FILE, SIGNALS
@@ -13,7 +13,7 @@ from .stage import Stage, World
 CONVERGED, LOST, STUCK = "converged", "lost", "stuck"
 KILL = "SIGKILL"
 INTERRUPTION = "error: interrupted\nhint: run the same command again, it goes on where it stopped\n"
-_KILLED = -9
+_DONE, _KILLED = 0, -9
 _FAULTS = (1, 2, 3, 4)
 
 
@@ -49,7 +49,7 @@ class Harness:
         """The world after a release that nobody disturbs."""
         self.stage.set_up()
         result = self.stage.release()
-        assert result.code == DONE, result
+        assert result.code == _DONE, result
         return self.stage.look()
 
     @cached_property
@@ -57,7 +57,7 @@ class Harness:
         """The names of the points that a release passes, in order; the trace of one that nobody hurts."""
         self.stage.set_up()
         result = self.stage.driven(self._trace)
-        assert result.code == DONE, result
+        assert result.code == _DONE, result
         assert not self.stage.look().difference(self.undisturbed)
         return self._passed()
 
@@ -91,7 +91,7 @@ class Harness:
             again = self.stage.release()
             self._outcomes[key] = again, self.stage.look()
         again, world = self._outcomes[key]
-        if again.code != DONE:
+        if again.code != _DONE:
             return STUCK, again.err
         difference = world.difference(self.undisturbed)
         return (LOST, difference) if difference else (CONVERGED, "")
@@ -111,7 +111,7 @@ def _ended_ill(result: Result, harm: str) -> str:
     if harm == KILL:
         well = result.code == _KILLED
     elif harm in SIGNALS:
-        well = result.code == INTERRUPTED and result.err.endswith(INTERRUPTION) and told == lines[-2:]
+        well = result.code == Interrupted.code and result.err.endswith(INTERRUPTION) and told == lines[-2:]
     else:
-        well = result.code == DONE or (result.code in _FAULTS and told == lines[-2:] and "unexpected" not in told[0])
+        well = result.code == _DONE or (result.code in _FAULTS and told == lines[-2:] and "unexpected" not in told[0])
     return "" if well else f"it ended with status {result.code}: {' / '.join(lines[-3:])}"

@@ -10,7 +10,7 @@ import pytest
 
 from tasks.core.faults import ProgramFailed, Refused, Unusable
 from tasks.rehearsal import stand_in
-from tasks.rehearsal.stand_in import STAND_IN_LOG, build_stand_in, is_stand_in, remove_stand_in, stand_ins
+from tasks.rehearsal.stand_in import build_stand_in, is_stand_in, remove_stand_in, stand_ins
 from tests.support.cli import run, sh
 from tests.support.engine import files_of
 
@@ -30,6 +30,7 @@ RUN mkdir -p /usr/local/etc/jupyterhub-configurator && echo x | cat >/usr/local/
 USER ${{NB_USER}}
 RUN test "$(id -un)" = jovyan && test "$HOME" = /home/jovyan && test "$PWD" = /srv/jupyterhub && touch "$HOME/mine"
 """
+LOG = "/srv/jupyterhub/stand-in.log"
 REQUIREMENTS = "# Ours.\njupyterhub-nativeauthenticator==1.3.0\n"
 
 
@@ -54,7 +55,7 @@ def test_a_usual_hub_dockerfile_builds_on_the_stand_in(base: str, tmp_path: Path
     image = f"{base}-built"
     sh("docker", "buildx", "build", "--quiet", "--load", "--tag", image, ".", cwd=tmp_path)
     try:
-        _, log = files_of(image, pull="never")[STAND_IN_LOG]
+        _, log = files_of(image, pull="never")[LOG]
         assert layers(image)[: len(layers(base))] == layers(base)
     finally:
         sh("docker", "image", "rm", image, cwd=tmp_path)
