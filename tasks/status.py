@@ -99,13 +99,15 @@ def _image_rows(world: World, content: dict[str, Any]) -> list[tuple[str, ...]]:
 
 def _release_words(found: Survey) -> Iterator[str]:
     to_do, unknown = [*found.begin.moves, *found.world.to_do()], found.world.unknown()
-    if to_do or not unknown:
-        yield f"{DOOR} release would {', then '.join(to_do)}." if to_do else f"{DOOR} release has nothing to do."
+    if to_do:
+        yield f"{DOOR} release would {', then '.join(to_do)}."
+    elif not unknown and not found.refusal:
+        yield f"{DOOR} release has nothing to do."
     if unknown:
         yield f"Cannot tell whether {DOOR} release would {' or '.join(unknown)}."
     yield from map(one_line, found.begin.remarks)
     if found.refusal:
-        yield f"It is refused as things are: {one_line(found.refusal.told)}"
+        yield f"{DOOR} release is refused as things are: {one_line(found.refusal.told)}"
         yield f"  hint: {one_line(found.refusal.hint)}"
 
 

@@ -114,7 +114,8 @@ def test_a_pin_that_does_not_exist_leads_to_the_newest_of_its_major_version(tmp_
     hub = make_hub(tmp_path / "hub", version="3.3.9", chart_repository=charts.url)
     said = status(hub).out
     assert "\n  newest of this major version  3.3.8         invoke release --to 3.3.8\n" in said
-    assert "\nIt is refused as things are: the pinned version 3.3.9 does not exist, and nothing newer does (" in said
+    refused = "the pinned version 3.3.9 does not exist, and nothing newer does ("
+    assert f"\ninvoke release is refused as things are: {refused}" in f"\n{said}"
     assert "the Helm repository has no jupyterhub 3.3.9 [release-unknown]\n    hint: invoke bump --to 3.3.8\n" in said
     succeed("bump", "--to", "3.3.8", cwd=hub.path)
 
@@ -211,7 +212,8 @@ def test_what_a_release_would_do_with_edits_that_are_not_committed(tmp_path: Pat
     result = status(hub)
     assert result.out.startswith(
         "invoke release would commit images/hub/Dockerfile, then build hub.\n"
-        "It is refused as things are: the file has uncommitted changes besides the release's (images/hub/Dockerfile)\n"
+        "invoke release is refused as things are: "
+        "the file has uncommitted changes besides the release's (images/hub/Dockerfile)\n"
         "  hint: commit them, a hook's too"
     )
     assert "not checked: the last commit: images/hub/Dockerfile differs from it\n" in result.out
