@@ -116,18 +116,16 @@ class World:
 
     def current_tag(self, image: HubImage) -> str | None:
         """Return the tag that a build of ``image`` would have now; None where that cannot be told."""
-        hub, reference = self.hub, image.base.reference
+        hub, reference, content = self.hub, image.base.reference, ""
         try:
-            if names_commit(hub.settings.tag):
-                return name_image(hub, history_of(hub), image).tag
-            answer = self.answers[reference]
-            base = base_of(reference, answer, self.stored.get(reference))
-            platform = platforms_left(hub.settings.platform, image.spec.skip_platforms)
-            with working_files(hub, [image]) as tree:
-                content = inputs_hash(hub, image, tree, base.identity, platform)
+            if not names_commit(hub.settings.tag):
+                base = base_of(reference, self.answers[reference], self.stored.get(reference))
+                platform = platforms_left(hub.settings.platform, image.spec.skip_platforms)
+                with working_files(hub, [image]) as tree:
+                    content = inputs_hash(hub, image, tree, base.identity, platform)
+            return name_image(hub, history_of(hub), image, content).tag
         except (Refused, Unreachable):
             return None
-        return name_image(hub, history_of(hub), image, content).tag
 
     def is_current(self, image: HubImage) -> bool:
         """Whether the image's label names the inputs that a build would take now, whatever commit its tag names."""
