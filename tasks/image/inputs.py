@@ -40,6 +40,8 @@ _CHUNK = 1024 * 1024
 # The times of files in a build context: thirty years from 1980 on, before which a ZIP archive has none.
 _EARLIEST, _SPAN = 315_532_800, 30 * 365 * 24 * 60 * 60
 LARGEST = 64 * 1024
+# https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md#the-pointer
+_LFS_POINTER, _LARGEST_POINTER = b"version https://git-lfs.github.com/spec/", 1024
 # Most keys and tokens are far smaller than what may hold several of them.
 _LIKELY = 16 * 1024
 # The beginning of an encrypted value, or of a reference to one.
@@ -278,7 +280,7 @@ def _require_no_credential(path: str, data: bytes) -> None:
 
 
 def _finish(file: Path, path: str, seed: str) -> None:
-    """Check that a file of a build context holds no credentials, and give it a time that tells its content.
+    """Check that a file of a build context is itself and no credentials, and give it a time that tells its content.
 
     A builder takes a file of the same size and time for the one that it got from the build before: so only what has
     changed is sent to it. ``seed`` is different in each clone: nobody can make two files for the same time.
@@ -287,6 +289,9 @@ def _finish(file: Path, path: str, seed: str) -> None:
     with file.open("rb") as stream:
         first = stream.read(LARGEST + 1)
         _require_no_credential(path, first)
+        if first.startswith(_LFS_POINTER) and len(first) < _LARGEST_POINTER:
+            hint = "git lfs install && git lfs pull; then run the same command again"
+            raise Refused("Git LFS is not set up: in place of the file there is a pointer to it", where=path, hint=hint)
         content.update(first)
         while more := stream.read(_CHUNK):
             content.update(more)

@@ -121,6 +121,22 @@ def test_a_files_time_tells_its_content_so_that_a_builder_gets_only_what_has_cha
     assert {time.gmtime(moment // 10**9).tm_year for moment in after.values()} <= {*range(1980, 2011)}
 
 
+POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'1' * 64}\nsize 4\n"
+
+
+def test_a_file_that_git_lfs_has_elsewhere_is_the_file_or_refused(repository: Hub, tmp_path: Path) -> None:
+    repository.write(".gitattributes", "*.bin filter=lfs -text\n")
+    repository.write("images/hub/model.bin", POINTER)
+    repository.commit("Add a model, on a machine without git-lfs")
+    hub = open_hub(Settings(), Git.around(repository.path))
+    with pytest.raises(Refused, match="Git LFS is not set up") as refused:
+        write_files(hub, hub.images, Tree(hub.git, "HEAD"), tmp_path / "without")
+    assert refused.value.where == "images/hub/model.bin"
+    repository.git("config", "filter.lfs.smudge", "cat >/dev/null; echo real")  # a STAND-IN for git-lfs
+    write_files(hub, hub.images, Tree(hub.git, "HEAD"), tmp_path / "with")
+    assert (tmp_path / "with/images/hub/model.bin").read_text() == "real\n"
+
+
 @pytest.mark.parametrize("context", ["github.com/team/hub", "git@there/hub"])
 def test_a_folder_that_docker_takes_for_an_address_is_refused(repository: Hub, context: str) -> None:
     repository.edit("chartpress.yaml", "        valuesPath:", f"        contextPath: {context}\n        valuesPath:")
