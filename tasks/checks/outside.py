@@ -201,7 +201,7 @@ def _other_image_problems(
         elif answer is None:
             message = f"{other.path} names {other.reference}, which its registry does not have"
             look = f"docker buildx imagetools inspect {other.reference}"
-            yield Problem(Code.IMAGE_MISSING, other.where, message, f"push it, or name one that exists; {look}")
+            yield Problem(Code.IMAGE_MISSING, other.where, message, f"push it, or name an existing one; {look}")
 
 
 def _ask(references: Iterable[Reference]) -> dict[Reference, ImageAnswer]:

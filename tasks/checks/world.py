@@ -152,7 +152,7 @@ class World:
         answers = (self.answers[own] for own in map(self.own, self.hub.images) if own)
         for fault in (self.fault, *answers):
             if isinstance(fault, Fault):
-                hint = f"{fault.hint}; or compare files and git alone: {DOOR} check --offline"
+                hint = f"{fault.hint}; or compare only files and git: {DOOR} check --offline"
                 raise type(fault)(fault.what, where=fault.where, hint=hint)
 
     def _found(self, image: HubImage) -> FoundImage | None:

@@ -127,7 +127,7 @@ class BuildOptions:
 class CommitOptions:
     """Which commit the user wants; ``request`` is for a pull request, which pushes the branch too."""
 
-    message: str | None = flag("use this message (default: one that says what moved)", "TEXT")
+    message: str | None = flag("use this message (default: what moved)", "TEXT")
     branch: str | None = flag(
         "commit on this branch; created if missing (default: hub.branch, on the default branch)", "NAME"
     )

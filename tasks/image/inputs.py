@@ -183,7 +183,7 @@ def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:
         )
     _require_there(hub, sources, tree.objects(sources.all))
     _require_not_ignored(hub, image, tree, sources)
-    _require_no_credentials(tree, [tree.real_path(path) for path in sources.folders])
+    _look_into_files(tree, [tree.real_path(path) for path in sources.folders])
 
 
 def require_stable(hub: Hub, image: HubImage) -> None:
@@ -194,7 +194,7 @@ def require_stable(hub: Hub, image: HubImage) -> None:
             raise Refused(
                 f"the build context holds {place.file}, so each build would make another {{content}}",
                 where=sources_of(hub, image).context,
-                hint=f"give the image a folder of its own: {_keys(hub)[0]} in {hub.layout.file}",
+                hint=f"give the image its own folder: {_keys(hub)[0]} in {hub.layout.file}",
             )
 
 
@@ -260,15 +260,24 @@ def _is_ignored(hub: Hub, path: str) -> bool:
     return hub.git.ask("check-ignore", "--quiet", "--", path).ok
 
 
-def _require_no_credentials(tree: Tree, folders: Sequence[str]) -> None:
+def _look_into_files(tree: Tree, folders: Sequence[str]) -> None:
+    has_lfs = tree.git.ask("config", "--get-regexp", r"^filter\.lfs\.(smudge|process)$").ok
     listed = tree.files(folders)[:MOST_LOOKED_AT]
     files = [one for one in listed if _is_likely_credential(one.path, one.size)]
     for first in range(0, len(files), _AT_ONCE):
         some = files[first : first + _AT_ONCE]
         for entry, data in zip(some, tree.blobs(some), strict=True):
             _require_no_credential(entry.path, data)
+            if not has_lfs:
+                _require_no_pointer(entry.path, data)
     for inner, inside in tree.submodules(folders).values():
-        _require_no_credentials(inner, inside)
+        _look_into_files(inner, inside)
+
+
+def _require_no_pointer(path: str, data: bytes) -> None:
+    if data.startswith(_LFS_POINTER) and len(data) < _LARGEST_POINTER:
+        hint = "git lfs install && git lfs pull; then run the same command again"
+        raise Refused("Git LFS is not set up: in place of the file there is a pointer to it", where=path, hint=hint)
 
 
 def _require_no_credential(path: str, data: bytes) -> None:
@@ -289,9 +298,7 @@ def _finish(file: Path, path: str, seed: str) -> None:
     with file.open("rb") as stream:
         first = stream.read(LARGEST + 1)
         _require_no_credential(path, first)
-        if first.startswith(_LFS_POINTER) and len(first) < _LARGEST_POINTER:
-            hint = "git lfs install && git lfs pull; then run the same command again"
-            raise Refused("Git LFS is not set up: in place of the file there is a pointer to it", where=path, hint=hint)
+        _require_no_pointer(path, first)
         content.update(first)
         while more := stream.read(_CHUNK):
             content.update(more)

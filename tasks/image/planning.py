@@ -359,7 +359,7 @@ def _require_committed(hub: Hub, images: Iterable[HubImage]) -> None:
 
 def _require_none(hub: Hub, image: HubImage, loose: Sequence[str], hint: str = "") -> None:
     if loose:
-        why = "its tag names the last commit" if names_commit(hub.settings.tag) else "a release leaves them alone"
+        why = "its tag names the last commit" if names_commit(hub.settings.tag) else "a release does not commit them"
         raise Refused(
             f"the image {image.spec.key} has files that are not committed",
             where=", ".join(loose[:3]),

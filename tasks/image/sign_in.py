@@ -82,7 +82,7 @@ def _require_answers(hosts: Sequence[str], account: str | None) -> None:
         theirs = google.account_of(found.user, found.secret) or google.active_account()
         if account not in (None, theirs):
             raise Denied(
-                f"{helper} answers for {theirs or 'nobody'}, not for {account}",
+                f"{helper} answers for {theirs or 'no account'}, not for {account}",
                 where=host,
                 hint="unset CLOUDSDK_CORE_ACCOUNT and CLOUDSDK_AUTH_ACCESS_TOKEN_FILE, or remove the host's entry "
                 f"from {logins.file}; then run it again",

@@ -335,7 +335,7 @@ def _instead(index: Index, version: str, pinned: str) -> str:
     if version.lower() in _NEWEST:
         return f"leave --to out for the newest release{f' of {here.major}.x' if here else ''}: {names[0]}"
     near = get_close_matches(version, names, n=1) if typed and not part else []
-    return f"choose one that exists: {' or '.join(f'--to {name}' for name in dict.fromkeys([*near, names[0]]))}"
+    return f"choose an existing one: {' or '.join(f'--to {name}' for name in dict.fromkeys([*near, names[0]]))}"
 
 
 def _example(index: Index) -> str:

@@ -116,7 +116,7 @@ def security_news(before: str | None, after: str) -> tuple[str, ...]:
         return ()
     between = [(one.version, ", ".join(one.fixes)) for one in _security_between(old, new)]
     if order(new) < order(old):
-        return tuple(f"Going back loses what {version} fixes: {fixes}." for version, fixes in between)
+        return tuple(f"This downgrades below {version}, which fixes {fixes}." for version, fixes in between)
     return tuple(f"{version} is a security release: it fixes {fixes}." for version, fixes in between)
 
 

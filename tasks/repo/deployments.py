@@ -151,7 +151,7 @@ def _in_cluster(hub: Hub, folder: str, data: bytes) -> Iterator[Deployment]:
 def _of_settings(hub: Hub) -> Iterator[Deployment]:
     told = hub.settings.deployments
     if twice := next((name for name, count in Counter(one.name for one in told).items() if count > 1), None):
-        hint = "give each a name of its own"
+        hint = "give each its own name"
         raise Unusable(f"several of hub.deployments are called {twice}", where=FILE, hint=hint)
     charts = {path: one.chart for one in _of_clusters(hub) for path in one.values} if told else {}
     for one in told:

@@ -339,7 +339,7 @@ def with_base(data: bytes, new: Reference, where: str, arguments: Mapping[str, s
             raise Unusable(
                 f"the edit would make FROM {old.written} name {moved.image.text} instead of {wanted}",
                 where=f"{where}:{old.line}",
-                hint="give each image an ARG of its own",
+                hint="give each image its own ARG",
             )
     return MovedBase(after, changed)
 

@@ -37,7 +37,7 @@ def release_edits(hub: Hub, texts: Mapping[Pin, str]) -> tuple[FileEdit, ...]:
             raise Unusable(
                 f"{pin.name or 'the base image'} would be {found.text}, not {text}: another place shares its version",
                 where=f"{pin.files[0]}:{found.line}",
-                hint="give each place a version of its own",
+                hint="give each place its own version",
             )
     return tuple(
         FileEdit(path, _here(hub, path), require(after, path), ", ".join(dict.fromkeys(filter(None, words))))

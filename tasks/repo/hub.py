@@ -56,7 +56,7 @@ def layout_warnings(hub: Hub) -> Iterator[str]:
             dockerfile = join(hub.layout.root, spec.dockerfile)
             there = hub.files.read(dockerfile) is not None
             why = "no FROM inherits from z2jh's hub image" if there else "no such file"
-            yield f"{spec.key} is left alone ({dockerfile}: {why})"
+            yield f"{spec.key} is skipped ({dockerfile}: {why})"
     for image, file in ((one, place.file) for one in hub.images for place in hub.values_places(one)):
         if is_below(file, hub.paths_of(image)):
             yield (

@@ -388,6 +388,6 @@ def _version_in(text: str, where: str) -> tuple[int, int]:
         raise Unusable(
             f"there are {len(found)} versions in {text.strip()!r}, not one" if found else "there is no version here",
             where=where,
-            hint="put the version on a line of its own, with the marker on that line or the line above",
+            hint="put the version on its own line, with the marker on that line or the line above",
         )
     return found[0].span()

@@ -227,7 +227,7 @@ def earlier_release(hub: Hub, branch: str) -> tuple[str, ...]:
     before = _committed_version(hub)
     if before == hub.version or not _is_named_for(hub, branch, before) or _is_named_for(hub, branch, hub.version):
         return ()
-    return (f"{branch} is the branch of the release {before}: for a branch of its own, use --branch {_name(hub)}",)
+    return (f"{branch} is the branch of the release {before}: for another one, use --branch {_name(hub)}",)
 
 
 def _is_named_for(hub: Hub, branch: str, version: str | None) -> bool:

@@ -231,7 +231,7 @@ def _message(hub: Hub, given: str | None) -> str:
     text = given or commit_message(hub)
     if not text.strip():
         raise Refused(
-            "the commit's message is empty", where="--message", hint="leave --message out for one that says what moved"
+            "the commit's message is empty", where="--message", hint="leave out --message: then it says what moved"
         )
     return text
 

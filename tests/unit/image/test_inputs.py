@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tasks.core.faults import Refused
 from tasks.core.settings import Settings
 from tasks.image.definition import from_folder
-from tasks.image.inputs import inputs_hash, write_files
+from tasks.image.inputs import inputs_hash, require_buildable, write_files
 from tasks.image.tree import Tree
 from tasks.repo.hub import open_hub
 from tasks.tools.git import Git
@@ -129,11 +130,14 @@ def test_a_file_that_git_lfs_has_elsewhere_is_the_file_or_refused(repository: Hu
     repository.write("images/hub/model.bin", POINTER)
     repository.commit("Add a model, on a machine without git-lfs")
     hub = open_hub(Settings(), Git.around(repository.path))
-    with pytest.raises(Refused, match="Git LFS is not set up") as refused:
-        write_files(hub, hub.images, Tree(hub.git, "HEAD"), tmp_path / "without")
-    assert refused.value.where == "images/hub/model.bin"
+    (image,), tree, without = hub.images, Tree(hub.git, "HEAD"), tmp_path / "without"
+    for refuse in (partial(require_buildable, hub, image, tree), partial(write_files, hub, [image], tree, without)):
+        with pytest.raises(Refused, match="Git LFS is not set up") as refused:
+            refuse()
+        assert refused.value.where == "images/hub/model.bin"
     repository.git("config", "filter.lfs.smudge", "cat >/dev/null; echo real")  # a STAND-IN for git-lfs
-    write_files(hub, hub.images, Tree(hub.git, "HEAD"), tmp_path / "with")
+    require_buildable(hub, image, tree)
+    write_files(hub, [image], tree, tmp_path / "with")
     assert (tmp_path / "with/images/hub/model.bin").read_text() == "real\n"
 
 

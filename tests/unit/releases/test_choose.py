@@ -92,13 +92,13 @@ def test_to_is_exactly_that_whatever_is_pinned(version: str, pinned: str) -> Non
 @pytest.mark.parametrize(
     ("to", "hint"),
     [
-        ("3.3.81", "choose one that exists: --to 3.3.8"),
-        ("3.2.11", "choose one that exists: --to 3.2.1 or --to 3.3.8"),
-        ("v2.0.7", "choose one that exists: --to 2.0.0"),
-        ("9.9.9", "choose one that exists: --to 3.3.8"),
-        ("4.4.0", "choose one that exists: --to 4.0.0-beta.4"),
-        ("5.0.0", "choose one that exists: --to 3.3.8"),
-        ("main", "choose one that exists: --to 3.3.8"),
+        ("3.3.81", "choose an existing one: --to 3.3.8"),
+        ("3.2.11", "choose an existing one: --to 3.2.1 or --to 3.3.8"),
+        ("v2.0.7", "choose an existing one: --to 2.0.0"),
+        ("9.9.9", "choose an existing one: --to 3.3.8"),
+        ("4.4.0", "choose an existing one: --to 4.0.0-beta.4"),
+        ("5.0.0", "choose an existing one: --to 3.3.8"),
+        ("main", "choose an existing one: --to 3.3.8"),
         ("latest", "leave --to out for the newest release of 3.x: 3.3.8"),
     ],
 )
@@ -119,7 +119,7 @@ def test_to_a_part_of_a_version_names_the_newest_release_that_begins_with_it(pin
         choose(OFFER, pinned, to=to)
     assert (fault.value.what, fault.value.hint) == (
         f"{to} is not a full version",
-        f"choose one that exists: --to {named}",
+        f"choose an existing one: --to {named}",
     )
 
 

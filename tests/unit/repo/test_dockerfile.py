@@ -142,7 +142,7 @@ def test_only_the_base_image_changes(before: bytes, after: bytes, new: Reference
         pytest.param(
             f"ARG V=3.3.8\nFROM python:$V\nFROM {HUB}:$V\n",
             "error: the edit would make FROM python:$V name python:4.4.0 instead of python:3.3.8"
-            " (images/hub/Dockerfile:2)\nhint: give each image an ARG of its own",
+            " (images/hub/Dockerfile:2)\nhint: give each image its own ARG",
             id="an ARG that another image uses",
         ),
         pytest.param(

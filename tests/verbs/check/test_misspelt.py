@@ -86,7 +86,7 @@ def test_a_marker_that_names_almost_the_chart(settled: Hub) -> None:
         (
             "hub: {deployments: [{name: one}, {name: two}, {name: one}]}",
             "several of hub.deployments are called one (invoke.yaml)",
-            "give each a name of its own",
+            "give each its own name",
         ),
         (
             "hub: {values: [{file: hub/values.yaml, path: a, image: hubb}]}",

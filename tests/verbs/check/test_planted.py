@@ -228,7 +228,7 @@ def image_of_one_deployment_never_pushed(hub: Hub) -> Problem:
 
 
 def missing(where: str, path: str, image: str) -> Problem:
-    hint = f"push it, or name one that exists; docker buildx imagetools inspect {image}"
+    hint = f"push it, or name an existing one; docker buildx imagetools inspect {image}"
     return Problem(Code.IMAGE_MISSING, where, f"{path} names {image}, which its registry does not have", hint)
 
 

@@ -168,7 +168,7 @@ def test_a_registry_that_gives_no_answer_leaves_the_rest_to_be_seen(settled: Hub
     result = run_task("check", cwd=settled.path)
     assert (result.code, result.out) == (4, "")
     assert len(result.err.splitlines()) == 2
-    assert result.err.endswith("; or compare files and git alone: invoke check --offline\n")
+    assert result.err.endswith("; or compare only files and git: invoke check --offline\n")
 
 
 @pytest.mark.engine

@@ -44,7 +44,7 @@ def test_a_terminal_gets_colour_unless_no_color_says_otherwise(settled: Hub) -> 
     assert f"{ESCAPE}[1m  bump   {ESCAPE}[0m* edit images/hub/Dockerfile, hub/requirements.yaml\n" in result.err
     assert f"{ESCAPE}[1m  JupyterHub  {ESCAPE}[0m4.1.6 -> 4.1.5\n" in result.err
     assert re.search(rf"{re.escape(ESCAPE)}\[2m  auth +{re.escape(ESCAPE)}\[0m{re.escape(ESCAPE)}\[2m- ", result.err)
-    assert f"{ESCAPE}[33m  ! Going back loses what 3.3.8 fixes: CVE-2024-41942" in result.err
+    assert f"{ESCAPE}[33m  ! This downgrades below 3.3.8, which fixes CVE-2024-41942" in result.err
     plain = release_on_terminal(settled, NO_COLOUR)
     assert "  bump   * edit images/hub/Dockerfile, hub/requirements.yaml\n" in plain.err
     # What is waited for may be drawn anew, in no colour.

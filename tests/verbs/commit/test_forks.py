@@ -117,7 +117,7 @@ def test_on_the_branch_of_the_release_before_the_plan_points_it_out(team: Team) 
     done(team)
     bump(team)
     dry = done(team, "--dry")
-    told = "bump-z2jh-3.3.7 is the branch of the release 3.3.7: for a branch of its own, use --branch bump-z2jh-3.3.8"
+    told = "bump-z2jh-3.3.7 is the branch of the release 3.3.7: for another one, use --branch bump-z2jh-3.3.8"
     assert f"! {told}\n" in dry.out
     assert told not in done(team, "--dry", "--branch", BRANCH).out
     done(team)

@@ -146,4 +146,4 @@ def test_a_fault_stands_in_the_summary_with_its_hint(hub: Hub, step_summary: Pat
     assert run_task("bump", "--to", "9.9.9", cwd=hub.path).code == 1
     _, _, _, error, hint, *_ = step_summary.read_text().splitlines()
     assert error.startswith("error: version 9.9.9 does not exist (http://127.0.0.1:")
-    assert hint.startswith("hint: choose one that exists: --to ")
+    assert hint.startswith("hint: choose an existing one: --to ")

@@ -95,7 +95,7 @@ def attributes(hub: Hub) -> None:
         (
             attributes,
             ".gitattributes",
-            "git add -- .gitattributes && git commit -- .gitattributes; a release leaves them alone",
+            "git add -- .gitattributes && git commit -- .gitattributes; a release does not commit them",
         ),
     ],
 )
