@@ -37,6 +37,8 @@ install_venv_module() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" >/dev/null
 }
 
+# Clearing it would empty the folder that the link leads to.
+test ! -L "$folder" || fail "$folder is a symbolic link" "remove it, or name another folder: make venv=FOLDER"
 python=${3:-$(first_python)}
 can_make_venvs "$python" || install_venv_module
 say "$folder: $("$python" --version)"
