@@ -91,7 +91,7 @@ def test_without_helm_it_says_on_one_line_that_nothing_is_looked_at(
     monkeypatch.setenv("PATH", str(without_helm))
     plan = planned(buildable)
     assert plan.code == 0, plan
-    said = "! the changes in the cluster were not checked: helm is not installed"
+    said = "! the changes in the cluster were not checked: helm is not installed (PATH)"
     assert plan.out.splitlines()[-1].strip() == said
     monkeypatch.setenv("INVOKE_HUB_PREVIEW", "false")
     assert "in the cluster" not in planned(buildable).out
