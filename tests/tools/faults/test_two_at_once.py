@@ -15,7 +15,7 @@ from tests.support.steps import install_hook
 from tests.support.world import fault
 
 from .harness import Harness
-from .stage import Stage
+from .stage import PATIENCE, Stage
 
 pytestmark = pytest.mark.engine
 
@@ -42,7 +42,7 @@ def both(stage: Stage, second: Hub, tmp_path: Path, env: dict[str, str] | None =
     reached, go = zip(*(pause(hub, "pre-push", tmp_path) for hub in (stage.hub, second)), strict=True)
     with ThreadPoolExecutor() as pool:
         mine, theirs = (pool.submit(released, partial(stage.release, *given)) for given in ((), (second.path, env)))
-        wait_until(lambda: all(file.exists() for file in reached) or theirs.done() or mine.done())
+        wait_until(lambda: all(file.exists() for file in reached) or theirs.done() or mine.done(), PATIENCE)
         go[0].touch()
         first = mine.result()
         go[1].touch()
@@ -62,7 +62,7 @@ def test_in_one_clone_the_second_refuses_and_names_the_first(harness: Harness, t
     reached, go = pause(stage.hub, "pre-commit", tmp_path)
     with ThreadPoolExecutor() as pool:
         first = pool.submit(stage.release)
-        wait_until(reached.exists)
+        wait_until(reached.exists, PATIENCE)
         before = stage.look()
         second = stage.release()
         assert not stage.look().difference(before)

@@ -53,7 +53,7 @@ def started(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def wait_for(path: Path) -> None:
-    wait_until(path.exists)
+    wait_until(path.exists, PATIENCE)
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_an_interrupt_is_passed_on_to_the_program_that_is_waited_for(door: str, 
         child.send_signal(signal.SIGINT)
         child.communicate(timeout=PATIENCE)
     assert child.returncode == -signal.SIGINT
-    wait_until(lambda: not alive(int((tmp_path / "pid").read_text())))
+    wait_until(lambda: not alive(int((tmp_path / "pid").read_text())), PATIENCE)
 
 
 @pytest.mark.parametrize("door", [attend, capture, watch])
@@ -110,7 +110,7 @@ def test_an_interrupt_while_a_program_is_started_ends_it(
         patch.setattr(sh.Command, "__call__", interrupted(sh.Command.__call__))
         with pytest.raises(KeyboardInterrupt):
             door(Command(("sh", "-c", SLEEPER), tmp_path, stdin="nothing"))
-    wait_until(lambda: not alive(int((tmp_path / "pid").read_text())))
+    wait_until(lambda: not alive(int((tmp_path / "pid").read_text())), PATIENCE)
 
 
 def ask_in_a_pool(command: Command) -> None:
