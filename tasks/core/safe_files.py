@@ -182,12 +182,13 @@ def temporary_folder() -> Iterator[Path]:
                 made.remove()
             os.close(made.lock)
     except OSError as err:
-        raise unwritable(Path(tempfile.gettempdir()), err) from err
+        raise unwritable(err) from err
 
 
-def unwritable(place: Path, err: OSError) -> Unusable:
-    """Return the fault for a place that takes no temporary files."""
-    where = shlex.quote(str(place))
+def unwritable(err: OSError) -> Unusable:
+    """Return the fault for a system's folder that takes no temporary files."""
+    place = tempfile.gettempdir()
+    where = shlex.quote(place)
     hint = f"df -h {where}; ls -ld {where}"
     return Unusable(f"temporary files cannot be written: {err.strerror}", where=place, hint=hint)
 

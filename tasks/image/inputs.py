@@ -42,6 +42,7 @@ _EARLIEST, _SPAN = 315_532_800, 30 * 365 * 24 * 60 * 60
 LARGEST = 64 * 1024
 # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md#the-pointer
 _LFS_POINTER, _LARGEST_POINTER = b"version https://git-lfs.github.com/spec/", 1024
+_LFS_FILTERS = r"^filter\.lfs\.(smudge|process)$"
 # Most keys and tokens are far smaller than what may hold several of them.
 _LIKELY = 16 * 1024
 # The beginning of an encrypted value, or of a reference to one.
@@ -261,23 +262,25 @@ def _is_ignored(hub: Hub, path: str) -> bool:
 
 
 def _look_into_files(tree: Tree, folders: Sequence[str]) -> None:
-    has_lfs = tree.git.ask("config", "--get-regexp", r"^filter\.lfs\.(smudge|process)$").ok
     listed = tree.files(folders)[:MOST_LOOKED_AT]
     files = [one for one in listed if _is_likely_credential(one.path, one.size)]
     for first in range(0, len(files), _AT_ONCE):
         some = files[first : first + _AT_ONCE]
         for entry, data in zip(some, tree.blobs(some), strict=True):
             _require_no_credential(entry.path, data)
-            if not has_lfs:
-                _require_no_pointer(entry.path, data)
+            if _is_pointer(data) and not tree.git.ask("config", "--get-regexp", _LFS_FILTERS).ok:
+                raise _pointer(entry.path)
     for inner, inside in tree.submodules(folders).values():
         _look_into_files(inner, inside)
 
 
-def _require_no_pointer(path: str, data: bytes) -> None:
-    if data.startswith(_LFS_POINTER) and len(data) < _LARGEST_POINTER:
-        hint = "git lfs install && git lfs pull; then run the same command again"
-        raise Refused("Git LFS is not set up: in place of the file there is a pointer to it", where=path, hint=hint)
+def _is_pointer(data: bytes) -> bool:
+    return data.startswith(_LFS_POINTER) and len(data) < _LARGEST_POINTER
+
+
+def _pointer(path: str) -> Refused:
+    hint = "git lfs install && git lfs pull; then run the same command again"
+    return Refused("Git LFS is not set up: in place of the file there is a pointer to it", where=path, hint=hint)
 
 
 def _require_no_credential(path: str, data: bytes) -> None:
@@ -298,7 +301,8 @@ def _finish(file: Path, path: str, seed: str) -> None:
     with file.open("rb") as stream:
         first = stream.read(LARGEST + 1)
         _require_no_credential(path, first)
-        _require_no_pointer(path, first)
+        if _is_pointer(first):
+            raise _pointer(path)
         content.update(first)
         while more := stream.read(_CHUNK):
             content.update(more)

@@ -34,7 +34,7 @@ def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
     try:
         place = MarkedFolder.make(KEPT if keep else TEMPORARY)
     except OSError as err:
-        raise unwritable(Path(tempfile.gettempdir()), err) from err
+        raise unwritable(err) from err
     try:
         with _temporary_files_in(place.path):
             yield place.path

@@ -28,17 +28,20 @@ _REMOTE_DENIED = (
 )
 # What git advises for a folder that belongs to somebody else, as containers and CI have them.
 _ADVICE = "git config --global --add safe.directory "
+_DISKS = "df -h .git {temporary}"
 _FIXES = {
     "tell me who you are": "git config --global user.email YOU@EXAMPLE, and user.name",
     "failed to sign": "see why: git commit --allow-empty --gpg-sign; or sign none: git config commit.gpgSign false",
     "is already checked out at": "work in that folder, or remove it: git worktree list",
     "is already used by worktree": "work in that folder, or remove it: git worktree list",
+    "no space left on device": _DISKS,
+    "out of diskspace": _DISKS,
     "cannot run ": "install that program, or see what wants it: git config --show-origin --list",
     " filter '": "see which program that is, and install it: git config --show-origin --get-regexp ^filter[.]",
     "read-only file system": "ls -ld .git; mount",
     "cannot create 'refs/heads/": "git branch --list; use another branch: --branch NAME",
+    "unable to write file": _DISKS,  # it often does not say why
 }
-_FULL = ("no space left on device", "out of diskspace", "unable to write file")
 # Each takes the place of whoever is signed in.
 _OVERRIDES = (
     "CLOUDSDK_AUTH_ACCESS_TOKEN",
@@ -131,10 +134,9 @@ def _verb(arguments: Sequence[str]) -> str:
 def _fix(output: Output) -> str:
     """Return how to fix what git says is wrong: its own advice, where that is a command."""
     advised = (line.strip() for line in output.stderr.splitlines() if line.strip().startswith(_ADVICE))
-    said = output.stderr.lower()
-    full = [f"df -h .git {shlex.quote(tempfile.gettempdir())}"] if mentions(said, _FULL) else []
-    known = (hint for sign, hint in _FIXES.items() if sign in said)
-    return next(chain(advised, full, known), "git status")
+    said, temporary = output.stderr.lower(), shlex.quote(tempfile.gettempdir())
+    known = (hint.format(temporary=temporary) for sign, hint in _FIXES.items() if sign in said)
+    return next(chain(advised, known), "git status")
 
 
 def _first_fault(output: Output) -> str:
