@@ -41,6 +41,7 @@ def file_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem |
     """Yield what is inconsistent in the files, and between them and git's history."""
     yield from (Problem(Code.NO_EFFECT, *one, Severity.WARNING) for one in without_effect(hub))
     yield from _path_problems(hub)
+    yield from _stage_problems(hub)
     # Other places are compared with a requirement that stands at one version.
     yield from list(_requirement_problems(hub)) or _pin_problems(hub)
     uncommitted = hub.git.changed([path for image in hub.images for path in hub.paths_of(image)])
@@ -77,6 +78,18 @@ def differing_base_problems(hub: Hub) -> Iterator[Problem]:
                 Code.BASES_DIFFER,
                 f"{image.dockerfile}:{image.base.line}",
                 f"the base image is {image.base.reference}, but {tagged[0].dockerfile} has {tagged[0].base.reference}",
+                f"{DOOR} bump --to {hub.version}",
+            )
+
+
+def _stage_problems(hub: Hub) -> Iterator[Problem]:
+    """Yield the Dockerfiles whose stages, or files taken from an image, are of different releases."""
+    for dockerfile, base in {image.dockerfile: image.base for image in hub.images}.items():
+        if base.other:
+            yield Problem(
+                Code.BASES_DIFFER,
+                f"{dockerfile}:{base.other.line}",
+                f"{base.other.reference} is used here, but line {base.line} has {base.reference}",
                 f"{DOOR} bump --to {hub.version}",
             )
 

@@ -45,6 +45,8 @@ _PIECE = re.compile(
     r"""|\$\{(?P<braced>[A-Za-z_]\w*)(?:(?P<sign>:[-+])(?P<word>[^{}$"'\\`]*))?\}|\$\{[^}]*\}*|.""",
     re.ASCII,
 )
+# The image that ``COPY --from=IMAGE`` and ``RUN --mount=…,from=IMAGE`` name; BuildKit fills no variables in there.
+_FROM_IMAGE = re.compile(r"""--(?:from=|mount=(?:[^,]*,)*?from=)([^\s,$"']+)(?=,|\Z)""")
 _MAX_LENGTH = 4096
 NO_VALUES: Mapping[str, str | None] = MappingProxyType({})
 
@@ -97,7 +99,8 @@ class Word(NamedTuple):
 class BuildStage(NamedTuple):
     """One ``FROM``: its line, the image as written and filled in, and the stage's name in lower case.
 
-    ``parent`` is the number, from 0, of the earlier stage that it builds on; None if it names an image.
+    ``parent`` is the number, from 0, of the earlier stage that it builds on; None if it names an image. ``is_source``
+    is whether files are taken from the image only.
     """
 
     line: int
@@ -105,6 +108,7 @@ class BuildStage(NamedTuple):
     image: Word
     parent: int | None
     name: str | None
+    is_source: bool = False
 
 
 class _Line(NamedTuple):
@@ -114,9 +118,13 @@ class _Line(NamedTuple):
 
 
 def read_stages(text: Text, arguments: Mapping[str, str | None]) -> list[BuildStage]:
-    """Return the stages, at least one; a build argument is None where it takes its value from the environment."""
+    """Return the stages, at least one, and then the images that files are taken from.
+
+    A build argument is None where it takes its value from the environment.
+    """
     values: dict[str, Word] = {}
     stages: list[BuildStage] = []
+    sources: list[BuildStage] = []
     numbers: dict[str, int] = {}
     for instruction in instructions(text):
         if instruction.keyword == "FROM":
@@ -126,9 +134,11 @@ def read_stages(text: Text, arguments: Mapping[str, str | None]) -> list[BuildSt
             stages.append(stage)
         elif instruction.keyword == "ARG" and not stages:
             _declare(instruction, values, arguments)
+        elif instruction.keyword in {"COPY", "RUN"}:
+            sources += _sources(instruction)
     if not stages:
         raise Unusable("no FROM in the Dockerfile", where=text.where, hint="begin it with FROM image:tag")
-    return stages
+    return [*stages, *sources]
 
 
 def instructions(text: Text) -> Iterator[Instruction]:
@@ -218,6 +228,14 @@ def _stage(instruction: Instruction, numbers: Mapping[str, int], values: Mapping
     return BuildStage(instruction.line, words[0][0], image, parent, words[2][0].lower() if words[1:] else None)
 
 
+def _sources(instruction: Instruction) -> Iterator[BuildStage]:
+    for flag in takewhile(lambda word: word[0].startswith("--"), instruction.words()):
+        if image := _FROM_IMAGE.match(flag[0]):
+            place = instruction.start + flag.start() + image.start(1)
+            word = Word((Leaf(image[1], place),), end=place + len(image[1]))
+            yield BuildStage(instruction.line, image[1], word, None, None, is_source=True)
+
+
 def _filled(written: str, place: int, values: Mapping[str, Word]) -> Word:
     if "\n" in written:
         return Word((Leaf(written[:_MAX_LENGTH], 0),), unsupported="a line break inside")
@@ -253,7 +271,7 @@ def _piece(match: re.Match[str], place: int, values: Mapping[str, Word]) -> Word
 class BaseImage(NamedTuple):
     """A ``FROM`` of a z2jh hub image: also as written, and the build arguments that hold a part of it.
 
-    ``is_last`` is whether the last stage builds on it.
+    ``is_last`` is whether the last stage builds on it, ``other`` the first hub image of the file with another tag.
     """
 
     reference: Reference
@@ -261,6 +279,7 @@ class BaseImage(NamedTuple):
     text: str
     arguments: tuple[str, ...] = ()
     is_last: bool = True
+    other: BaseImage | None = None
 
 
 class MovedBase(NamedTuple):
@@ -277,13 +296,17 @@ _PlacedEdit: TypeAlias = tuple[str | None, Edit]
 def hub_base(data: bytes, where: str, arguments: Mapping[str, str | None] = NO_VALUES) -> BaseImage | None:
     """Return the hub image that the last stage builds on, else the first one in the file, or None."""
     every = read_stages(Text.decode(data, where), arguments)
-    last = every[-1]
+    last = [stage for stage in every if not stage.is_source][-1]
     while last.parent is not None:
         last = every[last.parent]
     stages = _hub_stages(every)
-    if last in stages:
-        return _base(last, where)
-    return _base(stages[0], where)._replace(is_last=False) if stages else None
+    chosen = last if last in stages else next((stage for stage in stages if not stage.is_source), None)
+    if chosen is None:
+        return None
+    base = _base(chosen, where)
+    others = (_base(stage, where) for stage in stages if stage is not chosen and stage.image.is_known)
+    other = next((one for one in others if one.reference.tag != base.reference.tag), None)
+    return base._replace(is_last=chosen is last, other=other)
 
 
 def copied_files(data: bytes, where: str) -> dict[str, int]:
@@ -312,7 +335,7 @@ def with_base(data: bytes, new: Reference, where: str, arguments: Mapping[str, s
     text = Text.decode(data, where)
     before = read_stages(text, arguments)
     stages = _hub_stages(before)
-    if not stages:
+    if all(stage.is_source for stage in stages):
         raise Unusable(
             "no FROM inherits from z2jh's hub image",
             where=where,

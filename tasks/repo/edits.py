@@ -25,12 +25,15 @@ def release_edits(hub: Hub, texts: Mapping[Pin, str]) -> tuple[FileEdit, ...]:
     """Return the edits, one for each file, that make each place of the release say its text; those of locks last."""
     after: Files = hub.files
     said: dict[str, list[str]] = {}
+    # Where the place itself says it already, another one in its file may not: an earlier stage, a copied file.
+    rest: dict[str, str] = {}
     for pin, text in texts.items():
         before = pin.read(hub.files).text
         after = Edited(after, pin.moved(after, text))
         for path in pin.files:
             what = f"{pin.name} {before}".strip() + f" -> {text}" if before != text else ""
             said.setdefault(path, []).append(what)
+            rest[path] = f"all -> {text}"
     for pin, text in texts.items():
         found = pin.read(after)
         if found.text != text:
@@ -40,7 +43,9 @@ def release_edits(hub: Hub, texts: Mapping[Pin, str]) -> tuple[FileEdit, ...]:
                 hint="give each place its own version",
             )
     return tuple(
-        FileEdit(path, _here(hub, path), require(after, path), ", ".join(dict.fromkeys(filter(None, words))))
+        FileEdit(
+            path, _here(hub, path), require(after, path), ", ".join(dict.fromkeys(filter(None, words))) or rest[path]
+        )
         for path, words in said.items()
     )
 

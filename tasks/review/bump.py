@@ -241,7 +241,8 @@ def _moves(
     rows = [("z2jh", _move(before, new.version))]
     for image, base in dict(zip((one.base.reference for one in hub.images), bases, strict=True)).items():
         after = str(base)
-        rows.append(("base image", _move(str(image), after.removeprefix(f"{image.name}:"))))
+        short = after if base == image else after.removeprefix(f"{image.name}:")
+        rows.append(("base image", _move(str(image), short)))
     hubs, kubernetes = release_facts(old, new)
     if hubs.after:
         rows.append((hubs.what, _move(hubs.before, hubs.after)))

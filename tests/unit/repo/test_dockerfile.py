@@ -36,6 +36,11 @@ def case(name: str, text: str, *, new: Reference = NEW) -> object:
             "# note\n# escape=`\nFROM a\nRUN \\\nFROM b:\nFROM «H»⟦:3.3.8→:4.4.0⟧\n",
         ),
         case("several stages", "FROM python:3.12 AS build\nRUN x\nFROM «H»⟦:3.3.8→:4.4.0⟧\nCOPY --from=build /a /b\n"),
+        case(
+            "files taken from the image",
+            "FROM «H»⟦:3.3.8→:4.4.0⟧ AS a\nFROM a\nCOPY --chown=1:1 --from=«H»⟦:3.3.8→:4.4.0⟧ /a /b\n"
+            "RUN --mount=type=bind,from=«H»⟦:3.3.7→:4.4.0⟧,target=/x make\nCOPY --from=a /a /b\nRUN x --from=«H»:1.0\n",
+        ),
         case("a stage that is called k8s-hub", "FROM «H»⟦:3.3.8→:4.4.0⟧ AS base\nFROM base AS k8s-hub\nFROM K8S-HUB\n"),
         case(
             "several here-documents",
@@ -209,7 +214,9 @@ def test_one_digest_is_not_pinned_on_two_images() -> None:
         (f"FROM k8s-hub:1@{DIGEST}", BaseImage(Reference("k8s-hub", "1", DIGEST), 1, f"k8s-hub:1@{DIGEST}")),
         (
             "FROM k8s-hub:1 AS a\nFROM k8s-hub:2 AS b\nFROM b AS c\nFROM C",
-            BaseImage(Reference("k8s-hub", "2"), 2, "k8s-hub:2"),
+            BaseImage(
+                Reference("k8s-hub", "2"), 2, "k8s-hub:2", other=BaseImage(Reference("k8s-hub", "1"), 1, "k8s-hub:1")
+            ),
         ),
         ("FROM k8s-hub:1 AS a\nFROM python\n", BaseImage(Reference("k8s-hub", "1"), 1, "k8s-hub:1", is_last=False)),
     ],

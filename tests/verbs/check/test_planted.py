@@ -66,6 +66,14 @@ def base_moved_without_the_chart(hub: Hub) -> Problem:
     return Problem(Code.BASE, f"{DOCKERFILE}:2", message, "invoke bump --to 3.3.8")
 
 
+def copied_file_left_behind(hub: Hub) -> Problem:
+    line = len(hub.read(DOCKERFILE).splitlines()) + 1
+    hub.put(DOCKERFILE, f"{hub.read(DOCKERFILE)}COPY --from={base_name(hub)}:3.3.7 /etc/passwd /passwd\n")
+    pin(hub)
+    message = f"{base_name(hub)}:3.3.7 is used here, but line 2 has {base_name(hub)}:3.3.8"
+    return Problem(Code.BASES_DIFFER, f"{DOCKERFILE}:{line}", message, "invoke bump --to 3.3.8")
+
+
 def second_requirement_left_behind(hub: Hub) -> Problem:
     second = hub.read(REQUIREMENTS).partition("\n")[2].replace("3.3.8", "3.3.7")
     hub.put(REQUIREMENTS, f"{hub.read(REQUIREMENTS)}{second}    alias: staging\n")
@@ -283,6 +291,7 @@ def pattern_that_matches_nothing(hub: Hub) -> Problem:
 IN_FILES = [
     Planted("base-not-of-release", "the chart was moved, the base image was not", chart_moved_without_the_base),
     Planted("base-not-of-release", "the base image was moved, the chart was not", base_moved_without_the_chart),
+    Planted("base-images-differ", "a file is copied from an older release's image", copied_file_left_behind),
     Planted("requirements-differ", "one of two requirements was left behind", second_requirement_left_behind),
     Planted("lock-differs", "the lock was left behind", lock_left_behind),
     Planted("chart-copies-differ", "a copy of the chart was left behind", copy_left_behind),
@@ -318,7 +327,6 @@ IN_THE_WORLD = [
 # Planted in test_consistent.py, test_misspelt.py, test_pins.py, bump/test_pins.py, preview/test_preview.py and
 # build/test_signing.py.
 ELSEWHERE = {
-    "base-images-differ",
     "context-missing",
     "kubernetes-too-old",
     "pin-older-than-base",
