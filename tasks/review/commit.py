@@ -63,7 +63,7 @@ def plan_commit(
         actions.append(Action("nothing to commit"))
     leaves = hub.with_commit(name, start.changed)
     branch = Branch(name, start.local, options.branch is not None, waits=bool(planned or hub.pending))
-    pushed, requested = branch.commit, None
+    pushed, requested, there = branch.commit, None, None
     try:
         if options.pushes:
             why = "the pull request needs it" if options.request else "of --push"
@@ -72,6 +72,7 @@ def plan_commit(
         if options.request:
             requesting, requested = plan_request(leaves, review, branch, pushed, images, cluster)
             actions.append(requesting)
+            there = None if requesting.do else requested
     except Fault as fault:  # the commit is known all the same
         actions += refused("commit", fault).actions
 
@@ -84,7 +85,7 @@ def plan_commit(
         }
 
     def summary(left: Values) -> list[str]:
-        commit, request = left.get(COMMIT), left.get(REQUEST, requested)
+        commit, request = left.get(COMMIT), left.get(REQUEST, there)
         return [
             *([_restoring(left[RESTORED])] if RESTORED in left else []),
             *([f"commit {commit.hash[:12]} on {name}: {commit.subject}"] if commit else []),

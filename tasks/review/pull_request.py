@@ -14,7 +14,7 @@ from ..repo.remotes import Review, base_here
 from ..tools.command import Command
 from ..tools.forges import CLOSED, GITHUB, ForgeRequest, GitHub, gh_knows, opening_address, starts_no_workflow
 from ..tools.git import PUSH_SECONDS, Git
-from ..tools.git_states import remote_branch
+from ..tools.git_states import push_address, remote_branch
 from ..tools.process import Pool, answer_of, capture, run_checked
 from ..tools.refusals import push_fault
 from .description import Description, Evidence, describe
@@ -96,7 +96,7 @@ def plan_push(hub: Hub, review: Review, branch: Branch, why: str) -> tuple[Actio
         return Action(f"nothing to push: {name} is {review.shared[name]}"), branch.commit
     remote = review.remote
     heads = _require_pushable(git, review, name)
-    there = remote_branch(git, remote, name, heads.get(name))
+    address, there = push_address(git, remote), remote_branch(git, remote, name, heads.get(name))
     # A push that was killed after the remote had taken the branch leaves a clone that does not know of it.
     if not branch.waits and there.value == branch.commit.value and git.follows(remote, name):
         return Action(f"{remote} has {name} already"), there
@@ -115,7 +115,7 @@ def plan_push(hub: Hub, review: Review, branch: Branch, why: str) -> tuple[Actio
     commit = f"refs/heads/{name}" if branch.waits else branch.commit.value
     commands = (git.push_command(remote, commit, name), *git.follow_commands(remote, name))
     details = (*others, *(f"$ {command}" for command in commands))
-    return Action(f"push {name} to {remote}", why, do, details, (branch.commit, there)), there
+    return Action(f"push {name} to {remote}", why, do, details, (branch.commit, address, there)), there
 
 
 def push(git: Git, remote: str, commit: str, branch: str) -> None:

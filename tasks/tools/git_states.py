@@ -56,6 +56,15 @@ def remote_branch(git: Git, remote: str, branch: str, value: str | None, *, push
     return Fact(f"{remote}'s branch {branch}", lambda: git.remote_commit(address, branch), value, _is_at)
 
 
+def push_address(git: Git, remote: str) -> Fact:
+    """Return the fact that ``remote`` is pushed to at the address that it has now."""
+
+    def ask() -> str:
+        return git.ask("remote", "get-url", "--push", remote).text
+
+    return Fact(f"the address of {remote}", ask, ask())
+
+
 def index(git: Git, paths: Sequence[str]) -> Fact:
     """Return the fact that the index has for ``paths`` what it has now."""
     return Fact("the index", lambda: staged_entries(git, paths), staged_entries(git, paths), lambda _: "has changed")

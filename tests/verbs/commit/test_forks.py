@@ -9,6 +9,7 @@ import pytest
 from tests.support.cli import Result, run_task, succeed
 from tests.support.helm import HelmServer
 from tests.support.hubs import make_hub
+from tests.support.processes import write_program
 from tests.support.steps import BRANCH, SUBJECT, refs
 from tests.support.team import TEAMS, Team, make_team
 
@@ -53,6 +54,21 @@ def test_the_branch_goes_to_the_fork_and_the_request_to_the_team(team: Team) -> 
     assert team.hub.remote_git("rev-parse", BRANCH) == team.hub.git("rev-parse", "HEAD")
     assert team.colleague.remote_git("branch", "--list", BRANCH) == ""
     assert done(team).out == f"pull request present: {PAGES}/1\n"
+
+
+def test_a_push_that_the_fork_refuses_claims_no_pull_request(team: Team) -> None:
+    bump(team)
+    hook = team.hub.remote / "hooks/pre-receive"
+    write_program(hook.parent, hook.name, "exit 1")
+    commits = [f"  commit {{}} on {BRANCH}: {SUBJECT}", "  not pushed"]
+    for made in (True, False):
+        stopped = commit(team)
+        assert (stopped.code, team.gh.requests) == (4, []), stopped
+        log, _, standing = stopped.err.partition("Done so far:\n")
+        head = team.hub.git("rev-parse", "--short=12", "HEAD")
+        assert standing.splitlines()[:-3] == ([line.format(head) for line in commits] if made else []), log
+    hook.unlink()
+    assert done(team).out.splitlines()[-1] == f"pull request created: {PAGES}/1"
 
 
 def told_by_gh(team: Team) -> None:

@@ -200,6 +200,15 @@ def test_a_remote_branch_that_moves_during_the_build_is_not_overwritten(
     assert hub.remote_git("log", "--format=%s", f"main..{BRANCH}") == "Theirs"
 
 
+def test_a_remote_that_is_another_one_during_the_build_gets_nothing(scene: Scene, during_build: DuringBuild) -> None:
+    hub, elsewhere = scene.hub, scene.folder / "elsewhere.git"
+    during_build(f"git init --quiet --bare {elsewhere} && git remote set-url origin {elsewhere}")
+    done = run_task("release", "--yes", "--push", cwd=hub.path)
+    assert done.code == 1, done
+    assert fault(done)[0] == f"the plan no longer holds: the address of origin is now {elsewhere}"
+    assert sh("git", "for-each-ref", cwd=elsewhere) == hub.remote_git("branch", "--list", BRANCH) == ""
+
+
 # -- the tasks that a release consists of
 
 
