@@ -12,6 +12,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,7 +26,7 @@ from .core.faults import DOOR, Refused, Unusable
 from .core.options import CommitOptions, CommonOptions, flags_of, read_options
 from .core.plan import Plan
 from .core.safe_files import open_lock, take
-from .core.settings import FILE, SECTION, read_settings, section_of
+from .core.settings import FILE, invoke_sources, read_settings
 
 if TYPE_CHECKING:
     from .repo.hub import Hub
@@ -130,9 +131,9 @@ class Call(NamedTuple):
         """Read the settings and open the hub repository, alone in it where the task writes and is not dry."""
         from .repo import files, hub
 
-        configured = section_of({SECTION: self.context.config.get(SECTION)})
-        inside = Path(read_settings(configured, repo=self.repo).repo or ".").expanduser()
-        found = hub.open_hub_around(inside, lambda top: read_settings(configured, top / FILE, repo=self.repo))
+        below, named = invoke_sources(self.context.config)
+        read = partial(read_settings, named, repo=self.repo, below=below)
+        found = hub.open_hub_around(Path(read().repo or ".").expanduser(), lambda top: read(top / FILE))
         dry = bool(self.context.config.run.dry)
         run = Run(_left.get(found.git.folder, found) if dry and writes else found, dry, self.json)
         with contextlib.nullcontext() if dry or not writes else one_run_at_a_time(found.git.git_dir) as stopped:

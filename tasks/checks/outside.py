@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Unreachable
 from ..core.names import Reference, short_platform
-from ..core.options import BumpOptions
+from ..core.options import ReleaseOptions
 from ..core.settings import Settings
 from ..core.yaml_tree import Data
 from ..image.proof import LABEL, base_label, is_out_of_reach
@@ -57,7 +57,7 @@ def survey(hub: Hub) -> Survey:
     """Look at the world outside where a release would begin, as far as it answers."""
     begin = Outlook.of(hub)
     world = look(begin.hub)
-    return Survey(begin, world, _findings(world), foreseen_refusal(begin, world.index, BumpOptions()))
+    return Survey(begin, world, _findings(world), foreseen_refusal(begin, world.index, ReleaseOptions()))
 
 
 def _findings(world: World) -> Findings:

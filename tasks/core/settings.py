@@ -1,7 +1,7 @@
 """The settings, from all their sources in one validated record.
 
-Later sources win: the defaults, ``hub:`` in the hub repository's ``invoke.yaml``, Invoke's own configuration (its
-files, ``-f``), ``INVOKE_HUB_*`` in the environment, the command line.
+Later sources win: the defaults, ``hub:`` in Invoke's files of the machine and of the user, in the hub repository's
+``invoke.yaml``, in the file of ``-f``, ``INVOKE_HUB_*`` in the environment, the command line.
 ``docs/settings.md`` is made from the docstring of :class:`Settings`.
 """
 
@@ -39,6 +39,7 @@ ATTESTATIONS = {
     "sbom": "type=sbom",
 }
 _PREFIX = "INVOKE_HUB_"
+_ENVIRONMENT = f"{_PREFIX}*"
 _YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 _LARGEST_FILE = 1024 * 1024
 # As `kubectl version` shows it, with what a provider puts behind: v1.30.5-gke.1014001.
@@ -163,7 +164,8 @@ class Settings(NamedTuple):
             service of ``sign``, or the ``.pub`` beside its ``.key``; ``check`` verifies nothing).
         public_log: whether to record signatures in Sigstore's public log, and require them there; it shows the image's
             digest to everyone.
-        cache_folder: the folder for downloads from the Helm repository (default: in the user's cache folder).
+        cache_folder: the folder for downloads from the Helm repository; in invoke.yaml relative to the repository's top
+            (default: in the user's cache folder).
         accept: intended problems, by code (docs/checks.md), optionally with a pattern for the file's path:
             ``[image-override, {code: values-differ, path: deployments/*}]``. ``check`` shows them as accepted,
             and ``bump`` leaves accepted copies of the chart and pins alone.
@@ -221,26 +223,66 @@ class Settings(NamedTuple):
 KEYS = Settings._fields
 
 
+class Source(NamedTuple):
+    """Settings by their keys, and where they stand, for people."""
+
+    settings: Mapping[str, Any]
+    where: str = FILE
+
+
+def invoke_sources(config: Config) -> tuple[list[Source], Source]:
+    """Return what Invoke has read: the settings that a repository's file wins over, and those of ``-f``, which win.
+
+    See https://docs.pyinvoke.org/en/stable/concepts/configuration.html#the-configuration-hierarchy. Invoke itself gives
+    only all of its levels in one.
+    """
+    levels = ("collection", "system", "user", "project", "runtime")
+    *below, runtime = (
+        Source(section_of(getattr(config, f"_{level}")), str(getattr(config, f"_{level}_path", None) or FILE))
+        for level in levels
+    )
+    return below, runtime
+
+
 def read_settings(
-    configured: Mapping[str, Any], repository_file: Path | None = None, *, repo: str | None = None
+    configured: Mapping[str, Any] | Source,
+    repository_file: Path | None = None,
+    *,
+    repo: str | None = None,
+    below: Sequence[Source] = (),
 ) -> Settings:
     """Return the settings from all their sources; raise Unusable for an unknown key, or a value of the wrong type.
 
-    ``configured`` is ``hub`` of Invoke's configuration, ``repository_file`` the hub repository's ``invoke.yaml`` where
-    Invoke has not read it already, ``repo`` that setting from the command line.
+    ``repository_file`` is the hub repository's ``invoke.yaml``, which wins over ``below``; ``configured`` wins over
+    both, and ``repo``, that setting from the command line, over all.
     """
     own: dict[str, Any] = {}
     if repository_file is not None:
         with contextlib.suppress(FileNotFoundError), read_by_invoke(repository_file) as data:
             own = section_in(data)
-    typed = {} if repo is None else {"repo": repo}
-    given = {**own, **{key: value for key, value in configured.items() if value is not None}, **_variables(), **typed}
+    last = configured if isinstance(configured, Source) else Source(configured)
+    given: dict[str, tuple[Any, str]] = {}
+    for source in (*below, Source(own), last, Source(_variables(), _ENVIRONMENT), Source({"repo": repo}, "--repo")):
+        for key, value in source.settings.items():
+            if value is not None or key not in given:
+                given[key] = (value, variable(key) if source.where == _ENVIRONMENT else source.where)
     if unknown := sorted(set(given) - set(KEYS)):
         spell = variable if unknown[0] in _variables() else f"{SECTION}.{{}}".format
-        raise _unknown(unknown[0], unknown[0], KEYS, "settings", spell)
-    defaults = Settings._field_defaults
-    readers = {key: _READERS.get(key) or _BY_DEFAULT[type(defaults[key])] for key in given}
-    return Settings(**{key: readers[key](key, value) for key, value in given.items() if value is not None})
+        raise _unknown(unknown[0], KEYS, "settings", given[unknown[0]][1], spell)
+    settings = Settings(**{key: _read(key, *one) for key, one in given.items() if one[0] is not None})
+    if repository_file and settings.cache_folder and given["cache_folder"] == (own.get("cache_folder"), FILE):
+        folder = repository_file.parent / Path(settings.cache_folder).expanduser()
+        return settings._replace(cache_folder=str(folder))
+    return settings
+
+
+def _read(key: str, value: object, where: str) -> Any:  # noqa: ANN401 - what the key is read as
+    reader = _READERS.get(key) or _BY_DEFAULT[type(Settings._field_defaults[key])]
+    try:
+        return reader(key, value)
+    except Unusable as fault:
+        hint = fault.hint if where != variable(key) else how_to_correct(key, fault.hint)
+        raise Unusable(fault.what, where=where, hint=hint) from None
 
 
 def section_in(data: bytes) -> dict[str, Any]:
@@ -334,10 +376,11 @@ def _variables() -> dict[str, str]:
     return {name.removeprefix(_PREFIX).lower(): text for name, text in found.items() if text.strip()}
 
 
-def _unknown(key: str, name: str, known: Sequence[str], kind: str, spell: Callable[[str], str] = str) -> Unusable:
-    near = nearest(name, known)
+def _unknown(
+    key: str, known: Sequence[str], kind: str, where: str = FILE, spell: Callable[[str], str] = str
+) -> Unusable:
+    near = nearest(key.rpartition(".")[2], known)
     hint = f"did you mean {spell(near)}?" if near else f"the {kind} are: {', '.join(known)}"
-    where = variable(key) if key in _variables() else FILE
     return Unusable(f"unknown setting {SECTION}.{key}", where=where, hint=hint)
 
 
@@ -347,10 +390,7 @@ def how_to_correct(key: str, hint: str) -> str:
 
 
 def _wrong(key: str, value: object, wanted: str, hint: str) -> Unusable:
-    where, top = FILE, key.partition(".")[0]
-    if top in _variables():
-        where, hint = variable(top), how_to_correct(top, hint)
-    return Unusable(f"{SECTION}.{key} is {_shown.repr(value)}, not {wanted}", where=where, hint=hint)
+    return Unusable(f"{SECTION}.{key} is {_shown.repr(value)}, not {wanted}", where=FILE, hint=hint)
 
 
 @dataclass(frozen=True)
@@ -385,8 +425,9 @@ class _Records:
     short: tuple[str, ...] = ()
 
     def __call__(self, key: str, value: object) -> tuple[Any, ...]:
-        """Read a list; in the environment its entries are separated by commas."""
-        entries = _names(value) if isinstance(value, str) and self.short else value
+        """Read a list; in the environment it is YAML in brackets, or short entries that are separated by commas."""
+        entries = _in_brackets(value)
+        entries = _names(entries) if isinstance(entries, str) and self.short else entries
         if not isinstance(entries, (list, tuple, dict)):
             raise _wrong(key, value, self.wanted_list, self.hint.format(key=key))
         return tuple(self._entry(key, one) for one in ([entries] if isinstance(entries, dict) else entries))
@@ -397,7 +438,7 @@ class _Records:
             entry = {name: text for name, text in zip(self.short, written.split(":", 1), strict=False) if text}
         fields = self.record._fields
         if isinstance(entry, dict) and (unknown := sorted({*map(str, entry)} - {*fields})):
-            raise _unknown(f"{key}.{unknown[0]}", unknown[0], fields, f"keys of {SECTION}.{key}")
+            raise _unknown(f"{key}.{unknown[0]}", fields, f"keys of {SECTION}.{key}")
         if not isinstance(entry, dict) or not entry.keys() >= {*self.needed} or {"path", "marker"} <= entry.keys():
             raise _wrong(key, written, self.wanted, self.hint.format(key=key))
         given = {name: value for name, value in entry.items() if value is not None}
@@ -413,7 +454,8 @@ def _text(key: str, value: object) -> str:
         raise _wrong(key, value, "text that a program can be given", "leave out NUL, and what is not UTF-8")
     if isinstance(value, str) and value.strip():
         return value.strip()
-    raise _wrong(key, value, "text", "quote it")
+    is_empty = isinstance(value, str)
+    raise _wrong(key, value, "text", f"remove {key}, or write its value" if is_empty else "quote it")
 
 
 def _path(key: str, value: object) -> str:
@@ -432,7 +474,16 @@ def _paths(key: str, value: object) -> tuple[str, ...]:
     return tuple(_path(key, path) for path in _NAMES(key, value))
 
 
+def _in_brackets(value: object) -> object:
+    """Return the list or mapping that a variable holds as YAML in brackets; any other value as it is."""
+    if isinstance(value, str) and value.lstrip()[:1] in {"[", "{"}:
+        with contextlib.suppress(yaml.YAMLError):
+            return yaml.safe_load(value)  # type: ignore[no-untyped-call]
+    return value
+
+
 def _images(key: str, value: object) -> tuple[str | WholeImage, ...]:
+    value = _in_brackets(value)
     is_whole = isinstance(value, dict) or (isinstance(value, list) and any(isinstance(one, dict) for one in value))
     images: tuple[str | WholeImage, ...] = (_WHOLE_IMAGES if is_whole else _NAMES)(key, value)
     return images

@@ -166,7 +166,7 @@ def require_possible(hub: Hub, options: ReleaseOptions) -> Possible:
     hub, notes = _with_charts(hub)
     index = plan_bump(hub, options.bump)[1].index
     begin = Outlook.of(hub, ask=False)
-    fault = foreseen_refusal(begin, index, options.bump)
+    fault = foreseen_refusal(begin, index, options)
     if isinstance(fault, Unusable):
         raise fault
     remarks = [f"NOT AS HERE: {remark}" for remark in begin.remarks]
@@ -384,6 +384,7 @@ def _kept_inside(hub: Hub, address: str, base: str) -> tuple[Hub, tuple[str, ...
     inside = settings._replace(
         builder=None,
         cache=CACHE_OFF,
+        attest=(),
         sign=None,
         verify=None,
         remote=REMOTE_NAME,
@@ -394,12 +395,13 @@ def _kept_inside(hub: Hub, address: str, base: str) -> tuple[Hub, tuple[str, ...
     unused = {
         "hub.builder": settings.builder,
         "hub.cache": settings.cache if settings.cache != CACHE_OFF else None,
+        "hub.attest": ", ".join(settings.attest),
         "hub.sign": settings.sign,
         _BUILDER_VARIABLE: os.environ.get(_BUILDER_VARIABLE),
     }
     names = ", ".join(f"{name} {value}" for name, value in unused.items() if value)
-    note = f"NOT USED: {names}; a rehearsal builds on this machine's engine, without a shared cache, and signs nothing"
-    return replace(hub, settings=inside), (note,) if names else ()
+    how = "a rehearsal builds on this machine's engine, without a shared cache, attestations or signatures"
+    return replace(hub, settings=inside), (f"NOT USED: {names}; {how}",) if names else ()
 
 
 def _with_charts(hub: Hub) -> tuple[Hub, tuple[str, ...]]:

@@ -10,7 +10,7 @@ from functools import cache
 from ..core import output
 from ..core.faults import Denied, Fault, Unreachable
 from ..core.names import Reference
-from ..core.options import AuthOptions, BuildOptions, BumpOptions, CommitOptions, ReleaseOptions
+from ..core.options import AuthOptions, BuildOptions, CommitOptions, ReleaseOptions
 from ..core.plan import Action, Plan, Step, Values, refused
 from ..image.planning import plan_build, require_committed
 from ..image.sign_in import plan_auth
@@ -29,17 +29,19 @@ from .pull_request import BY_HAND
 from .team import next_steps
 
 
-def foreseen_refusal(begin: Outlook, index: Index | None, bump: BumpOptions) -> Fault | None:
-    """Return what a release to ``bump`` would be refused for while it is planned; None where nothing is known.
+def foreseen_refusal(begin: Outlook, index: Index | None, options: ReleaseOptions) -> Fault | None:
+    """Return what a release would be refused for while it is planned; None where nothing is known.
 
     ``index`` is what is known of the Helm repository. No registry and no engine is asked.
     """
     if index is None or (begin.fault and not isinstance(begin.fault, NotKnownHere)):
         return begin.fault
     try:
-        _, moved = plan_bump(begin.hub.with_index(index), bump)
+        _, moved = plan_bump(begin.hub.with_index(index), options.bump)
         if begin.review:
             plan_commit(moved, CommitOptions(), begin.review)
+        if begin.review and options.commit.pushes:
+            _ = begin.review.remote
         require_committed(moved, ())
         _ = moved.registries
     except Unreachable:

@@ -19,7 +19,7 @@ from ..core.faults import DOOR, Fault, Unusable
 from ..core.output import first_of
 from ..core.plan import Action, Step, refused
 from ..core.safe_files import is_inside, is_passable
-from ..core.settings import FILE
+from ..core.settings import FILE, how_to_correct
 from ..core.visible import code, one_line, plain
 from ..core.yaml_tree import Data, load
 from ..image.tag import render
@@ -68,7 +68,8 @@ def next_steps(
     # What is on the base branch already needs no review.
     wanted = page or (f"{branch} (git log --patch {start}..{branch})" if branch != base else "")
     if not pushes:
-        push = f"{DOOR} release" if hub.settings.push else f"remove hub.push from {FILE}, then {DOOR} release"
+        allow = how_to_correct("push", f"remove hub.push from {FILE}")
+        push = f"{DOOR} release" if hub.settings.push else f"{allow}, then {DOOR} release"
         return (f"Push the image and set it in the values: {push}",)
     waiting = waits_for(hub, review, branch, page) if is_done else ""
     if is_done and not waiting:

@@ -10,8 +10,8 @@ _HEAD = """\
 # Settings
 
 hubpress reads what it needs from chartpress.yaml, the chart, the Dockerfiles and git, so most repositories need no
-settings. Put anything it cannot detect under `hub:` in `invoke.yaml` at the repository's top, or in environment
-variables, which take precedence.
+settings. Put anything it cannot detect under `hub:` in `invoke.yaml` at the repository's top. The file of `-f` takes
+precedence over it, and environment variables over both; `~/.invoke.yaml` and `/etc/invoke.yaml` are for defaults.
 
 ```yaml
 hub:
@@ -26,7 +26,7 @@ hub:
 ```
 
 Unknown keys and wrong types are errors. Empty variables count as unset. In a variable, separate the entries of a list
-with commas, and write an entry of `values` as `FILE:PATH`.
+with commas, and write an entry of `values` as `FILE:PATH`; or write the list in brackets, as in the file.
 
 | key | variable | default | meaning |
 |---|---|---|---|

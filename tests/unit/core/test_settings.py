@@ -10,6 +10,7 @@ from tasks.core.faults import Unusable
 from tasks.core.settings import (
     KEYS,
     Accepted,
+    DeploymentSetting,
     Settings,
     ValuesTarget,
     WholeImage,
@@ -88,6 +89,15 @@ def test_nothing_given_is_every_default() -> None:
             id="values targets in the environment",
         ),
         pytest.param(
+            "deployments",
+            "[{name: prod, values: [a.yaml, b.yaml]}]",
+            (DeploymentSetting("prod", ("a.yaml", "b.yaml")),),
+            id="deployments in the environment",
+        ),
+        pytest.param(
+            "images", "{context: i, name: a/b}", (WholeImage("i", "a/b"),), id="a whole image in the environment"
+        ),
+        pytest.param(
             "accept",
             ["image-override", {"code": "values-differ"}, {"code": "lock-differs", "path": "hub/*"}],
             (Accepted("image-override"), Accepted("values-differ"), Accepted("lock-differs", "hub/*")),
@@ -111,7 +121,7 @@ ACCEPT = "write accept: [image-override, {code: ..., path: ...}]"
 WRONG = {
     "a version that YAML reads as a number": ("tag", 1.1, "1.1, not text", QUOTE),
     "a name that YAML reads as a yes": ("chart", True, "True, not text", QUOTE),
-    "an empty name": ("remote", "", "'', not text", QUOTE),
+    "an empty name": ("remote", "", "'', not text", "remove remote, or write its value"),
     "a list for a name": ("branch", ["a"], "['a'], not text", QUOTE),
     "a number for names": ("images", 3, "3, not a list of names", NAMES),
     "an image without a name": (
@@ -251,6 +261,12 @@ def test_a_file_that_cannot_be_used_is_one_fault(tmp_path: Path, text: str) -> N
     assert "invoke.yaml" in str(refused.value)
 
 
+def test_a_folder_for_downloads_is_relative_to_the_file_that_names_it(tmp_path: Path) -> None:
+    file = own_file(tmp_path, "hub: {cache_folder: downloads}\n")
+    assert read_settings({}, file).fetched == tmp_path / "downloads"
+    assert read_settings({"cache_folder": "here"}, file).fetched == Path("here")
+
+
 def test_a_setting_beside_its_section_is_refused_unless_there_is_one(tmp_path: Path) -> None:
     with pytest.raises(Unusable) as refused:
         read_settings(configured(), own_file(tmp_path, "base_branch: staging\n"))
@@ -386,6 +402,25 @@ def test_a_file_on_the_command_line_wins_over_the_hubs_own_and_a_variable_over_b
     command = ("-f", "mine.yaml", "commit", "--dry", "--json")
     assert in_hub(way, carrier, *command).json["branch"] == "mine"
     assert in_hub(way, carrier, *command, env={"INVOKE_HUB_BRANCH": "shell"}).json["branch"] == "shell"
+
+
+@both_ways
+def test_the_hubs_own_file_wins_over_the_users(way: tuple[str, ...], carrier: Hub, tmp_path: Path) -> None:
+    (tmp_path / ".invoke.yaml").write_text("hub: {branch: theirs}\n")
+    own_file(carrier.path, "hub: {branch: own}\n")
+    done = in_hub(way, carrier, "commit", "--dry", "--json", env={"HOME": str(tmp_path)})
+    assert done.json["branch"] == "own", done
+
+
+@both_ways
+def test_a_fault_names_the_file_that_it_is_in(way: tuple[str, ...], carrier: Hub, tmp_path: Path) -> None:
+    mine, theirs = tmp_path / "mine.yaml", tmp_path / ".invoke.yaml"
+    mine.write_text("hub: {branhc: x}\n")
+    done = in_hub(way, carrier, "-f", str(mine), "check", "--offline")
+    demand_fault(done, 2, f"unknown setting hub.branhc ({mine})", "did you mean hub.branch?")
+    theirs.write_text("hub: {push: maybe}\n")
+    done = in_hub(way, carrier, "check", "--offline", env={"HOME": str(tmp_path)})
+    demand_fault(done, 2, f"hub.push is 'maybe', not true or false ({theirs})", "write push: false")
 
 
 # -- which repository

@@ -166,6 +166,15 @@ def test_what_is_not_committed_is_pointed_out_where_the_clone_does_not_tell_the_
     assert told.err.startswith("NOT YET: invoke release would be refused: the image hub has files that are not "), told
 
 
+def test_a_remote_that_is_not_there_is_pointed_out_where_the_branch_is_pushed(scene: Scene) -> None:
+    env = {"INVOKE_HUB_REMOTE": "foo"}
+    told = run_task("--dry", "rehearse", "--push", cwd=scene.hub.path, env=env)
+    what = "error: there is no remote foo (hub.remote)"
+    assert told.err.startswith(f"NOT YET: invoke release would be refused: {what.removeprefix('error: ')}; "), told
+    release = run_task("--dry", "release", "--push", cwd=scene.hub.path, env=env)
+    assert (release.code, release.err.splitlines()[0]) == (1, what)
+
+
 def test_a_settings_fault_is_refused_as_the_release_refuses_it(scene: Scene) -> None:
     scene.hub.git("rm", "--quiet", "-r", "chartpress.yaml", "hub")
     scene.hub.write("invoke.yaml", f"hub: {{chart_repository: '{scene.charts.url}'}}\n")

@@ -18,7 +18,7 @@ from tests.support.cli import run_task, sh, succeed
 from tests.support.processes import write_program
 from tests.support.scene import CHARTPRESS, REFUSED, UNUSABLE, Scene
 
-ENGINE = "this machine's engine, without a shared cache, and signs nothing"
+ENGINE = "this machine's engine, without a shared cache, attestations or signatures"
 FAR = "ssh://far.invalid"
 
 
@@ -33,7 +33,7 @@ def git_config(key: str, value: str) -> None:
     sh("git", "config", "--global", "--add", key, value, cwd=Path.cwd())
 
 
-def settings(**values: str) -> Callable[[Scene], None]:
+def settings(**values: str | list[str]) -> Callable[[Scene], None]:
     def write(scene: Scene) -> None:
         scene.hub.put("invoke.yaml", f"hub: {json.dumps(values)}\n")
 
@@ -85,10 +85,10 @@ def hooks(scene: Scene) -> None:
 CHANGES: dict[str, tuple[tuple[Callable[[Scene], None], ...], str]] = {
     "whatever can be set": (
         (
-            settings(cache="on", builder="far", sign="cosign.key", verify="cosign.pub"),
+            settings(cache="on", builder="far", attest=["sbom"], sign="cosign.key", verify="cosign.pub"),
             *(builder_variable, current_builder, cache_options, insteadof("pushInsteadOf"), hooks),
         ),
-        "hub.builder far, hub.cache on, hub.sign cosign.key, BUILDX_BUILDER far",
+        "hub.builder far, hub.cache on, hub.attest sbom, hub.sign cosign.key, BUILDX_BUILDER far",
     ),
     "hub.remote, and its address": ((remote, other_remote), ""),
 }
