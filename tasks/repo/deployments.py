@@ -57,6 +57,7 @@ class Deployment(NamedTuple):
         chart: the folder of the hub's chart, or of one that wraps it.
         group: the folder of hubploy, or the cluster, that it is one of.
         absent: the values files that ``cluster.yaml`` names besides, and the repository does not have.
+        apart: why it is not rendered: a chart of its own; empty where it is.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Deployment(NamedTuple):
     chart: str
     group: str = ""
     absent: tuple[str, ...] = ()
+    apart: str = ""
 
 
 def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
@@ -139,13 +141,17 @@ def _in_cluster(hub: Hub, folder: str, data: bytes) -> Iterator[Deployment]:
         return
     hubs, group = child(content, "hubs"), last_part(folder)
     for entry in hubs if isinstance(hubs, list) else ():
-        name, files = text_under(entry, "name"), child(entry, "helm_chart_values_files")
-        place = _chart_folder(hub, text_under(entry, "helm_chart"))
-        if name and isinstance(files, list) and place:
+        name, chart, override = (text_under(entry, key) for key in ("name", "helm_chart", "chart_override"))
+        files, place = child(entry, "helm_chart_values_files"), _chart_folder(hub, chart)
+        if name and chart and isinstance(files, list) and place is None:
+            apart = f"its chart {chart} does not depend on the hub's directly"
+            yield Deployment(f"{group}-{name}", (), name, name, chart_of(hub), group, apart=apart)
+        elif name and isinstance(files, list) and place:
+            apart = f"{join(folder, override)} gives its chart other dependencies" if override else ""
             paths = [path for file in files if isinstance(file, str) and is_inside(path := join(folder, file))]
             absent = tuple(path for path in paths if hub.files.read(path) is None)
             values = tuple(path for path in paths if path not in absent)
-            yield Deployment(f"{group}-{name}", values, name, name, place, group, absent)
+            yield Deployment(f"{group}-{name}", values, name, name, place, group, absent, apart)
 
 
 def _of_settings(hub: Hub) -> Iterator[Deployment]:

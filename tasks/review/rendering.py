@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..core.faults import Fault, ProgramFailed, Unusable
+from ..core.faults import Fault, ProgramFailed, Refused, Unusable
 from ..core.safe_files import read_file, temporary_folder
 from ..core.settings import FILE, KUBERNETES_TOO_OLD, VALUES_INVALID
 from ..core.visible import Secrets, one_line, without
@@ -81,6 +81,8 @@ class Side(NamedTuple):
 
     def render(self, deployment: Deployment, kubernetes: str | None) -> Output | Fault:
         """Return what helm says of a deployment, or why it cannot be asked."""
+        if deployment.apart:
+            return Refused(deployment.apart, hint="look at it by hand: helm template")
         if isinstance(fault := self.charts[deployment.chart], Fault):
             return fault
         there = [path for path in self._files(deployment) if self.has(path)]

@@ -224,6 +224,27 @@ def test_a_chart_whose_own_dependencies_do_not_answer_leaves_the_other_deploymen
     assert any(one.startswith("whether jupyterhub 3.2.1 takes the values of dask: helm pull") for one in not_checked)
 
 
+@pytest.mark.helm
+def test_deployments_of_other_charts_are_named_and_not_rendered_as_the_hubs(tmp_path: Path) -> None:
+    charts = write_real_repository(tmp_path / "charts")
+    hub = make_2i2c_like(tmp_path / "hub", chart_repository=charts.as_uri())
+    cluster = "config/clusters/carbonplan"
+    own = "  - {name: old, helm_chart: basehub, chart_override: old.yaml, helm_chart_values_files: []}\n"
+    outer = "  - {name: outer, helm_chart: outer, helm_chart_values_files: [outer.values.yaml]}\n"
+    hub.write(f"{cluster}/cluster.yaml", f"name: carbonplan\nhubs:\n{own}{outer}")
+    hub.commit("Add deployments of other charts")
+    hub.git("push", "--quiet")
+    lines = succeed("preview", "--to", "3.3.8", cwd=hub.path).out.splitlines()
+    told = (line for line in lines if line.startswith(("carbonplan", "  not compared")))
+    assert list(told) == [
+        "carbonplan-old: not compared",
+        f"  not compared, {cluster}/old.yaml gives its chart other dependencies",
+        "carbonplan-outer: not compared",
+        "  not compared, its chart outer does not depend on the hub's directly",
+    ]
+    assert invalid(hub) == []
+
+
 def test_a_chart_that_does_not_wrap_the_hubs_is_refused(small: Hub) -> None:
     small.write("invoke.yaml", "hub: {deployments: [{name: edx, chart: node-placeholder}]}\n")
     found = run_task("preview", cwd=small.path)
