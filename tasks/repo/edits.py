@@ -112,6 +112,8 @@ def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequenc
 def image_edits(hub: Hub, images: Mapping[ValuesPlace, PinnedImage]) -> tuple[FileEdit, ...]:
     """Return the edits that write images to their places, one for each file; a digest only where one is pinned."""
     edits = []
+    if images and hub.unread_values:
+        raise hub.unread_values[0]
     for file in dict.fromkeys(place.file for place in images):
         pinned = {place.path: image for place, image in images.items() if place.file == file}
         if hub.files.read(file) is None:

@@ -316,6 +316,11 @@ class Hub:
         return {} if self.settings.image_keys else self._values.spare
 
     @property
+    def unread_values(self) -> Sequence[Unusable]:
+        """Why files that ``hub.values`` matches, and that mention an image, cannot be read; a build must write them."""
+        return self._values.unread
+
+    @property
     def usual_images(self) -> tuple[HubImage, ...]:
         """The images that are built unless others are asked for by name."""
         return tuple(image for image in self.images if image.spec.key not in self.spare_images)

@@ -5,7 +5,7 @@ What is not set is read from git's configuration, from CI and from the forge, on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from ..tools.process import Pool, answer_of
 
 ORIGIN, UPSTREAM, FORK = "origin", "upstream", "fork"
 _BASE = "base"
-_USUAL = ("main", "master")
+_USUAL, STAGING = ("main", "master"), "staging"
 PRODUCTION = ("prod", "production")
 _OWNER_AND_NAME = 2
 _SAY_BASE = "in invoke.yaml: hub: {{base_branch: {}}}"
@@ -140,7 +140,7 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
     if branches and (request or branches.heads) and base not in branches.heads:
         raise _no_branch(base, [*branches.heads], upstream)
     default = branches.default if branches else git.known_default(upstream)
-    shared = _shared(settings, base, default)
+    shared = _shared(settings, base, default, branches.heads if branches else git.branches_known(upstream))
     tip = branches.heads.get(base) if branches and ask else None
     return Review(remotes, base, shared, tip, pushed and pushed.heads, repository, fork, github, gap)
 
@@ -269,13 +269,19 @@ def _without_asking(git: Git, settings: Settings, remotes: Remotes) -> Review:
     if base not in known and nearest(base, known):
         raise _no_branch(base, known, upstream)
     fork, repository = map(read_remote, _addresses(remotes, remotes.upstream or ""))
-    shared = _shared(settings, base, git.known_default(upstream))
+    shared = _shared(settings, base, git.known_default(upstream), known)
     return Review(remotes, base, shared, repository=repository, fork=fork)
 
 
-def _shared(settings: Settings, base: str, default: str | None) -> dict[str, str]:
+def _shared(settings: Settings, base: str, default: str | None, known: Collection[str]) -> dict[str, str]:
+    """Return the branches that are not committed to directly; ``known`` are those that the upstream has."""
     default = default or (None if settings.base_branch else base)
-    named = {**dict.fromkeys(PRODUCTION, "the branch that is deployed"), base: "the branch that pull requests go to"}
+    others = (name for name in (*_USUAL, STAGING) if name in known)
+    named = {
+        **dict.fromkeys(PRODUCTION, "the branch that is deployed"),
+        **dict.fromkeys(others, "a branch of the team's"),
+    }
+    named[base] = "the branch that pull requests go to"
     return {**named, default: "the default branch"} if default else named
 
 

@@ -70,6 +70,10 @@ def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
     steps = tuple(values_path.split("."))
     with suppress(Shared):
         _changes(document, steps, PinnedImage("", "", 0))
+    return _image_there(document, steps)
+
+
+def _image_there(document: Document, steps: Path) -> PinnedImage:
     node = follow(document, steps)
     if isinstance(node, Scalar):
         tagged_name, _, digest = node.value.partition("@")
@@ -121,16 +125,18 @@ class ValuesPlaces(NamedTuple):
         written: every place that an image is written to; a shared one belongs to the image that it names now.
         spare: the images that share each of their places with another one, which is named there; each with such a
             place.
+        unread: why a file that a pattern of the setting matches, and that mentions an image, cannot be read.
     """
 
     written: dict[str, list[ValuesPlace]]
     spare: dict[str, ValuesPlace]
+    unread: list[Unusable]
 
 
 def find_places(
     files: Files,
     own: str | None,
-    targets: Iterable[tuple[ValuesTarget, str]],
+    targets: Sequence[tuple[ValuesTarget, str]],
     images: Sequence[ImageSpec],
     known: Sequence[ImageSpec],
 ) -> ValuesPlaces:
@@ -140,13 +146,13 @@ def find_places(
     means, where it names none of those ``known``.
     """
     claims: dict[tuple[str, str], dict[str, ImageSpec]] = {}
+    words = [Reference(image.name).written_path.encode() for image in images]
     for image in images:
         for path in image.values_paths if own else ():
             claims.setdefault((str(own), path), {})[image.key] = image
     for target, file in targets:
-        pattern, words = is_glob(target.file), [Reference(image.name).written_path.encode() for image in images]
         # Most files of a pattern name other images, and take long to read.
-        if pattern and not any(word in (files.read(file) or b"") for word in words):
+        if (pattern := is_glob(target.file)) and not _mentions(files, file, words):
             continue
         named = named_at(files, file, target.path)
         ours = [image for image in known if named and named.same_repository(Reference(image.name))]
@@ -165,13 +171,28 @@ def find_places(
                 written[key].append(ValuesPlace(file, path, key))
             else:
                 spare.setdefault(key, ValuesPlace(file, path, str(owner)))
-    return ValuesPlaces(written, {key: place for key, place in spare.items() if not written[key]})
+    matched = (file for target, file in targets if is_glob(target.file) and _mentions(files, file, words))
+    unread = [fault for file in dict.fromkeys(matched) if (fault := _fault_of(files, file))]
+    return ValuesPlaces(written, {key: place for key, place in spare.items() if not written[key]}, unread)
+
+
+def _mentions(files: Files, file: str, words: Iterable[bytes]) -> bool:
+    data = files.read(file) or b""
+    return any(word in data for word in words)
+
+
+def _fault_of(files: Files, file: str) -> Unusable | None:
+    try:
+        parse(files.read(file) or b"", file)
+    except Unusable as fault:
+        return fault
+    return None
 
 
 def named_at(files: Files, file: str, path: str) -> Reference | None:
-    """Return the image that a values file names at ``path``; None for none, and where that cannot be read."""
+    """Return the image that a values file names at ``path``, as Helm reads it; None for none, and where it is not YAML."""
     try:
-        name = image_at(files.read(file) or b"", path, file).name
+        name = _image_there(parse(files.read(file) or b"", file), tuple(path.split("."))).name
     except Unusable:
         return None
     return Reference(name) if name else None

@@ -261,10 +261,11 @@ def _require_name(git: Git, name: str, hint: str) -> None:
 
 
 def _has_other_commits(git: Git, name: str) -> Refused:
+    stash = "" if git.ask("diff-index", "--quiet", "HEAD", "--").ok else "git stash && "
     return Refused(
         f"the branch {name} exists already, with other commits",
         where=git.folder,
-        hint=f"continue there: git switch {name}; or use another: --branch NAME",
+        hint=f"continue there: {stash}git switch {name}; or use another: --branch NAME",
     )
 
 

@@ -15,7 +15,7 @@ from ..image.inputs import credential_in
 from ..repo.edits import foreign_changes, git_commit
 from ..repo.files import Committed, WorkingTree
 from ..repo.hub import Hub
-from ..repo.remotes import Review
+from ..repo.remotes import Review, base_here
 from ..tools.git import INDEX, Git
 from ..tools.git_states import RESTORE, index, left_behind, local_branch, standing, take_back
 from ..tools.process import watch
@@ -62,8 +62,11 @@ def plan_commit(
     else:
         actions.append(Action("nothing to commit"))
     leaves = hub.with_commit(name, start.changed)
-    branch = Branch(name, start.local, options.branch is not None, waits=bool(planned or hub.pending))
+    branch = Branch(name, start.local, options.branch == name, waits=bool(planned or hub.pending))
     pushed, requested, there = branch.commit, None, None
+    if options.branch not in (None, name):
+        _require_nothing_left(hub, review, options)
+        options = replace(options, push=False, request=False)
     try:
         if options.pushes:
             why = "the pull request needs it" if options.request else "of --push"
@@ -201,6 +204,18 @@ def _make_commit(
         raise Moved(f"the branch {branch} does not have the commit that was made")
     _require_as_wanted(git, commit, wanted)
     return commit
+
+
+def _require_nothing_left(hub: Hub, review: Review, options: CommitOptions) -> None:
+    """Check that a branch to push, which no commit is made on, lacks nothing that is here."""
+    tip, name = base_here(hub.git, review), str(options.branch)
+    if options.pushes and not (tip and hub.git.contains(tip, "HEAD")):
+        flag = "" if hub.git.branch_commit(name) else "--create "
+        raise Refused(
+            f"there is nothing to commit on {name}, and its commits would be those of {hub.branch or 'HEAD'}",
+            where="--branch",
+            hint=f"git switch {flag}{name}, then run the same command again",
+        )
 
 
 def _require_only_ours(hub: Hub, changed: Sequence[str], behind: Sequence[str]) -> None:

@@ -184,7 +184,7 @@ def _require_pushable(git: Git, review: Review, branch: str) -> Mapping[str, str
     heads = review.heads or {}
     if not _is_behind(git, heads.get(branch), "HEAD"):
         is_current = git.branch() == branch
-        theirs = f"pull --rebase --autostash {remote} {branch}"
+        theirs = f"pull --rebase --autostash {remote} {branch}, and to keep theirs on a conflict: git rebase --skip"
         if not is_current:
             theirs = f"stash && git fetch {remote} && git switch {branch}"
         raise Refused(

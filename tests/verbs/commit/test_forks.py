@@ -71,6 +71,16 @@ def test_a_push_that_the_fork_refuses_claims_no_pull_request(team: Team) -> None
     assert done(team).out.splitlines()[-1] == f"pull request created: {PAGES}/1"
 
 
+def test_another_branch_of_the_teams_is_not_pushed_to(team: Team) -> None:
+    team.colleague.git("push", "--quiet", "origin", "HEAD:refs/heads/main")
+    team.hub.git("switch", "--quiet", "--create", "main")
+    assert "because main is already merged, or not where feature branches start" in commit(team, "--dry").out
+    assert done(team).code == 0
+    bump(team)
+    assert done(team).out.splitlines()[1:] == [f"pushed {BRANCH} to origin", f"pull request created: {PAGES}/1"]
+    assert team.hub.git("rev-parse", "main") == team.base
+
+
 def told_by_gh(team: Team) -> None:
     team.hub.git("remote", "remove", "upstream")
     team.gh.fork_of("team/hubs")

@@ -219,6 +219,33 @@ def test_no_remote_of_that_name(moved: Hub) -> None:
     assert (moved.git("for-each-ref"), moved.snapshot()) == before
 
 
+@pytest.mark.parametrize("request_too", [(), ("--pr",)])
+def test_a_branch_that_nothing_is_committed_on_is_not_another_branchs_name(
+    hub: Hub, request_too: tuple[str, ...]
+) -> None:
+    hub.put("notes.txt", "mine\n")
+    before = refs(hub)
+    for there in (False, True):
+        if there:
+            hub.git("branch", "other")
+            before = refs(hub)
+        demand_fault(
+            commit(hub, "--push", *request_too, "--branch", "other"),
+            1,
+            "there is nothing to commit on other, and its commits would be those of main (--branch)",
+            f"git switch {'' if there else '--create '}other, then run the same command again",
+        )
+        assert refs(hub) == before
+    hub.git("switch", "--quiet", "other")
+    assert commit(hub, "--push", "--branch", "other").out == "pushed other to origin\n"
+    assert hub.remote_git("rev-parse", "main") == hub.git("rev-parse", "HEAD~")
+
+
+def test_nothing_to_commit_on_a_branch_that_is_not_there_is_nothing_to_do(hub: Hub) -> None:
+    assert commit(hub, "--push", "--branch", "other").out == "Nothing to do.\n"
+    assert hub.git("branch", "--list", "other") == ""
+
+
 def test_a_remote_that_is_gone_is_unreachable_before_anything_is_committed(moved: Hub) -> None:
     moved.remote.rename(moved.remote.with_name("elsewhere.git"))
     before = (moved.git("for-each-ref"), moved.snapshot())
