@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..core.faults import DOOR, Fault, Refused, Unreachable, Unusable
 from ..core.names import Reference, platforms_left
@@ -223,7 +223,7 @@ def _refused(hub: Hub, index: Index | None) -> Mapping[Refusal | Fault, tuple[st
     if not hub.settings.preview or not has_deployments(hub) or not index or not hub.release_in(index):
         return {}
     try:
-        return refused_values(hub.with_index(index))
+        return refused_values(replace(hub, index=index))
     except Fault as fault:
         return {fault: ()}
 

@@ -124,17 +124,13 @@ class Hub:
         """Return the repository as a commit of ``paths`` on ``branch`` will leave it."""
         return replace(self, committed=self.files, planned_branch=branch, pending=self.pending | set(paths))
 
-    def with_index(self, index: Index | None) -> Hub:
-        """Return the repository with what its Helm repository said, for those who ask later in the run."""
-        return replace(self, index=index)
-
     def holding(self, known: Mapping[str, bytes | None]) -> Hub:
         """Return the repository with these bytes of files, by path, in place of the planned ones."""
         return replace(self, files=Edited(self.files, {path: data for path, data in known.items() if data is not None}))
 
     def again(self) -> Hub:
         """Return the repository as it is now."""
-        return open_hub(self.settings, self.git).with_index(self.index)
+        return replace(open_hub(self.settings, self.git), index=self.index)
 
     @cached_property
     def branch(self) -> str | None:

@@ -114,7 +114,7 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
     remotes = read_remotes(git, settings)
     if not remotes.names or not ask:
         try:
-            return _without_asking(git, settings, remotes)
+            return review_known(git, settings, remotes)
         except Refused:
             if not remotes.names:
                 raise
@@ -143,11 +143,6 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
     shared = _shared(settings, base, default)
     tip = branches.heads.get(base) if branches and ask else None
     return Review(remotes, base, shared, tip, pushed and pushed.heads, repository, fork, github, gap)
-
-
-def review_known(git: Git, settings: Settings) -> Review:
-    """Return where a branch is pushed and where its pull request goes, by the clone alone: no gh and no ssh is run."""
-    return _without_asking(git, settings, read_remotes(git, settings))
 
 
 def upstream_repository(git: Git, settings: Settings) -> Repository | None:
@@ -261,7 +256,8 @@ def _answer(asked: Future[RemoteBranches], *, required: bool) -> tuple[RemoteBra
         return None, fault.what
 
 
-def _without_asking(git: Git, settings: Settings, remotes: Remotes) -> Review:
+def review_known(git: Git, settings: Settings, remotes: Remotes) -> Review:
+    """Return where a branch is pushed and where its pull request goes, by the clone alone: no gh and no ssh is run."""
     base = _base(git, settings, remotes, None)
     upstream = remotes.upstream or ORIGIN
     known = git.branches_known(upstream)

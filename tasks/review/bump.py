@@ -141,7 +141,7 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
         warnings=tuple(_warnings(hub, choice, repository, is_safer=bool(fixes))),
         moves=moves if any(edit.changes for edit in edits) else (),
     )
-    return step, hub.edited(edits).with_index(index)
+    return step, replace(hub.edited(edits), index=index)
 
 
 def commit_message(hub: Hub) -> str:

@@ -195,7 +195,7 @@ def before_branch(hub: Hub, review: Review, tip: str = "HEAD") -> tuple[str, Hub
 def _compare_sides(after: Hub, review: Review, wanted: Sequence[Deployment], kubernetes: str | None) -> Preview:
     commit, before = before_branch(after, review)
     if before.helm_repository == after.helm_repository:
-        before = before.with_index(after.index)
+        before = replace(before, index=after.index)
     with temporary_folder() as folder:
         old = write_side(folder / "before", before, Tree(before.git, commit), wanted)
         new = write_side(folder / "after", after, Tree(after.git, "HEAD"), wanted)

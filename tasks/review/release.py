@@ -37,7 +37,7 @@ def foreseen_refusal(begin: Outlook, index: Index | None, bump: BumpOptions) -> 
     if index is None or (begin.fault and not isinstance(begin.fault, NotKnownHere)):
         return begin.fault
     try:
-        _, moved = plan_bump(begin.hub.with_index(index), bump)
+        _, moved = plan_bump(replace(begin.hub, index=index), bump)
         if begin.review:
             plan_commit(moved, CommitOptions(), begin.review)
         require_committed(moved, ())
