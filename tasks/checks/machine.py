@@ -141,7 +141,7 @@ def _at_least(wanted: tuple[int, int], install: str, name: str, output: Output) 
 
 
 def _cosign(name: str, output: Output) -> MachineFinding:
-    """Read cosign's own version; a distribution's cosign may call it ``devel``."""
+    """Read cosign's version, which a distribution's may call ``devel``."""
     if not output.ok:
         return MachineFinding(name, output.last_words, ok=False, hint=INSTALL_HINTS[name])
     version = _fields(output).get("GitVersion")

@@ -63,10 +63,7 @@ class Code(str, Enum):
 
 
 class Problem(NamedTuple):
-    """One inconsistency; ``path`` is relative to the repository's top, and ``path:line`` where a line is known.
-
-    ``also`` are the other places of it, as for one tag in several files: it is accepted where all of them are.
-    """
+    """One inconsistency, at ``path`` or ``path:line``, and ``also`` at others: it is accepted where all of them are."""
 
     code: Code
     path: str
@@ -102,10 +99,7 @@ class Problem(NamedTuple):
 
 
 class Unchecked(NamedTuple):
-    """Something that a check could not look at: what and why, and how to have it looked at.
-
-    What has the same ``fault`` is told together.
-    """
+    """What a check could not look at, and how to have it looked at; what has the same ``fault`` is told together."""
 
     what: str
     hint: str

@@ -28,12 +28,12 @@ class World:
     """What was seen outside of the hub repository.
 
     Attributes:
-        repository, index, fault: the Helm repository; where it gave no answer (``fault``), the index that it gave last.
+        index: the Helm repository's; where that gave no answer (``fault``), the one that it gave last.
         images: the images that the values name, by the keys of the hub's images.
         unplaced: those that no values name, as a build would call them now.
-        digests: the places in the values that pin an image by digest, by their keys: file and line, and the image.
+        digests: the places in the values that pin an image by digest: file and line, and the image.
         stored: what the engine has of the base images whose registries are out of reach.
-        refused: what the pinned chart refuses of the values, with the deployments; a fault is why that is not known.
+        refused: what the pinned chart refuses of the values, or why that is not known, with the deployments.
     """
 
     hub: Hub
@@ -76,7 +76,7 @@ class World:
         return release.version if release else None
 
     def newest_here(self) -> str | None:
-        """Return the newest stable version of the pinned one's major, which may be itself; of all where it has none."""
+        """Return the newest stable version of the pinned one's major, which may be itself; else of all."""
         pinned = parse_version(self.hub.version)
         if self.release or self.next():
             return self.next() or self.hub.version

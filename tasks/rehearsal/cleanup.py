@@ -1,6 +1,6 @@
 """The folder of a rehearsal: made for it, and removed with all that the rehearsal leaves elsewhere.
 
-A rehearsal clears up after itself, also when it is interrupted; after one that was killed, the next one does.
+After one that was killed, the next one clears up.
 """
 
 from __future__ import annotations
@@ -61,10 +61,7 @@ def clear_up_after_killed_ones() -> None:
 
 
 class Record(NamedTuple):
-    """What a rehearsal leaves outside of its folder: its registry's port, and the base images that are stood in for.
-
-    The engine's copies of images and a registry's container are named after the port.
-    """
+    """What a rehearsal leaves outside of its folder: what is named after its registry's port, and stand-ins."""
 
     port: int
     stand_ins: tuple[str, ...] = ()

@@ -45,7 +45,7 @@ from ..tools.git import Clone, Git, in_list
 from ..tools.process import run_checked
 from ..tools.registry import inspect_all
 from .cleanup import Record, rehearsal_folder
-from .registry import free_port, registry, serving_again
+from .registry import free_port, registry, serve_command
 from .stand_in import stand_ins
 
 CLONE, REMOTE, REGISTRY = "hub", "remote.git", "registry"
@@ -68,8 +68,7 @@ _ALONE = {"commit.gpgSign": "false", "core.hooksPath": os.devnull}
 class Stage(NamedTuple):
     """A stage that is set: the throwaway clone, remote and registry.
 
-    ``notes`` tell what is stood in for, ``remarks`` what else the release itself would do otherwise, ``real`` is where
-    its branch would go.
+    ``notes`` tell what is stood in for, ``remarks`` what else differs; ``real`` is where the release's branch would go.
     """
 
     folder: Path
@@ -155,13 +154,7 @@ class Possible(NamedTuple):
 
 
 def require_possible(hub: Hub, options: ReleaseOptions) -> Possible:
-    """Check, before any stage is set, that this machine can rehearse, and that there is such a release.
-
-    Raises:
-        Refused: the engine, or the builder, is not this machine's; there is no such release.
-        Unusable: a file of the repository cannot be used.
-        ProgramFailed: docker is missing.
-    """
+    """Check, before any stage is set, that this machine can rehearse, and that there is such a release."""
     engine = _require_local_engine(options.build.builder)
     hub, notes = _with_charts(hub)
     index = plan_bump(hub, options.bump)[1].index
@@ -179,8 +172,7 @@ def require_possible(hub: Hub, options: ReleaseOptions) -> Possible:
 def make_clone(hub: Hub, folder: Path, address: str, places: Iterable[ValuesPlace] = ()) -> Git:
     """Clone ``hub`` into ``folder``, as its working tree stands, with a bare remote beside it, which it returns.
 
-    One commit on its default branch holds what was not committed, and the images' names at the registry ``address``,
-    also in ``places`` of the values.
+    One commit holds what was not committed, and the images' names at the registry ``address``, also in ``places``.
     """
     name, branch = REMOTE_NAME, str(hub.settings.base_branch)
     objects = hub.git.path_of("--git-path", "objects").resolve()
@@ -216,7 +208,7 @@ def make_clone(hub: Hub, folder: Path, address: str, places: Iterable[ValuesPlac
 
 
 def _redirected(files: WorkingTree, file: str, charts: Sequence[ChartSpec], address: str) -> FileEdit:
-    """Return the edit of chartpress.yaml that puts ``address`` before every image's name, and drops outward options."""
+    """Return the edit of chartpress.yaml: ``address`` before every image's name, and no outward options."""
     before = require(files, file)
     document = parse(before, file)
     new = dict.fromkeys(_outward_paths(charts), _NO_EFFECT)
@@ -283,10 +275,7 @@ def _new_repository(folder: Path, branch: str, objects: Path, *flags: str) -> Gi
 
 
 def _set_head(original: Git, clone: Git) -> None:
-    """Give the clone the original's commit on its branch, its tags, and the branches that the next steps name.
-
-    A shallow history becomes one commit.
-    """
+    """Give the clone the original's commit, tags, and the branches of next steps; a shallow history is one commit."""
     head = original.head()
     if head is None:
         return
@@ -305,9 +294,9 @@ def _set_head(original: Git, clone: Git) -> None:
 
 
 def _tree_as_it_lies(original: Git, index: Path, clone: Git) -> str:
-    """Return the tree of the original's files as they lie: tracked and new ones, ignored ones left out.
+    """Write the original's files as they lie into the clone, and return their tree; ignored ones are left out.
 
-    It is written into the clone, through another index. Repositories inside that are not submodules are left out.
+    So are repositories inside that are not submodules.
     """
     theirs = original.path_of("--git-path", "index").resolve()
     if theirs.is_file():
@@ -320,10 +309,7 @@ def _tree_as_it_lies(original: Git, index: Path, clone: Git) -> str:
 
 
 def _fill_submodules(original: Path, modules: Path, clone: Git) -> None:
-    """Fill the clone's submodules from those in the folder ``original``, else from git's folder ``modules``.
-
-    One that is missing there stays an empty folder.
-    """
+    """Fill the clone's submodules from those in the folder ``original``, else from git's folder ``modules``."""
     names = submodule_names(clone, "--blob=:.gitmodules")
     for entry in clone.names("ls-files", "--stage", "-z"):
         about, _, path = entry.partition("\t")
@@ -370,7 +356,7 @@ def _is_local(address: str) -> bool:
 def _kept_inside(hub: Hub, address: str, base: str) -> tuple[Hub, tuple[str, ...]]:
     """Return the hub with the base branch ``base`` and without the settings that lead out of this machine, and a note.
 
-    Its images go to the registry ``address``: those in chartpress.yaml where that is edited, others by the setting.
+    Images that chartpress.yaml does not name go to the registry ``address``.
     """
     settings = hub.settings
     images: tuple[str | WholeImage, ...] = settings.images
@@ -421,11 +407,10 @@ def _is_there(base: Reference) -> bool:
 
 
 def _ways_to_look(folder: Path) -> str:
-    """Return the commands for looking at a rehearsal that is kept."""
     record, clone = Record.read(folder), folder / CLONE
     log = f"git -C {quote(str(clone))} log --patch {REMOTE_NAME}/HEAD.."
     rows: list[tuple[str, ...]] = [("its commits", log)] if clone.is_dir() else []
     if record and (folder / REGISTRY).is_dir():
-        rows.append(("its images", str(serving_again(folder / REGISTRY, record.port))))
+        rows.append(("its images", str(serve_command(folder / REGISTRY, record.port))))
     rows.append(("remove it", f"rm -r {quote(str(folder))}"))
     return f"Kept: {folder}\n{output.table(rows, '  ')}"

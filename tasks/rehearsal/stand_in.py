@@ -38,10 +38,7 @@ _NAMING = "names of stand-ins"
 
 @contextmanager
 def stand_ins(references: Iterable[str]) -> Iterator[None]:
-    """Keep a stand-in for each of ``references`` in the local image store while the block runs.
-
-    Several processes may need the same ones at a time: the last one to leave removes them.
-    """
+    """Keep a stand-in for each of ``references`` in the local image store while a block of any process runs."""
     with ExitStack() as held:
         for reference in references:
             lock = held.enter_context(_holding(reference, fcntl.LOCK_SH))
@@ -101,10 +98,7 @@ def _remove_if_unused(reference: str, lock: int) -> None:
 
 @contextmanager
 def _holding(what: str, kind: int) -> Iterator[int]:
-    """Hold this user's lock of ``what`` while the block runs, and yield its descriptor.
-
-    The file is in the login's runtime folder, else in the cache's, which no other user writes.
-    """
+    """Hold this user's lock of ``what``, in a folder that no other user writes, and yield its descriptor."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     folder = (Path(runtime) if runtime else platformdirs.user_cache_path("hubpress")) / "hubpress-stand-ins"
     file = folder / f"stand-in-{hashlib.sha256(what.encode()).hexdigest()[:16]}.lock"
@@ -130,7 +124,6 @@ def _holding(what: str, kind: int) -> Iterator[int]:
 
 
 def _write_context(folder: Path, version: str) -> None:
-    """Write the build context of a stand-in."""
     shutil.copytree(_FILES, folder)
     about = f"A stand-in for z2jh's hub image {version}, made by hubpress.\n"
     (folder / "version").write_text(about, encoding="utf-8")

@@ -1,12 +1,10 @@
 """What a repository says of its charts: their dependencies, and chartpress.yaml.
 
-A chart lists its dependencies in ``requirements.yaml`` (Helm 2 style) or in ``Chart.yaml`` (``apiVersion: v2``), with
-``name``, ``version``, ``repository`` and perhaps ``alias``
-(https://helm.sh/docs/topics/charts/#the-dependencies-field).
+A chart's dependencies are in ``requirements.yaml`` (Helm 2 style) or in ``Chart.yaml`` (``apiVersion: v2``):
+https://helm.sh/docs/topics/charts/#the-dependencies-field.
 
-chartpress.yaml is read as chartpress 2.4 reads it (https://github.com/jupyterhub/chartpress#configuration). All paths
-are as written: POSIX, relative to the file's folder. A value that chartpress answers with a traceback is refused by
-the key's name.
+chartpress.yaml is read as chartpress 2.4 reads it (https://github.com/jupyterhub/chartpress#configuration), paths as
+they are written. A value that chartpress answers with a traceback is refused by the key's name.
 """
 
 from __future__ import annotations
@@ -34,7 +32,7 @@ LOCKS = ("requirements.lock", "Chart.lock")
 JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
 _HELMS_OWN = ("@", "alias:", "oci:")
 _BUILD_ARG = "--build-arg"
-# The keys that chartpress reads (https://github.com/jupyterhub/chartpress#configuration).
+# The keys that chartpress reads.
 _CHART_KEYS = {"name", "chartPath", "imagePrefix", IMAGES, "repo", "paths", "baseVersion", "resetTag", "resetVersion"}
 _REPO_KEYS = {"git", "published", "oci"}
 _IMAGE_KEYS = {
@@ -159,10 +157,7 @@ def with_version(data: bytes, name: str, version: str, where: str) -> bytes:
 
 
 class BuildArgument(NamedTuple):
-    """A build argument of chartpress.yaml; its value is None where the environment gives it.
-
-    ``steps`` is the path of its scalar, ``before`` what stands before the value there: ``--build-arg=NAME=``.
-    """
+    """A build argument: its value (None: the environment's), its scalar's path, and what precedes the value there."""
 
     value: str | None
     steps: tuple[str, ...]
@@ -178,7 +173,6 @@ class ImageSpec(NamedTuple):
     Attributes:
         named: its full name without a tag; None for an image that was found, and that no values name.
         paths: every path whose last commit decides the tag, the configuration file included.
-        values_paths: the places of its name and tag in the chart's values.yaml.
         arguments: what its Dockerfile's ``ARG`` lines are given: ``build_args``, and over them the extra options.
     """
 
@@ -207,11 +201,9 @@ class ImageSpec(NamedTuple):
 
 
 class ChartSpec(NamedTuple):
-    """A chart of chartpress.yaml, or one that was found.
+    """A chart of chartpress.yaml, or one that was found; ``path`` is its folder, None for images without a chart.
 
-    Attributes:
-        path: its folder; None for images without a chart.
-        ignored: the keys of its part and at the top of the file that chartpress does not read.
+    ``ignored`` are the keys of its part and at the top of the file that chartpress does not read.
     """
 
     name: str

@@ -56,7 +56,7 @@ class Deployment(NamedTuple):
     Attributes:
         chart: the folder of the hub's chart, or of one that wraps it.
         group: the folder of hubploy, or the cluster, that it is one of.
-        absent: the values files that ``cluster.yaml`` names besides, and the repository does not have.
+        absent: the values files that ``cluster.yaml`` names, and the repository does not have.
     """
 
     name: str
@@ -71,8 +71,7 @@ class Deployment(NamedTuple):
 def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
     """Return the deployments of the settings, else those that the layout tells, else the chart alone.
 
-    ``names`` are those of deployments, or of what groups them. Without a chart of the repository's own it is z2jh's,
-    with the values of the settings.
+    ``names`` are those of deployments, or of what groups them.
     """
     if not has_deployments(hub):
         entry = next((one.deployment for one in installations(hub) if one.values), "{name: …, values: […]}")
@@ -214,9 +213,6 @@ class Installation(NamedTuple):
         name = self.release if _NAME.fullmatch(self.release) else "hub"
         namespace = f", namespace: {self.namespace}" if self.namespace and _NAME.fullmatch(self.namespace) else ""
         return f"{{name: {name}, values: [{', '.join(map(quoted, self.values))}]{namespace}}}"
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line} deploys {self.version or self.option or 'the newest release'}"
 
 
 def staying_installations(hub: Hub) -> tuple[Installation, ...]:

@@ -1,13 +1,12 @@
 """The base image that a hub image's Dockerfile names, and what it copies.
 
 A base is a z2jh hub image if its repository is called ``k8s-hub`` or ``k8s-hub-slim``, on whatever host, and its tag
-is spelled as z2jh's are: ``base-3.2.1`` is somebody's own. Its version is in ``FROM`` itself, or in an ``ARG`` before
-the first ``FROM``: in its build argument, or else its default
+is spelled as z2jh's are: ``base-3.2.1`` is somebody's own. Its version is in ``FROM``, or in an ``ARG`` before it
 (https://docs.docker.com/reference/dockerfile/#understand-how-arg-and-from-interact).
 
-Comments, continued lines and here-documents are read as BuildKit reads them, each character with its place in the file.
-Of the substitutions ``$X``, ``${X}``, ``${X:-text}`` and ``${X:+text}`` are filled in; a word with any other, with
-quotes inside or a line break inside is marked as unsupported.
+Comments, continued lines and here-documents are read as BuildKit reads them. Of the substitutions ``$X``, ``${X}``,
+``${X:-text}`` and ``${X:+text}`` are filled in; a word with any other, or with quotes or a line break inside, is marked
+as unsupported.
 """
 
 from __future__ import annotations
@@ -52,8 +51,7 @@ NO_VALUES: Mapping[str, str | None] = MappingProxyType({})
 class Instruction(NamedTuple):
     """One instruction: its keyword in capitals, its line, and its arguments, which begin at the index ``start``.
 
-    Where lines are continued, the arguments have as many blanks, or line breaks inside of a word, as the file has
-    characters.
+    Where lines are continued, blanks, or line breaks inside of a word, stand for each character between.
     """
 
     keyword: str
@@ -199,7 +197,6 @@ def _declare(instruction: Instruction, values: dict[str, Word], arguments: Mappi
 
 
 def _given(name: str, value: str | None) -> Word:
-    """Return a build argument's value; what is known only when something is built is marked as unsupported."""
     if value is None:
         return Word(unsupported=f"the build argument {name}, whose value is the environment's")
     if "{" in value or "}" in value:
@@ -208,7 +205,6 @@ def _given(name: str, value: str | None) -> Word:
 
 
 def _stage(instruction: Instruction, numbers: Mapping[str, int], values: Mapping[str, Word], where: str) -> BuildStage:
-    """Read a ``FROM``; ``numbers`` are those of the earlier stages, by their names."""
     words = list(dropwhile(lambda word: word[0].startswith("--"), instruction.words()))
     if len(words) != 1 and [word[0].upper() for word in words[1:-1]] != ["AS"]:
         hint = "write FROM image:tag, or FROM image:tag AS name"
@@ -251,10 +247,7 @@ def _piece(match: re.Match[str], place: int, values: Mapping[str, Word]) -> Word
 
 
 class BaseImage(NamedTuple):
-    """A ``FROM`` of a z2jh hub image: also as written, and the build arguments that hold a part of it.
-
-    ``is_last`` is whether the last stage builds on it.
-    """
+    """A ``FROM`` of a z2jh hub image: also as written, and the build arguments that hold a part of it."""
 
     reference: Reference
     line: int
@@ -306,8 +299,7 @@ def copied_files(data: bytes, where: str) -> dict[str, int]:
 def with_base(data: bytes, new: Reference, where: str, arguments: Mapping[str, str | None] = NO_VALUES) -> MovedBase:
     """Return the Dockerfile with its hub images moved to ``new``; ``data`` itself where it names that already.
 
-    Several hub images move together. Where they differ in name, as ``k8s-hub`` and ``k8s-hub-slim`` do, each keeps
-    its name.
+    Where they differ in name, as ``k8s-hub`` and ``k8s-hub-slim`` do, each keeps its name.
     """
     text = Text.decode(data, where)
     before = read_stages(text, arguments)

@@ -122,7 +122,6 @@ def image_edits(hub: Hub, images: Mapping[ValuesPlace, PinnedImage]) -> tuple[Fi
 
 
 def _here(hub: Hub, path: str) -> bytes:
-    """Return the bytes of a file to edit, which must be checked out."""
     if path in hub.listing.absent:
         folder = shlex.quote(path.rpartition("/")[0] or "/")
         raise Refused("the file is not checked out", where=path, hint=f"git sparse-checkout add {folder}")

@@ -68,11 +68,7 @@ class WorkingTree(NamedTuple):
     top: Path
 
     def read(self, path: str) -> bytes | None:
-        """Return the bytes of ``path``; None if there is no such file.
-
-        Raises:
-            Unusable: it cannot be read, is not a regular file, is outside the repository, or is larger than 16 MiB.
-        """
+        """Return the bytes of ``path``; None if there is no such file; raise Unusable for one that cannot be read."""
         try:
             return read_file(self._place(path))
         except (FileNotFoundError, NotADirectoryError):
@@ -87,8 +83,8 @@ class WorkingTree(NamedTuple):
     def replace(self, edits: Sequence[FileEdit]) -> dict[str, bytes]:
         """Replace the files of ``edits``, all of them or none, and return their new bytes.
 
-        Every new file is written whole beside the old one first, and takes its place by a rename; it keeps the old
-        one's mode. A symbolic link is followed. An interrupt waits for the renames.
+        Each is written whole beside the old one first, and takes its place, and mode, by a rename. A symbolic link is
+        followed. An interrupt waits for the renames.
         """
         wanted = [(edit, self._place(edit.path)) for edit in edits if edit.changes]
         with contextlib.ExitStack() as stack:
@@ -162,7 +158,7 @@ class Listing(NamedTuple):
     """What git lists of a repository.
 
     Attributes:
-        files: all files, those included that are not committed yet and not ignored.
+        files: all files but ignored ones.
         matching: the committed files that a file or pattern of the settings stands for, by that.
         telling: the committed files that may list a chart's dependencies, or have a marker.
         absent: the committed files that a sparse checkout leaves out.

@@ -1,4 +1,4 @@
-"""A hub repository as it is, or as a plan will leave it: the chart, its requirement, the hub images, their values."""
+"""A hub repository: the chart, its requirement, the hub images, their values."""
 
 from __future__ import annotations
 
@@ -66,10 +66,7 @@ def layout_warnings(hub: Hub) -> Iterator[str]:
 
 
 def without_effect(hub: Hub) -> Iterator[tuple[str, str, str]]:
-    """Yield the keys that chartpress ignores, the patterns of settings that match nothing, and misspelt markers.
-
-    Each is where it is, what it is, and a hint.
-    """
+    """Yield place, words and hint of each key that chartpress ignores, useless pattern and misspelt marker."""
     for key in hub.layout.chart.ignored:
         last = key.rpartition(".")[2]
         near = nearest(last, CHARTPRESS_KEYS)

@@ -58,8 +58,7 @@ class Pinned(NamedTuple):
 class Pin(ABC):
     """A place of the release: the file that people know it by, and what it pins, for people.
 
-    ``accepted_as`` is the code of the problem that it differs (docs/checks.md) where the setting ``accept`` lets it
-    stay; empty for places that always move.
+    ``accepted_as`` is the problem code by which the setting ``accept`` lets it stay; empty where it always moves.
     """
 
     file: str
@@ -103,10 +102,7 @@ class Copy(Dependency):
 
 @dataclass(frozen=True)
 class Lock(Dependency):
-    """A dependency in the lock of the chart in ``folder``, which requires it at ``chart``; helm alone writes it.
-
-    A plan foresees it only with another version.
-    """
+    """A dependency in the lock of the chart in ``folder``, which requires it at ``chart``; helm alone writes it."""
 
     chart: Dependency
     folder: str

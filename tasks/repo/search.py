@@ -37,7 +37,7 @@ _HUB_NAME = min(HUB_NAMES, key=len).encode()
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """What is there of charts and hub images below the folder ``top``, whether or not anything names them."""
+    """The search for them below the folder ``top``."""
 
     top: Path
     files: Files
@@ -88,10 +88,7 @@ class Search:
         return None if data is None else hub_base(data, path, values_of(arguments))
 
     def context_of(self, dockerfile: str) -> str:
-        """Return the folder that a Dockerfile is built in: the nearest that has all that it copies, else its own.
-
-        A Makefile or workflow may build it from above (``docker build -f images/hub/Dockerfile .``).
-        """
+        """Return the folder that a Dockerfile is built in: the nearest that has all that it copies, else its own."""
         own = folder_of(dockerfile)
         for folder in (own, *map(str, PurePosixPath(own).parents)):
             wanted = [path for path in self.copied_paths(dockerfile, folder) if path != "."]

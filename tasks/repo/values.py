@@ -1,9 +1,7 @@
 """The image that a values file pins, at the values path that chartpress.yaml names.
 
-The shapes are those that chartpress writes: a mapping with ``name`` or ``repository`` (both are set where
-both are there) and ``tag``, or one string ``name:tag``. A digest may stand behind the tag, in its place, or under
-``digest``.
-What a place names tells which image it belongs to, where several images could be meant.
+The shapes are those that chartpress writes: a mapping with ``name`` or ``repository``, or both, and ``tag``, or one
+string ``name:tag``. A digest may stand behind the tag, in its place, or under ``digest``.
 """
 
 from __future__ import annotations
@@ -115,12 +113,9 @@ def with_image(data: bytes, values_path: str, image: PinnedImage, where: str) ->
 
 
 class ValuesPlaces(NamedTuple):
-    """The places of images, by their keys.
+    """The places of images, by their keys: a shared one belongs to the image that it names now.
 
-    Attributes:
-        written: every place that an image is written to; a shared one belongs to the image that it names now.
-        spare: the images that share each of their places with another one, which is named there; each with such a
-            place.
+    ``spare`` has the images that share each of their places with another one, which is named there, with one of them.
     """
 
     written: dict[str, list[ValuesPlace]]
@@ -194,7 +189,6 @@ def quoted(text: str) -> str:
 
 
 def _patterns(files: Sequence[str]) -> Sequence[str]:
-    """Return one pattern for files in folders of one depth, else the files."""
     if len(files) == 1 or len({file.count("/") for file in files}) > 1:
         return files
     return ["/".join(map(_pattern, zip(*(file.split("/") for file in files), strict=True)))]

@@ -2,9 +2,7 @@
 
 A scalar keeps its quotes. A new value always reads back as a text: plain where YAML 1.1 and 1.2 both take it for one,
 else in double quotes. The result is parsed again, and must differ only at the intended scalars.
-
-A path that an edit cannot follow safely is refused: a duplicate key, one that comes only by merge, a mapping
-that another place shares by alias.
+A path that an edit cannot follow safely is refused: a duplicate key, or what another place shares.
 """
 
 from __future__ import annotations

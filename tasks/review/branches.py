@@ -35,7 +35,7 @@ atexit.register(_kept.close)
 
 
 class Start(NamedTuple):
-    """What a commit is planned on: the repository as it is once ``step`` has gone there."""
+    """What a commit is planned on: the repository once ``step`` has gone there."""
 
     hub: Hub
     review: Review
@@ -77,9 +77,7 @@ class Outlook(NamedTuple):
     Attributes:
         hub: the repository that it would be planned on.
         review: where its branch would go; None where that cannot be told.
-        moves: what it does to get there.
-        remarks: what people should know of that.
-        fault: why it cannot get there.
+        moves, remarks, fault: what it does to get there; what people should know of that; why it cannot.
     """
 
     hub: Hub
@@ -199,7 +197,7 @@ def waits_for(hub: Hub, review: Review, branch: str, page: str | None) -> str:
 
 
 def _feature_branch(hub: Hub, review: Review, why: str) -> TargetBranch:
-    """Return a branch for what a release commits: a new one, one that can go on, else the next name that is free."""
+    """Return a new branch for what a release commits, one that can go on, or the next name that is free."""
     git, head = hub.git, str(hub.git.head())
     first = _name(hub)
     hint = f"correct hub.branch in invoke.yaml; the default is {Settings().branch}"
@@ -239,7 +237,7 @@ def _name(hub: Hub) -> str:
 
 
 def _names(hub: Hub, version: str) -> tuple[str, ...]:
-    """Return the names of the branches of a move to ``version`` and of another build of it."""
+    """Return the names of the branches of a move to ``version``, and of another build of it."""
     move = hub.settings.branch
     templates = (move, move.replace(_BUMP, _REBUILD, 1) if _BUMP in move else f"{move}-{_REBUILD}")
     return tuple(render(one, {"version": version}, "hub.branch") for one in templates)
@@ -285,7 +283,7 @@ def _was_merged(hub: Hub, seen: Git, review: Review, branch: str, head: str) -> 
 
 
 def _plan_moves(git: Git, seen: Git, review: Review, head: str) -> tuple[Step, str, Sequence[str]]:
-    """Return the step to the base branch, the commit that it ends at, and the files that change on the way."""
+    """Return the step to the base branch, the commit where it ends, and the files that change on the way."""
     tip, base, current = str(review.tip), review.base, git.branch()
     local = head if current == base else git.branch_commit(base)
     behind = 0 if local is None or seen.contains(local, tip) else seen.count(local, tip)

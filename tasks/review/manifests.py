@@ -68,10 +68,7 @@ class Difference(NamedTuple):
     removed: tuple[str, ...] = ()
 
     def told(self) -> Iterator[tuple[str, list[str]]]:
-        """Yield each object that is added or removed behind its sign, then those that change, with the lines of that.
-
-        A change that many objects have is told once.
-        """
+        """Yield objects that are added or removed, then those that change, with its lines: the same change once."""
         yield from ((f"+ {name}", []) for name in self.added)
         yield from ((f"- {name}", []) for name in self.removed)
         objects: dict[Change, list[str]] = {}
@@ -149,10 +146,7 @@ def _named(item: dict[str, Any], version: str) -> tuple[str, Leaves]:
 
 
 def _leaves(node: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield every scalar with the way to it.
-
-    An item of a list goes by its name where all have one of their own; else the list is a text with a line for each.
-    """
+    """Yield every scalar with the way to it; a list whose items have no names of their own is one text."""
     if isinstance(node, dict) and node:
         for key, value in node.items():
             yield from _leaves(value, (*path, str(key)))

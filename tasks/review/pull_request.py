@@ -41,8 +41,7 @@ class Branch(NamedTuple):
 class PullRequest(NamedTuple):
     """A pull request, planned or as it was left; the URL is where it is, or where it can be opened by hand.
 
-    It gets the labels that it lacks; reviewers are asked once, when it is opened. What of that cannot be done is told
-    in ``warnings``, and the pull request is there all the same.
+    It gets the labels that it lacks; reviewers are asked once, when it is opened. ``warnings`` are what failed of that.
     """
 
     branch: str
@@ -238,10 +237,7 @@ def _through_gh(
 
 
 def _with_labels(github: GitHub, planned: PullRequest) -> PullRequest:
-    """Return it with those of its labels that GitHub has, and how to create the others; with all where that is silent.
-
-    It is then asked for them, and what it does not take is told.
-    """
+    """Return it with the labels that GitHub has, and how to create the others; with all where it does not answer."""
     try:
         known = github.labels() if planned.labels else ()
     except Fault:
@@ -253,10 +249,7 @@ def _with_labels(github: GitHub, planned: PullRequest) -> PullRequest:
 
 
 def _settle(github: GitHub, head: str, request: PullRequest) -> PullRequest:
-    """Open or update the pull request where GitHub does not have it like this, and return it as it is there.
-
-    It is opened first: a label or a reviewer that GitHub then does not take is told, and loses nothing.
-    """
+    """Open or update the pull request, and return it as it is there; labels and reviewers may fail, and are told."""
     found, status = _open(github.requests(request.branch), head), PRESENT
     there = found or github.create(head, github.create_command(head, request.base, request.title, request.body))
     if found and not request.says_the_same(found):

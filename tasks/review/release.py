@@ -50,10 +50,9 @@ def foreseen_refusal(begin: Outlook, index: Index | None, bump: BumpOptions) -> 
 
 
 def plan_release(hub: Hub, options: ReleaseOptions, review: Review) -> tuple[Plan, Hub]:
-    """Plan the whole release, each step on the repository as the one before it will leave it.
+    """Plan the whole release, each step on the repository as the one before leaves it; one that cannot is the last.
 
-    A tag that names a commit needs that commit before the build, and a second one for the values. A tag that names
-    the content needs one commit, at the end. The plan ends with the step that cannot be planned, if there is one.
+    A tag that names a commit needs that commit before the build, and a second one for the values.
     """
     names = ("bump", "commit", "build", "commit") if names_commit(hub.settings.tag) else ("bump", "build", "commit")
     with Pool() as pool:
@@ -107,7 +106,7 @@ def _last_commit(
 ) -> tuple[Step, Hub]:
     """Plan the last commit, with the next steps, and what the release changes in the cluster right before the question.
 
-    Values that the new chart refuses stop a release that nobody is asked about: they would break the deployment.
+    Values that the new chart refuses stop a release that nobody is asked about.
     """
     pushes = options.build.push and hub.settings.push
     images = (lambda _, left: from_report(building.report(left)["images"])) if pushes else from_registry
@@ -135,10 +134,7 @@ def _last_commit(
 
 
 def _silent_registries(hub: Hub, options: BuildOptions, *, signs_in: bool) -> Iterator[Action]:
-    """Yield a refused action for each registry that does not answer, before a commit is made whose images it needs.
-
-    A build asks them for its tags, but not for one that names a commit which is yet to be made.
-    """
+    """Yield a refused action for each registry that does not answer: no build asks for the tag of a planned commit."""
     if not (options.push and hub.settings.push):
         return
     repositories = [Reference(image.spec.name) for image in hub.to_build(options.images)]

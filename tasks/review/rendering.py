@@ -65,10 +65,9 @@ class Side(NamedTuple):
     """The chart in a folder of its own, with those that wrap it, their dependencies and all values files.
 
     Attributes:
-        hub: the repository that it is of.
         charts: by each chart's folder, the ways to the values of what it depends on, by the names that helm tells; or
             why it cannot be rendered.
-        encrypted: the values files that are encrypted; no rendering has them.
+        encrypted: the values files that no rendering has.
         secrets: what the other values files hold under names that look secret, by the file.
     """
 
@@ -150,10 +149,7 @@ class Side(NamedTuple):
 
 
 def refused_values(hub: Hub) -> dict[Refusal | Fault, tuple[str, ...]]:
-    """Return what the pinned chart refuses of the values as they lie, each with the names of the deployments.
-
-    A fault is why nothing is known of those deployments.
-    """
+    """Return what the pinned chart refuses of the values, or why that is not known, with the deployments' names."""
     require_installed("helm")
     wanted, kubernetes = deployments(hub), hub.settings.kubernetes
     found: dict[Refusal | Fault, tuple[str, ...]] = {}
@@ -179,7 +175,7 @@ def paths_of(hub: Hub, wanted: Sequence[Deployment]) -> tuple[str, ...]:
 def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment]) -> Side:
     """Write the charts, their dependencies and the deployments' values into the new ``folder``, out of ``tree``.
 
-    Without a chart in the repository, it is z2jh's archive. The files that a release edits are as ``hub`` has them.
+    The files that a release edits are as ``hub`` has them.
     """
     chart, values = chart_of(hub), list(dict.fromkeys(path for one in wanted for path in one.values))
     paths = paths_of(hub, wanted)
@@ -250,10 +246,7 @@ def _required(hub: Hub, chart: str) -> tuple[Requirement, ...]:
 def _wrap(
     hub: Hub, tree: Tree, folder: Path, wrapper: str, below: Mapping[str, tuple[str, ...]]
 ) -> dict[str, tuple[str, ...]] | Fault:
-    """Give a chart what it depends on, the hub's chart as it lies in ``folder``.
-
-    Returns the ways to their values, or why it cannot be rendered.
-    """
+    """Give a chart what it depends on; return the ways to the values of that, or why it cannot be rendered."""
     place = folder / wrapper / _CHARTS
     keys: dict[str, tuple[str, ...]] = {}
     if not place.parent.is_dir():

@@ -55,11 +55,10 @@ def next_steps(
     pushes: bool = True,
     is_done: bool = False,
 ) -> tuple[str, ...]:
-    """Return the steps that follow a release.
+    """Return the steps that follow a release; none once it is merged.
 
     ``request`` is the pull request's address, or what stands for it; ``by_hand`` the one at which it can be opened.
-    Where the release had nothing left to do (``is_done``) the steps begin with what it waits for, unless the setting
-    tells them; there are none once it is merged.
+    Where the release had nothing left to do (``is_done``) they begin with what it waits for.
     """
     branch, base = hub.branch or "HEAD", review.base
     known = (f"{remote}/{base}" for remote in (review.upstream, review.remotes.push) if review.is_fork)
@@ -99,7 +98,6 @@ def _usual_steps(hub: Hub, review: Review) -> tuple[str, ...]:
 
 
 def _steps_of_setting(hub: Hub, version: str, branch: str, request: str) -> tuple[str, ...]:
-    """Return the steps of the setting, filled in."""
     names = {"version": version, "branch": branch, "pull_request": request}
     return tuple(render(step, names, SETTING) for step in hub.settings.next_steps)
 
@@ -181,7 +179,7 @@ def _shown_by(
 
 
 def _left_by_hand(hub: Hub, version: str) -> Iterator[str]:
-    """Yield what a release does not move of what is deployed, where no chart of the repository tells it."""
+    """Yield what a release does not move of what is deployed, in a repository without a chart."""
     if hub.layout.folder is not None:
         return
     staying = staying_installations(hub)
@@ -200,10 +198,7 @@ def staging_hubs(hub: Hub) -> list[str]:
 
 
 def _in_use(hub: Hub) -> list[Deployment]:
-    """Return hubploy's deployments that use the hub's chart: the values are what ties one to it.
-
-    hubploy is told the chart when it is called (https://github.com/berkeley-dsep-infra/hubploy#repository-structure).
-    """
+    """Return hubploy's deployments whose values are for the hub's chart: it is told the chart when it is called."""
     found = of_hubploy(hub)
     paths = dict.fromkeys(path for one in found for path in one.values)
     telling = set(files_with(hub.git, "--basic-regexp", [f"^{hub.requirement.key}:"], *paths)) if paths else set()
