@@ -20,9 +20,9 @@ from ..core.names import is_name
 from ..core.safe_files import is_inside, is_passable
 from ..core.settings import Settings, how_to_correct
 from ..core.visible import keep_secret
-from ..core.yaml_tree import Document, MappingNode, Node, Scalar, SequenceNode, described, merged, parse, target_of
+from ..core.yaml_tree import Document, MappingNode, Node, Scalar, SequenceNode, merged, parse, target_of
 from .files import Files, join
-from .yaml_edit import follow, is_nothing, with_scalars
+from .yaml_edit import follow, is_nothing, mismatch, with_scalars
 
 DEPENDENCIES = "dependencies"
 CHART_FILES = ("requirements.yaml", "Chart.yaml")
@@ -242,7 +242,7 @@ class _Fields(NamedTuple):
         if is_nothing(node):
             return cls(document, path, {})
         if not isinstance(node, MappingNode):
-            raise _wrong(document, node, path or "the file", "a mapping")
+            raise mismatch(document, node, path or "the file", "a mapping")
         sources = [*reversed(merged(node)), node]
         entries = [(target_of(key), value) for source in sources for key, value in source.entries]
         values = {
@@ -260,7 +260,7 @@ class _Fields(NamedTuple):
         if is_nothing(node):
             return []
         if not isinstance(node, SequenceNode):
-            raise _wrong(self.document, node, self._name(key), "a list")
+            raise mismatch(self.document, node, self._name(key), "a list")
         return [target_of(item) for item in node.children]
 
     def text(self, key: str, *, is_path: bool = False) -> str | None:
@@ -274,7 +274,7 @@ class _Fields(NamedTuple):
         if is_nothing(node):
             return None
         if not isinstance(node, Scalar):
-            raise _wrong(self.document, node, self._name(key), "a string", hint="give it one plain value")
+            raise mismatch(self.document, node, self._name(key), "a string", hint="give it one plain value")
         return node.value or None
 
     def texts(self, key: str, *, is_path: bool = False) -> tuple[str, ...]:
@@ -286,7 +286,7 @@ class _Fields(NamedTuple):
         if node is None:
             return default
         if not isinstance(node, Scalar) or node.kind != "bool":
-            raise _wrong(self.document, node, self._name(key), "true or false", hint="write true or false")
+            raise mismatch(self.document, node, self._name(key), "true or false", hint="write true or false")
         return node.value.lower().startswith("t")
 
     def ignored(self, known: Collection[str]) -> list[str]:
@@ -299,7 +299,7 @@ class _Fields(NamedTuple):
     def _text(self, node: Node | None, name: str, *, is_path: bool) -> str:
         if not isinstance(node, Scalar) or node.kind != "str":
             is_scalar = isinstance(node, Scalar) and not is_nothing(node)
-            raise _wrong(self.document, node, name, "a string", hint="put quotes around it" if is_scalar else None)
+            raise mismatch(self.document, node, name, "a string", hint="put quotes around it" if is_scalar else None)
         if is_path and not is_inside(node.value, posixpath.dirname(self.document.where)):
             raise Unusable(
                 f"{name} is {node.value!r}, which lies outside the repository",
@@ -371,10 +371,9 @@ def _image_name(image: _Fields, key: str, prefix: str) -> str:
     name = image.text("imageName") or prefix + key
     if is_name(name):
         return name
-    node = image.values.get("imageName")
     raise Unusable(
         f"{image.path} has {name!r} for its name, which is not an image name",
-        where=image.document.place(node) if node else image.document.where,
+        where=image.document.place(image.values.get("imageName")),
         hint="write imageName, or imagePrefix and the key, as host/path in small letters",
     )
 
@@ -388,14 +387,6 @@ def _values_paths(image: _Fields) -> tuple[str, ...]:
         return ()
     path = image.text("valuesPath")
     return () if path is None else (path,)
-
-
-def _wrong(document: Document, node: Node | None, name: str, wanted: str, hint: str | None = None) -> Unusable:
-    return Unusable(
-        f"{name} is {described(node)}, not {wanted}",
-        where=document.place(node) if node else document.where,
-        hint=hint or f"write {wanted} there",
-    )
 
 
 def _passable(document: Document, node: Scalar, name: str) -> str:

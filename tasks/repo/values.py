@@ -15,10 +15,10 @@ from typing import NamedTuple
 from ..core.faults import Unusable
 from ..core.names import Reference
 from ..core.settings import ValuesTarget
-from ..core.yaml_tree import Document, MappingNode, Node, Scalar, described, parse, target_of
+from ..core.yaml_tree import Document, MappingNode, Node, Scalar, parse, target_of
 from .charts import ImageSpec
 from .files import Files, is_glob
-from .yaml_edit import Path, Shared, follow, reach, text_at, with_key, with_scalars
+from .yaml_edit import Path, Shared, follow, mismatch, reach, text_at, with_key, with_scalars
 
 NAME_KEYS = ("name", "repository")
 TAG_KEY, DIGEST_KEY = "tag", "digest"
@@ -213,11 +213,8 @@ def _image(document: Document, steps: Path) -> MappingNode | Scalar:
     node = target_of(found.node) if found.node else None
     if isinstance(node, MappingNode) or (isinstance(node, Scalar) and node.kind == "str"):
         return node
-    raise Unusable(
-        f"values path {values_path} is {described(found.node)}, not an image",
-        where=document.place(found.node) if found.node else document.where,
-        hint='write a mapping with "name:" and "tag:" there',
-    )
+    hint = 'write a mapping with "name:" and "tag:" there'
+    raise mismatch(document, found.node, f"values path {values_path}", "an image", hint)
 
 
 def _changes(document: Document, steps: Path, image: PinnedImage) -> dict[Path, str]:

@@ -14,7 +14,7 @@ from ..core.faults import Fault, ProgramFailed, Unusable
 from ..core.safe_files import read_file, temporary_folder
 from ..core.settings import FILE, KUBERNETES_TOO_OLD, VALUES_INVALID
 from ..core.visible import Secrets, one_line, without
-from ..core.yaml_tree import Collection, MappingNode, Node, Scalar, parse, target_of
+from ..core.yaml_tree import MappingNode, Node, Scalar, parse, target_of
 from ..image.tree import Tree, snapshot
 from ..releases.index import Release
 from ..releases.repository import HelmRepository
@@ -311,16 +311,11 @@ def _root(data: bytes) -> Node | None:
 # Most values files are the same before and after.
 @lru_cache(maxsize=1024)
 def _secrets_in(data: bytes) -> Secrets:
-    root = _root(data)
     found: set[tuple[str, str]] = set()
-    left = [root] if root else []
-    while left:
-        node = left.pop()
-        if isinstance(node, MappingNode):
-            for key, given in node.entries:
-                value = target_of(given)
-                if isinstance(key, Scalar) and isinstance(value, Scalar) and looks_secret(key.value):
-                    found.add(("SECRET", value.value))
-        if isinstance(node, Collection):
-            left += node.children
+    with suppress(Fault):
+        mappings = (node for node in parse(data, "").outline if isinstance(node, MappingNode))
+        for key, given in (entry for one in mappings for entry in one.entries):
+            value = target_of(given)
+            if isinstance(key, Scalar) and isinstance(value, Scalar) and looks_secret(key.value):
+                found.add(("SECRET", value.value))
     return frozenset(found)
