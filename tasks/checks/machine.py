@@ -68,7 +68,7 @@ class _Look(NamedTuple):
 
 def examine(hub: Hub | None) -> list[MachineFinding]:
     """Look at everything that a release of ``hub`` needs; without one, at the tools alone."""
-    looks = [*_tool_looks(hub), *_registry_looks(hub), *_remote_looks(hub)]
+    looks = [*_tool_looks(hub), *(_outside_looks(hub) if hub else ())]
     with Pool() as pool:
         asked = pool.submit(_sign_in_findings, hub)
         answers = ask_all(_ask, looks)
@@ -109,17 +109,12 @@ def _tool_looks(hub: Hub | None) -> Iterator[_Look]:
     yield _Look("gh", Command(("gh", "--version")), partial(_at_least, (2, 0), "gh"), needed=False)
 
 
-def _registry_looks(hub: Hub | None) -> Iterator[_Look]:
-    for image in hub.images if hub else ():
+def _outside_looks(hub: Hub) -> Iterator[_Look]:
+    """Yield the registries; then, for ``--push`` and ``--pr``, the git remotes and gh's sign-in."""
+    for image in hub.images:
         probe = Reference(image.spec.name, _PROBE_TAG)
         command = Command(("docker", "buildx", "imagetools", "inspect", str(probe)))
         yield _Look(f"registry {probe.host}", command, partial(_registry, probe))
-
-
-def _remote_looks(hub: Hub | None) -> Iterator[_Look]:
-    """Yield what a release without ``--push`` and ``--pr`` can do without: the git remotes, and gh's sign-in."""
-    if hub is None:
-        return
     remotes = read_remotes(hub.git, hub.settings)
     for remote in dict.fromkeys(filter(None, (remotes.push, remotes.upstream))):
         command = hub.git.command("ls-remote", "--", remote, "HEAD")
@@ -144,7 +139,7 @@ def _cosign(name: str, output: Output) -> MachineFinding:
     """Read cosign's version, which a distribution's may call ``devel``."""
     if not output.ok:
         return MachineFinding(name, output.last_words, ok=False, hint=INSTALL_HINTS[name])
-    version = _fields(output).get("GitVersion")
+    version = _field(output, "GitVersion")
     return MachineFinding(name, version, ok=version is not None, hint=None if version else INSTALL_HINTS[name])
 
 
@@ -156,16 +151,14 @@ def _engine(name: str, output: Output) -> MachineFinding:
 
 
 def _builder(name: str, output: Output) -> MachineFinding:
-    fields = _fields(output)
-    said = fields.get("Error")
+    builder, said = Builder.read(_field(output, "Name"), output.text), _field(output, "Error")
     if not output.ok or said:
         no_engine = machine_fault(f"{said}\n{output.stderr}")
         hint = no_engine.hint if no_engine else "docker buildx ls; docker buildx use NAME"
         return MachineFinding(name, said or output.last_words, ok=False, hint=hint)
-    builder = Builder.read(fields.get("Name"), output.text)
     if builder.driver == REMOTE_DRIVER and not builder.runs:
         return MachineFinding(name, f"{builder.title} does not answer", ok=False, hint=builder.look)
-    return MachineFinding(name, f"{fields.get('Name', '?')} ({fields.get('Driver', '?')})", ok=True)
+    return MachineFinding(name, f"{builder.name or '?'} ({builder.driver or '?'})", ok=True)
 
 
 def _remote(remote: str, name: str, output: Output) -> MachineFinding:
@@ -230,10 +223,7 @@ def _emulation_findings(builder: Builder, platforms: Sequence[str]) -> Iterator[
     yield MachineFinding("emulation", words, can, hint=None if can else BUILD_NATIVELY)
 
 
-def _fields(output: Output) -> dict[str, str]:
-    """Read ``Name: value`` lines; of a name that comes twice, the first."""
-    pairs = (line.partition(":") for line in output.text.splitlines() if ":" in line)
-    fields: dict[str, str] = {}
-    for name, _, value in pairs:
-        fields.setdefault(name.strip(), value.strip())
-    return fields
+def _field(output: Output, name: str) -> str | None:
+    """Return the value of the first line ``name: value``."""
+    found = re.search(rf"(?m)^[ \t]*{name}[ \t]*:(.*)$", output.text)
+    return found[1].strip() if found else None

@@ -256,13 +256,6 @@ class BaseImage(NamedTuple):
     is_last: bool = True
 
 
-class MovedBase(NamedTuple):
-    """A Dockerfile's bytes after an edit, and the build arguments that must change with it."""
-
-    data: bytes
-    arguments: Mapping[str, str]
-
-
 # An edit of the file, or of the build argument of that name.
 _PlacedEdit: TypeAlias = tuple[str | None, Edit]
 
@@ -296,10 +289,12 @@ def copied_files(data: bytes, where: str) -> dict[str, int]:
     return found
 
 
-def with_base(data: bytes, new: Reference, where: str, arguments: Mapping[str, str | None] = NO_VALUES) -> MovedBase:
-    """Return the Dockerfile with its hub images moved to ``new``; ``data`` itself where it names that already.
+def with_base(
+    data: bytes, new: Reference, where: str, arguments: Mapping[str, str | None] = NO_VALUES
+) -> tuple[bytes, Mapping[str, str]]:
+    """Return the Dockerfile with its hub images moved to ``new``, and the build arguments that must change with it.
 
-    Where they differ in name, as ``k8s-hub`` and ``k8s-hub-slim`` do, each keeps its name.
+    It is ``data`` itself where it names that already. Images of several names, like ``k8s-hub-slim``, keep theirs.
     """
     text = Text.decode(data, where)
     before = read_stages(text, arguments)
@@ -318,7 +313,7 @@ def with_base(data: bytes, new: Reference, where: str, arguments: Mapping[str, s
         for edit in _edits(stage, base.reference, target, f"{where}:{stage.line}")
     ]
     if not edits:
-        return MovedBase(data, {})
+        return data, {}
     after = text.edited({edit for argument, edit in edits if argument is None})
     given = {name: Text(name, arguments[name] or "", b"") for name in {argument for argument, _ in edits} if name}
     changed = {
@@ -333,7 +328,7 @@ def with_base(data: bytes, new: Reference, where: str, arguments: Mapping[str, s
                 where=f"{where}:{old.line}",
                 hint="give each image its own ARG",
             )
-    return MovedBase(after, changed)
+    return after, changed
 
 
 def _hub_stages(stages: Sequence[BuildStage]) -> list[BuildStage]:

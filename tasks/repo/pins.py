@@ -150,9 +150,9 @@ class BasePin(Pin):
     def moved(self, files: Files, text: str) -> dict[str, bytes]:
         """Return the files with the image ``text``."""
         arguments = self._arguments(files)
-        made = with_base(require(files, self.file), Reference.parse(text), self.file, values_of(arguments))
-        changes = {arguments[name].steps: arguments[name].before + value for name, value in made.arguments.items()}
-        after = {self.file: made.data}
+        data, given = with_base(require(files, self.file), Reference.parse(text), self.file, values_of(arguments))
+        changes = {arguments[name].steps: arguments[name].before + value for name, value in given.items()}
+        after = {self.file: data}
         if changes and self.config:
             config = require(files, self.config)
             (document,) = parse_all(config, self.config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -74,8 +75,9 @@ class PullRequest(NamedTuple):
         return self._replace(status=status, url=found and found.url, number=found and found.number)
 
     def says_the_same(self, found: ForgeRequest) -> bool:
-        """Whether an open pull request has its title and text; boxes that people have ticked do not count."""
-        return found.title == self.title and _unticked(found.body) == _unticked(self.body)
+        """Whether an open pull request has its title and text, but for ticked boxes and the CRLF of GitHub's editor."""
+        theirs, ours = (re.sub(r"- \[[xX]\] ", "- [ ] ", one.body.replace("\r\n", "\n")) for one in (found, self))
+        return found.title == self.title and theirs.strip() == ours.strip()
 
     def additions(self, github: GitHub, found: ForgeRequest | None, number: int | None) -> dict[str, Command]:
         """Return the commands, by what they do: they add labels that an open one lacks, else all that is asked for."""
@@ -289,8 +291,3 @@ def _by_hand(
             why = "gh is not installed" if is_github else "only GitHub's are opened from here"
     do = (lambda values: {REQUEST: final(by_hand, values)}) if final else None
     return Action(what, why, do, (f"{planned.title}\n\n{planned.body}",)), by_hand
-
-
-def _unticked(body: str) -> str:
-    """Return ``body`` as it was written: GitHub's own editor ends lines with CRLF, and readers tick boxes."""
-    return body.replace("\r\n", "\n").replace("- [x] ", "- [ ] ").replace("- [X] ", "- [ ] ").strip()
