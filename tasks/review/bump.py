@@ -168,10 +168,9 @@ def changes_between(before: Hub, after: Hub) -> Changes:
         Move("base image", old_bases.get(image.dockerfile), str(image.base.reference), image.dockerfile)
         for image in after.images
     ]
+    old_pins = {pin: _or_none(partial(pin.read, before.files)) for pin in after.pins if pin.accepted_as}
     pins = [
-        Move(f"chart {name}", _or_none(partial(_said, pin, before)), _said(pin, after), pin.file)
-        for pin in after.pins
-        if pin.accepted_as
+        Move(f"chart {name}", old and old.text, pin.read(after.files).text, pin.file) for pin, old in old_pins.items()
     ]
     named = [(place, pinned_at(before, place), pinned_at(after, place)) for place in after.places]
     images = [Move(f"hub image ({place.path})", old, new, place.file) for place, old, new in named if new]
@@ -265,10 +264,6 @@ def _warnings(hub: Hub, choice: Choice, repository: HelmRepository, *, is_safer:
         newer, version = choice.newer_major.version, choice.newer_major.semver
         pre = " --pre" if version and version.prerelease else ""
         yield f"{newer} (new major version) is also available: read its upgrade guide, then use --major{pre}"
-
-
-def _said(pin: Pin, hub: Hub) -> str:
-    return pin.read(hub.files).text
 
 
 def _or_none(read: Callable[[], T]) -> T | None:

@@ -134,7 +134,7 @@ def push(git: Git, remote: str, commit: str, branch: str) -> None:
         return
     output.say("\n".join(line for line in done.stderr.splitlines() if not line.startswith(_VERDICT)))
     if not done.ok:
-        raise push_fault(done, remote, branch, ahead=not _is_behind(git, there, commit))
+        raise push_fault(done, remote, branch, ahead=there is not None and not git.contains(commit, there))
     raise Refused("the remote does not have the branch that was pushed", where=remote, hint=f"git push {remote}")
 
 
@@ -183,22 +183,16 @@ def plan_request(
 def _require_pushable(git: Git, review: Review, branch: str) -> Mapping[str, str]:
     remote = review.remote
     heads = review.heads or {}
-    if not _is_behind(git, heads.get(branch), "HEAD"):
-        is_current = git.branch() == branch
-        theirs = f"pull --rebase --autostash {remote} {branch}"
-        if not is_current:
-            theirs = f"stash && git fetch {remote} && git switch {branch}"
+    there = heads.get(branch)
+    if there is not None and not git.contains("HEAD", there):
+        pull = f"pull --rebase --autostash {remote} {branch}"
+        switch = f"stash && git fetch {remote} && git switch {branch}"
         raise Refused(
             f"the remote's branch {branch} has commits that are not here",
             where=remote,
-            hint=f"git {theirs}; or use another branch: --branch NAME",
+            hint=f"git {pull if git.branch() == branch else switch}; or use another branch: --branch NAME",
         )
     return heads
-
-
-def _is_behind(git: Git, there: str | None, commit: str) -> bool:
-    """Whether the remote's commit, if it has one, is among those of ``commit``."""
-    return there is None or git.contains(commit, there)
 
 
 def _through_gh(
