@@ -31,7 +31,6 @@ from ..tools.registry import DockerLogins
 
 LOOK_SECONDS = 15.0
 _VERSION = re.compile(r"(?<!\d)\d{1,9}(?:\.\d{1,9})+")
-_PROBE_TAG = "hubpress-doctor"
 
 
 class MachineFinding(NamedTuple):
@@ -112,7 +111,7 @@ def _tool_looks(hub: Hub | None) -> Iterator[_Look]:
 def _outside_looks(hub: Hub) -> Iterator[_Look]:
     """Yield the registries; then, for ``--push`` and ``--pr``, the git remotes and gh's sign-in."""
     for image in hub.images:
-        probe = Reference(image.spec.name, _PROBE_TAG)
+        probe = Reference(image.spec.name, "hubpress-doctor")
         command = Command(("docker", "buildx", "imagetools", "inspect", str(probe)))
         yield _Look(f"registry {probe.host}", command, partial(_registry, probe))
     remotes = read_remotes(hub.git, hub.settings)
@@ -151,11 +150,11 @@ def _engine(name: str, output: Output) -> MachineFinding:
 
 
 def _builder(name: str, output: Output) -> MachineFinding:
-    builder, said = Builder.read(_field(output, "Name"), output.text), _field(output, "Error")
-    if not output.ok or said:
-        no_engine = machine_fault(f"{said}\n{output.stderr}")
+    builder = Builder.read(_field(output, "Name"), output.text)
+    if not output.ok or builder.error:
+        no_engine = machine_fault(f"{builder.error}\n{output.stderr}")
         hint = no_engine.hint if no_engine else "docker buildx ls; docker buildx use NAME"
-        return MachineFinding(name, said or output.last_words, ok=False, hint=hint)
+        return MachineFinding(name, builder.error or output.last_words, ok=False, hint=hint)
     if builder.driver == REMOTE_DRIVER and not builder.runs:
         return MachineFinding(name, f"{builder.title} does not answer", ok=False, hint=builder.look)
     return MachineFinding(name, f"{builder.name or '?'} ({builder.driver or '?'})", ok=True)

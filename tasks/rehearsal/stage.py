@@ -46,7 +46,6 @@ TEMPORARY, KEPT = "hubpress-rehearsal-", "hubpress-kept-"
 # The charts that a rehearsal takes where no Helm repository answers.
 CHARTS = Path(__file__).with_name("charts")
 _BUILDER_VARIABLE = "BUILDX_BUILDER"
-_SOCKETS = ("unix", "npipe")
 _FILE = "rehearsal.json"
 _LARGEST = 64 * 1024
 _LAST_PORT = 65535
@@ -237,7 +236,7 @@ def _require_local_engine(builder: str | None) -> str:
 def _is_local(address: str) -> bool:
     try:
         parts = urlsplit(address)
-        return parts.scheme in _SOCKETS or is_loopback(parts.netloc)
+        return parts.scheme in {"unix", "npipe"} or is_loopback(parts.netloc)
     except ValueError:
         return False
 

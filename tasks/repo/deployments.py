@@ -33,7 +33,6 @@ from .values import quoted
 
 HUBPLOY_FILE = "hubploy.yaml"
 LOCAL = "file://"
-_CLUSTER_FILE = "cluster.yaml"
 _COMMON = "common"
 _CONFIG = re.compile(r"(?P<folder>.+)/(?P<kind>config|secrets)/(?P<name>[^/]+)\.ya?ml")
 # What Helm takes as the name of a release or a namespace: no variable of a shell, of make or of a workflow.
@@ -47,7 +46,6 @@ _HELM = re.compile(
 PROSE = (*(f":(exclude,glob)**/*.{kind}" for kind in ("md", "adoc", "rst", "txt")), f":(exclude){FILE}")
 # A word of a command: blanks in quotes and in an expression of a workflow belong to it.
 _WORD = re.compile(r"""(?:\$\{\{.*?\}\}|"[^"]*"|'[^']*'|\S)+""")
-_QUOTES = re.compile("[\"']")
 
 
 class Deployment(NamedTuple):
@@ -127,7 +125,7 @@ def _in_folder(chart: str, folder: str, files: Mapping[tuple[str, str], str]) ->
 
 @lru_cache(maxsize=4)
 def _of_clusters(hub: Hub) -> tuple[Deployment, ...]:
-    read = ((path.rpartition("/")[0], hub.files.read(path) or b"") for path in hub.listing.named(_CLUSTER_FILE))
+    read = ((path.rpartition("/")[0], hub.files.read(path) or b"") for path in hub.listing.named("cluster.yaml"))
     return tuple(one for folder, data in read if b"helm_chart" in data for one in _in_cluster(hub, folder, data))
 
 
@@ -252,7 +250,7 @@ def installations(hub: Hub) -> tuple[Installation, ...]:
 
 def _command(hub: Hub, file: str, text: str, first: int, lines: Sequence[str]) -> Iterator[Installation]:
     joined = " ".join(line.rstrip().removesuffix("\\") for line in lines)
-    words = [_QUOTES.sub("", word) for word in _WORD.findall(joined)]
+    words = [re.sub("[\"']", "", word) for word in _WORD.findall(joined)]
     words = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
     at = next((at for at, word in enumerate(words) if _is_chart(hub, word, words)), None)
     if at is None:

@@ -30,9 +30,6 @@ SUFFIX = ".hubpress-new"
 # What tempfile puts between a prefix and a suffix.
 _RANDOM = "[a-z0-9_]{8}"
 _HALF_WRITTEN = re.compile(rf"\..+\.{_RANDOM}{re.escape(SUFFIX)}", re.DOTALL)
-_NEW_FILE = 0o644
-_GLOB = frozenset("*?[")
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Files(Protocol):
@@ -264,7 +261,7 @@ def bytes_to_be(files: Files, path: str) -> bytes | None:
 
 def is_glob(pattern: str) -> bool:
     """Whether ``pattern`` stands for several files."""
-    return not _GLOB.isdisjoint(pattern)
+    return not set("*?[").isdisjoint(pattern)
 
 
 def join(*parts: str) -> str:
@@ -319,14 +316,14 @@ def _staged(edit: FileEdit, target: Path, stack: contextlib.ExitStack) -> Path:
             stream.write(edit.after)
             stream.flush()
             os.fsync(stream.fileno())
-        new.chmod(_NEW_FILE if edit.before is None else target.stat().st_mode & 0o7777)
+        new.chmod(0o644 if edit.before is None else target.stat().st_mode & 0o7777)
     except OSError as err:
         raise _unwritable(edit, err) from err
     return new
 
 
 def _unwritable(edit: FileEdit, err: OSError) -> Unusable:
-    look = "df -h" if err.errno in _FULL else "ls -ld"
+    look = "df -h" if err.errno in {errno.ENOSPC, errno.EDQUOT} else "ls -ld"
     return Unusable(
         f"the file cannot be written: {err.strerror}", where=edit.path, hint=f"{look} {Path(edit.path).parent}"
     )

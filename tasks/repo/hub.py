@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from ..core.faults import Refused, Unusable, nearest
+from ..core.faults import Refused, Unusable, did_you_mean
 from ..core.names import Reference
 from ..core.settings import FILE, Settings, ValuesTarget
 from ..releases.index import Index, Release, pinned_release, release_with_image
@@ -69,8 +69,7 @@ def without_effect(hub: Hub) -> Iterator[tuple[str, str, str]]:
     """Yield place, words and hint of each key that chartpress ignores, useless pattern and misspelt marker."""
     for key in hub.layout.chart.ignored:
         last = key.rpartition(".")[2]
-        near = nearest(last, CHARTPRESS_KEYS)
-        hint = f"did you mean {near}?" if near else "remove it"
+        hint = did_you_mean(last, CHARTPRESS_KEYS, "remove it")
         if last in CHARTPRESS_KEYS:
             hint = f"move {last} to where chartpress reads it, of a chart or an image"
         yield hub.layout.file, f"{key} is not a chartpress key, and is ignored", hint
@@ -324,8 +323,7 @@ class Hub:
         """Return the files of an entry of ``hub.values``; raise Unusable where it names what is not there."""
         keys = [image.key for image in self.layout.chart.images]
         if target.image not in (None, *keys):
-            near = nearest(str(target.image), keys)
-            hint = f"did you mean {near}?" if near else f"the images here are: {', '.join(keys)}"
+            hint = did_you_mean(str(target.image), keys, f"the images here are: {', '.join(keys)}")
             raise Unusable(f"hub.values names the image {target.image!r}, which is not one here", where=FILE, hint=hint)
         files = self.listing.matching[target.file]
         if not is_glob(target.file):
@@ -350,9 +348,8 @@ class Hub:
         known = {name: image for image in images for name in (image.spec.key, image.spec.named)}
         unknown = [name for name in names if name not in known]
         if unknown:
-            near = nearest(unknown[0], filter(None, known))
             all_keys = ", ".join(image.spec.key for image in images)
-            hint = f"did you mean {near}?" if near else f"the hub images here are: {all_keys}"
+            hint = did_you_mean(unknown[0], filter(None, known), f"the hub images here are: {all_keys}")
             raise Unusable(f"{unknown[0]!r} is not a hub image here", where=self.layout.file, hint=hint)
         return tuple(known[name] for name in dict.fromkeys(names)) if names else tuple(images)
 

@@ -28,7 +28,6 @@ _VERSION_LABELS = r"helm\.sh/chart|app\.kubernetes\.io/version|chart"
 # A Secret's data, of which the values alone are large.
 _ENCODED = re.compile(r"(?<=: )([\"']?)[A-Za-z0-9+/=]{16,}\1$", re.MULTILINE)
 _SECRET = "Secret"  # noqa: S105 - the kind of an object
-_DATA = frozenset({"data", "stringData"})
 # A name that says that what follows on its line is secret.
 _GIVEN = re.compile(r"""(?P<name>[\w.-]+)["']?\s*[:=]\s*(?=\S)""")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -141,7 +140,7 @@ def _named(item: dict[str, Any], version: str) -> tuple[str, Leaves]:
         if len(leaves) >= _MOST_LEAVES:
             raise Unusable("an object has too many values", where=f"{kind}/{name}", hint="helm lint the chart")
         if not _is_noise(path, text, version):
-            leaves[path] = MASK if kind == _SECRET and path[0] in _DATA else text
+            leaves[path] = MASK if kind == _SECRET and path[0] in {"data", "stringData"} else text
     return f"{kind}/{name}", leaves
 
 

@@ -27,7 +27,6 @@ CREATED, UPDATED, PRESENT, BY_HAND = "created", "updated", "present", "by hand"
 REQUEST = "pull request"
 # Lines of git's that the fault repeats: people read one error and one hint.
 _VERDICT = ("error: ", "hint: ")
-_FROM_REMOTE = "remote: "
 
 
 class Branch(NamedTuple):
@@ -125,7 +124,7 @@ def push(git: Git, remote: str, commit: str, branch: str) -> None:
     there = git.remote_commit(git.push_address(remote), branch)
     if there == commit:
         # A forge may tell where to open a request.
-        lines = (line.partition(_FROM_REMOTE) for line in done.stderr.splitlines())
+        lines = (line.partition("remote: ") for line in done.stderr.splitlines())
         told = [f"{sign}{text}" for before, sign, text in lines if sign and not before and text.strip()]
         if told:
             output.say("\n".join(told))

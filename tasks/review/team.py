@@ -27,7 +27,6 @@ from ..tools.google import is_google
 from .branches import waits_for
 from .labels import PullRequestPaths, expected_labels, labels_of
 
-SETTING = "hub.next_steps"
 _MOST_NAMED = 8
 NAME = "customize-hub-image.md"
 _BY_CHARTPRESS = "`chartpress --push`; on a Mac with `--builder docker-buildx --platform linux/amd64`"
@@ -88,7 +87,7 @@ def _usual_steps(hub: Hub, review: Review) -> tuple[str, ...]:
 
 def _steps_of_setting(hub: Hub, version: str, branch: str, request: str) -> tuple[str, ...]:
     names = {"version": version, "branch": branch, "pull_request": request}
-    return tuple(render(step, names, SETTING) for step in hub.settings.next_steps)
+    return tuple(render(step, names, "hub.next_steps") for step in hub.settings.next_steps)
 
 
 def plan_setup(hub: Hub, prefix: str | None, docs: str | None) -> tuple[Step, ...]:
