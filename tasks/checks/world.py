@@ -178,21 +178,15 @@ class World:
 
 def look(hub: Hub) -> World:
     """Look at the Helm repository and the registries, side by side."""
-    named: dict[str, list[tuple[str, Reference]]] = {image.spec.key: [] for image in hub.images}
+    images: dict[str, Reference] = {}
+    digests: dict[str, list[tuple[str, Reference]]] = {}
     for image in hub.images:
-        for place, found in hub.pinned(image).items():
-            if reference := found.reference(place.file):
-                named[image.spec.key].append((f"{place.file}:{found.line}", reference))
-    # The first one that has a tag, by that alone, else the first one.
-    images = {
-        key: next((one._replace(digest=None) for _, one in places if one.tag), places[0][1])
-        for key, places in named.items()
-        if places
-    }
-    digests = {
-        key: [(where, one) for where, one in places if one.digest and one.same_repository(images[key])]
-        for key, places in named.items()
-    }
+        key, read = image.spec.key, ((place.file, found) for place, found in hub.pinned(image).items())
+        named = [(f"{file}:{found.line}", one) for file, found in read if (one := found.reference(file))]
+        if named:
+            # The first one that has a tag, by that alone, else the first one.
+            images[key] = next((one._replace(digest=None) for _, one in named if one.tag), named[0][1])
+        digests[key] = [(where, one) for where, one in named if one.digest and one.same_repository(images[key])]
     unplaced = {image.spec.key: one for image in hub.images if (one := _unplaced(hub, image))}
     pinned = (one for places in digests.values() for _, one in places)
     bases = list(dict.fromkeys(image.base.reference for image in hub.images))

@@ -37,7 +37,7 @@ _HUB_NAME = min(HUB_NAMES, key=len).encode()
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """The search for them below the folder ``top``."""
+    """The search for charts and hub images below the folder ``top``."""
 
     top: Path
     files: Files
@@ -90,6 +90,7 @@ class Search:
     def context_of(self, dockerfile: str) -> str:
         """Return the folder that a Dockerfile is built in: the nearest that has all that it copies, else its own."""
         own = folder_of(dockerfile)
+        # A Makefile or workflow may build it from above: `docker build -f images/hub/Dockerfile .`
         for folder in (own, *map(str, PurePosixPath(own).parents)):
             wanted = [path for path in self.copied_paths(dockerfile, folder) if path != "."]
             if all(any(is_below(file, [path]) for file in self.listing.files) for path in wanted):

@@ -115,7 +115,7 @@ def with_image(data: bytes, values_path: str, image: PinnedImage, where: str) ->
 class ValuesPlaces(NamedTuple):
     """The places of images, by their keys: a shared one belongs to the image that it names now.
 
-    ``spare`` has the images that share each of their places with another one, which is named there, with one of them.
+    ``spare`` are the images that share each of their places with another one, which is named there; with such a place.
     """
 
     written: dict[str, list[ValuesPlace]]

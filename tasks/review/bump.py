@@ -214,7 +214,7 @@ def pinned_at(hub: Hub, place: ValuesPlace) -> str | None:
 
 
 def _base_for(image: HubImage, released: Reference, policy: str) -> Reference:
-    """Return the base image of ``image`` for a release: a slim variant stays slim, the old tag's digest goes."""
+    """Return the base image of ``image`` for a release, without the old tag's digest; a slim variant stays slim."""
     ours = image.base.reference
     name = released.name if policy == CHART else ours.name
     if ours.path.endswith(_SLIM) and not name.endswith(_SLIM):

@@ -250,7 +250,7 @@ def _without(staged: Values, paths: Sequence[str]) -> Values:
 def _take_back(
     git: Git, place: tuple[Fact, Fact], wanted: Mapping[str, bytes], staged: Mapping[str, str], *, but: str | None
 ) -> None:
-    """Take back a commit of ``wanted`` on another branch than the planned one, and raise Moved; files stay."""
+    """Take back the commit of ``wanted`` if it went to another branch than planned, and raise Moved; files stay."""
     parent = place[1].value
     stray = git.child_of(parent, "HEAD")
     if stray is None or stray == but or git.show_all([*wanted], stray) != wanted:

@@ -50,9 +50,10 @@ def foreseen_refusal(begin: Outlook, index: Index | None, bump: BumpOptions) -> 
 
 
 def plan_release(hub: Hub, options: ReleaseOptions, review: Review) -> tuple[Plan, Hub]:
-    """Plan the whole release, each step on the repository as the one before leaves it; one that cannot is the last.
+    """Plan the whole release, each step on the repository as the one before leaves it.
 
-    A tag that names a commit needs that commit before the build, and a second one for the values.
+    A tag that names a commit needs that commit before the build, and a second one for the values. The plan ends with
+    the step that cannot be planned, if there is one.
     """
     names = ("bump", "commit", "build", "commit") if names_commit(hub.settings.tag) else ("bump", "build", "commit")
     with Pool() as pool:

@@ -186,7 +186,7 @@ def staging_hubs(hub: Hub) -> list[str]:
 
 
 def _in_use(hub: Hub) -> list[Deployment]:
-    """Return hubploy's deployments whose values are for the hub's chart: it is told the chart when it is called."""
+    """Return hubploy's deployments whose values are for the hub's chart: hubploy is told it when it is called."""
     found = of_hubploy(hub)
     paths = dict.fromkeys(path for one in found for path in one.values)
     telling = set(files_with(hub.git, "--basic-regexp", [f"^{hub.requirement.key}:"], *paths)) if paths else set()

@@ -113,7 +113,7 @@ def findings(note: Note, values: Iterable[Value]) -> Iterator[Value]:
 
 
 def values_below(document: Document, chart: str) -> Iterator[Value]:
-    """Yield every value below the mappings under the key ``chart``, in the file's order, aliases left out."""
+    """Yield every value below the mappings under the key ``chart``, in the file's order; an alias is none itself."""
     # Each with the keys that lead there, and how many of them end with the chart's own: 0 above that.
     pending: list[tuple[tuple[str, ...], int, int, Node | None]] = [((), 0, 0, document.root)]
     while pending:
