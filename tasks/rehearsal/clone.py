@@ -156,10 +156,7 @@ def _set_head(original: Git, clone: Git) -> None:
 
 
 def _tree_as_it_lies(original: Git, index: Path, clone: Git) -> str:
-    """Write the original's files as they lie into the clone, and return their tree; ignored ones are left out.
-
-    So are repositories inside that are not submodules.
-    """
+    """Write the original's files, without ignored ones and other repositories, into the clone; return their tree."""
     theirs = original.path_of("--git-path", "index").resolve()
     if theirs.is_file():
         shutil.copyfile(theirs, index)

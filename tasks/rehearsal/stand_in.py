@@ -58,7 +58,9 @@ def build_stand_in(reference: str) -> None:
         )
     with temporary_folder() as folder:
         context = folder / "context"
-        _write_context(context, Reference.parse(reference).tag or "latest")
+        shutil.copytree(_FILES, context)
+        about = f"A stand-in for z2jh's hub image {Reference.parse(reference).tag or 'latest'}, made by hubpress.\n"
+        (context / "version").write_text(about, encoding="utf-8")
         with _holding(_NAMING, fcntl.LOCK_EX):
             if _BUSYBOX.is_file():
                 shutil.copyfile(_BUSYBOX, context / "root/bin/busybox")
@@ -121,12 +123,6 @@ def _holding(what: str, kind: int) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def _write_context(folder: Path, version: str) -> None:
-    shutil.copytree(_FILES, folder)
-    about = f"A stand-in for z2jh's hub image {version}, made by hubpress.\n"
-    (folder / "version").write_text(about, encoding="utf-8")
 
 
 def _build(reference: str, folder: Path, root: str) -> None:

@@ -136,10 +136,7 @@ def to_commit(hub: Hub, files: Sequence[str]) -> str:
 
 
 def git_commit(hub: Hub, files: Sequence[str]) -> str:
-    """Return git's command that commits ``files``; those that it does not know yet are added first.
-
-    Changes inside of a submodule are committed there.
-    """
+    """Return git's command that commits ``files``, new ones added first; what is inside of a submodule, there."""
     for path in files:
         at_its_commit = ("diff-index", "--quiet", "--ignore-submodules=dirty", "HEAD", "--", path)
         if not path.endswith("/") and (hub.git.folder / path).is_dir() and hub.git.ask(*at_its_commit).ok:

@@ -111,12 +111,10 @@ class Search:
             return ()
 
     def requirement_in(self, folder: str, name: str | None = None) -> Requirement | None:
-        """Return the dependency ``name`` (default: z2jh) of the chart in ``folder``; None without.
-
-        A template that does not have the word need not be YAML.
-        """
+        """Return the dependency ``name`` (default: z2jh) of the chart in ``folder``; None without."""
         path, wanted = self.dependencies_of(folder), name or self.settings.dependency
         data = self.files.read(path) or b""
+        # A template that does not have the word need not be YAML.
         return requirement(data, wanted, path) if wanted.encode() in data else None
 
     def chart_in(self, folder: str | None) -> BareChart | None:

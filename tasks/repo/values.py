@@ -60,10 +60,7 @@ def is_encrypted(data: bytes) -> bool:
 
 
 def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
-    """Read the image at ``values_path``: keys joined by dots, digits for an index where they meet a list.
-
-    What it shares with other places (aliases, merge keys) is read as Helm reads it.
-    """
+    """Read the image at ``values_path`` as Helm does: keys joined by dots, digits for the index in a list."""
     document = parse(data, where)
     steps = tuple(values_path.split("."))
     with suppress(Shared):
@@ -87,10 +84,7 @@ def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
 
 
 def with_image(data: bytes, values_path: str, image: PinnedImage, where: str) -> bytes:
-    """Return the values file with the image at ``values_path`` set; ``data`` itself if nothing changes.
-
-    The digest is written where one is pinned, and nowhere else.
-    """
+    """Return the values file with the image set, a digest only where one is pinned; ``data`` if nothing changes."""
     document = parse(data, where)
     steps = tuple(values_path.split("."))
     now = image_at(data, values_path, where)

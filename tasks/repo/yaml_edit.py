@@ -49,10 +49,7 @@ class Shared(Unusable):
 
 
 class Found(NamedTuple):
-    """How far a path leads: to ``node``, the value of ``key``.
-
-    ``missing`` are the steps that do not exist; without any, the path leads to ``node``.
-    """
+    """How far a path leads: to ``node``, the value of ``key``; ``missing`` are the steps that do not exist."""
 
     node: Node | None
     key: Scalar | None = None
@@ -219,10 +216,7 @@ def _spelled(value: str, style: str) -> str:
 
 
 def _filling(content: str, key: Scalar, text: str) -> Edit:
-    """Return the edit that puts ``text`` after a key that has no value; a comment on the line stays.
-
-    In a flow mapping the colon may be missing (``{name, tag}``).
-    """
+    """Return the edit that puts ``text`` after a key that has no value; in ``{name, tag}`` a colon too."""
     colon = len(content) - len(content[key.end :].lstrip(_BLANKS))
     if content[colon : colon + 1] != ":":
         return Edit(key.end, key.end, f": {text}")

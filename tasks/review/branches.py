@@ -172,10 +172,7 @@ def target_branch(hub: Hub, review: Review, wanted: str | None) -> TargetBranch:
 
 
 def _is_done_with(git: Git, review: Review, branch: str, commit: str) -> bool:
-    """Whether all of ``branch``, which ends with ``commit``, is in the base branch already.
-
-    It was merged, or squashed into a commit with the same bytes of all files that it changes, or the forge says so.
-    """
+    """Whether all of ``branch``, which ends with ``commit``, was merged or squashed, or the forge says so."""
     base = base_here(git, review)
     if base and (git.contains(base, commit) or _is_squashed(git, base, commit)):
         return True

@@ -140,10 +140,7 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
 
 
 def commit_message(hub: Hub) -> str:
-    """Return the message for what moved since HEAD: each move, the release's notes, and what an upgrade asks for.
-
-    It reads the index that was fetched last, and asks no server.
-    """
+    """Return the message for what moved since HEAD: moves, notes, what an upgrade asks for; it asks no server."""
     moved = changes_between(replace(hub, files=hub.committed), hub)
     lines = [moved.subject, "", *map(str, moved.moves)]
     if moved.release is None:

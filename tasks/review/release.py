@@ -30,10 +30,7 @@ from .team import next_steps
 
 
 def foreseen_refusal(begin: Outlook, index: Index | None, bump: BumpOptions) -> Fault | None:
-    """Return what a release to ``bump`` would be refused for while it is planned; None where nothing is known.
-
-    ``index`` is what is known of the Helm repository. No registry and no engine is asked.
-    """
+    """Return what a release to ``bump`` would be refused for while it is planned; no registry or engine is asked."""
     if index is None or (begin.fault and not isinstance(begin.fault, NotKnownHere)):
         return begin.fault
     try:
@@ -105,10 +102,7 @@ def _steps(hub: Hub, options: ReleaseOptions, review: Review, asked: Future[Step
 def _last_commit(
     hub: Hub, options: ReleaseOptions, review: Review, building: Step, changes: Preview | Fault | None
 ) -> tuple[Step, Hub]:
-    """Plan the last commit, with the next steps, and what the release changes in the cluster right before the question.
-
-    Values that the new chart refuses stop a release that nobody is asked about.
-    """
+    """Plan the last commit, with the next steps, and with what changes in the cluster, right before the question."""
     pushes = options.build.push and hub.settings.push
     images = (lambda _, left: from_report(building.report(left)["images"])) if pushes else from_registry
     step, hub = plan_commit(hub, options.commit, review, images, lambda *_: changes)
@@ -129,6 +123,7 @@ def _last_commit(
         warnings.append(f"the changes in the cluster were not checked: {changes.told}")
     elif changes:
         warnings += changes.warnings()
+        # A release that nobody is asked about must not break the deployment.
         refusal = changes.refusal(hub.settings.accept) if options.agreed else None
         actions += refused(step.name, refusal).actions if refusal else ()
     return step._replace(actions=tuple(actions), warnings=tuple(warnings), report=report), hub
