@@ -15,7 +15,6 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,7 +48,7 @@ class Registry(NamedTuple):
         return f"{LOOPBACK}:{self.port}"
 
 
-@contextmanager
+@contextlib.contextmanager
 def registry(folder: Path, *, htpasswd: str | None = None, port: int | None = None) -> Iterator[Registry]:
     """Serve a registry from ``folder`` for as long as the block runs, to those who sign in where ``htpasswd`` is given.
 

@@ -10,8 +10,7 @@ they are written. A value that chartpress answers with a traceback is refused by
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Sequence
-from collections.abc import Mapping as Map
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -22,7 +21,7 @@ from ..core.settings import Settings, how_to_correct
 from ..core.visible import keep_secret
 from ..core.yaml_tree import Document, MappingNode, Node, Scalar, SequenceNode, merged, parse, target_of
 from .files import Files, join
-from .yaml_edit import follow, is_nothing, mismatch, with_scalars
+from .yaml_edit import Path, follow, is_nothing, mismatch, with_scalars
 
 DEPENDENCIES = "dependencies"
 CHART_FILES = ("requirements.yaml", "Chart.yaml")
@@ -160,11 +159,11 @@ class BuildArgument(NamedTuple):
     """A build argument: its value (None: the environment's), its scalar's path, and what precedes the value there."""
 
     value: str | None
-    steps: tuple[str, ...]
+    steps: Path
     before: str = ""
 
 
-NO_ARGUMENTS: Map[str, BuildArgument] = MappingProxyType({})
+NO_ARGUMENTS: Mapping[str, BuildArgument] = MappingProxyType({})
 
 
 class ImageSpec(NamedTuple):
@@ -180,12 +179,12 @@ class ImageSpec(NamedTuple):
     named: str | None
     context: str
     dockerfile: str
-    build_args: Map[str, str]
+    build_args: Mapping[str, str]
     extra_options: tuple[str, ...]
     paths: tuple[str, ...]
     skip_platforms: frozenset[str]
     values_paths: tuple[str, ...]
-    arguments: Map[str, BuildArgument] = NO_ARGUMENTS
+    arguments: Mapping[str, BuildArgument] = NO_ARGUMENTS
 
     @property
     def name(self) -> str:
@@ -224,7 +223,7 @@ def read_chartpress(data: bytes, where: str) -> tuple[ChartSpec, ...]:
     return tuple(_chart(chart, index, top.ignored({"charts"})) for index, chart in enumerate(charts))
 
 
-def values_of(arguments: Map[str, BuildArgument]) -> dict[str, str | None]:
+def values_of(arguments: Mapping[str, BuildArgument]) -> dict[str, str | None]:
     """Return the values of build arguments by their names."""
     return {name: argument.value for name, argument in arguments.items()}
 
@@ -326,7 +325,7 @@ def _chart(chart: _Fields, index: int, ignored: Sequence[str]) -> ChartSpec:
     )
 
 
-def _image(image: _Fields, steps: tuple[str, ...], prefix: str) -> ImageSpec:
+def _image(image: _Fields, steps: Path, prefix: str) -> ImageSpec:
     key, file = steps[-1], posixpath.basename(image.document.where)
     context = image.text("contextPath", is_path=True) or posixpath.join("images", key)
     dockerfile = image.text("dockerfilePath", is_path=True) or posixpath.join(context, "Dockerfile")
@@ -354,7 +353,7 @@ def _image(image: _Fields, steps: tuple[str, ...], prefix: str) -> ImageSpec:
     )
 
 
-def _arguments(build_args: Map[str, str], options: Sequence[str], steps: tuple[str, ...]) -> dict[str, BuildArgument]:
+def _arguments(build_args: Mapping[str, str], options: Sequence[str], steps: Path) -> dict[str, BuildArgument]:
     """Return the build arguments that chartpress hands over; of equal names the last counts, as for Docker."""
     found = {name: BuildArgument(value, (*steps, "buildArgs", name)) for name, value in build_args.items()}
     for index, option in enumerate(options):

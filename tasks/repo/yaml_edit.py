@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping as Map
+from collections.abc import Mapping
 from string import ascii_letters, digits
 from typing import NamedTuple
 
@@ -104,7 +104,7 @@ def is_nothing(node: Node | None) -> bool:
     return node is None or (isinstance(node, Scalar) and node.kind == "null")
 
 
-def with_scalars(document: Document, changes: Map[Path, str]) -> bytes | None:
+def with_scalars(document: Document, changes: Mapping[Path, str]) -> bytes | None:
     """Set the scalar at each path to a text; return the new bytes, or None if nothing changes."""
     edits: list[Edit] = []
     written: dict[int, str] = {}
