@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ..core.faults import DOOR, Fault, ProgramFailed
 from ..core.names import Host, Reference, platform_argument, short_platform
+from ..core.output import table
 from ..repo.hub import Hub
 from ..repo.pins import Lock
 from ..repo.remotes import read_remotes
@@ -76,6 +77,15 @@ def examine(hub: Hub | None) -> list[MachineFinding]:
     # What is wrong with a registry is found for each of its images.
     found = dict.fromkeys(finding for finding, _ in answers)
     return [*found, *signed_in, *_platform_findings(hub, builder)]
+
+
+def text_of(findings: Sequence[MachineFinding]) -> str:
+    """Return what people read: a row for each finding, then how to fix the faults."""
+    rows: list[tuple[str, ...]] = [
+        (one.mark, one.name, one.version or ("" if one.is_fault else one.hint) or "-") for one in findings
+    ]
+    hints = dict.fromkeys(f"hint: {one.name}: {one.hint}" for one in findings if one.is_fault and one.hint)
+    return "\n".join((table(rows), *hints))
 
 
 def _ask(look: _Look) -> tuple[MachineFinding, Output | None]:

@@ -217,7 +217,7 @@ def _ignores_part(hub: Hub, chart: BareChart | None) -> Part:
     """Return .gitignore with what it lacks: for what a killed run leaves, and for the archives that helm fetches."""
     wanted = {f"x{SUFFIX}": f"*{SUFFIX}"}
     if chart is not None:
-        archives = f"{join(chart.folder, 'charts')}"
+        archives = join(chart.folder, "charts")
         if not hub.git.names("ls-files", "-z", "--", f"{archives}/*.tgz"):
             wanted[f"{archives}/x.tgz"] = f"/{archives}/*.tgz"
     check = ("check-ignore", "--quiet", "--no-index", "--")
