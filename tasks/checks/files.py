@@ -220,7 +220,7 @@ def _pin_problems(hub: Hub) -> Iterator[Problem]:
     required = hub.requirement.version
     for pin in (*hub.pins, *hub.held_pins):
         found = pin.read(hub.files)
-        where = f"{pin.files[0]}:{found.line}"
+        where = f"{pin.file}:{found.line}"
         if isinstance(pin, Lock):
             of_chart = pin.chart.read(hub.files).text
             if not allows(of_chart, found.text):

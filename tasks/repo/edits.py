@@ -36,7 +36,7 @@ def release_edits(hub: Hub, texts: Mapping[Pin, str]) -> tuple[FileEdit, ...]:
         if found.text != text:
             raise Unusable(
                 f"{pin.name or 'the base image'} would be {found.text}, not {text}: another place shares its version",
-                where=f"{pin.files[0]}:{found.line}",
+                where=f"{pin.file}:{found.line}",
                 hint="give each place its own version",
             )
     return tuple(

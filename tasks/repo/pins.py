@@ -67,7 +67,7 @@ class Pin(ABC):
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files that it is in, the first of them that which people know it by."""
+        """The files that it is in."""
         return (self.file,)
 
     @abstractmethod

@@ -245,7 +245,7 @@ def _warnings(hub: Hub, choice: Choice, repository: HelmRepository, *, is_safer:
     for pin in hub.held_pins:
         held = pin.read(hub.files).text
         if not allows(held, after):
-            yield f"{pin.files[0]}: {pin.name} {held} stays, as hub.accept names {pin.accepted_as}"
+            yield f"{pin.file}: {pin.name} {held} stays, as hub.accept names {pin.accepted_as}"
     for one in staying_installations(hub):
         deployed = one.version or one.option or "the newest release"
         yield f"{one.file}:{one.line} deploys {deployed}, and stays; to move it too: {one.setting}"
