@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from .core import output
 from .core.faults import ProgramFailed, Refused, Unusable
 from .run import Call, hub_task
-
-if TYPE_CHECKING:
-    from .checks.machine import MachineFinding
 
 
 @hub_task()
@@ -38,12 +32,4 @@ def doctor(call: Call) -> None:
         ]
     ok = not any(finding.is_fault for finding in findings)
     tools = [finding._asdict() for finding in findings]
-    call.present({"ok": ok, "tools": tools}, _text(findings), ok=ok)
-
-
-def _text(findings: list[MachineFinding]) -> str:
-    rows: list[tuple[str, ...]] = [
-        (one.mark, one.name, one.version or ("" if one.is_fault else one.hint) or "-") for one in findings
-    ]
-    hints = dict.fromkeys(f"hint: {one.name}: {one.hint}" for one in findings if one.is_fault and one.hint)
-    return "\n".join((output.table(rows), *hints))
+    call.present({"ok": ok, "tools": tools}, machine.text_of(findings), ok=ok)

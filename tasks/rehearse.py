@@ -49,16 +49,15 @@ def rehearse(call: Call, options: RehearseOptions) -> None:
         with staged(run.hub, options) as stage:
             for note in (*stage.notes, *stage.remarks):
                 output.say(lead=note)
-            rehearsed = Run(stage.hub, dry=False, json=call.json)
+            # After a fault there is nothing to continue: the stage is gone.
+            rehearsed = Run(stage.hub, dry=False, json=call.json, can_continue=False)
             plan = stage.plan(options)
             rehearsed.show_plan(plan)
-            # After a fault there is nothing to continue: the stage is gone.
             try:
-                plan.perform()
+                rehearsed.carry_out(plan, more=lambda: {"steps": plan.step_reports(), **stage.report()})
             except Fault:
                 for note in (*stage.notes, *stage.remarks):
                     output.say(lead=note)
                 raise
-            rehearsed.tell(plan, more=lambda: {"steps": plan.step_reports(), **stage.report()})
             if not call.json:
                 stage.show()

@@ -12,6 +12,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -39,23 +40,13 @@ _MOST_DIGITS = 20
 _left: dict[Path, Hub] = {}
 
 
-def _perform(plan: Plan) -> None:
-    """Carry the plan out; where that fails, say where things stand and how to go on."""
-    try:
-        plan.perform()
-    except BaseException:
-        if standing := plan.standing():
-            again = shlex.join((DOOR, *sys.argv[1:]))
-            output.say("\n".join(("Done so far:", *(f"  {line}" for line in standing), f"To continue, run: {again}")))
-        raise
-
-
 class Run(NamedTuple):
-    """One task's run in a hub repository; a dry one only shows its plan."""
+    """One task's run in a hub repository; a dry one only shows its plan, and only some can be continued."""
 
     hub: Hub
     dry: bool
     json: bool
+    can_continue: bool = True
 
     def carry_out(self, plan: Plan, leaves: Hub | None = None, more: Callable[[], Mapping[str, Any]] = dict) -> None:
         """Show the plan when dry, else perform it; then report it, with what ``more`` adds to the JSON.
@@ -67,11 +58,7 @@ class Run(NamedTuple):
             plan.require_possible()
             _left[self.hub.git.folder] = leaves or self.hub
         else:
-            _perform(plan)
-        self.tell(plan, more)
-
-    def tell(self, plan: Plan, more: Callable[[], Mapping[str, Any]] = dict) -> None:
-        """Report a plan that was shown or performed, with what ``more`` adds to the JSON."""
+            self._perform(plan)
         report = plan.report()
         lines = [f"{lead}{text}" for lead, text, _ in plan.lines(whole=False)] if self.dry else plan.summary()
         summary = "\n".join(lines) or "Nothing to do."
@@ -105,10 +92,11 @@ class Run(NamedTuple):
             agree(plan)
         if not self.dry and start.step.to_do:
             going, agreed = Plan((start.step,)), [action.what for step in rest.steps for action in step.actions]
-            _perform(going)
+            self._perform(going)
             output.say("\n".join(going.summary()))
             start = start.there(self.hub.again())
-            plan, rest, leaves = planned(start)
+            _, rest, leaves = planned(start)
+            plan = replace(rest, before=going.step_reports())
             if agreed != [action.what for step in rest.steps for action in step.actions]:
                 agree(plan)
         return self._replace(hub=start.hub), plan, leaves
@@ -117,6 +105,17 @@ class Run(NamedTuple):
         """Print the plan: whole and on standard output in a dry run, else on one screen of standard error."""
         lines = (output.Line(f"Plan for {self.hub.git.folder}"), *plan.lines(whole=whole or self.dry))
         output.show(lines, is_data=self.dry and not self.json)
+
+    def _perform(self, plan: Plan) -> None:
+        """Perform the plan; where that fails, say where things stand and how to go on."""
+        try:
+            plan.perform()
+        except BaseException:
+            if self.can_continue and (standing := plan.standing()):
+                told = [f"  {line}" for line in standing]
+                again = shlex.join((DOOR, *sys.argv[1:]))
+                output.say("\n".join(("Done so far:", *told, f"To continue, run: {again}")))
+            raise
 
 
 class Call(NamedTuple):

@@ -56,8 +56,7 @@ def file_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem |
 def known_base_problems(hub: Hub) -> Iterator[Problem]:
     """Yield the base images that are not their release's, as far as that is known without the index.
 
-    A stable release's hub image has the release's tag. A development build's mostly has another, which only the index
-    knows: there the images are compared with each other.
+    A development build's tag is known to the index alone: there the images are compared with each other.
     """
     version = parse_version(hub.version)
     if hub.layout.folder is None or version is None or version.prerelease or is_range(hub.version):
@@ -206,10 +205,7 @@ def _version(pinned: PinnedImage) -> str:
 
 
 def _empty_problem(hub: Hub, image: HubImage, place: ValuesPlace, where: str, uncommitted: Sequence[str]) -> Problem:
-    """Return the problem of values that name no image: a warning while the image's files wait to be committed.
-
-    The build comes after that commit, and a hook before it.
-    """
+    """Return the problem of values that name no image: a warning while the image's files wait to be committed."""
     empty = Problem(Code.VALUES_EMPTY, where, f"{place.path} names no image", f"{DOOR} build")
     changed = [path for path in uncommitted if is_below(path, hub.paths_of(image))]
     if not changed:
@@ -237,7 +233,7 @@ def _pin_problems(hub: Hub) -> Iterator[Problem]:
     required = hub.requirement.version
     for pin in (*hub.pins, *hub.held_pins):
         found = pin.read(hub.files)
-        where = f"{pin.files[0]}:{found.line}"
+        where = f"{pin.file}:{found.line}"
         if isinstance(pin, Lock):
             of_chart = pin.chart.read(hub.files).text
             if not allows(of_chart, found.text):
@@ -293,10 +289,7 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, pinned: PinnedImage) ->
 
 
 def _gone_problem(hub: Hub, image: HubImage, where: str, tag: str) -> Problem:
-    """Return the problem of a tag whose commit is gone: a warning while git shows no later change of the image's files.
-
-    A squash brings the image's files and the values that name it in one commit.
-    """
+    """Return the problem of a tag whose commit is gone: a warning where its files have not changed since."""
     message = f"the tag {tag} names a commit that is not in the history"
     gone = Problem(Code.COMMIT_GONE, where, message, f"{DOOR} build, then {DOOR} commit")
     written = hub.git.ask("log", "--pretty=format:%H", f"-S{tag}", HEAD, "--", where.rpartition(":")[0]).text.split()

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ..core.faults import DOOR, Fault, ProgramFailed
 from ..core.names import Host, Reference, platform_argument, short_platform
+from ..core.output import table
 from ..repo.hub import Hub
 from ..repo.pins import Lock
 from ..repo.remotes import read_remotes
@@ -31,7 +32,6 @@ from ..tools.registry import DockerLogins
 
 LOOK_SECONDS = 15.0
 _VERSION = re.compile(r"(?<!\d)\d{1,9}(?:\.\d{1,9})+")
-_PROBE_TAG = "hubpress-doctor"
 
 
 class MachineFinding(NamedTuple):
@@ -68,7 +68,7 @@ class _Look(NamedTuple):
 
 def examine(hub: Hub | None) -> list[MachineFinding]:
     """Look at everything that a release of ``hub`` needs; without one, at the tools alone."""
-    looks = [*_tool_looks(hub), *_registry_looks(hub), *_remote_looks(hub)]
+    looks = [*_tool_looks(hub), *(_outside_looks(hub) if hub else ())]
     with Pool() as pool:
         asked = pool.submit(_sign_in_findings, hub)
         answers = ask_all(_ask, looks)
@@ -77,6 +77,15 @@ def examine(hub: Hub | None) -> list[MachineFinding]:
     # What is wrong with a registry is found for each of its images.
     found = dict.fromkeys(finding for finding, _ in answers)
     return [*found, *signed_in, *_platform_findings(hub, builder)]
+
+
+def text_of(findings: Sequence[MachineFinding]) -> str:
+    """Return what people read: a row for each finding, then how to fix the faults."""
+    rows: list[tuple[str, ...]] = [
+        (one.mark, one.name, one.version or ("" if one.is_fault else one.hint) or "-") for one in findings
+    ]
+    hints = dict.fromkeys(f"hint: {one.name}: {one.hint}" for one in findings if one.is_fault and one.hint)
+    return "\n".join((table(rows), *hints))
 
 
 def _ask(look: _Look) -> tuple[MachineFinding, Output | None]:
@@ -109,17 +118,12 @@ def _tool_looks(hub: Hub | None) -> Iterator[_Look]:
     yield _Look("gh", Command(("gh", "--version")), partial(_at_least, (2, 0), "gh"), needed=False)
 
 
-def _registry_looks(hub: Hub | None) -> Iterator[_Look]:
-    for image in hub.images if hub else ():
-        probe = Reference(image.spec.name, _PROBE_TAG)
+def _outside_looks(hub: Hub) -> Iterator[_Look]:
+    """Yield the registries; then, for ``--push`` and ``--pr``, the git remotes and gh's sign-in."""
+    for image in hub.images:
+        probe = Reference(image.spec.name, "hubpress-doctor")
         command = Command(("docker", "buildx", "imagetools", "inspect", str(probe)))
         yield _Look(f"registry {probe.host}", command, partial(_registry, probe))
-
-
-def _remote_looks(hub: Hub | None) -> Iterator[_Look]:
-    """Yield what a release without ``--push`` and ``--pr`` can do without: the git remotes, and gh's sign-in."""
-    if hub is None:
-        return
     remotes = read_remotes(hub.git, hub.settings)
     for remote in dict.fromkeys(filter(None, (remotes.push, remotes.upstream))):
         command = hub.git.command("ls-remote", "--", remote, "HEAD")
@@ -141,10 +145,10 @@ def _at_least(wanted: tuple[int, int], install: str, name: str, output: Output) 
 
 
 def _cosign(name: str, output: Output) -> MachineFinding:
-    """Read cosign's own version; a distribution's cosign may call it ``devel``."""
+    """Read cosign's version, which a distribution's may call ``devel``."""
     if not output.ok:
         return MachineFinding(name, output.last_words, ok=False, hint=INSTALL_HINTS[name])
-    version = _fields(output).get("GitVersion")
+    version = _field(output, "GitVersion")
     return MachineFinding(name, version, ok=version is not None, hint=None if version else INSTALL_HINTS[name])
 
 
@@ -156,16 +160,14 @@ def _engine(name: str, output: Output) -> MachineFinding:
 
 
 def _builder(name: str, output: Output) -> MachineFinding:
-    fields = _fields(output)
-    said = fields.get("Error")
-    if not output.ok or said:
-        no_engine = machine_fault(f"{said}\n{output.stderr}")
+    builder = Builder.read(_field(output, "Name"), output.text)
+    if not output.ok or builder.error:
+        no_engine = machine_fault(f"{builder.error}\n{output.stderr}")
         hint = no_engine.hint if no_engine else "docker buildx ls; docker buildx use NAME"
-        return MachineFinding(name, said or output.last_words, ok=False, hint=hint)
-    builder = Builder.read(fields.get("Name"), output.text)
+        return MachineFinding(name, builder.error or output.last_words, ok=False, hint=hint)
     if builder.driver == REMOTE_DRIVER and not builder.runs:
         return MachineFinding(name, f"{builder.title} does not answer", ok=False, hint=builder.look)
-    return MachineFinding(name, f"{fields.get('Name', '?')} ({fields.get('Driver', '?')})", ok=True)
+    return MachineFinding(name, f"{builder.name or '?'} ({builder.driver or '?'})", ok=True)
 
 
 def _remote(remote: str, name: str, output: Output) -> MachineFinding:
@@ -230,10 +232,7 @@ def _emulation_findings(builder: Builder, platforms: Sequence[str]) -> Iterator[
     yield MachineFinding("emulation", words, can, hint=None if can else BUILD_NATIVELY)
 
 
-def _fields(output: Output) -> dict[str, str]:
-    """Read ``Name: value`` lines; of a name that comes twice, the first."""
-    pairs = (line.partition(":") for line in output.text.splitlines() if ":" in line)
-    fields: dict[str, str] = {}
-    for name, _, value in pairs:
-        fields.setdefault(name.strip(), value.strip())
-    return fields
+def _field(output: Output, name: str) -> str | None:
+    """Return the value of the first line ``name: value``."""
+    found = re.search(rf"(?m)^[ \t]*{name}[ \t]*:(.*)$", output.text)
+    return found[1].strip() if found else None

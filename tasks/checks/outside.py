@@ -68,10 +68,7 @@ def _findings(world: World) -> Findings:
 
 
 def security_problems(hub: Hub, index: Index) -> Iterator[Problem | Unchecked]:
-    """Yield the security fixes that the pinned release lacks: those of its own major version, and those beyond it.
-
-    Only z2jh's own releases are known, and only those that ``index`` offers count.
-    """
+    """Yield the security fixes that the pinned release lacks, of those of z2jh that ``index`` offers."""
     pinned, top = parse_version(hub.version), newest(index)
     if hub.requirement.name != Settings().dependency or not pinned or not top or not top.semver:
         return
@@ -186,10 +183,7 @@ def _image_problems(world: World, image: HubImage) -> Iterator[Problem | Uncheck
 def _other_image_problems(
     hub: Hub, named: Sequence[NamedImage], known: Mapping[Reference, ImageAnswer]
 ) -> Iterator[Problem | Unchecked]:
-    """Yield the images that the values name and their registries do not have, and those that could not be asked for.
-
-    Images that are ``known``, and what stands at the places of the hub's own images, are left out.
-    """
+    """Yield the missing ones among the images that the values name, other than the hub's own and ``known`` ones."""
     own = {line for image in hub.images for line in lines_of(hub, image)}
     others = [one for one in named if one.where not in own and one.reference not in known]
     answers = _ask(dict.fromkeys(other.reference for other in others))

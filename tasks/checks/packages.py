@@ -96,7 +96,7 @@ def _texts(hub: Hub, image: HubImage) -> Iterator[tuple[str, str]]:
 
 
 def _words(arguments: str) -> list[str]:
-    """Split what ``RUN`` is given, in its shell form or its exec form (a JSON list)."""
+    """Split what ``RUN`` is given, in its shell or exec form."""
     try:
         if arguments.lstrip().startswith("["):
             return [str(word) for word in json.loads(arguments)]
@@ -117,10 +117,9 @@ def _is_older(required: Requirement, theirs: str) -> bool:
 
 
 def _packages_of(base: Reference, answer: ImageAnswer, cache: Cache) -> Mapping[str, str] | Unchecked:
-    """Return the Python packages of a base image by name, with their versions; else why they are not known.
+    """Return the versions of a base image's Python packages, by name; else why they are not known.
 
-    The engine tells, where it has the image: nothing is pulled for that. What it tells is kept in ``cache`` by the
-    digest that the registry has.
+    The engine tells, where it has the image. What it tells is kept in ``cache`` by the digest that the registry has.
     """
     found = answer if isinstance(answer, FoundImage) else None
     key = f"packages of {found.digest}" if found else ""

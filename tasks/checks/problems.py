@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
-from ..core.faults import Unusable, nearest
+from ..core.faults import Unusable, did_you_mean
 from ..core.output import first_of
 from ..core.settings import FILE, KUBERNETES_TOO_OLD, VALUES_DIFFER, VALUES_INVALID, Accepted
 from ..core.visible import one_line
@@ -63,10 +63,7 @@ class Code(str, Enum):
 
 
 class Problem(NamedTuple):
-    """One inconsistency; ``path`` is relative to the repository's top, and ``path:line`` where a line is known.
-
-    ``also`` are the other places of it, as for one tag in several files: it is accepted where all of them are.
-    """
+    """One inconsistency, at ``path`` or ``path:line``, and ``also`` at others: it is accepted where all of them are."""
 
     code: Code
     path: str
@@ -102,10 +99,7 @@ class Problem(NamedTuple):
 
 
 class Unchecked(NamedTuple):
-    """Something that a check could not look at: what and why, and how to have it looked at.
-
-    What has the same ``fault`` is told together.
-    """
+    """What a check could not look at, and how to have it looked at; what has the same ``fault`` is told together."""
 
     what: str
     hint: str
@@ -183,6 +177,5 @@ def _require_codes(accept: Sequence[Accepted]) -> None:
     codes = [code.value for code in Code]
     for entry in accept:
         if entry.code not in codes:
-            near = nearest(entry.code, codes)
-            hint = f"did you mean {near}?" if near else f"the codes are: {', '.join(codes)}"
+            hint = did_you_mean(entry.code, codes, f"the codes are: {', '.join(codes)}")
             raise Unusable(f"hub.accept names {entry.code!r}, which is not a problem code", where=FILE, hint=hint)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..core.faults import DOOR, Fault, Refused, Unreachable, Unusable
 from ..core.names import Reference, platforms_left
@@ -28,12 +28,12 @@ class World:
     """What was seen outside of the hub repository.
 
     Attributes:
-        repository, index, fault: the Helm repository; where it gave no answer (``fault``), the index that it gave last.
+        index: the Helm repository's; where that gave no answer (``fault``), the one that it gave last.
         images: the images that the values name, by the keys of the hub's images.
         unplaced: those that no values name, as a build would call them now.
-        digests: the places in the values that pin an image by digest, by their keys: file and line, and the image.
+        digests: the places in the values that pin an image by digest: file and line, and the image.
         stored: what the engine has of the base images whose registries are out of reach.
-        refused: what the pinned chart refuses of the values, with the deployments; a fault is why that is not known.
+        refused: what the pinned chart refuses of the values, or why that is not known, with the deployments.
     """
 
     hub: Hub
@@ -76,7 +76,7 @@ class World:
         return release.version if release else None
 
     def newest_here(self) -> str | None:
-        """Return the newest stable version of the pinned one's major, which may be itself; of all where it has none."""
+        """Return the newest stable version of the pinned one's major, which may be itself; else of all."""
         pinned = parse_version(self.hub.version)
         if self.release or self.next():
             return self.next() or self.hub.version
@@ -178,21 +178,15 @@ class World:
 
 def look(hub: Hub) -> World:
     """Look at the Helm repository and the registries, side by side."""
-    named: dict[str, list[tuple[str, Reference]]] = {image.spec.key: [] for image in hub.images}
+    images: dict[str, Reference] = {}
+    digests: dict[str, list[tuple[str, Reference]]] = {}
     for image in hub.images:
-        for place, found in hub.pinned(image).items():
-            if reference := found.reference(place.file):
-                named[image.spec.key].append((f"{place.file}:{found.line}", reference))
-    # The first one that has a tag, by that alone, else the first one.
-    images = {
-        key: next((one._replace(digest=None) for _, one in places if one.tag), places[0][1])
-        for key, places in named.items()
-        if places
-    }
-    digests = {
-        key: [(where, one) for where, one in places if one.digest and one.same_repository(images[key])]
-        for key, places in named.items()
-    }
+        key, read = image.spec.key, ((place.file, found) for place, found in hub.pinned(image).items())
+        named = [(f"{file}:{found.line}", one) for file, found in read if (one := found.reference(file))]
+        if named:
+            # The first one that has a tag, by that alone, else the first one.
+            images[key] = next((one._replace(digest=None) for _, one in named if one.tag), named[0][1])
+        digests[key] = [(where, one) for where, one in named if one.digest and one.same_repository(images[key])]
     unplaced = {image.spec.key: one for image in hub.images if (one := _unplaced(hub, image))}
     pinned = (one for places in digests.values() for _, one in places)
     bases = list(dict.fromkeys(image.base.reference for image in hub.images))
@@ -223,7 +217,7 @@ def _refused(hub: Hub, index: Index | None) -> Mapping[Refusal | Fault, tuple[st
     if not hub.settings.preview or not has_deployments(hub) or not index or not hub.release_in(index):
         return {}
     try:
-        return refused_values(hub.with_index(index))
+        return refused_values(replace(hub, index=index))
     except Fault as fault:
         return {fault: ()}
 

@@ -87,6 +87,12 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
     return folded[near[0]] if near else None
 
 
+def did_you_mean(word: str, names: Iterable[str], otherwise: str) -> str:
+    """Return the hint that names what ``word`` was probably meant to be; ``otherwise`` where none is near."""
+    near = nearest(word, names)
+    return f"did you mean {near}?" if near else otherwise
+
+
 @contextlib.contextmanager
 def asked_to_end_is_ctrl_c() -> Iterator[None]:
     """Let SIGTERM and SIGHUP interrupt the block as Ctrl-C does, where nobody else handles or ignores them."""

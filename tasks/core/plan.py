@@ -115,11 +115,15 @@ def refused(name: str, fault: Fault) -> Step:
 
 @dataclass
 class Plan:
-    """The steps of a run; of those that were performed, what their actions left, and how many seconds they took."""
+    """The steps of a run; of those that were performed, what their actions left, and how many seconds they took.
+
+    ``before`` are the reports of the steps that an earlier plan of the run has performed.
+    """
 
     steps: tuple[Step, ...]
     results: list[Values] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
+    before: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def nothing_to_do(self) -> bool:
@@ -200,7 +204,7 @@ class Plan:
     def step_reports(self) -> list[dict[str, Any]]:
         """Return each step's name, whether it had anything to do, and its time in seconds (null in a dry run)."""
         times: Sequence[float | None] = self.times or [None] * len(self.steps)
-        return [
+        return self.before + [
             {
                 "name": step.name,
                 "status": DONE if step.to_do else SKIPPED,

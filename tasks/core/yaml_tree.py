@@ -237,9 +237,9 @@ class Document(NamedTuple):
         """The path shown to people."""
         return self.text.where
 
-    def place(self, node: Node) -> str:
-        """Return ``path:line`` of ``node``."""
-        return f"{self.where}:{node.line}"
+    def place(self, node: Node | None) -> str:
+        """Return ``path:line`` of ``node``; of none the path."""
+        return f"{self.where}:{node.line}" if node else self.where
 
 
 def parse(data: bytes, where: str) -> Document:

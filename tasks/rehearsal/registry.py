@@ -14,8 +14,7 @@ import secrets
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,7 +48,7 @@ class Registry(NamedTuple):
         return f"{LOOPBACK}:{self.port}"
 
 
-@contextmanager
+@contextlib.contextmanager
 def registry(folder: Path, *, htpasswd: str | None = None, port: int | None = None) -> Iterator[Registry]:
     """Serve a registry from ``folder`` for as long as the block runs, to those who sign in where ``htpasswd`` is given.
 
@@ -58,11 +57,11 @@ def registry(folder: Path, *, htpasswd: str | None = None, port: int | None = No
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port() if port is None else port
-    argv = _server_argv(folder, port)
-    in_container = argv[0] == "docker"
+    command = serve_command(folder, port)
+    in_container = command.argv[0] == "docker"
     birthmark = secrets.token_hex(16)
     _configure(folder, f":{_INNER_PORT}" if in_container else f"{LOOPBACK}:{port}", birthmark, htpasswd)
-    server = _start(argv, folder)
+    server = _start(command, folder)
     try:
         _wait(server, Registry(port, server.pid, folder), birthmark)
         yield Registry(port, server.pid, folder)
@@ -70,11 +69,6 @@ def registry(folder: Path, *, htpasswd: str | None = None, port: int | None = No
         _stop(server)
         if in_container:
             remove_container(port)
-
-
-def serving_again(folder: Path, port: int) -> Command:
-    """Return the command with which people serve what a registry has left in ``folder``."""
-    return Command(_server_argv(folder, port))
 
 
 def remove_container(port: int) -> None:
@@ -103,22 +97,24 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _server_argv(folder: Path, port: int) -> tuple[str, ...]:
+def serve_command(folder: Path, port: int) -> Command:
     """Return the command that serves a registry in the foreground: the installed program, or its image."""
     config = str(folder / _CONFIG)
     # Off Linux the engine lives in a virtual machine: only a registry in a container can be reached there and here.
     if platform.system() == "Linux" and find("docker-registry"):
-        return ("docker-registry", "serve", config)
+        return Command(("docker-registry", "serve", config))
     if not find("docker") or not capture(Command(("docker", "info"))).ok:
         raise ProgramFailed(
             "no registry can run here: docker-registry is not installed, and no Docker engine answers",
             hint="apt-get install docker-registry, or start Docker",
         )
     owner = f"{os.getuid()}:{os.getgid()}"
-    return (
-        *("docker", "run", "--rm", "--name", _CONTAINER.format(port), "--user", owner),
-        *("--publish", f"{LOOPBACK}:{port}:{_INNER_PORT}", "--volume", f"{folder}:{folder}"),
-        *(REGISTRY_IMAGE, "serve", config),
+    return Command(
+        (
+            *("docker", "run", "--rm", "--name", _CONTAINER.format(port), "--user", owner),
+            *("--publish", f"{LOOPBACK}:{port}:{_INNER_PORT}", "--volume", f"{folder}:{folder}"),
+            *(REGISTRY_IMAGE, "serve", config),
+        )
     )
 
 
@@ -139,13 +135,13 @@ def _configure(folder: Path, listen: str, birthmark: str, htpasswd: str | None) 
     (folder / _CONFIG).write_text(json.dumps(config, indent=2), encoding="utf-8")
 
 
-def _start(argv: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
+def _start(command: Command, folder: Path) -> subprocess.Popen[bytes]:
     """Start the server in another session, so that Ctrl-C reaches the block and not the server."""
     # The registry would take any REGISTRY_* variable as a part of its configuration.
     env = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
     with (folder / _LOG).open("wb") as log:
         return subprocess.Popen(
-            (*bound(), *argv),
+            (*bound(), *command.argv),
             cwd=folder,
             env=env,
             stdin=subprocess.DEVNULL,

@@ -1,17 +1,15 @@
-"""A rehearsal's stage: a throwaway clone, git remote and registry, on which a release changes nothing else.
+"""A rehearsal's stage: a folder with a throwaway clone, git remote and registry; a release there changes nothing else.
 
-The clone holds the repository as its working tree stands. One commit on its default branch points its images at
-the throwaway registry: everything after that is the release itself. It borrows the original's objects
-(gitrepository-layout(5), ``objects/info/alternates``), and no program runs in the original on its behalf.
+It is removed with all that the rehearsal leaves elsewhere; after one that was killed, the next one does that.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
-import re
-import shutil
-from collections.abc import Iterable, Iterator, Sequence
+import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
@@ -19,57 +17,45 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ..core import output
-from ..core.faults import DOOR, Refused, Unreachable, Unusable
+from ..core.faults import DOOR, Fault, Refused, Unreachable, Unusable, held_back
 from ..core.names import Reference, is_loopback
 from ..core.options import RehearseOptions, ReleaseOptions
 from ..core.plan import Plan
+from ..core.safe_files import MARK, MarkedFolder, read_file, unwritable
 from ..core.settings import CACHE_OFF, WholeImage
-from ..core.yaml_tree import parse
 from ..image.proof import Base
-from ..image.tree import SUBMODULE, submodule_names
 from ..releases.repository import HelmRepository
-from ..repo.charts import ChartSpec, read_chartpress
-from ..repo.edits import image_edits
-from ..repo.files import FileEdit, WorkingTree, require
 from ..repo.hub import Hub, open_hub
 from ..repo.named_images import unmoved_images
-from ..repo.remotes import PRODUCTION, NotKnownHere, Review, find_review
-from ..repo.values import ValuesPlace, image_at
-from ..repo.yaml_edit import text_at, with_scalars
+from ..repo.remotes import NotKnownHere, Review, find_review
+from ..repo.values import ValuesPlace
 from ..review.branches import Outlook
 from ..review.bump import plan_bump
 from ..review.release import foreseen_refusal, plan_release
 from ..tools import docker
 from ..tools.command import Command, Reach, confined
-from ..tools.git import Clone, Git, in_list
-from ..tools.process import run_checked
+from ..tools.git import Git
+from ..tools.process import find, run_checked
 from ..tools.registry import inspect_all
-from .cleanup import Record, rehearsal_folder
-from .registry import free_port, registry, serving_again
-from .stand_in import stand_ins
+from .clone import CLONE, REMOTE_NAME, make_clone, name_at
+from .registry import LOOPBACK, engine_answers, forget_images, free_port, registry, remove_container, serve_command
+from .stand_in import remove_unused, stand_ins
 
-CLONE, REMOTE, REGISTRY = "hub", "remote.git", "registry"
-REMOTE_NAME = "origin"
+REGISTRY = "registry"
+TEMPORARY, KEPT = "hubpress-rehearsal-", "hubpress-kept-"
 # The charts that a rehearsal takes where no Helm repository answers.
 CHARTS = Path(__file__).with_name("charts")
-_NAME, _EMAIL = "hubpress rehearsal", "rehearsal@localhost"
 _BUILDER_VARIABLE = "BUILDX_BUILDER"
-_SOCKETS = ("unix", "npipe")
-# Build options that lead out of this machine, each with a value; and one without effect to put in their place.
-_OUTWARD = ("--builder", "--cache-from", "--cache-to", "--output", "-o")
-_NO_EFFECT = "--rm"
+_FILE = "rehearsal.json"
+_LARGEST = 64 * 1024
+_LAST_PORT = 65535
 _FAKES = "NOT INSTALLED: apt-get, pip and python3 in a stand-in do nothing, so what they would install is missing"
-# The original's settings of how files are written, and how many letters a commit in a tag has.
-_SAME = ("core.abbrev", "core.autocrlf", "core.eol")
-# Hooks and keys would act for the original.
-_ALONE = {"commit.gpgSign": "false", "core.hooksPath": os.devnull}
 
 
 class Stage(NamedTuple):
     """A stage that is set: the throwaway clone, remote and registry.
 
-    ``notes`` tell what is stood in for, ``remarks`` what else the release itself would do otherwise, ``real`` is where
-    its branch would go.
+    ``notes`` tell what is stood in for, ``remarks`` what else differs; ``real`` is where the release's branch would go.
     """
 
     folder: Path
@@ -155,13 +141,7 @@ class Possible(NamedTuple):
 
 
 def require_possible(hub: Hub, options: ReleaseOptions) -> Possible:
-    """Check, before any stage is set, that this machine can rehearse, and that there is such a release.
-
-    Raises:
-        Refused: the engine, or the builder, is not this machine's; there is no such release.
-        Unusable: a file of the repository cannot be used.
-        ProgramFailed: docker is missing.
-    """
+    """Check, before any stage is set, that this machine can rehearse, and that there is such a release."""
     engine = _require_local_engine(options.build.builder)
     hub, notes = _with_charts(hub)
     index = plan_bump(hub, options.bump)[1].index
@@ -176,172 +156,66 @@ def require_possible(hub: Hub, options: ReleaseOptions) -> Possible:
     return Possible(engine, hub, notes, tuple(remarks), begin.review)
 
 
-def make_clone(hub: Hub, folder: Path, address: str, places: Iterable[ValuesPlace] = ()) -> Git:
-    """Clone ``hub`` into ``folder``, as its working tree stands, with a bare remote beside it, which it returns.
-
-    One commit on its default branch holds what was not committed, and the images' names at the registry ``address``,
-    also in ``places`` of the values.
-    """
-    name, branch = REMOTE_NAME, str(hub.settings.base_branch)
-    objects = hub.git.path_of("--git-path", "objects").resolve()
-    remote = _new_repository(folder / REMOTE, branch, objects, "--bare")
-    clone = _new_repository(folder / CLONE, branch, objects)
-    for key in _SAME:
-        value = hub.git.ask("config", "--get", key)
-        if value.ok:
-            clone.read("config", key, value.text)
-    if not clone.ask("config", "user.email").text:
-        clone.read("config", "user.name", _NAME)
-        clone.read("config", "user.email", _EMAIL)
-    _set_head(hub.git, clone)
-    tree = _tree_as_it_lies(hub.git, folder / "index", clone)
-    clone.read("read-tree", "--reset", "-u", tree)
-    _fill_submodules(hub.git.folder, hub.git.path_of("--git-path", "modules").resolve(), clone)
-    charts, files = hub.layout.charts, WorkingTree(clone.folder)
-    redirected = [_redirected(files, hub.layout.file, charts, address)] if charts else []
-    edits = [*redirected, *_renamed(open_hub(hub.settings, clone).edited(redirected), address, places)]
-    if edits:
-        files.replace(edits)
-        clone.read("add", "--", *(edit.path for edit in edits))
-    message = f"Prepare the rehearsal: uncommitted changes, images named after {address}"
-    clone.read("commit", "--quiet", "--no-verify", "--allow-empty", "--message", message)
-    address_of_remote = str(remote.folder)
-    # The longest one wins, so no setting of the user's makes another address of it. A line break is no part of a key.
-    for key in ("insteadOf", "pushInsteadOf"):
-        clone.ask("config", f"url.{address_of_remote}.{key}", address_of_remote)
-    clone.read("remote", "add", "--", name, address_of_remote)
-    clone.read("push", "--quiet", "--set-upstream", "--", name, branch)
-    clone.read("remote", "set-head", "--", name, branch)
-    return remote
+@contextlib.contextmanager
+def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
+    """Make a rehearsal's folder, and clear up after the block and after rehearsals that were killed."""
+    clear_up_after_killed_ones()
+    try:
+        place = MarkedFolder.make(KEPT if keep else TEMPORARY)
+    except OSError as err:
+        raise unwritable(err) from err
+    try:
+        with _temporary_files_in(place.path):
+            yield place.path
+    finally:
+        try:
+            with held_back():
+                _clear_up(place)
+        except (Fault, OSError) as err:
+            why = err.told if isinstance(err, Fault) else err
+            output.say(f"warning: cannot remove all of the rehearsal: {why}; the next one tries again: {place.path}")
+        os.close(place.lock)
 
 
-def _redirected(files: WorkingTree, file: str, charts: Sequence[ChartSpec], address: str) -> FileEdit:
-    """Return the edit of chartpress.yaml that puts ``address`` before every image's name, and drops outward options."""
-    before = require(files, file)
-    document = parse(before, file)
-    new = dict.fromkeys(_outward_paths(charts), _NO_EFFECT)
-    for index, chart in enumerate(charts):
-        names = (("images", image.key, "imageName") for image in chart.images)
-        for path in (("charts", str(index), *keys) for keys in (("imagePrefix",), *names)):
-            name = text_at(document, path)
-            if name:
-                new[path] = _name_at(address, name)
-    after = with_scalars(document, new) or before
-    for image in (image for chart in read_chartpress(after, file) for image in chart.images):
-        if not image.name.startswith(f"{address}/"):
-            raise Unusable(
-                f"the image {image.key} has neither a prefix nor a name to rehearse with",
-                where=file,
-                hint="add imagePrefix to the chart",
-            )
-    return FileEdit(file, before, after, f"images to {address}")
+def clear_up_after_killed_ones() -> None:
+    """Clear up after each rehearsal of this user that was killed; what cannot be removed is left for the next time."""
+    killed = [place for prefix in (TEMPORARY, KEPT) for place in MarkedFolder.left_behind(prefix)]
+    # An engine that is down still has their images.
+    reachable = bool(killed) and engine_answers()
+    for place in killed:
+        with held_back(), contextlib.suppress(Fault, OSError):
+            if reachable or Record.read(place.path) is None:
+                _clear_up(place)
+        os.close(place.lock)
 
 
-def _name_at(address: str, name: str) -> str:
-    """Return the name of an image at the registry ``address``: the host of its own registry becomes a folder."""
-    return f"{address}/{re.sub(r'[^a-z0-9._/-]', '-', name.lower()).lstrip('-./')}"
+class Record(NamedTuple):
+    """What a rehearsal leaves outside of its folder: what is named after its registry's port, and stand-ins."""
+
+    port: int
+    stand_ins: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, folder: Path) -> Record | None:
+        """Return the record in a rehearsal's folder; None where it is missing or cannot be read."""
+        try:
+            content = json.loads(read_file(folder / _FILE, _LARGEST))
+            port, stand_ins = content["port"], tuple(str(Reference.parse(name)) for name in content["stand_ins"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, Unusable):
+            return None
+        return cls(port, stand_ins) if type(port) is int and 0 < port <= _LAST_PORT else None
+
+    def write(self, folder: Path) -> None:
+        """Put the record into the folder: whoever is killed leaves the old one or the new one."""
+        new = folder / f"{_FILE}.new"
+        new.write_text(json.dumps(self._asdict()), encoding="utf-8")
+        new.replace(folder / _FILE)
 
 
 def _places(hub: Hub) -> list[ValuesPlace]:
     """Return where the values name the hub images, or could."""
     unmoved = (ValuesPlace(one.file, one.path, key) for key, some in unmoved_images(hub).items() for one in some)
     return [*hub.places, *unmoved]
-
-
-def _renamed(hub: Hub, address: str, places: Iterable[ValuesPlace]) -> tuple[FileEdit, ...]:
-    found = ((place, image_at(require(hub.files, place.file), place.path, place.file)) for place in places)
-    names = {image.spec.named for image in hub.images}
-    pinned = {
-        place: one._replace(name=_name_at(address, one.name))
-        for place, one in found
-        if one.name and (one.tag or one.digest) and _name_at(address, one.name) in names
-    }
-    return image_edits(hub, pinned)
-
-
-def _outward_paths(charts: Sequence[ChartSpec]) -> Iterator[tuple[str, ...]]:
-    """Yield each path in chartpress.yaml of a build option that leads out of this machine, or of its value."""
-    for chart, images in enumerate(one.images for one in charts):
-        for spec in images:
-            before = ""
-            for index, option in enumerate(spec.extra_options):
-                if option.partition("=")[0] in _OUTWARD or before in _OUTWARD:
-                    yield ("charts", str(chart), "images", spec.key, "extraBuildCommandOptions", str(index))
-                before = option
-
-
-def _new_repository(folder: Path, branch: str, objects: Path, *flags: str) -> Git:
-    Git(folder.parent).read("init", "--quiet", "--template=", f"--initial-branch={branch}", *flags, "--", str(folder))
-    # Where git may take no bare repository for what it finds, this one is named.
-    repository = Git(folder, Clone(folder, folder, shallow=False, is_found=False) if "--bare" in flags else None)
-    own = repository.path_of("--git-path", "objects").resolve()
-    (own / "info").mkdir(exist_ok=True)
-    (own / "info/alternates").write_bytes(os.fsencode(f"{in_list(objects)}\n"))
-    for name, value in _ALONE.items():
-        repository.read("config", name, value)
-    return repository
-
-
-def _set_head(original: Git, clone: Git) -> None:
-    """Give the clone the original's commit on its branch, its tags, and the branches that the next steps name.
-
-    A shallow history becomes one commit.
-    """
-    head = original.head()
-    if head is None:
-        return
-    if original.clone.shallow:
-        head = clone.read("commit-tree", "-m", "The history was cut here", f"{head}^{{tree}}")
-        others = ""
-    else:
-        remote = f"refs/remotes/{REMOTE_NAME}/%(refname:lstrip=3)"
-        deployed = (f"--format=create {remote} %(objectname)", *(f"refs/remotes/*/{name}" for name in PRODUCTION))
-        tags = original.read("for-each-ref", "--format=create %(refname) %(objectname)", "refs/tags")
-        # Of a branch that several remotes have, the first one's will do.
-        branches = {line.split()[1]: line for line in reversed(original.read("for-each-ref", *deployed).splitlines())}
-        others = "\n".join(filter(None, (tags, *branches.values())))
-    clone.read("update-ref", "HEAD", head)
-    clone.read("update-ref", "--stdin", stdin=f"{others}\n" if others else "")
-
-
-def _tree_as_it_lies(original: Git, index: Path, clone: Git) -> str:
-    """Return the tree of the original's files as they lie: tracked and new ones, ignored ones left out.
-
-    It is written into the clone, through another index. Repositories inside that are not submodules are left out.
-    """
-    theirs = original.path_of("--git-path", "index").resolve()
-    if theirs.is_file():
-        shutil.copyfile(theirs, index)
-    env = {"GIT_INDEX_FILE": str(index), "GIT_OBJECT_DIRECTORY": str(clone.path_of("--git-path", "objects").resolve())}
-    new = original.ask("ls-files", "-z", "--others", "--exclude-standard", env=env).names
-    inside = [f":(exclude,top,literal){path}" for path in new if path.endswith("/")]
-    original.read("-c", "core.splitIndex=false", "add", "--all", "--sparse", "--", ":/", *inside, env=env)
-    return original.read("write-tree", env=env)
-
-
-def _fill_submodules(original: Path, modules: Path, clone: Git) -> None:
-    """Fill the clone's submodules from those in the folder ``original``, else from git's folder ``modules``.
-
-    One that is missing there stays an empty folder.
-    """
-    names = submodule_names(clone, "--blob=:.gitmodules")
-    for entry in clone.names("ls-files", "--stage", "-z"):
-        about, _, path = entry.partition("\t")
-        mode, commit, _ = about.split()
-        if mode != SUBMODULE:
-            continue
-        name = next(iter(names.get(path, ())), None)
-        places = (original / path / ".git", *([modules / name] if name else []))
-        theirs = next((place for place in places if (place / "objects").is_dir()), None)
-        if theirs is None:
-            continue
-        own = clone.git_dir / "modules" / name if name else None
-        if own:
-            own.parent.mkdir(parents=True, exist_ok=True)
-        flags = (f"--separate-git-dir={own}",) if own else ()
-        inner = _new_repository(clone.folder / path, "rehearsal", theirs / "objects", *flags)
-        if inner.ask("checkout", "--quiet", "--detach", commit).ok:
-            _fill_submodules(original / path, theirs / "modules", inner)
 
 
 def _require_local_engine(builder: str | None) -> str:
@@ -362,7 +236,7 @@ def _require_local_engine(builder: str | None) -> str:
 def _is_local(address: str) -> bool:
     try:
         parts = urlsplit(address)
-        return parts.scheme in _SOCKETS or is_loopback(parts.netloc)
+        return parts.scheme in {"unix", "npipe"} or is_loopback(parts.netloc)
     except ValueError:
         return False
 
@@ -370,15 +244,13 @@ def _is_local(address: str) -> bool:
 def _kept_inside(hub: Hub, address: str, base: str) -> tuple[Hub, tuple[str, ...]]:
     """Return the hub with the base branch ``base`` and without the settings that lead out of this machine, and a note.
 
-    Its images go to the registry ``address``: those in chartpress.yaml where that is edited, others by the setting.
+    Images that chartpress.yaml does not name go to the registry ``address``.
     """
     settings = hub.settings
     images: tuple[str | WholeImage, ...] = settings.images
     if not hub.layout.charts:
         images = tuple(
-            WholeImage(
-                one.context, _name_at(address, one.named or one.key), one.dockerfile, one.values_paths, one.paths
-            )
+            WholeImage(one.context, name_at(address, one.named or one.key), one.dockerfile, one.values_paths, one.paths)
             for one in hub.layout.chart.images
         )
     inside = settings._replace(
@@ -423,11 +295,39 @@ def _is_there(base: Reference) -> bool:
 
 
 def _ways_to_look(folder: Path) -> str:
-    """Return the commands for looking at a rehearsal that is kept."""
     record, clone = Record.read(folder), folder / CLONE
     log = f"git -C {quote(str(clone))} log --patch {REMOTE_NAME}/HEAD.."
     rows: list[tuple[str, ...]] = [("its commits", log)] if clone.is_dir() else []
     if record and (folder / REGISTRY).is_dir():
-        rows.append(("its images", str(serving_again(folder / REGISTRY, record.port))))
+        rows.append(("its images", str(serve_command(folder / REGISTRY, record.port))))
     rows.append(("remove it", f"rm -r {quote(str(folder))}"))
     return f"Kept: {folder}\n{output.table(rows, '  ')}"
+
+
+def _clear_up(place: MarkedFolder) -> None:
+    """Remove what the rehearsal left: in the engine, then its folder; of one to be kept, only the mark."""
+    record = Record.read(place.path)
+    if record is not None and find("docker"):
+        remove_container(record.port)
+        forget_images(f"{LOOPBACK}:{record.port}")
+        remove_unused(record.stand_ins)
+    if place.path.name.startswith(KEPT):
+        (place.path / MARK).unlink()
+    else:
+        place.remove()
+
+
+@contextlib.contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    temporary = folder / "tmp"
+    temporary.mkdir()
+    before, variable = tempfile.tempdir, os.environ.get("TMPDIR")
+    tempfile.tempdir = os.environ["TMPDIR"] = str(temporary)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+        if variable is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = variable

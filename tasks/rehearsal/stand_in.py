@@ -38,10 +38,7 @@ _NAMING = "names of stand-ins"
 
 @contextmanager
 def stand_ins(references: Iterable[str]) -> Iterator[None]:
-    """Keep a stand-in for each of ``references`` in the local image store while the block runs.
-
-    Several processes may need the same ones at a time: the last one to leave removes them.
-    """
+    """Keep a stand-in for each of ``references`` in the local image store while a block of any process runs."""
     with ExitStack() as held:
         for reference in references:
             lock = held.enter_context(_holding(reference, fcntl.LOCK_SH))
@@ -61,7 +58,9 @@ def build_stand_in(reference: str) -> None:
         )
     with temporary_folder() as folder:
         context = folder / "context"
-        _write_context(context, Reference.parse(reference).tag or "latest")
+        shutil.copytree(_FILES, context)
+        about = f"A stand-in for z2jh's hub image {Reference.parse(reference).tag or 'latest'}, made by hubpress.\n"
+        (context / "version").write_text(about, encoding="utf-8")
         with _holding(_NAMING, fcntl.LOCK_EX):
             if _BUSYBOX.is_file():
                 shutil.copyfile(_BUSYBOX, context / "root/bin/busybox")
@@ -101,10 +100,7 @@ def _remove_if_unused(reference: str, lock: int) -> None:
 
 @contextmanager
 def _holding(what: str, kind: int) -> Iterator[int]:
-    """Hold this user's lock of ``what`` while the block runs, and yield its descriptor.
-
-    The file is in the login's runtime folder, else in the cache's, which no other user writes.
-    """
+    """Hold this user's lock of ``what``, in a folder that no other user writes, and yield its descriptor."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     folder = (Path(runtime) if runtime else platformdirs.user_cache_path("hubpress")) / "hubpress-stand-ins"
     file = folder / f"stand-in-{hashlib.sha256(what.encode()).hexdigest()[:16]}.lock"
@@ -127,13 +123,6 @@ def _holding(what: str, kind: int) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def _write_context(folder: Path, version: str) -> None:
-    """Write the build context of a stand-in."""
-    shutil.copytree(_FILES, folder)
-    about = f"A stand-in for z2jh's hub image {version}, made by hubpress.\n"
-    (folder / "version").write_text(about, encoding="utf-8")
 
 
 def _build(reference: str, folder: Path, root: str) -> None:

@@ -1,19 +1,16 @@
 """What a repository says of its charts: their dependencies, and chartpress.yaml.
 
-A chart lists its dependencies in ``requirements.yaml`` (Helm 2 style) or in ``Chart.yaml`` (``apiVersion: v2``), with
-``name``, ``version``, ``repository`` and perhaps ``alias``
-(https://helm.sh/docs/topics/charts/#the-dependencies-field).
+A chart's dependencies are in ``requirements.yaml`` (Helm 2 style) or in ``Chart.yaml`` (``apiVersion: v2``):
+https://helm.sh/docs/topics/charts/#the-dependencies-field.
 
-chartpress.yaml is read as chartpress 2.4 reads it (https://github.com/jupyterhub/chartpress#configuration). All paths
-are as written: POSIX, relative to the file's folder. A value that chartpress answers with a traceback is refused by
-the key's name.
+chartpress.yaml is read as chartpress 2.4 reads it (https://github.com/jupyterhub/chartpress#configuration), paths as
+they are written. A value that chartpress answers with a traceback is refused by the key's name.
 """
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Sequence
-from collections.abc import Mapping as Map
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -22,9 +19,9 @@ from ..core.names import is_name
 from ..core.safe_files import is_inside, is_passable
 from ..core.settings import Settings, how_to_correct
 from ..core.visible import keep_secret
-from ..core.yaml_tree import Document, MappingNode, Node, Scalar, SequenceNode, described, merged, parse, target_of
+from ..core.yaml_tree import Document, MappingNode, Node, Scalar, SequenceNode, merged, parse, target_of
 from .files import Files, join
-from .yaml_edit import follow, is_nothing, with_scalars
+from .yaml_edit import Path, follow, is_nothing, mismatch, with_scalars
 
 DEPENDENCIES = "dependencies"
 CHART_FILES = ("requirements.yaml", "Chart.yaml")
@@ -34,7 +31,7 @@ LOCKS = ("requirements.lock", "Chart.lock")
 JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
 _HELMS_OWN = ("@", "alias:", "oci:")
 _BUILD_ARG = "--build-arg"
-# The keys that chartpress reads (https://github.com/jupyterhub/chartpress#configuration).
+# The keys that chartpress reads.
 _CHART_KEYS = {"name", "chartPath", "imagePrefix", IMAGES, "repo", "paths", "baseVersion", "resetTag", "resetVersion"}
 _REPO_KEYS = {"git", "published", "oci"}
 _IMAGE_KEYS = {
@@ -159,17 +156,14 @@ def with_version(data: bytes, name: str, version: str, where: str) -> bytes:
 
 
 class BuildArgument(NamedTuple):
-    """A build argument of chartpress.yaml; its value is None where the environment gives it.
-
-    ``steps`` is the path of its scalar, ``before`` what stands before the value there: ``--build-arg=NAME=``.
-    """
+    """A build argument: its value (None: the environment's), its scalar's path, and what precedes the value there."""
 
     value: str | None
-    steps: tuple[str, ...]
+    steps: Path
     before: str = ""
 
 
-NO_ARGUMENTS: Map[str, BuildArgument] = MappingProxyType({})
+NO_ARGUMENTS: Mapping[str, BuildArgument] = MappingProxyType({})
 
 
 class ImageSpec(NamedTuple):
@@ -178,7 +172,6 @@ class ImageSpec(NamedTuple):
     Attributes:
         named: its full name without a tag; None for an image that was found, and that no values name.
         paths: every path whose last commit decides the tag, the configuration file included.
-        values_paths: the places of its name and tag in the chart's values.yaml.
         arguments: what its Dockerfile's ``ARG`` lines are given: ``build_args``, and over them the extra options.
     """
 
@@ -186,12 +179,12 @@ class ImageSpec(NamedTuple):
     named: str | None
     context: str
     dockerfile: str
-    build_args: Map[str, str]
+    build_args: Mapping[str, str]
     extra_options: tuple[str, ...]
     paths: tuple[str, ...]
     skip_platforms: frozenset[str]
     values_paths: tuple[str, ...]
-    arguments: Map[str, BuildArgument] = NO_ARGUMENTS
+    arguments: Mapping[str, BuildArgument] = NO_ARGUMENTS
 
     @property
     def name(self) -> str:
@@ -207,11 +200,9 @@ class ImageSpec(NamedTuple):
 
 
 class ChartSpec(NamedTuple):
-    """A chart of chartpress.yaml, or one that was found.
+    """A chart of chartpress.yaml, or one that was found; ``path`` is its folder, None for images without a chart.
 
-    Attributes:
-        path: its folder; None for images without a chart.
-        ignored: the keys of its part and at the top of the file that chartpress does not read.
+    ``ignored`` are the keys of its part and at the top of the file that chartpress does not read.
     """
 
     name: str
@@ -232,7 +223,7 @@ def read_chartpress(data: bytes, where: str) -> tuple[ChartSpec, ...]:
     return tuple(_chart(chart, index, top.ignored({"charts"})) for index, chart in enumerate(charts))
 
 
-def values_of(arguments: Map[str, BuildArgument]) -> dict[str, str | None]:
+def values_of(arguments: Mapping[str, BuildArgument]) -> dict[str, str | None]:
     """Return the values of build arguments by their names."""
     return {name: argument.value for name, argument in arguments.items()}
 
@@ -250,7 +241,7 @@ class _Fields(NamedTuple):
         if is_nothing(node):
             return cls(document, path, {})
         if not isinstance(node, MappingNode):
-            raise _wrong(document, node, path or "the file", "a mapping")
+            raise mismatch(document, node, path or "the file", "a mapping")
         sources = [*reversed(merged(node)), node]
         entries = [(target_of(key), value) for source in sources for key, value in source.entries]
         values = {
@@ -268,7 +259,7 @@ class _Fields(NamedTuple):
         if is_nothing(node):
             return []
         if not isinstance(node, SequenceNode):
-            raise _wrong(self.document, node, self._name(key), "a list")
+            raise mismatch(self.document, node, self._name(key), "a list")
         return [target_of(item) for item in node.children]
 
     def text(self, key: str, *, is_path: bool = False) -> str | None:
@@ -282,7 +273,7 @@ class _Fields(NamedTuple):
         if is_nothing(node):
             return None
         if not isinstance(node, Scalar):
-            raise _wrong(self.document, node, self._name(key), "a string", hint="give it one plain value")
+            raise mismatch(self.document, node, self._name(key), "a string", hint="give it one plain value")
         return node.value or None
 
     def texts(self, key: str, *, is_path: bool = False) -> tuple[str, ...]:
@@ -294,7 +285,7 @@ class _Fields(NamedTuple):
         if node is None:
             return default
         if not isinstance(node, Scalar) or node.kind != "bool":
-            raise _wrong(self.document, node, self._name(key), "true or false", hint="write true or false")
+            raise mismatch(self.document, node, self._name(key), "true or false", hint="write true or false")
         return node.value.lower().startswith("t")
 
     def ignored(self, known: Collection[str]) -> list[str]:
@@ -307,7 +298,7 @@ class _Fields(NamedTuple):
     def _text(self, node: Node | None, name: str, *, is_path: bool) -> str:
         if not isinstance(node, Scalar) or node.kind != "str":
             is_scalar = isinstance(node, Scalar) and not is_nothing(node)
-            raise _wrong(self.document, node, name, "a string", hint="put quotes around it" if is_scalar else None)
+            raise mismatch(self.document, node, name, "a string", hint="put quotes around it" if is_scalar else None)
         if is_path and not is_inside(node.value, posixpath.dirname(self.document.where)):
             raise Unusable(
                 f"{name} is {node.value!r}, which lies outside the repository",
@@ -334,7 +325,7 @@ def _chart(chart: _Fields, index: int, ignored: Sequence[str]) -> ChartSpec:
     )
 
 
-def _image(image: _Fields, steps: tuple[str, ...], prefix: str) -> ImageSpec:
+def _image(image: _Fields, steps: Path, prefix: str) -> ImageSpec:
     key, file = steps[-1], posixpath.basename(image.document.where)
     context = image.text("contextPath", is_path=True) or posixpath.join("images", key)
     dockerfile = image.text("dockerfilePath", is_path=True) or posixpath.join(context, "Dockerfile")
@@ -362,7 +353,7 @@ def _image(image: _Fields, steps: tuple[str, ...], prefix: str) -> ImageSpec:
     )
 
 
-def _arguments(build_args: Map[str, str], options: Sequence[str], steps: tuple[str, ...]) -> dict[str, BuildArgument]:
+def _arguments(build_args: Mapping[str, str], options: Sequence[str], steps: Path) -> dict[str, BuildArgument]:
     """Return the build arguments that chartpress hands over; of equal names the last counts, as for Docker."""
     found = {name: BuildArgument(value, (*steps, "buildArgs", name)) for name, value in build_args.items()}
     for index, option in enumerate(options):
@@ -379,10 +370,9 @@ def _image_name(image: _Fields, key: str, prefix: str) -> str:
     name = image.text("imageName") or prefix + key
     if is_name(name):
         return name
-    node = image.values.get("imageName")
     raise Unusable(
         f"{image.path} has {name!r} for its name, which is not an image name",
-        where=image.document.place(node) if node else image.document.where,
+        where=image.document.place(image.values.get("imageName")),
         hint="write imageName, or imagePrefix and the key, as host/path in small letters",
     )
 
@@ -396,14 +386,6 @@ def _values_paths(image: _Fields) -> tuple[str, ...]:
         return ()
     path = image.text("valuesPath")
     return () if path is None else (path,)
-
-
-def _wrong(document: Document, node: Node | None, name: str, wanted: str, hint: str | None = None) -> Unusable:
-    return Unusable(
-        f"{name} is {described(node)}, not {wanted}",
-        where=document.place(node) if node else document.where,
-        hint=hint or f"write {wanted} there",
-    )
 
 
 def _passable(document: Document, node: Scalar, name: str) -> str:

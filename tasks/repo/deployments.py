@@ -33,7 +33,6 @@ from .values import quoted
 
 HUBPLOY_FILE = "hubploy.yaml"
 LOCAL = "file://"
-_CLUSTER_FILE = "cluster.yaml"
 _COMMON = "common"
 _CONFIG = re.compile(r"(?P<folder>.+)/(?P<kind>config|secrets)/(?P<name>[^/]+)\.ya?ml")
 # What Helm takes as the name of a release or a namespace: no variable of a shell, of make or of a workflow.
@@ -47,7 +46,6 @@ _HELM = re.compile(
 PROSE = (*(f":(exclude,glob)**/*.{kind}" for kind in ("md", "adoc", "rst", "txt")), f":(exclude){FILE}")
 # A word of a command: blanks in quotes and in an expression of a workflow belong to it.
 _WORD = re.compile(r"""(?:\$\{\{.*?\}\}|"[^"]*"|'[^']*'|\S)+""")
-_QUOTES = re.compile("[\"']")
 
 
 class Deployment(NamedTuple):
@@ -56,7 +54,7 @@ class Deployment(NamedTuple):
     Attributes:
         chart: the folder of the hub's chart, or of one that wraps it.
         group: the folder of hubploy, or the cluster, that it is one of.
-        absent: the values files that ``cluster.yaml`` names besides, and the repository does not have.
+        absent: the values files that ``cluster.yaml`` names, and the repository does not have.
         apart: why it is not rendered: a chart of its own; empty where it is.
     """
 
@@ -73,8 +71,7 @@ class Deployment(NamedTuple):
 def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
     """Return the deployments of the settings, else those that the layout tells, else the chart alone.
 
-    ``names`` are those of deployments, or of what groups them. Without a chart of the repository's own it is z2jh's,
-    with the values of the settings.
+    ``names`` are those of deployments, or of what groups them.
     """
     if not has_deployments(hub):
         entry = next((one.deployment for one in installations(hub) if one.values), "{name: …, values: […]}")
@@ -130,7 +127,7 @@ def _in_folder(chart: str, folder: str, files: Mapping[tuple[str, str], str]) ->
 
 @lru_cache(maxsize=4)
 def _of_clusters(hub: Hub) -> tuple[Deployment, ...]:
-    read = ((path.rpartition("/")[0], hub.files.read(path) or b"") for path in hub.listing.named(_CLUSTER_FILE))
+    read = ((path.rpartition("/")[0], hub.files.read(path) or b"") for path in hub.listing.named("cluster.yaml"))
     return tuple(one for folder, data in read if b"helm_chart" in data for one in _in_cluster(hub, folder, data))
 
 
@@ -221,9 +218,6 @@ class Installation(NamedTuple):
         namespace = f", namespace: {self.namespace}" if self.namespace and _NAME.fullmatch(self.namespace) else ""
         return f"{{name: {name}, values: [{', '.join(map(quoted, self.values))}]{namespace}}}"
 
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line} deploys {self.version or self.option or 'the newest release'}"
-
 
 def staying_installations(hub: Hub) -> tuple[Installation, ...]:
     """Return what deploys z2jh's chart in a version that no release moves; nothing where the repository has a chart."""
@@ -262,7 +256,7 @@ def installations(hub: Hub) -> tuple[Installation, ...]:
 
 def _command(hub: Hub, file: str, text: str, first: int, lines: Sequence[str]) -> Iterator[Installation]:
     joined = " ".join(line.rstrip().removesuffix("\\") for line in lines)
-    words = [_QUOTES.sub("", word) for word in _WORD.findall(joined)]
+    words = [re.sub("[\"']", "", word) for word in _WORD.findall(joined)]
     words = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
     at = next((at for at, word in enumerate(words) if _is_chart(hub, word, words)), None)
     if at is None:

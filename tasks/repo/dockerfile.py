@@ -1,13 +1,12 @@
 """The base image that a hub image's Dockerfile names, and what it copies.
 
 A base is a z2jh hub image if its repository is called ``k8s-hub`` or ``k8s-hub-slim``, on whatever host, and its tag
-is spelled as z2jh's are: ``base-3.2.1`` is somebody's own. Its version is in ``FROM`` itself, or in an ``ARG`` before
-the first ``FROM``: in its build argument, or else its default
+is spelled as z2jh's are: ``base-3.2.1`` is somebody's own. Its version is in ``FROM``, or in an ``ARG`` before it
 (https://docs.docker.com/reference/dockerfile/#understand-how-arg-and-from-interact).
 
-Comments, continued lines and here-documents are read as BuildKit reads them, each character with its place in the file.
-Of the substitutions ``$X``, ``${X}``, ``${X:-text}`` and ``${X:+text}`` are filled in; a word with any other, with
-quotes inside or a line break inside is marked as unsupported.
+Comments, continued lines and here-documents are read as BuildKit reads them. Of the substitutions ``$X``, ``${X}``,
+``${X:-text}`` and ``${X:+text}`` are filled in; a word with any other, or with quotes or a line break inside, is marked
+as unsupported.
 """
 
 from __future__ import annotations
@@ -54,8 +53,7 @@ NO_VALUES: Mapping[str, str | None] = MappingProxyType({})
 class Instruction(NamedTuple):
     """One instruction: its keyword in capitals, its line, and its arguments, which begin at the index ``start``.
 
-    Where lines are continued, the arguments have as many blanks, or line breaks inside of a word, as the file has
-    characters.
+    Where lines are continued, blanks, or line breaks inside of a word, stand for each character between.
     """
 
     keyword: str
@@ -209,7 +207,6 @@ def _declare(instruction: Instruction, values: dict[str, Word], arguments: Mappi
 
 
 def _given(name: str, value: str | None) -> Word:
-    """Return a build argument's value; what is known only when something is built is marked as unsupported."""
     if value is None:
         return Word(unsupported=f"the build argument {name}, whose value is the environment's")
     if "{" in value or "}" in value:
@@ -218,7 +215,6 @@ def _given(name: str, value: str | None) -> Word:
 
 
 def _stage(instruction: Instruction, numbers: Mapping[str, int], values: Mapping[str, Word], where: str) -> BuildStage:
-    """Read a ``FROM``; ``numbers`` are those of the earlier stages, by their names."""
     words = list(dropwhile(lambda word: word[0].startswith("--"), instruction.words()))
     if len(words) != 1 and [word[0].upper() for word in words[1:-1]] != ["AS"]:
         hint = "write FROM image:tag, or FROM image:tag AS name"
@@ -282,13 +278,6 @@ class BaseImage(NamedTuple):
     other: BaseImage | None = None
 
 
-class MovedBase(NamedTuple):
-    """A Dockerfile's bytes after an edit, and the build arguments that must change with it."""
-
-    data: bytes
-    arguments: Mapping[str, str]
-
-
 # An edit of the file, or of the build argument of that name.
 _PlacedEdit: TypeAlias = tuple[str | None, Edit]
 
@@ -326,11 +315,12 @@ def copied_files(data: bytes, where: str) -> dict[str, int]:
     return found
 
 
-def with_base(data: bytes, new: Reference, where: str, arguments: Mapping[str, str | None] = NO_VALUES) -> MovedBase:
-    """Return the Dockerfile with its hub images moved to ``new``; ``data`` itself where it names that already.
+def with_base(
+    data: bytes, new: Reference, where: str, arguments: Mapping[str, str | None] = NO_VALUES
+) -> tuple[bytes, Mapping[str, str]]:
+    """Return the Dockerfile with its hub images moved to ``new``, and the build arguments that must change with it.
 
-    Several hub images move together. Where they differ in name, as ``k8s-hub`` and ``k8s-hub-slim`` do, each keeps
-    its name.
+    It is ``data`` itself where it names that already. Images of several names, like ``k8s-hub-slim``, keep theirs.
     """
     text = Text.decode(data, where)
     before = read_stages(text, arguments)
@@ -349,7 +339,7 @@ def with_base(data: bytes, new: Reference, where: str, arguments: Mapping[str, s
         for edit in _edits(stage, base.reference, target, f"{where}:{stage.line}")
     ]
     if not edits:
-        return MovedBase(data, {})
+        return data, {}
     after = text.edited({edit for argument, edit in edits if argument is None})
     given = {name: Text(name, arguments[name] or "", b"") for name in {argument for argument, _ in edits} if name}
     changed = {
@@ -364,7 +354,7 @@ def with_base(data: bytes, new: Reference, where: str, arguments: Mapping[str, s
                 where=f"{where}:{old.line}",
                 hint="give each image its own ARG",
             )
-    return MovedBase(after, changed)
+    return after, changed
 
 
 def _hub_stages(stages: Sequence[BuildStage]) -> list[BuildStage]:

@@ -39,7 +39,7 @@ def release_edits(hub: Hub, texts: Mapping[Pin, str]) -> tuple[FileEdit, ...]:
         if found.text != text:
             raise Unusable(
                 f"{pin.name or 'the base image'} would be {found.text}, not {text}: another place shares its version",
-                where=f"{pin.files[0]}:{found.line}",
+                where=f"{pin.file}:{found.line}",
                 hint="give each place its own version",
             )
     return tuple(
@@ -129,7 +129,6 @@ def image_edits(hub: Hub, images: Mapping[ValuesPlace, PinnedImage]) -> tuple[Fi
 
 
 def _here(hub: Hub, path: str) -> bytes:
-    """Return the bytes of a file to edit, which must be checked out."""
     if path in hub.listing.absent:
         folder = shlex.quote(path.rpartition("/")[0] or "/")
         raise Refused("the file is not checked out", where=path, hint=f"git sparse-checkout add {folder}")
@@ -144,10 +143,7 @@ def to_commit(hub: Hub, files: Sequence[str]) -> str:
 
 
 def git_commit(hub: Hub, files: Sequence[str]) -> str:
-    """Return git's command that commits ``files``; those that it does not know yet are added first.
-
-    Changes inside of a submodule are committed there.
-    """
+    """Return git's command that commits ``files``, new ones added first; what is inside of a submodule, there."""
     for path in files:
         at_its_commit = ("diff-index", "--quiet", "--ignore-submodules=dirty", "HEAD", "--", path)
         if not path.endswith("/") and (hub.git.folder / path).is_dir() and hub.git.ask(*at_its_commit).ok:

@@ -30,9 +30,6 @@ SUFFIX = ".hubpress-new"
 # What tempfile puts between a prefix and a suffix.
 _RANDOM = "[a-z0-9_]{8}"
 _HALF_WRITTEN = re.compile(rf"\..+\.{_RANDOM}{re.escape(SUFFIX)}", re.DOTALL)
-_NEW_FILE = 0o644
-_GLOB = frozenset("*?[")
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Files(Protocol):
@@ -68,11 +65,7 @@ class WorkingTree(NamedTuple):
     top: Path
 
     def read(self, path: str) -> bytes | None:
-        """Return the bytes of ``path``; None if there is no such file.
-
-        Raises:
-            Unusable: it cannot be read, is not a regular file, is outside the repository, or is larger than 16 MiB.
-        """
+        """Return the bytes of ``path``; None if there is no such file; raise Unusable for one that cannot be read."""
         try:
             return read_file(self._place(path))
         except (FileNotFoundError, NotADirectoryError):
@@ -87,8 +80,8 @@ class WorkingTree(NamedTuple):
     def replace(self, edits: Sequence[FileEdit]) -> dict[str, bytes]:
         """Replace the files of ``edits``, all of them or none, and return their new bytes.
 
-        Every new file is written whole beside the old one first, and takes its place by a rename; it keeps the old
-        one's mode. A symbolic link is followed. An interrupt waits for the renames.
+        Each is written whole beside the old one first, and takes its place, and mode, by a rename. A symbolic link is
+        followed. An interrupt waits for the renames.
         """
         wanted = [(edit, self._place(edit.path)) for edit in edits if edit.changes]
         with contextlib.ExitStack() as stack:
@@ -162,7 +155,7 @@ class Listing(NamedTuple):
     """What git lists of a repository.
 
     Attributes:
-        files: all files, those included that are not committed yet and not ignored.
+        files: all files but ignored ones.
         matching: the committed files that a file or pattern of the settings stands for, by that.
         telling: the committed files that may list a chart's dependencies, or have a marker.
         absent: the committed files that a sparse checkout leaves out.
@@ -268,7 +261,7 @@ def bytes_to_be(files: Files, path: str) -> bytes | None:
 
 def is_glob(pattern: str) -> bool:
     """Whether ``pattern`` stands for several files."""
-    return not _GLOB.isdisjoint(pattern)
+    return not set("*?[").isdisjoint(pattern)
 
 
 def join(*parts: str) -> str:
@@ -323,14 +316,14 @@ def _staged(edit: FileEdit, target: Path, stack: contextlib.ExitStack) -> Path:
             stream.write(edit.after)
             stream.flush()
             os.fsync(stream.fileno())
-        new.chmod(_NEW_FILE if edit.before is None else target.stat().st_mode & 0o7777)
+        new.chmod(0o644 if edit.before is None else target.stat().st_mode & 0o7777)
     except OSError as err:
         raise _unwritable(edit, err) from err
     return new
 
 
 def _unwritable(edit: FileEdit, err: OSError) -> Unusable:
-    look = "df -h" if err.errno in _FULL else "ls -ld"
+    look = "df -h" if err.errno in {errno.ENOSPC, errno.EDQUOT} else "ls -ld"
     return Unusable(
         f"the file cannot be written: {err.strerror}", where=edit.path, hint=f"{look} {Path(edit.path).parent}"
     )

@@ -1,4 +1,4 @@
-"""A hub repository as it is, or as a plan will leave it: the chart, its requirement, the hub images, their values."""
+"""A hub repository: the chart, its requirement, the hub images, their values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from ..core.faults import Refused, Unusable, nearest
+from ..core.faults import Refused, Unusable, did_you_mean
 from ..core.names import Reference
 from ..core.settings import FILE, Settings, ValuesTarget
 from ..releases.index import Index, Release, pinned_release, release_with_image
@@ -66,14 +66,10 @@ def layout_warnings(hub: Hub) -> Iterator[str]:
 
 
 def without_effect(hub: Hub) -> Iterator[tuple[str, str, str]]:
-    """Yield the keys that chartpress ignores, the patterns of settings that match nothing, and misspelt markers.
-
-    Each is where it is, what it is, and a hint.
-    """
+    """Yield place, words and hint of each key that chartpress ignores, useless pattern and misspelt marker."""
     for key in hub.layout.chart.ignored:
         last = key.rpartition(".")[2]
-        near = nearest(last, CHARTPRESS_KEYS)
-        hint = f"did you mean {near}?" if near else "remove it"
+        hint = did_you_mean(last, CHARTPRESS_KEYS, "remove it")
         if last in CHARTPRESS_KEYS:
             hint = f"move {last} to where chartpress reads it, of a chart or an image"
         yield hub.layout.file, f"{key} is not a chartpress key, and is ignored", hint
@@ -124,17 +120,13 @@ class Hub:
         """Return the repository as a commit of ``paths`` on ``branch`` will leave it."""
         return replace(self, committed=self.files, planned_branch=branch, pending=self.pending | set(paths))
 
-    def with_index(self, index: Index | None) -> Hub:
-        """Return the repository with what its Helm repository said, for those who ask later in the run."""
-        return replace(self, index=index)
-
     def holding(self, known: Mapping[str, bytes | None]) -> Hub:
         """Return the repository with these bytes of files, by path, in place of the planned ones."""
         return replace(self, files=Edited(self.files, {path: data for path, data in known.items() if data is not None}))
 
     def again(self) -> Hub:
         """Return the repository as it is now."""
-        return open_hub(self.settings, self.git).with_index(self.index)
+        return replace(open_hub(self.settings, self.git), index=self.index)
 
     @cached_property
     def branch(self) -> str | None:
@@ -336,8 +328,7 @@ class Hub:
         """Return the files of an entry of ``hub.values``; raise Unusable where it names what is not there."""
         keys = [image.key for image in self.layout.chart.images]
         if target.image not in (None, *keys):
-            near = nearest(str(target.image), keys)
-            hint = f"did you mean {near}?" if near else f"the images here are: {', '.join(keys)}"
+            hint = did_you_mean(str(target.image), keys, f"the images here are: {', '.join(keys)}")
             raise Unusable(f"hub.values names the image {target.image!r}, which is not one here", where=FILE, hint=hint)
         files = self.listing.matching[target.file]
         if not is_glob(target.file):
@@ -362,9 +353,8 @@ class Hub:
         known = {name: image for image in images for name in (image.spec.key, image.spec.named)}
         unknown = [name for name in names if name not in known]
         if unknown:
-            near = nearest(unknown[0], filter(None, known))
             all_keys = ", ".join(image.spec.key for image in images)
-            hint = f"did you mean {near}?" if near else f"the hub images here are: {all_keys}"
+            hint = did_you_mean(unknown[0], filter(None, known), f"the hub images here are: {all_keys}")
             raise Unusable(f"{unknown[0]!r} is not a hub image here", where=self.layout.file, hint=hint)
         return tuple(known[name] for name in dict.fromkeys(names)) if names else tuple(images)
 

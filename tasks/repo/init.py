@@ -30,8 +30,6 @@ from .search import CHARTPRESS_FILE, last_part
 from .values import quoted
 from .yaml_edit import is_nothing, reach
 
-_CHART = "hub"
-_CONTEXT = "images/hub"
 # Where z2jh's own values have the hub image, and the settings that are written for an image without a chart.
 _Z2JHS_OWN = "hub.image"
 _WRITTEN = ("images", "values", "pins", "deployments")
@@ -149,7 +147,7 @@ def _beginning(hub: Hub, prefix: str | None) -> tuple[BareChart, list[Part]]:
     released = None if dockerfile else _released(hub, found)
     version = released[0].version if released else ""
     chart = found or BareChart(
-        settings.chart or _CHART, Requirement(settings.dependency, version, JUPYTERHUBS, None, line=1)
+        settings.chart or "hub", Requirement(settings.dependency, version, JUPYTERHUBS, None, line=1)
     )
     layout = _layout_for(hub, chart, dockerfile)
     (image,) = layout.chart.images
@@ -178,7 +176,7 @@ def _layout_for(hub: Hub, chart: BareChart, dockerfile: str | None) -> Layout:
             return named._replace(chart=named.chart._replace(images=(claimed[0],)))
     above = [root for root in hub.search.roots if is_below(chart.folder, [root or "."])]
     root = named.root if named else max(above, key=len, default="")
-    context = posixpath.relpath(hub.search.context_of(dockerfile), root or ".") if dockerfile else _CONTEXT
+    context = posixpath.relpath(hub.search.context_of(dockerfile), root or ".") if dockerfile else "images/hub"
     place = posixpath.relpath(dockerfile, root or ".") if dockerfile else join(context, "Dockerfile")
     image = found_image(None, context, place, values=[chart.values_path])
     path = posixpath.relpath(chart.folder, root or ".")
@@ -219,7 +217,7 @@ def _ignores_part(hub: Hub, chart: BareChart | None) -> Part:
     """Return .gitignore with what it lacks: for what a killed run leaves, and for the archives that helm fetches."""
     wanted = {f"x{SUFFIX}": f"*{SUFFIX}"}
     if chart is not None:
-        archives = f"{join(chart.folder, 'charts')}"
+        archives = join(chart.folder, "charts")
         if not hub.git.names("ls-files", "-z", "--", f"{archives}/*.tgz"):
             wanted[f"{archives}/x.tgz"] = f"/{archives}/*.tgz"
     check = ("check-ignore", "--quiet", "--no-index", "--")

@@ -51,7 +51,7 @@ class NamedImage(NamedTuple):
 
     @property
     def file(self) -> str:
-        """The file."""
+        """The file of ``where``."""
         return self.where.rpartition(":")[0]
 
 
@@ -123,7 +123,6 @@ def faulty_files(hub: Hub) -> Iterator[Unusable]:
 
 
 def _names(hub: Hub) -> dict[str, Reference]:
-    """Return the names of the hub images that have one, by the images' keys."""
     return {image.spec.key: Reference(image.spec.named) for image in hub.images if image.spec.named}
 
 
@@ -192,7 +191,6 @@ def _merged(weaker: _Tree, stronger: _Tree) -> _Tree:
 
 
 def _images(tree: _Tree, path: tuple[str, ...]) -> Iterator[NamedImage]:
-    """Yield the images in merged values."""
     *_, above, name = ("", "", *path)
     if isinstance(tree, dict | list):
         if isinstance(tree, dict) and (name == _IMAGE or above == _EXTRA):

@@ -58,8 +58,7 @@ class Pinned(NamedTuple):
 class Pin(ABC):
     """A place of the release: the file that people know it by, and what it pins, for people.
 
-    ``accepted_as`` is the code of the problem that it differs (docs/checks.md) where the setting ``accept`` lets it
-    stay; empty for places that always move.
+    ``accepted_as`` is the problem code by which the setting ``accept`` lets it stay; empty where it always moves.
     """
 
     file: str
@@ -68,7 +67,7 @@ class Pin(ABC):
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files that it is in, the first of them that which people know it by."""
+        """The files that it is in."""
         return (self.file,)
 
     @abstractmethod
@@ -103,10 +102,7 @@ class Copy(Dependency):
 
 @dataclass(frozen=True)
 class Lock(Dependency):
-    """A dependency in the lock of the chart in ``folder``, which requires it at ``chart``; helm alone writes it.
-
-    A plan foresees it only with another version.
-    """
+    """A dependency in the lock of the chart in ``folder``, which requires it at ``chart``; helm alone writes it."""
 
     chart: Dependency
     folder: str
@@ -154,9 +150,9 @@ class BasePin(Pin):
     def moved(self, files: Files, text: str) -> dict[str, bytes]:
         """Return the files with the image ``text``."""
         arguments = self._arguments(files)
-        made = with_base(require(files, self.file), Reference.parse(text), self.file, values_of(arguments))
-        changes = {arguments[name].steps: arguments[name].before + value for name, value in made.arguments.items()}
-        after = {self.file: made.data}
+        data, given = with_base(require(files, self.file), Reference.parse(text), self.file, values_of(arguments))
+        changes = {arguments[name].steps: arguments[name].before + value for name, value in given.items()}
+        after = {self.file: data}
         if changes and self.config:
             config = require(files, self.config)
             (document,) = parse_all(config, self.config)

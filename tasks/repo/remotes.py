@@ -18,10 +18,8 @@ from ..tools.git import Git, RemoteBranches
 from ..tools.process import Pool, answer_of
 
 ORIGIN, UPSTREAM, FORK = "origin", "upstream", "fork"
-_BASE = "base"
 _USUAL, STAGING = ("main", "master"), "staging"
 PRODUCTION = ("prod", "production")
-_OWNER_AND_NAME = 2
 _SAY_BASE = "in invoke.yaml: hub: {{base_branch: {}}}"
 
 
@@ -34,8 +32,7 @@ class Remotes(NamedTuple):
 
     Attributes:
         push: the remote for pushing branches.
-        upstream: the one whose base branch they go to, by name or address.
-        is_told: whether anything names the upstream; else it is ``push``.
+        upstream: the one whose base branch they go to, by name or address; ``push`` where nothing names one.
         config: what git's configuration has of remotes and branches.
     """
 
@@ -61,8 +58,8 @@ class Review(NamedTuple):
         repository: the upstream on its forge; None where remotes were asked and no pull request is wanted.
         fork: the same of what is pushed to.
         github: the upstream for gh, where that opens pull requests there.
-        gap: why the upstream was not asked though it should be; empty where it was.
-        rehearses: what a rehearsal stands for: where the release itself goes.
+        gap: why the upstream was not asked though it should be.
+        rehearses: in a rehearsal, where the release itself goes.
     """
 
     remotes: Remotes
@@ -114,7 +111,7 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
     remotes = read_remotes(git, settings)
     if not remotes.names or not ask:
         try:
-            return _without_asking(git, settings, remotes)
+            return review_known(git, settings, remotes)
         except Refused:
             if not remotes.names:
                 raise
@@ -143,11 +140,6 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
     shared = _shared(settings, base, default, branches.heads if branches else git.branches_known(upstream))
     tip = branches.heads.get(base) if branches and ask else None
     return Review(remotes, base, shared, tip, pushed and pushed.heads, repository, fork, github, gap)
-
-
-def review_known(git: Git, settings: Settings) -> Review:
-    """Return where a branch is pushed and where its pull request goes, by the clone alone: no gh and no ssh is run."""
-    return _without_asking(git, settings, read_remotes(git, settings))
 
 
 def upstream_repository(git: Git, settings: Settings) -> Repository | None:
@@ -191,7 +183,6 @@ def choose_remotes(config: Mapping[str, str], settings: Settings, branch: str | 
 
 
 def _addresses(remotes: Remotes, upstream: str) -> tuple[str, str]:
-    """Return the address that is pushed to, and the upstream's."""
     urls = (remotes.config.get(f"remote.{remotes.push}.{key}") for key in ("pushurl", "url"))
     return next(filter(None, urls), upstream), remotes.address(upstream)
 
@@ -212,7 +203,7 @@ def _told_upstream(config: Mapping[str, str], settings: Settings, names: tuple[s
         name, mark = next(((name, mark) for name, mark in marked if mark), (None, None))
         if mark is None:
             return UPSTREAM if UPSTREAM in names else None
-        if name is not None and mark == _BASE:
+        if name is not None and mark == "base":
             return name
         wanted, near = mark, config.get(f"remote.{name}.url", near)
     if wanted in names:
@@ -239,7 +230,7 @@ def _at_path(address: str, path: str) -> str:
 
 def _github(git: Git, repository: Repository | None) -> GitHub | None:
     """Return the repository for gh, where that is here and opens pull requests there; else None."""
-    if repository is None or repository.path.count("/") + 1 != _OWNER_AND_NAME:
+    if repository is None or repository.path.count("/") != 1:
         return None
     return GitHub(repository.server, repository.path, git.folder) if forges.gh_knows(repository) else None
 
@@ -261,7 +252,8 @@ def _answer(asked: Future[RemoteBranches], *, required: bool) -> tuple[RemoteBra
         return None, fault.what
 
 
-def _without_asking(git: Git, settings: Settings, remotes: Remotes) -> Review:
+def review_known(git: Git, settings: Settings, remotes: Remotes) -> Review:
+    """Return where a branch is pushed and where its pull request goes, by the clone alone: no gh and no ssh is run."""
     base = _base(git, settings, remotes, None)
     upstream = remotes.upstream or ORIGIN
     known = git.branches_known(upstream)

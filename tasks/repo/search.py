@@ -37,7 +37,7 @@ _HUB_NAME = min(HUB_NAMES, key=len).encode()
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """What is there of charts and hub images below the folder ``top``, whether or not anything names them."""
+    """The search for charts and hub images below the folder ``top``."""
 
     top: Path
     files: Files
@@ -88,11 +88,9 @@ class Search:
         return None if data is None else hub_base(data, path, values_of(arguments))
 
     def context_of(self, dockerfile: str) -> str:
-        """Return the folder that a Dockerfile is built in: the nearest that has all that it copies, else its own.
-
-        A Makefile or workflow may build it from above (``docker build -f images/hub/Dockerfile .``).
-        """
+        """Return the folder that a Dockerfile is built in: the nearest that has all that it copies, else its own."""
         own = folder_of(dockerfile)
+        # A Makefile or workflow may build it from above: `docker build -f images/hub/Dockerfile .`
         for folder in (own, *map(str, PurePosixPath(own).parents)):
             wanted = [path for path in self.copied_paths(dockerfile, folder) if path != "."]
             if all(any(is_below(file, [path]) for file in self.listing.files) for path in wanted):
@@ -113,12 +111,10 @@ class Search:
             return ()
 
     def requirement_in(self, folder: str, name: str | None = None) -> Requirement | None:
-        """Return the dependency ``name`` (default: z2jh) of the chart in ``folder``; None without.
-
-        A template that does not have the word need not be YAML.
-        """
+        """Return the dependency ``name`` (default: z2jh) of the chart in ``folder``; None without."""
         path, wanted = self.dependencies_of(folder), name or self.settings.dependency
         data = self.files.read(path) or b""
+        # A template that does not have the word need not be YAML.
         return requirement(data, wanted, path) if wanted.encode() in data else None
 
     def chart_in(self, folder: str | None) -> BareChart | None:

@@ -1,9 +1,7 @@
 """The image that a values file pins, at the values path that chartpress.yaml names.
 
-The shapes are those that chartpress writes: a mapping with ``name`` or ``repository`` (both are set where
-both are there) and ``tag``, or one string ``name:tag``. A digest may stand behind the tag, in its place, or under
-``digest``.
-What a place names tells which image it belongs to, where several images could be meant.
+The shapes are those that chartpress writes: a mapping with ``name`` or ``repository``, or both, and ``tag``, or one
+string ``name:tag``. A digest may stand behind the tag, in its place, or under ``digest``.
 """
 
 from __future__ import annotations
@@ -17,10 +15,10 @@ from typing import NamedTuple
 from ..core.faults import Unusable
 from ..core.names import Reference
 from ..core.settings import ValuesTarget
-from ..core.yaml_tree import Document, MappingNode, Node, Scalar, described, parse, target_of
+from ..core.yaml_tree import Document, MappingNode, Node, Scalar, parse, target_of
 from .charts import ImageSpec
 from .files import Files, is_glob
-from .yaml_edit import Path, Shared, follow, reach, text_at, with_key, with_scalars
+from .yaml_edit import Path, Shared, follow, mismatch, reach, text_at, with_key, with_scalars
 
 NAME_KEYS = ("name", "repository")
 TAG_KEY, DIGEST_KEY = "tag", "digest"
@@ -62,10 +60,7 @@ def is_encrypted(data: bytes) -> bool:
 
 
 def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
-    """Read the image at ``values_path``: keys joined by dots, digits for an index where they meet a list.
-
-    What it shares with other places (aliases, merge keys) is read as Helm reads it.
-    """
+    """Read the image at ``values_path`` as Helm does: keys joined by dots, digits for the index in a list."""
     document = parse(data, where)
     steps = tuple(values_path.split("."))
     with suppress(Shared):
@@ -93,10 +88,7 @@ def _image_there(document: Document, steps: Path) -> PinnedImage:
 
 
 def with_image(data: bytes, values_path: str, image: PinnedImage, where: str) -> bytes:
-    """Return the values file with the image at ``values_path`` set; ``data`` itself if nothing changes.
-
-    The digest is written where one is pinned, and nowhere else.
-    """
+    """Return the values file with the image set, a digest only where one is pinned; ``data`` if nothing changes."""
     document = parse(data, where)
     steps = tuple(values_path.split("."))
     now = image_at(data, values_path, where)
@@ -119,13 +111,10 @@ def with_image(data: bytes, values_path: str, image: PinnedImage, where: str) ->
 
 
 class ValuesPlaces(NamedTuple):
-    """The places of images, by their keys.
+    """The places of images, by their keys: a shared one belongs to the image that it names now.
 
-    Attributes:
-        written: every place that an image is written to; a shared one belongs to the image that it names now.
-        spare: the images that share each of their places with another one, which is named there; each with such a
-            place.
-        unread: why a file that a pattern of the setting matches, and that mentions an image, cannot be read.
+    ``spare`` are the images that share each of their places with another one, which is named there; with such a place.
+    ``unread`` tells why files that a pattern matches, and that mention an image, cannot be read.
     """
 
     written: dict[str, list[ValuesPlace]]
@@ -190,7 +179,7 @@ def _fault_of(files: Files, file: str) -> Unusable | None:
 
 
 def named_at(files: Files, file: str, path: str) -> Reference | None:
-    """Return the image that a values file names at ``path``, as Helm reads it; None for none, and where it is not YAML."""
+    """Return the image that a values file names at ``path``, as Helm reads it; None where it names none."""
     try:
         name = _image_there(parse(files.read(file) or b"", file), tuple(path.split("."))).name
     except Unusable:
@@ -215,7 +204,6 @@ def quoted(text: str) -> str:
 
 
 def _patterns(files: Sequence[str]) -> Sequence[str]:
-    """Return one pattern for files in folders of one depth, else the files."""
     if len(files) == 1 or len({file.count("/") for file in files}) > 1:
         return files
     return ["/".join(map(_pattern, zip(*(file.split("/") for file in files), strict=True)))]
@@ -240,11 +228,8 @@ def _image(document: Document, steps: Path) -> MappingNode | Scalar:
     node = target_of(found.node) if found.node else None
     if isinstance(node, MappingNode) or (isinstance(node, Scalar) and node.kind == "str"):
         return node
-    raise Unusable(
-        f"values path {values_path} is {described(found.node)}, not an image",
-        where=document.place(found.node) if found.node else document.where,
-        hint='write a mapping with "name:" and "tag:" there',
-    )
+    hint = 'write a mapping with "name:" and "tag:" there'
+    raise mismatch(document, found.node, f"values path {values_path}", "an image", hint)
 
 
 def _changes(document: Document, steps: Path, image: PinnedImage) -> dict[Path, str]:

@@ -2,16 +2,14 @@
 
 A scalar keeps its quotes. A new value always reads back as a text: plain where YAML 1.1 and 1.2 both take it for one,
 else in double quotes. The result is parsed again, and must differ only at the intended scalars.
-
-A path that an edit cannot follow safely is refused: a duplicate key, one that comes only by merge, a mapping
-that another place shares by alias.
+A path that an edit cannot follow safely is refused: a duplicate key, or what another place shares.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping as Map
+from collections.abc import Mapping
 from string import ascii_letters, digits
 from typing import NamedTuple
 
@@ -43,6 +41,7 @@ _LINE_END = re.compile(r"\r?\n|\Z")
 _PLAIN_FIRST = frozenset(ascii_letters + digits + "_/")
 Path = tuple[str, ...]
 _MAX_INDEX_DIGITS = 9
+_TEXT, _GIVE_TEXT = "a string", "give it one plain value"
 
 
 class Shared(Unusable):
@@ -50,10 +49,7 @@ class Shared(Unusable):
 
 
 class Found(NamedTuple):
-    """How far a path leads: to ``node``, the value of ``key``.
-
-    ``missing`` are the steps that do not exist; without any, the path leads to ``node``.
-    """
+    """How far a path leads: to ``node``, the value of ``key``; ``missing`` are the steps that do not exist."""
 
     node: Node | None
     key: Scalar | None = None
@@ -100,7 +96,7 @@ def text_at(document: Document, steps: Path) -> str | None:
         return None
     if isinstance(node, Scalar):
         return node.value or None
-    raise _no_text(document, found.node, steps)
+    raise mismatch(document, found.node, ".".join(steps), _TEXT, _GIVE_TEXT)
 
 
 def is_nothing(node: Node | None) -> bool:
@@ -108,7 +104,7 @@ def is_nothing(node: Node | None) -> bool:
     return node is None or (isinstance(node, Scalar) and node.kind == "null")
 
 
-def with_scalars(document: Document, changes: Map[Path, str]) -> bytes | None:
+def with_scalars(document: Document, changes: Mapping[Path, str]) -> bytes | None:
     """Set the scalar at each path to a text; return the new bytes, or None if nothing changes."""
     edits: list[Edit] = []
     written: dict[int, str] = {}
@@ -116,7 +112,7 @@ def with_scalars(document: Document, changes: Map[Path, str]) -> bytes | None:
         found = reach(document, path)
         node = found.node
         if found.missing or not isinstance(node, Scalar | Alias):
-            raise _no_text(document, node, path)
+            raise mismatch(document, node, ".".join(path), _TEXT, _GIVE_TEXT)
         if not _reads_as(target_of(node), value):
             edits += _rewrite(document, node, found.key, path, value)
             written[node.order] = value
@@ -132,7 +128,7 @@ def with_key(document: Document, after: Path, name: str, value: str, *, flow: bo
     found, content = reach(document, after), document.text.content
     node, key = found.node, found.key
     if key is None or not isinstance(node, Scalar) or node.style in {"|", ">"}:
-        raise _no_text(document, node, after)
+        raise mismatch(document, node, ".".join(after), _TEXT, _GIVE_TEXT)
     text, at = f"{_spelled(name, key.style)}: {_spelled(value, node.style)}", node.end
     if flow:
         text = f", {text}"
@@ -148,12 +144,10 @@ def with_key(document: Document, after: Path, name: str, value: str, *, flow: bo
     return data
 
 
-def _no_text(document: Document, node: Node | None, steps: Path) -> Unusable:
-    return Unusable(
-        f"{'.'.join(steps)} is {described(node)}, not a string",
-        where=document.place(node) if node else document.where,
-        hint="give it one plain value",
-    )
+def mismatch(document: Document, node: Node | None, name: str, wanted: str, hint: str | None = None) -> Unusable:
+    """Return the fault of ``node``, which stands at ``name`` where something else is wanted."""
+    what = f"{name} is {described(node)}, not {wanted}"
+    return Unusable(what, where=document.place(node), hint=hint or f"write {wanted} there")
 
 
 def _rewrite(document: Document, node: Scalar | Alias, key: Scalar | None, path: Path, value: str) -> list[Edit]:
@@ -222,10 +216,7 @@ def _spelled(value: str, style: str) -> str:
 
 
 def _filling(content: str, key: Scalar, text: str) -> Edit:
-    """Return the edit that puts ``text`` after a key that has no value; a comment on the line stays.
-
-    In a flow mapping the colon may be missing (``{name, tag}``).
-    """
+    """Return the edit that puts ``text`` after a key that has no value; in ``{name, tag}`` a colon too."""
     colon = len(content) - len(content[key.end :].lstrip(_BLANKS))
     if content[colon : colon + 1] != ":":
         return Edit(key.end, key.end, f": {text}")
@@ -257,11 +248,8 @@ def _unshared(document: Document, node: Node | None, steps: Path) -> MappingNode
     if isinstance(node, MappingNode | SequenceNode):
         _refuse_shared(document, node, steps)
         return node
-    raise Unusable(
-        f"{'.'.join(steps) or 'the file'} is {described(node)}, not a mapping or a list",
-        where=document.place(node) if node else document.where,
-        hint="correct the path, or the file",
-    )
+    name, hint = ".".join(steps) or "the file", "correct the path, or the file"
+    raise mismatch(document, node, name, "a mapping or a list", hint)
 
 
 def _step(document: Document, inside: MappingNode | SequenceNode, step: str, steps: Path) -> Found | None:

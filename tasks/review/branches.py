@@ -5,9 +5,8 @@ from __future__ import annotations
 import atexit
 import contextlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import count
 from typing import NamedTuple
 
@@ -19,7 +18,7 @@ from ..core.safe_files import temporary_folder
 from ..core.settings import Settings, how_to_correct
 from ..image.tag import render
 from ..repo.hub import Hub, open_hub
-from ..repo.remotes import Review, base_here, find_review, review_known
+from ..repo.remotes import Review, base_here, find_review, read_remotes, review_known
 from ..tools.forges import MERGED, is_ci
 from ..tools.git import Git
 from ..tools.git_states import CURRENT_BRANCH, HEAD, local_branch, remote_branch, standing, switched
@@ -36,7 +35,7 @@ atexit.register(_kept.close)
 
 
 class Start(NamedTuple):
-    """What a commit is planned on: the repository as it is once ``step`` has gone there."""
+    """What a commit is planned on: the repository once ``step`` has gone there."""
 
     hub: Hub
     review: Review
@@ -62,14 +61,14 @@ def begin(hub: Hub, options: CommitOptions, *, ask: bool) -> Start:
     try:
         pushes = options.pushes
         review = find_review(hub.git, hub.settings, ask=ask or pushes, push=pushes, request=options.request)
-        step, ahead = _plan_start(hub, review)
+        step, left = _plan_start(hub, review)
     except Fault as fault:
         try:
             known = find_review(hub.git, hub.settings, ask=False)
         except Fault:
             raise fault from None
         return Start(hub, known, replace(options, push=False, request=False), refused("fetch", fault))
-    return Start(ahead() if step.to_do else hub, review, options, step)
+    return Start(left, review, options, step)
 
 
 class Outlook(NamedTuple):
@@ -78,9 +77,7 @@ class Outlook(NamedTuple):
     Attributes:
         hub: the repository that it would be planned on.
         review: where its branch would go; None where that cannot be told.
-        moves: what it does to get there.
-        remarks: what people should know of that.
-        fault: why it cannot get there.
+        moves, remarks, fault: what it does to get there; what people should know of that; why it cannot.
     """
 
     hub: Hub
@@ -92,22 +89,23 @@ class Outlook(NamedTuple):
     @classmethod
     def of(cls, hub: Hub, *, ask: bool = True) -> Outlook:
         """Look at ``hub``; remotes are asked with ``ask`` alone, and only where the clone does not tell the base."""
-        find = partial(find_review, ask=False) if ask else review_known
+        git, settings = hub.git, hub.settings
         try:
-            review = find(hub.git, hub.settings)
-            step, ahead = _plan_start(hub, review._replace(tip=base_here(hub.git, review)))
-            moved = ahead() if step.to_do else hub
+            if ask:
+                review = find_review(git, settings, ask=False)
+            else:
+                review = review_known(git, settings, read_remotes(git, settings))
+            step, left = _plan_start(hub, review._replace(tip=base_here(git, review)))
         except Fault as fault:
             return cls(hub, fault=fault)
         reasons = (f"{one.why}: a release starts from {review.base} as last fetched" for one in step.actions[:1])
-        return cls(moved, review, tuple(one.what for one in step.actions), (*reasons, *step.warnings))
+        return cls(left, review, tuple(one.what for one in step.actions), (*reasons, *step.warnings))
 
 
-def _plan_start(hub: Hub, review: Review) -> tuple[Step, Callable[[], Hub]]:
+def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
     """Plan the way to what a feature branch is cut from: the upstream's base branch as it is now.
 
-    Where the upstream was not asked, only a branch that was merged by what the clone knows is left. The second answer
-    returns the repository as the step will leave it.
+    Where the upstream was not asked, only a branch that was merged by what the clone knows is left.
     """
     git, tip, base = hub.git, review.tip, review.base
     current, head = git.branch(), git.head()
@@ -115,8 +113,8 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Callable[[], Hub]]:
     gap = f"{review.upstream} was not asked for {base}: {review.gap}; the plan uses the clone's copy"
     warnings = [gap] if review.gap else []
 
-    def nothing_to_do(*more: str) -> tuple[Step, Callable[[], Hub]]:
-        return Step("fetch", (), warnings=(*warnings, *more)), lambda: hub
+    def nothing_to_do(*more: str) -> tuple[Step, Hub]:
+        return Step("fetch", (), warnings=(*warnings, *more)), hub
 
     if head is None or hub.planned_branch or git.under_way():
         return nothing_to_do()
@@ -141,12 +139,9 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Callable[[], Hub]]:
     if current is None and not (is_ci() and seen.contains(tip, head)):
         return nothing_to_do()
     step, end, moving = _plan_moves(git, seen, review, head)
-
-    def leaves() -> Hub:
-        there = switched(git, base, end, moving, folder)
-        return open_hub(hub.settings, there, moving).with_index(hub.index)
-
-    return step._replace(warnings=tuple(warnings)), leaves
+    if step.to_do:
+        hub = replace(open_hub(hub.settings, switched(git, base, end, moving, folder), moving), index=hub.index)
+    return step._replace(warnings=tuple(warnings)), hub
 
 
 class TargetBranch(NamedTuple):
@@ -177,10 +172,7 @@ def target_branch(hub: Hub, review: Review, wanted: str | None) -> TargetBranch:
 
 
 def _is_done_with(git: Git, review: Review, branch: str, commit: str) -> bool:
-    """Whether all of ``branch``, which ends with ``commit``, is in the base branch already.
-
-    It was merged, or squashed into a commit with the same bytes of all files that it changes, or the forge says so.
-    """
+    """Whether all of ``branch``, which ends with ``commit``, was merged or squashed, or the forge says so."""
     base = base_here(git, review)
     if base and (git.contains(base, commit) or _is_squashed(git, base, commit)):
         return True
@@ -202,7 +194,7 @@ def waits_for(hub: Hub, review: Review, branch: str, page: str | None) -> str:
 
 
 def _feature_branch(hub: Hub, review: Review, why: str) -> TargetBranch:
-    """Return a branch for what a release commits: a new one, one that can go on, else the next name that is free."""
+    """Return a new branch for what a release commits, one that can go on, or the next name that is free."""
     git, head = hub.git, str(hub.git.head())
     first = _name(hub)
     hint = f"correct hub.branch in invoke.yaml; the default is {Settings().branch}"
@@ -242,7 +234,7 @@ def _name(hub: Hub) -> str:
 
 
 def _names(hub: Hub, version: str) -> tuple[str, ...]:
-    """Return the names of the branches of a move to ``version`` and of another build of it."""
+    """Return the names of the branches of a move to ``version``, and of another build of it."""
     move = hub.settings.branch
     templates = (move, move.replace(_BUMP, _REBUILD, 1) if _BUMP in move else f"{move}-{_REBUILD}")
     return tuple(render(one, {"version": version}, "hub.branch") for one in templates)
@@ -289,7 +281,7 @@ def _was_merged(hub: Hub, seen: Git, review: Review, branch: str, head: str) -> 
 
 
 def _plan_moves(git: Git, seen: Git, review: Review, head: str) -> tuple[Step, str, Sequence[str]]:
-    """Return the step to the base branch, the commit that it ends at, and the files that change on the way."""
+    """Return the step to the base branch, the commit where it ends, and the files that change on the way."""
     tip, base, current = str(review.tip), review.base, git.branch()
     local = head if current == base else git.branch_commit(base)
     behind = 0 if local is None or seen.contains(local, tip) else seen.count(local, tip)

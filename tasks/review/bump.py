@@ -1,7 +1,4 @@
-"""The move of a hub repository to a z2jh release: its plan, what moved, and the message of the commit that moves it.
-
-One look at the index decides base image and requirement.
-"""
+"""The move of a hub repository to a z2jh release: its plan, what moved, and the message of the commit that moves it."""
 
 from __future__ import annotations
 
@@ -63,11 +60,9 @@ class Move(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What moved: the release and where it is pinned, the base images by Dockerfile, the images in values files.
+    """What moved: the release and where else it is pinned, the base images by Dockerfile, the images in values files.
 
-    Attributes:
-        pins: the copies of the chart, and other places of the release.
-        is_whole: whether everything that is known to deploy the release has moved.
+    ``is_whole`` is whether everything that is known to deploy the release has moved.
     """
 
     release: Move | None
@@ -99,7 +94,7 @@ class Changes(NamedTuple):
 def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
     """Plan the move to a release, and return it with the repository as it will leave it.
 
-    The base image's tag is read from the release, never derived from the chart's version.
+    One look at the index decides base image and requirement: no tag is derived from the chart's version.
     """
     relies = standing(hub.git, hub.branch)
     said = {pin: pin.read(hub.files).text for pin in hub.pins}
@@ -141,14 +136,11 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
         warnings=tuple(_warnings(hub, choice, repository, is_safer=bool(fixes))),
         moves=moves if any(edit.changes for edit in edits) else (),
     )
-    return step, hub.edited(edits).with_index(index)
+    return step, replace(hub.edited(edits), index=index)
 
 
 def commit_message(hub: Hub) -> str:
-    """Return the message for what moved since HEAD: each move, the release's notes, and what an upgrade asks for.
-
-    It reads the index that was fetched last, and asks no server.
-    """
+    """Return the message for what moved since HEAD: moves, notes, what an upgrade asks for; it asks no server."""
     moved = changes_between(replace(hub, files=hub.committed), hub)
     lines = [moved.subject, "", *map(str, moved.moves)]
     if moved.release is None:
@@ -173,10 +165,9 @@ def changes_between(before: Hub, after: Hub) -> Changes:
         Move("base image", old_bases.get(image.dockerfile), str(image.base.reference), image.dockerfile)
         for image in after.images
     ]
+    old_pins = {pin: _or_none(partial(pin.read, before.files)) for pin in after.pins if pin.accepted_as}
     pins = [
-        Move(f"chart {name}", _or_none(partial(_said, pin, before)), _said(pin, after), pin.file)
-        for pin in after.pins
-        if pin.accepted_as
+        Move(f"chart {name}", old and old.text, pin.read(after.files).text, pin.file) for pin, old in old_pins.items()
     ]
     named = [(place, pinned_at(before, place), pinned_at(after, place)) for place in after.places]
     images = [Move(f"hub image ({place.path})", old, new, place.file) for place, old, new in named if new]
@@ -191,10 +182,7 @@ def changes_between(before: Hub, after: Hub) -> Changes:
 
 
 def read_releases(hub: Hub, before: str | None, after: str, *, ask: bool) -> tuple[Release | None, Release]:
-    """Return two releases as the Helm repository, or the index that was fetched last, describes them.
-
-    Where that gives no answer they have nothing but their versions.
-    """
+    """Return two releases as the Helm repository, or the last index, has them; else with nothing but their versions."""
     index = hub.index
     if index is None:
         try:
@@ -223,11 +211,7 @@ def pinned_at(hub: Hub, place: ValuesPlace) -> str | None:
 
 
 def _base_for(image: HubImage, released: Reference, policy: str) -> Reference:
-    """Return the base image of ``image`` for a release whose hub image is ``released``.
-
-    The Dockerfile's repository is kept, or the chart's taken (``policy``); a slim variant stays slim. A digest is left
-    out: it belongs to the old tag.
-    """
+    """Return the base image of ``image`` for a release, without the old tag's digest; a slim variant stays slim."""
     ours = image.base.reference
     name = released.name if policy == CHART else ours.name
     if ours.path.endswith(_SLIM) and not name.endswith(_SLIM):
@@ -262,9 +246,10 @@ def _warnings(hub: Hub, choice: Choice, repository: HelmRepository, *, is_safer:
     for pin in hub.held_pins:
         held = pin.read(hub.files).text
         if not allows(held, after):
-            yield f"{pin.files[0]}: {pin.name} {held} stays, as hub.accept names {pin.accepted_as}"
+            yield f"{pin.file}: {pin.name} {held} stays, as hub.accept names {pin.accepted_as}"
     for one in staying_installations(hub):
-        yield f"{one}, and stays; to move it too: {one.setting}"
+        deployed = one.version or one.option or "the newest release"
+        yield f"{one.file}:{one.line} deploys {deployed}, and stays; to move it too: {one.setting}"
     if is_range(required) and allows(required, after):
         yield f"{hub.requirement_file}: the range {required} allows {after} already, and stays"
     if choice.beyond:
@@ -277,10 +262,6 @@ def _warnings(hub: Hub, choice: Choice, repository: HelmRepository, *, is_safer:
         newer, version = choice.newer_major.version, choice.newer_major.semver
         pre = " --pre" if version and version.prerelease else ""
         yield f"{newer} (new major version) is also available: read its upgrade guide, then use --major{pre}"
-
-
-def _said(pin: Pin, hub: Hub) -> str:
-    return pin.read(hub.files).text
 
 
 def _or_none(read: Callable[[], T]) -> T | None:

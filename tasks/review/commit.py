@@ -46,8 +46,7 @@ def plan_commit(
 ) -> tuple[Step, Hub]:
     """Plan the commit of the managed files that differ, with push and pull request; return also what it leaves.
 
-    A pull request asks ``images`` for what is known of a state's images, given what earlier actions left, and
-    ``cluster`` for what it changes there.
+    A pull request asks ``images`` for what is known of the images, given what earlier actions left, and ``cluster``.
     """
     start = _Start.read(hub, review, options.branch)
     name = start.target.name
@@ -179,8 +178,8 @@ def _make_commit(
 ) -> str:
     """Commit the files of ``wanted`` (bytes by path) and nothing else, and return the commit's full hash.
 
-    The clone's hooks run, and may take their time. A commit that did not go where it was planned to, to the branch and
-    the parent of ``place``, is taken back; ``staged`` has the index's entries for that, by path.
+    The clone's hooks run. A commit that did not go to the branch and the parent of ``place`` is taken back; ``staged``
+    has the index's entries for that, by path.
     """
     branch, parent = (fact.value for fact in place)
     git.require_unlocked()
@@ -261,17 +260,13 @@ def _restoring(paths: Sequence[str]) -> str:
 
 
 def _without(staged: Values, paths: Sequence[str]) -> Values:
-    """Return what is still staged once HEAD and the index have the same of ``paths``."""
     return {path: entry for path, entry in staged.items() if path not in paths}
 
 
 def _take_back(
     git: Git, place: tuple[Fact, Fact], wanted: Mapping[str, bytes], staged: Mapping[str, str], *, but: str | None
 ) -> None:
-    """Take back the commit of ``wanted`` that HEAD has got on another branch than the planned one, if it has.
-
-    Files and index stay as they were. It raises :class:`Moved` then.
-    """
+    """Take back the commit of ``wanted`` if it went to another branch than planned, and raise Moved; files stay."""
     parent = place[1].value
     stray = git.child_of(parent, "HEAD")
     if stray is None or stray == but or git.show_all([*wanted], stray) != wanted:

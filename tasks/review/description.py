@@ -78,7 +78,7 @@ def from_registry(hub: Hub, _: Values) -> tuple[Evidence, ...]:
 
 
 def _gap_of(tag: str) -> str:
-    """Return why an image that its registry does not have is not verified: nothing yet, where its commit is planned."""
+    """Return why a missing image is not verified: nothing yet, where its commit is planned."""
     return "" if COMMIT_TO_COME in tag else MISSING
 
 

@@ -28,7 +28,6 @@ _VERSION_LABELS = r"helm\.sh/chart|app\.kubernetes\.io/version|chart"
 # A Secret's data, of which the values alone are large.
 _ENCODED = re.compile(r"(?<=: )([\"']?)[A-Za-z0-9+/=]{16,}\1$", re.MULTILINE)
 _SECRET = "Secret"  # noqa: S105 - the kind of an object
-_DATA = frozenset({"data", "stringData"})
 # A name that says that what follows on its line is secret.
 _GIVEN = re.compile(r"""(?P<name>[\w.-]+)["']?\s*[:=]\s*(?=\S)""")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -68,10 +67,7 @@ class Difference(NamedTuple):
     removed: tuple[str, ...] = ()
 
     def told(self) -> Iterator[tuple[str, list[str]]]:
-        """Yield each object that is added or removed behind its sign, then those that change, with the lines of that.
-
-        A change that many objects have is told once.
-        """
+        """Yield objects that are added or removed, then those that change, with its lines: the same change once."""
         yield from ((f"+ {name}", []) for name in self.added)
         yield from ((f"- {name}", []) for name in self.removed)
         objects: dict[Change, list[str]] = {}
@@ -144,15 +140,12 @@ def _named(item: dict[str, Any], version: str) -> tuple[str, Leaves]:
         if len(leaves) >= _MOST_LEAVES:
             raise Unusable("an object has too many values", where=f"{kind}/{name}", hint="helm lint the chart")
         if not _is_noise(path, text, version):
-            leaves[path] = MASK if kind == _SECRET and path[0] in _DATA else text
+            leaves[path] = MASK if kind == _SECRET and path[0] in {"data", "stringData"} else text
     return f"{kind}/{name}", leaves
 
 
 def _leaves(node: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield every scalar with the way to it.
-
-    An item of a list goes by its name where all have one of their own; else the list is a text with a line for each.
-    """
+    """Yield every scalar with the way to it; a list whose items have no names of their own is one text."""
     if isinstance(node, dict) and node:
         for key, value in node.items():
             yield from _leaves(value, (*path, str(key)))

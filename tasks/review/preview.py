@@ -48,7 +48,7 @@ class Preview(NamedTuple):
 
     Attributes:
         unread: the values files that are encrypted.
-        uncommitted: the files of charts and values that are changed, or not there, and that no release commits.
+        uncommitted: the changed or missing files of charts and values that no release commits.
         restarts: whether the hub image changes, which the renderings leave out.
     """
 
@@ -92,7 +92,6 @@ class Preview(NamedTuple):
             yield f"\nnot read, since encrypted: {', '.join(self.unread)}"
 
     def _besides(self) -> Iterator[str]:
-        """Yield what no rendering shows."""
         if self.restarts:
             yield _RESTARTS
         if self.uncommitted:
@@ -195,7 +194,7 @@ def before_branch(hub: Hub, review: Review, tip: str = "HEAD") -> tuple[str, Hub
 def _compare_sides(after: Hub, review: Review, wanted: Sequence[Deployment], kubernetes: str | None) -> Preview:
     commit, before = before_branch(after, review)
     if before.helm_repository == after.helm_repository:
-        before = before.with_index(after.index)
+        before = replace(before, index=after.index)
     with temporary_folder() as folder:
         old = write_side(folder / "before", before, Tree(before.git, commit), wanted)
         new = write_side(folder / "after", after, Tree(after.git, "HEAD"), wanted)
@@ -246,7 +245,7 @@ def _outcome(
 
 
 def _neutral(rendered: str, deployment: Deployment) -> str:
-    """Return a rendering with a word for its release's name, and one for its namespace's: neither tells of a change."""
+    """Return a rendering with words for the names of its release and namespace: neither tells of a change."""
     for name, neutral in _names(deployment):
         # What must not stand before it comes last: so it is searched for as it is.
         rendered = re.sub(rf"{re.escape(name)}(?<![\w.-]{re.escape(name)})(?!\w)", neutral, rendered)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -18,15 +19,14 @@ from ..tools.git_states import push_address, remote_branch
 from ..tools.process import Pool, answer_of, capture, run_checked
 from ..tools.refusals import push_fault
 from .description import Description, Evidence, describe
+from .labels import expected_labels
 from .preview import Preview
-from .team import expected_labels
 
 CREATED, UPDATED, PRESENT, BY_HAND = "created", "updated", "present", "by hand"
 # What an action here leaves besides facts.
 REQUEST = "pull request"
 # Lines of git's that the fault repeats: people read one error and one hint.
 _VERDICT = ("error: ", "hint: ")
-_FROM_REMOTE = "remote: "
 
 
 class Branch(NamedTuple):
@@ -41,8 +41,7 @@ class Branch(NamedTuple):
 class PullRequest(NamedTuple):
     """A pull request, planned or as it was left; the URL is where it is, or where it can be opened by hand.
 
-    It gets the labels that it lacks; reviewers are asked once, when it is opened. What of that cannot be done is told
-    in ``warnings``, and the pull request is there all the same.
+    It gets the labels that it lacks; reviewers are asked once, when it is opened. ``warnings`` are what failed of that.
     """
 
     branch: str
@@ -75,8 +74,9 @@ class PullRequest(NamedTuple):
         return self._replace(status=status, url=found and found.url, number=found and found.number)
 
     def says_the_same(self, found: ForgeRequest) -> bool:
-        """Whether an open pull request has its title and text; boxes that people have ticked do not count."""
-        return found.title == self.title and _unticked(found.body) == _unticked(self.body)
+        """Whether an open pull request has its title and text, but for ticked boxes and the CRLF of GitHub's editor."""
+        theirs, ours = (re.sub(r"- \[[xX]\] ", "- [ ] ", one.body.replace("\r\n", "\n")) for one in (found, self))
+        return found.title == self.title and theirs.strip() == ours.strip()
 
     def additions(self, github: GitHub, found: ForgeRequest | None, number: int | None) -> dict[str, Command]:
         """Return the commands, by what they do: they add labels that an open one lacks, else all that is asked for."""
@@ -124,7 +124,7 @@ def push(git: Git, remote: str, commit: str, branch: str) -> None:
     there = git.remote_commit(git.push_address(remote), branch)
     if there == commit:
         # A forge may tell where to open a request.
-        lines = (line.partition(_FROM_REMOTE) for line in done.stderr.splitlines())
+        lines = (line.partition("remote: ") for line in done.stderr.splitlines())
         told = [f"{sign}{text}" for before, sign, text in lines if sign and not before and text.strip()]
         if told:
             output.say("\n".join(told))
@@ -133,7 +133,7 @@ def push(git: Git, remote: str, commit: str, branch: str) -> None:
         return
     output.say("\n".join(line for line in done.stderr.splitlines() if not line.startswith(_VERDICT)))
     if not done.ok:
-        raise push_fault(done, remote, branch, ahead=not _is_behind(git, there, commit))
+        raise push_fault(done, remote, branch, ahead=there is not None and not git.contains(commit, there))
     raise Refused("the remote does not have the branch that was pushed", where=remote, hint=f"git push {remote}")
 
 
@@ -182,22 +182,17 @@ def plan_request(
 def _require_pushable(git: Git, review: Review, branch: str) -> Mapping[str, str]:
     remote = review.remote
     heads = review.heads or {}
-    if not _is_behind(git, heads.get(branch), "HEAD"):
-        is_current = git.branch() == branch
-        theirs = f"pull --rebase --autostash {remote} {branch}, and to keep theirs on a conflict: git rebase --skip"
-        if not is_current:
-            theirs = f"stash && git fetch {remote} && git switch {branch}"
+    there = heads.get(branch)
+    if there is not None and not git.contains("HEAD", there):
+        pull = f"pull --rebase --autostash {remote} {branch}, and to keep theirs on a conflict: git rebase --skip"
+        there_too = branch if git.branch_commit(branch) else f"--create {branch} {remote}/{branch}"
+        switch = f"stash && git fetch {remote} && git switch {there_too}"
         raise Refused(
             f"the remote's branch {branch} has commits that are not here",
             where=remote,
-            hint=f"git {theirs}; or use another branch: --branch NAME",
+            hint=f"git {pull if git.branch() == branch else switch}; or use another branch: --branch NAME",
         )
     return heads
-
-
-def _is_behind(git: Git, there: str | None, commit: str) -> bool:
-    """Whether the remote's commit, if it has one, is among those of ``commit``."""
-    return there is None or git.contains(commit, there)
 
 
 def _through_gh(
@@ -238,10 +233,7 @@ def _through_gh(
 
 
 def _with_labels(github: GitHub, planned: PullRequest) -> PullRequest:
-    """Return it with those of its labels that GitHub has, and how to create the others; with all where that is silent.
-
-    It is then asked for them, and what it does not take is told.
-    """
+    """Return it with the labels that GitHub has, and how to create the others; with all where it does not answer."""
     try:
         known = github.labels() if planned.labels else ()
     except Fault:
@@ -253,10 +245,7 @@ def _with_labels(github: GitHub, planned: PullRequest) -> PullRequest:
 
 
 def _settle(github: GitHub, head: str, request: PullRequest) -> PullRequest:
-    """Open or update the pull request where GitHub does not have it like this, and return it as it is there.
-
-    It is opened first: a label or a reviewer that GitHub then does not take is told, and loses nothing.
-    """
+    """Open or update the pull request, and return it as it is there; labels and reviewers may fail, and are told."""
     found, status = _open(github.requests(request.branch), head), PRESENT
     there = found or github.create(head, github.create_command(head, request.base, request.title, request.body))
     if found and not request.says_the_same(found):
@@ -296,8 +285,3 @@ def _by_hand(
             why = "gh is not installed" if is_github else "only GitHub's are opened from here"
     do = (lambda values: {REQUEST: final(by_hand, values)}) if final else None
     return Action(what, why, do, (f"{planned.title}\n\n{planned.body}",)), by_hand
-
-
-def _unticked(body: str) -> str:
-    """Return ``body`` as it was written: GitHub's own editor ends lines with CRLF, and readers tick boxes."""
-    return body.replace("\r\n", "\n").replace("- [x] ", "- [ ] ").replace("- [X] ", "- [ ] ").strip()

@@ -30,14 +30,11 @@ from .team import next_steps
 
 
 def foreseen_refusal(begin: Outlook, index: Index | None, options: ReleaseOptions) -> Fault | None:
-    """Return what a release would be refused for while it is planned; None where nothing is known.
-
-    ``index`` is what is known of the Helm repository. No registry and no engine is asked.
-    """
+    """Return what a release would be refused for while it is planned; no registry or engine is asked."""
     if index is None or (begin.fault and not isinstance(begin.fault, NotKnownHere)):
         return begin.fault
     try:
-        _, moved = plan_bump(begin.hub.with_index(index), options.bump)
+        _, moved = plan_bump(replace(begin.hub, index=index), options.bump)
         if begin.review:
             plan_commit(moved, CommitOptions(), begin.review)
         if begin.review and options.commit.pushes:
@@ -52,10 +49,10 @@ def foreseen_refusal(begin: Outlook, index: Index | None, options: ReleaseOption
 
 
 def plan_release(hub: Hub, options: ReleaseOptions, review: Review) -> tuple[Plan, Hub]:
-    """Plan the whole release, each step on the repository as the one before it will leave it.
+    """Plan the whole release, each step on the repository as the one before leaves it.
 
-    A tag that names a commit needs that commit before the build, and a second one for the values. A tag that names
-    the content needs one commit, at the end. The plan ends with the step that cannot be planned, if there is one.
+    A tag that names a commit needs that commit before the build, and a second one for the values. The plan ends with
+    the step that cannot be planned, if there is one.
     """
     names = ("bump", "commit", "build", "commit") if names_commit(hub.settings.tag) else ("bump", "build", "commit")
     with Pool() as pool:
@@ -107,10 +104,7 @@ def _steps(hub: Hub, options: ReleaseOptions, review: Review, asked: Future[Step
 def _last_commit(
     hub: Hub, options: ReleaseOptions, review: Review, building: Step, changes: Preview | Fault | None
 ) -> tuple[Step, Hub]:
-    """Plan the last commit, with the next steps, and what the release changes in the cluster right before the question.
-
-    Values that the new chart refuses stop a release that nobody is asked about: they would break the deployment.
-    """
+    """Plan the last commit, with the next steps, and with what changes in the cluster, right before the question."""
     pushes = options.build.push and hub.settings.push
     images = (lambda _, left: from_report(building.report(left)["images"])) if pushes else from_registry
     step, hub = plan_commit(hub, options.commit, review, images, lambda *_: changes)
@@ -131,16 +125,14 @@ def _last_commit(
         warnings.append(f"the changes in the cluster were not checked: {changes.told}")
     elif changes:
         warnings += changes.warnings()
+        # A release that nobody is asked about must not break the deployment.
         refusal = changes.refusal(hub.settings.accept) if options.agreed else None
         actions += refused(step.name, refusal).actions if refusal else ()
     return step._replace(actions=tuple(actions), warnings=tuple(warnings), report=report), hub
 
 
 def _silent_registries(hub: Hub, options: BuildOptions, *, signs_in: bool) -> Iterator[Action]:
-    """Yield a refused action for each registry that does not answer, before a commit is made whose images it needs.
-
-    A build asks them for its tags, but not for one that names a commit which is yet to be made.
-    """
+    """Yield a refused action for each registry that does not answer: no build asks for the tag of a planned commit."""
     if not (options.push and hub.settings.push):
         return
     repositories = [Reference(image.spec.name) for image in hub.to_build(options.images)]

@@ -14,7 +14,7 @@ from ..core.faults import Fault, ProgramFailed, Refused, Unusable
 from ..core.safe_files import read_file, temporary_folder
 from ..core.settings import FILE, KUBERNETES_TOO_OLD, VALUES_INVALID
 from ..core.visible import Secrets, one_line, without
-from ..core.yaml_tree import Collection, MappingNode, Node, Scalar, parse, target_of
+from ..core.yaml_tree import MappingNode, Node, Scalar, parse, target_of
 from ..image.tree import Tree, snapshot
 from ..releases.index import Release
 from ..releases.repository import HelmRepository
@@ -65,10 +65,9 @@ class Side(NamedTuple):
     """The chart in a folder of its own, with those that wrap it, their dependencies and all values files.
 
     Attributes:
-        hub: the repository that it is of.
         charts: by each chart's folder, the ways to the values of what it depends on, by the names that helm tells; or
             why it cannot be rendered.
-        encrypted: the values files that are encrypted; no rendering has them.
+        encrypted: the values files that no rendering has.
         secrets: what the other values files hold under names that look secret, by the file.
     """
 
@@ -152,10 +151,7 @@ class Side(NamedTuple):
 
 
 def refused_values(hub: Hub) -> dict[Refusal | Fault, tuple[str, ...]]:
-    """Return what the pinned chart refuses of the values as they lie, each with the names of the deployments.
-
-    A fault is why nothing is known of those deployments.
-    """
+    """Return what the pinned chart refuses of the values, or why that is not known, with the deployments' names."""
     require_installed("helm")
     wanted, kubernetes = deployments(hub), hub.settings.kubernetes
     found: dict[Refusal | Fault, tuple[str, ...]] = {}
@@ -181,7 +177,7 @@ def paths_of(hub: Hub, wanted: Sequence[Deployment]) -> tuple[str, ...]:
 def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment]) -> Side:
     """Write the charts, their dependencies and the deployments' values into the new ``folder``, out of ``tree``.
 
-    Without a chart in the repository, it is z2jh's archive. The files that a release edits are as ``hub`` has them.
+    The files that a release edits are as ``hub`` has them.
     """
     chart, values = chart_of(hub), list(dict.fromkeys(path for one in wanted for path in one.values))
     paths = paths_of(hub, wanted)
@@ -252,10 +248,7 @@ def _required(hub: Hub, chart: str) -> tuple[Requirement, ...]:
 def _wrap(
     hub: Hub, tree: Tree, folder: Path, wrapper: str, below: Mapping[str, tuple[str, ...]]
 ) -> dict[str, tuple[str, ...]] | Fault:
-    """Give a chart what it depends on, the hub's chart as it lies in ``folder``.
-
-    Returns the ways to their values, or why it cannot be rendered.
-    """
+    """Give a chart what it depends on; return the ways to the values of that, or why it cannot be rendered."""
     place = folder / wrapper / _CHARTS
     keys: dict[str, tuple[str, ...]] = {}
     if not place.parent.is_dir():
@@ -320,16 +313,11 @@ def _root(data: bytes) -> Node | None:
 # Most values files are the same before and after.
 @lru_cache(maxsize=1024)
 def _secrets_in(data: bytes) -> Secrets:
-    root = _root(data)
     found: set[tuple[str, str]] = set()
-    left = [root] if root else []
-    while left:
-        node = left.pop()
-        if isinstance(node, MappingNode):
-            for key, given in node.entries:
-                value = target_of(given)
-                if isinstance(key, Scalar) and isinstance(value, Scalar) and looks_secret(key.value):
-                    found.add(("SECRET", value.value))
-        if isinstance(node, Collection):
-            left += node.children
+    with suppress(Fault):
+        mappings = (node for node in parse(data, "").outline if isinstance(node, MappingNode))
+        for key, given in (entry for one in mappings for entry in one.entries):
+            value = target_of(given)
+            if isinstance(key, Scalar) and isinstance(value, Scalar) and looks_secret(key.value):
+                found.add(("SECRET", value.value))
     return frozenset(found)

@@ -1,19 +1,13 @@
-"""What the team does after a release, the labels of its pull request, and the page that tells how to release.
+"""What the team does after a release, and the page that tells how to release.
 
-The steps are those of the setting ``next_steps``, else what the repository shows. The labels are those that
-actions/labeler will give, by its file, in the format of the versions up to 4
-(https://github.com/actions/labeler/tree/v4) or since 5 (https://github.com/actions/labeler/tree/v5#match-object).
+The steps are those of the setting ``next_steps``, else what the repository shows.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import resources
 from pathlib import PurePosixPath
-from typing import NamedTuple
-
-from wcmatch import glob
 
 from ..core.faults import DOOR, Fault, Unusable
 from ..core.output import first_of
@@ -21,29 +15,23 @@ from ..core.plan import Action, Step, refused
 from ..core.safe_files import is_inside, is_passable
 from ..core.settings import FILE, how_to_correct
 from ..core.visible import code, one_line, plain
-from ..core.yaml_tree import Data, load
 from ..image.tag import render
 from ..repo.deployments import Deployment, of_hubploy, staying_installations
-from ..repo.files import FileEdit, Files, edit_action, files_with, join
+from ..repo.files import FileEdit, edit_action, files_with, join
 from ..repo.hub import Hub
 from ..repo.init import plan_init
 from ..repo.pins import BasePin, Dependency
-from ..repo.remotes import PRODUCTION, Review, base_here, find_review, upstream_repository
+from ..repo.remotes import PRODUCTION, Review, find_review, upstream_repository
 from ..tools.forges import GITHUB
 from ..tools.google import is_google
 from .branches import waits_for
+from .labels import PullRequestPaths, expected_labels, labels_of
 
-SETTING = "hub.next_steps"
 _MOST_NAMED = 8
 NAME = "customize-hub-image.md"
 _BY_CHARTPRESS = "`chartpress --push`; on a Mac with `--builder docker-buildx --platform linux/amd64`"
 _BY_DOCKER = "`docker build`, `docker push`; on a Mac with `--platform linux/amd64`"
 _TEMPLATE = resources.files(__package__) / "templates" / f"{NAME}.in"
-# The action's own default, and the other ending of YAML files.
-_LABELER_FILES = (".github/labeler.yml", ".github/labeler.yaml")
-_GLOBS = glob.GLOBSTAR | glob.BRACE | glob.EXTGLOB | glob.FORCEUNIX
-_ANY, _ALL, _FILES, _BASE, _HEAD = "any", "all", "changed-files", "base-branch", "head-branch"
-_LIMIT = "changed-files-labels-limit"  # an option, not a label
 
 
 def next_steps(
@@ -55,11 +43,10 @@ def next_steps(
     pushes: bool = True,
     is_done: bool = False,
 ) -> tuple[str, ...]:
-    """Return the steps that follow a release.
+    """Return the steps that follow a release; none once it is merged.
 
     ``request`` is the pull request's address, or what stands for it; ``by_hand`` the one at which it can be opened.
-    Where the release had nothing left to do (``is_done``) the steps begin with what it waits for, unless the setting
-    tells them; there are none once it is merged.
+    Where the release had nothing left to do (``is_done``) they begin with what it waits for.
     """
     branch, base = hub.branch or "HEAD", review.base
     known = (f"{remote}/{base}" for remote in (review.upstream, review.remotes.push) if review.is_fork)
@@ -100,9 +87,8 @@ def _usual_steps(hub: Hub, review: Review) -> tuple[str, ...]:
 
 
 def _steps_of_setting(hub: Hub, version: str, branch: str, request: str) -> tuple[str, ...]:
-    """Return the steps of the setting, filled in."""
     names = {"version": version, "branch": branch, "pull_request": request}
-    return tuple(render(step, names, SETTING) for step in hub.settings.next_steps)
+    return tuple(render(step, names, "hub.next_steps") for step in hub.settings.next_steps)
 
 
 def plan_setup(hub: Hub, prefix: str | None, docs: str | None) -> tuple[Step, ...]:
@@ -182,7 +168,7 @@ def _shown_by(
 
 
 def _left_by_hand(hub: Hub, version: str) -> Iterator[str]:
-    """Yield what a release does not move of what is deployed, where no chart of the repository tells it."""
+    """Yield what a release does not move of what is deployed, in a repository without a chart."""
     if hub.layout.folder is not None:
         return
     staying = staying_installations(hub)
@@ -201,10 +187,7 @@ def staging_hubs(hub: Hub) -> list[str]:
 
 
 def _in_use(hub: Hub) -> list[Deployment]:
-    """Return hubploy's deployments that use the hub's chart: the values are what ties one to it.
-
-    hubploy is told the chart when it is called (https://github.com/berkeley-dsep-infra/hubploy#repository-structure).
-    """
+    """Return hubploy's deployments whose values are for the hub's chart: hubploy is told it when it is called."""
     found = of_hubploy(hub)
     paths = dict.fromkeys(path for one in found for path in one.values)
     telling = set(files_with(hub.git, "--basic-regexp", [f"^{hub.requirement.key}:"], *paths)) if paths else set()
@@ -242,121 +225,3 @@ def _places(hub: Hub, review: Review) -> Iterator[tuple[str, str]]:
 def _listed(words: Iterable[str]) -> str:
     *others, last = words
     return f"{', '.join(others)} and {last}" if others else last
-
-
-class PullRequestPaths(NamedTuple):
-    """What the labeler looks at: the changed files, and the branches that the pull request goes from and to."""
-
-    files: tuple[str, ...]
-    head: str
-    base: str
-
-
-def expected_labels(hub: Hub, review: Review) -> tuple[str, ...]:
-    """Return the labels that a pull request of the hub's branch gets: the setting's, then the labeler's."""
-    base = base_here(hub.git, review)
-    committed = hub.git.names("diff", "--name-only", "-z", f"{base}...HEAD", "--") if base else ()
-    files = tuple(dict.fromkeys((*committed, *hub.pending, *hub.changed)))
-    labelers = labels_of(hub.committed, PullRequestPaths(files, hub.branch or "", review.base))
-    return tuple(dict.fromkeys((*hub.settings.labels, *labelers)))
-
-
-def labels_of(files: Files, request: PullRequestPaths) -> tuple[str, ...]:
-    """Return the labels that the labeler gives ``request``, in the file's order; none where there is no such file."""
-    for path in _LABELER_FILES:
-        data = files.read(path)
-        if data is not None:
-            return tuple(_labels(data, path, request))
-    return ()
-
-
-def _labels(data: bytes, path: str, request: PullRequestPaths) -> Iterator[str]:
-    try:
-        content = load(data.decode())
-        entries = content.items() if isinstance(content, dict) else ()
-        for label, rules in entries:
-            if label and label != _LIMIT and _applies([rules] if isinstance(rules, str) else rules, request):
-                yield label
-    except Exception as err:  # the libraries for YAML, globs and expressions raise their own
-        raise Unusable(f"it is not a file of actions/labeler: {err}", where=path, hint=f"fix {path}") from err
-
-
-def _applies(rules: Data, request: PullRequestPaths) -> bool:
-    if not isinstance(rules, list):
-        raise TypeError("a label needs a list of rules")
-    # Up to version 4 a rule is a glob, or lists globs under any or all; since version 5 those list mappings.
-    lists = [rule.get(key) or () if isinstance(rule, dict) else [rule] for rule in rules for key in (_ANY, _ALL)]
-    if any(isinstance(one, str) for items in lists for one in items):
-        return any(_version_4(rule, request.files) for rule in rules)
-    return _version_5([rule for rule in rules if rule], request)
-
-
-def _version_4(rule: Data, files: Sequence[str]) -> bool:
-    """Whether all globs of ``all`` match every file, and all of ``any`` the same file; a glob stands for ``any``."""
-    given = _mapping({_ANY: rule} if isinstance(rule, str) else rule)
-    wanted = {_ANY: "all-globs-to-any-file", _ALL: "all-globs-to-all-files"}
-    return all(_holds(name, given[key], files, _GLOBS) for key, name in wanted.items() if key in given)
-
-
-def _version_5(rules: Sequence[Data], request: PullRequestPaths) -> bool:
-    """Whether every ``any`` and ``all`` holds; conditions outside of them belong to the first ``any``."""
-    groups: list[tuple[Callable[[Iterable[bool]], bool], list[bool]]] = []
-    for key, value in (entry for rule in rules for entry in _mapping(rule).items()):
-        if key in (_ANY, _ALL):
-            conditions = [found for config in _items(value) for found in _conditions(config, request)]
-            groups.append((any if key == _ANY else all, conditions))
-        elif key in (_FILES, _BASE, _HEAD):
-            if not any(holds is any for holds, _ in groups):
-                groups.append((any, []))
-            first = next(conditions for holds, conditions in groups if holds is any)
-            first.extend(_conditions({key: value}, request))
-    return bool(groups) and all(conditions and holds(conditions) for holds, conditions in groups)
-
-
-def _conditions(config: Data, request: PullRequestPaths) -> Iterator[bool]:
-    """Yield whether each condition of a match object holds: every list of globs, every expression for a branch."""
-    for key, value in _mapping(config).items():
-        if key == _FILES:
-            for name, globs in (entry for one in _items(value) for entry in _mapping(one).items()):
-                yield _holds(name or "", globs, request.files, _GLOBS | glob.DOTGLOB)
-        elif key in (_BASE, _HEAD):
-            branch = request.base if key == _BASE else request.head
-            yield from (re.search(pattern, branch) is not None for pattern in _texts(value))
-
-
-def _holds(option: str, globs: Data, files: Sequence[str], flags: int) -> bool:
-    """Whether what an option like ``any-glob-to-all-files`` says holds."""
-    kind, _, which = option.partition("-to-")
-    if kind not in {"any-glob", "all-globs"} or which not in {"any-file", "all-files"}:
-        raise ValueError(f"{_FILES} has no option {option}")
-    patterns, over = _texts(globs), any if which == "any-file" else all
-    if kind == "any-glob":
-        return any(over(_matches(file, one, flags) for file in files) for one in patterns)
-    return over(all(_matches(file, one, flags) for one in patterns) for file in files)
-
-
-def _matches(file: str, pattern: str, flags: int) -> bool:
-    """Whether ``file`` matches a glob as the library minimatch reads it; each ``!`` before it negates it once more.
-
-    Since version 5 stars also match a dot at the start of a name.
-    """
-    wanted = pattern.lstrip("!")
-    is_match = not wanted.startswith("#") and glob.globmatch(file, wanted.removeprefix("./"), flags=flags)
-    return is_match != bool((len(pattern) - len(wanted)) % 2)
-
-
-def _mapping(value: Data) -> dict[str | None, Data]:
-    if isinstance(value, dict):
-        return value
-    raise TypeError(f"{value!r} is not a mapping")
-
-
-def _items(value: Data) -> list[Data]:
-    return value if isinstance(value, list) else [value]
-
-
-def _texts(value: Data) -> list[str]:
-    texts = [one for one in _items(value) if isinstance(one, str)]
-    if len(texts) == len(_items(value)):
-        return texts
-    raise TypeError("a glob is not text")

@@ -22,10 +22,7 @@ _ALL = "**"
 
 
 class Value(NamedTuple):
-    """A value below the chart's own key: its file, its line, its values path, and the keys below that key.
-
-    An index counts as a key. The line is that of the key or, where a note concerns it, of the text looked for.
-    """
+    """A value below the chart's own key: its file, its line, its values path, and the keys below that key."""
 
     file: str
     line: int
@@ -35,7 +32,7 @@ class Value(NamedTuple):
 
     @property
     def place(self) -> str:
-        """The file and its line, ``path:line``."""
+        """Its ``path:line``."""
         return f"{self.file}:{self.line}"
 
     def __str__(self) -> str:
@@ -59,8 +56,7 @@ class UpgradeHere(NamedTuple):
 def upgrades_here(hub: Hub, before: str | None, after: str) -> tuple[UpgradeHere, ...]:
     """Return the upgrades from one version of z2jh to another, with the values that each note concerns.
 
-    It reads the chart's own values file, the files that images are written to, and every YAML file of the repository
-    that has the chart's key; of those at most ``MOST_FILES`` and ``MOST_BYTES``. A file that is not YAML is left out.
+    It reads the YAML files that have the chart's key, at most ``MOST_FILES`` and ``MOST_BYTES``.
     """
     crossed = upgrades_between(before, after)
     if not crossed:
@@ -92,7 +88,7 @@ def needs(here: UpgradeHere) -> Iterator[str]:
 
 
 def upgrade_warnings(upgrades: Sequence[UpgradeHere]) -> Iterator[str]:
-    """Yield a plan's warnings: each upgrade with its guide, then its notes with the values that they concern."""
+    """Yield a plan's warnings: each upgrade, then its notes with the values that they concern."""
     for here in upgrades:
         yield " ".join((f"{here.upgrade.title}:", *needs(here), here.upgrade.guide))
         for note in here.notes:
@@ -117,10 +113,7 @@ def findings(note: Note, values: Iterable[Value]) -> Iterator[Value]:
 
 
 def values_below(document: Document, chart: str) -> Iterator[Value]:
-    """Yield every value below the mappings under the key ``chart``, in the file's order.
-
-    What an alias stands for is found where it is written, not where the alias is.
-    """
+    """Yield every value below the mappings under the key ``chart``, in the file's order; an alias is none itself."""
     # Each with the keys that lead there, and how many of them end with the chart's own: 0 above that.
     pending: list[tuple[tuple[str, ...], int, int, Node | None]] = [((), 0, 0, document.root)]
     while pending:

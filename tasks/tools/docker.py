@@ -67,21 +67,23 @@ class Builder(NamedTuple):
     Attributes:
         driver: its driver (https://docs.docker.com/build/builders/drivers/); None while nobody asked.
         runs: the platforms that each of its nodes runs, the node's own first; empty while it is not started.
+        error: what buildx says where it does not answer.
     """
 
     name: str | None = None
     driver: str | None = None
     runs: tuple[tuple[str, ...], ...] = ()
+    error: str | None = None
 
     @classmethod
     def read(cls, name: str | None, inspection: str) -> Builder:
         """Read what ``docker buildx inspect`` tells of the builder ``name``."""
         parted = (line.partition(":") for line in inspection.splitlines())
         fields = [(key.strip(), value.strip()) for key, _, value in parted]
-        drivers = [value for key, value in fields if key == "Driver"]
+        first = dict(reversed(fields))
         platforms = [value.split(",") for key, value in fields if key == "Platforms"]
         runs = (tuple(short_platform(one.strip(" *")) for one in node) for node in platforms)
-        return cls(name, next(iter(drivers), None), tuple(runs))
+        return cls(name, first.get("Driver"), tuple(runs), first.get("Error"))
 
     @property
     def title(self) -> str:
@@ -199,14 +201,13 @@ def machine_fault(said: str) -> ProgramFailed | None:
 def require_builder(name: str | None) -> Builder:
     """Return the builder ``name`` (None: the current one), after checking that it answers."""
     output = capture(Command(("docker", "buildx", "inspect", *(["--", name] if name else []))))
-    faults = [line.partition(":")[2].strip() for line in output.text.splitlines() if line.startswith("Error:")]
     builder = Builder.read(name, output.text)
-    if output.ok and not faults:
+    if output.ok and builder.error is None:
         # Any other builder is started by the build; nobody but its owner starts this one.
         if builder.driver == REMOTE_DRIVER and not builder.runs:
             raise _builder_fault(builder, "nothing listens at its address")
         return builder
-    said = faults[0] if faults else output.last_words
+    said = output.last_words if builder.error is None else builder.error
     if name and output.ok:
         raise _builder_fault(builder, said)
     fault = machine_fault(f"{said}\n{output.stderr}")

@@ -85,8 +85,8 @@ def case(name: str, text: str, *, new: Reference = NEW) -> object:
     ],
 )
 def test_only_the_base_image_changes(before: bytes, after: bytes, new: Reference) -> None:
-    assert with_base(before, new, WHERE).data == after
-    assert with_base(after, new, WHERE).data is after
+    assert with_base(before, new, WHERE)[0] == after
+    assert with_base(after, new, WHERE)[0] is after
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_other_spellings_are_refused_by_name(data: str, line: int, unsupported: 
 def test_other_spellings_elsewhere_are_left_alone() -> None:
     data = 'ARG P="a"b\nFROM python:${V#v} AS a\nFROM $P AS b\nFROM «H»:3.3.8\nRUN echo ${X%%y}\n'
     after = data.replace("«H»:3.3.8", f"{HUB}:4.4.0")
-    assert with_base(data.replace("«H»", HUB).encode(), NEW, WHERE).data == after.encode()
+    assert with_base(data.replace("«H»", HUB).encode(), NEW, WHERE)[0] == after.encode()
 
 
 def test_one_digest_is_not_pinned_on_two_images() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.settings import Settings, ValuesTarget
-from tasks.rehearsal.stage import make_clone
+from tasks.rehearsal.clone import make_clone
 from tasks.repo.hub import open_hub
 from tasks.tools.command import Reach, confined
 from tasks.tools.git import Git

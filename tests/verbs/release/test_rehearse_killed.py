@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.safe_files import MARK, MarkedFolder
-from tasks.rehearsal.cleanup import TEMPORARY, Record, clear_up_after_killed_ones, rehearsal_folder
+from tasks.rehearsal.stage import TEMPORARY, Record, clear_up_after_killed_ones, rehearsal_folder
 from tests.support.cli import INVOKE, sh, succeed
 from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_hub

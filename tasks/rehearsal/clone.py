@@ -1,0 +1,189 @@
+"""A rehearsal's throwaway clone and git remote.
+
+The clone holds the repository as its working tree stands. One commit on its default branch points its images at
+the throwaway registry: everything after that is the release itself. It borrows the original's objects
+(gitrepository-layout(5), ``objects/info/alternates``), and no program runs in the original on its behalf.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from ..core.faults import Unusable
+from ..core.yaml_tree import parse
+from ..image.tree import SUBMODULE, submodule_names
+from ..repo.charts import ChartSpec, read_chartpress
+from ..repo.edits import image_edits
+from ..repo.files import FileEdit, WorkingTree, require
+from ..repo.hub import Hub, open_hub
+from ..repo.remotes import PRODUCTION
+from ..repo.values import ValuesPlace, image_at
+from ..repo.yaml_edit import text_at, with_scalars
+from ..tools.git import Clone, Git, in_list
+
+CLONE, REMOTE = "hub", "remote.git"
+REMOTE_NAME = "origin"
+_NAME, _EMAIL = "hubpress rehearsal", "rehearsal@localhost"
+# Build options that lead out of this machine, each with a value; and one without effect to put in their place.
+_OUTWARD = ("--builder", "--cache-from", "--cache-to", "--output", "-o")
+_NO_EFFECT = "--rm"
+# The original's settings of how files are written, and how many letters a commit in a tag has.
+_SAME = ("core.abbrev", "core.autocrlf", "core.eol")
+# Hooks and keys would act for the original.
+_ALONE = {"commit.gpgSign": "false", "core.hooksPath": os.devnull}
+
+
+def make_clone(hub: Hub, folder: Path, address: str, places: Iterable[ValuesPlace] = ()) -> Git:
+    """Clone ``hub`` into ``folder``, as its working tree stands, with a bare remote beside it, which it returns.
+
+    One commit holds what was not committed, and the images' names at the registry ``address``, also in ``places``.
+    """
+    name, branch = REMOTE_NAME, str(hub.settings.base_branch)
+    objects = hub.git.path_of("--git-path", "objects").resolve()
+    remote = _new_repository(folder / REMOTE, branch, objects, "--bare")
+    clone = _new_repository(folder / CLONE, branch, objects)
+    for key in _SAME:
+        value = hub.git.ask("config", "--get", key)
+        if value.ok:
+            clone.read("config", key, value.text)
+    if not clone.ask("config", "user.email").text:
+        clone.read("config", "user.name", _NAME)
+        clone.read("config", "user.email", _EMAIL)
+    _set_head(hub.git, clone)
+    tree = _tree_as_it_lies(hub.git, folder / "index", clone)
+    clone.read("read-tree", "--reset", "-u", tree)
+    _fill_submodules(hub.git.folder, hub.git.path_of("--git-path", "modules").resolve(), clone)
+    charts, files = hub.layout.charts, WorkingTree(clone.folder)
+    redirected = [_redirected(files, hub.layout.file, charts, address)] if charts else []
+    edits = [*redirected, *_renamed(open_hub(hub.settings, clone).edited(redirected), address, places)]
+    if edits:
+        files.replace(edits)
+        clone.read("add", "--", *(edit.path for edit in edits))
+    message = f"Prepare the rehearsal: uncommitted changes, images named after {address}"
+    clone.read("commit", "--quiet", "--no-verify", "--allow-empty", "--message", message)
+    address_of_remote = str(remote.folder)
+    # The longest one wins, so no setting of the user's makes another address of it. A line break is no part of a key.
+    for key in ("insteadOf", "pushInsteadOf"):
+        clone.ask("config", f"url.{address_of_remote}.{key}", address_of_remote)
+    clone.read("remote", "add", "--", name, address_of_remote)
+    clone.read("push", "--quiet", "--set-upstream", "--", name, branch)
+    clone.read("remote", "set-head", "--", name, branch)
+    return remote
+
+
+def _redirected(files: WorkingTree, file: str, charts: Sequence[ChartSpec], address: str) -> FileEdit:
+    """Return the edit of chartpress.yaml: ``address`` before every image's name, and no outward options."""
+    before = require(files, file)
+    document = parse(before, file)
+    new = dict.fromkeys(_outward_paths(charts), _NO_EFFECT)
+    for index, chart in enumerate(charts):
+        names = (("images", image.key, "imageName") for image in chart.images)
+        for path in (("charts", str(index), *keys) for keys in (("imagePrefix",), *names)):
+            name = text_at(document, path)
+            if name:
+                new[path] = name_at(address, name)
+    after = with_scalars(document, new) or before
+    for image in (image for chart in read_chartpress(after, file) for image in chart.images):
+        if not image.name.startswith(f"{address}/"):
+            raise Unusable(
+                f"the image {image.key} has neither a prefix nor a name to rehearse with",
+                where=file,
+                hint="add imagePrefix to the chart",
+            )
+    return FileEdit(file, before, after, f"images to {address}")
+
+
+def name_at(address: str, name: str) -> str:
+    """Return the name of an image at the registry ``address``: the host of its own registry becomes a folder."""
+    return f"{address}/{re.sub(r'[^a-z0-9._/-]', '-', name.lower()).lstrip('-./')}"
+
+
+def _renamed(hub: Hub, address: str, places: Iterable[ValuesPlace]) -> tuple[FileEdit, ...]:
+    found = ((place, image_at(require(hub.files, place.file), place.path, place.file)) for place in places)
+    names = {image.spec.named for image in hub.images}
+    pinned = {
+        place: one._replace(name=name_at(address, one.name))
+        for place, one in found
+        if one.name and (one.tag or one.digest) and name_at(address, one.name) in names
+    }
+    return image_edits(hub, pinned)
+
+
+def _outward_paths(charts: Sequence[ChartSpec]) -> Iterator[tuple[str, ...]]:
+    """Yield each path in chartpress.yaml of a build option that leads out of this machine, or of its value."""
+    for chart, images in enumerate(one.images for one in charts):
+        for spec in images:
+            before = ""
+            for index, option in enumerate(spec.extra_options):
+                if option.partition("=")[0] in _OUTWARD or before in _OUTWARD:
+                    yield ("charts", str(chart), "images", spec.key, "extraBuildCommandOptions", str(index))
+                before = option
+
+
+def _new_repository(folder: Path, branch: str, objects: Path, *flags: str) -> Git:
+    Git(folder.parent).read("init", "--quiet", "--template=", f"--initial-branch={branch}", *flags, "--", str(folder))
+    # Where git may take no bare repository for what it finds, this one is named.
+    repository = Git(folder, Clone(folder, folder, shallow=False, is_found=False) if "--bare" in flags else None)
+    own = repository.path_of("--git-path", "objects").resolve()
+    (own / "info").mkdir(exist_ok=True)
+    (own / "info/alternates").write_bytes(os.fsencode(f"{in_list(objects)}\n"))
+    for name, value in _ALONE.items():
+        repository.read("config", name, value)
+    return repository
+
+
+def _set_head(original: Git, clone: Git) -> None:
+    """Give the clone the original's commit, tags, and the branches of next steps; a shallow history is one commit."""
+    head = original.head()
+    if head is None:
+        return
+    if original.clone.shallow:
+        head = clone.read("commit-tree", "-m", "The history was cut here", f"{head}^{{tree}}")
+        others = ""
+    else:
+        remote = f"refs/remotes/{REMOTE_NAME}/%(refname:lstrip=3)"
+        deployed = (f"--format=create {remote} %(objectname)", *(f"refs/remotes/*/{name}" for name in PRODUCTION))
+        tags = original.read("for-each-ref", "--format=create %(refname) %(objectname)", "refs/tags")
+        # Of a branch that several remotes have, the first one's will do.
+        branches = {line.split()[1]: line for line in reversed(original.read("for-each-ref", *deployed).splitlines())}
+        others = "\n".join(filter(None, (tags, *branches.values())))
+    clone.read("update-ref", "HEAD", head)
+    clone.read("update-ref", "--stdin", stdin=f"{others}\n" if others else "")
+
+
+def _tree_as_it_lies(original: Git, index: Path, clone: Git) -> str:
+    """Write the original's files, without ignored ones and other repositories, into the clone; return their tree."""
+    theirs = original.path_of("--git-path", "index").resolve()
+    if theirs.is_file():
+        shutil.copyfile(theirs, index)
+    env = {"GIT_INDEX_FILE": str(index), "GIT_OBJECT_DIRECTORY": str(clone.path_of("--git-path", "objects").resolve())}
+    new = original.ask("ls-files", "-z", "--others", "--exclude-standard", env=env).names
+    inside = [f":(exclude,top,literal){path}" for path in new if path.endswith("/")]
+    original.read("-c", "core.splitIndex=false", "add", "--all", "--sparse", "--", ":/", *inside, env=env)
+    return original.read("write-tree", env=env)
+
+
+def _fill_submodules(original: Path, modules: Path, clone: Git) -> None:
+    """Fill the clone's submodules from those in the folder ``original``, else from git's folder ``modules``."""
+    names = submodule_names(clone, "--blob=:.gitmodules")
+    for entry in clone.names("ls-files", "--stage", "-z"):
+        about, _, path = entry.partition("\t")
+        mode, commit, _ = about.split()
+        if mode != SUBMODULE:
+            continue
+        name = next(iter(names.get(path, ())), None)
+        places = (original / path / ".git", *([modules / name] if name else []))
+        theirs = next((place for place in places if (place / "objects").is_dir()), None)
+        if theirs is None:
+            continue
+        own = clone.git_dir / "modules" / name if name else None
+        if own:
+            own.parent.mkdir(parents=True, exist_ok=True)
+        flags = (f"--separate-git-dir={own}",) if own else ()
+        inner = _new_repository(clone.folder / path, "rehearsal", theirs / "objects", *flags)
+        if inner.ask("checkout", "--quiet", "--detach", commit).ok:
+            _fill_submodules(original / path, theirs / "modules", inner)
