@@ -75,7 +75,8 @@ class Run(NamedTuple):
         report = plan.report()
         lines = [f"{lead}{text}" for lead, text, _ in plan.lines(whole=False)] if self.dry else plan.summary()
         summary = "\n".join(lines) or "Nothing to do."
-        output.tell(report, summary, changed=plan.changes_something)
+        changes = any(step.to_do for step in plan.steps if step.changes)
+        output.tell(report, summary, changed=changes)
         if self.json:
             output.report({**report, **more()})
         elif not self.dry:

@@ -18,7 +18,7 @@ from shlex import quote
 from ssl import SSLCertVerificationError
 from threading import Thread
 from typing import NamedTuple, TypeAlias
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from urllib3 import BaseHTTPResponse, HTTPHeaderDict, PoolManager, ProxyManager, Retry, Timeout, exceptions
@@ -79,17 +79,16 @@ class _Retry(Retry):
     """When urllib3 tries again: a server may ask to wait (RFC 9110, section 10.2.3), but not for long."""
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
-        """Return for how many seconds the server asks to wait; None where it does not say."""
         with suppress(exceptions.InvalidHeader, ValueError, OverflowError):
             return min(super().get_retry_after(response) or 0, _LONGEST_WAIT)
         return None
 
 
 class Limits(NamedTuple):
-    """The bounds of one request: seconds, attempts where a failure may pass, and bytes before and after unpacking.
+    """The bounds of one request; ``size`` counts before and after unpacking.
 
-    ``total`` bounds everything, redirects, attempts and the waits between them included; ``passing`` are the statuses
-    after which another attempt may succeed.
+    ``total`` bounds everything, redirects, attempts and the waits between them included; after a status in ``passing``
+    another attempt may succeed.
     """
 
     connect: float = 10
@@ -118,7 +117,11 @@ class Address(NamedTuple):
     @classmethod
     def parse(cls, text: str, *, asked: bool = False) -> Address:
         """Read a URL, or the path of a local file or folder; plain http to another machine must be ``asked`` for."""
-        parts = _split(text)
+        try:
+            parts = urlsplit(text)
+            _ = parts.port
+        except ValueError as error:
+            raise _no_address(text) from error
         if _HOST_AND_PORT.match(text):
             raise _no_address(text)
         # A scheme begins with a letter (RFC 3986, 3.1); Python 3.10 takes others for one too.
@@ -147,7 +150,7 @@ class Address(NamedTuple):
 
     @property
     def url(self) -> str:
-        """The whole address with its query, without the login."""
+        """The address with its query, without the login."""
         return f"{self.scheme}://{self.host}{self.path}{f'?{self.query}' if self.query else ''}"
 
     @property
@@ -162,7 +165,7 @@ class Address(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The last part of the path: the name of the file."""
+        """The last part of the path."""
         return self.path.rpartition("/")[2]
 
     @property
@@ -184,7 +187,7 @@ class Address(NamedTuple):
         return self._leads_to(f"{self.scheme}://{self.host}{self.path.rstrip('/')}/", reference)
 
     def redirected(self, location: str) -> Address:
-        """Return the address that a redirect to ``location`` leads to, which may not be less secure."""
+        """Return the address that a redirect leads to, which may not be less secure."""
         try:
             return self._leads_to(self.url, location)
         except (Unusable, Refused) as fault:
@@ -212,7 +215,7 @@ Connections: TypeAlias = "dict[tuple[str, str], PoolManager]"
 
 
 class HttpRequest(NamedTuple):
-    """A request, its bounds, and the connections that it may use; the login of its address is not sent."""
+    """A request; the login of its address is not sent."""
 
     method: str
     address: Address
@@ -223,7 +226,7 @@ class HttpRequest(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A server's answer: the address that gave it, after redirects, its status, headers and whole body."""
+    """A server's answer; ``address`` is the one after redirects."""
 
     address: Address
     status: int
@@ -232,7 +235,7 @@ class Answer(NamedTuple):
 
 
 class Page(NamedTuple):
-    """A body that was fetched, and by what a later request can ask for changes only (RFC 9110, section 8.8)."""
+    """A body, and by what a later request can ask for changes only (RFC 9110, section 8.8)."""
 
     body: bytes
     etag: str | None = None
@@ -288,7 +291,7 @@ def basic(login: str) -> str:
 
 
 def unpacked(data: bytes, limit: int) -> bytes:
-    """Return what a gzip file holds, at most ``limit`` bytes (else TooLarge; NotGzip where it is not a whole one)."""
+    """Return what a gzip file holds; raise TooLarge for over ``limit`` bytes, NotGzip where it is not a whole one."""
     try:
         with gzip.GzipFile(fileobj=BytesIO(data)) as file:
             plain = file.read(limit + 1)
@@ -369,23 +372,13 @@ def _manager(address: Address) -> PoolManager:
         if not proxy.host:
             raise exceptions.LocationParseError(named)
         login = {"Proxy-Authorization": basic(unquote(proxy.auth))} if proxy.auth else None
-        url = f"{proxy.scheme}://{proxy.netloc}"
-        return ProxyManager(url, proxy_headers=login)
+        return ProxyManager(f"{proxy.scheme}://{proxy.netloc}", proxy_headers=login)
     except exceptions.LocationValueError as error:
         raise Unusable(
             f"the proxy for {address.scheme} cannot be used",
             where=f"{address.scheme}_proxy",
             hint=f"set {address.scheme}_proxy to http://HOST:PORT, or name {address.host} in no_proxy",
         ) from error
-
-
-def _split(text: str) -> SplitResult:
-    try:
-        parts = urlsplit(text)
-        _ = parts.port
-    except ValueError as error:
-        raise _no_address(text) from error
-    return parts
 
 
 def _no_address(text: str) -> Unusable:

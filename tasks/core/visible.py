@@ -1,7 +1,4 @@
-"""Making text safe to show: secrets masked, control characters as escapes, and Markdown, which forges show.
-
-Messages quote files, servers and programs, which may not draw on the terminal, forge a line, or command the CI.
-"""
+"""Making text safe to show: what messages quote may not draw on the terminal, forge a line, or command the CI."""
 
 from __future__ import annotations
 
@@ -94,12 +91,13 @@ def visible(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return ``text`` as :func:`visible` does, on one line; secrets are masked first, while their blanks are there."""
+    """Return ``text`` as :func:`visible` does, on one line."""
+    # Secrets are masked first, while their blanks are there.
     return _harmless(" ".join(mask(text).split()))
 
 
 def visible_json(content: object) -> str:
-    """Return ``content`` as JSON on one line, in ASCII, with secrets masked and no command to GitHub's runner in it."""
+    """Return ``content`` as JSON on one line, in ASCII, as harmless as :func:`visible`."""
     return mask(json.dumps(content)).replace("\x7f", "\\u007f").replace("##[", "##\\u005b")
 
 
@@ -109,7 +107,7 @@ def code(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Return ``text`` with every sign escaped that Markdown, or a forge, would take for more than itself."""
+    """Return ``text`` as Markdown that shows it as it is."""
     return "".join(f"\\{char}" if char in _SPECIAL else char for char in one_line(text))
 
 
@@ -121,7 +119,7 @@ def fenced(language: str, lines: Iterable[str]) -> Iterator[str]:
 
 
 def code_or(text: str | None, otherwise: str = "not known") -> str:
-    """Return ``text`` as code; ``otherwise``, as it is, where there is none."""
+    """Return ``text`` as code, else ``otherwise`` as it is."""
     return code(text) if text else otherwise
 
 

@@ -13,7 +13,7 @@ from itertools import chain
 
 from ..core import output
 from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable
-from ..core.names import Host, Reference, platform_argument, platforms_left
+from ..core.names import Host, Reference, is_loopback, platform_argument, platforms_left
 from ..core.options import BuildOptions
 from ..core.plan import Action, Fact, Step, Values
 from ..core.settings import require_like
@@ -271,7 +271,7 @@ def _image_builds(
     answers: dict[Reference, ImageAnswer] = {base: docker.local(base) for base in options.stand_ins}
     names = [(image, name_image(hub, history, image)) for image in images if by_commit and look]
     _ask(answers, [*references, *_known_references(names)])
-    loopback = all(Reference(image.spec.name).on_loopback for image in images)
+    loopback = all(is_loopback(Reference(image.spec.name).host) for image in images)
     bases = find_bases(references, answers, loopback=loopback)
     with nullcontext(None) if by_commit else working_files(hub, images) as tree:
         builds = [_image_build(hub, options, history, one, base, tree) for one, base in zip(images, bases, strict=True)]

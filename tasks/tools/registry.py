@@ -24,7 +24,7 @@ from urllib.request import parse_http_list, parse_keqv_list
 from ..core import http
 from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
 from ..core.http import Address, HttpRequest, basic
-from ..core.names import DOCKER_HUB, Reference, short_platform
+from ..core.names import DOCKER_HUB, Reference, is_loopback, short_platform
 from ..core.safe_files import read_file
 from .command import MALFORMED, Command, require_registry
 from .process import ask_all, capture, find
@@ -193,7 +193,7 @@ class Conversation:
     def root(self) -> Address:
         """The address that the repository's own begin with."""
         host = _HUB_HOST if self.repository.host == DOCKER_HUB else self.repository.host
-        return Address("http" if self.repository.on_loopback else "https", host, f"/v2/{self.repository.path}/")
+        return Address("http" if is_loopback(self.repository.host) else "https", host, f"/v2/{self.repository.path}/")
 
     def fault(self, what: str) -> Unreachable:
         """Return the fault of a registry that gives no answer that can be used."""
