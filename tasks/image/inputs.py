@@ -28,6 +28,7 @@ from ..repo.dockerfile import copied_files
 from ..repo.files import behind_links, bytes_to_be, is_below, join
 from ..repo.hub import Hub, HubImage
 from ..repo.values import GIT_CRYPT
+from ..tools.command import as_mapping
 from .definition import context_folder, local_contexts
 from .tag import ImageName, render
 from .tree import Tree, snapshot
@@ -326,14 +327,14 @@ def credential_in(path: str, data: bytes) -> str | None:
         return None
     text = data.decode("utf-8-sig", "replace")
     try:
-        document = _mapping(json.loads(text)) if is_json else {}
+        document = as_mapping(json.loads(text)) if is_json else {}
     except (ValueError, RecursionError):
         document = {}
     if "sops" in document:
         return None
     if _is_googles(document):
         return "credentials of Google Cloud"
-    logins = map(_mapping, _mapping(document.get("auths")).values())
+    logins = map(as_mapping, as_mapping(document.get("auths")).values())
     if any(_is_given(login.get(name)) for login in logins for name in _LOGIN_SECRETS):
         return "a registry's password"
     return next((kind.what for kind in kinds if kind.opens(text)), None)
@@ -360,15 +361,11 @@ def _is_googles(document: dict[str, Any]) -> bool:
     """
     kind = document.get("type")
     if kind == "external_account":
-        headers = _mapping(_mapping(document.get("credential_source")).get("headers"))
+        headers = as_mapping(as_mapping(document.get("credential_source")).get("headers"))
         return "authorization" in map(str.lower, headers)
-    source = _mapping(document.get("source_credentials")) if kind == "impersonated_service_account" else document
+    source = as_mapping(document.get("source_credentials")) if kind == "impersonated_service_account" else document
     secret = _GOOGLES_SECRETS.get(str(source.get("type")))
     return secret is not None and _is_given(source.get(secret))
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _is_given(value: object) -> bool:

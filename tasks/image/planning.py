@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 
 from ..core import output
@@ -22,10 +23,10 @@ from ..repo.files import WorkingTree, edit_action, is_below, is_half_written
 from ..repo.hub import Hub, HubImage
 from ..repo.values import PinnedImage, ValuesPlace
 from ..tools import cosign, docker
-from ..tools.command import Command
 from ..tools.cosign import Signature
 from ..tools.docker import CLOUD_BUILD, Builder
 from ..tools.git_states import standing
+from ..tools.process import run_checked
 from ..tools.registry import ImageAnswer, inspect_all, require_push_right, retag
 from .build import PRESENT, SKIPPED, Build, ImageBuild, inputs_of, results_of, source_trees
 from .definition import pinned_images
@@ -178,6 +179,7 @@ def _sign_actions(build: Build, relies: Sequence[Fact]) -> tuple[Action, ...]:
     if key is None or not build.pushes:
         return ()
     cosign.require_signing(key, hub.git.folder)
+    signing = partial(cosign.sign_command, key=key, folder=hub.git.folder, log=hub.settings.public_log)
     public = hub.settings.verify or cosign.public_key(key, hub.git.folder)
     cosign.require_public_key(public, hub.git.folder)
     # What the registry has already, pinned by digest.
@@ -192,7 +194,8 @@ def _sign_actions(build: Build, relies: Sequence[Fact]) -> tuple[Action, ...]:
         keys = {one.key for one in wanted}
         pushed = [one for one in build.after(values).images if one.key in keys]
         images = [one.reference.pinned(one.proof.digest) for one in pushed if one.proof]
-        cosign.sign(_command(hub, key, [f"{image.name}@{image.digest}" for image in images]))
+        command = signing([f"{image.name}@{image.digest}" for image in images])
+        run_checked(command, seconds=cosign.SECONDS)
         for image, signature in zip(images, _signatures(hub, images, public), strict=True):
             if signature is not Signature.VALID:
                 raise Refused(
@@ -205,11 +208,7 @@ def _sign_actions(build: Build, relies: Sequence[Fact]) -> tuple[Action, ...]:
     names = [f"{one.image.spec.name}@{there[one.key].digest if one.key in there else _TO_COME}" for one in wanted]
     facts = [image_fact(there[one.key]) for one in wanted if one.key in there]
     what = f"sign {', '.join(str(one.reference) for one in wanted)}"
-    return (Action(what, f"hub.sign is {key}", do, (f"$ {_command(hub, key, names)}",), (*relies, *facts)),)
-
-
-def _command(hub: Hub, key: str, images: Sequence[str]) -> Command:
-    return cosign.sign_command(images, key, hub.git.folder, log=hub.settings.public_log)
+    return (Action(what, f"hub.sign is {key}", do, (f"$ {signing(names)}",), (*relies, *facts)),)
 
 
 def _signatures(hub: Hub, images: Sequence[Reference], public: str) -> list[Signature]:

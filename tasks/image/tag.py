@@ -16,6 +16,7 @@ takes the tag's place, except on a tag.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from string import Formatter
@@ -23,7 +24,7 @@ from typing import NamedTuple
 
 import semver
 
-from ..core.faults import Refused, Unusable
+from ..core.faults import ProgramFailed, Refused, Unusable
 from ..core.names import is_tag
 from ..core.settings import CHARTPRESS, SECTION, how_to_correct
 from ..repo.files import is_below
@@ -31,7 +32,6 @@ from ..repo.hub import Hub, HubImage
 from ..tools.command import Output
 from ..tools.git import Git
 from ..tools.process import ask_all, capture
-from ..tools.refusals import misunderstood
 
 # Stands for the hash of a commit that is yet to be made.
 COMMIT_TO_COME = "{commit}"
@@ -308,7 +308,8 @@ def _number(text: str, arguments: Sequence[str]) -> int:
     try:
         return int(text)
     except ValueError as err:
-        raise misunderstood(arguments) from err
+        look = shlex.join(("git", *arguments))
+        raise ProgramFailed(f"git {arguments[0]}: its answer is not understood", hint=look) from err
 
 
 def _wrong_base(what: str) -> Unusable:

@@ -36,16 +36,6 @@ def active_account() -> str | None:
         raise ProgramFailed("gcloud's list of accounts cannot be read", where="gcloud", hint=str(command)) from err
 
 
-def login_command(*kind: str, browser: bool) -> Command:
-    """Return the command that signs a person in; with ``application-default`` it makes those credentials."""
-    return Command(("gcloud", "auth", *kind, "login", *([] if browser else ["--no-launch-browser"])))
-
-
-def configure_command(*hosts: str) -> Command:
-    """Return the command that makes gcloud Docker's helper for ``hosts``; for gcr.io's hosts where none are given."""
-    return Command(("gcloud", "auth", "configure-docker", *([",".join(hosts)] if hosts else []), "--quiet"))
-
-
 def adc_file() -> Path:
     """Return where application default credentials lie."""
     named = os.environ.get(_ADC_VARIABLE)
@@ -54,7 +44,7 @@ def adc_file() -> Path:
 
 
 def key_account(key_file: Path) -> str | None:
-    """Return the account that ``key_file`` signs in; None where it does not name one (workload identity)."""
+    """Return the account that ``key_file`` names; a workload identity's names none."""
     try:
         content = json.loads(read_file(key_file))
     except FileNotFoundError as err:

@@ -80,8 +80,8 @@ def remote_fault(output: Output, remote: str) -> Unreachable:
 def push_fault(output: Output, remote: str, branch: str, *, ahead: bool) -> ProgramFailed | Unreachable:
     """Return the fault for a push that did not go through.
 
-    A rejection (another commit there, a hook, a protected branch) is the remote's answer; a push that ends without
-    one and without git calling it fatal was stopped by the clone's own hook; anything else means no answer.
+    A rejection is the remote's answer. A push that ends without one and without git calling it fatal was stopped by the
+    clone's own hook. Anything else means no answer.
     """
     rejected = [line for line in output.stderr.splitlines() if mentions(line, ("[rejected]", "[remote rejected]"))]
     if not rejected and "fatal: " not in output.stderr:
@@ -110,12 +110,8 @@ def failed(arguments: Sequence[str], output: Output, where: object | None = None
     path, closing, _ = rest.partition(".lock': File exists")
     if opening and closing:
         return locked(f"{path}.lock")
-    return ProgramFailed(f"git {_verb(arguments)}: {_first_fault(output)}", where=where, hint=_fix(output))
-
-
-def misunderstood(arguments: Sequence[str]) -> ProgramFailed:
-    """Return the fault for a call of git with ``arguments`` that succeeded and told something else than git does."""
-    return ProgramFailed(f"git {arguments[0]}: its answer is not understood", hint=shlex.join(("git", *arguments)))
+    verb = next((word for word in arguments if word.replace("-", "").isalpha() and word[0] != "-"), arguments[0])
+    return ProgramFailed(f"git {verb}: {_first_fault(output)}", where=where, hint=_fix(output))
 
 
 def locked(lock: Path | str) -> Refused:
@@ -125,10 +121,6 @@ def locked(lock: Path | str) -> Refused:
         where=lock,
         hint=f"wait for it; where none runs any more: rm {shlex.quote(str(lock))}",
     )
-
-
-def _verb(arguments: Sequence[str]) -> str:
-    return next((word for word in arguments if word.replace("-", "").isalpha() and word[0] != "-"), arguments[0])
 
 
 def _fix(output: Output) -> str:

@@ -1,8 +1,8 @@
 """A registry: Docker's logins for it, what it has of an image, and whether it may be pushed to.
 
 The protocol is https://github.com/opencontainers/distribution-spec/blob/main/spec.md, the sign-in
-https://distribution.github.io/distribution/spec/auth/token/. Docker's logins stand in its own configuration, or with
-the helpers that it names (https://docs.docker.com/reference/cli/docker/login/#credential-stores).
+https://distribution.github.io/distribution/spec/auth/token/, Docker's logins
+https://docs.docker.com/reference/cli/docker/login/#credential-stores.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Refused, Unreachab
 from ..core.http import Address, HttpRequest, basic
 from ..core.names import DOCKER_HUB, Reference, is_loopback, short_platform
 from ..core.safe_files import read_file
-from .command import MALFORMED, Command, require_registry
+from .command import MALFORMED, Command, as_mapping, require_registry
 from .process import ask_all, capture, find
 from .refusals import asked_too_often, denied
 
@@ -59,7 +59,7 @@ _NO_CREDENTIALS = "credentials not found in native keychain"
 
 @dataclass(eq=False)
 class Credentials:
-    """What Docker sends to a registry; ``secret``, a password or token, is never shown."""
+    """What Docker sends to a registry."""
 
     user: str
     secret: str = field(repr=False)
@@ -74,8 +74,7 @@ class Credentials:
 class DockerLogins:
     """Docker's own configuration, as far as it says where credentials come from.
 
-    ``helpers`` are the credential helpers by registry host (``credHelpers``), ``store`` that for every other host
-    (``credsStore``), ``auths`` the logins that stand in the file itself, by host.
+    ``helpers`` are the credential helpers by host, ``store`` that for every other host, ``auths`` the logins by host.
     """
 
     file: Path
@@ -89,7 +88,7 @@ class DockerLogins:
         file = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
         try:
             content = json.loads(read_file(file))
-            helpers, auths = _mapping(content, "credHelpers"), _mapping(content, "auths")
+            helpers, auths = as_mapping(content.get("credHelpers")), as_mapping(content.get("auths"))
         except (FileNotFoundError, NotADirectoryError):
             content = helpers = auths = {}
         except OSError as err:
@@ -111,10 +110,7 @@ class DockerLogins:
         return _key(host) in self.auths or f"https://{host}" in self.auths
 
     def credentials(self, host: str) -> Credentials | None:
-        """Return what Docker would send to ``host``: the helper's answer, or the login in the file, or None.
-
-        Raises Denied where the helper fails.
-        """
+        """Return what Docker would send to ``host``, or None; raise Denied where its helper fails."""
         helper = self.helper_for(host)
         return _credentials_of(helper, host) if helper else self._own_login(host)
 
@@ -137,10 +133,9 @@ class DockerLogins:
 
 
 class PlatformImage(NamedTuple):
-    """What a registry or an engine holds of an image for one platform.
+    """An image for one platform; ``digest`` is that of its manifest, None where an engine holds it.
 
-    ``layers`` are the uncompressed layers' digests, lowest first (``rootfs.diff_ids`` of the OCI image specification),
-    ``digest`` is that of its manifest; None where an engine holds it.
+    ``layers`` are the uncompressed layers' digests, lowest first (``rootfs.diff_ids`` of the OCI image specification).
     """
 
     layers: tuple[str, ...]
@@ -149,10 +144,7 @@ class PlatformImage(NamedTuple):
 
 
 class FoundImage(NamedTuple):
-    """An image that is there, by platform (``linux/amd64``), without attestations.
-
-    ``digest`` is that of what its tag names, a manifest or an index of manifests; None in an engine's local store.
-    """
+    """An image that is there, without attestations; ``digest`` is None in an engine's local store."""
 
     digest: str | None
     platforms: Mapping[str, PlatformImage]
@@ -164,7 +156,7 @@ class FoundImage(NamedTuple):
 
 
 def platform_of(image: Mapping[str, Any]) -> str:
-    """Return the platform of an image, from its configuration (OCI image specification), or of a descriptor's one."""
+    """Return the platform that an image's configuration or a descriptor names (OCI image specification)."""
     variant = image.get("variant")
     return short_platform(f"{image['os']}/{image['architecture']}{f'/{variant}' if variant else ''}")
 
@@ -196,7 +188,7 @@ class Conversation:
         return Address("http" if is_loopback(self.repository.host) else "https", host, f"/v2/{self.repository.path}/")
 
     def fault(self, what: str) -> Unreachable:
-        """Return the fault of a registry that gives no answer that can be used."""
+        """Return the fault of a registry without a usable answer."""
         look = f"curl -I {self.root.scheme}://{self.root.host}/v2/"
         return Unreachable(f"cannot reach the registry: {what}", where=self.repository.host, hint=look)
 
@@ -205,7 +197,7 @@ class Conversation:
     ) -> http.Answer:
         """Send one request to ``path``, relative to :attr:`root`, signing in where the registry asks for it.
 
-        Raises Denied, or Unreachable where no answer can be relied on, or ``path`` leads to another server.
+        Raises Denied or Unreachable, also where ``path`` leads to another server.
         """
         if method != _READ:
             require_registry(str(self.repository))
@@ -228,7 +220,7 @@ class Conversation:
         return answer
 
     def _sign_in(self, challenges: Sequence[str]) -> str:
-        """Return what answers the registry's challenges: a token where one is offered, else the password itself."""
+        """Return what answers the registry's challenges: a token, else the password itself."""
         host, credentials = self.repository.host, None
         try:
             credentials = DockerLogins.read().credentials(host)
@@ -314,16 +306,8 @@ def _key(host: str) -> str:
     return _HUB_KEY if host == DOCKER_HUB else host
 
 
-def _mapping(content: dict[str, Any], key: str) -> dict[str, Any]:
-    value = content.get(key)
-    return value if isinstance(value, dict) else {}
-
-
 def inspect(image: Reference) -> FoundImage | None:
-    """Ask the registry for ``image``; None when it says that there is no such image.
-
-    Raises Denied, Unreachable, or Refused for an index that is not what it says.
-    """
+    """Ask the registry for ``image``; None when it has none. Raises Denied, Unreachable, Refused for a wrong index."""
     conversation = Conversation(image)
     try:
         body = _manifest(conversation, image.digest or image.tag or "latest")
@@ -339,7 +323,7 @@ def inspect(image: Reference) -> FoundImage | None:
 
 
 def inspect_all(images: Iterable[Reference]) -> dict[Reference, ImageAnswer]:
-    """Ask the registries for ``images`` side by side, each once, and return their answers."""
+    """Ask the registries for ``images`` side by side, each once."""
 
     def answer(image: Reference) -> ImageAnswer:
         try:
@@ -367,7 +351,7 @@ def require_push_right(repository: Reference) -> None:
 
 
 def retag(source: Reference, tag: str) -> str:
-    """Give ``source``, an image pinned by digest, another tag in its registry, without a build; return its digest."""
+    """Give ``source``, an image pinned by digest, another tag in its registry; return its digest."""
     conversation = Conversation(source, "pull,push")
     found = conversation.send("GET", f"manifests/{source.digest}", _ACCEPT)
     if found.status != _OK or _digest(found.body) != source.digest:
