@@ -52,10 +52,7 @@ _NEWEST = frozenset({"latest", "newest", "stable"})
 class Release(NamedTuple):
     """One entry of the index, its values as written: ``version`` need not be SemVer, and ``urls`` may be relative.
 
-    Attributes:
-        app_version: the version of JupyterHub.
-        images: the text of the annotation ``IMAGES``.
-        created: when it was published, in ISO 8601.
+    ``app_version`` is that of JupyterHub, ``images`` the text of the annotation ``IMAGES``.
     """
 
     version: str
@@ -68,12 +65,12 @@ class Release(NamedTuple):
 
     @property
     def semver(self) -> semver.Version | None:
-        """The version as Helm reads it, or None where it is not one."""
+        """The version as Helm reads it, or None."""
         return parse_version(self.version)
 
     @property
     def oldest_kubernetes(self) -> str | None:
-        """The oldest Kubernetes that the release supports: ``1.28`` for ``>=1.28.0-0``."""
+        """The oldest supported Kubernetes: ``1.28`` for ``>=1.28.0-0``."""
         version = (self.kube_version or "").strip().removeprefix(">=").strip()
         return version.removesuffix("-0").removesuffix(".0") or None
 
@@ -84,7 +81,7 @@ class Release(NamedTuple):
 
 
 class Index(NamedTuple):
-    """The releases of one chart by their version as written, in the order of the index, and its address."""
+    """The releases of one chart by version, in the order of the index, and its address."""
 
     releases: Mapping[str, Release]
     where: str = ""
@@ -117,7 +114,7 @@ def read_index(data: bytes, where: str, chart: str = "jupyterhub") -> Index:
 def hub_image_among(annotation: str) -> Reference | None:
     """Return the image named ``k8s-hub`` in the text of the annotation ``IMAGES``, else the first whose path ends so.
 
-    Those without tag and digest do not count. It is None where the text is no such list.
+    Those without tag and digest do not count.
     """
     try:
         tree = load(annotation)
@@ -218,13 +215,10 @@ def _unusable(what: str, where: str) -> Unreachable:
 
 
 class Choice(NamedTuple):
-    """The release to move to.
+    """The release to move to, which is the pinned one where nothing is newer; ``reason`` is a clause for the plan.
 
-    Attributes:
-        release: the chosen release; the pinned one where nothing is newer.
-        newer_major: the newest release of a higher major version, where the choice stays below.
-        reason: a clause for the plan.
-        beyond: the newest release of the same major version, where the pinned range ends before it.
+    ``newer_major`` is the newest of a higher major version, where the choice stays below, ``beyond`` that of the same
+    major version, where the pinned range ends before it.
     """
 
     release: Release
@@ -238,9 +232,8 @@ def choose(
 ) -> Choice:
     """Choose a release by the order of z2jh's releases, not by the time at which its entry was made.
 
-    ``pinned`` is the version that the repository names now, or a range, which decides where there is no option. ``to``
-    is exactly that version. With ``pre`` alpha, beta and rc are considered too, with ``dev`` builds of main, with
-    ``major`` higher major versions.
+    ``pinned`` is the version that the repository names now, or a range, which decides where there is no option. The
+    options are those of :class:`BumpOptions`.
     """
     if to is not None:
         # A comment behind a variable in a Makefile leaves blanks.
@@ -294,7 +287,7 @@ def release_with_image(index: Index, tag: str) -> Release | None:
 
 
 def newest(index: Index, majors: range = range(sys.maxsize), *, pre: bool = False, dev: bool = False) -> Release | None:
-    """Return the newest release that will do (see ``choose``) with one of the major versions; None without."""
+    """Return the newest release that will do (see :func:`choose`) of these major versions, or None."""
     fitting = []
     for name in index.releases:
         version = parse_version(name)

@@ -46,10 +46,7 @@ _WITHOUT_DATA = (
 class HelmRepository:
     """What a Helm repository offers of one chart.
 
-    Args:
-        url: the repository's address, or its index's: ``https:``, ``http:`` on this machine, ``file:``, or a path.
-        cache: the folder for what is fetched.
-        asked: whether the user asked for this very address: then it may be plain http to another machine.
+    ``url`` is its address or its index's, see :meth:`Address.parse`, ``cache`` the folder for what is fetched.
     """
 
     def __init__(
@@ -78,7 +75,7 @@ class HelmRepository:
         return read_index(self._fetcher.page(self._index), str(self._index), self._chart)
 
     def kept_index(self) -> Index | None:
-        """Read the index that was fetched last, without asking the server; None where none is kept."""
+        """Read the index that was fetched last, if it was kept."""
         body = self._fetcher.kept(self._index)
         return read_index(body, str(self._index), self._chart) if body is not None else None
 
@@ -100,11 +97,11 @@ class HelmRepository:
         return body
 
     def hub_image(self, release: Release) -> Reference:
-        """Return the hub image that a release uses: the one its entry names, else the one in its archive."""
+        """Return the hub image that a release's entry names, else the one in its archive."""
         return release.hub_image or hub_image_in(self.archive(release), f"{self._chart} {release.version}")
 
     def values(self, release: Release) -> Data:
-        """Return the default values of a release's chart as plain data, scalars as text."""
+        """Return the default values of a release's chart."""
         return _values_in(self.archive(release), f"{self._chart} {release.version}")
 
     def _first_that_answers(self, release: Release) -> tuple[bytes, Address]:
@@ -121,10 +118,7 @@ class HelmRepository:
         raise last
 
     def _addresses(self, release: Release) -> Iterator[Address]:
-        """Yield where a release's archive may be.
-
-        Where the index names another host, this may be a mirror: the file of that name is looked for in it first.
-        """
+        # Where the index names another host, this may be a mirror: the file of that name is looked for in it first.
         for url in release.urls:
             try:
                 address = self.address.resolved(url)
@@ -142,7 +136,7 @@ class Fetcher(NamedTuple):
     limits: Limits = Limits()
 
     def page(self, address: Address) -> bytes:
-        """Fetch a page that changes now and then: the server sends it only if it changed."""
+        """Fetch a page, which the server sends only if it changed."""
         if address.is_file:
             return _read(address, self.limits)
         kept = self.cache.page(address.url)
@@ -152,7 +146,7 @@ class Fetcher(NamedTuple):
         return page.body
 
     def kept(self, address: Address) -> bytes | None:
-        """Return a page as it was fetched last, or None, without asking a server."""
+        """Return a page as it was fetched last, or None."""
         if address.is_file:
             return _read(address, self.limits)
         page = self.cache.page(address.url)
@@ -171,7 +165,7 @@ class Cache(NamedTuple):
     folder: Path
 
     def page(self, url: str) -> Page | None:
-        """Return the page that was kept for an address, or None."""
+        """Return the page that was kept, or None."""
         try:
             head, _, body = read_file(self._file(url), _LARGEST_KEPT).partition(b"\n")
             about = json.loads(head)
@@ -220,7 +214,7 @@ def hub_image_in(data: bytes, where: str) -> Reference:
 
 
 def _values_in(data: bytes, where: str) -> Data:
-    """Return the chart's ``values.yaml`` as plain data; only a regular file in the top folder counts."""
+    """Return the chart's ``values.yaml``, a regular file in the top folder."""
     try:
         for name, content in _regular_files(unpacked(data, LARGEST_ARCHIVE)):
             if PurePosixPath(name).parts[1:] == ("values.yaml",):
