@@ -68,9 +68,7 @@ _GOOGLES_SECRETS = {
 class Sources(NamedTuple):
     """Where the files of an image are, relative to the repository's top.
 
-    Attributes:
-        contexts: the local folders of named build contexts (``--build-context NAME=FOLDER``).
-        others: what else chartpress.yaml lists in the image's ``paths``.
+    ``contexts`` are the local folders of named build contexts, ``others`` what else chartpress.yaml lists in ``paths``.
     """
 
     context: str
@@ -85,7 +83,7 @@ class Sources(NamedTuple):
 
     @property
     def built_from(self) -> tuple[str, ...]:
-        """What a builder gets; the Dockerfile may have its own ignore file beside it."""
+        """What a builder gets, with the Dockerfile's own ignore file."""
         return (*self.folders, self.dockerfile, f"{self.dockerfile}{_IGNORE_FILE}")
 
     @property
@@ -111,7 +109,7 @@ def sources_of(hub: Hub, image: HubImage) -> Sources:
 def counted_paths(hub: Hub, image: HubImage) -> list[str]:
     """Return the paths whose change makes another image.
 
-    A context whose changes give the image no new tag (``rebuildOnContextPathChanges: false``) is not among them.
+    The context is not among them with ``rebuildOnContextPathChanges: false``.
     """
     sources, paths = sources_of(hub, image), hub.paths_of(image)
     return [path for path in sources.all if path != sources.context or is_below(path, paths)]
@@ -121,8 +119,7 @@ def inputs_hash(hub: Hub, image: HubImage, tree: Tree, base: str, platform: str,
     """Return the SHA-256 of what ``image`` is built from, as 64 hexadecimal digits.
 
     That is: the names of git's objects at ``counted_paths``, its build arguments and options (as ``name`` fills them in
-    where that names a commit, else as they are written), ``Base.identity`` and the platforms. Times and owners, which
-    differ from clone to clone, are left out.
+    where that names a commit, else as they are written), ``Base.identity`` and the platforms.
     """
     spec, sources = image.spec, sources_of(hub, image)
     _require_there(hub, sources, tree.objects(sources.all))
@@ -144,7 +141,7 @@ def arguments_of(hub: Hub, image: HubImage, name: ImageName) -> list[str]:
 
 
 def filled_in(hub: Hub, image: HubImage, name: ImageName) -> tuple[dict[str, str], list[str]]:
-    """Return the build arguments and extra options of ``image``, the names in them filled in as chartpress does."""
+    """Return the build arguments and extra options of ``image``, filled in as chartpress does."""
     spec = image.spec
     names = {"LAST_COMMIT": name.commit, "TAG": name.tag, "BRANCH": hub.branch or ""}
     where = f"{hub.layout.file}: images.{spec.key}"
@@ -153,14 +150,14 @@ def filled_in(hub: Hub, image: HubImage, name: ImageName) -> tuple[dict[str, str
 
 
 def working_files(hub: Hub, images: Iterable[HubImage]) -> AbstractContextManager[Tree]:
-    """Return a context with the tree of the working files of ``images``, planned edits included."""
+    """Yield the tree of the working files of ``images``, planned edits included."""
     paths = dict.fromkeys(path for image in images for path in sources_of(hub, image).all)
     planned = ((path, bytes_to_be(hub.files, path)) for path in hub.managed)
     return snapshot(hub.git, tuple(paths), {path: data for path, data in planned if data is not None})
 
 
 def write_files(hub: Hub, images: Iterable[HubImage], tree: Tree, folder: Path) -> None:
-    """Write what ``images`` are built from out of ``tree`` into the empty ``folder``, each file once."""
+    """Write what ``images`` are built from out of ``tree`` into the empty ``folder``."""
     sources = [sources_of(hub, image) for image in images]
     listed = dict.fromkeys(path for one in sources for path in one.built_from)
     tree.write(tuple(listed), folder)
@@ -174,7 +171,7 @@ def write_files(hub: Hub, images: Iterable[HubImage], tree: Tree, folder: Path) 
 
 
 def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:
-    """Check what can be seen of a build, of its files the first 10,000 as git keeps them."""
+    """Check what can be seen of a build before it: of its files the first 10,000."""
     sources = sources_of(hub, image)
     if not image.base.is_last and not any(one.startswith("--target") for one in image.spec.extra_options):
         raise Refused(
@@ -230,7 +227,6 @@ def _inside(hub: Hub, path: str, where: str) -> str:
 
 
 def _keys(hub: Hub) -> tuple[str, str]:
-    """Return the keys of an image's context and Dockerfile, in chartpress.yaml or the settings."""
     return ("contextPath", "dockerfilePath") if hub.layout.charts else ("context", "dockerfile")
 
 
@@ -341,7 +337,7 @@ def credential_in(path: str, data: bytes) -> str | None:
 
 
 class _Kind(NamedTuple):
-    """One kind of credential file; each contains ``sign``, so that most files are passed over without a closer look."""
+    """One kind of credential file; each contains ``sign``, so that few files need a closer look."""
 
     what: str
     called: re.Pattern[str]

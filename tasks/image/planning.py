@@ -1,7 +1,4 @@
-"""Planning a build: each image's tag, its base image, whether its registry has it already, and the actions left.
-
-An image is signed once it was verified.
-"""
+"""Planning a build: each image's tag, its base image, whether its registry has it already, and the actions left."""
 
 from __future__ import annotations
 
@@ -170,10 +167,7 @@ def _build_action(build: Build, engine: Engine, relies: Sequence[Fact]) -> Actio
 
 
 def _sign_actions(build: Build, relies: Sequence[Fact]) -> tuple[Action, ...]:
-    """Return the action that signs what the registry has of the images once they are built, if a key is set.
-
-    Images that are signed already are left out.
-    """
+    """Return the action that signs the images that are not signed yet, once they are verified, if a key is set."""
     hub = build.hub
     key = hub.settings.sign
     if key is None or not build.pushes:
@@ -247,7 +241,7 @@ def _pins(hub: Hub, build: Build) -> dict[ValuesPlace, PinnedImage]:
 
 
 def _on_builder(build: Build) -> Build:
-    """Return the build with what its builder tells of itself, and the platforms that it has to be told."""
+    """Return the build with its builder asked, and the platforms that this has to be told."""
     if build.builder.name == CLOUD_BUILD:
         return build
     builder = docker.require_builder(build.builder.name)
@@ -261,10 +255,8 @@ def _on_builder(build: Build) -> Build:
 def _image_builds(
     hub: Hub, images: Sequence[HubImage], options: BuildOptions, history: History, *, look: bool
 ) -> tuple[ImageBuild, ...]:
-    """Compute the tags, and ask all registries at once for the base images and for what they have already.
-
-    A tag that names the content needs its base image first; then the registries are asked twice.
-    """
+    # All registries are asked at once for the base images and for what they have already; but a tag that names the
+    # content needs its base image first.
     by_commit = names_commit(hub.settings.tag)
     references = [image.base.reference for image in images]
     answers: dict[Reference, ImageAnswer] = {base: docker.local(base) for base in options.stand_ins}
@@ -367,7 +359,7 @@ def _require_none(hub: Hub, image: HubImage, loose: Sequence[str], hint: str = "
 
 
 def _uncommitted(build: Build) -> Iterator[str]:
-    """Yield what no commit of ours takes of the files as they lie, which a tag of the content names."""
+    """Yield what a tag of the content names, and no commit of ours takes."""
     if not names_commit(build.hub.settings.tag):
         leaves = build.hub.with_commit("", build.hub.changed)
         for image, loose in _loose_files(leaves, [one.image for one in build.images]):
