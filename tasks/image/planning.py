@@ -91,7 +91,8 @@ def _plan_images(hub: Hub, options: BuildOptions, engine: Engine) -> Build:
     if names_commit(hub.settings.tag):
         for image in images:
             require_links_covered(hub, image)
-        _require_committed(hub, images)
+        for image, loose in _loose_files(hub, images):
+            _require_none(hub, image, loose)
     look = pushes and not options.force
     builder = Builder(options.builder or hub.settings.builder)
     try:
@@ -116,7 +117,8 @@ def require_committed(hub: Hub, keys: Sequence[str]) -> None:
     leaves = hub.with_commit("", hub.changed)
     images = hub.to_build(keys)
     if names_commit(hub.settings.tag):
-        _require_committed(leaves, images)
+        for image, loose in _loose_files(leaves, images):
+            _require_none(leaves, image, loose)
         return
     with working_files(hub, images) as tree:
         for image in images:
@@ -341,11 +343,6 @@ def _loose_files(hub: Hub, images: Iterable[HubImage]) -> Iterator[tuple[HubImag
     changed = hub.git.changed([*dict.fromkeys(chain.from_iterable(below for _, below in paths))])
     for image, below in paths:
         yield image, [file for file in changed if _is_loose(hub, file) and is_below(file, below)]
-
-
-def _require_committed(hub: Hub, images: Iterable[HubImage]) -> None:
-    for image, loose in _loose_files(hub, images):
-        _require_none(hub, image, loose)
 
 
 def _require_none(hub: Hub, image: HubImage, loose: Sequence[str], hint: str = "") -> None:

@@ -76,8 +76,23 @@ class Release(NamedTuple):
 
     @property
     def hub_image(self) -> Reference | None:
-        """The hub image that the entry's annotation names; None where only the archive knows it."""
-        return hub_image_among(self.images) if self.images else None
+        """The image that the annotation ``IMAGES`` lists as ``k8s-hub``, else the first whose path ends so.
+
+        None where only the archive knows it: an image without tag and digest does not count.
+        """
+        try:
+            tree = load(self.images or "")
+        except Unreadable:
+            return None
+        pinned = []
+        for item in tree if isinstance(tree, list) else []:
+            with contextlib.suppress(Unusable):
+                image = Reference.parse(text_under(item, "image") or "")
+                if image.tag or image.digest:
+                    pinned.append((text_under(item, "name"), image))
+        named = (image for name, image in pinned if name == HUB_IMAGE)
+        alike = (image for _, image in pinned if f"/{image.name}".endswith(f"/{HUB_IMAGE}"))
+        return next(chain(named, alike), None)
 
 
 class Index(NamedTuple):
@@ -109,26 +124,6 @@ def read_index(data: bytes, where: str, chart: str = "jupyterhub") -> Index:
     if not releases:
         raise _unusable(f"the index has no release of {chart}", where)
     return Index(releases, where)
-
-
-def hub_image_among(annotation: str) -> Reference | None:
-    """Return the image named ``k8s-hub`` in the text of the annotation ``IMAGES``, else the first whose path ends so.
-
-    Those without tag and digest do not count.
-    """
-    try:
-        tree = load(annotation)
-    except Unreadable:
-        return None
-    pinned = []
-    for item in tree if isinstance(tree, list) else []:
-        with contextlib.suppress(Unusable):
-            image = Reference.parse(text_under(item, "image") or "")
-            if image.tag or image.digest:
-                pinned.append((text_under(item, "name"), image))
-    named = (image for name, image in pinned if name == HUB_IMAGE)
-    alike = (image for _, image in pinned if f"/{image.name}".endswith(f"/{HUB_IMAGE}"))
-    return next(chain(named, alike), None)
 
 
 class _Releases(Mapping[str, Release]):
