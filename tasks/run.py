@@ -1,7 +1,4 @@
-"""One task's run: flags read, the hub repository opened, alone in it where it writes, the plan shown or carried out.
-
-This is where Invoke ends: faults go out as an error line, a hint line and an exit code.
-"""
+"""One task's run: flags read, the hub repository opened, the plan shown or carried out, a fault turned into an exit."""
 
 from __future__ import annotations
 
@@ -58,10 +55,7 @@ class Run(NamedTuple):
     json: bool
 
     def carry_out(self, plan: Plan, leaves: Hub | None = None, more: Callable[[], Mapping[str, Any]] = dict) -> None:
-        """Show the plan when dry, else perform it; then report it, with what ``more`` adds to the JSON.
-
-        ``leaves`` is the repository as the plan will leave it, where it changes that.
-        """
+        """Show the plan when dry, else perform it; then :meth:`tell` of it. ``leaves`` is the hub that it leaves."""
         if self.dry:
             self.show_plan(plan)
             plan.require_possible()
@@ -216,7 +210,7 @@ def exits(*, json: bool = False) -> Iterator[None]:
 def one_run_at_a_time(git_dir: Path) -> Iterator[bool]:
     """Hold the clone's lock, and yield whether the run before did not end: something of it may be left.
 
-    The file holds the process id of the run under way. Another user's is locked as well, where it may only be read too.
+    The file holds the process id of the run under way. Another user's file, which may only be read, is locked too.
     """
     file = git_dir / LOCK_FILE
     with contextlib.ExitStack() as stack:

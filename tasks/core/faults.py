@@ -1,7 +1,4 @@
-"""What can stop a task: faults, as people see them (an error line, a hint line, an exit code), and interrupts.
-
-Domain code raises these; only the task's edge (``run.py``) turns them into an exit.
-"""
+"""What can stop a task: faults, which only its edge (``run.py``) turns into an exit, and interrupts."""
 
 from __future__ import annotations
 
@@ -43,7 +40,7 @@ class Fault(Exception):  # noqa: N818 - a fault is what the contract calls it
         return f"{self.what} ({self.where})" if self.where else self.what
 
     def report(self) -> dict[str, str | int | None]:
-        """Return the fault as JSON, its texts as :meth:`__str__` shows them."""
+        """Return the fault's part of the JSON."""
         where = _shown(self.where) if self.where else None
         return {"error": _shown(self.what), "where": where, "hint": _shown(self.hint), "code": self.code}
 

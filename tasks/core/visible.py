@@ -82,10 +82,10 @@ def names_secret(name: str) -> bool:
 
 
 def visible(text: str) -> str:
-    r"""Return ``text`` for people to see: without secrets, and without what is more than text.
+    r"""Return ``text`` for people to see: without secrets, and with escapes (``\x1b``) for what is more than text.
 
-    Shown as escapes (``\x1b``) are control, formatting and bidirectional characters, line separators other than the
-    line feed, unassigned and private characters, and bytes that are not UTF-8. Letters of every script stay.
+    That is control, formatting, bidirectional, unassigned and private characters, line separators other than the line
+    feed, and bytes that are not UTF-8. Letters of every script stay.
     """
     return _harmless(mask(text))
 

@@ -3,9 +3,8 @@
 The hash of that is ``{content}`` in a tag, and a label of every image: the same inputs are known again after a squash,
 a rebase or an amended commit, on every machine and in a shallow clone.
 
-No build context may hold a credential file: keys, tokens and passwords, recognised by content and, where that is not
-enough, by name. Only a file for nothing else counts, not values with a secret among them; neither does an encrypted
-(git-crypt, sops), empty or example file.
+No build context may hold a credential file, recognised by content and, where that is not enough, by name. Values with a
+secret among them do not count, nor does an encrypted (git-crypt, sops), empty or example file.
 """
 
 from __future__ import annotations

@@ -133,7 +133,7 @@ class DockerLogins:
 
 
 class PlatformImage(NamedTuple):
-    """An image for one platform; ``digest`` is that of its manifest, None where an engine holds it.
+    """An image for one platform; ``digest`` is None where an engine holds it.
 
     ``layers`` are the uncompressed layers' digests, lowest first (``rootfs.diff_ids`` of the OCI image specification).
     """
