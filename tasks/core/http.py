@@ -27,6 +27,7 @@ from urllib3.util import parse_url
 from . import __version__
 from .faults import Denied, Refused, Unreachable, Unusable
 from .names import is_loopback
+from .safe_files import read_file
 
 _WEB = frozenset({"http", "https"})
 # A host with its port, where people leave http:// out.
@@ -243,10 +244,12 @@ class Page(NamedTuple):
 
 
 def get(address: Address, limits: Limits, kept: Page | None = None, *, exact: bool = False) -> Page:
-    """Fetch a page, or return the one that was ``kept`` where the server says that it has not changed.
+    """Fetch a page or a file, or return the page that was ``kept`` where the server says that it has not changed.
 
     The server may send it compressed, unless the bytes are wanted ``exact``. Raises Denied, Unreachable or Unusable.
     """
+    if address.is_file:
+        return Page(_read(address, limits))
     wanted = {
         "Authorization": basic(address.login) if address.login else None,
         "Accept-Encoding": "identity" if exact else "gzip",
@@ -300,6 +303,18 @@ def unpacked(data: bytes, limit: int) -> bytes:
     if len(plain) > limit:
         raise TooLarge
     return plain
+
+
+def _read(address: Address, limits: Limits) -> bytes:
+    hint = f"ls -l {address.file.parent}"
+    try:
+        return read_file(address.file, limits.size)
+    except PermissionError as error:
+        raise Denied("the file may not be read", where=address, hint=f"ls -l {address.file}") from error
+    except FileNotFoundError as error:
+        raise Unreachable("no such file", where=address, hint=hint) from error
+    except OSError as error:
+        raise Unreachable(f"the file cannot be read: {error.strerror}", where=address, hint=hint) from error
 
 
 def _follow(request: HttpRequest) -> Answer:

@@ -120,7 +120,8 @@ class History:
 
     def naming_commit(self, paths: Sequence[str]) -> str:
         """Return the abbreviated hash of the last commit that is tagged or touches ``paths``; empty without one."""
-        touching = self._last_commit_of(paths)
+        question = ("log", "--max-count=1", "--pretty=format:%h", "--", *paths)
+        touching = "" if not self._ask(*question).ok and self.git.head() is None else self._read(*question)
         tag = self.tagged(HEAD).tag
         if tag is None:
             return touching
@@ -152,10 +153,6 @@ class History:
     def full_hash(self, commit: str) -> str:
         """Return the full hash of ``commit``."""
         return self._read("rev-parse", "--verify", f"{commit}^{{commit}}")
-
-    def _last_commit_of(self, paths: Sequence[str]) -> str:
-        question = ("log", "--max-count=1", "--pretty=format:%h", "--", *paths)
-        return "" if not self._ask(*question).ok and self.git.head() is None else self._read(*question)
 
     def _ask_all(self, questions: Iterable[tuple[str, ...]]) -> None:
         new = [arguments for arguments in dict.fromkeys(questions) if arguments not in self._answers]

@@ -194,7 +194,9 @@ def _require_git(command: Command, reach: Reach, ask: Callable[[Command], Output
     name, arguments = "".join(command.argv[first : first + 1]), command.argv[first + 1 :]
     if name not in _GIT_REMOTE or _GET_URL in arguments:
         return
-    remote = _operand(arguments)
+    is_marked = "--" in arguments
+    operands = arguments[arguments.index("--") + 1 :] if is_marked else arguments
+    remote = next((one for one in operands if is_marked or not one.startswith("-")), "")
     for look in _looks(name, remote):
         # Git itself says what its settings make of it: insteadOf, pushInsteadOf, pushurl.
         shown = ask(command._replace(argv=(*command.argv[:first], *look)))
@@ -245,11 +247,6 @@ def _first_word(argv: Sequence[str], with_value: Sequence[str]) -> int:
     while index < len(argv) and argv[index].startswith("-"):
         index += 2 if argv[index] in with_value else 1
     return index
-
-
-def _operand(arguments: Sequence[str]) -> str:
-    after = arguments[arguments.index("--") + 1 :] if "--" in arguments else arguments
-    return next((one for one in after if "--" in arguments or not one.startswith("-")), "")
 
 
 def _values(arguments: Sequence[str], flags: Sequence[str]) -> Iterator[str]:

@@ -337,7 +337,9 @@ def _request(entry: Mapping[str, Any], branch: str) -> ForgeRequest:
 
 def _fault(output: Output, host: str) -> Fault:
     """Return the fault for gh's refusal, by what it says: its exit status tells a missing sign-in alone."""
-    said, words = output.stderr.lower(), _words(output)
+    # What follows gh's first line is advice.
+    lines = [line.strip() for line in output.stderr.splitlines() if line.strip()]
+    said, words = output.stderr.lower(), lines[0].removeprefix(f"{PROGRAM}: ") if lines else output.last_words
     if output.status == _NOT_SIGNED_IN or mentions(said, _SIGN_IN):
         return Denied("gh is not signed in", where=host, hint=f"gh auth login --hostname {host}; in CI: set GH_TOKEN")
     if _ACTIONS_MAY_NOT in said:
@@ -351,12 +353,6 @@ def _fault(output: Output, host: str) -> Fault:
     if mentions(said, _DENIED):
         return Denied(f"GitHub denied it: {words}", where=host, hint=f"gh auth status --hostname {host}")
     return ProgramFailed(f"gh: {words}", where=host, hint=_LOOK)
-
-
-def _words(output: Output) -> str:
-    # What follows gh's first line is advice.
-    lines = [line.strip() for line in output.stderr.splitlines() if line.strip()]
-    return lines[0].removeprefix(f"{PROGRAM}: ") if lines else output.last_words
 
 
 def _head(repository: Repository, fork: Repository, branch: str) -> str:
