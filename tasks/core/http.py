@@ -192,11 +192,7 @@ class Address(NamedTuple):
         try:
             return self._leads_to(self.url, location)
         except (Unusable, Refused) as fault:
-            raise self.fault(_LESS_SECURE) from fault
-
-    def fault(self, what: str, kind: type[Unreachable] = Unreachable) -> Unreachable:
-        """Return a fault about this address, with the command that shows what is there."""
-        return kind(what, where=self, hint=f"look at what is there: curl -fsSL {quote(str(self))} | head")
+            raise fault_at(self, _LESS_SECURE) from fault
 
     def _leads_to(self, base: str, reference: str) -> Address:
         try:
@@ -207,8 +203,13 @@ class Address(NamedTuple):
         same = target.server == self.server
         less_safe = (target.is_file and not self.is_file) or (self.scheme == "https" and target.scheme != "https")
         if less_safe or (target.scheme == "http" and not same and (self.is_plain or target.is_plain)):
-            raise self.fault(_LESS_SECURE)
+            raise fault_at(self, _LESS_SECURE)
         return target._replace(login=self.login) if same and not target.login else target
+
+
+def fault_at(address: Address | str, what: str, kind: type[Unreachable] = Unreachable) -> Unreachable:
+    """Return a fault about an address, with the command that shows what is there."""
+    return kind(what, where=address, hint=f"look at what is there: curl -fsSL {quote(str(address))} | head")
 
 
 # Connections that several requests share, by server.
@@ -262,9 +263,9 @@ def get(address: Address, limits: Limits, kept: Page | None = None, *, exact: bo
     if answer.status == _NOT_MODIFIED and kept:
         return kept
     if answer.status in _DENIED:
-        raise answer.address.fault(f"access denied (status {answer.status})", Denied)
+        raise fault_at(answer.address, f"access denied (status {answer.status})", Denied)
     missing, otherwise = f"not found (status {answer.status})", f"the server answered with status {answer.status}"
-    raise answer.address.fault(missing if answer.status in _MISSING else otherwise)
+    raise fault_at(answer.address, missing if answer.status in _MISSING else otherwise)
 
 
 def send(request: HttpRequest) -> Answer:
@@ -285,7 +286,7 @@ def send(request: HttpRequest) -> Answer:
     try:
         return outcome.result(timeout=request.limits.total)
     except FutureTimeout:
-        raise request.address.fault(f"no complete response within {request.limits.total:g} s") from None
+        raise fault_at(request.address, f"no complete response within {request.limits.total:g} s") from None
 
 
 def basic(login: str) -> str:
@@ -327,7 +328,7 @@ def _follow(request: HttpRequest) -> Answer:
             causes = (failure, *(failure.args[-1:] if failure else ()))
             why = next(why for kind, why in _REASONS if any(isinstance(one, kind) for one in causes))
             limits = request.limits
-            raise request.address.fault(why.format(limits=limits, size=limits.size / 2**20)) from error
+            raise fault_at(request.address, why.format(limits=limits, size=limits.size / 2**20)) from error
         location = answer.headers.get("Location")
         if request.method != "GET" or answer.status not in _REDIRECTS or location is None:
             return answer
@@ -336,7 +337,7 @@ def _follow(request: HttpRequest) -> Answer:
             kept = {name: value for name, value in request.headers.items() if name != "Authorization"}
             request = request._replace(headers=kept)
         request = request._replace(address=onward)
-    raise request.address.fault(f"it redirects more than {_MOST_REDIRECTS} times")
+    raise fault_at(request.address, f"it redirects more than {_MOST_REDIRECTS} times")
 
 
 def _exchange(request: HttpRequest) -> Answer:
@@ -371,7 +372,7 @@ def _exchange(request: HttpRequest) -> Answer:
     if plain and coding != "identity" and headers.get("Accept-Encoding") == "gzip":
         # urllib3's own decoder takes half a gzip file for a whole one.
         if coding not in {"gzip", "x-gzip"}:
-            raise address.fault(f"the response is encoded as {coding}, which was not requested")
+            raise fault_at(address, f"the response is encoded as {coding}, which was not requested")
         plain = unpacked(plain, limits.size)
     return Answer(address, response.status, response.headers, plain)
 

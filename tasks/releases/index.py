@@ -14,12 +14,12 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from itertools import chain, takewhile
-from shlex import quote
 from typing import NamedTuple
 
 import semver
 
-from ..core.faults import Refused, Unreachable, Unusable
+from ..core.faults import Refused, Unusable
+from ..core.http import fault_at
 from ..core.names import Reference
 from ..core.yaml_tree import Data, Unreadable, child, load, text_under
 from .versions import is_dev, is_range, order, parse_constraint, parse_version
@@ -114,15 +114,15 @@ class Index(NamedTuple):
 def read_index(data: bytes, where: str, chart: str = "jupyterhub") -> Index:
     """Read the releases of one chart; of equal versions the first counts. A run reads the last index twice."""
     if len(data) > LARGEST_INDEX:
-        raise _unusable(f"the index is larger than {LARGEST_INDEX // 2**20} MiB", where)
+        raise fault_at(where, f"the index is larger than {LARGEST_INDEX // 2**20} MiB")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _unusable("the index is not text in UTF-8", where) from error
+        raise fault_at(where, "the index is not text in UTF-8") from error
     found = _cut(text, chart)
     releases = _Releases(found, text, where, chart) if found is not None else _read_whole(text, where, chart)
     if not releases:
-        raise _unusable(f"the index has no release of {chart}", where)
+        raise fault_at(where, f"the index has no release of {chart}")
     return Index(releases, where)
 
 
@@ -166,16 +166,16 @@ def _cut(text: str, chart: str) -> dict[str, str] | None:
 
 def _read_whole(text: str, where: str, chart: str) -> dict[str, Release]:
     if text.lstrip().startswith("<"):
-        raise _unusable("this is a web page, not the index of a Helm repository", where)
+        raise fault_at(where, "this is a web page, not the index of a Helm repository")
     try:
         tree = load(text, size=_LARGEST_READ, nodes=_MOST_NODES)
     except Unreadable as error:
-        raise _unusable(f"the index {error}", where) from error
+        raise fault_at(where, f"the index {error}") from error
     entries = child(tree, "entries")
     if not isinstance(entries, dict):
-        raise _unusable("this is not the index of a Helm repository", where)
+        raise fault_at(where, "this is not the index of a Helm repository")
     if child(tree, "generated") is None and _is_cut_off(text, entries):
-        raise _unusable("the index is truncated", where)
+        raise fault_at(where, "the index is truncated")
     offered = entries.get(chart)
     found: dict[str, Release] = {}
     for release in map(_release, offered if isinstance(offered, list) else []):
@@ -203,10 +203,6 @@ def _release(entry: Data) -> Release:
         images=text_under(child(entry, "annotations"), IMAGES),
         created=text_under(entry, "created"),
     )
-
-
-def _unusable(what: str, where: str) -> Unreachable:
-    return Unreachable(what, where=where, hint=f"look at what is there: curl -fsSL {quote(where)} | head")
 
 
 class Choice(NamedTuple):

@@ -11,10 +11,10 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ..core.faults import Fault, ProgramFailed, Refused, Unreachable
-from ..core.names import Reference, is_loopback, short_platform
+from ..core.names import Reference, short_platform
 from .command import MALFORMED, Command, Output, mentions
 from .process import TooSlow, capture, run_folded
-from .refusals import asked_too_often, denied
+from .refusals import asked_too_often, denied, unreachable
 from .registry import FoundImage, PlatformImage
 
 DOCKER_DRIVER, REMOTE_DRIVER = "docker", "remote"
@@ -263,10 +263,8 @@ def registry_fault(output: Output, host: str) -> Fault:
     # A build asks others too: for base images, and for the Dockerfile's syntax.
     asked = re.search(_ASKED, words)
     host = asked[1] if asked else host
-    scheme = "http" if is_loopback(host) else "https"
     # The same for all images of the registry.
-    words = _REQUEST.sub("", words)
-    return Unreachable(f"cannot reach the registry: {words}", where=host, hint=f"curl -I {scheme}://{host}/v2/")
+    return unreachable(_REQUEST.sub("", words), host, host)
 
 
 def _builder_fault(builder: Builder, said: str) -> ProgramFailed:

@@ -15,6 +15,7 @@ from itertools import chain
 from pathlib import Path
 
 from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
+from ..core.names import is_loopback
 from .command import Output, mentions
 from .google import is_google
 
@@ -145,6 +146,12 @@ def denied(words: str, host: str) -> Denied:
     """Return the fault for a denial."""
     what, hint = next(_readings(words, host))
     return (Expired if re.search(_EXPIRED, words) else Denied)(what, where=host, hint=hint)
+
+
+def unreachable(words: str, host: str, server: str) -> Unreachable:
+    """Return the fault for a registry without a usable answer; ``server`` is what answers for ``host``."""
+    scheme = "http" if is_loopback(server) else "https"
+    return Unreachable(f"cannot reach the registry: {words}", where=host, hint=f"curl -I {scheme}://{server}/v2/")
 
 
 def asked_too_often(words: str, host: str) -> Unreachable:

@@ -28,7 +28,7 @@ from ..core.names import DOCKER_HUB, Reference, is_loopback, short_platform
 from ..core.safe_files import read_file
 from .command import MALFORMED, Command, as_mapping, require_registry
 from .process import ask_all, capture, find
-from .refusals import asked_too_often, denied
+from .refusals import asked_too_often, denied, unreachable
 
 # https://github.com/opencontainers/image-spec/blob/main/media-types.md, and Docker's own of before it.
 _INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
@@ -189,8 +189,7 @@ class Conversation:
 
     def fault(self, what: str) -> Unreachable:
         """Return the fault of a registry without a usable answer."""
-        look = f"curl -I {self.root.scheme}://{self.root.host}/v2/"
-        return Unreachable(f"cannot reach the registry: {what}", where=self.repository.host, hint=look)
+        return unreachable(what, self.repository.host, self.root.host)
 
     def send(
         self, method: str, path: str, accept: str = "*/*", *, body: bytes | None = None, content_type: str = ""
