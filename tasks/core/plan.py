@@ -14,7 +14,7 @@ from .visible import one_line
 
 # From how many seconds on a step that is alone says its time.
 _LONG = 10.0
-DONE, SKIPPED = "done", "skipped"
+
 # What actions leave besides facts: the commit that was made, and where its branch was pushed to.
 COMMIT, PUSHED = "commit", "pushed"
 # Values of facts by the facts' names.
@@ -195,7 +195,7 @@ class Plan:
         return [
             {
                 "name": step.name,
-                "status": DONE if step.to_do else SKIPPED,
+                "status": "done" if step.to_do else "skipped",
                 "seconds": None if seconds is None else round(seconds, 3),
             }
             for step, seconds in zip(self.steps, times, strict=True)

@@ -23,7 +23,7 @@ _PEM = r"(?s)(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----).{1,20000}?(-----END )"
 _SHOWS_ITSELF = r"(?:gh[pousr]_\w{30,255}|github_pat_\w{30,255}|glpat-[\w-]{20,255}|ya29\.[\w-]{30,2048})"
 _SECRET_PARTS = ("TOKEN", "PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "CREDENTIAL", "APIKEY", "PRIVATE_KEY")
 _SECRET_WORDS = frozenset({"AUTH", "COOKIE", "JWT", "PASS", "PAT", "SIG", "SIGNATURE"})
-_KEY_WORD = "KEY"
+
 _FILE_WORDS = frozenset({"CREDENTIAL", "CREDENTIALS", "DIR", "FILE", "HOME", "PATH", "SOCK"})
 _SHORTEST_SECRET = 8
 # What this run was told to keep, by name and value. Whoever writes more secrets into a file wants to slow it down.
@@ -78,7 +78,7 @@ def names_secret(name: str) -> bool:
     upper = name.upper()
     words = upper.split("_")
     has_part = any(part in upper for part in _SECRET_PARTS)
-    return has_part or not _SECRET_WORDS.isdisjoint(words) or words[-1] == _KEY_WORD
+    return has_part or not _SECRET_WORDS.isdisjoint(words) or words[-1] == "KEY"
 
 
 def visible(text: str) -> str:

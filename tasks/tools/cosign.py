@@ -15,7 +15,6 @@ from ..core.faults import ProgramFailed, Refused, Unusable
 from .command import Command
 from .process import ask_all, capture, require_installed
 
-_VARIABLE = "COSIGN_PASSWORD"
 # A key service and the public log are asked over the network.
 SECONDS = 120.0
 PROGRAM = "cosign"
@@ -38,8 +37,8 @@ def require_signing(key: str, folder: Path) -> None:
         return
     if not (folder / key).is_file():
         raise Refused("the signing key does not exist", where=key, hint="make one: cosign generate-key-pair")
-    if _VARIABLE not in os.environ:
-        hint = f"read -rs {_VARIABLE} && export {_VARIABLE}; leave it empty for a key without a password"
+    if "COSIGN_PASSWORD" not in os.environ:
+        hint = "read -rs COSIGN_PASSWORD && export COSIGN_PASSWORD; leave it empty for a key without a password"
         raise Refused(f"COSIGN_PASSWORD is not set, and {key} needs it", where="hub.sign", hint=hint)
 
 

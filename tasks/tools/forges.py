@@ -34,7 +34,7 @@ _NO_ANSWER = (
 )
 GITHUB, GITLAB, BITBUCKET, GITEA, FORGEJO = "GitHub", "GitLab", "Bitbucket", "Gitea", "Forgejo"
 BITBUCKET_CLOUD = "bitbucket.org"
-_EVENT = "GITHUB_EVENT_PATH"
+
 # Variables with a base branch, and those with the path of its repository.
 _CI_PATHS = {
     "GITHUB_BASE_REF": "GITHUB_REPOSITORY",
@@ -89,7 +89,7 @@ def read_ci() -> CI:
         if os.environ.get(base):
             return CI(os.environ.get(path, ""), os.environ[base])
     try:
-        repository = json.loads(read_file(Path(os.environ[_EVENT])))["repository"]
+        repository = json.loads(read_file(Path(os.environ["GITHUB_EVENT_PATH"])))["repository"]
         path, default, is_fork = (repository.get(key) for key in ("full_name", "default_branch", "fork"))
     except (OSError, *MALFORMED):
         return CI()

@@ -13,16 +13,14 @@ from .command import MALFORMED, Command
 from .process import attend, run_checked
 
 HELPER = "gcloud"
-GOOGLE_SUFFIXES = (".pkg.dev", ".gcr.io")
-GOOGLE_HOSTS = ("gcr.io",)
+
 # https://cloud.google.com/docs/authentication/application-default-credentials
 _KEY_USER, _PACKED_KEY_USER = "_json_key", "_json_key_base64"
-_ADC_VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
 
 
 def is_google(host: str) -> bool:
     """Whether ``host`` is a registry of Google's: Artifact Registry, or the older Container Registry."""
-    return host in GOOGLE_HOSTS or host.endswith(GOOGLE_SUFFIXES)
+    return host == "gcr.io" or host.endswith((".pkg.dev", ".gcr.io"))
 
 
 def active_account() -> str | None:
@@ -38,7 +36,7 @@ def active_account() -> str | None:
 
 def adc_file() -> Path:
     """Return where application default credentials lie."""
-    named = os.environ.get(_ADC_VARIABLE)
+    named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
     folder = Path(os.environ.get("CLOUDSDK_CONFIG") or Path.home() / ".config" / "gcloud")
     return Path(named) if named else folder / "application_default_credentials.json"
 

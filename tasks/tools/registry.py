@@ -36,14 +36,14 @@ _MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.doc
 _ACCEPT = ", ".join((*_INDEXES, *_MANIFESTS))
 _ATTESTATION = "unknown"
 _HUB_HOST = "registry-1.docker.io"
-_READ = "GET"
+
 _OK, _NOT_FOUND, _UPLOAD_BEGUN, _UNAUTHORIZED = 200, 404, 202, 401
 _PUT = (201, 202)
 _DENIALS = (401, 403)
 _TOO_OFTEN = 429
 _UPLOADS = "blobs/uploads/"
 _MOST_PLATFORMS = 16
-LONGEST_WORDS = 500
+_LONGEST_WORDS = 500
 SECONDS = 20.0
 # The whole of a conversation has SECONDS: what breaks off is asked once more, but a registry that is busy says so.
 _CONNECT_SECONDS, _SHORTEST = 5.0, 0.001
@@ -198,7 +198,7 @@ class Conversation:
 
         Raises Denied or Unreachable, also where ``path`` leads to another server.
         """
-        if method != _READ:
+        if method != "GET":
             require_registry(str(self.repository))
         address = self.root.resolved(path)
         if address.server != self.root.server:
@@ -249,7 +249,7 @@ class Conversation:
             answer = self._request("POST", realm, kind, urlencode(query).encode())
         else:
             headers = {"Authorization": credentials.basic} if credentials else {}
-            answer = self._request(_READ, realm._replace(query=urlencode(query)), headers)
+            answer = self._request("GET", realm._replace(query=urlencode(query)), headers)
         try:
             token = json.loads(self._allowed(answer).body)
             return f"Bearer {token.get('token') or token['access_token']}"
@@ -274,7 +274,7 @@ def _words(answer: http.Answer) -> str:
         said = "; ".join(f"{error.get('code', '')} {error.get('message', '')}".strip() for error in errors)
     except MALFORMED:
         said = ""
-    return said[:LONGEST_WORDS] or f"it answers {answer.status}"
+    return said[:_LONGEST_WORDS] or f"it answers {answer.status}"
 
 
 def ask_helper(helper: str, host: str) -> Credentials | None:
