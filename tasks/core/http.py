@@ -1,4 +1,4 @@
-"""HTTP over urllib3: which address may lead to which, bounds on size and time, and what an answer means."""
+"""HTTP over urllib3, and files: which address may lead to which, bounds on size and time, what an answer means."""
 
 from __future__ import annotations
 

@@ -244,11 +244,11 @@ def _beat(wait: Wait, done: threading.Event) -> None:
         say(str(wait))
 
 
-def _outputs(report: Mapping[str, Any]) -> dict[str, str | None]:
-    """Return a report's outputs, None where it has no value for one; of several images the first one counts."""
+def _output_lines(report: Mapping[str, Any], changed: bool | None, file: Path) -> Iterator[str]:
+    """Yield the lines of a report's outputs; of several images the first one counts."""
     chart, request = report.get("chart") or {}, report.get("pull_request") or {}
     image = next((one for one in report.get("images") or () if one.get("tag")), None)
-    return {
+    outputs = {
         "version": chart.get("after") or chart.get("pinned"),
         "newest": chart.get("newest"),
         "branch": report.get("branch"),
@@ -258,12 +258,9 @@ def _outputs(report: Mapping[str, Any]) -> dict[str, str | None]:
         "ok": str(report["ok"]).lower() if "ok" in report else None,
         "problems": str(len(_open(report["problems"]))) if "problems" in report else None,
     }
-
-
-def _output_lines(report: Mapping[str, Any], changed: bool | None, file: Path) -> Iterator[str]:
-    """Yield the outputs' lines; of several tasks in one step, one that changed something is enough."""
-    yield from (f"{name}={one_line(value)}\n" for name, value in _outputs(report).items() if value)
+    yield from (f"{name}={one_line(value)}\n" for name, value in outputs.items() if value)
     if changed is not None:
+        # Of several tasks in one step, one that changed something is enough.
         before = read_file(file).splitlines() if file.exists() else []
         yield "changed=true\n" if changed or b"changed=true" in before else "changed=false\n"
 

@@ -73,7 +73,7 @@ class ImageBuild(NamedTuple):
         return self._replace(proof=proof, status=PRESENT, inputs=self.inputs or inputs_label(found))
 
     def reusing(self, candidates: Mapping[Reference, ImageAnswer]) -> ImageBuild:
-        """Return the build that only retags the first of ``candidates`` with the same inputs, if it has any."""
+        """Return the build that only retags the first of ``candidates`` with the same inputs, if there is one."""
         for candidate, found in candidates.items():
             if isinstance(found, FoundImage) and found.digest and inputs_label(found) == self.inputs:
                 with contextlib.suppress(Refused):

@@ -243,7 +243,7 @@ def _pins(hub: Hub, build: Build) -> dict[ValuesPlace, PinnedImage]:
 
 
 def _on_builder(build: Build) -> Build:
-    """Return the build with its builder asked, and the platforms that this has to be told."""
+    """Return the build with what its builder tells, and the platforms that it has to be told."""
     if build.builder.name == CLOUD_BUILD:
         return build
     builder = docker.require_builder(build.builder.name)

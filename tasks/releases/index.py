@@ -224,7 +224,7 @@ def choose(
     """Choose a release by the order of z2jh's releases, not by the time at which its entry was made.
 
     ``pinned`` is the version that the repository names now, or a range, which decides where there is no option. The
-    options are those of :class:`BumpOptions`.
+    options are those of ``BumpOptions``.
     """
     if to is not None:
         # A comment behind a variable in a Makefile leaves blanks.
@@ -274,7 +274,7 @@ def release_with_image(index: Index, tag: str) -> Release | None:
     same = ((order(one), name) for one, name in versions if one.finalize_version() == built.finalize_version())
     later = sorted((at, name) for at, name in same if at >= order(built))
     releases = (index.releases[name] for _, name in later)
-    return next((one for one in releases if one.hub_image is not None and one.hub_image.tag == tag), None)
+    return next((one for one in releases if (image := one.hub_image) and image.tag == tag), None)
 
 
 def newest(index: Index, majors: range = range(sys.maxsize), *, pre: bool = False, dev: bool = False) -> Release | None:

@@ -50,7 +50,7 @@ def require_public_key(key: str, folder: Path) -> None:
 
 
 def public_key(key: str, folder: Path) -> str:
-    """Return the key that verifies what ``key`` signs: for a service itself, for ``NAME.key`` the ``NAME.pub``."""
+    """Return the key that verifies what ``key`` signs: a service's address, else ``NAME.pub`` for ``NAME.key``."""
     if _ADDRESS in key and not key.startswith("env://"):
         return key
     public = f"{key.removesuffix('.key')}.pub"
