@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+from shlex import quote
 from typing import ClassVar
 
 from .visible import one_line
@@ -75,6 +76,11 @@ class Interrupted(Fault):
     """The user, or what started the program, asked it to end (exit code 130)."""
 
     code = 130
+
+
+def fault_at(address: object, what: str, kind: type[Unreachable] = Unreachable) -> Unreachable:
+    """Return a fault about a web address, with the command that shows what is there."""
+    return kind(what, where=address, hint=f"look at what is there: curl -fsSL {quote(str(address))} | head")
 
 
 def nearest(word: str, names: Iterable[str]) -> str | None:

@@ -14,7 +14,6 @@ from contextlib import suppress
 from http.client import HTTPException, IncompleteRead
 from io import BytesIO
 from pathlib import Path
-from shlex import quote
 from ssl import SSLCertVerificationError
 from threading import Thread
 from typing import NamedTuple, TypeAlias
@@ -25,7 +24,7 @@ from urllib3 import BaseHTTPResponse, HTTPHeaderDict, PoolManager, ProxyManager,
 from urllib3.util import parse_url
 
 from . import __version__
-from .faults import Denied, Refused, Unreachable, Unusable
+from .faults import Denied, Refused, Unreachable, Unusable, fault_at
 from .names import is_loopback
 from .safe_files import read_file
 
@@ -205,11 +204,6 @@ class Address(NamedTuple):
         if less_safe or (target.scheme == "http" and not same and (self.is_plain or target.is_plain)):
             raise fault_at(self, _LESS_SECURE)
         return target._replace(login=self.login) if same and not target.login else target
-
-
-def fault_at(address: Address | str, what: str, kind: type[Unreachable] = Unreachable) -> Unreachable:
-    """Return a fault about an address, with the command that shows what is there."""
-    return kind(what, where=address, hint=f"look at what is there: curl -fsSL {quote(str(address))} | head")
 
 
 # Connections that several requests share, by server.

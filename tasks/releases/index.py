@@ -18,8 +18,7 @@ from typing import NamedTuple
 
 import semver
 
-from ..core.faults import Refused, Unusable
-from ..core.http import fault_at
+from ..core.faults import Refused, Unusable, fault_at
 from ..core.names import Reference
 from ..core.yaml_tree import Data, Unreadable, child, load, text_under
 from .versions import is_dev, is_range, order, parse_constraint, parse_version
