@@ -226,20 +226,16 @@ def one_run_at_a_time(git_dir: Path) -> Iterator[bool]:
         except OSError as err:
             raise _unusable(file, err) from err
         if not is_taken:
-            raise _held(file, holder)
+            known = holder.isdecimal()
+            look = f"ps -fp {holder}" if known else f"fuser -v {shlex.quote(str(file))}"
+            raise Refused(
+                f"another run is in progress, process {holder if known else 'unknown'}",
+                where=git_dir.parent,
+                hint=f"wait for it, or look at it: {look}",
+            )
         yield bool(holder)
         with contextlib.suppress(OSError):
             os.ftruncate(handle, 0)
-
-
-def _held(file: Path, holder: str) -> Refused:
-    known = holder.isdecimal()
-    look = f"ps -fp {holder}" if known else f"fuser -v {shlex.quote(str(file))}"
-    return Refused(
-        f"another run is in progress, process {holder if known else 'unknown'}",
-        where=file.parent.parent,
-        hint=f"wait for it, or look at it: {look}",
-    )
 
 
 def _unusable(file: Path, err: OSError) -> Unusable:

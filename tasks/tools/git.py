@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ..core.faults import Refused, Unusable
 from .command import NOTHING, Command, Output
 from .process import ask_all, capture
-from .refusals import failed, locked, no_clone, not_opened, remote_fault
+from .refusals import failed, locked, no_clone, remote_fault
 
 # What an editor's look at the clone may take.
 _MOMENT, _GLANCE = 1.0, 0.05
@@ -142,7 +142,8 @@ class Git:
         inside, _, rest = state.stdout.removesuffix(b"\n").partition(b"\n")
         shallow, _, git_dir = rest.partition(b"\n")
         if not state.ok or inside != b"true":
-            raise not_opened(state, folder)
+            is_none = state.ok or "not a git repository" in state.stderr
+            raise no_clone(folder) if is_none else failed(("rev-parse",), state, folder)
         return cls(start, Clone(start, Path(os.fsdecode(git_dir)), shallow == b"true", is_found=True))
 
     def at(self, subfolder: str) -> Git:

@@ -62,13 +62,6 @@ def no_clone(folder: Path) -> Unusable:
     return Unusable("not a git repository", where=folder, hint=hint)
 
 
-def not_opened(output: Output, folder: Path) -> Fault:
-    """Return the fault for a folder that lies in no work tree, or in one that git does not open."""
-    if output.ok or "not a git repository" in output.stderr:
-        return no_clone(folder)
-    return failed(("rev-parse",), output, folder)
-
-
 def remote_fault(output: Output, remote: str) -> Unreachable:
     """Return the fault for a remote that gave no usable answer: denied or unreachable."""
     said = output.stderr.lower()
