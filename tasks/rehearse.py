@@ -33,7 +33,7 @@ def rehearse(call: Call, options: RehearseOptions) -> None:
       rehearse --to 4.4.0 --pr   also show the text of the pull request
       rehearse --keep            keep the clone and the image to inspect them
     """
-    from .rehearsal.stage import require_possible, staged
+    from .rehearsal import stage as rehearsal
 
     platform = options.build.platform
     require_like("platform", "--platform linux/amd64", *(platform.split(",") if platform is not None else ()))
@@ -42,11 +42,11 @@ def rehearse(call: Call, options: RehearseOptions) -> None:
             text = INTENTION.format(folder=one_line(str(run.hub.git.folder)))
             if call.json:
                 output.say(text)
-            for note in require_possible(run.hub, options).remarks:
+            for note in rehearsal.require_possible(run.hub, options).remarks:
                 output.say(lead=note)
             call.present({}, text, changed=True)
             return
-        with staged(run.hub, options) as stage:
+        with rehearsal.staged(run.hub, options) as stage:
             for note in (*stage.notes, *stage.remarks):
                 output.say(lead=note)
             # After a fault there is nothing to continue: the stage is gone.

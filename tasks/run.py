@@ -1,7 +1,4 @@
-"""One task's run: flags read, the hub repository opened, alone in it where it writes, the plan shown or carried out.
-
-This is where Invoke ends: faults go out as an error line, a hint line and an exit code.
-"""
+"""One task's run: flags read, the hub repository opened, the plan shown or carried out, a fault turned into an exit."""
 
 from __future__ import annotations
 
@@ -49,10 +46,7 @@ class Run(NamedTuple):
     can_continue: bool = True
 
     def carry_out(self, plan: Plan, leaves: Hub | None = None, more: Callable[[], Mapping[str, Any]] = dict) -> None:
-        """Show the plan when dry, else perform it; then report it, with what ``more`` adds to the JSON.
-
-        ``leaves`` is the repository as the plan will leave it, where it changes that.
-        """
+        """Show the plan when dry, else perform it; then :meth:`tell` of it. ``leaves`` is the hub that it leaves."""
         if self.dry:
             self.show_plan(plan)
             plan.require_possible()
@@ -62,7 +56,8 @@ class Run(NamedTuple):
         report = plan.report()
         lines = [f"{lead}{text}" for lead, text, _ in plan.lines(whole=False)] if self.dry else plan.summary()
         summary = "\n".join(lines) or "Nothing to do."
-        output.tell(report, summary, changed=plan.changes_something)
+        changes = any(step.to_do for step in plan.steps if step.changes)
+        output.tell(report, summary, changed=changes)
         if self.json:
             output.report({**report, **more()})
         elif not self.dry:
@@ -214,7 +209,7 @@ def exits(*, json: bool = False) -> Iterator[None]:
 def one_run_at_a_time(git_dir: Path) -> Iterator[bool]:
     """Hold the clone's lock, and yield whether the run before did not end: something of it may be left.
 
-    The file holds the process id of the run under way. Another user's is locked as well, where it may only be read too.
+    The file holds the process id of the run under way. Another user's file, which may only be read, is locked too.
     """
     file = git_dir / LOCK_FILE
     with contextlib.ExitStack() as stack:
@@ -230,20 +225,16 @@ def one_run_at_a_time(git_dir: Path) -> Iterator[bool]:
         except OSError as err:
             raise _unusable(file, err) from err
         if not is_taken:
-            raise _held(file, holder)
+            known = holder.isdecimal()
+            look = f"ps -fp {holder}" if known else f"fuser -v {shlex.quote(str(file))}"
+            raise Refused(
+                f"another run is in progress, process {holder if known else 'unknown'}",
+                where=git_dir.parent,
+                hint=f"wait for it, or look at it: {look}",
+            )
         yield bool(holder)
         with contextlib.suppress(OSError):
             os.ftruncate(handle, 0)
-
-
-def _held(file: Path, holder: str) -> Refused:
-    known = holder.isdecimal()
-    look = f"ps -fp {holder}" if known else f"fuser -v {shlex.quote(str(file))}"
-    return Refused(
-        f"another run is in progress, process {holder if known else 'unknown'}",
-        where=file.parent.parent,
-        hint=f"wait for it, or look at it: {look}",
-    )
 
 
 def _unusable(file: Path, err: OSError) -> Unusable:

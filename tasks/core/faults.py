@@ -1,7 +1,4 @@
-"""What can stop a task: faults, as people see them (an error line, a hint line, an exit code), and interrupts.
-
-Domain code raises these; only the task's edge (``run.py``) turns them into an exit.
-"""
+"""What can stop a task: faults, which only its edge (``run.py``) turns into an exit, and interrupts."""
 
 from __future__ import annotations
 
@@ -10,6 +7,7 @@ import signal
 import threading
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+from shlex import quote
 from typing import ClassVar
 
 from .visible import one_line
@@ -43,7 +41,7 @@ class Fault(Exception):  # noqa: N818 - a fault is what the contract calls it
         return f"{self.what} ({self.where})" if self.where else self.what
 
     def report(self) -> dict[str, str | int | None]:
-        """Return the fault as JSON, its texts as :meth:`__str__` shows them."""
+        """Return the fault's part of the JSON."""
         where = _shown(self.where) if self.where else None
         return {"error": _shown(self.what), "where": where, "hint": _shown(self.hint), "code": self.code}
 
@@ -78,6 +76,11 @@ class Interrupted(Fault):
     """The user, or what started the program, asked it to end (exit code 130)."""
 
     code = 130
+
+
+def fault_at(address: object, what: str, kind: type[Unreachable] = Unreachable) -> Unreachable:
+    """Return a fault about a web address, with the command that shows what is there."""
+    return kind(what, where=address, hint=f"look at what is there: curl -fsSL {quote(str(address))} | head")
 
 
 def nearest(word: str, names: Iterable[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""HTTP over urllib3: which address may lead to which, bounds on size and time, and what an answer means."""
+"""HTTP over urllib3, and files: which address may lead to which, bounds on size and time, what an answer means."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from contextlib import suppress
 from http.client import HTTPException, IncompleteRead
 from io import BytesIO
 from pathlib import Path
-from shlex import quote
 from ssl import SSLCertVerificationError
 from threading import Thread
 from typing import NamedTuple, TypeAlias
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from urllib3 import BaseHTTPResponse, HTTPHeaderDict, PoolManager, ProxyManager, Retry, Timeout, exceptions
 from urllib3.util import parse_url
 
 from . import __version__
-from .faults import Denied, Refused, Unreachable, Unusable
+from .faults import Denied, Refused, Unreachable, Unusable, fault_at
 from .names import is_loopback
+from .safe_files import read_file
 
 _WEB = frozenset({"http", "https"})
 # A host with its port, where people leave http:// out.
@@ -79,17 +79,16 @@ class _Retry(Retry):
     """When urllib3 tries again: a server may ask to wait (RFC 9110, section 10.2.3), but not for long."""
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
-        """Return for how many seconds the server asks to wait; None where it does not say."""
         with suppress(exceptions.InvalidHeader, ValueError, OverflowError):
             return min(super().get_retry_after(response) or 0, _LONGEST_WAIT)
         return None
 
 
 class Limits(NamedTuple):
-    """The bounds of one request: seconds, attempts where a failure may pass, and bytes before and after unpacking.
+    """The bounds of one request; ``size`` counts before and after unpacking.
 
-    ``total`` bounds everything, redirects, attempts and the waits between them included; ``passing`` are the statuses
-    after which another attempt may succeed.
+    ``total`` bounds everything, redirects, attempts and the waits between them included; after a status in ``passing``
+    another attempt may succeed.
     """
 
     connect: float = 10
@@ -118,7 +117,11 @@ class Address(NamedTuple):
     @classmethod
     def parse(cls, text: str, *, asked: bool = False) -> Address:
         """Read a URL, or the path of a local file or folder; plain http to another machine must be ``asked`` for."""
-        parts = _split(text)
+        try:
+            parts = urlsplit(text)
+            _ = parts.port
+        except ValueError as error:
+            raise _no_address(text) from error
         if _HOST_AND_PORT.match(text):
             raise _no_address(text)
         # A scheme begins with a letter (RFC 3986, 3.1); Python 3.10 takes others for one too.
@@ -147,7 +150,7 @@ class Address(NamedTuple):
 
     @property
     def url(self) -> str:
-        """The whole address with its query, without the login."""
+        """The address with its query, without the login."""
         return f"{self.scheme}://{self.host}{self.path}{f'?{self.query}' if self.query else ''}"
 
     @property
@@ -162,7 +165,7 @@ class Address(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The last part of the path: the name of the file."""
+        """The last part of the path."""
         return self.path.rpartition("/")[2]
 
     @property
@@ -184,15 +187,11 @@ class Address(NamedTuple):
         return self._leads_to(f"{self.scheme}://{self.host}{self.path.rstrip('/')}/", reference)
 
     def redirected(self, location: str) -> Address:
-        """Return the address that a redirect to ``location`` leads to, which may not be less secure."""
+        """Return the address that a redirect leads to, which may not be less secure."""
         try:
             return self._leads_to(self.url, location)
         except (Unusable, Refused) as fault:
-            raise self.fault(_LESS_SECURE) from fault
-
-    def fault(self, what: str, kind: type[Unreachable] = Unreachable) -> Unreachable:
-        """Return a fault about this address, with the command that shows what is there."""
-        return kind(what, where=self, hint=f"look at what is there: curl -fsSL {quote(str(self))} | head")
+            raise fault_at(self, _LESS_SECURE) from fault
 
     def _leads_to(self, base: str, reference: str) -> Address:
         try:
@@ -203,7 +202,7 @@ class Address(NamedTuple):
         same = target.server == self.server
         less_safe = (target.is_file and not self.is_file) or (self.scheme == "https" and target.scheme != "https")
         if less_safe or (target.scheme == "http" and not same and (self.is_plain or target.is_plain)):
-            raise self.fault(_LESS_SECURE)
+            raise fault_at(self, _LESS_SECURE)
         return target._replace(login=self.login) if same and not target.login else target
 
 
@@ -212,7 +211,7 @@ Connections: TypeAlias = "dict[tuple[str, str], PoolManager]"
 
 
 class HttpRequest(NamedTuple):
-    """A request, its bounds, and the connections that it may use; the login of its address is not sent."""
+    """A request; the login of its address is not sent."""
 
     method: str
     address: Address
@@ -223,7 +222,7 @@ class HttpRequest(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A server's answer: the address that gave it, after redirects, its status, headers and whole body."""
+    """A server's answer; ``address`` is the one after redirects."""
 
     address: Address
     status: int
@@ -232,7 +231,7 @@ class Answer(NamedTuple):
 
 
 class Page(NamedTuple):
-    """A body that was fetched, and by what a later request can ask for changes only (RFC 9110, section 8.8)."""
+    """A body, and by what a later request can ask for changes only (RFC 9110, section 8.8)."""
 
     body: bytes
     etag: str | None = None
@@ -240,10 +239,12 @@ class Page(NamedTuple):
 
 
 def get(address: Address, limits: Limits, kept: Page | None = None, *, exact: bool = False) -> Page:
-    """Fetch a page, or return the one that was ``kept`` where the server says that it has not changed.
+    """Fetch a page or a file, or return the page that was ``kept`` where the server says that it has not changed.
 
     The server may send it compressed, unless the bytes are wanted ``exact``. Raises Denied, Unreachable or Unusable.
     """
+    if address.is_file:
+        return Page(_read(address, limits))
     wanted = {
         "Authorization": basic(address.login) if address.login else None,
         "Accept-Encoding": "identity" if exact else "gzip",
@@ -256,9 +257,9 @@ def get(address: Address, limits: Limits, kept: Page | None = None, *, exact: bo
     if answer.status == _NOT_MODIFIED and kept:
         return kept
     if answer.status in _DENIED:
-        raise answer.address.fault(f"access denied (status {answer.status})", Denied)
+        raise fault_at(answer.address, f"access denied (status {answer.status})", Denied)
     missing, otherwise = f"not found (status {answer.status})", f"the server answered with status {answer.status}"
-    raise answer.address.fault(missing if answer.status in _MISSING else otherwise)
+    raise fault_at(answer.address, missing if answer.status in _MISSING else otherwise)
 
 
 def send(request: HttpRequest) -> Answer:
@@ -279,7 +280,7 @@ def send(request: HttpRequest) -> Answer:
     try:
         return outcome.result(timeout=request.limits.total)
     except FutureTimeout:
-        raise request.address.fault(f"no complete response within {request.limits.total:g} s") from None
+        raise fault_at(request.address, f"no complete response within {request.limits.total:g} s") from None
 
 
 def basic(login: str) -> str:
@@ -288,7 +289,7 @@ def basic(login: str) -> str:
 
 
 def unpacked(data: bytes, limit: int) -> bytes:
-    """Return what a gzip file holds, at most ``limit`` bytes (else TooLarge; NotGzip where it is not a whole one)."""
+    """Return what a gzip file holds; raise TooLarge for over ``limit`` bytes, NotGzip where it is not a whole one."""
     try:
         with gzip.GzipFile(fileobj=BytesIO(data)) as file:
             plain = file.read(limit + 1)
@@ -297,6 +298,18 @@ def unpacked(data: bytes, limit: int) -> bytes:
     if len(plain) > limit:
         raise TooLarge
     return plain
+
+
+def _read(address: Address, limits: Limits) -> bytes:
+    hint = f"ls -l {address.file.parent}"
+    try:
+        return read_file(address.file, limits.size)
+    except PermissionError as error:
+        raise Denied("the file may not be read", where=address, hint=f"ls -l {address.file}") from error
+    except FileNotFoundError as error:
+        raise Unreachable("no such file", where=address, hint=hint) from error
+    except OSError as error:
+        raise Unreachable(f"the file cannot be read: {error.strerror}", where=address, hint=hint) from error
 
 
 def _follow(request: HttpRequest) -> Answer:
@@ -309,7 +322,7 @@ def _follow(request: HttpRequest) -> Answer:
             causes = (failure, *(failure.args[-1:] if failure else ()))
             why = next(why for kind, why in _REASONS if any(isinstance(one, kind) for one in causes))
             limits = request.limits
-            raise request.address.fault(why.format(limits=limits, size=limits.size / 2**20)) from error
+            raise fault_at(request.address, why.format(limits=limits, size=limits.size / 2**20)) from error
         location = answer.headers.get("Location")
         if request.method != "GET" or answer.status not in _REDIRECTS or location is None:
             return answer
@@ -318,7 +331,7 @@ def _follow(request: HttpRequest) -> Answer:
             kept = {name: value for name, value in request.headers.items() if name != "Authorization"}
             request = request._replace(headers=kept)
         request = request._replace(address=onward)
-    raise request.address.fault(f"it redirects more than {_MOST_REDIRECTS} times")
+    raise fault_at(request.address, f"it redirects more than {_MOST_REDIRECTS} times")
 
 
 def _exchange(request: HttpRequest) -> Answer:
@@ -353,7 +366,7 @@ def _exchange(request: HttpRequest) -> Answer:
     if plain and coding != "identity" and headers.get("Accept-Encoding") == "gzip":
         # urllib3's own decoder takes half a gzip file for a whole one.
         if coding not in {"gzip", "x-gzip"}:
-            raise address.fault(f"the response is encoded as {coding}, which was not requested")
+            raise fault_at(address, f"the response is encoded as {coding}, which was not requested")
         plain = unpacked(plain, limits.size)
     return Answer(address, response.status, response.headers, plain)
 
@@ -369,23 +382,13 @@ def _manager(address: Address) -> PoolManager:
         if not proxy.host:
             raise exceptions.LocationParseError(named)
         login = {"Proxy-Authorization": basic(unquote(proxy.auth))} if proxy.auth else None
-        url = f"{proxy.scheme}://{proxy.netloc}"
-        return ProxyManager(url, proxy_headers=login)
+        return ProxyManager(f"{proxy.scheme}://{proxy.netloc}", proxy_headers=login)
     except exceptions.LocationValueError as error:
         raise Unusable(
             f"the proxy for {address.scheme} cannot be used",
             where=f"{address.scheme}_proxy",
             hint=f"set {address.scheme}_proxy to http://HOST:PORT, or name {address.host} in no_proxy",
         ) from error
-
-
-def _split(text: str) -> SplitResult:
-    try:
-        parts = urlsplit(text)
-        _ = parts.port
-    except ValueError as error:
-        raise _no_address(text) from error
-    return parts
 
 
 def _no_address(text: str) -> Unusable:

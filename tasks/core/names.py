@@ -34,7 +34,7 @@ class Reference(NamedTuple):
 
     @classmethod
     def parse(cls, text: str, where: object | None = None) -> Reference:
-        """Read ``[host/]path[:tag][@digest]``; raise Unusable where ``text``, which stood ``where``, is none."""
+        """Read an image's name; raise Unusable where ``text``, which stood ``where``, is none."""
         rest, at, digest = text.partition("@")
         head, colon, tag = rest.rpartition(":")
         if not colon or "/" in tag:
@@ -69,18 +69,9 @@ class Reference(NamedTuple):
         """What every spelling of the repository's name holds: Docker Hub's ``library/`` may be left out."""
         return self.path.removeprefix("library/")
 
-    @property
-    def on_loopback(self) -> bool:
-        """Whether the registry is on this machine (127.0.0.0/8, ::1, localhost)."""
-        return is_loopback(self.host)
-
     def same_repository(self, other: Reference) -> bool:
         """Whether both names mean one repository, however they are spelled."""
         return (self.host, self.path) == (other.host, other.path)
-
-    def tagged(self, tag: str) -> Reference:
-        """Return this name with ``tag`` and without a digest."""
-        return self._replace(tag=tag, digest=None)
 
     def pinned(self, digest: str) -> Reference:
         """Return this name with ``digest`` besides its tag."""
@@ -120,7 +111,7 @@ class Host(NamedTuple):
 
     @property
     def platform(self) -> str | None:
-        """The platform that Docker builds for here when it is not told; None on a Mac, where it is told always."""
+        """The platform that Docker builds for when it is not told; None on a Mac, where it is told always."""
         architecture = _ARCHITECTURES.get(self.machine.lower())
         return f"linux/{architecture}" if self.system == "linux" and architecture else None
 

@@ -1,7 +1,4 @@
-"""What the user wants of one run: the flags of each task, each declared once.
-
-A record has a field for each flag, or for another record with more of them.
-"""
+"""What the user wants of one run: a record for each task, with a field for each flag, or for another record."""
 
 from __future__ import annotations
 
@@ -47,7 +44,7 @@ class Flag(Argument):
         super().__init__(name, kind=kind, default=default, help=about["explained"], attr_name=attribute)
 
     def read(self, given: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a field's value
-        """Return the field's value, by what was ``given`` for the flags that were."""
+        """Return the field's value by what was ``given`` for the flags."""
         value = given.get(str(self.name), self.default)
         return None if value is None else self._read(value)
 
@@ -62,7 +59,7 @@ def flags_of(record: Any) -> Iterator[Flag]:  # noqa: ANN401 - a data class
 
 
 def read_options(record: Any, given: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a data class, and one of it
-    """Return the record of what was ``given`` for its flags."""
+    """Return a ``record`` of what was ``given`` for its flags."""
     read = {}
     for one in fields(record):
         if one.default_factory is not MISSING:
@@ -125,7 +122,7 @@ class BuildOptions:
 
 @dataclass(frozen=True)
 class CommitOptions:
-    """Which commit the user wants; ``request`` is for a pull request, which pushes the branch too."""
+    """Which commit the user wants."""
 
     message: str | None = flag("use this message (default: what moved)", "TEXT")
     branch: str | None = flag(
@@ -140,7 +137,7 @@ class CommitOptions:
 
     @property
     def pushes(self) -> bool:
-        """Whether the branch is pushed."""
+        """Whether the branch is pushed, as for a pull request too."""
         return self.push or self.request
 
 

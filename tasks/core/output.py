@@ -36,7 +36,7 @@ _IN_PROPERTY = _IN_MESSAGE | str.maketrans({":": "%3A", ",": "%2C"})
 
 
 class Line(NamedTuple):
-    """A line for people: its beginning, which a terminal shows strongly, and the rest in its style (an ANSI code)."""
+    """A line for people: ``lead``, which a terminal shows strongly, and the rest in its ``style`` (an ANSI code)."""
 
     lead: str = ""
     text: str = ""
@@ -67,7 +67,6 @@ class _Stream(io.TextIOWrapper):
     """A standard stream that ends the program where it cannot be written to, unless its reader has gone (``head``)."""
 
     def write(self, text: str) -> int:
-        """Write ``text``; end the program where that fails and somebody could still have read it."""
         try:
             return super().write(text)
         except OSError as err:
@@ -75,7 +74,6 @@ class _Stream(io.TextIOWrapper):
             return len(text)
 
     def flush(self) -> None:
-        """Write what is left, as :meth:`write` does."""
         try:
             super().flush()
         except OSError as err:
@@ -112,8 +110,11 @@ def report(content: Mapping[str, Any]) -> None:
 def show(lines: Iterable[Line], *, is_data: bool) -> None:
     """Print lines on standard output where they are the data that was asked for, else on standard error."""
     stream = sys.stdout if is_data else sys.stderr
+    # https://no-color.org
+    is_styled = stream.isatty() and not os.environ.get("NO_COLOR")
     for lead, text, style in lines:
-        shown = [_styled(visible(part), code, stream) for part, code in ((lead, style or BOLD), (text, style)) if part]
+        parts = [(visible(part), code) for part, code in ((lead, style or BOLD), (text, style)) if part]
+        shown = [f"\x1b[{code}m{part}\x1b[0m" if code and is_styled else part for part, code in parts]
         print("".join(shown), file=stream, flush=True)
 
 
@@ -184,13 +185,13 @@ def annotate(problems: Sequence[Mapping[str, Any]]) -> None:
 
 
 class Wait:
-    """What is waited for, since when, and what was last said of it."""
+    """What is waited for, since when, and the last line that was said of it."""
 
     def __init__(self, what: str) -> None:
         self.what, self.last, self.begin = one_line(what), "", time.monotonic()
 
     def hear(self, text: str) -> None:
-        """Take a line as the last thing that was said, unless it is blank."""
+        """Take a line as the last one, unless it is blank."""
         self.last = text if text.strip() else self.last
 
     def __str__(self) -> str:
@@ -243,16 +244,11 @@ def _beat(wait: Wait, done: threading.Event) -> None:
         say(str(wait))
 
 
-def _styled(text: str, code: str, stream: TextIO) -> str:
-    """Return ``text`` in a style where ``stream`` is a terminal whose user wants that (https://no-color.org)."""
-    return f"\x1b[{code}m{text}\x1b[0m" if code and stream.isatty() and not os.environ.get("NO_COLOR") else text
-
-
-def _outputs(report: Mapping[str, Any]) -> dict[str, str | None]:
-    """Return a report's outputs, None where it has no value for one; of several images the first one counts."""
+def _output_lines(report: Mapping[str, Any], changed: bool | None, file: Path) -> Iterator[str]:
+    """Yield the lines of a report's outputs; of several images the first one counts."""
     chart, request = report.get("chart") or {}, report.get("pull_request") or {}
     image = next((one for one in report.get("images") or () if one.get("tag")), None)
-    return {
+    outputs = {
         "version": chart.get("after") or chart.get("pinned"),
         "newest": chart.get("newest"),
         "branch": report.get("branch"),
@@ -262,12 +258,9 @@ def _outputs(report: Mapping[str, Any]) -> dict[str, str | None]:
         "ok": str(report["ok"]).lower() if "ok" in report else None,
         "problems": str(len(_open(report["problems"]))) if "problems" in report else None,
     }
-
-
-def _output_lines(report: Mapping[str, Any], changed: bool | None, file: Path) -> Iterator[str]:
-    """Yield the outputs' lines; of several tasks in one step, one that changed something is enough."""
-    yield from (f"{name}={one_line(value)}\n" for name, value in _outputs(report).items() if value)
+    yield from (f"{name}={one_line(value)}\n" for name, value in outputs.items() if value)
     if changed is not None:
+        # Of several tasks in one step, one that changed something is enough.
         before = read_file(file).splitlines() if file.exists() else []
         yield "changed=true\n" if changed or b"changed=true" in before else "changed=false\n"
 

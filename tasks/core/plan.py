@@ -1,7 +1,4 @@
-"""A plan: steps of actions that know what they do, why, what they rely on, and whether the world is that way already.
-
-A dry run shows the objects that a real one performs. What an action relies on is asked again before it acts.
-"""
+"""A plan: steps of actions. A dry run shows the objects that a real one performs."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from .visible import one_line
 
 # From how many seconds on a step that is alone says its time.
 _LONG = 10.0
-DONE, SKIPPED = "done", "skipped"
+
 # What actions leave besides facts: the commit that was made, and where its branch was pushed to.
 COMMIT, PUSHED = "commit", "pushed"
 # Values of facts by the facts' names.
@@ -31,10 +28,10 @@ def _words(value: object) -> str:
 
 
 class Fact(NamedTuple):
-    """One thing of the world that an action relies on: its name, and the value that the plan was made with.
+    """One thing of the world that an action relies on, which ``ask`` asks for again before it acts.
 
-    ``ask`` asks for the value again, ``words`` tells one behind the name (``is now main``), ``back`` returns the
-    command that brings one back; empty where there is none.
+    ``words`` tells a value behind the name (``is now main``), ``back`` returns the command that brings one back, if
+    there is one.
     """
 
     name: str
@@ -51,7 +48,7 @@ class Fact(NamedTuple):
 
 
 class Moved(Refused):
-    """The world is not the one that the plan was made in: what moved, how to bring it ``back``, what was done."""
+    """The world is not the one that the plan was made in."""
 
     def __init__(self, what: str, back: str = "", done: str = "nothing was done") -> None:
         again = f"{back}, then run the same command again" if back else "run the same command again"
@@ -60,12 +57,12 @@ class Moved(Refused):
 
 
 class Action(NamedTuple):
-    """One change of the world: ``what`` it does and ``why``, in a line each, and ``details`` below them.
+    """One change of the world.
 
     Attributes:
         do: does it, given the values of the facts that it relies on and what earlier actions left, and returns those
             of the facts that it changes, and what else is reported of it; None where the world is that way already.
-        refusal: why it cannot be done; None where it can.
+        refusal: why it cannot be done.
         is_check: whether it only makes sure of something; a dry run alone shows it.
     """
 
@@ -132,18 +129,13 @@ class Plan:
 
     @property
     def refusal(self) -> Fault | None:
-        """The fault that the plan's first refused action stops the run with; None where all can be done."""
+        """The fault of the first action that cannot be done."""
         return next((action.refusal for step in self.steps for action in step.actions if action.refusal), None)
 
     def require_possible(self) -> None:
         """Raise the plan's refusal, if it has one."""
         if self.refusal:
             raise self.refusal
-
-    @property
-    def changes_something(self) -> bool:
-        """Whether it does more than signing in."""
-        return any(step.to_do for step in self.steps if step.changes)
 
     def lines(self, *, whole: bool) -> Iterator[Line]:
         """Yield the plan as people read it: ``whole`` with reasons, diffs and commands, else on one screen."""
@@ -207,7 +199,7 @@ class Plan:
         return self.before + [
             {
                 "name": step.name,
-                "status": DONE if step.to_do else SKIPPED,
+                "status": "done" if step.to_do else "skipped",
                 "seconds": None if seconds is None else round(seconds, 3),
             }
             for step, seconds in zip(self.steps, times, strict=True)

@@ -42,7 +42,7 @@ def is_passable(text: str) -> bool:
 
 
 def is_inside(path: str, folder: str = "") -> bool:
-    """Whether ``path``, as written, relative to a ``folder`` of a repository, names something in that repository."""
+    """Whether ``path``, as written, relative to a ``folder`` of a repository, stays in that repository."""
     whole = posixpath.normpath(posixpath.join(folder, path))
     return not whole.startswith("/") and whole.partition("/")[0] != ".."
 
@@ -50,8 +50,7 @@ def is_inside(path: str, folder: str = "") -> bool:
 def read_file(file: Path, limit: int = LARGEST_FILE) -> bytes:
     """Return the bytes of a regular file, symbolic links followed.
 
-    Raises FileNotFoundError or NotADirectoryError, else OSError whose ``strerror`` says why: also for a file of another
-    kind, or of more than ``limit`` bytes.
+    Raises OSError, whose ``strerror`` says why, also for a file of another kind, or of more than ``limit`` bytes.
     """
     with os.fdopen(_open_file(file, os.O_RDONLY), "rb") as stream:
         data = stream.read(limit + 1)
@@ -91,7 +90,7 @@ def _require_regular(found: os.stat_result) -> None:
 
 
 def open_lock(file: Path, flags: int = os.O_RDWR | os.O_CREAT, *, shared: bool = False) -> int:
-    """Return a descriptor of a lock's file, which is this user's own unless it is ``shared``; raise OSError if not."""
+    """Return a descriptor of a lock's file; raise OSError where it is not this user's own, unless ``shared``."""
     descriptor = os.open(file, flags | _SAFELY, 0o666 if shared else 0o600)
     found = os.fstat(descriptor)
     what = "" if shared or found.st_uid == os.getuid() else "it belongs to another user"

@@ -79,13 +79,13 @@ VALUES_INVALID, KUBERNETES_TOO_OLD, VALUES_DIFFER = "values-invalid", "kubernete
 
 
 class Accepted(NamedTuple):
-    """Problems that are intended: their code, and a pattern that their file fits; None for every file."""
+    """Problems that are intended; ``path`` is a pattern that their file fits."""
 
     code: str
     path: str | None = None
 
     def covers(self, code: str, path: str) -> bool:
-        """Whether it accepts a problem of that code in the file ``path``."""
+        """Whether it accepts a problem in the file ``path``."""
         return self.code == code and (self.path is None or fnmatchcase(path, self.path))
 
 
@@ -385,7 +385,7 @@ def _unknown(
 
 
 def how_to_correct(key: str, hint: str) -> str:
-    """Return ``hint``, which says how to correct a setting in a file; the environment, where that wins."""
+    """Return the hint for a wrong setting: ``hint`` is for a file, and the environment may win over that."""
     return f"fix {variable(key)}, or unset it" if key in _variables() else hint
 
 
@@ -402,7 +402,6 @@ class _Kind:
     hint: str
 
     def __call__(self, key: str, value: object) -> Any:  # noqa: ANN401 - what the kind is read as
-        """Read the value of ``key``."""
         found = self.read(value)
         if found is None:
             raise _wrong(key, value, self.wanted, self.hint.format(key=key))

@@ -1,7 +1,4 @@
-"""Making text safe to show: secrets masked, control characters as escapes, and Markdown, which forges show.
-
-Messages quote files, servers and programs, which may not draw on the terminal, forge a line, or command the CI.
-"""
+"""Making text safe to show: what messages quote may not draw on the terminal, forge a line, or command the CI."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ _PEM = r"(?s)(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----).{1,20000}?(-----END )"
 _SHOWS_ITSELF = r"(?:gh[pousr]_\w{30,255}|github_pat_\w{30,255}|glpat-[\w-]{20,255}|ya29\.[\w-]{30,2048})"
 _SECRET_PARTS = ("TOKEN", "PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "CREDENTIAL", "APIKEY", "PRIVATE_KEY")
 _SECRET_WORDS = frozenset({"AUTH", "COOKIE", "JWT", "PASS", "PAT", "SIG", "SIGNATURE"})
-_KEY_WORD = "KEY"
+
 _FILE_WORDS = frozenset({"CREDENTIAL", "CREDENTIALS", "DIR", "FILE", "HOME", "PATH", "SOCK"})
 _SHORTEST_SECRET = 8
 # What this run was told to keep, by name and value. Whoever writes more secrets into a file wants to slow it down.
@@ -81,25 +78,26 @@ def names_secret(name: str) -> bool:
     upper = name.upper()
     words = upper.split("_")
     has_part = any(part in upper for part in _SECRET_PARTS)
-    return has_part or not _SECRET_WORDS.isdisjoint(words) or words[-1] == _KEY_WORD
+    return has_part or not _SECRET_WORDS.isdisjoint(words) or words[-1] == "KEY"
 
 
 def visible(text: str) -> str:
-    r"""Return ``text`` for people to see: without secrets, and without what is more than text.
+    r"""Return ``text`` for people to see: without secrets, and with escapes (``\x1b``) for what is more than text.
 
-    Shown as escapes (``\x1b``) are control, formatting and bidirectional characters, line separators other than the
-    line feed, unassigned and private characters, and bytes that are not UTF-8. Letters of every script stay.
+    That is control, formatting, bidirectional, unassigned and private characters, line separators other than the line
+    feed, and bytes that are not UTF-8. Letters of every script stay.
     """
     return _harmless(mask(text))
 
 
 def one_line(text: str) -> str:
-    """Return ``text`` as :func:`visible` does, on one line; secrets are masked first, while their blanks are there."""
+    """Return ``text`` as :func:`visible` does, on one line."""
+    # Secrets are masked first, while their blanks are there.
     return _harmless(" ".join(mask(text).split()))
 
 
 def visible_json(content: object) -> str:
-    """Return ``content`` as JSON on one line, in ASCII, with secrets masked and no command to GitHub's runner in it."""
+    """Return ``content`` as JSON on one line, in ASCII, as harmless as :func:`visible`."""
     return mask(json.dumps(content)).replace("\x7f", "\\u007f").replace("##[", "##\\u005b")
 
 
@@ -109,7 +107,7 @@ def code(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Return ``text`` with every sign escaped that Markdown, or a forge, would take for more than itself."""
+    """Return ``text`` as Markdown that shows it as it is."""
     return "".join(f"\\{char}" if char in _SPECIAL else char for char in one_line(text))
 
 
@@ -121,7 +119,7 @@ def fenced(language: str, lines: Iterable[str]) -> Iterator[str]:
 
 
 def code_or(text: str | None, otherwise: str = "not known") -> str:
-    """Return ``text`` as code; ``otherwise``, as it is, where there is none."""
+    """Return ``text`` as code, else ``otherwise`` as it is."""
     return code(text) if text else otherwise
 
 

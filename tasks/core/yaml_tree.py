@@ -57,7 +57,7 @@ class Unreadable(Exception):  # noqa: N818 - a clause for people
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """Something in the tree, equal only to itself; ``order`` is its place in ``Document.outline``.
+    """Something in the tree; ``order`` is its place in ``Document.outline``.
 
     ``start`` is the index of its first character, anchor and tag included, ``end`` that after its last one, or after
     what opens a mapping or list.
@@ -145,7 +145,7 @@ def merged(mapping: MappingNode) -> list[MappingNode]:
 
 
 def described(node: Node | None) -> str:
-    """Return what stands there in a few words, for a message."""
+    """Return what stands there in a few words."""
     if isinstance(node, Alias):
         return f"the alias *{node.name}"
     if isinstance(node, Scalar) and node.kind != "null":
@@ -243,17 +243,13 @@ class Document(NamedTuple):
 
 
 def parse(data: bytes, where: str) -> Document:
-    """Read one YAML document; raise Unusable where there are several, or :func:`parse_all` does."""
-    return _documents(data, where, many=False)[0]
-
-
-def parse_all(data: bytes, where: str) -> tuple[Document, ...]:
-    """Read the YAML documents of a file, each with its own root; raise Unusable where that is not possible."""
-    return _documents(data, where, many=True)
+    """Read one YAML document; raise Unusable where that is not possible."""
+    return parse_all(data, where, many=False)[0]
 
 
 @lru_cache(maxsize=16)
-def _documents(data: bytes, where: str, *, many: bool) -> tuple[Document, ...]:
+def parse_all(data: bytes, where: str, *, many: bool = True) -> tuple[Document, ...]:
+    """Read the YAML documents of a file, each with its own root; raise Unusable where that is not possible."""
     text = Text.decode(data, where)
     try:
         tree = _build(text.content, MAX_NODES, many=many)

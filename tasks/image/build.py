@@ -1,4 +1,4 @@
-"""A build of several images: its options, each image's name, base, inputs and status, and what is shown of it."""
+"""A build of several images, and what is shown of it."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class ImageBuild(NamedTuple):
         platform: the platforms that it must run on, separated by commas.
         argument: the value of ``--platform``; None for a native build without it.
         inputs: the hash of what it is built from; None while a commit is only planned, and where it is not needed.
-        source: the image of the same inputs, pinned by digest, that is retagged; None for any other status.
+        source: the image of the same inputs, pinned by digest, that is retagged.
         way: the path from the builder's folder to that of the image's own commit, where that is another one.
-        signed: the public key that its new signature was verified with; None where none was made.
+        signed: the public key that its new signature was verified with.
     """
 
     image: HubImage
@@ -82,12 +82,12 @@ class ImageBuild(NamedTuple):
         return self
 
     def proved(self, digest: str | None) -> ImageBuild:
-        """Return the build after the push of ``digest`` (None if unknown), proved by the registry's answer."""
+        """Return the build after the push of ``digest``, if that is known, proved by the registry's answer."""
         found = inspect(self.reference)
         return self._replace(proof=prove(self.reference, found, self.base, self.platform, digest))
 
     def labels(self) -> dict[str, str]:
-        """Return the image's labels: its version, commit, base and inputs."""
+        """Return the image's labels."""
         own = {
             f"{LABEL}version": self.name.tag,
             f"{LABEL}revision": self.name.revision,
@@ -150,7 +150,7 @@ class Build:
 
     @property
     def to_retag(self) -> tuple[ImageBuild, ...]:
-        """The images that are in the registry under another tag, and are (to be) retagged."""
+        """The images that are (to be) retagged."""
         return tuple(one for one in self.images if one.status == RETAGGED)
 
     @property
@@ -170,7 +170,7 @@ class Build:
 
     @property
     def spared(self) -> list[str]:
-        """The images that are not built: the values name another one in their place, or the files of one change."""
+        """A line for each image that could be built, and is not."""
         built = {one.key for one in self.images}
         spare, own = self.hub.spare_images, "".join(f"--image {one.key} " for one in self.images)
         why = {key: f": {at.file} names {at.image} at {at.path}" for key, at in spare.items()}
@@ -183,7 +183,7 @@ class Build:
         ]
 
     def shown_contexts(self, folder: str) -> list[str]:
-        """Return the commands that write the build contexts into ``folder``, as one could paste them."""
+        """Return the commands that write the build contexts into ``folder``."""
         top = "" if self.hub.git.folder == current_folder() else f" -C {quote(str(self.hub.git.folder))}"
         listed = [sources_of(self.hub, one.image).built_from for one in self.to_build]
         paths = " ".join(quote(path) for path in dict.fromkeys(path for paths in listed for path in paths))
@@ -204,11 +204,11 @@ class Build:
         return replace(self, images=tuple(new.get(one.key, one) for one in self.images))
 
     def after(self, results: Values) -> Build:
-        """Return the build with the images that its actions left in ``results``; see :func:`results_of`."""
+        """Return the build with the images that its actions left (see :func:`results_of`)."""
         return self.with_images(one for one in results.values() if isinstance(one, ImageBuild))
 
     def summary(self, results: Values) -> list[str]:
-        """Return the lines that tell what was done; of images whose actions left nothing in ``results``, nothing."""
+        """Return the lines that tell what was done."""
         done = (one for one in self.images if one.status in {PRESENT, SKIPPED} or _left_by(one) in results)
         return [line for one in done for line in one.summary()]
 
@@ -275,7 +275,7 @@ def name_after_commit(build: Build) -> Build:
 def write_contexts(build: Build, folder: Path) -> Build:
     """Write the build contexts out of git below ``folder``, and return the build with each image's inputs.
 
-    The builder runs in ``CONTEXT``, where chartpress.yaml is. Images of one commit share a folder.
+    Images of one commit share a folder; the builder runs in that named ``CONTEXT``.
     """
     hub, written = build.hub, []
     up = "../" * (len(Path(hub.layout.root).parts) + 1)
@@ -299,13 +299,10 @@ def write_contexts(build: Build, folder: Path) -> Build:
 
 @contextlib.contextmanager
 def source_trees(build: Build) -> Iterator[dict[str, Tree]]:
-    """Yield the trees that the images to be built are built from, by the images' keys.
-
-    That is the commit's that the tag names, or HEAD's while that commit is only planned; for a tag that names the
-    content, one of the working files.
-    """
+    """Yield the trees of the images to be built, by their keys: the commits', or one of the working files."""
     hub, images = build.hub, build.to_build
     if names_commit(hub.settings.tag):
+        # While the commit is only planned, it is HEAD's.
         trees = {commit: Tree(hub.git, commit) for commit in {one.name.revision or HEAD: None for one in images}}
         yield {one.key: trees[one.name.revision or HEAD] for one in images}
         return

@@ -1,14 +1,7 @@
-"""What is built: one bake definition for all images of a build.
+"""What is built: one definition for ``docker buildx bake`` (https://docs.docker.com/build/bake/reference/).
 
-The format is that of ``docker buildx bake`` (https://docs.docker.com/build/bake/reference/), as JSON. bake evaluates
-``${...}`` and ``%{...}`` in every string, so both are written doubled.
-
-chartpress's ``extraBuildCommandOptions``: chartpress appends them to ``docker build``. Their meaning is that of
+chartpress appends ``extraBuildCommandOptions`` to ``docker build``. Their meaning is that of
 https://docs.docker.com/reference/cli/docker/buildx/build/; each goes to the field of the bake file that means the same.
-
-The shared build cache: ``inline`` puts what BuildKit needs to reuse an image's layers into the image itself; a build
-takes them from the image that the values name. ``registry`` keeps the layers of every stage beside the images, under a
-tag of their own. The driver ``docker`` knows only the first (https://docs.docker.com/build/cache/backends/).
 """
 
 from __future__ import annotations
@@ -55,7 +48,7 @@ _TRUE, _FALSE = frozenset({"1", "t", "true"}), frozenset({"0", "f", "false"})
 
 
 def definition(targets: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the bake definition of ``targets``, their fields by their names, as JSON text, indented by two."""
+    """Return the bake definition of ``targets``, their fields by their names, as JSON text."""
     whole = {"group": {"default": {"targets": list(targets)}}, "target": targets}
     # JSON's own syntax holds no brace right after such a sign.
     return bake_literal(json.dumps(whole, indent=2, ensure_ascii=False))
@@ -69,8 +62,7 @@ def dockerfile_from(context: str, dockerfile: str, root: str) -> str:
 def target_name(index: int, key: str) -> str:
     """Return the target's name in the definition: its key, or what bake accepts of it and a number.
 
-    bake accepts letters, digits, ``_`` and ``-`` only. A key that ends like a numbered name gets a number too, so that
-    no two names are the same.
+    A key that ends like a numbered name gets a number too, so that no two names are the same.
     """
     plain = "".join(char if (char.isalnum() and char.isascii()) or char in "_-" else "-" for char in key)
     numbered = plain.rpartition("-")[2].isdecimal()
@@ -87,13 +79,13 @@ def bake_fields(options: Sequence[str], where: str, env: Mapping[str, str]) -> d
 
 
 def local_contexts(options: Sequence[str], where: str) -> tuple[str, ...]:
-    """Return the local folders of named build contexts, ``--build-context NAME=FOLDER``, in every spelling."""
+    """Return the local folders of named build contexts (``--build-context NAME=FOLDER``)."""
     named = _pairs(_read(options, where, only_known=False).get("contexts", ()))
     return tuple(folder for folder in map(context_folder, named.values()) if folder)
 
 
 def context_folder(value: str) -> str | None:
-    """Return the local folder that a named build context is taken from; None for an image, target or address."""
+    """Return the local folder of a named build context; None for an image, target or address."""
     if value.startswith(_OCI_LAYOUT):
         return value.removeprefix(_OCI_LAYOUT).partition("@")[0].partition(":")[0]
     return None if value.startswith(_ELSEWHERE) else value
@@ -116,7 +108,7 @@ def with_own_file(secret: str, folder: Path) -> str:
 
 
 def pinned_images(hub: Hub, image: HubImage) -> list[Reference]:
-    """Return the images of ``image``'s repository that the values name now."""
+    """Return the images that the values name in ``image``'s repository."""
     try:
         found = hub.pinned(image).values()
     except Unusable:
@@ -131,7 +123,6 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _read(options: Sequence[str], where: str, *, only_known: bool) -> dict[str, Any]:
-    """Return the values that ``options`` give, by the fields of the bake file."""
     parser = _Parser(add_help=False, allow_abbrev=False, exit_on_error=False)
     for option, key in (*_LISTS.items(), *_MAPPINGS.items()):
         parser.add_argument(option, dest=key, action="append")

@@ -1,16 +1,9 @@
 """The engines that build: ``docker buildx bake``, chartpress, Google Cloud Build.
 
-A new engine is a class like :class:`Buildx`, and a row in :func:`engine_for`: ``require_fit`` checks that
-it is installed, and can do what the options and settings want; ``shown`` returns the commands as one could paste them;
+A new engine is a class like :class:`Buildx`, and a row in :func:`engine_for`: ``require_fit`` checks that it is
+installed, and can do what the options and settings want; ``shown`` returns the commands as one could paste them;
 ``build`` runs them in ``scratch`` and returns the pushed digests by the images' keys, as far as it knows them;
 ``retags`` is whether an image of the same inputs that is in the registry already is retagged, not built.
-
-chartpress runs in a throwaway clone of the last commit, so that what it rewrites besides the image's name and tag
-(Chart.yaml's version, the layout of values.yaml) never reaches the hub repository. Its files are written out of git as
-any build context is.
-
-``gcloud builds submit`` uploads the last commit with the definition beside it, waits, and shows the build's log
-(https://cloud.google.com/build/docs/running-builds/submit-build-via-cli-api).
 """
 
 from __future__ import annotations
@@ -61,7 +54,6 @@ _DENIED = ("permission_denied", "permission denied", "error 403", "[403]", "forb
 _NO_ANSWER = ("failed to connect", "max retries exceeded", "timed out", "unavailable", "communicationerror")
 
 
-# What builds.
 Engine: TypeAlias = "Buildx | Chartpress | CloudBuild"
 
 
@@ -99,7 +91,7 @@ class Buildx:
     retags = True
 
     def require_fit(self, hub: Hub, options: BuildOptions) -> None:
-        """Accept all options: whether the builder answers is asked apart."""
+        """Accept all options."""
 
     def shown(self, build: Build) -> str:
         """Return the commands: the contexts written out of git, then the build."""
@@ -143,7 +135,11 @@ def pushed_digests(metadata: Path, targets: Sequence[str]) -> list[str]:
 
 
 class Chartpress:
-    """Builds with chartpress, the runbook's own command."""
+    """Builds with chartpress, the runbook's own command.
+
+    It runs in a throwaway clone, so that what it rewrites besides the image's name and tag (Chart.yaml's version, the
+    layout of values.yaml) never reaches the hub repository.
+    """
 
     retags = False
 
@@ -195,12 +191,15 @@ class Chartpress:
 
 
 class CloudBuild:
-    """Builds with ``gcloud builds submit``."""
+    """Builds with ``gcloud builds submit``, which uploads, waits, and shows the build's log.
+
+    See https://cloud.google.com/build/docs/running-builds/submit-build-via-cli-api.
+    """
 
     retags = True
 
     def require_fit(self, hub: Hub, options: BuildOptions) -> None:
-        """Refuse to leave an image on this machine, which Cloud Build cannot."""
+        """Refuse what Cloud Build cannot do: leave an image on this machine, attest it."""
         if not (options.push and hub.settings.push):
             raise Refused(
                 "Cloud Build has no image to leave here", where="--no-push", hint=f"leave out --builder {CLOUD_BUILD}"
@@ -210,7 +209,7 @@ class CloudBuild:
         require_installed("gcloud")
 
     def shown(self, build: Build) -> str:
-        """Return the commands: the request's files, made in the folder that ``$request`` names, and sent."""
+        """Return the commands that make the request in a folder, and send it."""
         folder, files = Path("$request"), _request_files(build)
         written = (f"cat > \"{folder / path}\" <<'END'\n{text.rstrip()}\nEND" for path, text in files.items())
         contexts = build.shown_contexts(str(folder / _UPLOAD / CONTEXT))
@@ -218,7 +217,7 @@ class CloudBuild:
         return "\n".join(("request=$(mktemp -d)", f'mkdir "{folder / _UPLOAD}"', *contexts, *written, sent))
 
     def build(self, build: Build, scratch: Path) -> dict[str, str]:
-        """Build and push; the digests are asked of the registry afterwards."""
+        """Build and push; Cloud Build does not tell the digests."""
         for path, text in _request_files(build).items():
             (scratch / path).write_text(text, encoding="utf-8")
         done = run_folded(_submit_command(build, scratch), "building on Cloud Build")
@@ -248,17 +247,14 @@ def _submit_command(build: Build, folder: Path) -> Command:
 
 
 def google_project(image: Reference) -> str | None:
-    """Return the project that a registry of Google's belongs to; None for any other registry.
-
-    Both ``LOCATION-docker.pkg.dev/PROJECT/...`` and ``gcr.io/PROJECT/...`` name it first.
-    """
+    """Return the project that a registry of Google's belongs to, the first part of the path; None for any other."""
     return image.path.partition("/")[0] if is_google(image.host) else None
 
 
 def _target(build: Build, one: ImageBuild, no_cache: bool, *, shared: bool) -> dict[str, Any]:
-    """Return the fields of an image's bake target; its paths are relative to the folder of chartpress.yaml.
+    """Return the fields of an image's bake target; ``extraBuildCommandOptions`` win, as a command line's last options.
 
-    chartpress's ``extraBuildCommandOptions`` win, as the last options of a command line do.
+    Its paths are relative to the folder of chartpress.yaml.
     """
     spec, hub, base = one.image.spec, build.hub, one.base
     arguments, options = filled_in(hub, one.image, one.name)
@@ -301,7 +297,8 @@ def _target(build: Build, one: ImageBuild, no_cache: bool, *, shared: bool) -> d
 def cache_fields(hub: Hub, image: HubImage, builder: Builder, *, push: bool) -> dict[str, list[str]]:
     """Return the fields of a bake target that take ``image``'s layers from the shared cache, and write them to it.
 
-    BuildKit reports a missing cache, and builds. An image that is not pushed is not shared either.
+    An ``inline`` cache is in the images themselves, and read from those that the values name; ``registry`` keeps the
+    layers of every stage beside them, which the driver ``docker`` cannot (https://docs.docker.com/build/cache/backends/).
     """
     mode = hub.settings.cache
     if mode == CACHE_OFF:
@@ -316,7 +313,7 @@ def cache_fields(hub: Hub, image: HubImage, builder: Builder, *, push: bool) -> 
 
 
 def _push(build: Build, command: Callable[..., Command], *, cached: bool) -> None:
-    """Build and push; a push that is denied as expired is tried once more, from the cache, with fresh credentials.
+    """Build and push; a push that is denied as expired is tried once more, from the cache.
 
     A token may expire while the image is built: Docker asks its helper again for every command.
     """

@@ -3,9 +3,8 @@
 The hash of that is ``{content}`` in a tag, and a label of every image: the same inputs are known again after a squash,
 a rebase or an amended commit, on every machine and in a shallow clone.
 
-No build context may hold a credential file: keys, tokens and passwords, recognised by content and, where that is not
-enough, by name. Only a file for nothing else counts, not values with a secret among them; neither does an encrypted
-(git-crypt, sops), empty or example file.
+No build context may hold a credential file, recognised by content and, where that is not enough, by name. Values with a
+secret among them do not count, nor does an encrypted (git-crypt, sops), empty or example file.
 """
 
 from __future__ import annotations
@@ -28,6 +27,7 @@ from ..repo.dockerfile import copied_files
 from ..repo.files import behind_links, bytes_to_be, is_below, join
 from ..repo.hub import Hub, HubImage
 from ..repo.values import GIT_CRYPT
+from ..tools.command import as_mapping
 from .definition import context_folder, local_contexts
 from .tag import ImageName, render
 from .tree import Tree, snapshot
@@ -67,9 +67,7 @@ _GOOGLES_SECRETS = {
 class Sources(NamedTuple):
     """Where the files of an image are, relative to the repository's top.
 
-    Attributes:
-        contexts: the local folders of named build contexts (``--build-context NAME=FOLDER``).
-        others: what else chartpress.yaml lists in the image's ``paths``.
+    ``contexts`` are the local folders of named build contexts, ``others`` what else chartpress.yaml lists in ``paths``.
     """
 
     context: str
@@ -84,7 +82,7 @@ class Sources(NamedTuple):
 
     @property
     def built_from(self) -> tuple[str, ...]:
-        """What a builder gets; the Dockerfile may have its own ignore file beside it."""
+        """What a builder gets, with the Dockerfile's own ignore file."""
         return (*self.folders, self.dockerfile, f"{self.dockerfile}{_IGNORE_FILE}")
 
     @property
@@ -110,7 +108,7 @@ def sources_of(hub: Hub, image: HubImage) -> Sources:
 def counted_paths(hub: Hub, image: HubImage) -> list[str]:
     """Return the paths whose change makes another image.
 
-    A context whose changes give the image no new tag (``rebuildOnContextPathChanges: false``) is not among them.
+    The context is not among them with ``rebuildOnContextPathChanges: false``.
     """
     sources, paths = sources_of(hub, image), hub.paths_of(image)
     return [path for path in sources.all if path != sources.context or is_below(path, paths)]
@@ -120,8 +118,7 @@ def inputs_hash(hub: Hub, image: HubImage, tree: Tree, base: str, platform: str,
     """Return the SHA-256 of what ``image`` is built from, as 64 hexadecimal digits.
 
     That is: the names of git's objects at ``counted_paths``, its build arguments and options (as ``name`` fills them in
-    where that names a commit, else as they are written), ``Base.identity`` and the platforms. Times and owners, which
-    differ from clone to clone, are left out.
+    where that names a commit, else as they are written), ``Base.identity`` and the platforms.
     """
     spec, sources = image.spec, sources_of(hub, image)
     _require_there(hub, sources, tree.objects(sources.all))
@@ -143,7 +140,7 @@ def arguments_of(hub: Hub, image: HubImage, name: ImageName) -> list[str]:
 
 
 def filled_in(hub: Hub, image: HubImage, name: ImageName) -> tuple[dict[str, str], list[str]]:
-    """Return the build arguments and extra options of ``image``, the names in them filled in as chartpress does."""
+    """Return the build arguments and extra options of ``image``, filled in as chartpress does."""
     spec = image.spec
     names = {"LAST_COMMIT": name.commit, "TAG": name.tag, "BRANCH": hub.branch or ""}
     where = f"{hub.layout.file}: images.{spec.key}"
@@ -152,14 +149,14 @@ def filled_in(hub: Hub, image: HubImage, name: ImageName) -> tuple[dict[str, str
 
 
 def working_files(hub: Hub, images: Iterable[HubImage]) -> AbstractContextManager[Tree]:
-    """Return a context with the tree of the working files of ``images``, planned edits included."""
+    """Yield the tree of the working files of ``images``, planned edits included."""
     paths = dict.fromkeys(path for image in images for path in sources_of(hub, image).all)
     planned = ((path, bytes_to_be(hub.files, path)) for path in hub.managed)
     return snapshot(hub.git, tuple(paths), {path: data for path, data in planned if data is not None})
 
 
 def write_files(hub: Hub, images: Iterable[HubImage], tree: Tree, folder: Path) -> None:
-    """Write what ``images`` are built from out of ``tree`` into the empty ``folder``, each file once."""
+    """Write what ``images`` are built from out of ``tree`` into the empty ``folder``."""
     sources = [sources_of(hub, image) for image in images]
     listed = dict.fromkeys(path for one in sources for path in one.built_from)
     tree.write(tuple(listed), folder)
@@ -173,7 +170,7 @@ def write_files(hub: Hub, images: Iterable[HubImage], tree: Tree, folder: Path) 
 
 
 def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:
-    """Check what can be seen of a build, of its files the first 10,000 as git keeps them."""
+    """Check what can be seen of a build before it: of its files the first 10,000."""
     sources = sources_of(hub, image)
     if not image.base.is_last and not any(one.startswith("--target") for one in image.spec.extra_options):
         raise Refused(
@@ -229,7 +226,6 @@ def _inside(hub: Hub, path: str, where: str) -> str:
 
 
 def _keys(hub: Hub) -> tuple[str, str]:
-    """Return the keys of an image's context and Dockerfile, in chartpress.yaml or the settings."""
     return ("contextPath", "dockerfilePath") if hub.layout.charts else ("context", "dockerfile")
 
 
@@ -326,21 +322,21 @@ def credential_in(path: str, data: bytes) -> str | None:
         return None
     text = data.decode("utf-8-sig", "replace")
     try:
-        document = _mapping(json.loads(text)) if is_json else {}
+        document = as_mapping(json.loads(text)) if is_json else {}
     except (ValueError, RecursionError):
         document = {}
     if "sops" in document:
         return None
     if _is_googles(document):
         return "credentials of Google Cloud"
-    logins = map(_mapping, _mapping(document.get("auths")).values())
+    logins = map(as_mapping, as_mapping(document.get("auths")).values())
     if any(_is_given(login.get(name)) for login in logins for name in _LOGIN_SECRETS):
         return "a registry's password"
     return next((kind.what for kind in kinds if kind.opens(text)), None)
 
 
 class _Kind(NamedTuple):
-    """One kind of credential file; each contains ``sign``, so that most files are passed over without a closer look."""
+    """One kind of credential file; each contains ``sign``, so that few files need a closer look."""
 
     what: str
     called: re.Pattern[str]
@@ -360,15 +356,11 @@ def _is_googles(document: dict[str, Any]) -> bool:
     """
     kind = document.get("type")
     if kind == "external_account":
-        headers = _mapping(_mapping(document.get("credential_source")).get("headers"))
+        headers = as_mapping(as_mapping(document.get("credential_source")).get("headers"))
         return "authorization" in map(str.lower, headers)
-    source = _mapping(document.get("source_credentials")) if kind == "impersonated_service_account" else document
+    source = as_mapping(document.get("source_credentials")) if kind == "impersonated_service_account" else document
     secret = _GOOGLES_SECRETS.get(str(source.get("type")))
     return secret is not None and _is_given(source.get(secret))
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _is_given(value: object) -> bool:

@@ -1,7 +1,4 @@
-"""Planning a build: each image's tag, its base image, whether its registry has it already, and the actions left.
-
-An image is signed once it was verified.
-"""
+"""Planning a build: each image's tag, its base image, whether its registry has it already, and the actions left."""
 
 from __future__ import annotations
 
@@ -9,11 +6,12 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 
 from ..core import output
 from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable
-from ..core.names import Host, Reference, platform_argument, platforms_left
+from ..core.names import Host, Reference, is_loopback, platform_argument, platforms_left
 from ..core.options import BuildOptions
 from ..core.plan import Action, Fact, Step, Values
 from ..core.settings import require_like
@@ -22,10 +20,10 @@ from ..repo.files import WorkingTree, edit_action, is_below, is_half_written
 from ..repo.hub import Hub, HubImage
 from ..repo.values import PinnedImage, ValuesPlace
 from ..tools import cosign, docker
-from ..tools.command import Command
 from ..tools.cosign import Signature
 from ..tools.docker import CLOUD_BUILD, Builder
 from ..tools.git_states import standing
+from ..tools.process import run_checked
 from ..tools.registry import ImageAnswer, inspect_all, require_push_right, retag
 from .build import PRESENT, SKIPPED, Build, ImageBuild, inputs_of, results_of, source_trees
 from .definition import pinned_images
@@ -93,7 +91,8 @@ def _plan_images(hub: Hub, options: BuildOptions, engine: Engine) -> Build:
     if names_commit(hub.settings.tag):
         for image in images:
             require_links_covered(hub, image)
-        _require_committed(hub, images)
+        for image, loose in _loose_files(hub, images):
+            _require_none(hub, image, loose)
     look = pushes and not options.force
     builder = Builder(options.builder or hub.settings.builder)
     try:
@@ -118,7 +117,8 @@ def require_committed(hub: Hub, keys: Sequence[str]) -> None:
     leaves = hub.with_commit("", hub.changed)
     images = hub.to_build(keys)
     if names_commit(hub.settings.tag):
-        _require_committed(leaves, images)
+        for image, loose in _loose_files(leaves, images):
+            _require_none(leaves, image, loose)
         return
     with working_files(hub, images) as tree:
         for image in images:
@@ -169,15 +169,13 @@ def _build_action(build: Build, engine: Engine, relies: Sequence[Fact]) -> Actio
 
 
 def _sign_actions(build: Build, relies: Sequence[Fact]) -> tuple[Action, ...]:
-    """Return the action that signs what the registry has of the images once they are built, if a key is set.
-
-    Images that are signed already are left out.
-    """
+    """Return the action that signs the images that are not signed yet, once they are verified, if a key is set."""
     hub = build.hub
     key = hub.settings.sign
     if key is None or not build.pushes:
         return ()
     cosign.require_signing(key, hub.git.folder)
+    signing = partial(cosign.sign_command, key=key, folder=hub.git.folder, log=hub.settings.public_log)
     public = hub.settings.verify or cosign.public_key(key, hub.git.folder)
     cosign.require_public_key(public, hub.git.folder)
     # What the registry has already, pinned by digest.
@@ -192,7 +190,8 @@ def _sign_actions(build: Build, relies: Sequence[Fact]) -> tuple[Action, ...]:
         keys = {one.key for one in wanted}
         pushed = [one for one in build.after(values).images if one.key in keys]
         images = [one.reference.pinned(one.proof.digest) for one in pushed if one.proof]
-        cosign.sign(_command(hub, key, [f"{image.name}@{image.digest}" for image in images]))
+        command = signing([f"{image.name}@{image.digest}" for image in images])
+        run_checked(command, seconds=cosign.SECONDS)
         for image, signature in zip(images, _signatures(hub, images, public), strict=True):
             if signature is not Signature.VALID:
                 raise Refused(
@@ -205,11 +204,7 @@ def _sign_actions(build: Build, relies: Sequence[Fact]) -> tuple[Action, ...]:
     names = [f"{one.image.spec.name}@{there[one.key].digest if one.key in there else _TO_COME}" for one in wanted]
     facts = [image_fact(there[one.key]) for one in wanted if one.key in there]
     what = f"sign {', '.join(str(one.reference) for one in wanted)}"
-    return (Action(what, f"hub.sign is {key}", do, (f"$ {_command(hub, key, names)}",), (*relies, *facts)),)
-
-
-def _command(hub: Hub, key: str, images: Sequence[str]) -> Command:
-    return cosign.sign_command(images, key, hub.git.folder, log=hub.settings.public_log)
+    return (Action(what, f"hub.sign is {key}", do, (f"$ {signing(names)}",), (*relies, *facts)),)
 
 
 def _signatures(hub: Hub, images: Sequence[Reference], public: str) -> list[Signature]:
@@ -248,7 +243,7 @@ def _pins(hub: Hub, build: Build) -> dict[ValuesPlace, PinnedImage]:
 
 
 def _on_builder(build: Build) -> Build:
-    """Return the build with what its builder tells of itself, and the platforms that it has to be told."""
+    """Return the build with what its builder tells, and the platforms that it has to be told."""
     if build.builder.name == CLOUD_BUILD:
         return build
     builder = docker.require_builder(build.builder.name)
@@ -262,16 +257,14 @@ def _on_builder(build: Build) -> Build:
 def _image_builds(
     hub: Hub, images: Sequence[HubImage], options: BuildOptions, history: History, *, look: bool
 ) -> tuple[ImageBuild, ...]:
-    """Compute the tags, and ask all registries at once for the base images and for what they have already.
-
-    A tag that names the content needs its base image first; then the registries are asked twice.
-    """
+    # All registries are asked at once for the base images and for what they have already; but a tag that names the
+    # content needs its base image first.
     by_commit = names_commit(hub.settings.tag)
     references = [image.base.reference for image in images]
     answers: dict[Reference, ImageAnswer] = {base: docker.local(base) for base in options.stand_ins}
     names = [(image, name_image(hub, history, image)) for image in images if by_commit and look]
     _ask(answers, [*references, *_known_references(names)])
-    loopback = all(Reference(image.spec.name).on_loopback for image in images)
+    loopback = all(is_loopback(Reference(image.spec.name).host) for image in images)
     bases = find_bases(references, answers, loopback=loopback)
     with nullcontext(None) if by_commit else working_files(hub, images) as tree:
         builds = [_image_build(hub, options, history, one, base, tree) for one, base in zip(images, bases, strict=True)]
@@ -352,11 +345,6 @@ def _loose_files(hub: Hub, images: Iterable[HubImage]) -> Iterator[tuple[HubImag
         yield image, [file for file in changed if _is_loose(hub, file) and is_below(file, below)]
 
 
-def _require_committed(hub: Hub, images: Iterable[HubImage]) -> None:
-    for image, loose in _loose_files(hub, images):
-        _require_none(hub, image, loose)
-
-
 def _require_none(hub: Hub, image: HubImage, loose: Sequence[str], hint: str = "") -> None:
     if loose:
         why = "its tag names the last commit" if names_commit(hub.settings.tag) else "a release does not commit them"
@@ -368,7 +356,7 @@ def _require_none(hub: Hub, image: HubImage, loose: Sequence[str], hint: str = "
 
 
 def _uncommitted(build: Build) -> Iterator[str]:
-    """Yield what no commit of ours takes of the files as they lie, which a tag of the content names."""
+    """Yield what a tag of the content names, and no commit of ours takes."""
     if not names_commit(build.hub.settings.tag):
         leaves = build.hub.with_commit("", build.hub.changed)
         for image, loose in _loose_files(leaves, [one.image for one in build.images]):

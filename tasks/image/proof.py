@@ -27,7 +27,7 @@ class Base(NamedTuple):
 
     @property
     def identity(self) -> str:
-        """Its digest, or else the digests of its layers."""
+        """Its digest, or else those of its layers."""
         layers = sorted(",".join(image.layers) for image in self.found.platforms.values())
         return self.found.digest or ";".join(layers)
 
@@ -38,7 +38,7 @@ class Base(NamedTuple):
 
 
 class Proof(NamedTuple):
-    """What was proved of an image: the digest that its tag names in the registry, and the platforms it holds."""
+    """What was proved of an image: its digest in the registry, and the platforms it holds."""
 
     digest: str
     platforms: tuple[str, ...]
@@ -77,10 +77,7 @@ def require_platforms(base: Base, wanted: str) -> None:
 def find_bases(
     references: Iterable[Reference], answers: Mapping[Reference, ImageAnswer], *, loopback: bool
 ) -> list[Base]:
-    """Return the base images, from their registries' answers or, where one is out of reach, from the engine's store.
-
-    A stand-in is refused, unless what is built on it goes to registries of this machine only (``loopback``).
-    """
+    """Return the base images (see :func:`base_of`); a stand-in is refused unless all stays here (``loopback``)."""
     both = ((one, answers[one]) for one in references)
     bases = [base_of(one, answer, docker.local(one) if is_out_of_reach(answer) else None) for one, answer in both]
     for base in bases:

@@ -15,6 +15,9 @@ from ..tools.google import is_google, run_login
 from ..tools.process import require_installed, run_checked
 from ..tools.registry import DockerLogins, ask_helper
 
+# What makes gcloud Docker's helper for the hosts that follow; without any, for gcr.io's.
+_CONFIGURE = ("gcloud", "auth", "configure-docker")
+
 
 def plan_auth(hosts: Sequence[str], options: AuthOptions) -> Step:
     """Plan the sign-in that the registries ``hosts`` need."""
@@ -59,7 +62,7 @@ def _google_actions(logins: DockerLogins, hosts: Sequence[str], options: AuthOpt
     # A host without a helper is answered for by Docker's store, which does not know the key.
     unset = [host for host in (hosts if options.key_file else silent) if host not in logins.helpers]
     if unset:
-        yield _run_once(google.configure_command(*unset), f"Docker has no helper for {', '.join(unset)}")
+        yield _run_once((*_CONFIGURE, ",".join(unset), "--quiet"), f"Docker has no helper for {', '.join(unset)}")
     if options.key_file and (sign_in.do or unset):
         what = f"ask Docker's helper for {', '.join(hosts)}"
         yield Action(what, f"it must answer as {account or 'the workload'}", lambda _: _require_answers(hosts, account))
@@ -68,7 +71,7 @@ def _google_actions(logins: DockerLogins, hosts: Sequence[str], options: AuthOpt
     if options.adc and not google.adc_file().is_file():
         yield _login_action(options, "there are no application default credentials", "application-default")
     if options.default_registries and "gcr.io" not in logins.helpers:
-        yield _run_once(google.configure_command(), "of --default-registries")
+        yield _run_once((*_CONFIGURE, "--quiet"), "of --default-registries")
 
 
 def _require_answers(hosts: Sequence[str], account: str | None) -> None:
@@ -90,16 +93,13 @@ def _require_answers(hosts: Sequence[str], account: str | None) -> None:
 
 
 def _sign_in(logins: DockerLogins, silent: Sequence[str], options: AuthOptions, key_account: str | None) -> Action:
-    """Return the sign-in, or say that it is not needed.
-
-    Where gcloud has no account, its helper is asked too: it also knows a token that stands in a variable, as in CI.
-    """
+    """Return the sign-in, if it is needed; where gcloud has no account, its helper may know a token, as in CI."""
     # The helpers that Docker asks, and that give no credentials (any more).
     expired = [logins.helpers[host] for host in silent if host in logins.helpers]
     if options.key_file is not None:
-        command = Command(("gcloud", "auth", "login", f"--cred-file={options.key_file}", "--quiet"))
+        argv = ("gcloud", "auth", "login", f"--cred-file={options.key_file}", "--quiet")
         is_signed_in = not expired and key_account is not None and key_account == google.active_account()
-        return Action(f"signed in as {key_account}") if is_signed_in else _run_once(command, "a key file was given")
+        return Action(f"signed in as {key_account}") if is_signed_in else _run_once(argv, "a key file was given")
     if not silent:
         return Action("Docker's helper answers")
     account = google.active_account()
@@ -113,7 +113,7 @@ def _sign_in(logins: DockerLogins, silent: Sequence[str], options: AuthOptions, 
 
 
 def _login_action(options: AuthOptions, why: str, *kind: str) -> Action:
-    command = google.login_command(*kind, browser=options.browser)
+    command = Command(("gcloud", "auth", *kind, "login", *([] if options.browser else ["--no-launch-browser"])))
     action = Action("sign in to Google Cloud", why, lambda _: run_login(command), (f"$ {command}",))
     if sys.stdin.isatty():
         return action
@@ -122,10 +122,11 @@ def _login_action(options: AuthOptions, why: str, *kind: str) -> Action:
     return action._replace(why=why, do=None, refusal=Denied(why, where="gcloud", hint=hint))
 
 
-def _run_once(command: Command, why: str) -> Action:
-    require_installed(command.argv[0])
+def _run_once(argv: tuple[str, ...], why: str) -> Action:
+    command = Command(argv)
+    require_installed(argv[0])
 
     def do(_: Values) -> None:
         run_checked(command)
 
-    return Action(f"run {' '.join(command.argv[:3])}", why, do, (f"$ {command}",))
+    return Action(f"run {' '.join(argv[:3])}", why, do, (f"$ {command}",))

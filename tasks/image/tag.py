@@ -16,6 +16,7 @@ takes the tag's place, except on a tag.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from string import Formatter
@@ -23,7 +24,7 @@ from typing import NamedTuple
 
 import semver
 
-from ..core.faults import Refused, Unusable
+from ..core.faults import ProgramFailed, Refused, Unusable
 from ..core.names import is_tag
 from ..core.settings import CHARTPRESS, SECTION, how_to_correct
 from ..repo.files import is_below
@@ -31,7 +32,6 @@ from ..repo.hub import Hub, HubImage
 from ..tools.command import Output
 from ..tools.git import Git
 from ..tools.process import ask_all, capture
-from ..tools.refusals import misunderstood
 
 # Stands for the hash of a commit that is yet to be made.
 COMMIT_TO_COME = "{commit}"
@@ -46,12 +46,9 @@ _COUNT = ("rev-list", "--count")
 
 
 class ImageName(NamedTuple):
-    """What an image is called, and after which commit.
+    """An image's tag, and the commit that it names, abbreviated and in full; ``{commit}`` while that is only planned.
 
-    Attributes:
-        tag: its tag, ``{commit}`` in place of the hash of a commit that is only planned.
-        commit: that commit's abbreviated hash, or ``{commit}``; empty where the tag names the content.
-        revision: its full hash; None while it is only planned, or where the tag names the content.
+    Where the tag names the content, ``commit`` is empty; ``revision`` is None then, and for a planned commit.
     """
 
     tag: str
@@ -60,10 +57,7 @@ class ImageName(NamedTuple):
 
 
 def name_image(hub: Hub, history: History, image: HubImage, content: str = "") -> ImageName:
-    """Return the tag of ``image`` and the commit that it names.
-
-    A tag with ``{content}`` needs ``content``, the hash of what the image is built from.
-    """
+    """Return the tag of ``image`` and the commit that it names; ``content`` is for a tag with that in it."""
     template, paths, base_version = hub.settings.tag, image.spec.paths, hub.layout.chart.base_version
     if not names_commit(template):
         return ImageName(_checked(_filled(hub, image, {CONTENT: content[:CONTENT_DIGITS]})), "", None)
@@ -95,7 +89,7 @@ def earlier_tags(hub: Hub, history: History, image: HubImage, most: int) -> list
 
 
 def depends_on(hub: Hub, image: HubImage, files: Iterable[str]) -> bool:
-    """Whether ``image`` depends on one of ``files``, whose paths are relative to the repository's top."""
+    """Whether ``image`` depends on one of ``files`` (relative to the top)."""
     below = hub.paths_of(image)
     return any(is_below(file, below) for file in files)
 
@@ -111,7 +105,7 @@ def tells_images_apart(template: str) -> bool:
 
 
 class _Tagged(NamedTuple):
-    """The nearest git tag in a commit's past (None without one), and the number of commits since."""
+    """The nearest git tag in a commit's past, if there is one, and the number of commits since."""
 
     tag: str | None
     commits_since: int
@@ -126,7 +120,8 @@ class History:
 
     def naming_commit(self, paths: Sequence[str]) -> str:
         """Return the abbreviated hash of the last commit that is tagged or touches ``paths``; empty without one."""
-        touching = self._last_commit_of(paths)
+        question = ("log", "--max-count=1", "--pretty=format:%h", "--", *paths)
+        touching = "" if not self._ask(*question).ok and self.git.head() is None else self._read(*question)
         tag = self.tagged(HEAD).tag
         if tag is None:
             return touching
@@ -159,11 +154,6 @@ class History:
         """Return the full hash of ``commit``."""
         return self._read("rev-parse", "--verify", f"{commit}^{{commit}}")
 
-    def _last_commit_of(self, paths: Sequence[str]) -> str:
-        """Return the abbreviated hash of the last commit that touches ``paths``; empty without one."""
-        question = ("log", "--max-count=1", "--pretty=format:%h", "--", *paths)
-        return "" if not self._ask(*question).ok and self.git.head() is None else self._read(*question)
-
     def _ask_all(self, questions: Iterable[tuple[str, ...]]) -> None:
         new = [arguments for arguments in dict.fromkeys(questions) if arguments not in self._answers]
         outputs = ask_all(capture, [self.git.command(*arguments) for arguments in new])
@@ -179,7 +169,7 @@ class History:
 
 
 def history_of(hub: Hub) -> History:
-    """Return the history that the hub repository's tags are computed from."""
+    """Return the history that tags are computed from."""
     return History(hub.git.at(hub.layout.root) if hub.layout.root else hub.git)
 
 
@@ -308,7 +298,8 @@ def _number(text: str, arguments: Sequence[str]) -> int:
     try:
         return int(text)
     except ValueError as err:
-        raise misunderstood(arguments) from err
+        look = shlex.join(("git", *arguments))
+        raise ProgramFailed(f"git {arguments[0]}: its answer is not understood", hint=look) from err
 
 
 def _wrong_base(what: str) -> Unusable:

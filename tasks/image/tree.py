@@ -38,7 +38,7 @@ _WITH_OWN_INDEX = (*(word for setting in _SETTINGS for word in ("-c", setting)),
 
 
 class Entry(NamedTuple):
-    """A file or folder of a tree: its path from the top, git's mode, the object's name, its size if git was asked."""
+    """A file or folder of a tree: path, git's mode, the object's name, and the size if git was asked for it."""
 
     path: str
     mode: str
@@ -48,11 +48,10 @@ class Entry(NamedTuple):
 
 @dataclass(eq=False)
 class Tree:
-    """A tree of files: that of a commit, or one with a name of its own.
+    """The tree of files of a commit, or one with a name of its own.
 
-    Attributes:
-        env: the variables by which git finds objects that the clone itself does not have.
-        at: the path of a submodule in the repository around it; empty for that repository itself.
+    ``env`` are the variables by which git finds objects that the clone itself does not have, ``at`` is the path of a
+    submodule in the repository around it.
     """
 
     git: Git
@@ -62,24 +61,18 @@ class Tree:
 
     @cached_property
     def _entries(self) -> dict[str, Entry]:
-        """All that is in the tree by its path, itself as ``.``."""
         root = _answer(self.git, "rev-parse", "--verify", f"{self.name}^{{tree}}", env=self.env).strip()
         return {".": Entry(".", FOLDER, root, 0), **{entry.path: entry for entry in self._list("-r", "-t")}}
 
     def objects(self, paths: Iterable[str]) -> dict[str, str]:
-        """Return the name of the object at each of ``paths``, symbolic links followed; what is missing is left out."""
+        """Return the object at each of ``paths``, symbolic links followed; what is missing is left out."""
         entries = {path: self._entry(self.real_path(path)) for path in paths}
         return {path: entry.name for path, entry in entries.items() if entry}
 
-    def attributes(self, paths: Iterable[str]) -> dict[str, str]:
-        """Return the objects of the ``.gitattributes`` above ``paths``, which tell how these are written."""
-        real = [self.real_path(path) for path in paths]
-        return self.objects(file for path in real for file in _attributes_above(path))
-
     def written_as(self, paths: Iterable[str]) -> dict[str, str]:
-        """Return the objects that decide what :meth:`write` makes of ``paths``, by their paths."""
+        """Return the objects that decide what :meth:`write` makes of ``paths``: these and ``.gitattributes`` above."""
         wanted = list(paths)
-        return {**self.objects(wanted), **self.attributes(wanted)}
+        return self.objects([*wanted, *(file for path in wanted for file in _attributes_above(self.real_path(path)))])
 
     def real_path(self, path: str) -> str:
         """Return ``path`` with symbolic links followed."""
@@ -223,7 +216,7 @@ def snapshot(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> It
 
 
 def submodule_names(git: Git, source: str, env: Mapping[str, str] = NOTHING) -> dict[str, list[str]]:
-    """Return the submodules' names by their paths, as the ``.gitmodules`` has them that git config's ``source`` names.
+    """Return the submodules' names by their paths, from the ``.gitmodules`` that git config's ``source`` names.
 
     Anybody may have written into that: names that lead out of the folder of submodules are left out.
     """
@@ -263,10 +256,7 @@ def _add_planned(git: Git, path: str, data: bytes, env: Mapping[str, str]) -> No
 
 
 def _way(path: str, link_at: Callable[[str], str | None]) -> tuple[str, ...]:
-    """Return the symbolic links on the way of ``path``, and last its real path.
-
-    ``link_at`` returns the target of the symbolic link at a path, and None for anything else.
-    """
+    """Return the symbolic links on the way of ``path``, and last its real path; ``link_at`` returns a link's target."""
     links: list[str] = []
     done, rest = ".", path.split("/")
     while rest:

@@ -14,12 +14,11 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from itertools import chain, takewhile
-from shlex import quote
 from typing import NamedTuple
 
 import semver
 
-from ..core.faults import Refused, Unreachable, Unusable
+from ..core.faults import Refused, Unusable, fault_at
 from ..core.names import Reference
 from ..core.yaml_tree import Data, Unreadable, child, load, text_under
 from .versions import is_dev, is_range, order, parse_constraint, parse_version
@@ -52,10 +51,7 @@ _NEWEST = frozenset({"latest", "newest", "stable"})
 class Release(NamedTuple):
     """One entry of the index, its values as written: ``version`` need not be SemVer, and ``urls`` may be relative.
 
-    Attributes:
-        app_version: the version of JupyterHub.
-        images: the text of the annotation ``IMAGES``.
-        created: when it was published, in ISO 8601.
+    ``app_version`` is that of JupyterHub, ``images`` the text of the annotation ``IMAGES``.
     """
 
     version: str
@@ -68,23 +64,38 @@ class Release(NamedTuple):
 
     @property
     def semver(self) -> semver.Version | None:
-        """The version as Helm reads it, or None where it is not one."""
+        """The version as Helm reads it, or None."""
         return parse_version(self.version)
 
     @property
     def oldest_kubernetes(self) -> str | None:
-        """The oldest Kubernetes that the release supports: ``1.28`` for ``>=1.28.0-0``."""
+        """The oldest supported Kubernetes: ``1.28`` for ``>=1.28.0-0``."""
         version = (self.kube_version or "").strip().removeprefix(">=").strip()
         return version.removesuffix("-0").removesuffix(".0") or None
 
     @property
     def hub_image(self) -> Reference | None:
-        """The hub image that the entry's annotation names; None where only the archive knows it."""
-        return hub_image_among(self.images) if self.images else None
+        """The image that the annotation ``IMAGES`` lists as ``k8s-hub``, else the first whose path ends so.
+
+        None where only the archive knows it: an image without tag and digest does not count.
+        """
+        try:
+            tree = load(self.images or "")
+        except Unreadable:
+            return None
+        pinned = []
+        for item in tree if isinstance(tree, list) else []:
+            with contextlib.suppress(Unusable):
+                image = Reference.parse(text_under(item, "image") or "")
+                if image.tag or image.digest:
+                    pinned.append((text_under(item, "name"), image))
+        named = (image for name, image in pinned if name == HUB_IMAGE)
+        alike = (image for _, image in pinned if f"/{image.name}".endswith(f"/{HUB_IMAGE}"))
+        return next(chain(named, alike), None)
 
 
 class Index(NamedTuple):
-    """The releases of one chart by their version as written, in the order of the index, and its address."""
+    """The releases of one chart by version, in the order of the index, and its address."""
 
     releases: Mapping[str, Release]
     where: str = ""
@@ -102,36 +113,16 @@ class Index(NamedTuple):
 def read_index(data: bytes, where: str, chart: str = "jupyterhub") -> Index:
     """Read the releases of one chart; of equal versions the first counts. A run reads the last index twice."""
     if len(data) > LARGEST_INDEX:
-        raise _unusable(f"the index is larger than {LARGEST_INDEX // 2**20} MiB", where)
+        raise fault_at(where, f"the index is larger than {LARGEST_INDEX // 2**20} MiB")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _unusable("the index is not text in UTF-8", where) from error
+        raise fault_at(where, "the index is not text in UTF-8") from error
     found = _cut(text, chart)
     releases = _Releases(found, text, where, chart) if found is not None else _read_whole(text, where, chart)
     if not releases:
-        raise _unusable(f"the index has no release of {chart}", where)
+        raise fault_at(where, f"the index has no release of {chart}")
     return Index(releases, where)
-
-
-def hub_image_among(annotation: str) -> Reference | None:
-    """Return the image named ``k8s-hub`` in the text of the annotation ``IMAGES``, else the first whose path ends so.
-
-    Those without tag and digest do not count. It is None where the text is no such list.
-    """
-    try:
-        tree = load(annotation)
-    except Unreadable:
-        return None
-    pinned = []
-    for item in tree if isinstance(tree, list) else []:
-        with contextlib.suppress(Unusable):
-            image = Reference.parse(text_under(item, "image") or "")
-            if image.tag or image.digest:
-                pinned.append((text_under(item, "name"), image))
-    named = (image for name, image in pinned if name == HUB_IMAGE)
-    alike = (image for _, image in pinned if f"/{image.name}".endswith(f"/{HUB_IMAGE}"))
-    return next(chain(named, alike), None)
 
 
 class _Releases(Mapping[str, Release]):
@@ -174,16 +165,16 @@ def _cut(text: str, chart: str) -> dict[str, str] | None:
 
 def _read_whole(text: str, where: str, chart: str) -> dict[str, Release]:
     if text.lstrip().startswith("<"):
-        raise _unusable("this is a web page, not the index of a Helm repository", where)
+        raise fault_at(where, "this is a web page, not the index of a Helm repository")
     try:
         tree = load(text, size=_LARGEST_READ, nodes=_MOST_NODES)
     except Unreadable as error:
-        raise _unusable(f"the index {error}", where) from error
+        raise fault_at(where, f"the index {error}") from error
     entries = child(tree, "entries")
     if not isinstance(entries, dict):
-        raise _unusable("this is not the index of a Helm repository", where)
+        raise fault_at(where, "this is not the index of a Helm repository")
     if child(tree, "generated") is None and _is_cut_off(text, entries):
-        raise _unusable("the index is truncated", where)
+        raise fault_at(where, "the index is truncated")
     offered = entries.get(chart)
     found: dict[str, Release] = {}
     for release in map(_release, offered if isinstance(offered, list) else []):
@@ -213,18 +204,11 @@ def _release(entry: Data) -> Release:
     )
 
 
-def _unusable(what: str, where: str) -> Unreachable:
-    return Unreachable(what, where=where, hint=f"look at what is there: curl -fsSL {quote(where)} | head")
-
-
 class Choice(NamedTuple):
-    """The release to move to.
+    """The release to move to, which is the pinned one where nothing is newer; ``reason`` is a clause for the plan.
 
-    Attributes:
-        release: the chosen release; the pinned one where nothing is newer.
-        newer_major: the newest release of a higher major version, where the choice stays below.
-        reason: a clause for the plan.
-        beyond: the newest release of the same major version, where the pinned range ends before it.
+    ``newer_major`` is the newest of a higher major version, where the choice stays below, ``beyond`` that of the same
+    major version, where the pinned range ends before it.
     """
 
     release: Release
@@ -238,9 +222,8 @@ def choose(
 ) -> Choice:
     """Choose a release by the order of z2jh's releases, not by the time at which its entry was made.
 
-    ``pinned`` is the version that the repository names now, or a range, which decides where there is no option. ``to``
-    is exactly that version. With ``pre`` alpha, beta and rc are considered too, with ``dev`` builds of main, with
-    ``major`` higher major versions.
+    ``pinned`` is the version that the repository names now, or a range, which decides where there is no option. The
+    options are those of ``BumpOptions``.
     """
     if to is not None:
         # A comment behind a variable in a Makefile leaves blanks.
@@ -290,11 +273,11 @@ def release_with_image(index: Index, tag: str) -> Release | None:
     same = ((order(one), name) for one, name in versions if one.finalize_version() == built.finalize_version())
     later = sorted((at, name) for at, name in same if at >= order(built))
     releases = (index.releases[name] for _, name in later)
-    return next((one for one in releases if one.hub_image is not None and one.hub_image.tag == tag), None)
+    return next((one for one in releases if (image := one.hub_image) and image.tag == tag), None)
 
 
 def newest(index: Index, majors: range = range(sys.maxsize), *, pre: bool = False, dev: bool = False) -> Release | None:
-    """Return the newest release that will do (see ``choose``) with one of the major versions; None without."""
+    """Return the newest release that will do (see :func:`choose`) of these major versions, or None."""
     fitting = []
     for name in index.releases:
         version = parse_version(name)

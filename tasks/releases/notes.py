@@ -1,7 +1,4 @@
-"""What is known of the releases: links, notes on upgrades, and which of them fix a vulnerability.
-
-The notes and fixes are in ``known.yaml``, as of its date.
-"""
+"""What is known of the releases: links, and from ``known.yaml`` notes on upgrades and what fixes a vulnerability."""
 
 from __future__ import annotations
 
@@ -36,9 +33,8 @@ class SecurityRelease(NamedTuple):
 class Watch(NamedTuple):
     """Values that a note concerns: those with the text ``holds`` in them, or that are not ``other_than``.
 
-    Attributes:
-        path: a values path below the chart's own key. In a part, ``*`` and ``[a-z]`` stand for text as in a file
-            name; ``**`` at the end for all below.
+    ``path`` is below the chart's own key. In a part, ``*`` and ``[a-z]`` stand for text as in a file name; ``**`` at
+    the end for all below.
     """
 
     path: str
@@ -47,20 +43,17 @@ class Watch(NamedTuple):
 
 
 class Note(NamedTuple):
-    """One thing to know before an upgrade, in one line, and the values that it concerns; without any, every hub."""
+    """One thing to know before an upgrade, and the values that it concerns; without any, every hub."""
 
     text: str
     watches: tuple[Watch, ...] = ()
 
 
 class Upgrade(NamedTuple):
-    """The way from some releases to others.
+    """The way from some releases to others: ``z2jh 3 to 4``.
 
-    Attributes:
-        title: what is crossed: ``z2jh 3 to 4``.
-        first: the lowest version that it leads to; a SemVer pre-release, so that all of them count.
-        since: the lowest version that it leads from.
-        until: the version at which it is left behind; None where it stays crossed.
+    ``first`` is the lowest version that it leads to, a SemVer pre-release, so that all of them count, ``since`` the
+    lowest that it leads from, ``until`` the one at which it is left behind, if it does not stay crossed.
     """
 
     title: str
@@ -79,7 +72,7 @@ class Upgrade(NamedTuple):
 
 
 class Known(NamedTuple):
-    """The content of ``known.yaml``, which holds as of ``date``; ``security`` and ``upgrades`` are oldest first."""
+    """The content of ``known.yaml``, as of ``date``; ``security`` and ``upgrades`` are oldest first."""
 
     date: str
     security: tuple[SecurityRelease, ...]
@@ -90,7 +83,7 @@ class Known(NamedTuple):
 
 @lru_cache(maxsize=1)
 def known() -> Known:
-    """Read what is known of the releases."""
+    """Read ``known.yaml``."""
     data: Any = load(_KNOWN.read_text(encoding="utf-8"))
     return Known(
         date=data["date"],
@@ -133,7 +126,7 @@ def _security_between(old: semver.Version, new: semver.Version) -> list[Security
 def upgrades_between(before: str | None, after: str) -> tuple[Upgrade, ...]:
     """Return what is crossed on the way from one version to another, oldest first.
 
-    On the way down it is what holds for going back, unless only the patch version falls.
+    On the way down that is what holds for going back, unless only the patch version falls.
     """
     old, new = parse_version(before or ""), parse_version(after)
     if old is None or new is None:

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from ..core.faults import Denied, Fault, Unreachable, Unusable
+from ..core.faults import Fault, Unreachable, Unusable
 from ..core.http import Address, Limits, NotGzip, Page, TooLarge, get, unpacked
 from ..core.names import Reference
 from ..core.safe_files import read_file
@@ -46,10 +46,7 @@ _WITHOUT_DATA = (
 class HelmRepository:
     """What a Helm repository offers of one chart.
 
-    Args:
-        url: the repository's address, or its index's: ``https:``, ``http:`` on this machine, ``file:``, or a path.
-        cache: the folder for what is fetched.
-        asked: whether the user asked for this very address: then it may be plain http to another machine.
+    ``url`` is its address or its index's, see :meth:`Address.parse`, ``cache`` the folder for what is fetched.
     """
 
     def __init__(
@@ -65,7 +62,7 @@ class HelmRepository:
         self._index = self.address.below("index.yaml")
         self._chart = chart
         self._cache = Cache(cache)
-        self._fetcher = Fetcher(self._cache, limits or Limits())
+        self._limits = limits or Limits()
 
     @classmethod
     def of(cls, settings: Settings, address: str) -> HelmRepository:
@@ -75,12 +72,12 @@ class HelmRepository:
 
     def index(self) -> Index:
         """Fetch and read the repository's ``index.yaml``."""
-        return read_index(self._fetcher.page(self._index), str(self._index), self._chart)
+        return read_index(self._cache.fetch(self._index, self._limits), str(self._index), self._chart)
 
     def kept_index(self) -> Index | None:
-        """Read the index that was fetched last, without asking the server; None where none is kept."""
-        body = self._fetcher.kept(self._index)
-        return read_index(body, str(self._index), self._chart) if body is not None else None
+        """Read the index that was fetched last, if it was kept."""
+        page = get(self._index, self._limits) if self._index.is_file else self._cache.page(self._index.url)
+        return read_index(page.body, str(self._index), self._chart) if page else None
 
     def archive(self, release: Release) -> bytes:
         """Fetch a release's archive, from the first of its addresses that has it."""
@@ -100,11 +97,11 @@ class HelmRepository:
         return body
 
     def hub_image(self, release: Release) -> Reference:
-        """Return the hub image that a release uses: the one its entry names, else the one in its archive."""
+        """Return the hub image that a release's entry names, else the one in its archive."""
         return release.hub_image or hub_image_in(self.archive(release), f"{self._chart} {release.version}")
 
     def values(self, release: Release) -> Data:
-        """Return the default values of a release's chart as plain data, scalars as text."""
+        """Return the default values of a release's chart."""
         return _values_in(self.archive(release), f"{self._chart} {release.version}")
 
     def _first_that_answers(self, release: Release) -> tuple[bytes, Address]:
@@ -115,16 +112,13 @@ class HelmRepository:
         )
         for address in self._addresses(release):
             try:
-                return self._fetcher.stored(address), address
+                return get(address, self._limits, exact=True).body, address
             except Unreachable as fault:  # noqa: PERF203 - the next address may have it
                 last = fault
         raise last
 
     def _addresses(self, release: Release) -> Iterator[Address]:
-        """Yield where a release's archive may be.
-
-        Where the index names another host, this may be a mirror: the file of that name is looked for in it first.
-        """
+        # Where the index names another host, this may be a mirror: the file of that name is looked for in it first.
         for url in release.urls:
             try:
                 address = self.address.resolved(url)
@@ -135,43 +129,21 @@ class HelmRepository:
             yield address
 
 
-class Fetcher(NamedTuple):
-    """Fetches from web servers and from files."""
-
-    cache: Cache
-    limits: Limits = Limits()
-
-    def page(self, address: Address) -> bytes:
-        """Fetch a page that changes now and then: the server sends it only if it changed."""
-        if address.is_file:
-            return _read(address, self.limits)
-        kept = self.cache.page(address.url)
-        page = get(address, self.limits, kept)
-        if page is not kept and (page.etag or page.last_modified):
-            self.cache.keep_page(address.url, page)
-        return page.body
-
-    def kept(self, address: Address) -> bytes | None:
-        """Return a page as it was fetched last, or None, without asking a server."""
-        if address.is_file:
-            return _read(address, self.limits)
-        page = self.cache.page(address.url)
-        return page.body if page else None
-
-    def stored(self, address: Address) -> bytes:
-        """Fetch a file byte for byte."""
-        if address.is_file:
-            return _read(address, self.limits)
-        return get(address, self.limits, exact=True).body
-
-
 class Cache(NamedTuple):
     """Pages by their address, or another text, in a folder that is made when the first one is kept."""
 
     folder: Path
 
+    def fetch(self, address: Address, limits: Limits) -> bytes:
+        """Fetch a page, which a web server sends only if it has changed since it was kept."""
+        kept = self.page(address.url)
+        page = get(address, limits, kept)
+        if page is not kept and (page.etag or page.last_modified):
+            self.keep_page(address.url, page)
+        return page.body
+
     def page(self, url: str) -> Page | None:
-        """Return the page that was kept for an address, or None."""
+        """Return the page that was kept, or None."""
         try:
             head, _, body = read_file(self._file(url), _LARGEST_KEPT).partition(b"\n")
             about = json.loads(head)
@@ -220,7 +192,7 @@ def hub_image_in(data: bytes, where: str) -> Reference:
 
 
 def _values_in(data: bytes, where: str) -> Data:
-    """Return the chart's ``values.yaml`` as plain data; only a regular file in the top folder counts."""
+    """Return the chart's ``values.yaml``, a regular file in the top folder."""
     try:
         for name, content in _regular_files(unpacked(data, LARGEST_ARCHIVE)):
             if PurePosixPath(name).parts[1:] == ("values.yaml",):
@@ -265,18 +237,6 @@ def _regular_files(plain: bytes) -> Iterator[tuple[str, memoryview]]:
             yield header.name, view[start:end]
         at = -(-end // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
     raise _NotTar
-
-
-def _read(address: Address, limits: Limits) -> bytes:
-    hint = f"ls -l {address.file.parent}"
-    try:
-        return read_file(address.file, limits.size)
-    except PermissionError as error:
-        raise Denied("the file may not be read", where=address, hint=f"ls -l {address.file}") from error
-    except FileNotFoundError as error:
-        raise Unreachable("no such file", where=address, hint=hint) from error
-    except OSError as error:
-        raise Unreachable(f"the file cannot be read: {error.strerror}", where=address, hint=hint) from error
 
 
 def _unusable(what: str, where: str) -> Unreachable:

@@ -50,7 +50,7 @@ def parse_version(version: str) -> semver.Version | None:
 def order(version: semver.Version) -> Order:
     """Return the place of a version among z2jh's releases.
 
-    That is SemVer's, but for the builds of main of 0.8 to 1.1: ``0.11.1-n259.h74abbb81`` was made after 0.11.1.
+    That is SemVer's, except for builds of main of 0.8 to 1.1: ``0.11.1-n259.h74abbb81`` was made after 0.11.1.
     """
     build = _BUILD_AFTER.fullmatch(version.prerelease or "")
     return (version.finalize_version(), int(build[1])) if build else (version, -1)
@@ -119,7 +119,7 @@ class Constraint(NamedTuple):
         return any(all(one.allows(version, pre=takes) for one in group) for group, takes in groups)
 
     def newest_of(self, versions: Iterable[str]) -> str | None:
-        """Return the one of ``versions`` that Helm takes: the highest by SemVer that is allowed; None where none is."""
+        """Return the one of ``versions`` that Helm takes, the highest by SemVer; None where none is allowed."""
         known = ((parsed, one) for one in versions if (parsed := parse_version(one)) is not None)
         allowed = [(parsed, one) for parsed, one in known if self.allows(parsed)]
         return max(allowed, key=lambda pair: pair[0])[1] if allowed else None
@@ -155,7 +155,7 @@ def is_range(text: str) -> bool:
 
 
 def without_sign(text: str) -> str:
-    """Return a requirement of one version without what Helm lets stand before it: ``=`` and ``v``."""
+    """Return a requirement of one version without ``=`` and ``v`` before it."""
     exact = text.lstrip("= ")
     return exact.removeprefix("v") if parse_version(exact) else text
 
@@ -163,8 +163,7 @@ def without_sign(text: str) -> str:
 def respelled(text: str, version: str, versions: Iterable[str]) -> str:
     """Return the requirement ``text`` moved to ``version``, so that Helm takes that one of ``versions``.
 
-    It stays as it is where it does so already, and keeps its sign, its ``v`` and its number of parts where that does.
-    Otherwise it is the version itself.
+    It keeps its sign, its ``v`` and its number of parts where that does; otherwise it is the version itself.
     """
     known = list(versions)
     simple = _SIMPLE.fullmatch(text)

@@ -13,6 +13,7 @@ from ..core.faults import DOOR, Fault, ProgramFailed, Refused, Unusable
 from ..core.plan import Action, Fact, Values
 from ..releases.versions import allows, parse_version
 from ..tools import helm
+from ..tools.process import run_checked
 from .files import Edited, FileEdit, Files, WorkingTree, edit_action, join, require
 from .hub import Hub
 from .pins import Lock, Pin
@@ -90,7 +91,7 @@ def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequenc
         left = tree.replace(plain_edits)
         try:
             for lock, edit in stale.items():
-                helm.update(commands[lock])
+                run_checked(commands[lock], seconds=helm.UPDATE_SECONDS)
                 wanted = lock.read(Edited(tree, {lock.file: edit.after})).text
                 if not allows(wanted, lock.read(tree).text):
                     what, hint = f"helm did not lock {lock.name} at {wanted}", str(commands[lock])

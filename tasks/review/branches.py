@@ -324,7 +324,7 @@ def _require_carried(git: Git, moving: Sequence[str], where: str) -> None:
 
 
 def _fetch(git: Git, review: Review, tip: str, why: str) -> Action:
-    command = git.fetch_command(review.upstream, review.base)
+    command = git.command("fetch", "--no-recurse-submodules", "--", review.upstream, review.base)
 
     def do(_: Values) -> Values:
         git.fetch(command, review.upstream)

@@ -1,8 +1,4 @@
-"""One call of an outside program, what it said, and what it may reach.
-
-While a rehearsal runs, :mod:`.process` asks here before it starts a program, and :mod:`.registry` before a request that
-writes. Reading stays possible.
-"""
+"""One call of an outside program, what it said, and what it may reach while a rehearsal runs."""
 
 from __future__ import annotations
 
@@ -56,14 +52,16 @@ def mentions(said: str, signs: Iterable[str]) -> bool:
     return any(sign in said for sign in signs)
 
 
-class Command(NamedTuple):
-    """One call of an outside program: what it is given and reads, and the folder it runs in (None: the current one).
+def as_mapping(value: object) -> dict[str, Any]:
+    """Return a part of a JSON document as a mapping; empty where it is none."""
+    return value if isinstance(value, dict) else {}
 
-    Attributes:
-        env, unset: variables that are set for it, and that it does not inherit.
-        hidden_env, hidden_arguments: more variables, and arguments right after the program's name, that say only how it
-            talks to us: left out where the command is shown.
-        umask: the file mode bits that are cleared for it; -1 for this process's own.
+
+class Command(NamedTuple):
+    """One call of an outside program; ``cwd`` is None for the current folder, ``umask`` -1 for this process's own.
+
+    ``hidden_env`` and ``hidden_arguments``, which come right after the program's name, say only how it talks to us, and
+    are left out where the command is shown.
     """
 
     argv: tuple[str, ...]
@@ -105,7 +103,7 @@ class Output(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Its standard output as file names, each ended by a NUL byte; a name that is not UTF-8 keeps its bytes."""
+        """Its standard output as file names, each ended by a NUL byte."""
         return tuple(name for name in os.fsdecode(self.stdout).split("\0") if name)
 
     @property
@@ -161,7 +159,7 @@ def bound() -> tuple[str, ...]:
 
 
 def require_command(command: Command, ask: Callable[[Command], Output]) -> None:
-    """Check that ``command`` reaches nothing outside of a rehearsal."""
+    """Check, while a rehearsal runs, that ``command`` reaches nothing outside of it."""
     if _reach is None:
         return
     program = Path(command.argv[0]).name
@@ -182,7 +180,7 @@ def _require_used(program: str, command: Command, *, is_used: bool) -> None:
 
 
 def require_registry(image: str) -> None:
-    """Check that ``image``, a name that begins with its registry, may be written."""
+    """Check, while a rehearsal runs, that ``image``, a name that begins with its registry, may be written."""
     if _reach is not None and image.partition("/")[0] != _reach.registry:
         raise Refused(
             f"a rehearsal writes to its own registry only, {_reach.registry}",
@@ -196,7 +194,9 @@ def _require_git(command: Command, reach: Reach, ask: Callable[[Command], Output
     name, arguments = "".join(command.argv[first : first + 1]), command.argv[first + 1 :]
     if name not in _GIT_REMOTE or _GET_URL in arguments:
         return
-    remote = _operand(arguments)
+    is_marked = "--" in arguments
+    operands = arguments[arguments.index("--") + 1 :] if is_marked else arguments
+    remote = next((one for one in operands if is_marked or not one.startswith("-")), "")
     for look in _looks(name, remote):
         # Git itself says what its settings make of it: insteadOf, pushInsteadOf, pushurl.
         shown = ask(command._replace(argv=(*command.argv[:first], *look)))
@@ -247,11 +247,6 @@ def _first_word(argv: Sequence[str], with_value: Sequence[str]) -> int:
     while index < len(argv) and argv[index].startswith("-"):
         index += 2 if argv[index] in with_value else 1
     return index
-
-
-def _operand(arguments: Sequence[str]) -> str:
-    after = arguments[arguments.index("--") + 1 :] if "--" in arguments else arguments
-    return next((one for one in after if "--" in arguments or not one.startswith("-")), "")
 
 
 def _values(arguments: Sequence[str], flags: Sequence[str]) -> Iterator[str]:

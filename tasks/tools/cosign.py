@@ -13,15 +13,12 @@ from shlex import quote
 
 from ..core.faults import ProgramFailed, Refused, Unusable
 from .command import Command
-from .process import ask_all, capture, require_installed, run_checked
+from .process import ask_all, capture, require_installed
 
-_VARIABLE = "COSIGN_PASSWORD"
 # A key service and the public log are asked over the network.
 SECONDS = 120.0
 PROGRAM = "cosign"
 _ADDRESS = "://"
-_IN_ENVIRONMENT = "env://"
-_KEY, _PUBLIC = ".key", ".pub"
 
 
 class Signature(Enum):
@@ -40,8 +37,8 @@ def require_signing(key: str, folder: Path) -> None:
         return
     if not (folder / key).is_file():
         raise Refused("the signing key does not exist", where=key, hint="make one: cosign generate-key-pair")
-    if _VARIABLE not in os.environ:
-        hint = f"read -rs {_VARIABLE} && export {_VARIABLE}; leave it empty for a key without a password"
+    if "COSIGN_PASSWORD" not in os.environ:
+        hint = "read -rs COSIGN_PASSWORD && export COSIGN_PASSWORD; leave it empty for a key without a password"
         raise Refused(f"COSIGN_PASSWORD is not set, and {key} needs it", where="hub.sign", hint=hint)
 
 
@@ -53,10 +50,10 @@ def require_public_key(key: str, folder: Path) -> None:
 
 
 def public_key(key: str, folder: Path) -> str:
-    """Return the key that verifies what ``key`` signs: that of a service itself, of ``NAME.key`` the ``NAME.pub``."""
-    if _ADDRESS in key and not key.startswith(_IN_ENVIRONMENT):
+    """Return the key that verifies what ``key`` signs: a service's address, else ``NAME.pub`` for ``NAME.key``."""
+    if _ADDRESS in key and not key.startswith("env://"):
         return key
-    public = f"{key.removesuffix(_KEY)}{_PUBLIC}"
+    public = f"{key.removesuffix('.key')}.pub"
     if _ADDRESS in key or not (folder / public).is_file():
         raise Refused(
             "the public key is not known, so no signature can be verified",
@@ -70,11 +67,6 @@ def sign_command(images: Sequence[str], key: str, folder: Path, *, log: bool) ->
     """Return the command that signs ``images`` (``NAME@DIGEST``) and what their indexes hold."""
     argv = (PROGRAM, "sign", "--recursive", "--yes", f"--tlog-upload={str(log).lower()}", "--key", key, *images)
     return Command(argv, folder)
-
-
-def sign(command: Command) -> None:
-    """Run what :func:`sign_command` returned."""
-    run_checked(command, seconds=SECONDS)
 
 
 def signature_of(name: str, digests: Sequence[str], key: str, folder: Path, *, log: bool) -> Signature:

@@ -1,8 +1,4 @@
-"""Docker: its engine and buildx's builders, and what they say where something fails.
-
-A builder of the driver ``docker`` is an engine, and has the name of the Docker context that leads there. buildx lists
-it like any other, but builds on it only as ``docker --context NAME buildx``; ``--builder NAME`` is refused.
-"""
+"""Docker: its engine and buildx's builders, and what they say where something fails."""
 
 from __future__ import annotations
 
@@ -15,10 +11,10 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ..core.faults import Fault, ProgramFailed, Refused, Unreachable
-from ..core.names import Reference, is_loopback, short_platform
+from ..core.names import Reference, short_platform
 from .command import MALFORMED, Command, Output, mentions
 from .process import TooSlow, capture, run_folded
-from .refusals import asked_too_often, denied
+from .refusals import asked_too_often, denied, unreachable
 from .registry import FoundImage, PlatformImage
 
 DOCKER_DRIVER, REMOTE_DRIVER = "docker", "remote"
@@ -64,10 +60,10 @@ BAKE_MAY_READ: Mapping[str, str] = MappingProxyType({"BUILDX_BAKE_ENTITLEMENTS_F
 class Builder(NamedTuple):
     """A builder of buildx, without a name Docker's current one.
 
-    Attributes:
-        driver: its driver (https://docs.docker.com/build/builders/drivers/); None while nobody asked.
-        runs: the platforms that each of its nodes runs, the node's own first; empty while it is not started.
-        error: what buildx says where it does not answer.
+    ``driver`` is None while nobody asked; ``runs`` has the platforms that each node runs, its own first, and is empty
+    while the builder is not started. A builder of the driver ``docker`` is an engine, and has the name of the Docker
+    context that leads there: buildx builds on it only as ``docker --context NAME buildx``, and refuses ``--builder``.
+    ``error`` is what buildx says where it does not answer.
     """
 
     name: str | None = None
@@ -92,7 +88,8 @@ class Builder(NamedTuple):
 
     @property
     def look(self) -> str:
-        """The command that shows why it does not answer; an engine that does not has no driver either."""
+        """The command that shows why it does not answer."""
+        # An engine that does not answer has no driver either.
         if self.name and self.driver in ("", DOCKER_DRIVER):
             return f"docker --context {self.name} info"
         return f"docker buildx inspect --bootstrap{f' {self.name}' if self.name else ''}"
@@ -112,7 +109,7 @@ class Builder(NamedTuple):
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """What that program is told besides."""
+        """That program's flags."""
         return ("--builder", self.name) if self.name and not self._context else ()
 
     @property
@@ -136,7 +133,7 @@ class CacheFailed(Unreachable):
 
 
 def packages(image: Reference) -> dict[str, str] | None:
-    """Return the Python packages of ``image``, which the engine has, with their versions; None where that fails."""
+    """Return the Python packages of ``image``, which the engine has, by name; None where that fails."""
     run = ("docker", "run", "--rm", "--pull=never", "--network=none", "--entrypoint=python3")
     pip = ("-m", "pip", "list", "--format=json", "--disable-pip-version-check")
     try:
@@ -147,7 +144,7 @@ def packages(image: Reference) -> dict[str, str] | None:
 
 
 def local(image: Reference) -> FoundImage | None:
-    """Ask the engine for ``image`` in its local store; None where it has none, or gives no answer."""
+    """Return what :func:`stored` does; None also where no engine answers."""
     try:
         return stored(image)
     except NoEngine:
@@ -179,7 +176,7 @@ def stored(image: Reference) -> FoundImage | None:
 
 
 def start_engine() -> str:
-    """Return how to get an engine to answer: the one that the environment names, else the one of this machine."""
+    """Return how to get the engine to answer."""
     for variable in ("DOCKER_HOST", "DOCKER_CONTEXT"):
         if os.environ.get(variable):
             return f"start the engine that {variable} names, {os.environ[variable]}, or: unset {variable}"
@@ -187,7 +184,7 @@ def start_engine() -> str:
 
 
 def machine_fault(said: str) -> ProgramFailed | None:
-    """Return the fault of this machine in docker's words: no buildx, no engine, or one that refuses this user."""
+    """Return the fault of this machine in docker's words, if it is one."""
     words = said.lower()
     if mentions(words, _NO_BUILDX):
         return ProgramFailed("docker has no buildx", where="docker buildx version", hint=INSTALL_BUILDX)
@@ -241,10 +238,9 @@ def bake_command(builder: Builder, definition: str, folder: Path | None, metadat
 
 
 def run_build(command: Command, host: str, builder: Builder, *, cached: bool = False) -> None:
-    """Run a command that builds and pushes images; people see its progress, and all that it said where it fails.
+    """Run a command that builds and pushes images; ``host`` is the registry that a denial is taken for.
 
-    ``host`` is the registry that a denial is taken for, ``cached`` whether the build shares a cache: where that cannot
-    be used, CacheFailed is raised.
+    Raises CacheFailed where a shared cache (``cached``) cannot be used.
     """
     output = run_folded(command, f"building on {builder.title}")
     if output.ok:
@@ -268,10 +264,8 @@ def registry_fault(output: Output, host: str) -> Fault:
     # A build asks others too: for base images, and for the Dockerfile's syntax.
     asked = re.search(_ASKED, words)
     host = asked[1] if asked else host
-    scheme = "http" if is_loopback(host) else "https"
     # The same for all images of the registry.
-    words = _REQUEST.sub("", words)
-    return Unreachable(f"cannot reach the registry: {words}", where=host, hint=f"curl -I {scheme}://{host}/v2/")
+    return unreachable(_REQUEST.sub("", words), host, host)
 
 
 def _builder_fault(builder: Builder, said: str) -> ProgramFailed:

@@ -34,7 +34,7 @@ _NO_ANSWER = (
 )
 GITHUB, GITLAB, BITBUCKET, GITEA, FORGEJO = "GitHub", "GitLab", "Bitbucket", "Gitea", "Forgejo"
 BITBUCKET_CLOUD = "bitbucket.org"
-_EVENT = "GITHUB_EVENT_PATH"
+
 # Variables with a base branch, and those with the path of its repository.
 _CI_PATHS = {
     "GITHUB_BASE_REF": "GITHUB_REPOSITORY",
@@ -65,7 +65,7 @@ _NAMES = {
 
 
 class CI(NamedTuple):
-    """What CI says of the repository that it runs in; empty outside of CI, None where it does not tell.
+    """What CI says of the repository that it runs in; empty outside of CI.
 
     ``path`` is its path on its forge, ``base`` the branch that the pull request at hand goes to, else the default one.
     """
@@ -89,7 +89,7 @@ def read_ci() -> CI:
         if os.environ.get(base):
             return CI(os.environ.get(path, ""), os.environ[base])
     try:
-        repository = json.loads(read_file(Path(os.environ[_EVENT])))["repository"]
+        repository = json.loads(read_file(Path(os.environ["GITHUB_EVENT_PATH"])))["repository"]
         path, default, is_fork = (repository.get(key) for key in ("full_name", "default_branch", "fork"))
     except (OSError, *MALFORMED):
         return CI()
@@ -109,9 +109,8 @@ def starts_no_workflow() -> bool:
 class ForgeRequest(NamedTuple):
     """A pull request as its forge has it.
 
-    ``head`` is the branch that it is from, ``BRANCH`` or ``OWNER:BRANCH`` of a fork, ``state`` is ``MERGED``,
-    ``CLOSED`` or another word for an open one, ``commit`` the full hash of the branch's last commit where the forge
-    tells it.
+    ``head`` is its branch, ``OWNER:BRANCH`` for a fork's, ``commit`` that branch's last one, ``state`` is ``MERGED``,
+    ``CLOSED`` or another word for an open one.
     """
 
     number: int
@@ -144,7 +143,7 @@ class GitHub(NamedTuple):
     folder: Path
 
     def parent(self) -> str | None:
-        """Return the path of the repository that this one is a fork of; None where it is no fork."""
+        """Return the path of the repository that this one is a fork of, or None."""
         output = self.run(self._command("repo", "view", f"{self.host}/{self.path}", "--json", "parent"))
         try:
             parent = json.loads(output.text).get("parent")
@@ -165,7 +164,7 @@ class GitHub(NamedTuple):
             raise ProgramFailed("the list of pull requests cannot be read", where=PROGRAM, hint=_LOOK) from None
 
     def labels(self) -> frozenset[str]:
-        """Return the names of the repository's labels, in small letters, by which GitHub compares them."""
+        """Return the repository's labels in small letters, by which GitHub compares them."""
         output = self.run(self._rest("GET", "labels?per_page=100", "--paginate", "--jq", ".[].name"))
         return frozenset(output.text.lower().splitlines())
 
@@ -182,11 +181,11 @@ class GitHub(NamedTuple):
         return self._rest("PATCH", f"issues/{number}", "--silent", content={"title": title, "body": body})
 
     def label_command(self, number: int | None, labels: Sequence[str]) -> Command:
-        """Return the command that adds labels to the pull request ``number``; None for one that is yet to be opened."""
+        """Return the command that adds labels to the pull request ``number`` (None: not opened yet)."""
         return self._rest("POST", f"issues/{number or '{number}'}/labels", "--silent", content={"labels": labels})
 
     def review_command(self, number: int | None, reviewer: str) -> Command:
-        """Return the command that asks a user, or a team as ``ORGANIZATION/TEAM``, to review the pull request."""
+        """Return the command that asks a user or a team (``ORGANIZATION/TEAM``) for a review."""
         _, slash, team = reviewer.partition("/")
         content = {"team_reviewers": [team]} if slash else {"reviewers": [reviewer]}
         return self._rest("POST", f"pulls/{number or '{number}'}/requested_reviewers", "--silent", content=content)
@@ -235,10 +234,7 @@ def gh_knows(repository: Repository) -> bool:
 
 
 class Repository(NamedTuple):
-    """A repository on a host, as a git remote's address names it: ``owner/name``, or more levels, without ``.git``.
-
-    ``scheme`` and ``port`` (None: the scheme's own) are those of its pages, the host is in lower case.
-    """
+    """A repository on a host: its path is ``owner/name``, or more levels; ``scheme`` and ``port`` are its pages'."""
 
     scheme: str
     host: str
@@ -247,12 +243,12 @@ class Repository(NamedTuple):
 
     @property
     def site(self) -> str:
-        """The host's own web address, without a slash at the end."""
+        """The host's web address, without a slash at the end."""
         return f"{self.scheme}://{self.host}{f':{self.port}' if self.port else ''}"
 
     @property
     def server(self) -> str:
-        """The host, and the port of its pages where that is not the scheme's own."""
+        """The host with its port."""
         return self.site.partition("://")[2]
 
     @property
@@ -306,7 +302,6 @@ def reached(remote_url: str) -> Repository | None:
 def opening_address(repository: Repository, fork: Repository, branch: str, base: str, title: str) -> str | None:
     """Return the page for opening a pull request from the branch of ``fork`` into ``base`` of ``repository``.
 
-    The two may be the same repository. GitHub and GitLab take the title along; their own would be the branch's name.
     None on an unknown forge, and where the two are not on the same host.
     """
     forge = repository.forge
@@ -342,7 +337,9 @@ def _request(entry: Mapping[str, Any], branch: str) -> ForgeRequest:
 
 def _fault(output: Output, host: str) -> Fault:
     """Return the fault for gh's refusal, by what it says: its exit status tells a missing sign-in alone."""
-    said, words = output.stderr.lower(), _words(output)
+    # What follows gh's first line is advice.
+    lines = [line.strip() for line in output.stderr.splitlines() if line.strip()]
+    said, words = output.stderr.lower(), lines[0].removeprefix(f"{PROGRAM}: ") if lines else output.last_words
     if output.status == _NOT_SIGNED_IN or mentions(said, _SIGN_IN):
         return Denied("gh is not signed in", where=host, hint=f"gh auth login --hostname {host}; in CI: set GH_TOKEN")
     if _ACTIONS_MAY_NOT in said:
@@ -356,12 +353,6 @@ def _fault(output: Output, host: str) -> Fault:
     if mentions(said, _DENIED):
         return Denied(f"GitHub denied it: {words}", where=host, hint=f"gh auth status --hostname {host}")
     return ProgramFailed(f"gh: {words}", where=host, hint=_LOOK)
-
-
-def _words(output: Output) -> str:
-    """Return gh's first line of complaint; what follows it is advice."""
-    lines = [line.strip() for line in output.stderr.splitlines() if line.strip()]
-    return lines[0].removeprefix(f"{PROGRAM}: ") if lines else output.last_words
 
 
 def _head(repository: Repository, fork: Repository, branch: str) -> str:

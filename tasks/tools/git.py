@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ..core.faults import Refused, Unusable
 from .command import NOTHING, Command, Output
 from .process import ask_all, capture
-from .refusals import failed, locked, no_clone, not_opened, remote_fault
+from .refusals import failed, locked, no_clone, remote_fault
 
 # What an editor's look at the clone may take.
 _MOMENT, _GLANCE = 1.0, 0.05
@@ -93,8 +93,7 @@ _UNDER_WAY = {
 class Clone(NamedTuple):
     """What stays as it is while a clone is worked on.
 
-    ``git_dir`` holds this work tree's own state, ``is_found`` is whether git, run in the top folder, finds it there
-    before anything else.
+    ``is_found`` is whether git, run in the top folder, finds ``git_dir`` before anything else.
     """
 
     top: Path
@@ -104,7 +103,7 @@ class Clone(NamedTuple):
 
 
 class RemoteBranches(NamedTuple):
-    """A remote's branches, each with its commit, and which is the default one; None where it does not tell."""
+    """A remote's branches, each with its commit, and the name of the default one, if it is told."""
 
     heads: dict[str, str]
     default: str | None
@@ -114,8 +113,8 @@ class RemoteBranches(NamedTuple):
 class Git:
     """One clone, whose commands run in ``folder``: its top folder, or one below it.
 
-    ``known`` is what was asked of it already, ``more_objects`` a folder with objects that it does not have, ``moved``
-    the files that count as HEAD has them, whatever the work tree has (:mod:`.git_states`).
+    ``more_objects`` is a folder with objects that it does not have; ``moved`` are the files that count as HEAD has
+    them, whatever the work tree has (:mod:`.git_states`).
     """
 
     folder: Path
@@ -143,15 +142,16 @@ class Git:
         inside, _, rest = state.stdout.removesuffix(b"\n").partition(b"\n")
         shallow, _, git_dir = rest.partition(b"\n")
         if not state.ok or inside != b"true":
-            raise not_opened(state, folder)
+            is_none = state.ok or "not a git repository" in state.stderr
+            raise no_clone(folder) if is_none else failed(("rev-parse",), state, folder)
         return cls(start, Clone(start, Path(os.fsdecode(git_dir)), shallow == b"true", is_found=True))
 
     def at(self, subfolder: str) -> Git:
-        """Return the same clone with its commands run in ``subfolder`` (relative to this one's)."""
+        """Return the clone with its commands run in ``subfolder``."""
         return Git(self.folder / subfolder, self.clone)
 
     def command(self, *arguments: str, stdin: str = "", env: Mapping[str, str] = NOTHING) -> Command:
-        """Return the git command with ``arguments``, as it would be run."""
+        """Return the git command with ``arguments``."""
         hidden = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
         if self.more_objects:
             hidden[_MORE_OBJECTS] = in_list(self.more_objects)
@@ -169,7 +169,7 @@ class Git:
         return capture(self.command(*arguments, env=env))
 
     def read(self, *arguments: str, stdin: str = "", env: Mapping[str, str] = NOTHING) -> str:
-        """Run git with ``arguments`` and return its output; where git fails, the fault's message is its own."""
+        """Run git with ``arguments`` and return its output; a fault's message is git's own."""
         return self._checked(self.command(*arguments, stdin=stdin, env=env)).text
 
     def names(self, *arguments: str) -> tuple[str, ...]:
@@ -197,7 +197,7 @@ class Git:
 
     @property
     def git_dir(self) -> Path:
-        """The folder that holds this work tree's own state."""
+        """The folder with this work tree's own state."""
         return self.clone.git_dir
 
     def head(self) -> str | None:
@@ -214,7 +214,7 @@ class Git:
         return next((name for marker, name in _UNDER_WAY.items() if (self.git_dir / marker).exists()), None)
 
     def require_unlocked(self) -> None:
-        """Check that no other git changes the index or HEAD; one that is done in a moment is waited for."""
+        """Check that no other git changes the index or HEAD; wait a moment for one."""
         deadline = time.monotonic() + _MOMENT
         for lock in (self.git_dir / name for name in _LOCKS):
             while lock.exists():
@@ -249,15 +249,12 @@ class Git:
     # -- what it holds
 
     def show_all(self, paths: Sequence[str], revision: str = "HEAD") -> dict[str, bytes | None]:
-        """Return the bytes of ``paths`` (relative to the top) in ``revision``; None where it has no such file.
-
-        They are those that a checkout would write: with the line ends that git's settings ask for.
-        """
+        """Return the bytes that a checkout of ``revision`` would write to ``paths`` (relative to the top), or None."""
         outputs = ask_all(capture, [self.command("cat-file", "--filters", f"{revision}:{path}") for path in paths])
         return {path: output.stdout if output.ok else None for path, output in zip(paths, outputs, strict=True)}
 
     def stored(self, path: str) -> bytes:
-        """Return the bytes of ``path`` in HEAD as git itself keeps them; none where it has no such file."""
+        """Return the bytes of ``path`` in HEAD as git keeps them; none where it has no such file."""
         return self.ask("cat-file", "blob", f"HEAD:{path}").stdout
 
     def last_commit(self, revision: str = "HEAD") -> tuple[str, frozenset[str]]:
@@ -269,8 +266,7 @@ class Git:
     def changed(self, paths: Sequence[str]) -> tuple[str, ...]:
         """Return the files below ``paths`` that differ from HEAD or are untracked, relative to the top.
 
-        ``paths`` are relative to :attr:`folder` and are taken literally. A text file that differs only from the index
-        is left out.
+        ``paths`` are relative to :attr:`folder`. A text file that differs only from the index is left out.
         """
         flags = ("--porcelain", "-z", "--no-renames", "--untracked-files=all")
         listed = self.names("--literal-pathspecs", "status", *flags, "--", *paths)
@@ -291,7 +287,7 @@ class Git:
         return other is not None and self.ask("merge-base", "--is-ancestor", other, commit).ok
 
     def child_of(self, parent: str, revision: str) -> str | None:
-        """Return the commit after ``parent`` on the way of first parents to ``revision``; None where it has none."""
+        """Return the commit after ``parent`` on the way of first parents to ``revision``, or None."""
         output = self.ask("rev-list", "--first-parent", "--parents", f"{parent}..{revision}")
         commit, *parents = output.text.rpartition("\n")[2].split() or [""]
         return commit if output.ok and parents[:1] == [parent] else None
@@ -303,12 +299,12 @@ class Git:
     # -- the remote
 
     def push_address(self, remote: str) -> str:
-        """Return what to ask for the branches that a push to ``remote`` meets: its name, or its own push address."""
+        """Return what to ask for the branches that a push to ``remote`` meets: it, or its push address."""
         fetch, push = (self.ask("remote", "get-url", *flag, remote) for flag in ((), ("--push",)))
         return push.text if push.ok and push.text != fetch.text else remote
 
     def configuration(self) -> dict[str, str]:
-        """Return git's settings of remotes and branches, variables in small letters; of several the last."""
+        """Return git's settings of remotes and branches, variables in small letters."""
         about = r"^(remote|branch|init)\."
         pairs = (entry.partition("\n") for entry in self.ask("config", "--null", "--get-regexp", about).names)
         return {key: value for key, _, value in pairs}
@@ -328,7 +324,7 @@ class Git:
         return []
 
     def commit_at(self, revision: str) -> str | None:
-        """Return the full hash of the commit that ``revision`` names; None where the clone has no such commit."""
+        """Return the full hash of the commit that ``revision`` names, or None."""
         output = self.ask("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
         return output.text if output.ok else None
 
@@ -337,7 +333,7 @@ class Git:
         return self.remote_branches(remote, branch).heads.get(branch)
 
     def remote_branches(self, remote: str, pattern: str = "*") -> RemoteBranches:
-        """Ask ``remote`` for those of its branches that fit ``pattern``, and its default branch."""
+        """Ask ``remote`` for its default branch and the branches that fit ``pattern``."""
         output = self.ask("ls-remote", "--symref", "--", remote, "HEAD", f"{_HEADS}{pattern}")
         if not output.ok:
             raise remote_fault(output, remote)
@@ -349,10 +345,6 @@ class Git:
         links = (told.removeprefix(link) for told, _, name in lines if name == "HEAD" and told.startswith(link))
         return RemoteBranches(heads, next((name for name in links if name in heads), None))
 
-    def fetch_command(self, remote: str, branch: str) -> Command:
-        """Return the command that fetches ``branch`` of ``remote``."""
-        return self.command("fetch", "--no-recurse-submodules", "--", remote, branch)
-
     def fetch(self, command: Command, remote: str) -> None:
         """Run a command that fetches from ``remote``."""
         output = capture(command, seconds=PUSH_SECONDS)
@@ -360,14 +352,14 @@ class Git:
             raise remote_fault(output, remote)
 
     def fetched(self, remote: str, branch: str, folder: Path) -> Git:
-        """Return the clone with the commits of ``branch`` of ``remote`` besides, which are kept in ``folder``."""
+        """Return the clone with the commits of ``branch`` of ``remote``, which are kept in ``folder``."""
         flags = ("--no-write-fetch-head", "--no-tags", "--no-auto-maintenance", "--no-recurse-submodules", "--refmap=")
         command = self.command("fetch", *flags, "--", remote, f"{_HEADS}{branch}", env=self.keeping_objects(folder))
         self.fetch(command, remote)
         return replace(self, more_objects=folder)
 
     def count(self, start: str, end: str) -> int:
-        """Return how many commits of ``end`` are none of ``start``; 0 where the clone does not have both."""
+        """Return how many commits of ``end`` are none of ``start``."""
         output = self.ask("rev-list", "--count", f"{start}..{end}", "--")
         return int(output.text) if output.ok else 0
 
@@ -382,7 +374,7 @@ class Git:
         return tuple(self.read("rev-list", *flags, stdin=f"{revisions}\n").splitlines())
 
     def follows(self, remote: str, branch: str) -> bool:
-        """Whether the local ``branch`` follows that of ``remote``, as a push leaves it when it comes to its end."""
+        """Whether the local ``branch`` follows that of ``remote``, and has the same commits."""
         known = self.ask("config", "--get", f"branch.{branch}.remote").text == remote
         return known and not self.read("for-each-ref", "--format=%(upstream:track)", f"{_HEADS}{branch}")
 
@@ -394,7 +386,7 @@ class Git:
         return command._replace(hidden_arguments=(*command.hidden_arguments, "-c", f"remote.{remote}.mirror=false"))
 
     def follow_commands(self, remote: str, branch: str) -> tuple[Command, Command]:
-        """Return the commands that let the local ``branch`` follow that of ``remote``, as ``--set-upstream`` does."""
+        """Return the commands that do what ``git push --set-upstream`` does for ``branch``."""
         pairs = ((f"branch.{branch}.merge", f"{_HEADS}{branch}"), (f"branch.{branch}.remote", remote))
         merge, name = (self.command("config", "--replace-all", *pair) for pair in pairs)
         return merge, name

@@ -1,10 +1,4 @@
-"""What plans need of a clone: the facts that actions rely on, what the index has, and the clone after a switch.
-
-The index: git writes the commit, the branch, and then the index. Where it is interrupted before the last of them, the
-next commit that somebody makes by hand would take the change back.
-
-After a switch: the same work tree and objects with another git directory, where a plan reads what it is yet to do.
-"""
+"""What plans need of a clone: the facts that actions rely on, what the index has, and the clone after a switch."""
 
 from __future__ import annotations
 
@@ -37,16 +31,11 @@ def standing(git: Git, branch: str | None) -> tuple[Fact, Fact]:
         lambda branch: f"is now {branch}" if branch else "is now none: HEAD is detached",
         lambda branch: f"git switch {branch}" if branch else "",
     )
-    return current, head(git, git.head())
-
-
-def head(git: Git, value: str | None) -> Fact:
-    """Return the fact that HEAD is the commit ``value``; None for a branch without a commit."""
-    return Fact(HEAD, git.head, value, _is_at)
+    return current, Fact(HEAD, git.head, git.head(), _is_at)
 
 
 def local_branch(git: Git, branch: str, value: str | None) -> Fact:
-    """Return the fact that the clone's ``branch`` is the commit ``value``; None where there is no such branch."""
+    """Return the fact that the clone's ``branch`` is the commit ``value`` (None: missing)."""
     return Fact(f"the branch {branch}", lambda: git.branch_commit(branch), value, _is_at)
 
 
@@ -71,9 +60,10 @@ def index(git: Git, paths: Sequence[str]) -> Fact:
 
 
 def left_behind(git: Git, paths: Sequence[str]) -> tuple[str, ...]:
-    """Return the files of HEAD's commit whose entries in the index are still those of the commit before.
+    """Return the files of HEAD's commit if the index still has the entries of the commit before for all of them.
 
-    They are named where that is so for all of them, and ``paths`` has them all: git writes the index at once.
+    Git writes the commit, the branch, and then the index. Where it is interrupted before the last of them, the next
+    commit that somebody makes by hand would take the change back. ``paths`` must have all of these files.
     """
     stale = _entries_unlike(git, "HEAD", paths, "--diff-filter=M")
     if not stale or git.commit_at(_BEFORE) is None:
@@ -99,7 +89,7 @@ def take_back(git: Git, paths: Sequence[str], staged: Mapping[str, str]) -> None
 
 
 def switched(git: Git, branch: str, commit: str, moved: Sequence[str], folder: Path) -> Git:
-    """Return the clone as it is once ``branch``, at ``commit``, is switched to, its git directory made in ``folder``.
+    """Return the clone as it is once ``branch``, at ``commit``, is switched to: with a git directory in ``folder``.
 
     The clone, or the folder ``objects`` below ``folder``, has the commit. Of the files that such a switch writes or
     removes (``moved``) git takes the old ones in the work tree for the new ones.

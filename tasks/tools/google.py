@@ -13,16 +13,14 @@ from .command import MALFORMED, Command
 from .process import attend, run_checked
 
 HELPER = "gcloud"
-GOOGLE_SUFFIXES = (".pkg.dev", ".gcr.io")
-GOOGLE_HOSTS = ("gcr.io",)
+
 # https://cloud.google.com/docs/authentication/application-default-credentials
 _KEY_USER, _PACKED_KEY_USER = "_json_key", "_json_key_base64"
-_ADC_VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
 
 
 def is_google(host: str) -> bool:
     """Whether ``host`` is a registry of Google's: Artifact Registry, or the older Container Registry."""
-    return host in GOOGLE_HOSTS or host.endswith(GOOGLE_SUFFIXES)
+    return host == "gcr.io" or host.endswith((".pkg.dev", ".gcr.io"))
 
 
 def active_account() -> str | None:
@@ -36,25 +34,15 @@ def active_account() -> str | None:
         raise ProgramFailed("gcloud's list of accounts cannot be read", where="gcloud", hint=str(command)) from err
 
 
-def login_command(*kind: str, browser: bool) -> Command:
-    """Return the command that signs a person in; with ``application-default`` it makes those credentials."""
-    return Command(("gcloud", "auth", *kind, "login", *([] if browser else ["--no-launch-browser"])))
-
-
-def configure_command(*hosts: str) -> Command:
-    """Return the command that makes gcloud Docker's helper for ``hosts``; for gcr.io's hosts where none are given."""
-    return Command(("gcloud", "auth", "configure-docker", *([",".join(hosts)] if hosts else []), "--quiet"))
-
-
 def adc_file() -> Path:
     """Return where application default credentials lie."""
-    named = os.environ.get(_ADC_VARIABLE)
+    named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
     folder = Path(os.environ.get("CLOUDSDK_CONFIG") or Path.home() / ".config" / "gcloud")
     return Path(named) if named else folder / "application_default_credentials.json"
 
 
 def key_account(key_file: Path) -> str | None:
-    """Return the account that ``key_file`` signs in; None where it does not name one (workload identity)."""
+    """Return the account that ``key_file`` names; a workload identity's names none."""
     try:
         content = json.loads(read_file(key_file))
     except FileNotFoundError as err:

@@ -13,7 +13,7 @@ UPDATE_SECONDS = 300.0
 
 
 def update_command(chart: Path) -> Command:
-    """Return the command that writes the lock file of the chart in the folder ``chart`` anew."""
+    """Return the command that writes the lock file of ``chart`` anew."""
     return Command(("helm", "dependency", "update", "."), chart)
 
 
@@ -25,11 +25,6 @@ def require_helm(lock: str) -> None:
             where=lock,
             hint=f"{INSTALL_HINTS['helm']}; it runs helm dependency update",
         )
-
-
-def update(command: Command) -> None:
-    """Run what :func:`update_command` returned."""
-    run_checked(command, seconds=UPDATE_SECONDS)
 
 
 def pull(chart: str, version: str, repository: str, folder: Path) -> None:

@@ -1,7 +1,4 @@
-"""Run outside programs: the one place that starts them.
-
-Every call is an argument vector, without a shell. What people watch runs through sh, all else through subprocess.
-"""
+"""Run outside programs, without a shell: those that people watch through sh, all else through subprocess."""
 
 from __future__ import annotations
 
@@ -52,7 +49,6 @@ _TIDY_SECONDS = 10.0
 _VIRTUALENV = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__")
 # A program may end with any status, or by any signal (negative): the caller decides what that means.
 _ANY_STATUS = tuple(range(-64, 256))
-_OUR_LINES = ("error: ", "hint: ")
 
 
 class TooSlow(ProgramFailed):
@@ -99,7 +95,7 @@ def answer_of(asked: Future[T]) -> T:
 def capture(command: Command, *, seconds: float = LOOK_SECONDS) -> Output:
     """Run ``command`` and return what it says, whatever its status; raise ProgramFailed, or TooSlow after ``seconds``.
 
-    It runs in a session of its own: an interrupt asks it to end, and lets it tidy up.
+    An interrupt asks it to end, and lets it tidy up.
     """
     argv = _argv(command)
     process = None
@@ -144,19 +140,17 @@ def run_folded(command: Command, what: str) -> Output:
 
 
 def watch(command: Command) -> Output:
-    """Run ``command``, show what it says line by line, and return it whatever its status.
-
-    Lines that look like this program's own error or hint begin with its name.
-    """
+    """Run ``command``, show what it says line by line, and return it whatever its status."""
 
     def tell(text: str) -> None:
-        output.pass_on(f"{command.argv[0]}: {text}" if text.startswith(_OUR_LINES) else text)
+        # A line that looks like this program's own begins with the other's name.
+        output.pass_on(f"{command.argv[0]}: {text}" if text.startswith(("error: ", "hint: ")) else text)
 
     return _heard(command, PERSON_SECONDS, tell)
 
 
 def find(name: str) -> str | None:
-    """Return the path of the program ``name``, or None; what lies beside this Python (chartpress) counts last."""
+    """Return the path of the program ``name``, or None; what is beside this Python (chartpress) counts last."""
     return shutil.which(name, path=os.pathsep.join((_path_outside_virtualenv(), str(Path(sys.executable).parent))))
 
 
@@ -172,7 +166,6 @@ def require_installed(name: str) -> None:
 
 
 def _argv(command: Command) -> list[str]:
-    """Return the whole argument vector, after checking that this process may reach what ``command`` reaches."""
     require_command(command, capture)
     program, *arguments = command.argv
     path = find(program)
@@ -223,7 +216,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def _forget(process: subprocess.Popen[bytes] | None) -> None:
-    """Kill a program that has not ended, and close its pipes: what has left its session may hold the other ends."""
+    """Kill a program that has not ended, and close its pipes."""
     if process is None:
         return
     if process.returncode is None:
@@ -257,7 +250,7 @@ def _heard(command: Command, seconds: float, tell: Callable[[str], None]) -> Out
 
 
 def _watched(command: Command, seconds: float, **options: Any) -> int:  # noqa: ANN401 - sh's own
-    """Run ``command`` through sh, whose ``options`` say where its output goes, and return its exit status."""
+    """Run ``command`` through sh with ``options``, and return its exit status."""
     # sh's own wait loses the status when it is interrupted, and its limit polls.
     ended: Future[None] = Future()
     process: sh.RunningCommand | None = None
@@ -330,10 +323,7 @@ def _too_slow(command: Command, seconds: float) -> TooSlow:
 
 
 def _environment(command: Command) -> dict[str, str]:
-    """Return the child's environment, without a virtual environment's variables.
-
-    gcloud and Docker's credential helpers are Python programs that break when they find another interpreter first.
-    """
+    # gcloud and Docker's credential helpers are Python programs that break when they find another interpreter first.
     dropped = {*_VIRTUALENV, *command.unset}
     inherited = {name: value for name, value in os.environ.items() if name not in dropped}
     return {**inherited, "PATH": _path_outside_virtualenv(), **command.hidden_env, **command.env, **environment()}

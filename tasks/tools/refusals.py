@@ -15,6 +15,7 @@ from itertools import chain
 from pathlib import Path
 
 from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
+from ..core.names import is_loopback
 from .command import Output, mentions
 from .google import is_google
 
@@ -61,13 +62,6 @@ def no_clone(folder: Path) -> Unusable:
     return Unusable("not a git repository", where=folder, hint=hint)
 
 
-def not_opened(output: Output, folder: Path) -> Fault:
-    """Return the fault for a folder that lies in no work tree, or in one that git does not open."""
-    if output.ok or "not a git repository" in output.stderr:
-        return no_clone(folder)
-    return failed(("rev-parse",), output, folder)
-
-
 def remote_fault(output: Output, remote: str) -> Unreachable:
     """Return the fault for a remote that gave no usable answer: denied or unreachable."""
     said = output.stderr.lower()
@@ -80,8 +74,8 @@ def remote_fault(output: Output, remote: str) -> Unreachable:
 def push_fault(output: Output, remote: str, branch: str, *, ahead: bool) -> ProgramFailed | Unreachable:
     """Return the fault for a push that did not go through.
 
-    A rejection (another commit there, a hook, a protected branch) is the remote's answer; a push that ends without
-    one and without git calling it fatal was stopped by the clone's own hook; anything else means no answer.
+    A rejection is the remote's answer. A push that ends without one and without git calling it fatal was stopped by the
+    clone's own hook. Anything else means no answer.
     """
     rejected = [line for line in output.stderr.splitlines() if mentions(line, ("[rejected]", "[remote rejected]"))]
     if not rejected and "fatal: " not in output.stderr:
@@ -110,12 +104,8 @@ def failed(arguments: Sequence[str], output: Output, where: object | None = None
     path, closing, _ = rest.partition(".lock': File exists")
     if opening and closing:
         return locked(f"{path}.lock")
-    return ProgramFailed(f"git {_verb(arguments)}: {_first_fault(output)}", where=where, hint=_fix(output))
-
-
-def misunderstood(arguments: Sequence[str]) -> ProgramFailed:
-    """Return the fault for a call of git with ``arguments`` that succeeded and told something else than git does."""
-    return ProgramFailed(f"git {arguments[0]}: its answer is not understood", hint=shlex.join(("git", *arguments)))
+    verb = next((word for word in arguments if word.replace("-", "").isalpha() and word[0] != "-"), arguments[0])
+    return ProgramFailed(f"git {verb}: {_first_fault(output)}", where=where, hint=_fix(output))
 
 
 def locked(lock: Path | str) -> Refused:
@@ -125,10 +115,6 @@ def locked(lock: Path | str) -> Refused:
         where=lock,
         hint=f"wait for it; where none runs any more: rm {shlex.quote(str(lock))}",
     )
-
-
-def _verb(arguments: Sequence[str]) -> str:
-    return next((word for word in arguments if word.replace("-", "").isalpha() and word[0] != "-"), arguments[0])
 
 
 def _fix(output: Output) -> str:
@@ -153,6 +139,12 @@ def denied(words: str, host: str) -> Denied:
     """Return the fault for a denial."""
     what, hint = next(_readings(words, host))
     return (Expired if re.search(_EXPIRED, words) else Denied)(what, where=host, hint=hint)
+
+
+def unreachable(words: str, host: str, server: str) -> Unreachable:
+    """Return the fault for a registry without a usable answer; ``server`` is what answers for ``host``."""
+    scheme = "http" if is_loopback(server) else "https"
+    return Unreachable(f"cannot reach the registry: {words}", where=host, hint=f"curl -I {scheme}://{server}/v2/")
 
 
 def asked_too_often(words: str, host: str) -> Unreachable:

@@ -1,8 +1,8 @@
 """A registry: Docker's logins for it, what it has of an image, and whether it may be pushed to.
 
 The protocol is https://github.com/opencontainers/distribution-spec/blob/main/spec.md, the sign-in
-https://distribution.github.io/distribution/spec/auth/token/. Docker's logins stand in its own configuration, or with
-the helpers that it names (https://docs.docker.com/reference/cli/docker/login/#credential-stores).
+https://distribution.github.io/distribution/spec/auth/token/, Docker's logins
+https://docs.docker.com/reference/cli/docker/login/#credential-stores.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from urllib.request import parse_http_list, parse_keqv_list
 from ..core import http
 from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
 from ..core.http import Address, HttpRequest, basic
-from ..core.names import DOCKER_HUB, Reference, short_platform
+from ..core.names import DOCKER_HUB, Reference, is_loopback, short_platform
 from ..core.safe_files import read_file
-from .command import MALFORMED, Command, require_registry
+from .command import MALFORMED, Command, as_mapping, require_registry
 from .process import ask_all, capture, find
-from .refusals import asked_too_often, denied
+from .refusals import asked_too_often, denied, unreachable
 
 # https://github.com/opencontainers/image-spec/blob/main/media-types.md, and Docker's own of before it.
 _INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
@@ -36,14 +36,14 @@ _MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.doc
 _ACCEPT = ", ".join((*_INDEXES, *_MANIFESTS))
 _ATTESTATION = "unknown"
 _HUB_HOST = "registry-1.docker.io"
-_READ = "GET"
+
 _OK, _NOT_FOUND, _UPLOAD_BEGUN, _UNAUTHORIZED = 200, 404, 202, 401
 _PUT = (201, 202)
 _DENIALS = (401, 403)
 _TOO_OFTEN = 429
 _UPLOADS = "blobs/uploads/"
 _MOST_PLATFORMS = 16
-LONGEST_WORDS = 500
+_LONGEST_WORDS = 500
 SECONDS = 20.0
 # The whole of a conversation has SECONDS: what breaks off is asked once more, but a registry that is busy says so.
 _CONNECT_SECONDS, _SHORTEST = 5.0, 0.001
@@ -59,7 +59,7 @@ _NO_CREDENTIALS = "credentials not found in native keychain"
 
 @dataclass(eq=False)
 class Credentials:
-    """What Docker sends to a registry; ``secret``, a password or token, is never shown."""
+    """What Docker sends to a registry."""
 
     user: str
     secret: str = field(repr=False)
@@ -74,8 +74,7 @@ class Credentials:
 class DockerLogins:
     """Docker's own configuration, as far as it says where credentials come from.
 
-    ``helpers`` are the credential helpers by registry host (``credHelpers``), ``store`` that for every other host
-    (``credsStore``), ``auths`` the logins that stand in the file itself, by host.
+    ``helpers`` are the credential helpers by host, ``store`` that for every other host, ``auths`` the logins by host.
     """
 
     file: Path
@@ -89,7 +88,7 @@ class DockerLogins:
         file = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
         try:
             content = json.loads(read_file(file))
-            helpers, auths = _mapping(content, "credHelpers"), _mapping(content, "auths")
+            helpers, auths = as_mapping(content.get("credHelpers")), as_mapping(content.get("auths"))
         except (FileNotFoundError, NotADirectoryError):
             content = helpers = auths = {}
         except OSError as err:
@@ -111,10 +110,7 @@ class DockerLogins:
         return _key(host) in self.auths or f"https://{host}" in self.auths
 
     def credentials(self, host: str) -> Credentials | None:
-        """Return what Docker would send to ``host``: the helper's answer, or the login in the file, or None.
-
-        Raises Denied where the helper fails.
-        """
+        """Return what Docker would send to ``host``, or None; raise Denied where its helper fails."""
         helper = self.helper_for(host)
         return _credentials_of(helper, host) if helper else self._own_login(host)
 
@@ -137,10 +133,9 @@ class DockerLogins:
 
 
 class PlatformImage(NamedTuple):
-    """What a registry or an engine holds of an image for one platform.
+    """An image for one platform; ``digest`` is None where an engine holds it.
 
-    ``layers`` are the uncompressed layers' digests, lowest first (``rootfs.diff_ids`` of the OCI image specification),
-    ``digest`` is that of its manifest; None where an engine holds it.
+    ``layers`` are the uncompressed layers' digests, lowest first (``rootfs.diff_ids`` of the OCI image specification).
     """
 
     layers: tuple[str, ...]
@@ -149,10 +144,7 @@ class PlatformImage(NamedTuple):
 
 
 class FoundImage(NamedTuple):
-    """An image that is there, by platform (``linux/amd64``), without attestations.
-
-    ``digest`` is that of what its tag names, a manifest or an index of manifests; None in an engine's local store.
-    """
+    """An image that is there, without attestations; ``digest`` is None in an engine's local store."""
 
     digest: str | None
     platforms: Mapping[str, PlatformImage]
@@ -164,7 +156,7 @@ class FoundImage(NamedTuple):
 
 
 def platform_of(image: Mapping[str, Any]) -> str:
-    """Return the platform of an image, from its configuration (OCI image specification), or of a descriptor's one."""
+    """Return the platform that an image's configuration or a descriptor names (OCI image specification)."""
     variant = image.get("variant")
     return short_platform(f"{image['os']}/{image['architecture']}{f'/{variant}' if variant else ''}")
 
@@ -193,21 +185,20 @@ class Conversation:
     def root(self) -> Address:
         """The address that the repository's own begin with."""
         host = _HUB_HOST if self.repository.host == DOCKER_HUB else self.repository.host
-        return Address("http" if self.repository.on_loopback else "https", host, f"/v2/{self.repository.path}/")
+        return Address("http" if is_loopback(self.repository.host) else "https", host, f"/v2/{self.repository.path}/")
 
     def fault(self, what: str) -> Unreachable:
-        """Return the fault of a registry that gives no answer that can be used."""
-        look = f"curl -I {self.root.scheme}://{self.root.host}/v2/"
-        return Unreachable(f"cannot reach the registry: {what}", where=self.repository.host, hint=look)
+        """Return the fault of a registry without a usable answer."""
+        return unreachable(what, self.repository.host, self.root.host)
 
     def send(
         self, method: str, path: str, accept: str = "*/*", *, body: bytes | None = None, content_type: str = ""
     ) -> http.Answer:
         """Send one request to ``path``, relative to :attr:`root`, signing in where the registry asks for it.
 
-        Raises Denied, or Unreachable where no answer can be relied on, or ``path`` leads to another server.
+        Raises Denied or Unreachable, also where ``path`` leads to another server.
         """
-        if method != _READ:
+        if method != "GET":
             require_registry(str(self.repository))
         address = self.root.resolved(path)
         if address.server != self.root.server:
@@ -228,7 +219,7 @@ class Conversation:
         return answer
 
     def _sign_in(self, challenges: Sequence[str]) -> str:
-        """Return what answers the registry's challenges: a token where one is offered, else the password itself."""
+        """Return what answers the registry's challenges: a token, else the password itself."""
         host, credentials = self.repository.host, None
         try:
             credentials = DockerLogins.read().credentials(host)
@@ -258,7 +249,7 @@ class Conversation:
             answer = self._request("POST", realm, kind, urlencode(query).encode())
         else:
             headers = {"Authorization": credentials.basic} if credentials else {}
-            answer = self._request(_READ, realm._replace(query=urlencode(query)), headers)
+            answer = self._request("GET", realm._replace(query=urlencode(query)), headers)
         try:
             token = json.loads(self._allowed(answer).body)
             return f"Bearer {token.get('token') or token['access_token']}"
@@ -283,7 +274,7 @@ def _words(answer: http.Answer) -> str:
         said = "; ".join(f"{error.get('code', '')} {error.get('message', '')}".strip() for error in errors)
     except MALFORMED:
         said = ""
-    return said[:LONGEST_WORDS] or f"it answers {answer.status}"
+    return said[:_LONGEST_WORDS] or f"it answers {answer.status}"
 
 
 def ask_helper(helper: str, host: str) -> Credentials | None:
@@ -314,16 +305,8 @@ def _key(host: str) -> str:
     return _HUB_KEY if host == DOCKER_HUB else host
 
 
-def _mapping(content: dict[str, Any], key: str) -> dict[str, Any]:
-    value = content.get(key)
-    return value if isinstance(value, dict) else {}
-
-
 def inspect(image: Reference) -> FoundImage | None:
-    """Ask the registry for ``image``; None when it says that there is no such image.
-
-    Raises Denied, Unreachable, or Refused for an index that is not what it says.
-    """
+    """Ask the registry for ``image``; None when it has none. Raises Denied, Unreachable, Refused for a wrong index."""
     conversation = Conversation(image)
     try:
         body = _manifest(conversation, image.digest or image.tag or "latest")
@@ -339,7 +322,7 @@ def inspect(image: Reference) -> FoundImage | None:
 
 
 def inspect_all(images: Iterable[Reference]) -> dict[Reference, ImageAnswer]:
-    """Ask the registries for ``images`` side by side, each once, and return their answers."""
+    """Ask the registries for ``images`` side by side, each once."""
 
     def answer(image: Reference) -> ImageAnswer:
         try:
@@ -367,7 +350,7 @@ def require_push_right(repository: Reference) -> None:
 
 
 def retag(source: Reference, tag: str) -> str:
-    """Give ``source``, an image pinned by digest, another tag in its registry, without a build; return its digest."""
+    """Give ``source``, an image pinned by digest, another tag in its registry; return its digest."""
     conversation = Conversation(source, "pull,push")
     found = conversation.send("GET", f"manifests/{source.digest}", _ACCEPT)
     if found.status != _OK or _digest(found.body) != source.digest:

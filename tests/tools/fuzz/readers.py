@@ -22,7 +22,7 @@ from tasks.core.visible import mask
 from tasks.image.definition import bake_fields
 from tasks.image.inputs import credential_in
 from tasks.image.tag import History, chartpress_tag, fields, render, tag_to_come
-from tasks.releases.index import Release, hub_image_among, read_index
+from tasks.releases.index import Release, read_index
 from tasks.releases.notes import comparison, release_links, security_news, upgrade_links
 from tasks.releases.repository import hub_image_in
 from tasks.repo.charts import read_chartpress, requirements, with_version
@@ -275,7 +275,7 @@ READERS = (
     Reader("chart index", damaged([_INDEX]), lambda data: read_index(data, WHERE)),
     Reader("chart archive", damaged([chart_archive(RELEASES[1])]), lambda data: hub_image_in(data, WHERE)),
     Reader("files in a chart archive", seeds.members(), _archive),
-    Reader("images of a release", damaged_text(*seeds.ANNOTATIONS), hub_image_among),
+    Reader("images of a release", damaged_text(*seeds.ANNOTATIONS), lambda text: Release("1", images=text).hub_image),
     Reader("release's name", damaged_text(*seeds.VERSIONS), _release),
     Reader("Dockerfile", damaged(seeds.DOCKERFILES), _dockerfile),
     Reader("requirement", damaged(seeds.REQUIREMENTS), _requirement),

@@ -11,8 +11,8 @@ import pytest
 
 from tasks.core import __version__
 from tasks.core.faults import Unreachable, Unusable
-from tasks.core.http import Address, Limits
-from tasks.releases.repository import Cache, Fetcher
+from tasks.core.http import Address, Limits, get
+from tasks.releases.repository import Cache
 from tests.support.charts import DATA
 from tests.support.conduct import AGAIN, CONDUCTS, Conduct
 from tests.support.server import Server, misbehaving, reply, tunnel_to
@@ -37,7 +37,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def page(server: Server, path: str = "/index.yaml", limits: Limits = QUICK) -> bytes:
-    return Fetcher(NOWHERE, limits).page(Address.parse(server.url + path))
+    return NOWHERE.fetch(Address.parse(server.url + path), limits)
 
 
 def fault_of(server: Server, limits: Limits = QUICK) -> str:
@@ -58,7 +58,7 @@ def test_a_page_comes_as_it_is(server: Server) -> None:
 def test_a_stored_file_comes_byte_for_byte_whatever_the_server_calls_it(server: Server) -> None:
     archive = gzip.compress(b"chart")
     server.answers = [reply(archive, Content_Encoding="x-gzip")]
-    assert Fetcher(NOWHERE).stored(Address.parse(f"{server.url}/a.tgz")) == archive
+    assert get(Address.parse(f"{server.url}/a.tgz"), Limits(), exact=True).body == archive
     assert server.asked[0].headers["Accept-Encoding"] == "identity"
 
 
@@ -79,7 +79,7 @@ def test_an_address_is_asked_for_as_a_request_can_say_it(server: Server, written
 def test_debug_tells_what_was_asked_and_no_secret(server: Server, caplog: pytest.LogCaptureFixture) -> None:
     server.answers = [reply(b"whole")]
     with caplog.at_level("DEBUG"):
-        Fetcher(NOWHERE, QUICK).page(with_login(server))
+        NOWHERE.fetch(with_login(server), QUICK)
     assert caplog.messages == [f"GET {server.url}/index.yaml?***: status 200"]
 
 
@@ -146,7 +146,7 @@ def test_nobody_listens() -> None:
 
 def test_a_name_that_nobody_knows() -> None:
     with pytest.raises(Unreachable, match="cannot resolve the host name"):
-        Fetcher(NOWHERE, QUICK).page(Address.parse("https://charts.invalid/index.yaml"))
+        NOWHERE.fetch(Address.parse("https://charts.invalid/index.yaml"), QUICK)
 
 
 # Redirects.
@@ -172,7 +172,7 @@ def test_the_login_is_sent_to_its_own_host_alone(server: Server) -> None:
             reply(status="302 Found", Location=f"{other.url}/index.yaml"),
         ]
         other.answers = [reply(b"whole")]
-        assert Fetcher(NOWHERE, QUICK).page(with_login(server)) == b"whole"
+        assert NOWHERE.fetch(with_login(server), QUICK) == b"whole"
         basic = f"Basic {b64encode('reader:s3creté'.encode()).decode()}"
         assert [asked.headers["Authorization"] for asked in server.asked] == [basic, basic]
         assert other.asked[0].headers["Authorization"] is None
@@ -182,7 +182,7 @@ def test_the_login_is_sent_to_its_own_host_alone(server: Server) -> None:
 def test_no_fault_shows_a_secret(server: Server, status: str) -> None:
     server.answers = [reply(status=status)]
     with pytest.raises(Unreachable) as fault:
-        Fetcher(NOWHERE, QUICK).page(with_login(server))
+        NOWHERE.fetch(with_login(server), QUICK)
     assert server.lines[0] == "GET /index.yaml?token=hush"
     assert "s3cret" not in str(fault.value)
     assert "hush" not in str(fault.value)
@@ -193,7 +193,7 @@ def test_no_fault_shows_a_secret(server: Server, status: str) -> None:
 
 
 def test_the_second_look_asks_for_changes_only(server: Server, tmp_path: Path) -> None:
-    fetcher = Fetcher(Cache(tmp_path / "cache"), QUICK)
+    cache = Cache(tmp_path / "cache")
     address = with_login(server)
     server.answers = [
         reply(b"one", ETag='"1"', Last_Modified="Thu, 24 Oct 2024 11:45:31 GMT"),
@@ -201,7 +201,7 @@ def test_the_second_look_asks_for_changes_only(server: Server, tmp_path: Path) -
         reply(b"two", ETag='"2"'),
         reply(status="304 Not Modified"),
     ]
-    assert [fetcher.page(address) for _ in range(4)] == [b"one", b"one", b"two", b"two"]
+    assert [cache.fetch(address, QUICK) for _ in range(4)] == [b"one", b"one", b"two", b"two"]
     assert [asked.headers["If-None-Match"] for asked in server.asked] == [None, '"1"', '"1"', '"2"']
     assert server.asked[1].headers["If-Modified-Since"] == "Thu, 24 Oct 2024 11:45:31 GMT"
     assert server.asked[3].headers["If-Modified-Since"] is None
@@ -215,13 +215,13 @@ EVIL_TAG = json.dumps({"etag": '"1"\r\nX-Evil: 1', "sha256": sha256(b"one").hexd
 
 @pytest.mark.parametrize("damage", [b"", b"no json\none", b"[]\none", b"[" * 100_000, b'{"sha256": 1}\none', EVIL_TAG])
 def test_a_broken_cache_is_replaced(server: Server, tmp_path: Path, damage: bytes) -> None:
-    fetcher = Fetcher(Cache(tmp_path), QUICK)
+    cache = Cache(tmp_path)
     address = Address.parse(f"{server.url}/index.yaml")
     server.answers = [reply(b"one", ETag='"1"')]
-    fetcher.page(address)
+    cache.fetch(address, QUICK)
     (kept,) = tmp_path.iterdir()
     kept.write_bytes(damage)
-    assert fetcher.page(address) == b"one"
+    assert cache.fetch(address, QUICK) == b"one"
     assert server.asked[1].headers["If-None-Match"] is None
     assert kept.read_bytes().endswith(b"\none")
 
@@ -238,12 +238,12 @@ def test_a_cache_that_cannot_be_written_never_fails_a_fetch(server: Server, tmp_
             tmp_path.chmod(0o500)
     else:
         server.answers = [reply(b"one", ETag='"1"')]
-        Fetcher(Cache(folder), QUICK).page(Address.parse(f"{server.url}/index.yaml"))
+        Cache(folder).fetch(Address.parse(f"{server.url}/index.yaml"), QUICK)
         (kept,) = folder.iterdir()
         kept.unlink()
         (kept / "in the way").mkdir(parents=True)
     server.answers = [reply(b"one", ETag='"1"')]
-    assert Fetcher(Cache(folder), QUICK).page(Address.parse(f"{server.url}/index.yaml")) == b"one"
+    assert Cache(folder).fetch(Address.parse(f"{server.url}/index.yaml"), QUICK) == b"one"
     assert not list(tmp_path.rglob(".part-*"))
 
 
@@ -266,7 +266,7 @@ def https_proxy(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
 
 def test_the_environments_proxy_is_used(https_proxy: Server) -> None:
     with pytest.raises(Unreachable) as fault:
-        Fetcher(NOWHERE, QUICK).page(Address.parse("https://charts.test/index.yaml"))
+        NOWHERE.fetch(Address.parse("https://charts.test/index.yaml"), QUICK)
     assert fault.value.what == "cannot connect through the proxy of the environment"
     assert "s3cret" not in str(fault.value)
     assert https_proxy.lines[0] == "CONNECT charts.test:443"
@@ -278,7 +278,7 @@ def test_a_page_comes_through_the_proxys_tunnel(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
     https_proxy.answers = [tunnel_to(secure.url)]
-    assert Fetcher(NOWHERE, QUICK).page(Address.parse("https://charts.test/index.yaml")) == b"whole"
+    assert NOWHERE.fetch(Address.parse("https://charts.test/index.yaml"), QUICK) == b"whole"
     assert https_proxy.lines == ["CONNECT charts.test:443"]
     assert secure.lines == ["GET /index.yaml"]
     assert secure.asked[0].headers["Host"] == "charts.test"
@@ -288,7 +288,7 @@ def test_a_page_comes_through_the_proxys_tunnel(
 def test_no_proxy_is_respected(https_proxy: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", ".test")
     with pytest.raises(Unreachable, match="cannot resolve the host name"):
-        Fetcher(NOWHERE, QUICK).page(Address.parse("https://charts.test/index.yaml"))
+        NOWHERE.fetch(Address.parse("https://charts.test/index.yaml"), QUICK)
     assert https_proxy.asked == []
 
 
@@ -299,7 +299,7 @@ def test_no_proxy_is_respected(https_proxy: Server, monkeypatch: pytest.MonkeyPa
 def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     monkeypatch.setenv("https_proxy", proxy)
     with pytest.raises(Unusable) as fault:
-        Fetcher(NOWHERE, QUICK).page(Address.parse("https://charts.test/index.yaml"))
+        NOWHERE.fetch(Address.parse("https://charts.test/index.yaml"), QUICK)
     assert str(fault.value) == (
         "error: the proxy for https cannot be used (https_proxy)\n"
         "hint: set https_proxy to http://HOST:PORT, or name charts.test in no_proxy"
@@ -326,7 +326,7 @@ def test_a_page_of_https_is_never_fetched_over_http(
 def test_a_file_of_this_machine(tmp_path: Path) -> None:
     (tmp_path / "with blank.yaml").write_bytes(b"whole")
     address = Address.parse(str(tmp_path)).below("with%20blank.yaml")
-    assert Fetcher(NOWHERE).page(address) == Fetcher(NOWHERE).stored(address) == b"whole"
+    assert NOWHERE.fetch(address, Limits()) == get(address, Limits(), exact=True).body == b"whole"
 
 
 def test_neither_a_folder_nor_a_pipe_is_read(tmp_path: Path) -> None:
@@ -334,4 +334,4 @@ def test_neither_a_folder_nor_a_pipe_is_read(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     for name, what in {"pipe": "a named pipe", "folder": "a folder"}.items():
         with pytest.raises(Unreachable, match=f"the file cannot be read: it is {what}"):
-            Fetcher(NOWHERE).page(Address.parse(str(tmp_path / name)))
+            NOWHERE.fetch(Address.parse(str(tmp_path / name)), Limits())

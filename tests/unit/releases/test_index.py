@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from tasks.core.faults import Unreachable
 from tasks.core.names import Reference
 from tasks.releases import index as room
-from tasks.releases.index import Index, Release, hub_image_among, read_index
+from tasks.releases.index import Index, Release, read_index
 from tests.support import charts
 
 WHERE = "https://charts.test/index.yaml"
@@ -267,7 +267,7 @@ NAMED = {
 
 @pytest.mark.parametrize("annotation", NAMED.values(), ids=NAMED.keys())
 def test_the_hub_image_is_found(annotation: str) -> None:
-    assert str(hub_image_among(annotation)) == HUB
+    assert str(Release("4.4.0", images=annotation).hub_image) == HUB
 
 
 NOT_NAMED = {
@@ -286,9 +286,12 @@ NOT_NAMED = {
 
 @pytest.mark.parametrize("annotation", NOT_NAMED.values(), ids=NOT_NAMED.keys())
 def test_no_hub_image_means_ask_the_archive(annotation: str) -> None:
-    assert hub_image_among(annotation) is None
+    assert Release("4.4.0", images=annotation).hub_image is None
 
 
 def test_a_digest_says_which_image_too() -> None:
     digest = "sha256:" + "0" * 64
-    assert str(hub_image_among(f"- image: a/k8s-hub@{digest}\n  name: k8s-hub\n")) == f"a/k8s-hub@{digest}"
+    assert (
+        str(Release("4.4.0", images=f"- image: a/k8s-hub@{digest}\n  name: k8s-hub\n").hub_image)
+        == f"a/k8s-hub@{digest}"
+    )

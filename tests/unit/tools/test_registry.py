@@ -213,7 +213,7 @@ def test_a_denial_of_the_right_to_push_is_the_registrys_own_words(asking: Server
 def secure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A registry with a certificate, whose password Docker has; it is taken for one beyond this machine."""
     monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
-    monkeypatch.setattr(Reference, "on_loopback", property(lambda _: False))
+    monkeypatch.setattr("tasks.tools.registry.is_loopback", lambda _: False)
     with misbehaving(certificate=CERTIFICATE) as served:
         sign_in(served.url.removeprefix("https://"), "robin", "tulip-garden")
         yield served
