@@ -18,7 +18,7 @@ from ..core.yaml_tree import MappingNode, Node, Scalar, parse, target_of
 from ..image.tree import Tree, snapshot
 from ..releases.index import Release
 from ..releases.repository import HelmRepository
-from ..repo.charts import Requirement, requirements
+from ..repo.charts import CHART_FILES, Requirement, requirements
 from ..repo.deployments import LOCAL, Deployment, chart_of, deployments
 from ..repo.files import join
 from ..repo.hub import Hub
@@ -30,6 +30,8 @@ from .manifests import looks_secret
 
 TO_UPGRADE = "upgrade the cluster, or correct hub.kubernetes"
 _CHARTS = "charts"
+# How many charts depend on each other by file://, the one on the next, before it is taken for a circle.
+_DEEPEST = 8
 # What stands for the tag of each image that is built here: the release moves it, whatever the chart does.
 _BUILT_HERE = "built-here"
 _SCHEMA = re.compile(r"- (?:at '(?P<pointer>[^']*)'|(?P<dots>[^:]+)): (?P<message>.+)")
@@ -121,13 +123,14 @@ class Side(NamedTuple):
                 found.append(self._placed(deployment, path, schema["message"]))
         if found:
             return tuple(dict.fromkeys(found))
-        last = next((line for line in said.splitlines() if line.startswith(_ERROR)), None)
-        if last is None:
+        # Helm 4 writes the reason on the lines below, up to an empty one.
+        last = " ".join(f"\n{said}".partition(f"\n{_ERROR}")[2].partition("\n\n")[0].split())
+        if not last:
             raise ProgramFailed(f"helm template: {one_line(rendered.last_words)}", hint="helm version")
         place = _BROKEN.search(last) or _TEMPLATE.search(last)
         broken = next((path for path in self._files(deployment) if f"failed to parse {path}:" in last), None)
         where = (place["path"], int(place["line"])) if place else (broken or self._own_values(deployment), 0)
-        return (Refusal(*where, one_line(last.removeprefix(_ERROR))),)
+        return (Refusal(*where, one_line(last)),)
 
     def _own_values(self, deployment: Deployment) -> str:
         """Return the values file of the chart; that of the settings where the chart is z2jh's own archive."""
@@ -278,6 +281,14 @@ def _fetch_other(tree: Tree, chart: str, found: Requirement, place: Path) -> Non
     with temporary_folder() as beside:
         tree.write([local], beside / "all")
         shutil.copytree(beside / "all" / local, place / found.name, symlinks=True)
+    if place.parts.count(_CHARTS) > _DEEPEST:
+        raise Unusable(f"{found.name} depends on itself", where=local, hint="correct its dependencies")
+    files = [place / found.name / name for name in CHART_FILES]
+    file = next((one for one in files if one.is_file()), files[-1])
+    below = place / found.name / _CHARTS
+    below.mkdir(exist_ok=True)
+    for one in requirements(_read(file), join(local, file.name)):
+        _fetch_other(tree, local, one, below)
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -24,6 +24,7 @@ version: 0.1.0
 dependencies:
 - {name: basehub, version: 0.1.0, repository: "file://../basehub"}
 """
+BESIDE, NEW_CHART = "version: 0.1.0, repository: 'file://..", "apiVersion: v2\nversion: 0.1.0\n"
 CLUSTER = """\
 name: carbonplan
 hubs:
@@ -121,6 +122,33 @@ def test_values_that_the_new_chart_refuses_are_told_with_file_and_line(
     (problem,) = wrong["school3-prod"]
     assert (problem["path"], problem["line"]) == ("deployments/school3/config/prod.yaml", line)
     assert message in problem["message"]
+
+
+@pytest.mark.parametrize("real_helm", HELMS, indirect=True)
+@pytest.mark.helm
+def test_a_template_that_fails_is_told_with_the_reason(small: Hub) -> None:
+    small.write("hub/templates/c.yaml", 'kind: ConfigMap\na: {{ include "nowhere.x" . }}\n')
+    small.commit("Include what is nowhere")
+    (problem,) = invalid(small)
+    assert place(problem) == "hub/templates/c.yaml:2"
+    assert 'no template "nowhere.x" associated' in problem["message"]
+
+
+@pytest.mark.helm
+def test_what_a_chart_beside_the_hubs_depends_on_is_rendered_with_it(small: Hub) -> None:
+    before = small.read("hub/requirements.yaml")
+    indent = before[: before.index("- name")].rpartition("\n")[2]
+    small.put("hub/requirements.yaml", f"{before}{indent}- {{name: lib, {BESIDE}/lib'}}\n")
+    small.write("lib/Chart.yaml", f"{NEW_CHART}name: lib\ndependencies: [{{name: common, {BESIDE}/common'}}]\n")
+    small.write("lib/templates/c.yaml", '{{ include "common.map" . }}')
+    small.write("common/Chart.yaml", f"{NEW_CHART}name: common\n")
+    template = "kind: ConfigMap\napiVersion: v1\nmetadata: {name: common}"
+    small.write("common/templates/_map.tpl", f'{{{{ define "common.map" }}}}{template}{{{{ end }}}}')
+    small.commit("Share a template")
+    assert invalid(small) == []
+    small.put("common/Chart.yaml", f"{NEW_CHART}name: common\ndependencies: [{{name: lib, {BESIDE}/lib'}}]\n")
+    not_checked = [one["message"] for one in run_task("status", "--json", cwd=small.path).json["not_checked"]]
+    assert "whether jupyterhub 3.2.1 takes the values: lib depends on itself (lib)" in not_checked
 
 
 @pytest.mark.helm
