@@ -30,6 +30,7 @@ IMAGES = "images"
 LOCKS = ("requirements.lock", "Chart.lock")
 JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
 _HELMS_OWN = ("@", "alias:", "oci:")
+LOCAL = "file://"
 _BUILD_ARG = "--build-arg"
 # The keys that chartpress reads.
 _CHART_KEYS = {"name", "chartPath", "imagePrefix", IMAGES, "repo", "paths", "baseVersion", "resetTag", "resetVersion"}
@@ -131,13 +132,20 @@ def same_address(one: str, other: str) -> bool:
 def address_of(settings: Settings, required: Requirement, file: str) -> str:
     """Return the address of a Helm repository: the setting's, else that of the requirement in ``file``.
 
-    A name from helm's own configuration or an OCI registry has no index (https://helm.sh/docs/helm/helm_dependency/).
+    A name from helm's own configuration or an OCI registry has no index (https://helm.sh/docs/helm/helm_dependency/);
+    a relative ``file://`` is the chart itself, in a folder of this repository.
     """
+    if required.repository.startswith(LOCAL) and not required.repository.startswith(f"{LOCAL}/"):
+        raise Unusable(
+            f"the chart is a folder of this repository, {required.repository}, and no release moves that",
+            where=f"{file}:{required.line}",
+            hint=f"write the Helm repository there: repository: {JUPYTERHUBS}",
+        )
     address = settings.chart_repository or required.repository
     if settings.chart_repository or (address and not address.startswith(_HELMS_OWN)):
         return address
     raise Unusable(
-        f"the requirement names {address or 'no Helm repository'}, which has no index to read",
+        f"the requirement names {address or 'no Helm repository'}{', which has no index to read' if address else ''}",
         where=f"{file}:{required.line}",
         hint=f"name one that has, in invoke.yaml: hub: {{chart_repository: {JUPYTERHUBS}}}",
     )

@@ -25,6 +25,7 @@ from ..core.safe_files import is_inside
 from ..core.settings import FILE
 from ..core.yaml_tree import Unreadable, child, load, text_under
 from ..releases.versions import parse_version
+from .charts import LOCAL
 from .files import files_with, join
 from .hub import Hub
 from .pins import versions_of_chart
@@ -32,7 +33,6 @@ from .search import last_part
 from .values import quoted
 
 HUBPLOY_FILE = "hubploy.yaml"
-LOCAL = "file://"
 _COMMON = "common"
 _CONFIG = re.compile(r"(?P<folder>.+)/(?P<kind>config|secrets)/(?P<name>[^/]+)\.ya?ml")
 # What Helm takes as the name of a release or a namespace: no variable of a shell, of make or of a workflow.

@@ -320,5 +320,6 @@ def _no_remote(wanted: str, names: Sequence[str], key: str) -> Refused:
 def _several(names: tuple[str, ...], what: str, key: str) -> Refused:
     if not names:
         return Refused("there is no remote to push to", where="git remote", hint="git remote add origin URL")
-    hint = f"name it in invoke.yaml: hub: {{{key}: {names[0]}}}"
+    # Which one is the team's is not to be guessed: branches are pushed to the other.
+    hint = f"name it in invoke.yaml: hub: {{{key}: {'NAME' if key == UPSTREAM else names[0]}}}"
     return Refused(f"cannot tell which remote to {what}", where=", ".join(names), hint=hint)

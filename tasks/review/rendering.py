@@ -18,8 +18,8 @@ from ..core.yaml_tree import MappingNode, Node, Scalar, parse, target_of
 from ..image.tree import Tree, snapshot
 from ..releases.index import Release
 from ..releases.repository import HelmRepository
-from ..repo.charts import CHART_FILES, Requirement, requirements
-from ..repo.deployments import LOCAL, Deployment, chart_of, deployments
+from ..repo.charts import CHART_FILES, LOCAL, Requirement, requirements
+from ..repo.deployments import Deployment, chart_of, deployments
 from ..repo.files import join
 from ..repo.hub import Hub
 from ..repo.values import PinnedImage, image_at, is_encrypted, with_image

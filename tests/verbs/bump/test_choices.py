@@ -207,9 +207,9 @@ def test_a_mirror_is_asked_instead_and_the_requirement_keeps_its_address(
 @pytest.mark.parametrize(
     ("address", "named"),
     [
-        ("oci://ghcr.io/jupyterhub", "oci://ghcr.io/jupyterhub"),
-        ("@jupyterhub", "@jupyterhub"),
-        ("alias:jupyterhub", "alias:jupyterhub"),
+        ("oci://ghcr.io/jupyterhub", "oci://ghcr.io/jupyterhub, which has no index to read"),
+        ("@jupyterhub", "@jupyterhub, which has no index to read"),
+        ("alias:jupyterhub", "alias:jupyterhub, which has no index to read"),
         ("", "no Helm repository"),
     ],
 )
@@ -221,8 +221,23 @@ def test_an_address_without_an_index_is_answered_with_the_setting(
         told = hubpress(hub, "bump")
     assert (told.code, *fault(told)) == (
         2,
-        f"the requirement names {named}, which has no index to read (hub/requirements.yaml:4)",
+        f"the requirement names {named} (hub/requirements.yaml:4)",
         "name one that has, in invoke.yaml: hub: {chart_repository: https://hub.jupyter.org/helm-chart/}",
+    )
+
+
+@pytest.mark.parametrize("setting", ["", "https://hub.jupyter.org/helm-chart/"])
+def test_a_chart_that_is_a_folder_of_the_repository_is_not_moved(
+    setting: str, tmp_path: Path, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub, what = make_hub(tmp_path / "hub", chart_repository="file://../jupyterhub"), "the chart is a folder of this"
+    monkeypatch.setenv("INVOKE_HUB_CHART_REPOSITORY", setting)
+    with nothing_written(hub):
+        told = hubpress(hub, "bump")
+    assert (told.code, *fault(told)) == (
+        2,
+        f"{what} repository, file://../jupyterhub, and no release moves that (hub/requirements.yaml:4)",
+        "write the Helm repository there: repository: https://hub.jupyter.org/helm-chart/",
     )
 
 
