@@ -145,7 +145,7 @@ def address_of(settings: Settings, required: Requirement, file: str) -> str:
     if settings.chart_repository or (address and not address.startswith(_HELMS_OWN)):
         return address
     raise Unusable(
-        f"the requirement names {address or 'no Helm repository'}{', which has no index to read' if address else ''}",
+        f"the requirement names {address or 'no Helm repository'}, which has no index to read",
         where=f"{file}:{required.line}",
         hint=f"name one that has, in invoke.yaml: hub: {{chart_repository: {JUPYTERHUBS}}}",
     )

@@ -207,9 +207,9 @@ def test_a_mirror_is_asked_instead_and_the_requirement_keeps_its_address(
 @pytest.mark.parametrize(
     ("address", "named"),
     [
-        ("oci://ghcr.io/jupyterhub", "oci://ghcr.io/jupyterhub, which has no index to read"),
-        ("@jupyterhub", "@jupyterhub, which has no index to read"),
-        ("alias:jupyterhub", "alias:jupyterhub, which has no index to read"),
+        ("oci://ghcr.io/jupyterhub", "oci://ghcr.io/jupyterhub"),
+        ("@jupyterhub", "@jupyterhub"),
+        ("alias:jupyterhub", "alias:jupyterhub"),
         ("", "no Helm repository"),
     ],
 )
@@ -221,7 +221,7 @@ def test_an_address_without_an_index_is_answered_with_the_setting(
         told = hubpress(hub, "bump")
     assert (told.code, *fault(told)) == (
         2,
-        f"the requirement names {named} (hub/requirements.yaml:4)",
+        f"the requirement names {named}, which has no index to read (hub/requirements.yaml:4)",
         "name one that has, in invoke.yaml: hub: {chart_repository: https://hub.jupyter.org/helm-chart/}",
     )
 
