@@ -27,10 +27,6 @@ class Scene:
     request: pytest.FixtureRequest
     env: dict[str, str] = field(default_factory=dict)
 
-    def change(self, name: str, old: str, new: str) -> None:
-        """Change a file, and commit it."""
-        self.hub.change(name, old, new)
-
     def world(self) -> World:
         """Return all that a task might change."""
         with_engine = self.request.node.get_closest_marker("engine")

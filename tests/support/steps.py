@@ -1,10 +1,7 @@
 """What stands before and after a commit: edits as the other tasks make them, and looks at git."""
 
-from pathlib import Path
-
 from .cli import Result, run_task, sh
 from .hubs import Hub
-from .processes import write_program
 
 BRANCH = "bump-z2jh-3.3.8"
 SUBJECT = "Move z2jh from 3.2.1 to 3.3.8"
@@ -25,11 +22,6 @@ def move(hub: Hub, before: str = "3.2.1", after: str = "3.3.8") -> None:
 def pin(hub: Hub, tag: str, before: str = "name:\n      tag:") -> None:
     """Edit values.yaml as ``build`` does; for the first time where nothing is said of what it names."""
     hub.edit("hub/values.yaml", f"{before}\n", f"name: 127.0.0.1:1/core/hub\n      tag: {tag}\n")
-
-
-def install_hook(folder: Path, name: str, script: str) -> None:
-    """Write a git hook: ``script`` is a shell's; what it says is marked as its own."""
-    write_program(folder, name, script)
 
 
 def committed_files(hub: Hub, revision: str = "HEAD") -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from tasks.tools.git import Git
 from tests.support.cli import TASKS
-from tests.support.steps import install_hook
+from tests.support.processes import write_program
 from tests.support.world import fault
 
 from .harness import CONVERGED, Harness
@@ -61,7 +61,7 @@ def hook(path: str, script: str, code: int, error: str, hint: str) -> Case:
     """A hook of the clone's or the remote's."""
     folder, _, name = path.rpartition("/")
     return Case(
-        breaks=lambda stage: install_hook(stage.place / folder, name, script),
+        breaks=lambda stage: write_program(stage.place / folder, name, script),
         fixes=lambda stage: (stage.place / path).unlink(),
         code=code,
         error=error,
@@ -120,7 +120,7 @@ def test_git_killed_while_it_commits_leaves_a_lock_that_is_named(harness: Harnes
     stage = harness.stage
     stage.set_up()
     hooks = stage.place / "hub/.git/hooks"
-    install_hook(hooks, "pre-commit", "kill -9 $PPID")
+    write_program(hooks, "pre-commit", "kill -9 $PPID")
     killed = stage.release()
     assert fault(killed) == (f"git commit: it ended with status -9 ({stage.hub.path})", "git status")
     (hooks / "pre-commit").unlink()
@@ -138,7 +138,7 @@ def interrupt_before_the_index(stage: Stage) -> None:
     hooks = stage.place / "hub/.git/hooks"
     # Of a new branch this event has no commit before.
     moved = 'test "$1" = committed && grep -v "^00* " | grep -q refs/heads/ && kill -INT $PPID; exit 0'
-    install_hook(hooks, "reference-transaction", moved)
+    write_program(hooks, "reference-transaction", moved)
     interrupted = stage.release()
     assert fault(interrupted) == (f"git commit: it ended with status -2 ({stage.hub.path})", "git status")
     (hooks / "reference-transaction").unlink()

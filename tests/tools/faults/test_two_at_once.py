@@ -10,8 +10,7 @@ import pytest
 
 from tests.support.cli import Result
 from tests.support.hubs import Hub
-from tests.support.processes import wait_until
-from tests.support.steps import install_hook
+from tests.support.processes import wait_until, write_program
 from tests.support.world import fault
 
 from .harness import Harness
@@ -27,7 +26,7 @@ SOMEBODY_ELSE = {"GIT_COMMITTER_NAME": "Kim Colleague", "GIT_COMMITTER_EMAIL": "
 def pause(hub: Hub, hook: str, folder: Path) -> tuple[Path, Path]:
     """Let a hook of the clone say that it was reached, and wait; return the files that say so and that end the wait."""
     reached, go = folder / f"{hub.path.name}-reached", folder / f"{hub.path.name}-go"
-    install_hook(hub.path / ".git/hooks", hook, f'touch "{reached}"; while ! test -e "{go}"; do sleep 0.02; done')
+    write_program(hub.path / ".git/hooks", hook, f'touch "{reached}"; while ! test -e "{go}"; do sleep 0.02; done')
     return reached, go
 
 

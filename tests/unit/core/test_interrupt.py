@@ -21,8 +21,7 @@ from tasks.tools.process import Pool, ask_all, attend, capture, watch
 from tests.support.cli import INVOKE
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
-from tests.support.processes import alive, wait_until
-from tests.support.steps import install_hook
+from tests.support.processes import alive, wait_until, write_program
 
 PATIENCE = 20.0
 INTERRUPTED = "error: interrupted\nhint: run the same command again, it goes on where it stopped\n"
@@ -61,7 +60,7 @@ def slow(tmp_path: Path) -> Hub:
     """A hub whose commit takes for ever: its hook writes its process id beside the hub and sleeps."""
     hub = make_hub(tmp_path / "hub")
     hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
-    install_hook(hub.path / ".git/hooks", "pre-commit", f'cd "{tmp_path}"; {SLEEPER}')
+    write_program(hub.path / ".git/hooks", "pre-commit", f'cd "{tmp_path}"; {SLEEPER}')
     return hub
 
 

@@ -11,7 +11,7 @@ from tests.support.charts import CAL_ICOR
 from tests.support.cli import run, run_task, succeed
 from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
-from tests.support.steps import install_hook
+from tests.support.processes import write_program
 from tests.support.world import fault
 
 PEM = "-----BEGIN {kind}PRIVATE KEY-----\n{body}\n-----END {kind}PRIVATE KEY-----\n"
@@ -204,7 +204,7 @@ def test_a_credential_file_among_those_to_commit_stops_the_run(with_pull_secret:
 
 def test_a_hook_that_adds_one_to_the_commit_stops_the_run_before_it_is_pushed(signed_in: Hub) -> None:
     signed_in.write("key.json", json.dumps(SERVICE_ACCOUNT))
-    install_hook(signed_in.path / ".git/hooks", "pre-commit", "git add --all")
+    write_program(signed_in.path / ".git/hooks", "pre-commit", "git add --all")
     done = run_task("bump", "commit", "--push", cwd=signed_in.path)
     assert done.code == 1, done
     again = "git show --stat HEAD; where that is right, run the same command again"

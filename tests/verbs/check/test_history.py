@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from tests.support.cli import run, run_task, sh, succeed
 from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
-from tests.support.steps import install_hook
+from tests.support.processes import write_program
 
 from .places import PINS, VALUES, check, computed_tag, consistent, pin, pinned_tag
 
@@ -137,7 +137,7 @@ def hooked() -> Callable[[Hub], Path]:
     def hook(hub: Hub) -> Path:
         log = hub.path.parent / "hook.log"
         command = f"'{sys.executable}' -m invoke --search-root '{PROJECT}' check --offline"
-        install_hook(hub.path / ".git/hooks", "pre-commit", f"{command}\ncode=$?\necho $code >>'{log}'\nexit $code")
+        write_program(hub.path / ".git/hooks", "pre-commit", f"{command}\ncode=$?\necho $code >>'{log}'\nexit $code")
         return log
 
     return hook

@@ -9,7 +9,7 @@ import pytest
 from tests.support.cli import run_task, succeed
 from tests.support.hubs import Hub
 from tests.support.processes import write_program
-from tests.support.steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, install_hook, refs
+from tests.support.steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, refs
 from tests.support.world import fault
 
 AGAIN = "run the same command again"
@@ -21,7 +21,7 @@ def short(hub: Hub, revision: str) -> str:
 
 
 def hook(hub: Hub, name: str, script: str) -> None:
-    install_hook(hub.path / ".git/hooks", name, script)
+    write_program(hub.path / ".git/hooks", name, script)
 
 
 def status(hub: Hub) -> tuple[str, str, dict[str, bytes]]:

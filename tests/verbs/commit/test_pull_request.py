@@ -6,7 +6,7 @@ import pytest
 from tests.support.cli import Result, run_task, succeed
 from tests.support.gh import StandInGh
 from tests.support.hubs import Hub, at
-from tests.support.steps import install_hook
+from tests.support.processes import write_program
 
 BRANCH = "bump-z2jh-3.3.8"
 TITLE = "Move z2jh from 3.2.1 to 3.3.8"
@@ -121,7 +121,7 @@ def test_a_short_name_for_the_remote_is_read_as_git_reads_it(moved: Hub, gh: Sta
 def test_the_request_tells_of_the_pushed_commit_whatever_the_clone_has_meanwhile(moved: Hub, gh: StandInGh) -> None:
     """Somebody works on while the branch is pushed: in the files, and on another branch."""
     work = "sed -i 's/3[.]3[.]8/4.4.0/' hub/requirements.yaml; git symbolic-ref HEAD refs/heads/main"
-    install_hook(moved.path / ".git/hooks", "pre-push", work)
+    write_program(moved.path / ".git/hooks", "pre-push", work)
     done = commit(moved)
     assert done.code == 0, done
     (request,) = gh.requests

@@ -6,7 +6,8 @@ import pytest
 
 from tests.support.cli import sh, succeed
 from tests.support.hubs import Hub
-from tests.support.steps import BRANCH, SUBJECT, commit, install_hook, pin, refs
+from tests.support.processes import write_program
+from tests.support.steps import BRANCH, SUBJECT, commit, pin, refs
 from tests.support.world import demand_fault, fault
 
 
@@ -172,7 +173,7 @@ def test_a_colleague_who_is_quicker_is_not_overwritten(moved: Hub, colleague: Hu
     """The colleague's push comes in the middle of ours: a hook of ours waits for it."""
     theirs = colleagues_work(colleague, "elsewhere")
     script = f'git -C "{tmp_path}/colleague" push --quiet origin elsewhere:{BRANCH}'
-    install_hook(moved.path / ".git/hooks", "pre-push", f"unset GIT_DIR GIT_INDEX_FILE\n{script}")
+    write_program(moved.path / ".git/hooks", "pre-push", f"unset GIT_DIR GIT_INDEX_FILE\n{script}")
     done = commit(moved, "--push")
     assert (done.code, done.out) == (4, "")
     assert done.err.endswith(
@@ -184,7 +185,7 @@ def test_a_colleague_who_is_quicker_is_not_overwritten(moved: Hub, colleague: Hu
 
 
 def test_a_remotes_hook_that_rejects_is_quoted_and_the_commit_stays(moved: Hub) -> None:
-    install_hook(moved.remote / "hooks", "pre-receive", 'echo "policy: no pushes on Fridays" >&2; exit 1')
+    write_program(moved.remote / "hooks", "pre-receive", 'echo "policy: no pushes on Fridays" >&2; exit 1')
     done = commit(moved, "--push")
     assert (done.code, done.out) == (4, "")
     assert "remote: policy: no pushes on Fridays" in done.err
@@ -201,7 +202,7 @@ def test_a_remotes_hook_that_rejects_is_quoted_and_the_commit_stays(moved: Hub) 
 
 
 def test_the_clones_own_hook_is_not_the_remotes_answer(moved: Hub) -> None:
-    install_hook(moved.path / ".git/hooks", "pre-push", 'echo "hook: run the tests first" >&2; exit 1')
+    write_program(moved.path / ".git/hooks", "pre-push", 'echo "hook: run the tests first" >&2; exit 1')
     done = commit(moved, "--push")
     assert (done.code, done.out) == (3, "")
     assert "hook: run the tests first\n" in done.err

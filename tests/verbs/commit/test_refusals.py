@@ -8,7 +8,8 @@ import pytest
 
 from tests.support.cli import run, run_task
 from tests.support.hubs import Hub
-from tests.support.steps import BRANCH, commit, install_hook, move, refs
+from tests.support.processes import write_program
+from tests.support.steps import BRANCH, commit, move, refs
 from tests.support.world import demand_fault
 
 
@@ -226,7 +227,7 @@ def test_a_branch_template_with_another_name_is_refused(moved: Hub) -> None:
 
 def test_a_hook_that_fails_stops_the_commit_and_its_words_are_shown(moved: Hub) -> None:
     before = moved.snapshot()
-    install_hook(moved.path / ".git/hooks", "pre-commit", 'echo "hook: chart is not formatted" >&2; exit 1')
+    write_program(moved.path / ".git/hooks", "pre-commit", 'echo "hook: chart is not formatted" >&2; exit 1')
     done = commit(moved)
     assert (done.code, done.out) == (3, "")
     assert "hook: chart is not formatted\n" in done.err
@@ -238,7 +239,7 @@ def test_a_hook_that_fails_stops_the_commit_and_its_words_are_shown(moved: Hub) 
 
 
 def test_a_hook_that_says_nothing_is_named_all_the_same(moved: Hub) -> None:
-    install_hook(moved.path / ".git/hooks", "commit-msg", "exit 1")
+    write_program(moved.path / ".git/hooks", "commit-msg", "exit 1")
     first, _ = commit(moved).err.splitlines()[-2:]
     assert first == "error: a commit hook stopped the commit: it ended with status 1 (commit-msg)"
 

@@ -14,7 +14,8 @@ from tasks.tools.git_states import switched
 from tests.support.cli import INVOKE, Result, run, run_task, sh, succeed
 from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_hub
-from tests.support.steps import BRANCH, MANAGED, committed_files, install_hook
+from tests.support.processes import write_program
+from tests.support.steps import BRANCH, MANAGED, committed_files
 from tests.support.traps import Trap
 
 # The tasks, and how they end.
@@ -357,9 +358,9 @@ def test_a_git_folder_elsewhere(hub: Hub, tmp_path: Path) -> None:
 def test_inside_of_a_hook(hub: Hub, tmp_path: Path) -> None:
     make_hub(tmp_path / "elsewhere")
     script = f'env | grep ^GIT_ >"{tmp_path}/inherited"; cd hub && "$0.sh" >"{tmp_path}/said" 2>&1; exit 0'
-    install_hook(hub.path / ".git/hooks", "pre-commit", script)
+    write_program(hub.path / ".git/hooks", "pre-commit", script)
     arguments = " ".join(f"'{word}'" for word in (*INVOKE, "check", "--offline"))
-    install_hook(hub.path / ".git/hooks", "pre-commit.sh", f"exec {arguments}")
+    write_program(hub.path / ".git/hooks", "pre-commit.sh", f"exec {arguments}")
     hub.git("worktree", "add", "--quiet", "-b", "side", str(tmp_path / "side"))
     sh("git", "commit", "--quiet", "--allow-empty", "--message", "x", cwd=tmp_path / "side")
     assert "GIT_DIR=" in (tmp_path / "inherited").read_text()
@@ -383,7 +384,7 @@ def test_hooks_find_every_repository_as_they_do_without_us(hub: Hub, tmp_path: P
     said = tmp_path / "said"
     script = GOES_PLACES.format(elsewhere=elsewhere.path, bare=elsewhere.remote, said=said)
     for hook in ("pre-commit", "pre-push"):
-        install_hook(hub.path / ".git/hooks", hook, script)
+        write_program(hub.path / ".git/hooks", hook, script)
     succeed("bump", "--to", "3.3.8", "commit", "--push", cwd=hub.path / "images")
     once = f"hub/\n{hub.path}\nhub/\n{elsewhere.path}\ntrue\n"
     assert said.read_text() == once * (said.read_text().count("\n") // 5)

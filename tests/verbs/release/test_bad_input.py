@@ -38,7 +38,7 @@ class Bug(NamedTuple):
 
 def change(file: str, old: str, new: str) -> Callable[[Scene], None]:
     """Return what replaces a text in a file; ``{s.prefix}`` and the like in it stand for the scene's."""
-    return lambda scene: scene.change(file, old.format(s=scene), new)
+    return lambda scene: scene.hub.change(file, old.format(s=scene), new)
 
 
 def unborn(scene: Scene) -> None:
@@ -64,7 +64,7 @@ def only(*names: str) -> Callable[[Scene], None]:
 
 
 def image_on_artifact_registry_without_gcloud(scene: Scene) -> None:
-    scene.change(CHARTPRESS, NO_REGISTRY, "us-central1-docker.pkg.dev/cal-icor-hubs")
+    scene.hub.change(CHARTPRESS, NO_REGISTRY, "us-central1-docker.pkg.dev/cal-icor-hubs")
     only("git")(scene)
 
 

@@ -121,13 +121,13 @@ def test_a_dry_task_after_a_release_plans_on_what_that_leaves(scene: Scene) -> N
 
 def no_sign_in(scene: Scene) -> None:
     """The image belongs to Google's registry, and not signed in."""
-    scene.change("chartpress.yaml", f"{scene.prefix}/core/", "us-central1-docker.pkg.dev/project/core/")
+    scene.hub.change("chartpress.yaml", f"{scene.prefix}/core/", "us-central1-docker.pkg.dev/project/core/")
 
 
 def another_branch(scene: Scene) -> None:
     """The feature branch is there, and has other commits."""
     scene.hub.git("switch", "--quiet", "--create", BRANCH)
-    scene.change(VALUES, "256M", "512M")
+    scene.hub.change(VALUES, "256M", "512M")
     scene.hub.git("switch", "--quiet", "main")
 
 

@@ -194,7 +194,7 @@ def test_in_a_clone_that_is_behind_it_says_where_the_release_starts(scene: Scene
 
 
 def test_a_build_that_fails_on_a_stand_in_says_that_it_is_one(scene: Scene) -> None:
-    scene.change(DOCKERFILE, "COPY", "RUN apt-get install -y git && git --version\nCOPY")
+    scene.hub.change(DOCKERFILE, "COPY", "RUN apt-get install -y git && git --version\nCOPY")
     failed = run_task("rehearse", "--stand-in-base", cwd=scene.hub.path)
     assert failed.code == 3
     *_, stand_in, fakes, error, hint = failed.err.splitlines()

@@ -144,7 +144,7 @@ def test_a_clone_of_another_user_that_git_may_open_is_rehearsed_with_its_submodu
     if os.getuid() != 0:
         pytest.skip("needs root, to act for another user")
     add_submodule(scene.hub, "lib", SUB)
-    scene.change(DOCKERFILE, "RUN pip install", "COPY lib/a.txt /srv/\nRUN pip install")
+    scene.hub.change(DOCKERFILE, "RUN pip install", "COPY lib/a.txt /srv/\nRUN pip install")
     subprocess.run(("chown", "-R", "65534", str(scene.hub.path)), check=True)
     sh("git", "config", "--global", "safe.directory", str(scene.hub.path), cwd=scene.folder)
     done = succeed("rehearse", "--json", cwd=scene.hub.path)

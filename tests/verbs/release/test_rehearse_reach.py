@@ -68,7 +68,7 @@ def current_builder(scene: Scene) -> None:
 def cache_options(scene: Scene) -> None:
     ref = f"type=registry,ref={scene.registry}/core/cache"
     options = json.dumps([f"--cache-from={ref}", f"--cache-to={ref},mode=max", "--cache-to", ref, "--pull=false"])
-    scene.change(
+    scene.hub.change(
         CHARTPRESS,
         "    images:\n      hub:\n",
         f"    images:\n      hub:\n        extraBuildCommandOptions: {options}\n",

@@ -151,7 +151,7 @@ def test_a_release_tells_all_that_its_steps_do_and_a_dry_one_all_but_what_the_co
 
 
 def test_a_release_whose_build_fails_goes_on_once_the_dockerfile_is_mended(scene: Scene) -> None:
-    scene.change(DOCKERFILE, "RUN pip install", "RUN exit 7; pip install")
+    scene.hub.change(DOCKERFILE, "RUN pip install", "RUN exit 7; pip install")
     failed = run_task("release", "--yes", cwd=scene.hub.path)
     assert (failed.code, failed.out) == (3, "")
     moved = scene.hub.git("log", "-1", "--pretty=%h", "--abbrev=12")
@@ -165,7 +165,7 @@ def test_a_release_whose_build_fails_goes_on_once_the_dockerfile_is_mended(scene
         f"To continue, run: invoke --search-root {PROJECT} release --yes",
     ]
     assert scene.hub.subjects("main..HEAD") == ["Move z2jh from 3.2.1 to 3.3.8"]
-    scene.change(DOCKERFILE, "RUN exit 7; pip install", "RUN pip install")
+    scene.hub.change(DOCKERFILE, "RUN exit 7; pip install", "RUN pip install")
     told = release(scene.hub, "--json").json
     (image,) = told["images"]
     assert [step["name"] for step in told["steps"] if step["status"] == "done"] == ["build", "commit"]

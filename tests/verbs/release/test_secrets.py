@@ -22,9 +22,9 @@ from tests.support.planted import (
     git_server,
     telltale,
 )
+from tests.support.processes import write_program
 from tests.support.registry import private_registry, sign_in
 from tests.support.server import misbehaving
-from tests.support.steps import install_hook
 
 pytestmark = pytest.mark.engine
 
@@ -104,14 +104,14 @@ def test_whatever_fails_on_the_way_and_tells_all_it_knows_gives_no_secret_away(p
     # A secret that is read in two pieces is not told by halves: sh reads 1024 bytes at a time.
     head, tail = IN_SHELL["GH_TOKEN"][:6], IN_SHELL["GH_TOKEN"][6:]
     in_two = f"printf '%{1024 - len(head)}s%s\\n' 'a token: ' \"$GH_TOKEN\"; exit 1"
-    install_hook(hooks, "pre-commit", in_two)
+    write_program(hooks, "pre-commit", in_two)
     said = failing(3).err
     assert ("a token: ***" in said, tail in said) == (True, False)
     (hooks / "pre-commit").unlink()
 
     failing(3, telling("docker", "bake"))
 
-    install_hook(hooks, "pre-push", "env >&2; git remote get-url origin >&2; exit 1")
+    write_program(hooks, "pre-push", "env >&2; git remote get-url origin >&2; exit 1")
     assert "GH_TOKEN=***" in failing(3).err
     (hooks / "pre-push").unlink()
 
