@@ -135,7 +135,7 @@ def find_places(
     means, where it names none of those ``known``.
     """
     claims: dict[tuple[str, str], dict[str, ImageSpec]] = {}
-    words = [Reference(image.name).written_path.encode() for image in images]
+    words = [Reference(image.named).written_path.encode() for image in images if image.named]
     for image in images:
         for path in image.values_paths if own else ():
             claims.setdefault((str(own), path), {})[image.key] = image

@@ -163,7 +163,8 @@ def test_a_branch_that_a_colleague_pushed_is_never_overwritten(moved: Hub, colle
         done,
         1,
         f"the remote's branch {BRANCH} has commits that are not here (origin)",
-        f"git stash && git fetch origin && git switch {BRANCH}; or use another branch: --branch NAME",
+        f"git stash && git fetch origin && git switch --create {BRANCH} origin/{BRANCH}; "
+        "or use another branch: --branch NAME",
     )
     assert (refs(moved), moved.snapshot()) == before
     assert moved.remote_git("rev-parse", BRANCH) == theirs
