@@ -41,7 +41,6 @@ class ImageBuild(NamedTuple):
         argument: the value of ``--platform``; None for a native build without it.
         inputs: the hash of what it is built from; None while a commit is only planned, and where it is not needed.
         source: the image of the same inputs, pinned by digest, that is retagged.
-        way: the path from the builder's folder to that of the image's own commit, where that is another one.
         signed: the public key that its new signature was verified with.
     """
 
@@ -54,7 +53,6 @@ class ImageBuild(NamedTuple):
     proof: Proof | None = None
     inputs: str | None = None
     source: Reference | None = None
-    way: str = ""
     signed: str | None = None
 
     @property
@@ -182,14 +180,38 @@ class Build:
             if key not in built
         ]
 
+    @property
+    def contexts(self) -> dict[str, list[ImageBuild]]:
+        """The images to be built by the folders of their build contexts: those of one commit share a folder.
+
+        The first folder is the one that the builder runs in.
+        """
+        commits: dict[str, list[ImageBuild]] = {}
+        for one in self.to_build:
+            commits.setdefault(self.source_of(one), []).append(one)
+        return {f"{CONTEXT}-{index}" if index else CONTEXT: images for index, images in enumerate(commits.values())}
+
+    def source_of(self, one: ImageBuild) -> str:
+        """Return the commit that an image is built from, HEAD while it is only planned; empty for working files."""
+        return (one.name.revision or HEAD) if names_commit(self.hub.settings.tag) else ""
+
+    def way_to(self, one: ImageBuild) -> str:
+        """Return the path from the builder's folder to that of the image; empty where it is the same."""
+        folder = next(name for name, images in self.contexts.items() if one in images)
+        root = self.hub.layout.root
+        return "" if folder == CONTEXT else f"{'../' * (len(Path(root).parts) + 1)}{folder}/{root or '.'}/"
+
     def shown_contexts(self, folder: str) -> list[str]:
-        """Return the commands that write the build contexts into ``folder``."""
+        """Return the commands that write the build contexts into ``folder`` and those beside it."""
+        return [line for name, images in self.contexts.items() for line in self._shown_context(folder, name, images)]
+
+    def _shown_context(self, folder: str, name: str, images: Sequence[ImageBuild]) -> list[str]:
+        folder += name.removeprefix(CONTEXT)
         top = "" if self.hub.git.folder == current_folder() else f" -C {quote(str(self.hub.git.folder))}"
-        listed = [sources_of(self.hub, one.image).built_from for one in self.to_build]
+        listed = [sources_of(self.hub, one.image).built_from for one in images]
         paths = " ".join(quote(path) for path in dict.fromkeys(path for paths in listed for path in paths))
         by_commit = names_commit(self.hub.settings.tag)
-        commits = dict.fromkeys(one.name.commit for one in self.to_build)
-        start = HEAD if COMMIT_TO_COME in commits or len(commits) > 1 or not by_commit else next(iter(commits))
+        start = images[0].name.commit if by_commit and images[0].name.revision else HEAD
         return [
             f'export GIT_INDEX_FILE="{folder}.index"',
             f"git{top} read-tree {start}",
@@ -273,17 +295,11 @@ def name_after_commit(build: Build) -> Build:
 
 
 def write_contexts(build: Build, folder: Path) -> Build:
-    """Write the build contexts out of git below ``folder``, and return the build with each image's inputs.
-
-    Images of one commit share a folder; the builder runs in that named ``CONTEXT``.
-    """
+    """Write the build contexts out of git below ``folder``, and return the build with each image's inputs."""
     hub, written = build.hub, []
-    up = "../" * (len(Path(hub.layout.root).parts) + 1)
     with source_trees(build) as trees:
-        for index, tree in enumerate(dict.fromkeys(trees.values())):
-            name = f"{CONTEXT}-{index}" if index else CONTEXT
-            way = f"{up}{name}/{hub.layout.root or '.'}/" if index else ""
-            images = [one for one in build.to_build if trees[one.key] is tree]
+        for name, images in build.contexts.items():
+            tree = trees[images[0].key]
             for one in images:
                 inputs = inputs_of(hub, one, tree)
                 if one.inputs not in (None, inputs):
@@ -292,7 +308,7 @@ def write_contexts(build: Build, folder: Path) -> Build:
                         where=one.reference,
                         hint="run the same command again: it plans with the files as they are now",
                     )
-                written.append(one._replace(inputs=inputs, way=way))
+                written.append(one._replace(inputs=inputs))
             write_files(hub, [one.image for one in images], tree, folder / name)
     return build.with_images(written)
 
@@ -302,9 +318,8 @@ def source_trees(build: Build) -> Iterator[dict[str, Tree]]:
     """Yield the trees of the images to be built, by their keys: the commits', or one of the working files."""
     hub, images = build.hub, build.to_build
     if names_commit(hub.settings.tag):
-        # While the commit is only planned, it is HEAD's.
-        trees = {commit: Tree(hub.git, commit) for commit in {one.name.revision or HEAD: None for one in images}}
-        yield {one.key: trees[one.name.revision or HEAD] for one in images}
+        trees = {commit: Tree(hub.git, commit) for commit in dict.fromkeys(map(build.source_of, images))}
+        yield {one.key: trees[build.source_of(one)] for one in images}
         return
     with working_files(hub, [one.image for one in images]) as tree:
         yield {one.key: tree for one in images}

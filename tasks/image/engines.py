@@ -98,7 +98,7 @@ class Buildx:
         bake = docker.bake_command(build.builder, _bake_definition(build), None, Path("metadata.json"))
         below = f"/{build.hub.layout.root}" if build.hub.layout.root else ""
         return "\n".join(
-            ("context=$(mktemp -d)", *build.shown_contexts("$context"), f'(cd "$context{below}" && {bake}\n)')
+            ("context=$(mktemp -d)/context", *build.shown_contexts("$context"), f'(cd "$context{below}" && {bake}\n)')
         )
 
     def build(self, build: Build, scratch: Path) -> dict[str, str]:
@@ -261,9 +261,9 @@ def _target(build: Build, one: ImageBuild, no_cache: bool, *, shared: bool) -> d
     extra = bake_fields(options, f"{hub.layout.file}: images.{spec.key}.extraBuildCommandOptions", os.environ)
     own = hub.git.folder / hub.layout.root
     extra = {**extra, "secret": [with_own_file(secret, own) for secret in extra.get("secret", ())]}
-    if one.way:
+    if way := build.way_to(one):
         named = extra.get("contexts", {}).items()
-        extra["contexts"] = {name: from_folder(context, one.way) for name, context in named}
+        extra["contexts"] = {name: from_folder(context, way) for name, context in named}
     cache = cache_fields(hub, one.image, build.builder, push=build.pushes) if shared else {}
     source = upstream_repository(hub.git, hub.settings)
     shown = {one.name.commit, one.name.tag, hub.branch}
@@ -276,10 +276,10 @@ def _target(build: Build, one: ImageBuild, no_cache: bool, *, shared: bool) -> d
     # Provenance is asked for or switched off: it makes an index of the image, which some registries cannot show.
     attested = [ATTESTATIONS[name] for name in (hub.settings.attest if build.pushes else ())]
     provenance = [] if any("provenance" in one for one in attested) else ["type=provenance,disabled=true"]
-    context = one.way + spec.context
+    context = way + spec.context
     fields: dict[str, Any] = {
         "context": context,
-        "dockerfile": dockerfile_from(context, one.way + spec.dockerfile, hub.layout.root),
+        "dockerfile": dockerfile_from(context, way + spec.dockerfile, hub.layout.root),
         "tags": [str(one.reference)],
         "args": arguments,
         "labels": {**one.labels(), **({f"{LABEL}source": source.address} if source else {})},

@@ -119,3 +119,18 @@ def _digest(address: str, name: str, tag: str) -> str:
 def values_of(hub: Hub, file: str = "hub/values.yaml") -> Any:  # noqa: ANN401 - whatever the file holds
     """Return a values file's content as plain data."""
     return data(hub.read(file))
+
+
+def commands(plan: str) -> list[str]:
+    """Return a plan's commands: what stands behind ``$``, and the lines below it up to the end of a build."""
+    found: list[str] = []
+    margin, reading = 0, False
+    for line in plan.splitlines():
+        before, dollar, command = line.partition("$ ")
+        if reading:
+            found[-1] += "\n" + line[margin:]
+            reading = line[margin:] != ")"
+        elif dollar and not before.strip():
+            found.append(command)
+            margin, reading = len(before), command == "context=$(mktemp -d)/context"
+    return found

@@ -12,9 +12,10 @@ import pytest
 from tasks.image.inputs import INPUTS_LABEL
 from tasks.rehearsal.registry import Registry
 from tests.support.cli import run, run_task, succeed
+from tests.support.engine import files_of
 from tests.support.fixtures import Hubpress
 from tests.support.hubs import BASE, FROM_BASE, Hub, Maker
-from tests.support.world import data, fault, images_in, labels, nothing_written, values_of
+from tests.support.world import commands, data, fault, images_in, labels, nothing_written, values_of
 
 pytestmark = pytest.mark.engine
 
@@ -48,6 +49,22 @@ def chartpress_writes(hub: Hub, folder: Path, *flags: str) -> Any:  # noqa: ANN4
 
 
 # -- side by side
+
+
+def test_pasted_commands_build_each_image_from_the_commit_that_its_tag_names(make: Maker, hubpress: Hubpress) -> None:
+    files = {**TWO, "images/lab/Dockerfile": f"{FROM_BASE}COPY which.txt /which\n", "images/lab/which.txt": "first\n"}
+    hub = make(PATHS.replace("{valuesPath: lab", "{rebuildOnContextPathChanges: false, valuesPath: lab"), files, BOTH)
+    hub.write("images/lab/which.txt", "second\n")
+    hub.put("images/hub/Dockerfile", f"{hub.read('images/hub/Dockerfile')}LABEL a=b\n")
+    (command,) = commands(hubpress(hub, "--dry", "build").out)
+    pasted = run("bash", "-c", command, cwd=hub.path)
+    assert pasted.code == 0, pasted
+    told = {image["name"]: image for image in built(hub)["images"]}
+    assert [image["status"] for image in told.values()] == ["present", "present"]
+    lab = f"{told['lab']['repository']}:{told['lab']['tag']}"
+    pushed = files_of(lab)["/which"]
+    built(hub, "--force", "--image", "lab")
+    assert files_of(lab)["/which"] == pushed
 
 
 def test_one_bake_builds_what_the_registry_lacks_alone(make: Maker, hubpress: Hubpress) -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.support.cli import run, run_task, succeed
 from tests.support.gcloud import GcloudStandIn
 from tests.support.scene import VALUES, Scene
-from tests.support.world import files_in
+from tests.support.world import commands, files_in
 
 pytestmark = pytest.mark.engine
 
@@ -61,21 +61,6 @@ def shape(told: Any) -> Any:  # noqa: ANN401 - any part of what a task printed a
     if isinstance(told, dict):
         return {key: shape(value) for key, value in told.items()}
     return [shape(value) for value in told] if isinstance(told, list) else None
-
-
-def commands(plan: str) -> list[str]:
-    """Return a plan's commands: what stands behind ``$``, and the lines below it up to the end of a build."""
-    found: list[str] = []
-    margin, reading = 0, False
-    for line in plan.splitlines():
-        before, dollar, command = line.partition("$ ")
-        if reading:
-            found[-1] += "\n" + line[margin:]
-            reading = line[margin:] != ")"
-        elif dollar and not before.strip():
-            found.append(command)
-            margin, reading = len(before), command == "context=$(mktemp -d)"
-    return found
 
 
 def test_a_plans_build_command_can_be_pasted(scene: Scene) -> None:
