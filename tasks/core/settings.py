@@ -238,8 +238,9 @@ def invoke_sources(config: Config) -> tuple[list[Source], Source]:
     """
     levels = ("collection", "system", "user", "project", "runtime")
     *below, runtime = (
-        Source(section_of(getattr(config, f"_{level}")), str(getattr(config, f"_{level}_path", None) or FILE))
+        Source(section_of(getattr(config, f"_{level}"), where), where)
         for level in levels
+        for where in [str(getattr(config, f"_{level}_path", None) or FILE)]
     )
     return below, runtime
 
@@ -277,9 +278,14 @@ def read_settings(
 
 
 def _read(key: str, value: object, where: str) -> Any:  # noqa: ANN401 - what the key is read as
-    reader = _READERS.get(key) or _BY_DEFAULT[type(Settings._field_defaults[key])]
+    default = Settings._field_defaults[key]
+    reader = _READERS.get(key) or _BY_DEFAULT[type(default)]
+    if where == variable(key) and isinstance(default, tuple):
+        value = _in_brackets(str(value))
     try:
         return reader(key, value)
+    except _Unknown as fault:
+        raise Unusable(fault.what, where=where, hint=fault.hint) from None
     except Unusable as fault:
         hint = fault.hint if where != variable(key) else how_to_correct(key, fault.hint)
         raise Unusable(fault.what, where=where, hint=hint) from None
@@ -299,13 +305,13 @@ def section_in(data: bytes) -> dict[str, Any]:
     return section_of(content)
 
 
-def section_of(content: object) -> dict[str, Any]:
-    """Return the settings of a file's content or Invoke's configuration; empty where it has none."""
+def section_of(content: object, where: str = FILE) -> dict[str, Any]:
+    """Return the settings of a file's content, or of Invoke's; empty where it has none."""
     for what in ("the file is not a mapping", f"{SECTION} is not a mapping of settings"):
         if content is None:
             return {}
         if not isinstance(content, (DataProxy, dict)):
-            raise Unusable(what, where=FILE, hint=f"write {SECTION}: {{}}")
+            raise Unusable(what, where=where, hint=f"write {SECTION}: {{}}")
         whole = {str(key): content[key] for key in content.keys()}  # noqa: SIM118 - Invoke's iterates over the keys too
         content = whole.get(SECTION)
     return {key: dict(value) if isinstance(value, DataProxy) else value for key, value in whole.items()}
@@ -376,12 +382,16 @@ def _variables() -> dict[str, str]:
     return {name.removeprefix(_PREFIX).lower(): text for name, text in found.items() if text.strip()}
 
 
+class _Unknown(Unusable):
+    """A key that is not one of those known."""
+
+
 def _unknown(
     key: str, known: Sequence[str], kind: str, where: str = FILE, spell: Callable[[str], str] = str
-) -> Unusable:
+) -> _Unknown:
     near = nearest(key.rpartition(".")[2], known)
     hint = f"did you mean {spell(near)}?" if near else f"the {kind} are: {', '.join(known)}"
-    return Unusable(f"unknown setting {SECTION}.{key}", where=where, hint=hint)
+    return _Unknown(f"unknown setting {SECTION}.{key}", where=where, hint=hint)
 
 
 def how_to_correct(key: str, hint: str) -> str:
@@ -424,9 +434,8 @@ class _Records:
     short: tuple[str, ...] = ()
 
     def __call__(self, key: str, value: object) -> tuple[Any, ...]:
-        """Read a list; in the environment it is YAML in brackets, or short entries that are separated by commas."""
-        entries = _in_brackets(value)
-        entries = _names(entries) if isinstance(entries, str) and self.short else entries
+        """Read a list; in the environment its entries may be short, and separated by commas."""
+        entries = _names(value) if isinstance(value, str) and self.short else value
         if not isinstance(entries, (list, tuple, dict)):
             raise _wrong(key, value, self.wanted_list, self.hint.format(key=key))
         return tuple(self._entry(key, one) for one in ([entries] if isinstance(entries, dict) else entries))
@@ -473,16 +482,15 @@ def _paths(key: str, value: object) -> tuple[str, ...]:
     return tuple(_path(key, path) for path in _NAMES(key, value))
 
 
-def _in_brackets(value: object) -> object:
-    """Return the list or mapping that a variable holds as YAML in brackets; any other value as it is."""
-    if isinstance(value, str) and value.lstrip()[:1] in {"[", "{"}:
-        with contextlib.suppress(yaml.YAMLError):
-            return yaml.safe_load(value)  # type: ignore[no-untyped-call]
-    return value
+def _in_brackets(text: str) -> object:
+    """Return the list or mapping that a variable holds as YAML in brackets; any other text as it is."""
+    if text.lstrip()[:1] in {"[", "{"}:
+        with contextlib.suppress(*_INVOKE_ERRORS):
+            return yaml.safe_load(text)  # type: ignore[no-untyped-call]
+    return text
 
 
 def _images(key: str, value: object) -> tuple[str | WholeImage, ...]:
-    value = _in_brackets(value)
     is_whole = isinstance(value, dict) or (isinstance(value, list) and any(isinstance(one, dict) for one in value))
     images: tuple[str | WholeImage, ...] = (_WHOLE_IMAGES if is_whole else _NAMES)(key, value)
     return images

@@ -12,7 +12,7 @@ as unsupported.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain, dropwhile, takewhile
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
@@ -45,7 +45,8 @@ _PIECE = re.compile(
     re.ASCII,
 )
 # The image that ``COPY --from=IMAGE`` and ``RUN --mount=…,from=IMAGE`` name; BuildKit fills no variables in there.
-_FROM_IMAGE = re.compile(r"""--(?:from=|mount=(?:[^,]*,)*?from=)([^\s,$"']+)(?=,|\Z)""")
+# Without a slash it may be a stage, or a named context: https://docs.docker.com/reference/dockerfile/#copy---from.
+_FROM_IMAGE = re.compile(r"""--(?:from=|mount=(?:[^,]*,)*?from=)([^\s,$"'/]+/[^\s,$"']+)(?=,|\Z)""")
 _MAX_LENGTH = 4096
 NO_VALUES: Mapping[str, str | None] = MappingProxyType({})
 
@@ -332,7 +333,9 @@ def with_base(
             hint="write FROM quay.io/jupyterhub/k8s-hub:VERSION, or give the ARG that it uses a default",
         )
     bases = [_base(stage, where) for stage in stages]
-    targets = dict(zip(stages, _targets(bases, new, where), strict=True))
+    # Files may be taken from a hub image of another name, which it then keeps.
+    own = {base.reference.name for stage, base in zip(stages, bases, strict=True) if not stage.is_source}
+    targets = dict(zip(stages, _targets(bases, own, new, where), strict=True))
     edits = [
         edit
         for base, (stage, target) in zip(bases, targets.items(), strict=True)
@@ -387,11 +390,10 @@ def _base(stage: BuildStage, where: str) -> BaseImage:
     return BaseImage(Reference.parse(stage.image.text, place), stage.line, stage.written, tuple(used))
 
 
-def _targets(bases: Sequence[BaseImage], new: Reference, where: str) -> list[Reference]:
-    is_one = len({base.reference.name for base in bases}) == 1
+def _targets(bases: Sequence[BaseImage], own: Collection[str], new: Reference, where: str) -> list[Reference]:
     targets = []
     for base in bases:
-        name = new.name if is_one else base.reference.name
+        name = new.name if [*own] == [base.reference.name] else base.reference.name
         if name != new.name and base.reference.digest and new.digest:
             raise Unusable(
                 f"the digest of {new.name} is not that of {name}",

@@ -34,7 +34,7 @@ def release_edits(hub: Hub, texts: Mapping[Pin, str]) -> tuple[FileEdit, ...]:
         for path in pin.files:
             what = f"{pin.name} {before}".strip() + f" -> {text}" if before != text else ""
             said.setdefault(path, []).append(what)
-            rest[path] = f"all -> {text}"
+            rest[path] = f"the rest -> {text}"
     for pin, text in texts.items():
         found = pin.read(after)
         if found.text != text:

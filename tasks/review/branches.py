@@ -161,7 +161,7 @@ def target_branch(hub: Hub, review: Review, wanted: str | None) -> TargetBranch:
         return _feature_branch(hub, review, f"{current} is {shared[current]}")
     if name == current:
         return TargetBranch(name, "it is the current branch")
-    _require_name(hub.git, name, "use --branch NAME")
+    require_name(hub.git, name, "use --branch NAME")
     why = f"{current} is {shared[current]}" if current in shared else "of --branch"
     commit = hub.git.branch_commit(name)
     if commit is None:
@@ -198,7 +198,7 @@ def _feature_branch(hub: Hub, review: Review, why: str) -> TargetBranch:
     git, head = hub.git, str(hub.git.head())
     first = _name(hub)
     hint = f"correct hub.branch in invoke.yaml; the default is {Settings().branch}"
-    _require_name(git, first, how_to_correct("branch", hint))
+    require_name(git, first, how_to_correct("branch", hint))
     for number in count(1):
         name = first if number == 1 else f"{first}-{number}"
         here, there = git.branch_commit(name), (review.heads or {}).get(name)
@@ -247,7 +247,8 @@ def _committed_version(hub: Hub) -> str | None:
         return None
 
 
-def _require_name(git: Git, name: str, hint: str) -> None:
+def require_name(git: Git, name: str, hint: str) -> None:
+    """Check that git takes ``name`` for a branch."""
     if not git.is_branch_name(name):
         raise Unusable(f"{name!r} cannot be a branch's name", where="git check-ref-format", hint=hint)
 

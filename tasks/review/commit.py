@@ -20,7 +20,7 @@ from ..tools.git import INDEX, Git
 from ..tools.git_states import RESTORE, index, left_behind, local_branch, standing, take_back
 from ..tools.process import watch
 from ..tools.refusals import failed
-from .branches import TargetBranch, earlier_release, target_branch
+from .branches import TargetBranch, earlier_release, require_name, target_branch
 from .bump import commit_message
 from .description import Evidence, from_registry
 from .preview import Preview, preview_of
@@ -208,12 +208,13 @@ def _make_commit(
 def _require_nothing_left(hub: Hub, review: Review, options: CommitOptions) -> None:
     """Check that a branch to push, which no commit is made on, lacks nothing that is here."""
     tip, name = base_here(hub.git, review), str(options.branch)
+    require_name(hub.git, name, "use --branch NAME")
     if options.pushes and not (tip and hub.git.contains(tip, "HEAD")):
         flag = "" if hub.git.branch_commit(name) else "--create "
         raise Refused(
             f"there is nothing to commit on {name}, and its commits would be those of {hub.branch or 'HEAD'}",
             where="--branch",
-            hint=f"git switch {flag}{name}, then run the same command again",
+            hint=f"git switch {flag}{shlex.quote(name)}, then run the same command again",
         )
 
 

@@ -46,10 +46,10 @@ def remote_branch(git: Git, remote: str, branch: str, value: str | None, *, push
 
 
 def push_address(git: Git, remote: str) -> Fact:
-    """Return the fact that ``remote`` is pushed to at the address that it has now."""
+    """Return the fact that ``remote`` is pushed to at the address that it has now, or at several."""
 
     def ask() -> str:
-        return git.ask("remote", "get-url", "--push", remote).text
+        return ", ".join(git.ask("remote", "get-url", "--push", "--all", remote).text.splitlines())
 
     return Fact(f"the address of {remote}", ask, ask())
 

@@ -89,15 +89,6 @@ def test_nothing_given_is_every_default() -> None:
             id="values targets in the environment",
         ),
         pytest.param(
-            "deployments",
-            "[{name: prod, values: [a.yaml, b.yaml]}]",
-            (DeploymentSetting("prod", ("a.yaml", "b.yaml")),),
-            id="deployments in the environment",
-        ),
-        pytest.param(
-            "images", "{context: i, name: a/b}", (WholeImage("i", "a/b"),), id="a whole image in the environment"
-        ),
-        pytest.param(
             "accept",
             ["image-override", {"code": "values-differ"}, {"code": "lock-differs", "path": "hub/*"}],
             (Accepted("image-override"), Accepted("values-differ"), Accepted("lock-differs", "hub/*")),
@@ -113,6 +104,43 @@ def test_nothing_given_is_every_default() -> None:
 )
 def test_a_setting_is_read(key: str, given: object, read: object) -> None:
     assert getattr(read_settings(configured(**{key: given})), key) == read
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "read"),
+    [
+        ("labels", "[a, 'b c']", ("a", "b c")),
+        ("reviewers", "[a, org/t]", ("a", "org/t")),
+        ("attest", "[provenance, sbom]", ("provenance", "sbom")),
+        ("next_steps", "[Merge it, Deploy]", ("Merge it", "Deploy")),
+        ("next_steps", "[ ] Merge it", ("[ ] Merge it",)),
+        ("branch", "{version}-bump", "{version}-bump"),
+        ("deployments", "[{name: prod, values: [a, b]}]", (DeploymentSetting("prod", ("a", "b")),)),
+        ("images", "{context: i, name: a/b}", (WholeImage("i", "a/b"),)),
+    ],
+)
+def test_a_list_in_brackets_is_read_from_a_variable(
+    key: str, text: str, read: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable(key), text)
+    assert getattr(read_settings({}), key) == read
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "hint"),
+    [
+        ("[2024-13-45]", "hub.values is '[2024-13-45]', not file and path", "fix INVOKE_HUB_VALUES, or unset it"),
+        ("[!!bool x]", "hub.values is '[!!bool x]', not file and path", "fix INVOKE_HUB_VALUES, or unset it"),
+        ("[{fil: a, path: b}]", "unknown setting hub.values.fil", "did you mean file?"),
+    ],
+)
+def test_a_wrong_list_in_brackets_is_refused_by_its_variable(
+    text: str, what: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INVOKE_HUB_VALUES", text)
+    with pytest.raises(Unusable) as refused:
+        read_settings({})
+    assert str(refused.value) == f"error: {what} (INVOKE_HUB_VALUES)\nhint: {hint}"
 
 
 QUOTE, NAMES, PLATFORM = "quote it", "write images: [hub]", "write platform: linux/amd64"
@@ -418,6 +446,9 @@ def test_a_fault_names_the_file_that_it_is_in(way: tuple[str, ...], carrier: Hub
     mine.write_text("hub: {branhc: x}\n")
     done = in_hub(way, carrier, "-f", str(mine), "check", "--offline")
     demand_fault(done, 2, f"unknown setting hub.branhc ({mine})", "did you mean hub.branch?")
+    theirs.write_text("hub: [1]\n")
+    done = in_hub(way, carrier, "check", "--offline", env={"HOME": str(tmp_path)})
+    demand_fault(done, 2, f"hub is not a mapping of settings ({theirs})", "write hub: {}")
     theirs.write_text("hub: {push: maybe}\n")
     done = in_hub(way, carrier, "check", "--offline", env={"HOME": str(tmp_path)})
     demand_fault(done, 2, f"hub.push is 'maybe', not true or false ({theirs})", "write push: false")

@@ -41,6 +41,14 @@ def case(name: str, text: str, *, new: Reference = NEW) -> object:
             "FROM «H»⟦:3.3.8→:4.4.0⟧ AS a\nFROM a\nCOPY --chown=1:1 --from=«H»⟦:3.3.8→:4.4.0⟧ /a /b\n"
             "RUN --mount=type=bind,from=«H»⟦:3.3.7→:4.4.0⟧,target=/x make\nCOPY --from=a /a /b\nRUN x --from=«H»:1.0\n",
         ),
+        case(
+            "files taken from an image of another name",
+            "FROM ⟦jupyterhub/k8s-hub:3.3.8→«H»:4.4.0⟧\nCOPY --from=reg.example.edu/k8s-hub⟦:3.3.8→:4.4.0⟧ /a /b\n",
+        ),
+        case(
+            "files taken from a stage of that name",
+            "FROM python AS k8s-hub\nFROM «H»⟦:3.3.8→:4.4.0⟧\nCOPY --from=k8s-hub /a /b\n",
+        ),
         case("a stage that is called k8s-hub", "FROM «H»⟦:3.3.8→:4.4.0⟧ AS base\nFROM base AS k8s-hub\nFROM K8S-HUB\n"),
         case(
             "several here-documents",
