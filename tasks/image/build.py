@@ -121,12 +121,13 @@ class ImageBuild(NamedTuple):
             RETAGGED: f"retagged from {self.source.tag if self.source else ''}, verified",
             PRESENT: "already in the registry, verified",
         }
-        base_digest = f"@{self.base.found.digest}" if self.base.found.digest else ""
+        base, found = self.base.reference, self.base.found.digest
+        pinned = base if base.digest or not found else base.pinned(found)
         return [
             f"{self.reference}: {words[self.status]}",
             f"  digest    {self.proof.digest}",
             f"  platform  {', '.join(self.proof.platforms)}",
-            f"  base      {self.base.reference}{base_digest}: proved by its layers",
+            f"  base      {pinned}: proved by its layers",
             *([f"  signed    verified with {self.signed}"] if self.signed else []),
         ]
 

@@ -78,6 +78,11 @@ def bake_fields(options: Sequence[str], where: str, env: Mapping[str, str]) -> d
     return {key: value for key, value in fields.items() if value and key != _NO_FIELD}
 
 
+def target_stage(options: Sequence[str], where: str) -> str:
+    """Return the stage that ``--target`` names; empty where the last one is built."""
+    return str(_read(options, where, only_known=False).get("target", ""))
+
+
 def local_contexts(options: Sequence[str], where: str) -> tuple[str, ...]:
     """Return the local folders of named build contexts (``--build-context NAME=FOLDER``)."""
     named = _pairs(_read(options, where, only_known=False).get("contexts", ()))

@@ -23,12 +23,13 @@ from typing import Any, NamedTuple
 
 from ..core.faults import Refused, Unusable
 from ..core.visible import mask, names_secret
-from ..repo.dockerfile import copied_files
+from ..repo.charts import values_of
+from ..repo.dockerfile import copied_files, line_below
 from ..repo.files import behind_links, bytes_to_be, is_below, join
 from ..repo.hub import Hub, HubImage
 from ..repo.values import GIT_CRYPT
 from ..tools.command import as_mapping
-from .definition import context_folder, local_contexts
+from .definition import context_folder, local_contexts, target_stage
 from .tag import ImageName, render
 from .tree import Tree, snapshot
 
@@ -172,9 +173,14 @@ def write_files(hub: Hub, images: Iterable[HubImage], tree: Tree, folder: Path) 
 def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:
     """Check what can be seen of a build before it: of its files the first 10,000."""
     sources = sources_of(hub, image)
-    if not image.base.is_last and not any(one.startswith("--target") for one in image.spec.extra_options):
+    target = target_stage(image.spec.extra_options, hub.layout.file)
+    is_on_base = image.base.is_last
+    if target:
+        arguments, dockerfile = values_of(image.spec.arguments), image.dockerfile
+        is_on_base = line_below(hub.require(dockerfile), dockerfile, target, arguments) == image.base.line
+    if not is_on_base:
         raise Refused(
-            f"the last stage does not build on {image.base.reference}",
+            f"{f'the stage {target}' if target else 'the last stage'} does not build on {image.base.reference}",
             where=image.dockerfile,
             hint="let it build on that: FROM NAME, the name of its stage; or choose that stage: "
             f"extraBuildCommandOptions: [--target=NAME] in {hub.layout.file}",

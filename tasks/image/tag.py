@@ -60,7 +60,7 @@ def name_image(hub: Hub, history: History, image: HubImage, content: str = "") -
     """Return the tag of ``image`` and the commit that it names; ``content`` is for a tag with that in it."""
     template, paths, base_version = hub.settings.tag, image.spec.paths, hub.layout.chart.base_version
     if not names_commit(template):
-        return ImageName(_checked(_filled(hub, image, {CONTENT: content[:CONTENT_DIGITS]})), "", None)
+        return ImageName(_checked(_filled(hub, image, {CONTENT: content[:CONTENT_DIGITS]}), template), "", None)
     if history.git.clone.shallow:
         what, hint = "the clone is shallow, so commits cannot be counted", "git fetch --unshallow"
         raise Refused(what, where=history.git.folder, hint=hint)
@@ -73,7 +73,7 @@ def name_image(hub: Hub, history: History, image: HubImage, content: str = "") -
         tag = tag_to_come(history, base_version)
     else:
         tag = chartpress_tag(history, paths, base_version)
-    return ImageName(_checked(tag), commit, None if is_planned else history.full_hash(commit))
+    return ImageName(_checked(tag, template), commit, None if is_planned else history.full_hash(commit))
 
 
 def earlier_tags(hub: Hub, history: History, image: HubImage, most: int) -> list[str]:
@@ -251,13 +251,13 @@ def _filled(hub: Hub, image: HubImage, names: dict[str, str]) -> str:
     return render(hub.settings.tag, all_names, TAG_SETTING)
 
 
-def _checked(tag: str) -> str:
+def _checked(tag: str, template: str) -> str:
     if is_tag(tag.replace(COMMIT_TO_COME, "0")):
         return tag
     raise Refused(
         f"{tag!r} is not a valid image tag",
-        where="git describe --tags",
-        hint="use another template in invoke.yaml: hub: {tag: '{chart_version}-{commit}'}",
+        where="git describe --tags" if template == CHARTPRESS else f"{SECTION}.tag",
+        hint=how_to_correct("tag", "use another template in invoke.yaml: hub: {tag: '{chart_version}-{commit}'}"),
     )
 
 

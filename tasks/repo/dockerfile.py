@@ -299,6 +299,16 @@ def hub_base(data: bytes, where: str, arguments: Mapping[str, str | None] = NO_V
     return base._replace(is_last=chosen is last, other=other)
 
 
+def line_below(data: bytes, where: str, target: str, arguments: Mapping[str, str | None] = NO_VALUES) -> int | None:
+    """Return the line of the ``FROM`` with the image that a stage builds on, by its name or number; None without it."""
+    every = [stage for stage in read_stages(Text.decode(data, where), arguments) if not stage.is_source]
+    named = (stage for number, stage in enumerate(every) if target.lower() in {stage.name, str(number)})
+    stage = next(named, None)
+    while stage and stage.parent is not None:
+        stage = every[stage.parent]
+    return stage and stage.line
+
+
 def copied_files(data: bytes, where: str) -> dict[str, int]:
     """Return what ``COPY`` and ``ADD`` take from the build context by its plain path, with the instruction's line.
 

@@ -172,4 +172,4 @@ def foreign_changes(hub: Hub) -> tuple[str, ...]:
         if data is not None and named and named.name is not None and (named.tag or named.digest):
             after = with_image(data, place.path, named, place.file)
             ours = Edited(ours, {place.file: after})
-    return tuple(path for path in changed if ours.read(path) != hub.files.read(path))
+    return tuple(path for path in changed if not hub.git.keeps_same(path, ours.read(path), hub.files.read(path)))

@@ -346,7 +346,8 @@ class Hub:
     def changed(self) -> tuple[str, ...]:
         """The managed files that differ from the commit."""
         committed = read_all(self.committed, self.managed)
-        return tuple(path for path, data in committed.items() if self.files.read(path) != data)
+        same = self.git.keeps_same
+        return tuple(path for path, data in committed.items() if not same(path, self.files.read(path), data))
 
     def _select(self, images: Sequence[HubImage], names: Sequence[str]) -> tuple[HubImage, ...]:
         """Return those of ``images`` that ``names`` give by key or by full name; all where there are no names."""

@@ -186,7 +186,7 @@ def _make_commit(
     flags = ("--quiet", "--only", "--cleanup=whitespace", "--file=-")
     output = watch(git.command("--literal-pathspecs", "commit", *flags, "--", *wanted, stdin=text))
     commit = git.child_of(parent, f"refs/heads/{branch}")
-    is_ours = commit is not None and git.show_all([*wanted], commit) == wanted
+    is_ours = commit is not None and not _unlike(git, commit, wanted)
     if output.ok and not is_ours:
         _take_back(git, place, wanted, staged, but=commit)
     if not is_ours and not (output.ok and commit):
@@ -230,7 +230,8 @@ def _require_only_ours(hub: Hub, changed: Sequence[str], behind: Sequence[str]) 
         )
     staged, committed, now = hub.git.show_all(changed, INDEX), hub.git.show_all(changed), WorkingTree(hub.git.folder)
     for path in changed:
-        if path not in behind and staged[path] not in (committed[path], now.read(path)):
+        known = (committed[path], now.read(path))
+        if path not in behind and not any(hub.git.keeps_same(path, staged[path], one) for one in known):
             raise Refused("other changes of the file are staged", where=path, hint=f"git restore --staged -- {path}")
 
 
@@ -270,7 +271,7 @@ def _take_back(
     """Take back the commit of ``wanted`` if it went to another branch than planned, and raise Moved; files stay."""
     parent = place[1].value
     stray = git.child_of(parent, "HEAD")
-    if stray is None or stray == but or git.show_all([*wanted], stray) != wanted:
+    if stray is None or stray == but or _unlike(git, stray, wanted):
         return
     if git.ask("update-ref", "-m", "not on the planned branch", "HEAD", parent, stray).ok:
         take_back(git, [*wanted], {path: entry for path, entry in staged.items() if path in wanted})
@@ -299,7 +300,13 @@ def _require_as_wanted(git: Git, commit: str, wanted: Mapping[str, bytes]) -> No
     _, files = git.last_commit(commit)
     for path in sorted(files - wanted.keys()):
         raise Refused("a hook added the file to the commit", where=path, hint=f"git show --stat HEAD; {_GO_ON}")
-    for path, data in git.show_all([*wanted], commit).items():
-        if wanted[path] != data:
-            hint = f"git show HEAD -- {path}; {_GO_ON}"
-            raise Refused("a hook changed the file while it was committed", where=path, hint=hint)
+    for path in _unlike(git, commit, wanted):
+        hint = f"git show HEAD -- {path}; {_GO_ON}"
+        raise Refused("a hook changed the file while it was committed", where=path, hint=hint)
+
+
+def _unlike(git: Git, commit: str, wanted: Mapping[str, bytes]) -> list[str]:
+    """Return the files of which a commit has other bytes than ``wanted``."""
+    return [
+        path for path, data in git.show_all([*wanted], commit).items() if not git.keeps_same(path, data, wanted[path])
+    ]

@@ -253,6 +253,15 @@ class Git:
         outputs = ask_all(capture, [self.command("cat-file", "--filters", f"{revision}:{path}") for path in paths])
         return {path: output.stdout if output.ok else None for path, output in zip(paths, outputs, strict=True)}
 
+    def keeps_same(self, path: str, one: bytes | None, other: bytes | None) -> bool:
+        """Whether both are the same bytes of ``path``, or differ in line ends alone, which git makes the same."""
+        if one == other or one is None or other is None:
+            return one == other
+        if one.replace(b"\r\n", b"\n") != other.replace(b"\r\n", b"\n"):
+            return False
+        texts = (data.decode("utf-8", "surrogateescape") for data in (one, other))
+        return len({self.read("hash-object", "--stdin", f"--path={path}", stdin=text) for text in texts}) == 1
+
     def stored(self, path: str) -> bytes:
         """Return the bytes of ``path`` in HEAD as git keeps them; none where it has no such file."""
         return self.ask("cat-file", "blob", f"HEAD:{path}").stdout

@@ -99,6 +99,13 @@ def test_a_last_stage_on_another_image_is_refused_unless_a_target_is_named(make:
     option = "hub: {valuesPath: jupyterhub.hub.image, extraBuildCommandOptions: [--target=site]}"
     hub.change("chartpress.yaml", "hub: {valuesPath: jupyterhub.hub.image}", option)
     assert built(hub)["images"][0]["status"] == "built"
+    for wrong in ("1", "sitte"):
+        hub.put("chartpress.yaml", hub.read("chartpress.yaml").replace("--target=site", f"--target={wrong}"))
+        for task in (("--dry", "build"), ("build",)):
+            refused = run_task(*task, cwd=hub.path)
+            what = f"the stage {wrong} does not build on {make.mirror}:3.2.1 (images/hub/Dockerfile)"
+            assert (refused.code, fault(refused)[0]) == (1, what)
+        hub.put("chartpress.yaml", hub.read("chartpress.yaml").replace(f"--target={wrong}", "--target=site"))
 
 
 def test_names_prefixes_contexts_and_dockerfiles(make: Maker, registry: Registry, prefix: str) -> None:

@@ -170,6 +170,24 @@ def test_line_ends_that_git_converts_are_no_changes(hub: Hub) -> None:
     assert hub.git("diff", "HEAD~1", "--shortstat") == " 2 files changed, 2 insertions(+), 2 deletions(-)"
 
 
+def test_line_ends_that_an_editor_wrote_and_git_makes_the_same_are_no_changes(hub: Hub) -> None:
+    def write_with(end: str) -> None:
+        for name in ("images/hub/Dockerfile", "hub/values.yaml"):
+            (hub.path / name).write_bytes(end.join((*hub.read(name).splitlines(), "")).encode())
+
+    hub.put(".gitattributes", "* text=auto\n")
+    write_with("\r\n")
+    assert commit(hub).out == "Nothing to do.\n"
+    write_with("\n")
+    pin(hub, "1.0.0")
+    move(hub)
+    write_with("\r\n")
+    succeed("commit", cwd=hub.path)
+    assert committed_files(hub) == "\n".join(sorted([*MANAGED.splitlines(), "hub/values.yaml"]))
+    assert hub.git("show", "HEAD:hub/values.yaml").count("\r") == 0
+    assert commit(hub).out == "Nothing to do.\n"
+
+
 @pytest.mark.parametrize("make", [make_cal_icor_like, make_2i2c_like], ids=["cal-icor", "2i2c"])
 def test_only_the_managed_files_of_the_fields_own_layouts(tmp_path: Path, make: Callable[..., Hub]) -> None:
     hub = make(tmp_path / "hub")
