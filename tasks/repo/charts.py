@@ -129,20 +129,29 @@ def same_address(one: str, other: str) -> bool:
     return mine == theirs
 
 
-def address_of(settings: Settings, required: Requirement, file: str) -> str:
-    """Return the address of a Helm repository: the setting's, else that of the requirement in ``file``.
+def is_folder(address: str) -> bool:
+    """Whether a requirement's address is that of the chart itself, in a folder beside: a relative ``file://``."""
+    return address.startswith(LOCAL) and not address.startswith(f"{LOCAL}/")
 
-    A name from helm's own configuration or an OCI registry has no index (https://helm.sh/docs/helm/helm_dependency/);
-    a relative ``file://`` is the chart itself, in a folder of this repository.
-    """
-    if required.repository.startswith(LOCAL) and not required.repository.startswith(f"{LOCAL}/"):
+
+def require_movable(required: Requirement, file: str) -> None:
+    """Check that the requirement in ``file`` is one of a chart that a release moves."""
+    if is_folder(required.repository):
         raise Unusable(
             f"the chart is a folder of this repository, {required.repository}, and no release moves that",
             where=f"{file}:{required.line}",
             hint=f"write the Helm repository there: repository: {JUPYTERHUBS}",
         )
+
+
+def address_of(settings: Settings, required: Requirement, file: str) -> str:
+    """Return the address of a Helm repository: the setting's, else that of the requirement in ``file``.
+
+    A name from helm's own configuration, an OCI registry or a chart's folder has no index
+    (https://helm.sh/docs/helm/helm_dependency/).
+    """
     address = settings.chart_repository or required.repository
-    if settings.chart_repository or (address and not address.startswith(_HELMS_OWN)):
+    if settings.chart_repository or (address and not address.startswith(_HELMS_OWN) and not is_folder(address)):
         return address
     raise Unusable(
         f"the requirement names {address or 'no Helm repository'}, which has no index to read",

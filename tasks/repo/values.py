@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ..core.faults import Unusable
 from ..core.names import Reference
 from ..core.settings import ValuesTarget
-from ..core.yaml_tree import Document, MappingNode, Node, Scalar, parse, target_of
+from ..core.yaml_tree import Document, MappingNode, Node, Scalar, parse, parse_all, target_of
 from .charts import ImageSpec
 from .files import Files, is_glob
 from .yaml_edit import Path, Shared, follow, mismatch, reach, text_at, with_key, with_scalars
@@ -160,8 +160,11 @@ def find_places(
                 written[key].append(ValuesPlace(file, path, key))
             else:
                 spare.setdefault(key, ValuesPlace(file, path, str(owner)))
-    matched = (file for target, file in targets if is_glob(target.file) and _mentions(files, file, words))
-    unread = [fault for file in dict.fromkeys(matched) if (fault := _fault_of(files, file))]
+    matched = {
+        (file, target.path) for target, file in targets if is_glob(target.file) and _mentions(files, file, words)
+    }
+    faults = (_fault_of(files, file, path, words) for file, path in sorted(matched))
+    unread = [fault for fault in faults if fault]
     return ValuesPlaces(written, {key: place for key, place in spare.items() if not written[key]}, unread)
 
 
@@ -170,11 +173,20 @@ def _mentions(files: Files, file: str, words: Iterable[bytes]) -> bool:
     return any(word in data for word in words)
 
 
-def _fault_of(files: Files, file: str) -> Unusable | None:
+def _fault_of(files: Files, file: str, path: str, words: Sequence[bytes]) -> Unusable | None:
+    """Return why a file that a pattern matches cannot be read, where Helm may read an image of ours in it."""
+    data = files.read(file) or b""
     try:
-        parse(files.read(file) or b"", file)
+        parse(data, file)
     except Unusable as fault:
-        return fault
+        with suppress(Unusable):
+            images = [_image_there(one, tuple(path.split("."))).name or "" for one in parse_all(data, file)]
+            if not any(word in name.encode() for name in images for word in words):
+                return None
+        if not any(word in line.partition(b"#")[0] for line in data.splitlines() for word in words):
+            return None
+        what = f"the file matches hub.values and names an image of ours, but cannot be read: {fault.what}"
+        return Unusable(what, where=fault.where, hint="correct it, or narrow the pattern in invoke.yaml")
     return None
 
 

@@ -61,6 +61,9 @@ def begin(hub: Hub, options: CommitOptions, *, ask: bool) -> Start:
     try:
         pushes = options.pushes
         review = find_review(hub.git, hub.settings, ask=ask or pushes, push=pushes, request=options.request)
+        if options.branch not in (None, review.base):
+            # A branch that is named is meant, whatever others use it for.
+            review = review._replace(shared={key: what for key, what in review.shared.items() if key != options.branch})
         step, left = _plan_start(hub, review)
     except Fault as fault:
         try:
@@ -254,11 +257,12 @@ def require_name(git: Git, name: str, hint: str) -> None:
 
 
 def _has_other_commits(git: Git, name: str) -> Refused:
-    stash = "" if git.ask("diff-index", "--quiet", "HEAD", "--").ok else "git stash && "
+    is_clean = git.ask("diff-index", "--quiet", "HEAD", "--").ok
+    switch = f"git switch {name}" if is_clean else f"git stash && git switch {name} && git stash pop"
     return Refused(
         f"the branch {name} exists already, with other commits",
         where=git.folder,
-        hint=f"continue there: {stash}git switch {name}; or use another: --branch NAME",
+        hint=f"continue there: {switch}; or use another: --branch NAME",
     )
 
 

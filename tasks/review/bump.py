@@ -18,6 +18,7 @@ from ..releases.index import Choice, Release, choose
 from ..releases.notes import release_links, security_fixes, security_news, upgrade_links
 from ..releases.repository import HelmRepository
 from ..releases.versions import allows, is_range, respelled
+from ..repo.charts import require_movable
 from ..repo.deployments import staying_installations
 from ..repo.edits import moving_action, release_edits
 from ..repo.hub import Hub, HubImage
@@ -98,6 +99,7 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
     """
     relies = standing(hub.git, hub.branch)
     said = {pin: pin.read(hub.files).text for pin in hub.pins}
+    require_movable(hub.requirement, hub.requirement_file)
     repository = HelmRepository.of(hub.settings, hub.helm_repository)
     with output.waiting(f"asking {hub.helm_repository}"):
         index = hub.index or repository.index()

@@ -72,7 +72,9 @@ class Preview(NamedTuple):
                 {
                     "name": one.deployment.name,
                     "values": list(one.deployment.values),
-                    "objects": {
+                    "objects": None
+                    if one.unrendered
+                    else {
                         kind: [_named(name, one.deployment) for name in names]
                         for kind, names in one.difference._asdict().items()
                     },

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..core.faults import Fault, ProgramFailed, Refused, Unusable
-from ..core.safe_files import read_file, temporary_folder
+from ..core.safe_files import is_inside, read_file, temporary_folder
 from ..core.settings import FILE, KUBERNETES_TOO_OLD, VALUES_INVALID
 from ..core.visible import Secrets, one_line, without
 from ..core.yaml_tree import MappingNode, Node, Scalar, parse, target_of
@@ -156,7 +156,7 @@ class Side(NamedTuple):
 def refused_values(hub: Hub) -> dict[Refusal | Fault, tuple[str, ...]]:
     """Return what the pinned chart refuses of the values, or why that is not known, with the deployments' names."""
     require_installed("helm")
-    wanted, kubernetes = deployments(hub), hub.settings.kubernetes
+    wanted, kubernetes = [one for one in deployments(hub) if not one.apart], hub.settings.kubernetes
     found: dict[Refusal | Fault, tuple[str, ...]] = {}
     planned = {path: data for path in hub.managed if (data := hub.files.read(path)) is not None}
     with (
@@ -278,17 +278,21 @@ def _fetch_other(tree: Tree, chart: str, found: Requirement, place: Path) -> Non
         helm.pull(found.name, found.version, found.repository, place)
         return
     local = join(chart, found.repository.removeprefix(LOCAL))
+    if not is_inside(local) or not any(tree.objects([local])):
+        what = f"the chart {found.name} is not in {found.repository}, as committed"
+        raise Unusable(what, where=f"{chart}:{found.line}", hint="correct its address")
+    if place.parts.count(_CHARTS) > _DEEPEST:
+        raise Unusable(f"{found.name} depends on itself", where=local, hint="correct its dependencies")
     with temporary_folder() as beside:
         tree.write([local], beside / "all")
         shutil.copytree(beside / "all" / local, place / found.name, symlinks=True)
-    if place.parts.count(_CHARTS) > _DEEPEST:
-        raise Unusable(f"{found.name} depends on itself", where=local, hint="correct its dependencies")
     files = [place / found.name / name for name in CHART_FILES]
     file = next((one for one in files if one.is_file()), files[-1])
-    below = place / found.name / _CHARTS
-    below.mkdir(exist_ok=True)
+    # What is elsewhere helm leaves to who packages the chart.
     for one in requirements(_read(file), join(local, file.name)):
-        _fetch_other(tree, local, one, below)
+        if one.repository.startswith(LOCAL):
+            (place / found.name / _CHARTS).mkdir(exist_ok=True)
+            _fetch_other(tree, local, one, place / found.name / _CHARTS)
 
 
 def _numbers(version: str) -> tuple[int, ...]:

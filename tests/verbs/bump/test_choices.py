@@ -226,12 +226,11 @@ def test_an_address_without_an_index_is_answered_with_the_setting(
     )
 
 
-@pytest.mark.parametrize("setting", ["", "https://hub.jupyter.org/helm-chart/"])
-def test_a_chart_that_is_a_folder_of_the_repository_is_not_moved(
-    setting: str, tmp_path: Path, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch
+def test_a_chart_that_is_a_folder_of_the_repository_is_looked_at_and_not_moved(
+    tmp_path: Path, helm_repository: HelmServer, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub, what = make_hub(tmp_path / "hub", chart_repository="file://../jupyterhub"), "the chart is a folder of this"
-    monkeypatch.setenv("INVOKE_HUB_CHART_REPOSITORY", setting)
+    monkeypatch.setenv("INVOKE_HUB_CHART_REPOSITORY", helm_repository.url)
     with nothing_written(hub):
         told = hubpress(hub, "bump")
     assert (told.code, *fault(told)) == (
@@ -239,6 +238,7 @@ def test_a_chart_that_is_a_folder_of_the_repository_is_not_moved(
         f"{what} repository, file://../jupyterhub, and no release moves that (hub/requirements.yaml:4)",
         "write the Helm repository there: repository: https://hub.jupyter.org/helm-chart/",
     )
+    assert "security-release" in [one["code"] for one in hubpress(hub, "status", "--json").json["problems"]]
 
 
 # -- hTTPS, unless the address is this machine's or the user asked for another

@@ -175,17 +175,26 @@ def test_clusters_that_keep_an_old_hub_image_are_all_named_and_the_hint_moves_th
     assert all(pinned_tag(released) in released.read(f"config/clusters/{name}.values.yaml") for name in CLUSTERS)
 
 
+MATCHES = "the file matches hub.values and names an image of ours"
+
+
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("{}---\na: 1\n", "the file holds several YAML documents (clusters/a.yaml:5)"),
+        (
+            "{}---\na: 1\n",
+            f"{MATCHES}, but cannot be read: the file holds several YAML documents (clusters/a.yaml:5)",
+        ),
         ("{}    tag: old\n", "hub.image.tag is ambiguous: the key tag stands on lines 4 and 5 (clusters/a.yaml)"),
     ],
 )
 def test_a_matching_file_that_names_the_image_is_never_left_behind(released: Hub, text: str, error: str) -> None:
     image = f"hub:\n  image:\n    name: {image_name(released)}\n    tag: older\n"
     released.write("clusters/a.yaml", text.format(image))
-    released.write("clusters/b.yaml", "hub: {}\n---\nbase: of another image\n")
+    released.write(
+        "clusters/b.yaml", f"# {image_name(released)} is elsewhere\nhub: {{}}\n---\nbase: of another image\n"
+    )
+    released.write("clusters/c.yaml", f"# {image_name(released)} is elsewhere\n{{{{ not YAML\n")
     released.write("invoke.yaml", "hub: {values: [{file: 'clusters/*.yaml', path: hub.image}]}\n")
     released.commit("Deploy it")
     before = released.snapshot()
@@ -193,6 +202,8 @@ def test_a_matching_file_that_names_the_image_is_never_left_behind(released: Hub
         done = run_task(*task, cwd=released.path)
         assert (done.code, done.err.splitlines()[0]) == (2, f"error: {error}"), done
     assert released.snapshot() == before
+    released.git("rm", "--quiet", "clusters/a.yaml")
+    assert run_task("--dry", "build", cwd=released.path).code == 0
 
 
 def test_an_accepted_place_of_an_old_hub_image_hides_no_other(released: Hub) -> None:

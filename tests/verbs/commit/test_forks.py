@@ -81,6 +81,14 @@ def test_another_branch_of_the_teams_is_not_pushed_to(team: Team) -> None:
     assert team.hub.git("rev-parse", "main") == team.base
 
 
+def test_another_branch_of_the_teams_that_is_named_is_meant(team: Team) -> None:
+    team.colleague.git("push", "--quiet", "origin", "HEAD:refs/heads/main")
+    team.hub.git("switch", "--quiet", "--create", "main")
+    bump(team)
+    assert run_task("commit", "--push", "--branch", "main", cwd=team.hub.path).code == 0
+    assert team.hub.remote_git("log", "-1", "--format=%s", "main") == SUBJECT
+
+
 def told_by_gh(team: Team) -> None:
     team.hub.git("remote", "remove", "upstream")
     team.gh.fork_of("team/hubs")

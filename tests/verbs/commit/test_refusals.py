@@ -167,7 +167,7 @@ CASES = {
     "the feature branch has other commits": Case(
         elsewhere,
         f"the branch {BRANCH} exists already, with other commits (TOP)",
-        f"continue there: git stash && git switch {BRANCH}; or use another: --branch NAME",
+        f"continue there: git stash && git switch {BRANCH} && git stash pop; or use another: --branch NAME",
     ),
     "a branch's name that is an option": Case(
         move,
