@@ -125,6 +125,7 @@ class Call(NamedTuple):
         """Read the settings and open the hub repository, alone in it where the task writes and is not dry."""
         from .repo import files, hub
 
+        output.require_outputs()
         below, named = invoke_sources(self.context.config)
         read = partial(read_settings, named, repo=self.repo, below=below)
         found = hub.open_hub_around(Path(read().repo or ".").expanduser(), lambda top: read(top / FILE))

@@ -15,7 +15,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -161,17 +161,25 @@ def tell(report: Mapping[str, Any], text: str, *, changed: bool | None = None) -
 
     ``changed`` is whether there was anything to do; None for a task that only looks.
     """
+    _append(OUTPUT, lambda file: "".join(_output_lines(report, changed, file)))
+    shown = fenced("text", visible(text)[:_LONGEST_SUMMARY].splitlines())
+    _append(SUMMARY, lambda _: "\n".join(("### hubpress", "", *shown, "", "")))
+
+
+def require_outputs() -> None:
+    """Check that the files can be written to that :func:`tell` appends to once the work is done."""
     for variable in (OUTPUT, SUMMARY):
-        named = os.environ.get(variable)
-        try:
-            if named and variable == SUMMARY:
-                shown = fenced("text", visible(text)[:_LONGEST_SUMMARY].splitlines())
-                append_to_file(Path(named), "\n".join(("### hubpress", "", *shown, "", "")).encode())
-            elif named:
-                append_to_file(Path(named), "".join(_output_lines(report, changed, Path(named))).encode())
-        except OSError as err:
-            what = f"the file cannot be written: {err.strerror}"
-            raise Unusable(what, where=named, hint=f"unset {variable}") from err
+        _append(variable, lambda _: "")
+
+
+def _append(variable: str, text: Callable[[Path], str]) -> None:
+    named = os.environ.get(variable)
+    try:
+        if named:
+            append_to_file(Path(named), text(Path(named)).encode())
+    except OSError as err:
+        what = f"the file cannot be written: {err.strerror}"
+        raise Unusable(what, where=named, hint=f"unset {variable}") from err
 
 
 def annotate(problems: Sequence[Mapping[str, Any]]) -> None:

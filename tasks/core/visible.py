@@ -22,7 +22,11 @@ _PEM = r"(?s)(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----).{1,20000}?(-----END )"
 # Tokens of GitHub, GitLab and Google say what they are, also right behind a colour or an escape: ``\x1b[32m``, ``\n``.
 _SHOWS_ITSELF = r"(?:gh[pousr]_\w{30,255}|github_pat_\w{30,255}|glpat-[\w-]{20,255}|ya29\.[\w-]{30,2048})"
 _SECRET_PARTS = ("TOKEN", "PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "CREDENTIAL", "APIKEY", "PRIVATE_KEY")
-_SECRET_WORDS = frozenset({"AUTH", "COOKIE", "JWT", "PASS", "PAT", "SIG", "SIGNATURE"})
+_SECRET_WORDS = frozenset(
+    {"AUTH", "BEARER", "COOKIE", "DBPASS", "JWT", "NETRC", "PASS", "PAT", "SALT", "SIG", "SIGNATURE", "WEBHOOK"}
+)
+# The words of a name: DB_PWD, accessKey.
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 _FILE_WORDS = frozenset({"CREDENTIAL", "CREDENTIALS", "DIR", "FILE", "HOME", "PATH", "SOCK"})
 _SHORTEST_SECRET = 8
@@ -75,10 +79,11 @@ def bake_literal(text: str) -> str:
 
 def names_secret(name: str) -> bool:
     """Whether a variable's or a parameter's name says that its value is secret."""
-    upper = name.upper()
-    words = upper.split("_")
-    has_part = any(part in upper for part in _SECRET_PARTS)
-    return has_part or not _SECRET_WORDS.isdisjoint(words) or words[-1] == "KEY"
+    words = [word.upper() for word in _WORD.findall(name)]
+    has_part = any(part in name.upper() for part in _SECRET_PARTS)
+    # PWD alone is the current folder; KEY_ID and KEY_NAME tell nothing.
+    is_key = "KEY" in words and words[-1] not in {"ID", "NAME", *_FILE_WORDS}
+    return has_part or is_key or "PWD" in words[1:] or not _SECRET_WORDS.isdisjoint(words)
 
 
 def visible(text: str) -> str:

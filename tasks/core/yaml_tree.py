@@ -369,7 +369,7 @@ def _node(event: Any, line: int, order: int, anchors: Mapping[str, Node]) -> Nod
     place = (event.start_mark.index, event.end_mark.index, line, event.start_mark.column, order)
     if isinstance(event, AliasEvent):
         if event.anchor not in anchors:
-            raise Unreadable(f"no anchor &{event.anchor} before the alias *{event.anchor}", line, "fix the name")
+            raise Unreadable("no anchor before the alias", line, "fix its name; a text that begins with * is quoted")
         return Alias(*place, None, None, event.anchor, anchors[event.anchor])
     tag = str(event.tag) if event.tag else None
     if isinstance(event, ScalarEvent):
@@ -383,6 +383,7 @@ def _events(content: str) -> Iterator[Event]:
         yield from YAML(typ="safe", pure=True).parse(_without_tabs(content))
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise Unreadable(str(error.problem or error.context), line, _CORRECT, is_yaml=False) from error
+        # The library's own words quote the line, which may hold a secret.
+        raise Unreadable(str(error.problem or error.context), line, _CORRECT, is_yaml=False) from None
     except _LIBRARY_ERRORS as error:
         raise Unreadable(str(getattr(error, "reason", None) or error), None, _CORRECT, is_yaml=False) from error

@@ -205,7 +205,7 @@ class CloudBuild:
                 "Cloud Build has no image to leave here", where="--no-push", hint=f"leave out --builder {CLOUD_BUILD}"
             )
         if hub.settings.attest:
-            raise docker.cannot_attest("Cloud Build's builder", CLOUD_BUILD)
+            raise docker.no_image_store("Cloud Build's builder", CLOUD_BUILD, "attest images", "hub.attest")
         require_installed("gcloud")
 
     def shown(self, build: Build) -> str:

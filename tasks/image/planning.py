@@ -102,6 +102,7 @@ def _plan_images(hub: Hub, options: BuildOptions, engine: Engine) -> Build:
         if not isinstance(fault, Denied) and builder.name != CLOUD_BUILD:
             docker.require_builder(builder.name)
         raise
+    _require_own_names(hub, planned)
     build = Build(hub, options, planned, pushes, builder)
     if build.to_build:
         with source_trees(build) as trees:
@@ -110,6 +111,18 @@ def _plan_images(hub: Hub, options: BuildOptions, engine: Engine) -> Build:
         if look and engine.retags:
             build = build.with_images(_reusing(build, history))
     return _on_builder(build) if build.to_build else build
+
+
+def _require_own_names(hub: Hub, planned: Iterable[ImageBuild]) -> None:
+    taken: dict[Reference, str] = {}
+    for one in planned:
+        other = taken.setdefault(one.reference, one.key)
+        if other != one.key:
+            raise Refused(
+                f"the images {other} and {one.key} have the same name and tag",
+                where=one.reference,
+                hint=f"give each its own imageName in {hub.layout.file}",
+            )
 
 
 def require_committed(hub: Hub, keys: Sequence[str]) -> None:
@@ -248,7 +261,9 @@ def _on_builder(build: Build) -> Build:
         return build
     builder = docker.require_builder(build.builder.name)
     if build.pushes and build.hub.settings.attest:
-        docker.require_attesting(builder)
+        docker.require_image_store(builder, "attest images", "hub.attest")
+    if any("," in one.platform for one in build.to_build):
+        docker.require_image_store(builder, "build for several platforms", "--platform")
     foreign = [one for one in build.to_build if one.argument is None and not builder.is_native(one.platform)]
     named = [one._replace(argument=one.platform) for one in foreign if builder.runs]
     return replace(build, builder=builder).with_images(named)

@@ -211,22 +211,24 @@ def require_builder(name: str | None) -> Builder:
     raise fault or ProgramFailed(f"the builder does not answer: {said}", where=name, hint="docker buildx ls")
 
 
-def require_attesting(builder: Builder) -> None:
-    """Check that ``builder`` can attest what it builds (https://docs.docker.com/build/metadata/attestations/)."""
+def require_image_store(builder: Builder, what: str, option: str) -> None:
+    """Check that ``builder`` can do ``what`` the ``option`` asks for: an engine needs containerd's image store for it.
+
+    See https://docs.docker.com/build/metadata/attestations/ and https://docs.docker.com/build/building/multi-platform/.
+    """
     if builder.driver == DOCKER_DRIVER:
         argv = (*builder.buildx[:-1], "info", "--format", "{{json .DriverStatus}}")
         if _CONTAINERD not in capture(Command(argv), seconds=ENGINE_SECONDS).text:
-            raise cannot_attest(builder.title, builder.name)
+            raise no_image_store(builder.title, builder.name, what, option)
 
 
-def cannot_attest(title: str, name: str | None) -> Refused:
-    """Return the fault of a builder that cannot attest what it builds."""
+def no_image_store(title: str, name: str | None, what: str, option: str) -> Refused:
+    """Return the fault of a builder that cannot do ``what`` the ``option`` asks for."""
     return Refused(
-        f"{title} cannot attest images: its engine has no containerd image store",
+        f"{title} cannot {what}: its engine has no containerd image store",
         where=name or "docker info",
-        hint="use another builder: docker buildx create --name attesting --driver docker-container, then --builder "
-        "attesting; or turn the image store on: https://docs.docker.com/engine/storage/containerd/; or leave out "
-        "hub.attest",
+        hint="use another builder: docker buildx create --name own --driver docker-container, then --builder own; "
+        f"or turn the image store on: https://docs.docker.com/engine/storage/containerd/; or leave out {option}",
     )
 
 

@@ -63,6 +63,7 @@ def test_a_secret_is_known_by_where_it_stands_or_how_it_looks(text: str, shown: 
     [
         *("GITHUB_TOKEN", "DOCKER_AUTH_CONFIG", "DB_PASS", "HUB_JWT", "npm_config_apikey", "REGISTRY_PASSWORD_2"),
         *("GPG_PASSPHRASE", "SIGNING_KEY", "AWS_SECRET_ACCESS_KEY", "SESSION_COOKIE", "GH_PAT"),
+        *("DB_PWD", "DBPASS", "API_KEY_PROD", "accessKey", "SLACK_WEBHOOK"),
     ],
 )
 def test_a_variable_whose_name_says_secret_is_masked(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
@@ -77,6 +78,8 @@ def test_a_variable_whose_name_says_secret_is_masked(monkeypatch: pytest.MonkeyP
         ("SSH_AUTH_SOCK", "/run/user/1000/keyring/ssh"),
         ("KEYBOARD", "querty-123456"),
         ("PATHOLOGY", "something-long"),
+        ("OLDPWD", "/home/robin/hubs"),
+        ("SIGNING_KEY_ID", "robin-2024-key"),
         ("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", "/etc/keys/token"),
     ],
 )

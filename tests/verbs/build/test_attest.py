@@ -13,7 +13,7 @@ from tests.support.hubs import Hub, make_hub
 from tests.support.machine import demand
 
 pytestmark = pytest.mark.engine
-WAY_OUT = "docker buildx create --name attesting --driver docker-container"
+WAY_OUT = "docker buildx create --name own --driver docker-container"
 
 
 @pytest.fixture(scope="module")

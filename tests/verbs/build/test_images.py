@@ -132,6 +132,19 @@ def test_names_prefixes_contexts_and_dockerfiles(make: Maker, registry: Registry
     assert values_of(hub)["jupyterhub"]["hub"]["image"]["name"] == f"{prefix}/apart/sub/other"
 
 
+def test_two_images_with_one_name_and_tag_are_refused(make: Maker, prefix: str) -> None:
+    name = f"imageName: {prefix}/core/same"
+    hub = make(f"hub: {{{name}, valuesPath: hub.image}}\nlab: {{{name}, valuesPath: lab.image}}\n", TWO, BOTH)
+    same = f"{prefix}/core/same:0.0.1-0.dev.git.1.h{hub.git('log', '-1', '--pretty=%h')}"
+    with nothing_written(hub):
+        refused = run_task("build", cwd=hub.path)
+    assert (refused.code, *fault(refused)) == (
+        1,
+        f"the images hub and lab have the same name and tag ({same})",
+        "give each its own imageName in chartpress.yaml",
+    )
+
+
 # -- build arguments and options
 
 

@@ -61,9 +61,10 @@ def test_outside_of_actions_nothing_is_written(hub: Hub, tmp_path: Path) -> None
 
 def test_a_file_that_cannot_be_written_is_a_fault(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "nowhere" / "output"))
+    before = hub.snapshot()
     done = run_task("bump", cwd=hub.path)
-    assert done.code == 2
-    assert done.err.splitlines()[-2:] == [
+    assert (done.code, hub.snapshot()) == (2, before)
+    assert done.err.splitlines() == [
         f"error: the file cannot be written: No such file or directory ({tmp_path}/nowhere/output)",
         "hint: unset GITHUB_OUTPUT",
     ]
