@@ -14,5 +14,5 @@ from tasks.run import exits  # noqa: E402
 
 # Invoke looks at the environment and at the file beside this one next.
 take_variables()
-with exits():
+with exits(json="--json" in sys.argv):
     require_readable(Path(__file__).with_name(FILE))

@@ -46,7 +46,7 @@ class Run(NamedTuple):
     can_continue: bool = True
 
     def carry_out(self, plan: Plan, leaves: Hub | None = None, more: Callable[[], Mapping[str, Any]] = dict) -> None:
-        """Show the plan when dry, else perform it; then :meth:`tell` of it. ``leaves`` is the hub that it leaves."""
+        """Show the plan when dry, else perform it; then report it. ``leaves`` is the hub that it leaves."""
         if self.dry:
             self.show_plan(plan)
             plan.require_possible()

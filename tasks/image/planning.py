@@ -187,7 +187,6 @@ def _sign_actions(build: Build, relies: Sequence[Fact]) -> tuple[Action, ...]:
     key = hub.settings.sign
     if key is None or not build.pushes:
         return ()
-    cosign.require_signing(key, hub.git.folder)
     signing = partial(cosign.sign_command, key=key, folder=hub.git.folder, log=hub.settings.public_log)
     public = hub.settings.verify or cosign.public_key(key, hub.git.folder)
     cosign.require_public_key(public, hub.git.folder)
@@ -198,6 +197,7 @@ def _sign_actions(build: Build, relies: Sequence[Fact]) -> tuple[Action, ...]:
     wanted = [one for one in build.images if one.status != SKIPPED and signatures.get(one.key) is not Signature.VALID]
     if not wanted:
         return (Action(f"signed already: {', '.join(str(one.reference) for one in build.images)}"),)
+    cosign.require_signing(key, hub.git.folder)
 
     def do(values: Values) -> Values:
         keys = {one.key for one in wanted}

@@ -138,7 +138,7 @@ def require_movable(required: Requirement, file: str) -> None:
     """Check that the requirement in ``file`` is one of a chart that a release moves."""
     if is_folder(required.repository):
         raise Unusable(
-            f"the chart is a folder of this repository, {required.repository}, and no release moves that",
+            f"the chart is a folder of this repository, {required.repository}, which a release cannot move",
             where=f"{file}:{required.line}",
             hint=f"write the Helm repository there: repository: {JUPYTERHUBS}",
         )

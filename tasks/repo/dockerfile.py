@@ -46,7 +46,7 @@ _PIECE = re.compile(
 )
 # The image that ``COPY --from=IMAGE`` and ``RUN --mount=…,from=IMAGE`` name; BuildKit fills no variables in there.
 # Without a slash it may be a stage, or a named context: https://docs.docker.com/reference/dockerfile/#copy---from.
-_FROM_IMAGE = re.compile(r"""--(?:from=|mount=(?:[^,]*,)*?from=)([^\s,$"'/]+/[^\s,$"']+)(?=,|\Z)""")
+_FROM_IMAGE = re.compile(r"""--(?:from=|mount=(?:[^,]*,)*?(?i:from)=)([^\s,$"'/]+/[^\s,$"']+)(?=,|\Z)""")
 _MAX_LENGTH = 4096
 NO_VALUES: Mapping[str, str | None] = MappingProxyType({})
 
@@ -295,7 +295,8 @@ def hub_base(data: bytes, where: str, arguments: Mapping[str, str | None] = NO_V
         return None
     base = _base(chosen, where)
     others = (_base(stage, where) for stage in stages if stage is not chosen and stage.image.is_known)
-    other = next((one for one in others if one.reference.tag != base.reference.tag), None)
+    tagged = (one for one in others if one.reference.tag and base.reference.tag)
+    other = next((one for one in tagged if one.reference.tag != base.reference.tag), None)
     return base._replace(is_last=chosen is last, other=other)
 
 

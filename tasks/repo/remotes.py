@@ -271,7 +271,7 @@ def _shared(settings: Settings, base: str, default: str | None, known: Collectio
     others = (name for name in (*_USUAL, STAGING) if name in known)
     named = {
         **dict.fromkeys(PRODUCTION, "the branch that is deployed"),
-        **dict.fromkeys(others, "a branch of the team's"),
+        **dict.fromkeys(others, "a shared branch"),
     }
     named[base] = "the branch that pull requests go to"
     return {**named, default: "the default branch"} if default else named

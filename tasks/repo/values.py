@@ -7,7 +7,7 @@ string ``name:tag``. A digest may stand behind the tag, in its place, or under `
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from posixpath import commonprefix
 from typing import NamedTuple
@@ -139,16 +139,25 @@ def find_places(
     for image in images:
         for path in image.values_paths if own else ():
             claims.setdefault((str(own), path), {})[image.key] = image
+    unread: list[Unusable] = []
     for target, file in targets:
         # Most files of a pattern name other images, and take long to read.
         if (pattern := is_glob(target.file)) and not _mentions(files, file, words):
             continue
+        if pattern and (fault := _fault_of(files, file, target.path, words)):
+            unread.append(fault)
         named = named_at(files, file, target.path)
         ours = [image for image in known if named and named.same_repository(Reference(image.name))]
         is_free = not pattern and (target.image is not None or not ours)
         for image in images:
             if target.image in (None, image.key) and (is_free or image in ours):
                 claims.setdefault((file, target.path), {})[image.key] = image
+    return ValuesPlaces(*_owned(files, claims, images), unread)
+
+
+def _owned(
+    files: Files, claims: Mapping[tuple[str, str], Mapping[str, ImageSpec]], images: Sequence[ImageSpec]
+) -> tuple[dict[str, list[ValuesPlace]], dict[str, ValuesPlace]]:
     written: dict[str, list[ValuesPlace]] = {image.key: [] for image in images}
     spare: dict[str, ValuesPlace] = {}
     for (file, path), some in claims.items():
@@ -160,12 +169,7 @@ def find_places(
                 written[key].append(ValuesPlace(file, path, key))
             else:
                 spare.setdefault(key, ValuesPlace(file, path, str(owner)))
-    matched = {
-        (file, target.path) for target, file in targets if is_glob(target.file) and _mentions(files, file, words)
-    }
-    faults = (_fault_of(files, file, path, words) for file, path in sorted(matched))
-    unread = [fault for fault in faults if fault]
-    return ValuesPlaces(written, {key: place for key, place in spare.items() if not written[key]}, unread)
+    return written, {key: place for key, place in spare.items() if not written[key]}
 
 
 def _mentions(files: Files, file: str, words: Iterable[bytes]) -> bool:

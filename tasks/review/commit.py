@@ -209,12 +209,12 @@ def _require_nothing_left(hub: Hub, review: Review, options: CommitOptions) -> N
     """Check that a branch to push, which no commit is made on, lacks nothing that is here."""
     tip, name = base_here(hub.git, review), str(options.branch)
     require_name(hub.git, name, "use --branch NAME")
-    if options.pushes and not (tip and hub.git.contains(tip, "HEAD")):
-        flag = "" if hub.git.branch_commit(name) else "--create "
+    there = hub.git.branch_commit(name)
+    if options.pushes and not (tip and all(hub.git.contains(tip, one) for one in ("HEAD", there) if one)):
         raise Refused(
-            f"there is nothing to commit on {name}, and its commits would be those of {hub.branch or 'HEAD'}",
+            f"there is nothing to commit, and {name} is not the current branch",
             where="--branch",
-            hint=f"git switch {flag}{shlex.quote(name)}, then run the same command again",
+            hint=f"git switch {'' if there else '--create '}{shlex.quote(name)}, then run the same command again",
         )
 
 

@@ -36,7 +36,11 @@ def require_signing(key: str, folder: Path) -> None:
     if _ADDRESS in key:
         return
     if not (folder / key).is_file():
-        raise Refused("the signing key does not exist", where=key, hint="make one: cosign generate-key-pair")
+        raise Refused(
+            "the signing key does not exist",
+            where=key,
+            hint="get it from who signs; or, for a first key: cosign generate-key-pair",
+        )
     if "COSIGN_PASSWORD" not in os.environ:
         hint = "read -rs COSIGN_PASSWORD && export COSIGN_PASSWORD; leave it empty for a key without a password"
         raise Refused(f"COSIGN_PASSWORD is not set, and {key} needs it", where="hub.sign", hint=hint)
@@ -55,6 +59,7 @@ def public_key(key: str, folder: Path) -> str:
         return key
     public = f"{key.removesuffix('.key')}.pub"
     if _ADDRESS in key or not (folder / public).is_file():
+        require_signing(key, folder)
         raise Refused(
             "the public key is not known, so no signature can be verified",
             where=f"hub.sign: {key}",

@@ -303,7 +303,9 @@ class Git:
 
     def is_branch_name(self, name: str) -> bool:
         """Whether git takes ``name`` as a branch's name."""
-        return not name.startswith("-") and self.ask("check-ref-format", "--branch", name).ok
+        # With --branch git takes @{-1} for the branch before.
+        is_other = name.startswith(("-", "refs/")) or name == "@" or name.rpartition("_")[2] == "HEAD"
+        return not is_other and self.ask("check-ref-format", f"refs/heads/{name}").ok
 
     # -- the remote
 

@@ -187,10 +187,18 @@ def test_keys_that_are_no_pair(signing: Hub, keys: Path) -> None:
     assert signing.read(VALUES) == values
 
 
+FIRST_KEY = "get it from who signs; or, for a first key: cosign generate-key-pair"
+
+
 @pytest.mark.parametrize(
     ("key", "verify", "error", "hint"),
     [
-        ("no.key", None, "the signing key does not exist (no.key)", "make one: cosign generate-key-pair"),
+        (
+            "no.key",
+            None,
+            "the signing key does not exist (no.key)",
+            "get it from who signs; or, for a first key: cosign generate-key-pair",
+        ),
         (
             "alone.key",
             None,

@@ -235,7 +235,7 @@ def test_a_chart_that_is_a_folder_of_the_repository_is_looked_at_and_not_moved(
         told = hubpress(hub, "bump")
     assert (told.code, *fault(told)) == (
         2,
-        f"{what} repository, file://../jupyterhub, and no release moves that (hub/requirements.yaml:4)",
+        f"{what} repository, file://../jupyterhub, which a release cannot move (hub/requirements.yaml:4)",
         "write the Helm repository there: repository: https://hub.jupyter.org/helm-chart/",
     )
     assert "security-release" in [one["code"] for one in hubpress(hub, "status", "--json").json["problems"]]

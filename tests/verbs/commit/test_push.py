@@ -234,13 +234,22 @@ def test_a_branch_that_nothing_is_committed_on_is_not_another_branchs_name(
         demand_fault(
             commit(hub, "--push", *request_too, "--branch", "other"),
             1,
-            "there is nothing to commit on other, and its commits would be those of main (--branch)",
+            "there is nothing to commit, and other is not the current branch (--branch)",
             f"git switch {'' if there else '--create '}other, then run the same command again",
         )
         assert refs(hub) == before
     hub.git("switch", "--quiet", "other")
     assert commit(hub, "--push", "--branch", "other").out == "pushed other to origin\n"
     assert hub.remote_git("rev-parse", "main") == hub.git("rev-parse", "HEAD~")
+
+
+def test_a_branch_whose_commits_were_not_pushed_is_not_left_without_a_word(moved: Hub) -> None:
+    succeed("commit", "--branch", "other", cwd=moved.path)
+    moved.git("switch", "--quiet", "main")
+    what = "there is nothing to commit, and other is not the current branch (--branch)"
+    demand_fault(
+        commit(moved, "--push", "--branch", "other"), 1, what, "git switch other, then run the same command again"
+    )
 
 
 def test_nothing_to_commit_on_a_branch_that_is_not_there_is_nothing_to_do(hub: Hub) -> None:
