@@ -14,7 +14,7 @@ from ..core.names import Reference
 from ..core.options import BuildOptions
 from ..core.output import first_of
 from ..core.plan import Values
-from ..core.settings import VALUES_DIFFER
+from ..core.settings import CHARTPRESS, VALUES_DIFFER
 from ..repo.hub import Hub, HubImage, layout_warnings
 from ..repo.named_images import NamedImage, how_to_move, unmoved_images
 from ..tools.command import current_folder
@@ -162,6 +162,7 @@ class Build:
         return (
             *layout_warnings(hub),
             *self._base_warnings(),
+            *self._also_built(),
             *(f"no values file uses {key}" for key in unused),
             *self.spared,
             *self._unmoved_warnings(unmoved),
@@ -260,6 +261,13 @@ class Build:
             if left:
                 files = first_of([one.file for one in left], _MOST_NAMED)
                 yield f"{key} is also named by {files}, where no build writes it; {how_to_move(self.hub, left)}"
+
+    def _also_built(self) -> Iterator[str]:
+        own = {one.key for one in self.images}
+        keys = (spec.key for chart in self.hub.layout.charts for spec in chart.images)
+        also = ", ".join(dict.fromkeys(key for key in keys if key not in own))
+        if self.options.engine == CHARTPRESS and also:
+            yield f"chartpress builds all images of {self.hub.layout.file}, so also {also}"
 
     def _base_warnings(self) -> Iterator[str]:
         local = dict.fromkeys(one.base.reference for one in self.images if one.base.found.digest is None)
