@@ -81,19 +81,19 @@ class HubPress(Program):
 
     def parse_core(self, argv: list[str] | None) -> None:
         """Read Invoke's own flags; but Python may keep what it compiles, as ``tasks.py`` has it."""
-        with _understood():
+        with _understood(json="--json" in (argv or sys.argv)):
             super().parse_core(argv)
         sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
 
     def parse_tasks(self) -> None:
         """Read the tasks and their flags."""
-        with _understood():
+        with _understood(json="--json" in self.argv):
             super().parse_tasks()
 
     def update_config(self, merge: bool = True) -> None:
         """Read the file that ``-f`` names."""
         named = self.args.config.value
-        with exits():
+        with exits(json="--json" in self.argv):
             try:
                 with read_by_invoke(Path(named) if named else None):
                     super().update_config(merge)
@@ -157,7 +157,8 @@ class _CommandLine(NamedTuple):
         typed = self.words[index]
         word, equals, value = typed.partition("=")
         name = _SPELLINGS[word] if _SPELLINGS.get(word) in flags else word
-        if word in _SHOW_VERSION and not (equals or _VERSION.fullmatch("".join(self.words[index + 1 : index + 2]))):
+        following = "".join(self.words[index + 1 : index + 2])
+        if word in _SHOW_VERSION and not (equals or _VERSION.fullmatch(following)):
             name = word
         if name not in flags:
             if typed[:2] in self.core:  # several short flags in one word, or one with its value
@@ -165,7 +166,9 @@ class _CommandLine(NamedTuple):
                 return
             raise self._unknown(index, "option", flags, task)
         argument = flags[name]
-        if equals and (not argument.takes_value or name in _LISTS):
+        if name in _LISTS and (equals or following in self.tasks):
+            raise Refused(f"{name} takes no value", hint=f"hubpress {name}")
+        if equals and not argument.takes_value:
             raise Refused(f"{name} takes no value", hint=self._with(index, name))
         if argument.optional and equals and value not in self.tasks:
             raise Refused(f"unknown task: {value}", hint=f"hubpress help {nearest(value, self.tasks) or ''}".strip())
@@ -215,8 +218,8 @@ def _flags(context: ParserContext) -> dict[str, Argument]:
 
 
 @contextlib.contextmanager
-def _understood() -> Iterator[None]:
-    with exits():
+def _understood(*, json: bool) -> Iterator[None]:
+    with exits(json=json):
         try:
             yield
         except (ParseError, ValueError) as err:

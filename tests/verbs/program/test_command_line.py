@@ -132,6 +132,7 @@ def test_people_may_spell_it_as_they_are_used_to(typed: str, hubpress: Hubpress,
         ("commit --branch '' --push", "--branch needs a value", "hubpress commit --branch NAME --push"),
         ("release --push=yes", "--push takes no value", "hubpress release --push"),
         ("--list=check", "--list takes no value", "hubpress --list"),
+        ("-l bump", "-l takes no value", "hubpress -l"),
     ],
 )
 def test_what_is_mistyped_gets_the_nearest_right_word(
@@ -164,14 +165,23 @@ def test_settings_of_the_user_that_cannot_be_read(
     demand_fault(hubpress(tmp_path, "--list"), 2, f"the file {reason} ({name})", f"fix {tmp_path / name}")
 
 
-def test_a_mistyped_command_line_is_an_object_too(hubpress: Hubpress, tmp_path: Path) -> None:
-    said = hubpress(tmp_path, "status", "--json", "--of")
-    assert json.loads(said.out) == {
-        "error": "unknown option: --of",
-        "where": None,
-        "hint": "hubpress help status",
-        "code": 1,
-    }
+@pytest.mark.parametrize(
+    ("typed", "code", "error"),
+    [
+        ("status --of", 1, "unknown option: --of"),
+        ("-T x status", 1, "the command line is not understood: invalid literal for int() with base 10: 'x'"),
+        ("--print-completion-script x status", 1, "the command line is not understood: Completion for shell"),
+        ("status -R3", 1, "the command line is not understood: No idea what '-3' is!"),
+        ("-f /nope status", 2, "no such file"),
+    ],
+)
+def test_a_mistyped_command_line_is_an_object_too(
+    typed: str, code: int, error: str, hubpress: Hubpress, tmp_path: Path
+) -> None:
+    said = hubpress(tmp_path, *typed.split(), "--json")
+    told = json.loads(said.out)
+    assert (said.code, told["code"], told["error"][: len(error)]) == (code, code, error)
+    assert said.err.splitlines()[-1] == f"hint: {told['hint']}"
 
 
 @pytest.mark.parametrize(
