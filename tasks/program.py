@@ -121,18 +121,8 @@ class _CommandLine(NamedTuple):
 
     def spelled(self) -> Iterator[str]:
         """Yield the words as Invoke knows them."""
-        version = ""
-        for word in self._words():
-            flag, _, value = word.partition("=")
-            if flag == "--to" and version:
-                if value != version:
-                    raise Refused(f"more than one version: {version} and {value}", hint=f"leave out {value}")
-                continue
-            version = "" if word in self.tasks else value if flag == "--to" else version
-            yield word
-
-    def _words(self) -> Iterator[str]:
         task, flags = None, self.core
+        given: dict[str, str] = {}
         rest = iter(enumerate(self.words))
         for index, typed in rest:
             if typed == _REST:
@@ -141,19 +131,30 @@ class _CommandLine(NamedTuple):
             if typed in self.tasks:
                 task = self.tasks[typed]
                 flags = {**self.core, **_flags(task)}
+                given = {flag: value for flag, value in given.items() if flag in self.core}
                 yield typed
-            elif typed == "help":
-                yield "--help"
+                continue
+            if typed == "help":
+                spelled = "--help"
             elif typed.startswith("-"):
-                yield from self._flag(index, flags, task, rest)
+                spelled = self._flag(index, flags, task, rest)
             elif "--to" in flags and _VERSION.fullmatch(typed):
-                yield f"--to={typed}"
+                spelled = f"--to={typed}"
             else:
                 raise self._unknown(index, "task", self.tasks, task)
+            flag, _, value = spelled.partition("=")
+            if given.get(flag, value) != value:
+                raise self._twice(index, flag, given[flag], value)
+            if flag in given:
+                continue
+            if flag in flags and flags[flag].takes_value and flags[flag].kind is not list:
+                given[flag] = value
+            yield spelled
 
     def _flag(
         self, index: int, flags: Mapping[str, Argument], task: ParserContext | None, rest: Iterator[tuple[int, str]]
-    ) -> Iterator[str]:
+    ) -> str:
+        """Return a flag as Invoke knows it, with its value, which may be the next word of the ``rest``."""
         typed = self.words[index]
         word, equals, value = typed.partition("=")
         name = _SPELLINGS[word] if _SPELLINGS.get(word) in flags else word
@@ -162,8 +163,7 @@ class _CommandLine(NamedTuple):
             name = word
         if name not in flags:
             if typed[:2] in self.core:  # several short flags in one word, or one with its value
-                yield typed
-                return
+                return typed
             raise self._unknown(index, "option", flags, task)
         argument = flags[name]
         if name in _LISTS and (equals or following in self.tasks):
@@ -177,7 +177,14 @@ class _CommandLine(NamedTuple):
             if value in {"", *flags, _REST}:
                 raise Refused(f"{name} needs a value", hint=self._with(index, f"{name} {_value_of(argument)}"))
             equals = "="
-        yield f"{name}{equals}{value}"
+        return f"{name}{equals}{value}"
+
+    def _twice(self, index: int, flag: str, given: str, value: str) -> Refused:
+        if flag == "--to":
+            return Refused(f"more than one version: {given} and {value}", hint=f"leave out {value}")
+        after = index + (1 if "=" in self.words[index] else 2)
+        without = shlex.join(("hubpress", *self.words[:index], *self.words[after:]))
+        return Refused(f"{flag} is given twice", hint=without)
 
     def _unknown(self, index: int, kind: str, known: Mapping[str, object], task: ParserContext | None) -> Refused:
         word, equals, value = self.words[index].partition("=")
