@@ -72,6 +72,9 @@ class HubPress(Program):
         """Take the command line, and spell it as Invoke does."""
         super().normalize_argv(argv)
         words = self.argv[1:]
+        # A command line that is not finished follows it.
+        if words[:1] == ["--complete"]:
+            return
         tasks = {str(context.name): context for context in ns.to_contexts()}
         with exits(json="--json" in words):
             spelled = [*_CommandLine(words, _flags(self.initial_context), tasks).spelled()]
@@ -125,15 +128,14 @@ class _CommandLine(NamedTuple):
         given: dict[str, str] = {}
         rest = iter(enumerate(self.words))
         for index, typed in rest:
-            if typed == _REST:
-                yield from self.words[index:]
-                return
             if typed in self.tasks:
                 task = self.tasks[typed]
                 flags = {**self.core, **_flags(task)}
                 given = {flag: value for flag, value in given.items() if flag in self.core}
                 yield typed
                 continue
+            if typed == _REST:
+                raise Refused("the words after -- are not read", hint=self._without(index, 1))
             if typed == "help":
                 spelled = "--help"
             elif typed.startswith("-"):
@@ -182,9 +184,7 @@ class _CommandLine(NamedTuple):
     def _twice(self, index: int, flag: str, given: str, value: str) -> Refused:
         if flag == "--to":
             return Refused(f"more than one version: {given} and {value}", hint=f"leave out {value}")
-        after = index + (1 if "=" in self.words[index] else 2)
-        without = shlex.join(("hubpress", *self.words[:index], *self.words[after:]))
-        return Refused(f"{flag} is given twice", hint=without)
+        return Refused(f"{flag} is given twice", hint=self._without(index, 1 if "=" in self.words[index] else 2))
 
     def _unknown(self, index: int, kind: str, known: Mapping[str, object], task: ParserContext | None) -> Refused:
         word, equals, value = self.words[index].partition("=")
@@ -209,6 +209,9 @@ class _CommandLine(NamedTuple):
         if isinstance(argument, Argument) and argument.takes_value and is_last and not equals:
             meant = f"{meant} {_value_of(argument)}"
         return Refused(what, hint=f"did you mean: {self._with(index, f'{meant}{equals}{value}')}")
+
+    def _without(self, index: int, count: int) -> str:
+        return shlex.join(("hubpress", *self.words[:index], *self.words[index + count :]))
 
     def _with(self, index: int, said: str) -> str:
         """Return the command line with ``said`` in place of one word, unless that is there already."""
