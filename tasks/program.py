@@ -10,7 +10,7 @@ import shlex
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -118,7 +118,7 @@ class HubPress(Program):
 class _CommandLine(NamedTuple):
     """The words that were typed; the flags of every task, by name; and the tasks, by name."""
 
-    words: Sequence[str]
+    words: list[str]
     core: Mapping[str, Argument]
     tasks: Mapping[str, ParserContext]
 
@@ -127,7 +127,10 @@ class _CommandLine(NamedTuple):
         task, flags = None, self.core
         given: dict[str, str] = {}
         rest = iter(enumerate(self.words))
-        for index, typed in rest:
+        for index, word in rest:
+            # The first of several short flags is read now, the others are the next words.
+            self.words[index : index + 1] = self._letters(word)
+            typed = self.words[index]
             if typed in self.tasks:
                 task = self.tasks[typed]
                 flags = {**self.core, **_flags(task)}
@@ -181,6 +184,15 @@ class _CommandLine(NamedTuple):
             equals = "="
         return f"{name}{equals}{value}"
 
+    def _letters(self, word: str) -> list[str]:
+        """Return the short flags that are in one word, where the last alone may take a value; else the word."""
+        letters = [f"-{letter}" for letter in word[1:]]
+        flags = {**self.core, **{name: flag for task in self.tasks.values() for name, flag in _flags(task).items()}}
+        names = [_SPELLINGS.get(letter, letter) for letter in letters]
+        if {*names} <= {*flags} and not any(flags[name].takes_value for name in names[:-1]):
+            return letters or [word]
+        return [word]
+
     def _twice(self, index: int, flag: str, given: str, value: str) -> Refused:
         if flag == "--to":
             return Refused(f"more than one version: {given} and {value}", hint=f"leave out {value}")
@@ -191,7 +203,7 @@ class _CommandLine(NamedTuple):
         # Of Invoke's own flags, those that matter here.
         named = [name for name in known if name not in self.core or any(name in option[0] for option in OPTIONS)]
         spellings = {name: name for name in named} | {one: of for one, of in _SPELLINGS.items() if of in named}
-        spellings = {name.lstrip("-"): meant for name, meant in spellings.items()}
+        spellings = {name.lstrip("-"): meant for name, meant in spellings.items() if name[2:]}
         spellings |= _SYNONYMS if kind == "task" and task is None else {}
         # One letter is near every other.
         near = nearest(word.lstrip("-"), spellings) if word[2:] else None
@@ -199,8 +211,10 @@ class _CommandLine(NamedTuple):
         later = next((one for one in self.words[index + 1 :] if one in self.tasks), None)
         if kind == "option" and task is None and later and {word, _SPELLINGS.get(word)} & {*_flags(self.tasks[later])}:
             takes_value = _flags(self.tasks[later])[_SPELLINGS.get(word, word)].takes_value
-            given = f" {shlex.quote(self.words[index + 1])}" if takes_value and not equals else ""
-            return Refused(f"{word} is an option of {later}", hint=f"hubpress {later} {self.words[index]}{given}")
+            end = index + (2 if takes_value and not equals else 1)
+            at = self.words.index(later, index + 1) + 1
+            moved = (*self.words[:index], *self.words[end:at], *self.words[index:end], *self.words[at:])
+            return Refused(f"{word} is an option of {later}", hint=shlex.join(("hubpress", *moved)))
         if near is None:
             return Refused(what, hint=f"hubpress help{f' {task.name}' if task else ''}")
         meant = spellings[near]

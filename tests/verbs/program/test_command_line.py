@@ -93,12 +93,24 @@ def lines_of(task: str) -> list[str]:
         "bump --dry --to=3.3.7",
         "-R bump 3.3.7",
         "bump --dry --to '3.3.7 '",
+        "-dn bump 3.3.7",
+        "bump -Rd 3.3.7",
     ],
 )
 def test_people_may_spell_it_as_they_are_used_to(typed: str, hubpress: Hubpress, hub: Hub) -> None:
     with nothing_written(hub):
         said = hubpress(hub, *shlex.split(typed), "--json")
     assert (said.code, said.json["chart"]["after"]) == (0, "3.3.7")
+
+
+@pytest.mark.parametrize("typed", ["release -ny", "release -yn", "release -Ry", "-Rn release -y", "commit -nm text"])
+def test_several_short_options_may_stand_in_one_word(typed: str, hubpress: Hubpress, hub: Hub) -> None:
+    hub.edit("images/hub/Dockerfile", "k8s-hub:3.2.1", "k8s-hub:3.3.8")
+    with nothing_written(hub):
+        said = hubpress(hub, *typed.split())
+    # A run that is not dry shows its plan on standard error.
+    assert said.out.startswith(f"Plan for {hub.path}\n"), said
+    assert ('"text"' in said.out) == typed.endswith("text")
 
 
 @pytest.mark.parametrize(
@@ -119,6 +131,11 @@ def test_people_may_spell_it_as_they_are_used_to(typed: str, hubpress: Hubpress,
         ("bump --xyz", "unknown option: --xyz", "hubpress help bump"),
         ("bump -x", "unknown option: -x", "hubpress help bump"),
         ("--xyz", "unknown option: --xyz", "hubpress help"),
+        ("release -nx", "unknown option: -nx", "hubpress help release"),
+        ("release -xy", "unknown option: -xy", "hubpress help release"),
+        ("-Ry release", "-y is an option of release", "hubpress -R release -y"),
+        ("-nm text commit", "-m is an option of commit", "hubpress -n commit -m text"),
+        ("bump -ny", "unknown option: -y", "hubpress help bump"),
         ("-r /tmp status", "unknown option: -r", "hubpress help"),
         ("-y release", "-y is an option of release", "hubpress release -y"),
         ("--to 3.3.8 bump", "--to is an option of bump", "hubpress bump --to 3.3.8"),
@@ -134,6 +151,7 @@ def test_people_may_spell_it_as_they_are_used_to(typed: str, hubpress: Hubpress,
         ("-- status", "the words after -- are not read", "hubpress status"),
         ("bump --=1", "unknown option: --", "hubpress help bump"),
         ("bump --to=", "--to needs a value", "hubpress bump --to VERSION"),
+        ("-R --to 3.3.8 bump --pre", "--to is an option of bump", "hubpress -R bump --to 3.3.8 --pre"),
         ("--to=3.3.8 bump", "--to is an option of bump", "hubpress bump --to=3.3.8"),
         ("release --to", "--to needs a value", "hubpress release --to VERSION"),
         ("release --to --dry", "--to needs a value", "hubpress release --to VERSION --dry"),
