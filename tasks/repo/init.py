@@ -39,6 +39,18 @@ _TEMPLATES = resources.files(__package__) / "templates"
 # The names that make looks for, in its order.
 _MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
 _RULE = re.compile(r"^([a-z]+): .*\n(?:\t.*\n)+", re.MULTILINE)
+# The targets of a rule; what sets a variable is none.
+_TARGETS = re.compile(
+    r"^ *([^\s:=#][^:=#\n]*)::?(?![:=])(?![ \t]*(?:(?:export|override|private)[ \t]+)*[\w.-]+[ \t]*[:?+!]*=)",
+    re.MULTILINE,
+)
+# Rules in it are there for some runs alone, or for none.
+_BLOCK = re.compile(r"^ *(?:define|ifn?(?:def|eq))\b.*?^ *end(?:ef|if)\b", re.MULTILINE | re.DOTALL)
+# Where a Makefile has one of these, its targets cannot be told, or how it begins a recipe's lines.
+_UNCERTAIN = re.compile(
+    r"^ *(?:[-s]?include\s|define\s|ifn?(?:def|eq)\b|\.RECIPEPREFIX)|^[^\t#:=\n]*(?:&:|\$[({][^#=\n]*:(?!=))",
+    re.MULTILINE,
+)
 _IGNORES = ".gitignore"
 
 
@@ -316,16 +328,22 @@ def _settings_part(files: Files, added: Sequence[str]) -> Part:
 
 
 def _makefile_part(files: Files) -> Part:
-    """Return the Makefile with the targets that it lacks, after its own, so that plain ``make`` does what it did."""
+    """Return the Makefile with the targets that it lacks, after its own, so that plain ``make`` does what it did.
+
+    Where it cannot be told which targets it has, they are to be added by hand.
+    """
     path = next((name for name in _MAKEFILES if files.read(name) is not None), _MAKEFILES[-1])
     before = files.read(path)
     text = (_TEMPLATES / "Makefile.in").read_text("utf-8")
     if before is None:
         return FileEdit(path, None, text.encode(), "new")
-    own = {line.partition(":")[0].strip() for line in before.decode("utf-8", "replace").splitlines() if ":" in line}
+    makefile = before.decode("utf-8", "replace")
+    own = {target for targets in _TARGETS.findall(_BLOCK.sub("", makefile)) for target in targets.split()}
     rules = {rule[1]: rule[0].rstrip("\n") for rule in _RULE.finditer(text) if rule[1] not in own}
     if not rules:
         return Kept(path)
+    if _UNCERTAIN.search(makefile):
+        return Kept(path, "\n\n".join((*rules.values(), "")))
     lines = [line for rule in rules.values() for line in ("", *rule.split("\n"))]
     phony = ["", f".PHONY: {' '.join(rules)}"]
     return _with_lines(path, before, [*lines, *phony], f"{' and '.join(rules)} added")
