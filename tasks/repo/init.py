@@ -20,13 +20,13 @@ from ..core.settings import FILE, SECTION, read_settings, section_in
 from ..core.yaml_tree import Edit, MappingNode, parse
 from ..releases.index import Release, newest
 from ..releases.repository import HelmRepository
-from .charts import JUPYTERHUBS, BareChart, ChartSpec, ImageSpec, Requirement, address_of
+from .charts import JUPYTERHUBS, BareChart, ChartSpec, ImageSpec, NotNamed, Requirement, address_of
 from .deployments import PROSE, installations, staying_installations
 from .files import SUFFIX, FileEdit, Files, Listing, edit_action, files_with, is_below, join
 from .hub import Hub, HubImage
-from .layout import Layout, NotNamed, found_image, from_chartpress, image_setting, no_hub_image, one_chart
+from .layout import Layout, found_image, from_chartpress, image_setting, no_hub_image, one_chart
 from .remotes import upstream_repository
-from .search import CHARTPRESS_FILE, last_part
+from .search import CHARTPRESS_FILE, Search, last_part
 from .values import quoted
 from .yaml_edit import is_nothing, reach
 
@@ -135,7 +135,7 @@ def _adopting(hub: Hub, prefix: str | None) -> tuple[BareChart | None, list[Part
     if layout.charts:
         parts.append(Kept(layout.file))
     elif chart is not None and not hub.search.roots and not hub.settings.whole_images:
-        parts.append(_chartpress_part(hub.files, layout, None))
+        parts.append(_chartpress_part(hub.search, layout, None))
     if chart is None and (lines := list(_settings_lines(hub, prefix))):
         parts.append(_settings_part(hub.files, lines))
     if chart is not None and any(chart.values_path in image.spec.values_paths for image in hub.images):
@@ -168,7 +168,7 @@ def _beginning(hub: Hub, prefix: str | None) -> tuple[BareChart, list[Part]]:
     parts = [
         *([] if found else [_new(f"{chart.folder}/Chart.yaml", "Chart.yaml", name=layout.chart.name, chart=chart)]),
         *(_dockerfile_parts(files, place, context, released[1]) if released else [Kept(place)]),
-        _chartpress_part(files, layout, prefix),
+        _chartpress_part(search, layout, prefix),
         _values_part(files, chart),
     ]
     return chart, parts
@@ -275,20 +275,21 @@ def _dockerfile_parts(files: Files, dockerfile: str, context: str, base: Referen
     yield Kept(packages) if files.read(packages) is not None else _new(packages, "requirements.txt")
 
 
-def _chartpress_part(files: Files, layout: Layout, prefix: str | None) -> Part:
+def _chartpress_part(search: Search, layout: Layout, prefix: str | None) -> Part:
     """Return chartpress.yaml with the chart and image of ``layout``; what it lacks where it is there."""
     chart, (image,) = layout.chart, layout.chart.images
     path = join(layout.root, CHARTPRESS_FILE)
     if layout.charts and image.named:
         return Kept(path)
     lines = [
+        *([] if search.charts_in(layout.root) else ["charts:"]),
         f"  - name: {chart.name}",
         f"    chartPath: {chart.path}",
         *([f"    imagePrefix: {prefix}"] if prefix else []),
         *_image_lines(image),
     ]
-    if files.read(path) is None:
-        return FileEdit(path, None, "\n".join(["charts:", *lines, ""]).encode(), "new")
+    if search.files.read(path) is None:
+        return FileEdit(path, None, "\n".join([*lines, ""]).encode(), "new")
     return Kept(path, "\n".join([*(_image_lines(image) if layout.charts else lines), ""]))
 
 
@@ -350,7 +351,10 @@ def _makefile_part(files: Files) -> Part:
 
 
 def _values_part(files: Files, chart: BareChart) -> Part:
-    """Return the chart's values with the image's keys, what they lack of it as the first of the mapping around it."""
+    """Return the chart's values with the image's keys, what they lack of it as the first of the mapping around it.
+
+    Where that mapping is in brackets or empty, the keys are to be added by hand.
+    """
     path, steps = chart.values_file, tuple(chart.values_path.split("."))
     before = files.read(path)
     if before is None:
@@ -368,11 +372,7 @@ def _values_part(files: Files, chart: BareChart) -> Part:
         at = content.rfind("\n", 0, first) + 1
         block = _block(found.missing, first - at)
     else:
-        raise Unusable(
-            f"{'.'.join(steps[: -len(found.missing)])} is not a mapping that a key can be added to",
-            where=path,
-            hint=f"add {chart.values_path} with name: and tag: by hand",
-        )
+        return Kept(path, _block(steps, 0))
     return FileEdit(path, before, document.text.edited([Edit(at, at, block)]), f"{chart.values_path} added")
 
 

@@ -217,6 +217,25 @@ def test_a_makefile_gets_the_targets_that_it_lacks_behind_its_own(bare: Hub, nam
     assert sh("make", "--dry-run", cwd=bare.path) == "true"
 
 
+@pytest.mark.parametrize("text", ["", "# ours\n", "charts: []\n", "charts:\n"])
+def test_a_chartpress_yaml_without_charts_is_told_whole(bare: Hub, text: str) -> None:
+    bare.write("chartpress.yaml", text)
+    told = init(bare, "--json").json
+    assert told["files"] == [path for path in WRITTEN if path != "chartpress.yaml"]
+    bare.write("chartpress.yaml", told["to_add"]["chartpress.yaml"])
+    assert init(bare).out == "Nothing to do.\n"
+
+
+@pytest.mark.parametrize("values", ["jupyterhub: {}\n", "jupyterhub: {proxy: {}}\n", "{}\n", "jupyterhub:\n"])
+def test_keys_that_have_no_place_in_the_values_are_told_and_not_written(bare: Hub, values: str) -> None:
+    bare.write("hub/values.yaml", values)
+    told = init(bare, "--json").json
+    assert told["files"] == [path for path in WRITTEN if path != "hub/values.yaml"]
+    assert (told["kept"], bare.read("hub/values.yaml")) == (["hub/values.yaml"], values)
+    bare.write("hub/values.yaml", told["to_add"]["hub/values.yaml"])
+    assert init(bare).out == "Nothing to do.\n"
+
+
 THEIRS = "release:\n\techo theirs\n"
 
 
