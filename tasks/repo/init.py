@@ -48,7 +48,8 @@ _TARGETS = re.compile(
 _BLOCK = re.compile(r"^ *(?:define|ifn?(?:def|eq))\b.*?^ *end(?:ef|if)\b", re.MULTILINE | re.DOTALL)
 # Where a Makefile has one of these, its targets cannot be told, or how it begins a recipe's lines.
 _UNCERTAIN = re.compile(
-    r"^ *(?:[-s]?include\s|define\s|ifn?(?:def|eq)\b|\.RECIPEPREFIX)|^[^\t#:=\n]*(?:&:|\$[({][^#=\n]*:(?!=))",
+    r"^ *(?:[-s]?include\s|define\s|ifn?(?:def|eq)\b|\.RECIPEPREFIX)|^[^\t#:=\n]*(?:&:|\$[({][^#=\n]*:(?!=))"
+    r"|\$[({]eval\s",
     re.MULTILINE,
 )
 _IGNORES = ".gitignore"

@@ -247,6 +247,7 @@ THEIRS = "release:\n\techo theirs\n"
         "sinclude x.mk\n",
         "T = release\n$(T):\n\techo theirs\n",
         "T = release\nfoo ${T} bar: all\n\techo theirs\n",
+        "$(foreach target,release,$(eval $(target): ; echo theirs))\n",
         "foo release bar &:\n\techo theirs\n",
         ".RECIPEPREFIX = >\nall:\n> echo all\n",
         f"ifdef FOO\n{THEIRS}endif\n",
