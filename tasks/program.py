@@ -10,7 +10,7 @@ import shlex
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,6 +72,9 @@ class HubPress(Program):
         """Take the command line, and spell it as Invoke does."""
         super().normalize_argv(argv)
         words = self.argv[1:]
+        # A command line that is not finished follows it.
+        if words[:1] == ["--complete"]:
+            return
         tasks = {str(context.name): context for context in ns.to_contexts()}
         with exits(json="--json" in words):
             spelled = [*_CommandLine(words, _flags(self.initial_context), tasks).spelled()]
@@ -81,19 +84,19 @@ class HubPress(Program):
 
     def parse_core(self, argv: list[str] | None) -> None:
         """Read Invoke's own flags; but Python may keep what it compiles, as ``tasks.py`` has it."""
-        with _understood():
+        with _understood(json="--json" in (argv or sys.argv)):
             super().parse_core(argv)
         sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
 
     def parse_tasks(self) -> None:
         """Read the tasks and their flags."""
-        with _understood():
+        with _understood(json="--json" in self.argv):
             super().parse_tasks()
 
     def update_config(self, merge: bool = True) -> None:
         """Read the file that ``-f`` names."""
         named = self.args.config.value
-        with exits():
+        with exits(json="--json" in self.argv):
             try:
                 with read_by_invoke(Path(named) if named else None):
                     super().update_config(merge)
@@ -115,57 +118,62 @@ class HubPress(Program):
 class _CommandLine(NamedTuple):
     """The words that were typed; the flags of every task, by name; and the tasks, by name."""
 
-    words: Sequence[str]
+    words: list[str]
     core: Mapping[str, Argument]
     tasks: Mapping[str, ParserContext]
 
     def spelled(self) -> Iterator[str]:
         """Yield the words as Invoke knows them."""
-        version = ""
-        for word in self._words():
-            flag, _, value = word.partition("=")
-            if flag == "--to" and version:
-                if value != version:
-                    raise Refused(f"more than one version: {version} and {value}", hint=f"leave out {value}")
-                continue
-            version = "" if word in self.tasks else value if flag == "--to" else version
-            yield word
-
-    def _words(self) -> Iterator[str]:
         task, flags = None, self.core
+        given: dict[str, str] = {}
         rest = iter(enumerate(self.words))
-        for index, typed in rest:
-            if typed == _REST:
-                yield from self.words[index:]
-                return
+        for index, word in rest:
+            # The first of several short flags is read now, the others are the next words.
+            self.words[index : index + 1] = self._letters(word)
+            typed = self.words[index]
             if typed in self.tasks:
                 task = self.tasks[typed]
                 flags = {**self.core, **_flags(task)}
+                given = {flag: value for flag, value in given.items() if flag in self.core}
                 yield typed
-            elif typed == "help":
-                yield "--help"
+                continue
+            if typed == _REST:
+                raise Refused("the words after -- are not read", hint=self._without(index, 1))
+            if typed == "help":
+                spelled = "--help"
             elif typed.startswith("-"):
-                yield from self._flag(index, flags, task, rest)
+                spelled = self._flag(index, flags, task, rest)
             elif "--to" in flags and _VERSION.fullmatch(typed):
-                yield f"--to={typed}"
+                spelled = f"--to={typed}"
             else:
                 raise self._unknown(index, "task", self.tasks, task)
+            flag, _, value = spelled.partition("=")
+            if given.get(flag, value) != value:
+                raise self._twice(index, flag, given[flag], value)
+            if flag in given:
+                continue
+            if flag in flags and flags[flag].takes_value and flags[flag].kind is not list:
+                given[flag] = value
+            yield spelled
 
     def _flag(
         self, index: int, flags: Mapping[str, Argument], task: ParserContext | None, rest: Iterator[tuple[int, str]]
-    ) -> Iterator[str]:
+    ) -> str:
+        """Return a flag as Invoke knows it, with its value, which may be the next word of the ``rest``."""
         typed = self.words[index]
         word, equals, value = typed.partition("=")
         name = _SPELLINGS[word] if _SPELLINGS.get(word) in flags else word
-        if word in _SHOW_VERSION and not (equals or _VERSION.fullmatch("".join(self.words[index + 1 : index + 2]))):
+        following = "".join(self.words[index + 1 : index + 2])
+        if word in _SHOW_VERSION and not (equals or _VERSION.fullmatch(following)):
             name = word
         if name not in flags:
             if typed[:2] in self.core:  # several short flags in one word, or one with its value
-                yield typed
-                return
+                return typed
             raise self._unknown(index, "option", flags, task)
         argument = flags[name]
-        if equals and (not argument.takes_value or name in _LISTS):
+        if name in _LISTS and (equals or following in self.tasks):
+            raise Refused(f"{name} takes no value", hint=f"hubpress {name}")
+        if equals and not argument.takes_value:
             raise Refused(f"{name} takes no value", hint=self._with(index, name))
         if argument.optional and equals and value not in self.tasks:
             raise Refused(f"unknown task: {value}", hint=f"hubpress help {nearest(value, self.tasks) or ''}".strip())
@@ -174,14 +182,28 @@ class _CommandLine(NamedTuple):
             if value in {"", *flags, _REST}:
                 raise Refused(f"{name} needs a value", hint=self._with(index, f"{name} {_value_of(argument)}"))
             equals = "="
-        yield f"{name}{equals}{value}"
+        return f"{name}{equals}{value}"
+
+    def _letters(self, word: str) -> list[str]:
+        """Return the short flags that are in one word, where the last alone may take a value; else the word."""
+        letters = [f"-{letter}" for letter in word[1:]]
+        flags = {**self.core, **{name: flag for task in self.tasks.values() for name, flag in _flags(task).items()}}
+        names = [_SPELLINGS.get(letter, letter) for letter in letters]
+        if {*names} <= {*flags} and not any(flags[name].takes_value for name in names[:-1]):
+            return letters or [word]
+        return [word]
+
+    def _twice(self, index: int, flag: str, given: str, value: str) -> Refused:
+        if flag == "--to":
+            return Refused(f"more than one version: {given} and {value}", hint=f"leave out {value}")
+        return Refused(f"{flag} is given twice", hint=self._without(index, 1 if "=" in self.words[index] else 2))
 
     def _unknown(self, index: int, kind: str, known: Mapping[str, object], task: ParserContext | None) -> Refused:
         word, equals, value = self.words[index].partition("=")
         # Of Invoke's own flags, those that matter here.
         named = [name for name in known if name not in self.core or any(name in option[0] for option in OPTIONS)]
         spellings = {name: name for name in named} | {one: of for one, of in _SPELLINGS.items() if of in named}
-        spellings = {name.lstrip("-"): meant for name, meant in spellings.items()}
+        spellings = {name.lstrip("-"): meant for name, meant in spellings.items() if name[2:]}
         spellings |= _SYNONYMS if kind == "task" and task is None else {}
         # One letter is near every other.
         near = nearest(word.lstrip("-"), spellings) if word[2:] else None
@@ -189,8 +211,10 @@ class _CommandLine(NamedTuple):
         later = next((one for one in self.words[index + 1 :] if one in self.tasks), None)
         if kind == "option" and task is None and later and {word, _SPELLINGS.get(word)} & {*_flags(self.tasks[later])}:
             takes_value = _flags(self.tasks[later])[_SPELLINGS.get(word, word)].takes_value
-            given = f" {shlex.quote(self.words[index + 1])}" if takes_value and not equals else ""
-            return Refused(f"{word} is an option of {later}", hint=f"hubpress {later} {self.words[index]}{given}")
+            end = index + (2 if takes_value and not equals else 1)
+            at = self.words.index(later, index + 1) + 1
+            moved = (*self.words[:index], *self.words[end:at], *self.words[index:end], *self.words[at:])
+            return Refused(f"{word} is an option of {later}", hint=shlex.join(("hubpress", *moved)))
         if near is None:
             return Refused(what, hint=f"hubpress help{f' {task.name}' if task else ''}")
         meant = spellings[near]
@@ -199,6 +223,9 @@ class _CommandLine(NamedTuple):
         if isinstance(argument, Argument) and argument.takes_value and is_last and not equals:
             meant = f"{meant} {_value_of(argument)}"
         return Refused(what, hint=f"did you mean: {self._with(index, f'{meant}{equals}{value}')}")
+
+    def _without(self, index: int, count: int) -> str:
+        return shlex.join(("hubpress", *self.words[:index], *self.words[index + count :]))
 
     def _with(self, index: int, said: str) -> str:
         """Return the command line with ``said`` in place of one word, unless that is there already."""
@@ -215,8 +242,8 @@ def _flags(context: ParserContext) -> dict[str, Argument]:
 
 
 @contextlib.contextmanager
-def _understood() -> Iterator[None]:
-    with exits():
+def _understood(*, json: bool) -> Iterator[None]:
+    with exits(json=json):
         try:
             yield
         except (ParseError, ValueError) as err:

@@ -216,6 +216,10 @@ class ImageSpec(NamedTuple):
         return self.named
 
 
+class NotNamed(Unusable):
+    """Nothing in the repository is, or names, a hub image."""
+
+
 class ChartSpec(NamedTuple):
     """A chart of chartpress.yaml, or one that was found; ``path`` is its folder, None for images without a chart.
 
@@ -230,12 +234,12 @@ class ChartSpec(NamedTuple):
 
 
 def read_chartpress(data: bytes, where: str) -> tuple[ChartSpec, ...]:
-    """Return the charts of a chartpress.yaml, at least one; its name is the last part of ``where``."""
+    """Return the charts of a chartpress.yaml, whose name is the last part of ``where``; raise NotNamed without any."""
     document = parse(data, where)
     top = _Fields.of(document, document.root, "")
     items = top.items("charts")
     if not items:
-        raise Unusable("no charts", where=where, hint="list them under charts:, each with its name:")
+        raise NotNamed("no charts", where=where, hint="list them under charts:, each with its name:")
     charts = (_Fields.of(document, node, f"charts[{index}]") for index, node in enumerate(items))
     return tuple(_chart(chart, index, top.ignored({"charts"})) for index, chart in enumerate(charts))
 

@@ -20,13 +20,13 @@ from ..core.settings import FILE, SECTION, read_settings, section_in
 from ..core.yaml_tree import Edit, MappingNode, parse
 from ..releases.index import Release, newest
 from ..releases.repository import HelmRepository
-from .charts import JUPYTERHUBS, BareChart, ChartSpec, ImageSpec, Requirement, address_of
+from .charts import JUPYTERHUBS, BareChart, ChartSpec, ImageSpec, NotNamed, Requirement, address_of
 from .deployments import PROSE, installations, staying_installations
 from .files import SUFFIX, FileEdit, Files, Listing, edit_action, files_with, is_below, join
 from .hub import Hub, HubImage
-from .layout import Layout, NotNamed, found_image, from_chartpress, image_setting, no_hub_image, one_chart
+from .layout import Layout, found_image, from_chartpress, image_setting, no_hub_image, one_chart
 from .remotes import upstream_repository
-from .search import CHARTPRESS_FILE, last_part
+from .search import CHARTPRESS_FILE, Search, last_part
 from .values import quoted
 from .yaml_edit import is_nothing, reach
 
@@ -39,6 +39,19 @@ _TEMPLATES = resources.files(__package__) / "templates"
 # The names that make looks for, in its order.
 _MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
 _RULE = re.compile(r"^([a-z]+): .*\n(?:\t.*\n)+", re.MULTILINE)
+# The targets of a rule; what sets a variable is none.
+_TARGETS = re.compile(
+    r"^ *([^\s:=#][^:=#\n]*)::?(?![:=])(?![ \t]*(?:(?:export|override|private)[ \t]+)*[\w.-]+[ \t]*[:?+!]*=)",
+    re.MULTILINE,
+)
+# Rules in it are there for some runs alone, or for none.
+_BLOCK = re.compile(r"^ *(?:define|ifn?(?:def|eq))\b.*?^ *end(?:ef|if)\b", re.MULTILINE | re.DOTALL)
+# Where a Makefile has one of these, its targets cannot be told, or how it begins a recipe's lines.
+_UNCERTAIN = re.compile(
+    r"^ *(?:[-s]?include\s|define\s|ifn?(?:def|eq)\b|\.RECIPEPREFIX)|^[^\t#:=\n]*(?:&:|\$[({][^#=\n]*:(?!=))"
+    r"|\$[({]eval\s",
+    re.MULTILINE,
+)
 _IGNORES = ".gitignore"
 
 
@@ -123,7 +136,7 @@ def _adopting(hub: Hub, prefix: str | None) -> tuple[BareChart | None, list[Part
     if layout.charts:
         parts.append(Kept(layout.file))
     elif chart is not None and not hub.search.roots and not hub.settings.whole_images:
-        parts.append(_chartpress_part(hub.files, layout, None))
+        parts.append(_chartpress_part(hub.search, layout, None))
     if chart is None and (lines := list(_settings_lines(hub, prefix))):
         parts.append(_settings_part(hub.files, lines))
     if chart is not None and any(chart.values_path in image.spec.values_paths for image in hub.images):
@@ -156,7 +169,7 @@ def _beginning(hub: Hub, prefix: str | None) -> tuple[BareChart, list[Part]]:
     parts = [
         *([] if found else [_new(f"{chart.folder}/Chart.yaml", "Chart.yaml", name=layout.chart.name, chart=chart)]),
         *(_dockerfile_parts(files, place, context, released[1]) if released else [Kept(place)]),
-        _chartpress_part(files, layout, prefix),
+        _chartpress_part(search, layout, prefix),
         _values_part(files, chart),
     ]
     return chart, parts
@@ -263,20 +276,21 @@ def _dockerfile_parts(files: Files, dockerfile: str, context: str, base: Referen
     yield Kept(packages) if files.read(packages) is not None else _new(packages, "requirements.txt")
 
 
-def _chartpress_part(files: Files, layout: Layout, prefix: str | None) -> Part:
+def _chartpress_part(search: Search, layout: Layout, prefix: str | None) -> Part:
     """Return chartpress.yaml with the chart and image of ``layout``; what it lacks where it is there."""
     chart, (image,) = layout.chart, layout.chart.images
     path = join(layout.root, CHARTPRESS_FILE)
     if layout.charts and image.named:
         return Kept(path)
     lines = [
+        *([] if search.charts_in(layout.root) else ["charts:"]),
         f"  - name: {chart.name}",
         f"    chartPath: {chart.path}",
         *([f"    imagePrefix: {prefix}"] if prefix else []),
         *_image_lines(image),
     ]
-    if files.read(path) is None:
-        return FileEdit(path, None, "\n".join(["charts:", *lines, ""]).encode(), "new")
+    if search.files.read(path) is None:
+        return FileEdit(path, None, "\n".join([*lines, ""]).encode(), "new")
     return Kept(path, "\n".join([*(_image_lines(image) if layout.charts else lines), ""]))
 
 
@@ -316,23 +330,32 @@ def _settings_part(files: Files, added: Sequence[str]) -> Part:
 
 
 def _makefile_part(files: Files) -> Part:
-    """Return the Makefile with the targets that it lacks, after its own, so that plain ``make`` does what it did."""
+    """Return the Makefile with the targets that it lacks, after its own, so that plain ``make`` does what it did.
+
+    Where it cannot be told which targets it has, they are to be added by hand.
+    """
     path = next((name for name in _MAKEFILES if files.read(name) is not None), _MAKEFILES[-1])
     before = files.read(path)
     text = (_TEMPLATES / "Makefile.in").read_text("utf-8")
     if before is None:
         return FileEdit(path, None, text.encode(), "new")
-    own = {line.partition(":")[0].strip() for line in before.decode("utf-8", "replace").splitlines() if ":" in line}
+    makefile = before.decode("utf-8", "replace")
+    own = {target for targets in _TARGETS.findall(_BLOCK.sub("", makefile)) for target in targets.split()}
     rules = {rule[1]: rule[0].rstrip("\n") for rule in _RULE.finditer(text) if rule[1] not in own}
     if not rules:
         return Kept(path)
+    if _UNCERTAIN.search(makefile):
+        return Kept(path, "\n\n".join((*rules.values(), "")))
     lines = [line for rule in rules.values() for line in ("", *rule.split("\n"))]
     phony = ["", f".PHONY: {' '.join(rules)}"]
     return _with_lines(path, before, [*lines, *phony], f"{' and '.join(rules)} added")
 
 
 def _values_part(files: Files, chart: BareChart) -> Part:
-    """Return the chart's values with the image's keys, what they lack of it as the first of the mapping around it."""
+    """Return the chart's values with the image's keys, what they lack of it as the first of the mapping around it.
+
+    Where that mapping is in brackets or empty, the keys are to be added by hand.
+    """
     path, steps = chart.values_file, tuple(chart.values_path.split("."))
     before = files.read(path)
     if before is None:
@@ -350,11 +373,7 @@ def _values_part(files: Files, chart: BareChart) -> Part:
         at = content.rfind("\n", 0, first) + 1
         block = _block(found.missing, first - at)
     else:
-        raise Unusable(
-            f"{'.'.join(steps[: -len(found.missing)])} is not a mapping that a key can be added to",
-            where=path,
-            hint=f"add {chart.values_path} with name: and tag: by hand",
-        )
+        return Kept(path, _block(steps, 0))
     return FileEdit(path, before, document.text.edited([Edit(at, at, block)]), f"{chart.values_path} added")
 
 

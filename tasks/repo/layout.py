@@ -15,17 +15,13 @@ from typing import NamedTuple
 
 from ..core.faults import DOOR, Unusable
 from ..core.settings import FILE, WholeImage, how_to_correct, variable
-from .charts import IMAGES, BareChart, ChartSpec, ImageSpec, read_chartpress
+from .charts import IMAGES, BareChart, ChartSpec, ImageSpec, NotNamed, read_chartpress
 from .files import is_below, is_glob, join
 from .search import CHARTPRESS_FILE, Search, folder_of, last_part
 from .values import quoted, values_setting
 
 # Charts that bring jupyterhub along, in a release that they pin.
 _BRINGING = ("binderhub", "daskhub", "pangeo")
-
-
-class NotNamed(Unusable):
-    """Nothing in the repository is, or names, a hub image."""
 
 
 class Layout(NamedTuple):

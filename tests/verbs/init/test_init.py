@@ -217,6 +217,80 @@ def test_a_makefile_gets_the_targets_that_it_lacks_behind_its_own(bare: Hub, nam
     assert sh("make", "--dry-run", cwd=bare.path) == "true"
 
 
+@pytest.mark.parametrize("text", ["", "# ours\n", "charts: []\n", "charts:\n"])
+def test_a_chartpress_yaml_without_charts_is_told_whole(bare: Hub, text: str) -> None:
+    bare.write("chartpress.yaml", text)
+    told = init(bare, "--json").json
+    assert told["files"] == [path for path in WRITTEN if path != "chartpress.yaml"]
+    bare.write("chartpress.yaml", told["to_add"]["chartpress.yaml"])
+    assert init(bare).out == "Nothing to do.\n"
+
+
+@pytest.mark.parametrize("values", ["jupyterhub: {}\n", "jupyterhub: {proxy: {}}\n", "{}\n", "jupyterhub:\n"])
+def test_keys_that_have_no_place_in_the_values_are_told_and_not_written(bare: Hub, values: str) -> None:
+    bare.write("hub/values.yaml", values)
+    told = init(bare, "--json").json
+    assert told["files"] == [path for path in WRITTEN if path != "hub/values.yaml"]
+    assert (told["kept"], bare.read("hub/values.yaml")) == (["hub/values.yaml"], values)
+    bare.write("hub/values.yaml", told["to_add"]["hub/values.yaml"])
+    assert init(bare).out == "Nothing to do.\n"
+
+
+THEIRS = "release:\n\techo theirs\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "include x.mk\n",
+        "-include x.mk\n",
+        "sinclude x.mk\n",
+        "T = release\n$(T):\n\techo theirs\n",
+        "T = release\nfoo ${T} bar: all\n\techo theirs\n",
+        "$(foreach target,release,$(eval $(target): ; echo theirs))\n",
+        "foo release bar &:\n\techo theirs\n",
+        ".RECIPEPREFIX = >\nall:\n> echo all\n",
+        f"ifdef FOO\n{THEIRS}endif\n",
+        f"ifeq ($(FOO),1)\n{THEIRS}endif\n",
+        f"define x\n{THEIRS}endef\n",
+    ],
+)
+def test_a_makefile_whose_targets_cannot_be_told_is_left_as_it_is(bare: Hub, text: str) -> None:
+    bare.write("x.mk", THEIRS)
+    bare.write("Makefile", text)
+    told = init(bare, "--json").json
+    assert (bare.read("Makefile"), "Makefile" in told["kept"]) == (text, True)
+    by_hand = told["to_add"]["Makefile"]
+    assert by_hand.startswith("check: ## fail if")
+    assert ("\nrelease: ## move" in by_hand) == (" release bar" not in text)
+    bare.write("Makefile", f"{text}\n{by_hand}{THEIRS}")
+    assert init(bare, "--json").json["to_add"] == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "release := 3\n",
+        "release ::= 3\n",
+        "release: X=1\n",
+        "release: export X := 1\n",
+        "all:\n\trelease: 1\n",
+        "X = $(shell echo release: 3)\n",
+    ],
+)
+def test_what_is_no_rule_is_no_target_of_make(bare: Hub, text: str) -> None:
+    bare.write("Makefile", text)
+    assert "Makefile" in init(bare, "--json").json["files"]
+    assert sh("make", "--dry-run", "release", cwd=bare.path).strip() == "hubpress release"
+
+
+@pytest.mark.parametrize("rule", ["release::", "foo release:", "release : all", "release: $(shell echo --a=b)"])
+def test_a_rule_of_the_teams_stays_make_s(bare: Hub, rule: str) -> None:
+    bare.write("Makefile", f"all: ;\n{rule}\n\techo theirs\n")
+    assert init(bare).code == 0
+    assert "hubpress release" not in bare.read("Makefile")
+
+
 def test_a_chart_that_chartpress_yaml_does_not_have_is_told_whole(bare: Hub) -> None:
     bare.write("chartpress.yaml", "charts:\n  - name: support\n")
     assert init(bare, "--json").json["to_add"]["chartpress.yaml"] == (

@@ -93,12 +93,24 @@ def lines_of(task: str) -> list[str]:
         "bump --dry --to=3.3.7",
         "-R bump 3.3.7",
         "bump --dry --to '3.3.7 '",
+        "-dn bump 3.3.7",
+        "bump -Rd 3.3.7",
     ],
 )
 def test_people_may_spell_it_as_they_are_used_to(typed: str, hubpress: Hubpress, hub: Hub) -> None:
     with nothing_written(hub):
         said = hubpress(hub, *shlex.split(typed), "--json")
     assert (said.code, said.json["chart"]["after"]) == (0, "3.3.7")
+
+
+@pytest.mark.parametrize("typed", ["release -ny", "release -yn", "release -Ry", "-Rn release -y", "commit -nm text"])
+def test_several_short_options_may_stand_in_one_word(typed: str, hubpress: Hubpress, hub: Hub) -> None:
+    hub.edit("images/hub/Dockerfile", "k8s-hub:3.2.1", "k8s-hub:3.3.8")
+    with nothing_written(hub):
+        said = hubpress(hub, *typed.split())
+    # A run that is not dry shows its plan on standard error.
+    assert said.out.startswith(f"Plan for {hub.path}\n"), said
+    assert ('"text"' in said.out) == typed.endswith("text")
 
 
 @pytest.mark.parametrize(
@@ -119,19 +131,34 @@ def test_people_may_spell_it_as_they_are_used_to(typed: str, hubpress: Hubpress,
         ("bump --xyz", "unknown option: --xyz", "hubpress help bump"),
         ("bump -x", "unknown option: -x", "hubpress help bump"),
         ("--xyz", "unknown option: --xyz", "hubpress help"),
+        ("release -nx", "unknown option: -nx", "hubpress help release"),
+        ("release -xy", "unknown option: -xy", "hubpress help release"),
+        ("-Ry release", "-y is an option of release", "hubpress -R release -y"),
+        ("-nm text commit", "-m is an option of commit", "hubpress -n commit -m text"),
+        ("bump -ny", "unknown option: -y", "hubpress help bump"),
         ("-r /tmp status", "unknown option: -r", "hubpress help"),
         ("-y release", "-y is an option of release", "hubpress release -y"),
         ("--to 3.3.8 bump", "--to is an option of bump", "hubpress bump --to 3.3.8"),
         ("release 3.3.8 4.4.0", "more than one version: 3.3.8 and 4.4.0", "leave out 4.4.0"),
         ("release --to 3.3.8 4.4.0", "more than one version: 3.3.8 and 4.4.0", "leave out 4.4.0"),
         ("bump --to=3.3.8 --version 4.4.0", "more than one version: 3.3.8 and 4.4.0", "leave out 4.4.0"),
+        ("status --repo . --repo /nope", "--repo is given twice", "hubpress status --repo ."),
+        ("commit -m 'a b' --message=c --push", "--message is given twice", "hubpress commit -m 'a b' --push"),
+        ("-f a -f b status", "-f is given twice", "hubpress -f a status"),
+        ("-f a status -f b", "-f is given twice", "hubpress -f a status"),
+        ("bump -- --to 3.3.7 --dry", "the words after -- are not read", "hubpress bump --to 3.3.7 --dry"),
+        ("release --yes -- --dry", "the words after -- are not read", "hubpress release --yes --dry"),
+        ("-- status", "the words after -- are not read", "hubpress status"),
+        ("bump --=1", "unknown option: --", "hubpress help bump"),
         ("bump --to=", "--to needs a value", "hubpress bump --to VERSION"),
+        ("-R --to 3.3.8 bump --pre", "--to is an option of bump", "hubpress -R bump --to 3.3.8 --pre"),
         ("--to=3.3.8 bump", "--to is an option of bump", "hubpress bump --to=3.3.8"),
         ("release --to", "--to needs a value", "hubpress release --to VERSION"),
         ("release --to --dry", "--to needs a value", "hubpress release --to VERSION --dry"),
         ("commit --branch '' --push", "--branch needs a value", "hubpress commit --branch NAME --push"),
         ("release --push=yes", "--push takes no value", "hubpress release --push"),
         ("--list=check", "--list takes no value", "hubpress --list"),
+        ("-l bump", "-l takes no value", "hubpress -l"),
     ],
 )
 def test_what_is_mistyped_gets_the_nearest_right_word(
@@ -164,14 +191,23 @@ def test_settings_of_the_user_that_cannot_be_read(
     demand_fault(hubpress(tmp_path, "--list"), 2, f"the file {reason} ({name})", f"fix {tmp_path / name}")
 
 
-def test_a_mistyped_command_line_is_an_object_too(hubpress: Hubpress, tmp_path: Path) -> None:
-    said = hubpress(tmp_path, "status", "--json", "--of")
-    assert json.loads(said.out) == {
-        "error": "unknown option: --of",
-        "where": None,
-        "hint": "hubpress help status",
-        "code": 1,
-    }
+@pytest.mark.parametrize(
+    ("typed", "code", "error"),
+    [
+        ("status --of", 1, "unknown option: --of"),
+        ("-T x status", 1, "the command line is not understood: invalid literal for int() with base 10: 'x'"),
+        ("--print-completion-script x status", 1, "the command line is not understood: Completion for shell"),
+        ("status -R3", 1, "the command line is not understood: No idea what '-3' is!"),
+        ("-f /nope status", 2, "no such file"),
+    ],
+)
+def test_a_mistyped_command_line_is_an_object_too(
+    typed: str, code: int, error: str, hubpress: Hubpress, tmp_path: Path
+) -> None:
+    said = hubpress(tmp_path, *typed.split(), "--json")
+    told = json.loads(said.out)
+    assert (said.code, told["code"], told["error"][: len(error)]) == (code, code, error)
+    assert said.err.splitlines()[-1] == f"hint: {told['hint']}"
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ def flags_in(text: str) -> set[str]:
     [
         ("hubpress", TASKS),
         ("hubpress bump -", ["--dev", "--json", "--major", "--pre", "--repo", "--to"]),
+        ("hubpress bump --version", ["--dev", "--json", "--major", "--pre", "--repo", "--to"]),
     ],
 )
 def test_completion(typed: str, offered: list[str], installed: Path, tmp_path: Path) -> None:
