@@ -54,6 +54,7 @@ _SHOW_VERSION = {"-V", "--version"}
 _LISTS = {"-l", "--list"}
 # What may follow a task that takes ``--to``.
 _VERSION = re.compile(r"v?\d[\w.+-]*|latest|newest|stable")
+_SEVERAL = re.compile(r"-[A-Za-z]{2,}")
 _REST = "--"
 
 
@@ -167,7 +168,7 @@ class _CommandLine(NamedTuple):
         if word in _SHOW_VERSION and not (equals or _VERSION.fullmatch(following)):
             name = word
         if name not in flags:
-            if typed[:2] in self.core:  # several short flags in one word, or one with its value
+            if typed[:2] in self.core:  # short flags in one word with the value of the last
                 return typed
             raise self._unknown(index, "option", flags, task)
         argument = flags[name]
@@ -186,12 +187,13 @@ class _CommandLine(NamedTuple):
 
     def _letters(self, word: str) -> list[str]:
         """Return the short flags that are in one word, where the last alone may take a value; else the word."""
+        if not _SEVERAL.fullmatch(word):
+            return [word]
         letters = [f"-{letter}" for letter in word[1:]]
         flags = {**self.core, **{name: flag for task in self.tasks.values() for name, flag in _flags(task).items()}}
         names = [_SPELLINGS.get(letter, letter) for letter in letters]
-        if {*names} <= {*flags} and not any(flags[name].takes_value for name in names[:-1]):
-            return letters or [word]
-        return [word]
+        are_flags = {*names} <= {*flags} and not any(flags[name].takes_value for name in names[:-1])
+        return letters if are_flags else [word]
 
     def _twice(self, index: int, flag: str, given: str, value: str) -> Refused:
         if flag == "--to":

@@ -281,22 +281,24 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, pinned: PinnedImage) ->
         return
     named = _COMMIT.search(tag)
     if named and not hub.git.contains(HEAD, named["commit"]):
-        yield _gone_problem(hub, image, where, tag)
+        yield _gone_problem(hub, image, where, tag, named["commit"])
     elif named or hub.settings.tag != CHARTPRESS or hub.git.ask("rev-parse", "--verify", f"refs/tags/{tag}").ok:
         yield stale_problem(where, tag, computed)
     else:
         yield Unchecked(f"whether {image.spec.key}:{tag} is current: the tag names no commit", f"{DOOR} build")
 
 
-def _gone_problem(hub: Hub, image: HubImage, where: str, tag: str) -> Problem:
+def _gone_problem(hub: Hub, image: HubImage, where: str, tag: str, commit: str) -> Problem:
     """Return the problem of a tag whose commit is gone: a warning where its files have not changed since."""
     message = f"the tag {tag} names a commit that is not in the history"
     gone = Problem(Code.COMMIT_GONE, where, message, f"{DOOR} build, then {DOOR} commit")
     written = hub.git.ask("log", "--pretty=format:%H", f"-S{tag}", HEAD, "--", where.rpartition(":")[0]).text.split()
     later = ("rev-list", "--max-count=1", f"{written[-1]}..{HEAD}", "--", *hub.paths_of(image)) if written else ()
-    if not written or hub.git.ask(*later).text:
+    # A clone that still has the commit tells; else what a squash has put into one commit cannot be told.
+    differs = hub.git.commit_at(commit) is not None and not _are_alike(hub, image, commit, HEAD)
+    if not written or differs or hub.git.ask(*later).text:
         return gone
-    message = f"{message}; the image's files have not changed since it was written"
+    message = f"{message}; no later commit than the one with the tag has changed the image's files"
     return gone._replace(message=message, hint=f"{gone.hint}; {gone.code.how_to_accept}", severity=Severity.WARNING)
 
 
@@ -307,8 +309,13 @@ def _has_the_same_files(hub: Hub, image: HubImage, commit: str, tag: str) -> boo
     called = name_image(hub, history_of(hub), image)
     if arguments_of(hub, image, called) != arguments_of(hub, image, called._replace(tag=tag, commit=commit)):
         return False
+    return _are_alike(hub, image, commit, called.revision or HEAD)
+
+
+def _are_alike(hub: Hub, image: HubImage, commit: str, other: str) -> bool:
+    """Whether both commits have the same files of an image."""
     paths = (*counted_paths(hub, image), *hub.paths_of(image))
-    then, now = Tree(hub.git, commit), Tree(hub.git, called.revision or HEAD)
+    then, now = Tree(hub.git, commit), Tree(hub.git, other)
     return then.written_as(paths) == now.written_as(paths)
 
 

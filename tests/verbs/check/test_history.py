@@ -94,7 +94,7 @@ def test_a_squash_is_found_where_the_commit_was_never_fetched(branched: Hub, tmp
     assert (problem["code"], problem["severity"]) == ("values-commit-gone", "warning")
     assert problem["message"] == (
         f"the tag {pinned_tag(fresh)} names a commit that is not in the history; "
-        "the image's files have not changed since it was written"
+        "no later commit than the one with the tag has changed the image's files"
     )
     fresh.write(PINS, "jupyterhub-nativeauthenticator==1.3.2\n")
     fresh.commit("Move the authenticator")

@@ -122,6 +122,8 @@ def test_several_short_options_may_stand_in_one_word(typed: str, hubpress: Hubpr
         ("depoly", "unknown task: depoly", "did you mean: hubpress release"),
         ("upgrade --pr", "unknown task: upgrade", "did you mean: hubpress release --pr"),
         ("serve", "unknown task: serve", "hubpress help"),
+        ("release xny", "unknown task: xny", "hubpress help release"),
+        ("release -", "unknown option: -", "hubpress help release"),
         ("help relase", "unknown task: relase", "did you mean: hubpress help release"),
         ("--help=relase", "unknown task: relase", "hubpress help release"),
         ("build 3.3.8", "unknown task: 3.3.8", "hubpress help build"),
