@@ -404,11 +404,19 @@ def _has_variable(text: str) -> bool:
 
 _KINDS = (
     _Kind("a private key", re.compile(""), _has_private_key, b"PRIVATE KEY"),
+    _Kind("a private key", re.compile(""), _has_value(r"^AGE-SECRET-KEY-1(\w{58})"), b"AGE-SECRET-KEY-1"),
+    _Kind(
+        "a private key", re.compile(""), _has_value(r"^Encryption: none$[\s\S]*?(Private-Lines:)"), b"PuTTY-User-Key"
+    ),
     _Kind("credentials of Google Cloud", _called("gha-creds-*.json", "application_default_credentials.json"), bool),
     _Kind("a web server's password", _called(".netrc", "_netrc"), _has_value(r"(?:^|\s)password\s+(\S+)")),
     _Kind("git's password", _called(".git-credentials", ".git/config"), _has_address),
     _Kind("a package index's password", _called(".pypirc"), _has_value(r"^password[ \t]*[=:](.*)")),
+    _Kind("a package index's password", _called("pip.conf", "pip.ini"), _has_address),
+    _Kind("a package registry's token", _called(".npmrc"), _has_value(r"_authToken[ \t]*=(.*)")),
     _Kind("a key of AWS", _called("credentials", ".aws/config"), _has_value(r"^aws_secret_access_key[ \t]*=(.*)")),
-    _Kind("a cluster's credentials", _called(".kube/config", "kubeconfig", "kubeconfig.y*ml"), _has_value(_OF_A_USER)),
+    _Kind(
+        "a cluster's credentials", _called(".kube/config", "*kubeconfig", "*kubeconfig.y*ml"), _has_value(_OF_A_USER)
+    ),
     _Kind("a secret variable", _called(".env", ".env.local", ".env.prod*", ".env.secret*"), _has_variable),
 )

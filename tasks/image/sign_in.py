@@ -96,6 +96,8 @@ def _sign_in(logins: DockerLogins, silent: Sequence[str], options: AuthOptions, 
     """Return the sign-in, if it is needed; where gcloud has no account, its helper may know a token, as in CI."""
     # The helpers that Docker asks, and that give no credentials (any more).
     expired = [logins.helpers[host] for host in silent if host in logins.helpers]
+    for name in expired:
+        require_installed(f"docker-credential-{name}")
     if options.key_file is not None:
         argv = ("gcloud", "auth", "login", f"--cred-file={options.key_file}", "--quiet")
         is_signed_in = not expired and key_account is not None and key_account == google.active_account()

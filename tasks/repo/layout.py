@@ -332,6 +332,13 @@ def _brought(search: Search, folders: Iterable[str]) -> Unusable | None:
 
 def _no_dependency(search: Search, folders: Collection[str], file: str) -> NotNamed:
     dependency = search.settings.dependency
+    other = next((one for one in search.charts_among(search.own_folders) if one not in folders), None)
+    if other is not None:
+        return NotNamed(
+            f"{CHARTPRESS_FILE} does not list the chart {last_part(other)}, which depends on {dependency}",
+            where=search.dependencies_of(other),
+            hint=f"{DOOR} init tells the lines to add",
+        )
     return NotNamed(
         f"no chart depends on {dependency}",
         where=file if len(folders) > 1 else search.dependencies_of(next(iter(folders))),

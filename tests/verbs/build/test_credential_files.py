@@ -25,6 +25,7 @@ LOGIN = base64.b64encode(b"robin:tulip").decode()
 NETRC = "machine charts.test\n  login robin\n  password tulip\n"
 AWS_KEY = "[default]\naws_access_key_id = AKIA4711\naws_secret_access_key = tulip/garden\n"
 KUBECONFIG = "apiVersion: v1\nkind: Config\nusers:\n- name: robin\n  user:\n    token: tulip\n"
+PUTTY = "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\nComment: hub\nPrivate-Lines: 1\nAAAA\nPrivate-MAC: 00\n"
 CHECKED_OUT = '[http "https://github.com/"]\n\textraheader = AUTHORIZATION: basic dHVsaXA=\n'
 
 
@@ -37,6 +38,11 @@ CREDENTIALS = {
     "private key": ("id_ed25519", PEM.format(kind="OPENSSH ", body=BODY), "a private key"),
     "private key behind a certificate": ("server.pem", f"subject=hub\n{KEY}", "a private key"),
     "private key in a program": ("sign.py", f'KEY = """\n{KEY}"""\n', "a private key"),
+    "key of age": ("keys.txt", f"# created: 2024\nAGE-SECRET-KEY-1{'Q' * 58}\n", "a private key"),
+    "key of PuTTY": ("hub.ppk", PUTTY, "a private key"),
+    "pip's index": ("pip.conf", "[global]\nindex-url = https://robin:tulip@pypi.test/\n", "a package index's password"),
+    "npm": (".npmrc", "//npm.test/:_authToken=npm-tulip\n", "a package registry's token"),
+    "kubeconfig of another name": ("prod-kubeconfig.yaml", KUBECONFIG, "a cluster's credentials"),
     "service account": ("hub-4711.json", json.dumps(SERVICE_ACCOUNT, indent=2), CLOUD),
     "user of gcloud": ("adc.json", json.dumps(USER), CLOUD),
     "federation with a token": ("ci.json", json.dumps(with_token(FEDERATION)), CLOUD),

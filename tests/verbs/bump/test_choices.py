@@ -145,6 +145,11 @@ def test_a_chart_that_depends_on_something_else_is_told_what_is_missing(tmp_path
         "no chart depends on jupyterhub (hub/Chart.yaml)",
         "add jupyterhub to the chart's dependencies, with version and repository",
     )
+    hub.put("other/Chart.yaml", chart(("jupyterhub", "3.2.1", "https://hub.jupyter.org/helm-chart/")))
+    assert fault(hubpress(hub, "bump")) == (
+        "chartpress.yaml does not list the chart other, which depends on jupyterhub (other/Chart.yaml)",
+        "invoke init tells the lines to add",
+    )
 
 
 def test_a_fork_of_the_chart_is_named_by_hub_dependency(
