@@ -77,20 +77,17 @@ class Run(NamedTuple):
         """
         from .review.branches import begin
 
-        def planned(start: Start) -> tuple[Plan, Plan, Hub]:
-            rest, leaves = plan_from(start)
-            return Plan((*start.steps, *rest.steps)), rest, leaves
-
         start = begin(self.hub, options, ask=ask)
-        plan, rest, leaves = planned(start)
+        rest, leaves = plan_from(start)
+        plan = Plan((*start.steps, *rest.steps))
         if not self.dry:
             agree(plan)
         if not self.dry and start.step.to_do:
             going, agreed = Plan((start.step,)), [action.what for step in rest.steps for action in step.actions]
             self._perform(going)
             output.say("\n".join(going.summary()))
-            start = start.there(self.hub.again())
-            _, rest, leaves = planned(start)
+            start = start._replace(hub=self.hub.again())
+            rest, leaves = plan_from(start)
             plan = replace(rest, before=going.step_reports())
             if agreed != [action.what for step in rest.steps for action in step.actions]:
                 agree(plan)

@@ -39,7 +39,6 @@ ATTESTATIONS = {
     "sbom": "type=sbom",
 }
 _PREFIX = "INVOKE_HUB_"
-_ENVIRONMENT = f"{_PREFIX}*"
 _YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 _LARGEST_FILE = 1024 * 1024
 # As `kubectl version` shows it, with what a provider puts behind: v1.30.5-gke.1014001.
@@ -263,10 +262,11 @@ def read_settings(
             own = section_in(data)
     last = configured if isinstance(configured, Source) else Source(configured)
     given: dict[str, tuple[Any, str]] = {}
-    for source in (*below, Source(own), last, Source(_variables(), _ENVIRONMENT), Source({"repo": repo}, "--repo")):
+    variables = (Source({key: text}, variable(key)) for key, text in _variables().items())
+    for source in (*below, Source(own), last, *variables, Source({"repo": repo}, "--repo")):
         for key, value in source.settings.items():
             if value is not None or key not in given:
-                given[key] = (value, variable(key) if source.where == _ENVIRONMENT else source.where)
+                given[key] = (value, source.where)
     if unknown := sorted(set(given) - set(KEYS)):
         spell = variable if unknown[0] in _variables() else f"{SECTION}.{{}}".format
         raise _unknown(unknown[0], KEYS, "settings", given[unknown[0]][1], spell)

@@ -18,7 +18,7 @@ from ..tools.git import Git, RemoteBranches
 from ..tools.process import Pool, answer_of
 
 ORIGIN, UPSTREAM, FORK = "origin", "upstream", "fork"
-_USUAL, STAGING = ("main", "master"), "staging"
+_USUAL = ("main", "master")
 PRODUCTION = ("prod", "production")
 _SAY_BASE = "in invoke.yaml: hub: {{base_branch: {}}}"
 
@@ -268,7 +268,7 @@ def review_known(git: Git, settings: Settings, remotes: Remotes) -> Review:
 def _shared(settings: Settings, base: str, default: str | None, known: Collection[str]) -> dict[str, str]:
     """Return the branches that are not committed to directly; ``known`` are those that the upstream has."""
     default = default or (None if settings.base_branch else base)
-    others = (name for name in (*_USUAL, STAGING) if name in known)
+    others = (name for name in (*_USUAL, "staging") if name in known)
     named = {
         **dict.fromkeys(PRODUCTION, "the branch that is deployed"),
         **dict.fromkeys(others, "a shared branch"),

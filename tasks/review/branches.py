@@ -47,10 +47,6 @@ class Start(NamedTuple):
         """The way there, where it has something to say."""
         return (self.step,) if self.step.actions or self.step.warnings else ()
 
-    def there(self, hub: Hub) -> Start:
-        """Return the start of a plan in the repository that has gone there."""
-        return self._replace(hub=hub, step=_plan_start(hub, self.review)[0])
-
 
 def begin(hub: Hub, options: CommitOptions, *, ask: bool) -> Start:
     """Find out where a commit goes, and what it is planned on.
