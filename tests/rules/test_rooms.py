@@ -4,6 +4,7 @@ import ast
 import re
 import socket
 import sys
+from fnmatch import fnmatch
 from importlib.util import resolve_name
 from pathlib import Path
 
@@ -54,3 +55,10 @@ def test_a_program_that_would_reach_out_only_complains(program: str, tmp_path: P
     result = run(program, "auth", "login", cwd=tmp_path)
     assert result.code == 97
     assert result.err.startswith(f"a test started the real {program}: ")
+
+
+def test_every_folder_of_tests_is_looked_into(pytestconfig: pytest.Config) -> None:
+    """Pytest's own list has ``build``, which is the name of a verb here."""
+    passed_over = [pattern for pattern in pytestconfig.getini("norecursedirs") if pattern != "__pycache__"]
+    folders = [path for path in (PROJECT / "tests").rglob("*") if path.is_dir()]
+    assert [path for path in folders if any(fnmatch(path.name, pattern) for pattern in passed_over)] == []

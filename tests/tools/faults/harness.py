@@ -8,27 +8,11 @@ from tasks.core.faults import Interrupted
 from tests.support.cli import Result
 
 from .driver import BEFORE_FILE, SIGNALS
-from .stage import Stage, World
+from .stage import Stage, World, difference, leftovers, users
 
-CONVERGED, LOST, STUCK = "converged", "lost", "stuck"
 KILL = "SIGKILL"
 INTERRUPTION = "error: interrupted\nhint: run the same command again, it goes on where it stopped\n"
-_DONE, _KILLED = 0, -9
-_FAULTS = (1, 2, 3, 4)
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What became of one release that was hurt."""
-
-    number: int
-    point: str
-    harm: str
-    kind: str = CONVERGED
-    why: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.harm} at {self.number} ({self.point}): {self.kind}: {self.why}"
+_KILLED = -9
 
 
 @dataclass
@@ -36,7 +20,7 @@ class Harness:
     """The points of a release, and what becomes of it when it is hurt there."""
 
     stage: Stage
-    _outcomes: dict[str, tuple[Result, World]] = field(default_factory=dict)
+    _outcomes: list[tuple[World, str]] = field(default_factory=list)
 
     @cached_property
     def planted(self) -> World:
@@ -49,59 +33,54 @@ class Harness:
         """The world after a release that nobody disturbs."""
         self.stage.set_up()
         result = self.stage.release()
-        assert result.code == _DONE, result
+        assert result.code == 0, result
         return self.stage.look()
 
     @cached_property
-    def points(self) -> tuple[str, ...]:
+    def points(self) -> list[str]:
         """The names of the points that a release passes, in order; the trace of one that nobody hurts."""
         self.stage.set_up()
         result = self.stage.driven(self._trace)
-        assert result.code == _DONE, result
-        assert not self.stage.look().difference(self.undisturbed)
-        return self._passed()
+        assert result.code == 0, result
+        assert difference(self.stage.look(), self.undisturbed) == ""
+        return self._trace.read_text(encoding="utf-8").splitlines()
 
-    def numbers(self, harm: str) -> tuple[int, ...]:
+    def numbers(self, harm: str) -> list[int]:
         """Return the points that a harm can be done at: a disk's faults where a file is written, signals anywhere."""
         numbered = enumerate(self.points, start=1)
-        return tuple(number for number, point in numbered if harm in SIGNALS or BEFORE_FILE in point)
+        return [number for number, point in numbered if harm in SIGNALS or point.startswith(BEFORE_FILE)]
 
-    def hurt(self, number: int, harm: str) -> Verdict:
-        """Hurt a release at one point, make it again, and judge."""
-        untouched = self.planted
+    def hurt(self, number: int, harm: str) -> str:
+        """Hurt a release at one point, and make it again; return what is wrong then, empty where nothing is."""
         self.stage.set_up()
         result = self.stage.driven(self._trace, number, harm)
-        # What is asked side by side comes in any order.
-        point = self._passed()[number - 1]
-        assert point in self.points, "the release passes other points than before"
-        stopped = self.stage.look()
-        why = _ended_ill(result, harm)
-        if stopped.users() != untouched.users():
-            why = "the user's own work was touched"
-        if left := stopped.leftovers(untouched, self.undisturbed):
-            why = why or (f"left behind: {', '.join(left)}" if harm != KILL else "")
-        if why:
-            return Verdict(number, point, harm, LOST, why)
-        return Verdict(number, point, harm, *self.again(stopped))
+        point = self._trace.read_text(encoding="utf-8").splitlines()[number - 1]
+        assert point == self.points[number - 1], "the release passes other points than before"
+        wrong = _ended_ill(result, harm) or self.lost(may_leave_files=harm == KILL) or self.again()
+        return f"{harm} at {number} ({point}): {wrong}" if wrong else ""
 
-    def again(self, stopped: World) -> tuple[str, str]:
-        """Release again in the world ``stopped``, and say how that went and why; of the same world that is known."""
-        key = stopped.key()
-        if key not in self._outcomes:
-            again = self.stage.release()
-            self._outcomes[key] = again, self.stage.look()
-        again, world = self._outcomes[key]
-        if again.code != _DONE:
-            return STUCK, again.err
-        difference = world.difference(self.undisturbed)
-        return (LOST, difference) if difference else (CONVERGED, "")
+    def lost(self, *, may_leave_files: bool = False) -> str:
+        """Return what a release that was stopped has touched of the user's, or has left behind."""
+        stopped = self.stage.look()
+        if users(stopped) != users(self.planted):
+            return "the user's own work was touched"
+        left = leftovers(stopped, self.planted, self.undisturbed)
+        return f"left behind: {', '.join(left)}" if left and not may_leave_files else ""
+
+    def again(self) -> str:
+        """Release again, and return what is wrong then; of a world that is known the outcome is known."""
+        stopped = self.stage.look()
+        for world, wrong in self._outcomes:
+            if world == stopped:
+                return wrong
+        again = self.stage.release()
+        wrong = again.err if again.code else difference(self.stage.look(), self.undisturbed)
+        self._outcomes.append((stopped, wrong))
+        return wrong
 
     @property
     def _trace(self) -> Path:
         return self.stage.folder / "trace"
-
-    def _passed(self) -> tuple[str, ...]:
-        return tuple(self._trace.read_text(encoding="utf-8").splitlines())
 
 
 def _ended_ill(result: Result, harm: str) -> str:
@@ -113,5 +92,5 @@ def _ended_ill(result: Result, harm: str) -> str:
     elif harm in SIGNALS:
         well = result.code == Interrupted.code and result.err.endswith(INTERRUPTION) and told == lines[-2:]
     else:
-        well = result.code == _DONE or (result.code in _FAULTS and told == lines[-2:] and "unexpected" not in told[0])
+        well = result.code == 0 or (result.code in {1, 2, 3, 4} and told == lines[-2:] and "unexpected" not in told[0])
     return "" if well else f"it ended with status {result.code}: {' / '.join(lines[-3:])}"

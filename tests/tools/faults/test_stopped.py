@@ -5,7 +5,7 @@ import os
 import pytest
 
 from .driver import ERRORS, SIGNALS
-from .harness import CONVERGED, KILL, Harness
+from .harness import KILL, Harness
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 
@@ -16,18 +16,8 @@ if "FAULTS_EVERYWHERE" in os.environ:
     CASES = [(harm, first) for harm in (*SIGNALS, *ERRORS) for first in range(STEP)]
 
 
-def test_the_points_are_those_of_the_plan_the_programs_and_the_files(harness: Harness) -> None:
-    named = "; ".join(harness.points)
-    for event in (
-        "before action push",
-        "after git --literal-pathspecs commit --quiet",
-        "during docker buildx bake",
-        "file replace",
-    ):
-        assert event in named
-
-
 @pytest.mark.parametrize(("harm", "first"), CASES)
 def test_hurt_anywhere_it_goes_on_where_it_stopped(harness: Harness, harm: str, first: int) -> None:
-    verdicts = [harness.hurt(number, harm) for number in harness.numbers(harm)[first::STEP]]
-    assert [str(verdict) for verdict in verdicts if verdict.kind != CONVERGED] == []
+    assert {"before git --literal-pathspecs commit --quiet", "before file replace"} <= set(harness.points)
+    wrong = [harness.hurt(number, harm) for number in harness.numbers(harm)[first::STEP]]
+    assert [one for one in wrong if one] == []

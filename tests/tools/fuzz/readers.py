@@ -21,7 +21,7 @@ from tasks.core.settings import KEYS, Settings, read_settings
 from tasks.core.visible import mask
 from tasks.image.definition import bake_fields
 from tasks.image.inputs import credential_in
-from tasks.image.tag import History, chartpress_tag, fields, render, tag_to_come
+from tasks.image.tag import fields, render
 from tasks.releases.index import Release, read_index
 from tasks.releases.notes import comparison, release_links, security_news, upgrade_links
 from tasks.releases.repository import hub_image_in
@@ -31,11 +31,11 @@ from tasks.repo.files import Listing
 from tasks.repo.hub import Hub
 from tasks.repo.values import PinnedImage, image_at, with_image
 from tasks.tools import docker, google
-from tasks.tools.command import Command, Output
-from tasks.tools.forges import GitHub, opening_address, read_remote
+from tasks.tools.command import Output
+from tasks.tools.forges import opening_address, read_remote
 from tasks.tools.git import Git
 from tasks.tools.refusals import denied, push_fault, remote_fault
-from tasks.tools.registry import DockerLogins, ask_helper, inspect, require_push_right
+from tasks.tools.registry import DockerLogins, inspect, require_push_right
 from tests.support.charts import archive, entry
 from tests.support.helm import RELEASES, chart_archive, index_text
 
@@ -55,14 +55,10 @@ class Reader:
     name: str
     inputs: SearchStrategy[Any]
     read: Callable[[Any], object]
-    seconds: float = SECONDS
 
 
 def outcome(reader: Reader, given: object) -> Fault | None:
-    """Have ``given`` read, and return the fault that came of it, if one did; anything else is raised.
-
-    What a program says is given, too: one that is started would say something else.
-    """
+    """Have ``given`` read, and return the fault that came of it, if one did; anything else is raised."""
     with patch("tasks.tools.process.find", side_effect=AssertionError(f"{reader.name}: a program is asked")):
         try:
             reader.read(given)
@@ -115,54 +111,7 @@ def _hub(files: dict[str, bytes]) -> None:
     assert list(hub.changed) == []
 
 
-# -- what programs say
-
-
-@contextlib.contextmanager
-def _answering(answer: Callable[[], tuple[int, bytes]]) -> Iterator[None]:
-    """Let ``answer`` return the status of each program that is asked, and what it says on both of its outputs."""
-
-    def capture(_: Command, **__: float) -> Output:
-        status, data = answer()
-        return Output(status, data, data.decode("utf-8", "replace"))
-
-    with contextlib.ExitStack() as stack:
-        for room in ("tools.process", "tools.docker", "tools.git", "tools.registry", "tools.forges", "image.tag"):
-            stack.enter_context(patch(f"tasks.{room}.capture", capture))
-        yield
-
-
-def _saying(data: bytes, *, status: int = 0) -> contextlib.AbstractContextManager[None]:
-    """Let every program say ``data``, and end with ``status``."""
-    return _answering(lambda: (status, data))
-
-
-def _helper(data: bytes) -> None:
-    with _saying(data):
-        ask_helper("gcloud", "quay.io")
-
-
-def _gcloud(data: bytes) -> None:
-    with _saying(data):
-        google.active_account()
-
-
-def _gh(data: bytes) -> None:
-    for status in (0, 1, 4):
-        with _saying(data, status=status), contextlib.suppress(Fault):
-            GitHub("github.com", "org/hubs", Path()).requests("main")
-
-
-def _engine(data: bytes) -> None:
-    with _saying(data):
-        docker.local(IMAGE)
-        docker.packages(IMAGE)
-
-
-def _builder(data: bytes) -> None:
-    for status in (0, 1):
-        with _saying(data, status=status), contextlib.suppress(Fault):
-            docker.require_builder(None)
+# -- what servers say
 
 
 def _registry(given: tuple[int, str, bytes]) -> None:
@@ -174,21 +123,6 @@ def _registry(given: tuple[int, str, bytes]) -> None:
         with contextlib.suppress(Fault):
             inspect(IMAGE)
         require_push_right(IMAGE)
-
-
-def _history(said: list[bytes]) -> None:
-    answers = iter(said)
-    git = Git(Path())
-    with _answering(lambda: (0, next(answers, b""))):
-        for question in (
-            *(git.branch, git.head, git.last_commit, lambda: git.changed(["a"])),
-            lambda: git.remote_commit("origin", "main"),
-            lambda: git.known_default("origin"),
-            lambda: chartpress_tag(History(git), ["images/hub"], "minor"),
-            lambda: tag_to_come(History(git), "1.2.3"),
-        ):
-            with contextlib.suppress(Fault):
-                question()
 
 
 def _words(text: str) -> None:
@@ -291,17 +225,9 @@ READERS = (
         lambda options: bake_fields(options, WHERE, {"HOME": "/x"}),
     ),
     Reader("Docker's configuration", _json(seeds.DOCKER_CONFIG), _docker_config),
-    Reader("credential helper", _json(seeds.CREDENTIALS), _helper),
     Reader("credential file", damaged(seeds.CREDENTIAL_FILES), _credential_file),
-    Reader("credential file in JSON", _json(*seeds.KEY_FILES, seeds.DOCKER_CONFIG), _credential_file),
     Reader("key file", _json(*seeds.KEY_FILES), _key_file),
-    Reader("gcloud's accounts", _json(seeds.ACCOUNTS), _gcloud),
-    Reader("gh's pull requests", _json(seeds.REQUESTS), _gh),
-    Reader("image as the engine tells it", _json(seeds.LOCAL, seeds.PACKAGES), _engine),
-    Reader("builder as buildx tells it", damaged([seeds.BUILDER]), _builder),
-    Reader("what bake built", _json(seeds.METADATA), seeds.read_metadata),
     Reader("registry", st.tuples(_STATUS, _HEADERS, _json(*seeds.ANSWERS)), _registry),
-    Reader("git's answers", st.lists(damaged(seeds.GIT), max_size=14), _history),
     Reader("programs' last words", damaged_text(*seeds.WORDS), _words),
     Reader("image's name", damaged_text(*seeds.REFERENCES), _reference),
     Reader("git remote", damaged_text(*seeds.REMOTES), _remote),

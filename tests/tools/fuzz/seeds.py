@@ -1,12 +1,8 @@
 """Good inputs, one or more for each reader: what damage is done to."""
 
-import tempfile
-from pathlib import Path
-
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from tasks.image.engines import pushed_digests
 from tests.support.registry import DOCKER_INDEX, MANIFEST
 
 from .inputs import Json, damaged, damaged_text
@@ -89,15 +85,10 @@ DOCKER_CONFIG: Json = {
     "credHelpers": {"us-docker.pkg.dev": "gcloud"},
     "credsStore": "desktop",
 }
-CREDENTIALS: Json = {"ServerURL": "quay.io", "Username": "robin", "Secret": "tulip"}
 KEY_FILES: tuple[Json, ...] = (
     {"type": "service_account", "client_email": "robin@hub.test", "private_key": "-----BEGIN PRIVATE KEY-----"},
     {"type": "external_account", "audience": "//iam.googleapis.com/a"},
 )
-ACCOUNTS: Json = [{"account": "robin@hub.test", "status": "ACTIVE"}]
-REQUESTS: Json = [
-    {"number": 7, "url": "https://github.com/o/r/pull/7", "title": "t", "body": "b", "isCrossRepository": False}
-]
 _CONFIG: Json = {
     "architecture": "amd64",
     "os": "linux",
@@ -118,18 +109,6 @@ _MANIFEST: Json = {
     "layers": [{"digest": _OTHER, "size": 9}],
 }
 _INDEX: Json = {"schemaVersion": 2, "mediaType": DOCKER_INDEX, "manifests": [_ENTRY, _ATTESTATION]}
-LOCAL: Json = {
-    "Os": "linux",
-    "Architecture": "amd64",
-    "RootFS": {"Type": "layers", "Layers": [_DIGEST]},
-    "Config": {"Labels": {"a": "b"}},
-}
-PACKAGES: Json = [{"name": "jupyterhub", "version": "4.1.6"}]
-BUILDER = (
-    b"Name:          default\nDriver:        docker\nError: Cannot connect to the Docker daemon\n\nNodes:\n"
-    b"Name:      default\nEndpoint:  default\nStatus:    running\nPlatforms: linux/amd64, linux/386\n"
-)
-METADATA: Json = {"hub": {"containerimage.digest": _DIGEST, "image.name": "a"}, "buildx.build.warnings": []}
 ANSWERS: tuple[Json, ...] = (
     _MANIFEST,
     _INDEX,
@@ -151,17 +130,6 @@ CREDENTIAL_FILES = (
     b"[default]\naws_secret_access_key = tulip\npassword = tulip\n",
     b"users:\n- name: robin\n  user: {token: tulip}\n",
     b"# ours\nexport GITHUB_TOKEN='tulip-garden'\n",
-)
-GIT = (
-    b"refs/heads/main\n",
-    b"0123456789abcdef0123456789abcdef01234567\n",
-    b"1.2.3-5-g0123456\n",
-    b"v1.2.3-beta.1-0-g0123456\n",
-    b" M hub/values.yaml\0?? images/hub/x y\0",
-    b"hub/values.yaml\0images/hub/Dockerfile\0",
-    b"0123456789abcdef0123456789abcdef01234567\trefs/heads/main\n",
-    b"false\n",
-    b"42\n",
 )
 _RESOURCE = "projects/p/locations/us/repositories/r"
 WORDS = (
@@ -218,11 +186,3 @@ def hub_files() -> SearchStrategy[dict[str, bytes]]:
     return st.sampled_from(sorted(whole)).flatmap(
         lambda name: damaged(whole[name]).map(lambda data: {**good, name: data})
     )
-
-
-def read_metadata(data: bytes) -> list[str]:
-    """Have ``data`` read as the file in which bake says what it built."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "metadata.json")
-        file.write_bytes(data)
-        return pushed_digests(file, ["hub"])

@@ -44,3 +44,16 @@ def test_a_bump_changes_one_word_in_each_of_two_files_and_goes_back_when_it_is_t
     assert hub.snapshot() == before
     for flags, version in ((("--major",), "4.4.0"), (("--pre",), "3.3.8"), (("--major", "--dev"), RELEASES[0].version)):
         assert run_task("--dry", "bump", *flags, "--json", cwd=hub.path).json["chart"]["after"] == version
+
+
+def test_a_file_is_replaced_by_rename_and_keeps_its_mode_and_line_ends(hub: Hub) -> None:
+    file = hub.path / DOCKERFILE
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    file.chmod(0o755)
+    hub.commit("Write it as others do")
+    before = file.read_bytes()
+    with file.open("rb") as held:
+        succeed("bump", cwd=hub.path)
+        assert held.read() == before
+    assert file.read_bytes() == before.replace(b"3.2.1", b"3.3.8")
+    assert file.stat().st_mode & 0o777 == 0o755
