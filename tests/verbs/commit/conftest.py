@@ -1,15 +1,7 @@
-from pathlib import Path
-
 import pytest
 
-from tests.support.hubs import Hub, make_hub
+from tests.support.hubs import Hub
 from tests.support.steps import move
-
-
-@pytest.fixture
-def hub(tmp_path: Path) -> Hub:
-    """A hub repository on 3.2.1; no task here asks its Helm repository or its registry."""
-    return make_hub(tmp_path / "hub")
 
 
 @pytest.fixture

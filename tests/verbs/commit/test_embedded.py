@@ -1,6 +1,5 @@
 """Looking at a cloned repository never runs its author's program, wherever its folders look like repositories."""
 
-import secrets
 from collections.abc import Iterator, Mapping
 from itertools import cycle
 from pathlib import Path
@@ -8,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import run, run_task, sh, succeed
-from tests.support.helm import HelmServer
-from tests.support.hubs import Hub, make_hub
+from tests.support.hubs import Hub
 from tests.support.traps import BARE, WITH_A_WORK_TREE, Trap, plant
 
 # The top, chartpress.yaml's folder, the chart's, and a build context.
@@ -39,15 +37,8 @@ def trap(tmp_path: Path) -> Iterator[Trap]:
 
 
 @pytest.fixture
-def deployed(tmp_path: Path, helm_repository: HelmServer, request: pytest.FixtureRequest) -> Hub:
+def deployed(hub: Hub) -> Hub:
     """A hub repository whose chartpress.yaml lies in a folder."""
-    chart_repository = helm_repository.url
-    if request.node.get_closest_marker("engine"):
-        registry = f"{request.getfixturevalue('registry').address}/{secrets.token_hex(4)}"
-        base = request.getfixturevalue("mirror")
-        hub = make_hub(tmp_path / "hub", base=base, registry=registry, chart_repository=chart_repository)
-    else:
-        hub = make_hub(tmp_path / "hub", chart_repository=chart_repository)
     (hub.path / "deploy").mkdir()
     hub.git("mv", "chartpress.yaml", "hub", "images", "deploy")
     hub.commit("Move it")

@@ -12,6 +12,7 @@ from tests.support.hubs import make_hub
 from tests.support.processes import write_program
 from tests.support.steps import BRANCH, SUBJECT, refs
 from tests.support.team import TEAMS, Team, make_team
+from tests.support.world import demand_fault
 
 PAGES = "https://github.com/team/hubs/pull"
 
@@ -201,11 +202,11 @@ def test_what_would_be_overwritten_is_refused(team: Team) -> None:
     team.work("hub/requirements.yaml", team.hub.read("hub/requirements.yaml") + "# theirs\n")
     bump(team)
     before = everything(team)
-    result = commit(team)
-    assert (result.code, result.out) == (1, "")
-    assert result.err == (
-        f"error: upstream's staging changes hub/requirements.yaml, which has uncommitted changes ({team.hub.path})\n"
-        "hint: put them aside: git stash push -- hub/requirements.yaml; then run the same command again\n"
+    demand_fault(
+        commit(team),
+        1,
+        f"upstream's staging changes hub/requirements.yaml, which has uncommitted changes ({team.hub.path})",
+        "put them aside: git stash push -- hub/requirements.yaml; then run the same command again",
     )
     assert everything(team) == before
 
@@ -215,11 +216,11 @@ def test_a_base_branch_that_went_another_way_is_refused(team: Team) -> None:
     team.hub.put("mine.txt", "mine\n")
     bump(team)
     before = everything(team)
-    result = commit(team)
-    assert result.code == 1
-    assert result.err == (
-        "error: staging here has 1 commit that upstream does not have, and is 1 behind (staging)\n"
-        "hint: git pull --rebase --autostash upstream staging; or move your commits to another branch\n"
+    demand_fault(
+        commit(team),
+        1,
+        "staging here has 1 commit that upstream does not have, and is 1 behind (staging)",
+        "git pull --rebase --autostash upstream staging; or move your commits to another branch",
     )
     assert everything(team) == before
 
@@ -265,16 +266,6 @@ def test_where_the_rest_is_refused_the_clone_stays_as_it_is(team: Team, start: s
     assert team.hub.git("branch", "--show-current") == branch[start]
 
 
-def test_a_release_that_is_refused_leaves_the_clone_as_it_is_too(team: Team) -> None:
-    """Nobody listens at the registry."""
-    before = team.hub.git("rev-parse", "HEAD", "staging"), team.hub.snapshot()
-    team.work("notes.txt")
-    refused = run_task("release", "--yes", "--pr", cwd=team.hub.path)
-    assert refused.code == 4
-    assert (team.hub.git("rev-parse", "HEAD", "staging"), team.hub.snapshot()) == before
-    assert team.gh.changes == []
-
-
 # -- a commit alone, which asks nothing of any server
 
 
@@ -312,53 +303,43 @@ def test_what_the_clone_cannot_know_of_a_branch_is_said(team: Team) -> None:
 # -- the base branch
 
 
-def test_in_ci_the_event_names_the_base_branch(team: Team, tmp_path: Path) -> None:
-    event = tmp_path / "event.json"
-    repository = {"full_name": "team/hubs", "default_branch": "prod", "fork": False}
-    event.write_text(json.dumps({"repository": repository}))
-    bump(team)
-    done(team, env={"GITHUB_EVENT_PATH": str(event)})
-    assert team.gh.requests[0]["baseRefName"] == "prod"
+KNOWN = {"full_name": "team/hubs", "default_branch": "prod", "fork": False}
 
 
-def test_an_event_that_tells_nothing_of_it_is_passed_over(team: Team, tmp_path: Path) -> None:
-    event = '{"repository": {"full_name": "a/b", "default_branch": "x"}}'
-    (tmp_path / "event.json").write_text(event)
+@pytest.mark.parametrize(
+    ("repository", "base"),
+    [
+        pytest.param(KNOWN, "prod", id="the event names it"),
+        pytest.param({"full_name": "a/b", "default_branch": "x"}, "staging", id="the event is another one's"),
+    ],
+)
+def test_in_ci_the_event_is_asked(team: Team, tmp_path: Path, repository: dict[str, object], base: str) -> None:
+    (tmp_path / "event.json").write_text(json.dumps({"repository": repository}))
     bump(team)
     done(team, env={"GITHUB_EVENT_PATH": str(tmp_path / "event.json")})
-    assert team.gh.requests[0]["baseRefName"] == "staging"
+    assert team.gh.requests[0]["baseRefName"] == base
 
 
-def test_a_base_branch_that_the_team_does_not_have_is_refused_before_anything_is_done(team: Team) -> None:
+@pytest.mark.parametrize(
+    ("task", "setting", "name", "error", "hint"),
+    [
+        *(
+            (task, "base_branch", "stagin", "upstream has no branch stagin", "did you mean staging? ")
+            for task in ("commit --pr", "--dry commit", "--dry release")
+        ),
+        ("commit --push", "base_branch", "main", "upstream has no branch main", ""),
+        ("commit --pr", "remote", "orign", "there is no remote orign", "did you mean origin? "),
+    ],
+)
+def test_what_is_misspelt_is_refused_before_anything_is_done(
+    team: Team, task: str, setting: str, name: str, error: str, hint: str
+) -> None:
     bump(team)
     before = everything(team)
-    result = commit(team, env={"INVOKE_HUB_BASE_BRANCH": "main"})
-    assert (result.code, result.err) == (
-        1,
-        ("error: upstream has no branch main (hub.base_branch)\nhint: fix INVOKE_HUB_BASE_BRANCH, or unset it\n"),
-    )
+    variable = f"INVOKE_HUB_{setting.upper()}"
+    result = run_task(*task.split(), cwd=team.hub.path, env={variable: name})
+    demand_fault(result, 1, f"{error} (hub.{setting})", f"{hint}fix {variable}, or unset it")
     assert everything(team) == before
-
-
-@pytest.mark.parametrize("task", ["--dry commit", "--dry release", "--dry commit --push"])
-def test_a_misspelt_base_branch_is_refused_whether_or_not_anything_is_pushed(team: Team, task: str) -> None:
-    bump(team)
-    result = run_task(*task.split(), cwd=team.hub.path, env={"INVOKE_HUB_BASE_BRANCH": "stagin"})
-    assert (result.code, result.err) == (
-        1,
-        (
-            "error: upstream has no branch stagin (hub.base_branch)\n"
-            "hint: did you mean staging? fix INVOKE_HUB_BASE_BRANCH, or unset it\n"
-        ),
-    )
-
-
-def test_a_remote_to_push_to_that_is_misspelt(team: Team) -> None:
-    bump(team)
-    result = commit(team, env={"INVOKE_HUB_REMOTE": "orign"})
-    assert result.err == (
-        "error: there is no remote orign (hub.remote)\nhint: did you mean origin? fix INVOKE_HUB_REMOTE, or unset it\n"
-    )
 
 
 def test_where_two_remotes_could_be_pushed_to_it_is_asked_for(team: Team) -> None:
@@ -366,14 +347,8 @@ def test_where_two_remotes_could_be_pushed_to_it_is_asked_for(team: Team) -> Non
     team.hub.git("remote", "add", "sam", "git@github.com:sam/hubs.git")
     bump(team)
     before = everything(team)
-    result = commit(team)
-    assert (result.code, result.err) == (
-        1,
-        (
-            "error: cannot tell which remote to push to (robin, upstream, sam)\n"
-            "hint: name it in invoke.yaml: hub: {remote: robin}\n"
-        ),
-    )
+    error = "cannot tell which remote to push to (robin, upstream, sam)"
+    demand_fault(commit(team), 1, error, "name it in invoke.yaml: hub: {remote: robin}")
     assert everything(team) == before
 
 

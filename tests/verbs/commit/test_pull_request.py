@@ -7,9 +7,10 @@ from tests.support.cli import Result, run_task, succeed
 from tests.support.gh import StandInGh
 from tests.support.hubs import Hub, at
 from tests.support.processes import write_program
+from tests.support.steps import BRANCH
+from tests.support.steps import SUBJECT as TITLE
+from tests.support.world import fault
 
-BRANCH = "bump-z2jh-3.3.8"
-TITLE = "Move z2jh from 3.2.1 to 3.3.8"
 FIRST = "https://github.com/org/hubs/pull/1"
 
 
@@ -70,17 +71,6 @@ def test_boxes_that_a_reviewer_ticked_stay_ticked(moved: Hub, gh: StandInGh) -> 
     gh.put([request | {"body": ticked}])
     assert commit(moved).out == f"pull request present: {FIRST}\n"
     assert gh.requests[0]["body"] == ticked
-
-
-def test_without_the_flag_there_is_no_pull_request(moved: Hub, gh: StandInGh) -> None:
-    assert run_task("commit", "--push", "--json", cwd=moved.path).json["pull_request"] is None
-    assert gh.calls == []
-
-
-def test_the_default_branch_has_nothing_to_request(hub: Hub, gh: StandInGh) -> None:
-    done = commit(hub)
-    assert (done.code, done.out) == (0, "Nothing to do.\n"), done
-    assert gh.changes == []
 
 
 def test_a_branch_without_commits_of_its_own_has_nothing_to_request(hub: Hub, gh: StandInGh) -> None:
@@ -165,90 +155,39 @@ def test_an_unknown_forge_is_named(moved: Hub) -> None:
 # -- what goes wrong
 
 
-@pytest.mark.parametrize(
-    ("call", "status", "said", "code", "error", "hint"),
-    [
-        pytest.param(
-            "pr list",
-            4,
-            "To get started with GitHub CLI, please run:  gh auth login\n",
-            4,
-            "gh is not signed in (github.com)",
-            "gh auth login --hostname github.com; in CI: set GH_TOKEN",
-            id="not signed in",
-        ),
-        pytest.param(
-            "pr list",
-            1,
-            "HTTP 401: Bad credentials (https://api.github.com/graphql)\nTry authenticating with:  gh auth login\n",
-            4,
-            "gh is not signed in (github.com)",
-            "gh auth login --hostname github.com; in CI: set GH_TOKEN",
-            id="token expired",
-        ),
-        pytest.param(
-            "pr list",
-            1,
-            "GraphQL: Could not resolve to a Repository with the name 'org/hubs'. (repository)\n",
-            4,
-            "GitHub denied it: GraphQL: Could not resolve to a Repository with the name 'org/hubs'. (repository)"
-            " (github.com)",
-            "gh auth status --hostname github.com",
-            id="no access",
-        ),
-        pytest.param(
-            "pr list",
-            1,
-            "error connecting to api.github.com\ncheck your internet connection or https://githubstatus.com\n",
-            4,
-            "GitHub does not answer: error connecting to api.github.com (github.com)",
-            "gh api --hostname github.com rate_limit",
-            id="offline",
-        ),
-        pytest.param(
-            "pr list",
-            2,
-            "unknown flag: --json\n\nUsage:  gh pr list [flags]\n",
-            3,
-            "gh: unknown flag: --json (github.com)",
-            "gh pr list",
-            id="too old",
-        ),
-        pytest.param(
-            "pr create",
-            1,
-            "pull request create failed: GraphQL: GitHub Actions is not permitted to create or approve pull requests"
-            " (createPullRequest)\n",
-            4,
-            "GitHub denied it: pull request create failed: GraphQL: GitHub Actions is not permitted to create or"
-            " approve pull requests (createPullRequest) (github.com)",
-            "allow it: Settings, Actions, General, Allow GitHub Actions to create and approve pull requests",
-            id="Actions may not",
-        ),
-        pytest.param(
-            "pr create",
-            1,
-            "pull request create failed: GraphQL: Head sha can't be blank (createPullRequest)\n",
-            3,
-            "gh: pull request create failed: GraphQL: Head sha can't be blank (createPullRequest) (github.com)",
-            "gh pr list",
-            id="create failed",
-        ),
-    ],
-)
+SIGN_IN = "gh auth login --hostname github.com; in CI: set GH_TOKEN"
+NOT_SIGNED_IN = "To get started with GitHub CLI, please run:  gh auth login\n"
+TOKEN_EXPIRED = "HTTP 401: Bad credentials (https://api.github.com)\nTry authenticating with:  gh auth login\n"
+NO_ACCESS = "GraphQL: Could not resolve to a Repository with the name 'org/hubs'. (repository)"
+OFFLINE = "error connecting to api.github.com\ncheck your internet connection or https://githubstatus.com\n"
+NOT_PERMITTED = "GraphQL: GitHub Actions is not permitted to create or approve pull requests (createPullRequest)"
+PERMIT = "allow it: Settings, Actions, General, Allow GitHub Actions to create and approve pull requests"
+BLANK = "pull request create failed: GraphQL: Head sha can't be blank (createPullRequest)"
+# What gh says to a call, and with what status; what must come of it.
+REFUSALS = {
+    "not signed in": ("pr list", 4, NOT_SIGNED_IN, 4, "gh is not signed in", SIGN_IN),
+    "token expired": ("pr list", 1, TOKEN_EXPIRED, 4, "gh is not signed in", SIGN_IN),
+    "no access": ("pr list", 1, NO_ACCESS, 4, f"GitHub denied it: {NO_ACCESS}", "gh auth status --hostname github.com"),
+    "offline": (
+        *("pr list", 1, OFFLINE, 4, "GitHub does not answer: error connecting to api.github.com"),
+        "gh api --hostname github.com rate_limit",
+    ),
+    "too old": ("pr list", 2, "unknown flag: --json\n\nUsage: gh\n", 3, "gh: unknown flag: --json", "gh pr list"),
+    "Actions may not": ("pr create", 1, NOT_PERMITTED, 4, f"GitHub denied it: {NOT_PERMITTED}", PERMIT),
+    "create failed": ("pr create", 1, BLANK, 3, f"gh: {BLANK}", "gh pr list"),
+}
+
+
+@pytest.mark.parametrize(("call", "status", "said", "code", "error", "hint"), REFUSALS.values(), ids=REFUSALS)
 def test_gh_that_refuses_is_one_error_and_one_hint(  # noqa: PLR0913, PLR0917 - the table's columns
     moved: Hub, gh: StandInGh, call: str, status: int, said: str, code: int, error: str, hint: str
 ) -> None:
     gh.fail(call, status, said)
     done = commit(moved)
-    assert done.code == code, done
-    assert done.err.splitlines()[-2:] == [f"error: {error}", f"hint: {hint}"]
-
-
-def test_a_sign_in_that_is_missing_stops_before_anything_is_done(moved: Hub, gh: StandInGh) -> None:
-    gh.fail("pr list", 4, "To get started with GitHub CLI, please run:  gh auth login\n")
-    assert commit(moved).code == run_task("--dry", "commit", "--pr", cwd=moved.path).code == 4
-    assert moved.git("branch", "--format=%(refname:short)") == "main"
+    assert (done.code, *fault(done)) == (code, f"{error} (github.com)", hint)
+    if call == "pr list":
+        assert run_task("--dry", "commit", "--pr", cwd=moved.path).code == code
+        assert moved.git("branch", "--format=%(refname:short)") == "main"
 
 
 @pytest.mark.parametrize("answer", ["<html>", '[{"number": 1}]', "[" * 100_000])
@@ -256,5 +195,4 @@ def test_an_answer_of_ghs_that_is_none_is_a_fault(moved: Hub, gh: StandInGh, ans
     program = f"import sys\nprint({answer!r} if sys.argv[1] == 'pr' else '{{}}')"
     (gh.folder / "gh").write_text(f"#!{sys.executable}\n{program}\n")
     done = commit(moved)
-    assert done.code == 3, done
-    assert done.err.splitlines()[-2:] == ["error: the list of pull requests cannot be read (gh)", "hint: gh pr list"]
+    assert (done.code, *fault(done)) == (3, "the list of pull requests cannot be read (gh)", "gh pr list")

@@ -1,29 +1,20 @@
 """Where ``commit`` refuses: one error, one hint, the right code, and nothing changed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from tests.support.cli import run, run_task
+from tests.support.cli import run_task
 from tests.support.hubs import Hub
 from tests.support.processes import write_program
 from tests.support.steps import BRANCH, commit, move, refs
 from tests.support.world import demand_fault
 
 
-@dataclass(frozen=True)
-class Case:
-    """A state of the repository that stops a commit.
-
-    Attributes:
-        prepare: brings it about, the release's edits included.
-        error: the error's line, without ``error: ``; ``TOP`` stands for the clone.
-        hint: the hint's line, without ``hint: ``.
-        code: the exit code.
-        arguments: the task's.
-    """
+class Case(NamedTuple):
+    """A state of the repository that stops a commit; ``TOP`` in its error stands for the clone."""
 
     prepare: Callable[[Hub], object]
     error: str
@@ -43,40 +34,14 @@ def unborn(hub: Hub) -> None:
     move(hub)
 
 
-def two_heads(hub: Hub) -> None:
-    hub.git("switch", "--quiet", "--create", "side")
-    hub.edit("hub/Chart.yaml", "Our hub", "Their hub")
-    hub.commit("Theirs")
-    hub.git("switch", "--quiet", "main")
-    hub.edit("hub/Chart.yaml", "Our hub", "My hub")
-    hub.commit("Mine")
+def under_way(marker: str) -> Callable[[Hub], object]:
+    """Leave git's mark of something that was begun; HEAD is on a branch all the same."""
 
+    def prepare(hub: Hub) -> None:
+        hub.write(f".git/{marker}", hub.git("rev-parse", "HEAD"))
+        move(hub)
 
-def merging(hub: Hub) -> None:
-    two_heads(hub)
-    run("git", "merge", "--quiet", "side", cwd=hub.path)
-    move(hub)
-
-
-def rebasing(hub: Hub) -> None:
-    two_heads(hub)
-    run("git", "rebase", "--quiet", "side", cwd=hub.path)
-
-
-def rebasing_on_a_branch(hub: Hub) -> None:
-    rebasing(hub)
-    hub.git("symbolic-ref", "HEAD", "refs/heads/main")
-
-
-def cherry_picking(hub: Hub) -> None:
-    two_heads(hub)
-    run("git", "cherry-pick", "side", cwd=hub.path)
-
-
-def reverting(hub: Hub) -> None:
-    two_heads(hub)
-    hub.change("hub/Chart.yaml", "My hub", "My other hub")
-    run("git", "revert", "--no-edit", "HEAD~1", cwd=hub.path)
+    return prepare
 
 
 def foreign_line(hub: Hub) -> None:
@@ -84,20 +49,16 @@ def foreign_line(hub: Hub) -> None:
     hub.edit("images/hub/Dockerfile", "USER root\n", "USER root\nRUN apt-get update\n")
 
 
-def foreign_values(hub: Hub) -> None:
-    hub.edit("hub/values.yaml", "256M", "1G")
-
-
-def unnamed(hub: Hub) -> None:
-    move(hub)
-    hub.write("invoke.yaml", 'hub: {branch: "bump {version}"}\n')
-
-
 def foreign_staged(hub: Hub) -> None:
     hub.edit("images/hub/Dockerfile", "USER root\n", "USER root\nRUN apt-get update\n")
     hub.git("add", "images/hub/Dockerfile")
     hub.edit("images/hub/Dockerfile", "USER root\nRUN apt-get update\n", "USER root\n")
     move(hub)
+
+
+def unnamed(hub: Hub) -> None:
+    move(hub)
+    hub.write("invoke.yaml", 'hub: {branch: "bump {version}"}\n')
 
 
 def never_committed(hub: Hub) -> None:
@@ -112,10 +73,24 @@ def gone(hub: Hub) -> None:
 
 def elsewhere(hub: Hub) -> None:
     hub.git("switch", "--quiet", "--create", BRANCH)
-    hub.edit("hub/Chart.yaml", "Our hub", "Their hub")
-    hub.commit("Somebody's")
+    hub.change("hub/Chart.yaml", "Our hub", "Their hub")
     hub.git("switch", "--quiet", "main")
     move(hub)
+
+
+def other_changes(file: str, prepare: Callable[[Hub], object]) -> Case:
+    """A file that has changes of the user's too."""
+    return Case(
+        prepare,
+        f"the file has uncommitted changes besides the release's ({file})",
+        f"commit them, a hook's too: git commit -- {file}; or put them aside: git stash push -- {file}",
+    )
+
+
+def no_branch(name: str, prepare: Callable[[Hub], object] = move, hint: str = "use --branch NAME") -> Case:
+    """A name that no branch can have."""
+    arguments = (f"--branch={name}",) if prepare is move else ()
+    return Case(prepare, f"'{name}' cannot be a branch's name (git check-ref-format)", hint, 2, arguments)
 
 
 CASES = {
@@ -123,31 +98,19 @@ CASES = {
     "a branch without a commit": Case(
         unborn, "the branch empty has no commit yet (TOP)", "make the first one: git add --all && git commit"
     ),
-    "a merge is under way": Case(merging, "a merge is under way (TOP)", "git merge --continue, or git merge --abort"),
-    "a rebase is under way": Case(
-        rebasing, "a rebase is under way (TOP)", "git rebase --continue, or git rebase --abort"
-    ),
-    "a rebase is under way, HEAD on a branch": Case(
-        rebasing_on_a_branch, "a rebase is under way (TOP)", "git rebase --continue, or git rebase --abort"
-    ),
-    "a cherry-pick is under way": Case(
-        cherry_picking, "a cherry-pick is under way (TOP)", "git cherry-pick --continue, or git cherry-pick --abort"
-    ),
-    "a revert is under way": Case(
-        reverting, "a revert is under way (TOP)", "git revert --continue, or git revert --abort"
-    ),
-    "a line of the user's in the Dockerfile": Case(
-        foreign_line,
-        "the file has uncommitted changes besides the release's (images/hub/Dockerfile)",
-        "commit them, a hook's too: git commit -- images/hub/Dockerfile; "
-        "or put them aside: git stash push -- images/hub/Dockerfile",
-    ),
-    "other values": Case(
-        foreign_values,
-        "the file has uncommitted changes besides the release's (hub/values.yaml)",
-        "commit them, a hook's too: git commit -- hub/values.yaml; "
-        "or put them aside: git stash push -- hub/values.yaml",
-    ),
+    **{
+        f"a {name} is under way": Case(
+            prepare, f"a {name} is under way (TOP)", f"git {name} --continue, or git {name} --abort"
+        )
+        for name, prepare in {
+            "merge": under_way("MERGE_HEAD"),
+            "cherry-pick": under_way("CHERRY_PICK_HEAD"),
+            "revert": under_way("REVERT_HEAD"),
+            "rebase": under_way("rebase-merge/head-name"),
+        }.items()
+    },
+    "a line of the user's in the Dockerfile": other_changes("images/hub/Dockerfile", foreign_line),
+    "other values": other_changes("hub/values.yaml", lambda hub: hub.edit("hub/values.yaml", "256M", "1G")),
     "other changes of a managed file are staged": Case(
         foreign_staged,
         "other changes of the file are staged (images/hub/Dockerfile)",
@@ -162,32 +125,17 @@ CASES = {
         gone,
         "there is no Dockerfile of a hub image (images/hub/Dockerfile)",
         "write FROM quay.io/jupyterhub/k8s-hub:VERSION, with the version in hub/requirements.yaml",
-        code=2,
+        2,
     ),
     "the feature branch has other commits": Case(
         elsewhere,
         f"the branch {BRANCH} exists already, with other commits (TOP)",
         f"continue there: git stash && git switch {BRANCH} && git stash pop; or use another: --branch NAME",
     ),
-    "a branch's name that is an option": Case(
-        move,
-        "'--force' cannot be a branch's name (git check-ref-format)",
-        "use --branch NAME",
-        code=2,
-        arguments=("--branch=--force",),
-    ),
-    "a template that makes no branch's name": Case(
-        unnamed,
-        "'bump 3.3.8' cannot be a branch's name (git check-ref-format)",
-        "correct hub.branch in invoke.yaml; the default is bump-z2jh-{version}",
-        code=2,
-    ),
-    "a branch's name that means the one before": Case(
-        move,
-        "'@{-1}' cannot be a branch's name (git check-ref-format)",
-        "use --branch NAME",
-        code=2,
-        arguments=("--branch", "@{-1}"),
+    "a branch's name that is an option": no_branch("--force"),
+    "a branch's name that means the one before": no_branch("@{-1}"),
+    "a template that makes no branch's name": no_branch(
+        "bump 3.3.8", unnamed, "correct hub.branch in invoke.yaml; the default is bump-z2jh-{version}"
     ),
 }
 

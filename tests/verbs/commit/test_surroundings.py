@@ -1,11 +1,9 @@
 """What the user has set for git, and where the clone lies, changes nothing of what a task says and does."""
 
 import os
-import secrets
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -17,253 +15,150 @@ from tests.support.hubs import Hub, make_hub
 from tests.support.processes import write_program
 from tests.support.steps import BRANCH, MANAGED, committed_files
 from tests.support.traps import Trap
+from tests.support.world import files_in
 
 # The tasks, and how they end.
 TASKS = {
-    "status": 0,
-    "check": 1,
-    "check --offline --json": 1,
-    "--dry bump --to 3.3.8 commit --push": 0,
+    "status --json": 0,
+    "check --offline": 1,
     "--dry build": 0,
     "bump --to 3.3.8": 0,
-    "--dry commit": 0,
+    "--dry commit --push": 0,
     "commit --push --message Größer": 0,
-    "status --json": 0,
-    "--dry build --json": 0,
-    "commit --push": 0,
 }
 
 
 @pytest.fixture
-def hub(
-    tmp_path: Path, helm_repository: HelmServer, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> Hub:
+def hub(hub: Hub, helm_repository: HelmServer, monkeypatch: pytest.MonkeyPatch) -> Hub:
     """A hub repository with a tag that was not pushed, a submodule, a file in latin letters, and commits in a year."""
     for who in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{who}_DATE", "2024-05-06T07:08:09+00:00")
     monkeypatch.setenv("GIT_ALLOW_PROTOCOL", "file")
-    if request.node.get_closest_marker("engine"):
-        registry = f"{request.getfixturevalue('registry').address}/{secrets.token_hex(4)}"
-        base = request.getfixturevalue("mirror")
-        hub = make_hub(tmp_path / "hub", base=base, registry=registry, chart_repository=helm_repository.url)
-    else:
-        hub = make_hub(tmp_path / "hub", chart_repository=helm_repository.url)
-    make_hub(tmp_path / "other", chart_repository=helm_repository.url)
+    make_hub(hub.path.parent / "other", chart_repository=helm_repository.url)
     hub.git("submodule", "--quiet", "add", "../other.git", "vendor/other")
     hub.write("images/hub/Größe.txt", "1\n")
     hub.commit("Größe")
     hub.git("push", "--quiet")
     hub.git("tag", "--annotate", "--message", "Not yet", "0.9.0")
-    (hub.path / "vendor/other/hub/values.yaml").write_text("{}\n")
+    hub.write("vendor/other/hub/values.yaml", "{}\n")
     return hub
 
 
-class Outcome(NamedTuple):
-    """What came of the tasks: what was said, the clone's commits and index, the remote's references."""
-
-    said: list[Result]
-    commit: str
-    staged: str
-    here: str
-    remote: str
-    files: dict[str, bytes]
+LOOKS = (("cat-file", "commit", "HEAD"), ("ls-files", "--stage", "-z"), ("for-each-ref",))
 
 
-def outcome(hub: Hub, env: Mapping[str, str]) -> Outcome:
-    """Run the tasks in the hub, with ``env``, and put the hub back to what it was."""
+def outcome(hub: Hub, env: Mapping[str, str]) -> tuple[list[Result], list[str], dict[str, bytes]]:
+    """Run the tasks in the hub, with ``env``, and put the hub back to what it was.
+
+    Returns:
+        What was said; the commit, the index and the references of the clone, and those of the remote; the files.
+    """
     kept = [(path, path.with_name(f"{path.name}.kept")) for path in (hub.path, hub.remote)]
     for path, copy in kept:
         shutil.copytree(path, copy, symlinks=True)
     said = [run_task(*task.split(), cwd=hub.path, env=env) for task in TASKS]
-    with_no_settings = {"GIT_CONFIG_GLOBAL": os.devnull}
-
-    def ask(*arguments: str, cwd: Path = hub.path) -> str:
-        return run("git", "-c", "core.fsmonitor=false", *arguments, cwd=cwd, env=with_no_settings).out
-
-    done = Outcome(
-        said,
-        ask("cat-file", "commit", "HEAD"),
-        ask("ls-files", "--stage", "-z"),
-        ask("for-each-ref"),
-        ask("for-each-ref", cwd=hub.remote),
-        hub.snapshot(),
-    )
+    places = [*((look, hub.path) for look in LOOKS), (LOOKS[-1], hub.remote)]
+    settings = {"GIT_CONFIG_GLOBAL": os.devnull}
+    told = [run("git", "-c", "core.fsmonitor=false", *look, cwd=place, env=settings).out for look, place in places]
+    files = hub.snapshot()
     for path, copy in kept:
         shutil.rmtree(path)
         copy.rename(path)
-    return done
+    return said, told, files
 
 
-def require_same(hub: Hub, env: Mapping[str, str], plain: Outcome) -> None:
-    odd = outcome(hub, env)
-    for task, before, after in zip(TASKS, plain.said, odd.said, strict=True):
-        assert (after.code, after.out, after.err) == (before.code, before.out, before.err), task
-    assert odd == plain
-
-
-@pytest.fixture
-def plain(hub: Hub) -> Outcome:
-    found = outcome(hub, {})
-    assert [done.code for done in found.said] == [*TASKS.values()], found.said
-    assert found.commit.endswith("\n\nGrößer\n")
-    assert "encoding" not in found.commit
-    assert found.remote.count("\n") == 2
-    return found
-
-
-ODD = """\
-[color]
-    ui = always
-    advice = always
-    branch = always
-    diff = always
-    push = always
-    remote = always
-    status = always
-    transport = always
-[core]
-    pager = TRAP
-    editor = TRAP
-    fsmonitor = TRAP
-    quotePath = false
-[pager]
-    log = TRAP
-    status = TRAP
-    commit = TRAP
-[interactive]
-    diffFilter = TRAP
-[log]
-    showSignature = true
-    follow = true
-    decorate = full
-    date = raw
-    abbrevCommit = true
-    showRoot = false
-    diffMerges = first-parent
-[gpg]
-    program = TRAP
-[format]
-    pretty = %GG
-    notes = true
-[diff]
-    noprefix = true
-    mnemonicPrefix = true
-    renames = copies
-    relative = true
-    external = TRAP
-    orderFile = ORDER
-    submodule = log
-    colorMoved = zebra
-    wordRegex = .
-    context = 0
-    interHunkContext = 9
-    ignoreSubmodules = all
-    algorithm = patience
-    suppressBlankEmpty = true
-    statGraphWidth = 1
-    wsErrorHighlight = all
-[status]
-    short = true
-    branch = true
-    showStash = true
-    relativePaths = false
-    showUntrackedFiles = no
-    submoduleSummary = true
-    renames = copies
-    aheadBehind = false
-    displayCommentPrefix = true
-[commit]
-    template = ORDER
-    verbose = 2
-    status = false
-    cleanup = verbatim
-[column]
-    ui = always
-    status = always
-[push]
-    followTags = true
-    default = nothing
-    recurseSubmodules = on-demand
-    autoSetupRemote = true
-[submodule]
-    recurse = true
-[fetch]
-    prune = true
-[branch]
-    sort = -committerdate
-[tag]
-    sort = -version:refname
-    gpgSign = true
-[advice]
-    statusHints = true
-    detachedHead = true
-    pushUpdateRejected = true
-[i18n]
-    commitEncoding = ISO-8859-1
-    logOutputEncoding = UTF-16
-[safe]
-    bareRepository = explicit
-[alias]
-    status = !TRAP
-    switch = !TRAP
-    commit = !TRAP
-    push = !TRAP
-[checkout]
-    guess = false
-[merge]
-    conflictStyle = diff3
-[blame]
-    showRoot = true
-[versionsort]
-    suffix = -rc
-"""
+TRAP = "TRAP"
+# What a user's own git may be set to, by the value.
+ODD = {
+    "always": (
+        *("color.ui", "color.advice", "color.branch", "color.diff", "color.push", "color.remote", "color.status"),
+        *("color.transport", "column.ui", "column.status"),
+    ),
+    TRAP: (
+        *("core.pager", "core.editor", "core.fsmonitor", "pager.log", "pager.status", "pager.commit", "diff.external"),
+        *("interactive.diffFilter", "gpg.program"),
+    ),
+    f"!{TRAP}": ("alias.status", "alias.switch", "alias.commit", "alias.push"),
+    "true": (
+        *("log.showSignature", "log.follow", "log.abbrevCommit", "format.notes", "diff.noprefix", "diff.relative"),
+        *(
+            "diff.mnemonicPrefix",
+            "diff.relative",
+            "diff.suppressBlankEmpty",
+            "status.short",
+            "status.branch",
+            "status.showStash",
+        ),
+        *("status.submoduleSummary", "status.displayCommentPrefix", "push.followTags", "push.autoSetupRemote"),
+        *("submodule.recurse", "fetch.prune", "tag.gpgSign", "advice.statusHints", "advice.detachedHead"),
+        *("advice.pushUpdateRejected", "blame.showRoot"),
+    ),
+    "false": ("core.quotePath", "log.showRoot", "status.relativePaths", "status.aheadBehind", "checkout.guess"),
+    "copies": ("diff.renames", "status.renames"),
+    "full": ("log.decorate",),
+    "raw": ("log.date",),
+    "first-parent": ("log.diffMerges",),
+    "%GG": ("format.pretty",),
+    "ORDER": ("diff.orderFile", "commit.template"),
+    "log": ("diff.submodule",),
+    "zebra": ("diff.colorMoved",),
+    "0": ("diff.context",),
+    "all": ("diff.ignoreSubmodules", "diff.wsErrorHighlight"),
+    "patience": ("diff.algorithm",),
+    "no": ("status.showUntrackedFiles",),
+    "verbatim": ("commit.cleanup",),
+    "nothing": ("push.default",),
+    "on-demand": ("push.recurseSubmodules",),
+    "-committerdate": ("branch.sort",),
+    "-version:refname": ("tag.sort",),
+    "ISO-8859-1": ("i18n.commitEncoding",),
+    "UTF-16": ("i18n.logOutputEncoding",),
+    "explicit": ("safe.bareRepository",),
+    "diff3": ("merge.conflictStyle",),
+}
 
 
 @pytest.mark.engine
-def test_settings_of_the_user_and_variables_of_git_change_nothing(hub: Hub, plain: Outcome, tmp_path: Path) -> None:
-    trap = Trap.set_up(tmp_path)
+def test_settings_of_the_user_and_variables_of_git_change_nothing(hub: Hub, tmp_path: Path) -> None:
+    plain = outcome(hub, {})
+    said, (commit, *_, remote), _ = plain
+    assert [done.code for done in said] == [*TASKS.values()], said
+    assert (commit.endswith("\n\nGrößer\n"), "encoding" in commit, remote.count("\n")) == (True, False, 2)
+
+    trap, other = Trap.set_up(tmp_path), make_hub(tmp_path / "elsewhere").path
     (tmp_path / "order").write_text("*.yaml\n")
-    odd = tmp_path / "odd"
-    given = run("git", "config", "--list", "--global", "--null", cwd=tmp_path).out
-    odd.write_text(ODD.replace("TRAP", str(trap.program)).replace("ORDER", str(tmp_path / "order")))
-    for setting in given.split("\0")[:-1]:
-        name, _, value = setting.partition("\n")
-        sh("git", "config", "--file", str(odd), "--add", name, value, cwd=tmp_path)
-    require_same(hub, {"GIT_CONFIG_GLOBAL": str(odd)}, plain)
-    assert trap.said() == ""
-    other = make_hub(tmp_path / "elsewhere").path
+    odd = (
+        "".join("[{}]\n{} = {}\n".format(*name.split("."), value) for value, names in ODD.items() for name in names)
+        .replace(TRAP, str(trap.program))
+        .replace("ORDER", str(tmp_path / "order"))
+    )
+    given = Path(os.environ["GIT_CONFIG_GLOBAL"]).read_text()
+    (tmp_path / "odd").write_text(f"{odd}{given}")
     variables = {
-        "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(other / ".git/objects"),
+        **dict.fromkeys(("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_OBJECT_DIRECTORY"), f"{other}/.git/objects"),
+        **dict.fromkeys(("GIT_COMMON_DIR", "GIT_DIR"), f"{other}/.git"),
+        **dict.fromkeys(
+            ("GIT_EDITOR", "GIT_EXTERNAL_DIFF", "GIT_PAGER", "GIT_SEQUENCE_EDITOR", "PAGER"), str(trap.program)
+        ),
+        **dict.fromkeys(("GIT_ICASE_PATHSPECS", "GIT_OPTIONAL_LOCKS", "GIT_PAGER_IN_USE"), "1"),
+        **dict.fromkeys(("GIT_FLUSH", "GIT_REF_PARANOIA"), "0"),
         "GIT_ATTR_SOURCE": "HEAD",
         "GIT_CEILING_DIRECTORIES": str(hub.path.parent),
-        "GIT_COMMON_DIR": str(other / ".git"),
-        "GIT_CONFIG": str(other / ".git/config"),
+        "GIT_CONFIG": f"{other}/.git/config",
         "GIT_DEFAULT_HASH": "sha256",
         "GIT_DIFF_OPTS": "--unified=0",
-        "GIT_DIR": str(other / ".git"),
-        "GIT_EDITOR": str(trap.program),
-        "GIT_EXTERNAL_DIFF": str(trap.program),
-        "GIT_FLUSH": "0",
-        "GIT_ICASE_PATHSPECS": "1",
-        "GIT_INDEX_FILE": str(other / ".git/index"),
+        "GIT_INDEX_FILE": f"{other}/.git/index",
         "GIT_INDEX_VERSION": "4",
         "GIT_NAMESPACE": "elsewhere",
-        "GIT_OBJECT_DIRECTORY": str(other / ".git/objects"),
-        "GIT_OPTIONAL_LOCKS": "1",
-        "GIT_PAGER": str(trap.program),
-        "GIT_PAGER_IN_USE": "1",
         "GIT_PREFIX": "hub/",
         "GIT_PRINT_SHA1_ELLIPSIS": "yes",
-        "GIT_REF_PARANOIA": "0",
         "GIT_REFLOG_ACTION": "mine",
-        "GIT_SEQUENCE_EDITOR": str(trap.program),
         "GIT_WORK_TREE": str(other),
-        "PAGER": str(trap.program),
     }
-    before = {path: path.read_bytes() for path in sorted(other.rglob("*")) if path.is_file()}
-    require_same(hub, variables, plain)
-    assert trap.said() == ""
-    assert {path: path.read_bytes() for path in sorted(other.rglob("*")) if path.is_file()} == before
+    before = files_in(other)
+    for env in ({"GIT_CONFIG_GLOBAL": str(tmp_path / "odd")}, variables):
+        assert outcome(hub, env) == plain
+        assert (trap.said(), files_in(other)) == ("", before)
 
 
 # -- where the clone lies
@@ -315,7 +210,7 @@ def test_files_that_are_called_as_revisions(hub: Hub) -> None:
     hub.write("HEAD", "x\n")
     hub.write("origin/main", "x\n")
     hub.commit("Names")
-    for task in ("status", "check --offline --json", "bump --to 3.3.8", "commit --push"):
+    for task in ("status", "check --offline", "bump --to 3.3.8", "commit --push"):
         done = run_task(*task.split(), cwd=hub.path)
         assert done.code == TASKS.get(task, 0), (task, done)
     assert committed_files(hub) == MANAGED
