@@ -3,7 +3,6 @@
 import re
 from datetime import date
 
-import semver
 from packaging.version import Version
 
 from tasks.core import __version__
@@ -12,52 +11,25 @@ from tests.support.machine import PROJECT
 
 CHANGELOG = (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8")
 KINDS = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
-UNRELEASED = "[Unreleased]"
-_RELEASE = re.compile(r"\[(?P<version>[^\]]+)\] - (?P<day>\d{4}-\d\d-\d\d)")
 
 
-def sections() -> dict[str, str]:
-    """Return the text below each heading of the second level, by the heading."""
-    parts = re.split(r"^## (.+)$", CHANGELOG, flags=re.MULTILINE)[1:]
-    return dict(zip(parts[::2], parts[1::2], strict=True))
-
-
-def releases() -> list[tuple[semver.Version, date]]:
-    matched = [_RELEASE.fullmatch(heading) for heading in sections() if heading != UNRELEASED]
-    assert all(matched)
-    return [
-        (semver.Version.parse(one["version"]), date.fromisoformat(one["day"])) for one in matched if one is not None
-    ]
-
-
-def test_it_begins_with_what_is_not_released_yet() -> None:
-    assert CHANGELOG.startswith("# Changelog\n\n")
-    assert next(iter(sections())) == UNRELEASED
-
-
-def test_releases_stand_newest_first() -> None:
-    assert releases() == sorted(releases(), reverse=True)
-
-
-def test_every_change_is_a_bullet_below_its_kind() -> None:
-    for heading, text in sections().items():
+def test_it_has_the_form_and_the_version_has_its_section_or_is_not_released_yet() -> None:
+    """Between releases the version is a development one, newer than all that was released."""
+    title, *parts = re.split(r"^## (.+)$", CHANGELOG, flags=re.MULTILINE)
+    headings, texts = parts[::2], parts[1::2]
+    assert (title.splitlines()[0], headings[0]) == ("# Changelog", "[Unreleased]")
+    matched = [re.fullmatch(r"\[([^\]]+)\] - (\d{4}-\d\d-\d\d)", heading) for heading in headings[1:]]
+    released = [(Version(one[1]), date.fromisoformat(one[2])) for one in matched if one]
+    assert (len(released), released) == (len(matched), sorted(released, reverse=True))
+    for heading, text in zip(headings, texts, strict=True):
         kinds = re.findall(r"^### (.+)$", text, flags=re.MULTILINE)
         assert kinds == [kind for kind in KINDS if kind in kinds], heading
-        for kind, changes in zip(kinds, re.split(r"^### .+$", text, flags=re.MULTILINE)[1:], strict=True):
-            lines = [line for line in changes.splitlines() if line]
-            assert lines, (heading, kind)
-            assert all(line.startswith(("- ", "  ")) for line in lines), (heading, kind)
-
-
-def test_the_version_has_its_section_or_is_not_released_yet() -> None:
-    """Between releases the version is a development one, newer than all that was released."""
-    released = [Version(str(version)) for version, _ in releases()]
-    here = Version(__version__)
-    if here.is_devrelease:
-        assert sections()[UNRELEASED].strip()
-        assert all(version < here for version in released)
-    else:
-        assert here == released[0]
+        changes = [
+            line for line in text.partition("\n### ")[2].splitlines()[1:] if line and not line.startswith("### ")
+        ]
+        assert [line for line in changes if not line.startswith(("- ", "  "))] == [], heading
+    here, newest = Version(__version__), released[0][0] if released else Version("0")
+    assert texts[0].strip() and newest < here if here.is_devrelease else here == newest
 
 
 def test_the_version_stands_in_one_place() -> None:

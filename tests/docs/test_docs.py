@@ -3,7 +3,6 @@
 import ast
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -101,34 +100,20 @@ def test_the_page_is_what_init_writes(tmp_path: Path) -> None:
 
 
 OPEN = "…"
-
-
-PAGE = PROJECT / "docs" / "troubleshooting.md"
+TREES = [ast.parse(file.read_text(encoding="utf-8")) for file in sorted((PROJECT / "tasks").rglob("*.py"))]
 
 
 def explained() -> list[str]:
     """Return the messages in the first column of the page's tables."""
-    return list(_first_cells())
+    page = (PROJECT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    tokens = MarkdownIt().enable("table").parse(page)
+    rows = zip(tokens, tokens[1:], tokens[2:], strict=False)
+    cells = [cell for row, first, cell in rows if (row.type, first.type) == ("tr_open", "td_open")]
+    return ["".join(child.content for child in cell.children or ()) for cell in cells]
 
 
-def templates() -> set[str]:
-    """Return every text in the code, with ``…`` where it is filled in."""
-    return {text for tree in _modules() for node in ast.walk(tree) if (text := _template(node)) is not None}
-
-
-def raised(*faults: str) -> set[str]:
-    """Return the messages that are given to the named faults where they are made."""
-    calls = (node for tree in _modules() for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args)
-    made = (call.args[0] for call in calls if isinstance(call.func, ast.Name) and call.func.id in faults)
-    return {text for what in made if (text := _template(what)) is not None}
-
-
-def _modules() -> Iterator[ast.Module]:
-    for file in sorted((PROJECT / "tasks").rglob("*.py")):
-        yield ast.parse(file.read_text(encoding="utf-8"))
-
-
-def _template(node: ast.AST) -> str | None:
+def template(node: ast.AST) -> str | None:
+    """Return a text in the code, with ``…`` where it is filled in; None for another node."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):
@@ -136,14 +121,13 @@ def _template(node: ast.AST) -> str | None:
     return None
 
 
-def _first_cells() -> Iterator[str]:
-    tokens = MarkdownIt().enable("table").parse(PAGE.read_text(encoding="utf-8"))
-    for row, cell, content in zip(tokens, tokens[1:], tokens[2:], strict=False):
-        if (row.type, cell.type) == ("tr_open", "td_open"):
-            yield "".join(child.content for child in content.children or ())
+def raised(*faults: str) -> set[str]:
+    """Return the messages that are given to the named faults where they are made."""
+    calls = (node for tree in TREES for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args)
+    made = (call.args[0] for call in calls if isinstance(call.func, ast.Name) and call.func.id in faults)
+    return {text for what in made if (text := template(what)) is not None}
 
 
-TEMPLATES = templates()
 # What is refused, or denied, has its row in the page. These say themselves what is to be done.
 PLAIN = {
     "cancelled, nothing was changed",
@@ -157,15 +141,9 @@ PLAIN = {
 }
 
 
-def test_every_message_in_the_page_is_one_that_the_code_can_say() -> None:
-    assert set(explained()) - TEMPLATES == set()
-
-
-def test_no_message_stands_there_twice() -> None:
-    assert len(explained()) == len(set(explained()))
-
-
-def test_what_is_refused_or_denied_is_in_the_page() -> None:
-    messages = raised("Refused", "Denied")
-    assert messages - PLAIN - set(explained()) == set()
+def test_the_page_explains_once_what_is_refused_or_denied_and_no_message_that_the_code_does_not_have() -> None:
+    messages, page = raised("Refused", "Denied"), explained()
+    assert set(page) - {template(node) for tree in TREES for node in ast.walk(tree)} == set()
+    assert len(page) == len(set(page))
+    assert messages - PLAIN - set(page) == set()
     assert PLAIN - messages == set()

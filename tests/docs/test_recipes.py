@@ -139,6 +139,10 @@ def test_a_workflow_grants_no_more_than_its_jobs_need(file: Path) -> None:
     assert {name: job["permissions"] for name, job in workflow["jobs"].items()} == GRANTED[file.name]
     assert all(job["timeout-minutes"] <= 60 for job in workflow["jobs"].values())
     assert "concurrency" in workflow
+    for job in workflow["jobs"].values():
+        # No checkout keeps the token: the step that pushes is given it.
+        given = [step["run"].partition("\n")[0] for step in job["steps"] if "github.token" in str(step)]
+        assert given == ["gh auth setup-git"] * (job["permissions"]["contents"] == "write")
 
 
 def test_our_own_workflow_reads_the_repository_and_runs_on_each_python() -> None:
@@ -150,33 +154,11 @@ def test_our_own_workflow_reads_the_repository_and_runs_on_each_python() -> None
     assert workflow["jobs"]["python"]["strategy"]["matrix"]["python"] == classifiers
 
 
-@pytest.mark.parametrize("file", [*WORKFLOWS, OURS], ids=lambda file: file.name)
-def test_every_action_is_pinned_by_its_commit_and_says_its_version(file: Path) -> None:
-    lines = [line.strip(" -") for line in file.read_text().splitlines() if "uses:" in line]
-    assert lines
-    assert [line for line in lines if not re.fullmatch(r"uses: [\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)] == []
-
-
 def test_one_action_is_pinned_to_one_commit_everywhere() -> None:
     pages = [*WORKFLOWS, OURS, PROJECT / "docs" / "ci.md"]
-    uses = {line for file in pages for line in re.findall(r"uses: (\S+ # v\S+)", file.read_text())}
+    uses = {line for file in pages for line in re.findall(r"uses: (.+)", file.read_text())}
+    assert [line for line in uses if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)] == []
     assert len(uses) == len({line.partition("@")[0] for line in uses})
-
-
-@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
-def test_no_value_from_outside_is_written_into_a_script(file: Path) -> None:
-    scripts = [step["run"] for job in read(file)["jobs"].values() for step in job["steps"] if "run" in step]
-    assert [script for script in scripts if "${{" in script] == []
-
-
-@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
-def test_no_checkout_keeps_the_token_and_the_step_that_pushes_is_given_it(file: Path) -> None:
-    for job in read(file)["jobs"].values():
-        (checkout,) = (step for step in job["steps"] if step.get("uses", "").startswith("actions/checkout@"))
-        assert (checkout["with"]["fetch-depth"], checkout["with"]["persist-credentials"]) == (0, False)
-        given = [step for step in job["steps"] if "github.token" in str(step)]
-        assert [step["run"].partition("\n")[0] for step in given] == ["gh auth setup-git"] * len(given)
-        assert len(given) == (job["permissions"]["contents"] == "write")
 
 
 def test_zizmor_finds_nothing_in_the_workflows() -> None:

@@ -25,38 +25,13 @@ def settled(text: str) -> str:
     return text.strip("\n")
 
 
-def missing(expected: str, came: str) -> str | None:
-    """Return the first lines that a document shows and that did not come out; None where all did.
+def shows(expected: str, came: str) -> bool:
+    """Whether what came out is what a document shows.
 
     ``...`` in the document stands for anything: for any lines where it is a line, else for a part of its line.
     """
-    rest = settled(came).splitlines()
-    first, *others = _parts(settled(expected).splitlines())
-    if not _fits(first, rest):
-        return "\n".join(first)
-    rest = rest[len(first) :]
-    for number, part in enumerate(others, start=1):
-        end = len(rest) - len(part)
-        # What nothing follows stands at the end.
-        places = range(max(end, 0), end + 1) if number == len(others) else range(end + 1)
-        at = next((place for place in places if _fits(part, rest[place:])), None)
-        if at is None:
-            return "\n".join(part)
-        rest = rest[at + len(part) :]
-    return "\n".join(("nothing more, but there was:", *rest)) if rest else None
-
-
-def _parts(lines: list[str]) -> list[list[str]]:
-    """Return the runs of lines between the lines that stand for anything."""
-    parts: list[list[str]] = [[]]
-    for line in lines:
-        if line.strip() == ANYTHING:
-            parts.append([])
-        else:
-            parts[-1].append(line)
-    return parts
-
-
-def _fits(expected: list[str], came: list[str]) -> bool:
-    patterns = (".*".join(map(re.escape, line.split(ANYTHING))) for line in expected)
-    return len(expected) <= len(came) and all(map(re.fullmatch, patterns, came))
+    lines = (
+        r"(?:.*\n)*?" if line.strip() == ANYTHING else ".*".join(map(re.escape, line.split(ANYTHING))) + r"\n"
+        for line in settled(expected).splitlines()
+    )
+    return re.fullmatch("".join(lines), f"{settled(came)}\n") is not None
