@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from .machine import PROJECT
 from .reports import REPORTS, mismatches
-from .warm import Call, kill, warm_python
+from .warm import Call, kill, run_warm, suits
 
 TASKS = ("invoke", "--search-root", str(PROJECT))
 INVOKE = (sys.executable, "-m", *TASKS)
@@ -77,14 +77,15 @@ def run_module(
 
     On Linux it is forked from a Python that is warm already, where ``env`` lets it.
     """
-    if sys.platform != "linux" or not warm_python().suits(env):
+    if sys.platform != "linux" or not suits(env):
         return run(
             *(sys.executable, "-m", *module), cwd=cwd, env=env, stdin=stdin, seconds=seconds, new_session=new_session
         )
     name, *arguments = module
-    call = Call(name, tuple(arguments), str(cwd), env, new_session)
-    ended = warm_python().run(call, stdin or "", seconds)
-    return Result(ended.status, _as_text(ended.out), _as_text(ended.err))
+    status, *said = run_warm(Call(name, tuple(arguments), str(cwd), dict(env), new_session), stdin or "", seconds)
+    # As ``run`` reads them.
+    out, err = (io.TextIOWrapper(io.BytesIO(one), encoding="utf-8").read() for one in said)
+    return Result(status, out, err)
 
 
 def run(
@@ -118,11 +119,6 @@ def run(
             late.output, late.stderr = map(str.encode, child.communicate())
             raise
     return Result(child.returncode, out, err)
-
-
-def _as_text(said: bytes) -> str:
-    """Return what ``run`` reads of the same bytes."""
-    return io.TextIOWrapper(io.BytesIO(said), encoding="utf-8").read()
 
 
 def run_on_terminal(

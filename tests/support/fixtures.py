@@ -21,6 +21,7 @@ from .layouts import make_2i2c_like, make_cal_icor_like
 from .machine import HELMS, Home
 from .scene import Place, Scene
 from .server import Server, misbehaving
+from .team import Team, make_team
 from .traps import Recorder
 
 
@@ -162,6 +163,14 @@ def gh(programs: Path) -> StandInGh:
     stand_in.install()
     os.environ["PATH"] = f"{stand_in.folder}{os.pathsep}{programs}"
     return stand_in
+
+
+@pytest.fixture
+def team(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Team:
+    """A team of the hub repository, which becomes the clone of a fork; its stand-in for gh is first on PATH."""
+    made = make_team(hub, tmp_path)
+    monkeypatch.setenv("PATH", str(made.gh.folder), prepend=os.pathsep)
+    return made
 
 
 @pytest.fixture

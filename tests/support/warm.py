@@ -1,35 +1,30 @@
-"""Tasks without their start: one Python has imported the libraries and this project's rooms, and forks for each run.
+"""Tasks without their start: Python's own fork server has imported the libraries and this project's rooms already.
 
 Most of a short task's time goes into imports that are the same each time. The program itself, which reads variables
 and files when it starts, is imported anew by each run; and a run ends as any Python does: by its exceptions, its exit
 functions, its signals.
-
-    python -m tests.support.warm DESCRIPTOR
-
-DESCRIPTOR is a socket, inherited. It brings one line of JSON for each run (see ``Call``), with the descriptors of its
-standard input, output and error, and of the pipe that is told its process id and its status.
 """
 
 from __future__ import annotations
 
 import atexit
-import gc
-import json
+import multiprocessing
 import os
 import runpy
-import select
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import import_module
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
 from pkgutil import walk_packages
 from types import ModuleType
-from typing import IO, NamedTuple, NoReturn
+from typing import NamedTuple
+from unittest.mock import patch
 
 from .machine import PROJECT
 
@@ -39,26 +34,19 @@ PROGRAM = "tasks.program"
 # What an interpreter reads when it starts; only the module path can be given later.
 _READ_AT_START = ("PYTHON", "LC_", "LANG")
 _GIVEN_LATER = "PYTHONPATH"
-_LONGEST_CALL = 1024 * 1024
-_DESCRIPTORS = 4
+_PRELOADED = "_hubpress_preloads"
+# Where libraries are: what a Python's own folder and PYTHONPATH do not add.
+_PATH = [path for path in sys.path if path not in {"", str(PROJECT)}]
 
 
 class Call(NamedTuple):
-    """One run of a module."""
+    """One run of a module, with its whole environment."""
 
     module: str
     arguments: tuple[str, ...]
     cwd: str
     env: Mapping[str, str]
-    new_session: bool = False
-
-
-class Ended(NamedTuple):
-    """How a run ended: its status (negative for a signal), and the bytes of its standard output and error."""
-
-    status: int
-    out: bytes
-    err: bytes
+    new_session: bool
 
 
 def kill(process: int, *, whole_session: bool) -> None:
@@ -66,144 +54,81 @@ def kill(process: int, *, whole_session: bool) -> None:
     (os.killpg if whole_session else os.kill)(process, signal.SIGKILL)
 
 
+def suits(env: Mapping[str, str]) -> bool:
+    """Whether a Python with the variables ``env`` would have started as the fork server has."""
+    return _read_at_start(env) == _fork_server()[1]
+
+
+def run_warm(call: Call, stdin: str, seconds: float) -> tuple[int, bytes, bytes]:
+    """Run a module; return its status (negative for a signal), and the bytes of its standard output and error.
+
+    Raises:
+        subprocess.TimeoutExpired: it did not end within ``seconds``, and was killed. The exception has the bytes that
+            it had said until then.
+    """
+    with tempfile.TemporaryDirectory(prefix="warm-") as folder:
+        streams = [Path(folder, name) for name in ("stdin", "stdout", "stderr")]
+        for stream in streams:
+            stream.write_text(stdin if stream.name == "stdin" else "", encoding="utf-8")
+        child = _fork_server()[0].Process(target=_become, args=(call, streams))
+        child.start()
+        child.join(seconds)
+        status = child.exitcode
+        if status is None and child.pid is not None:
+            kill(child.pid, whole_session=call.new_session)
+            child.join()
+        _, out, err = (stream.read_bytes() for stream in streams)
+        if status is None:
+            raise subprocess.TimeoutExpired([call.module, *call.arguments], seconds, out, err)
+        return status, out, err
+
+
 @cache
-def warm_python() -> WarmPython:
-    """Return this process's own warm Python; it ends with this process."""
-    return WarmPython()
-
-
-class WarmPython:
-    """A Python that waits for calls."""
-
-    def __init__(self) -> None:
-        self._read_at_start = _read_at_start(os.environ)
-        self._calls, theirs = socket.socketpair()
-        self._one_at_a_time = threading.Lock()
-        with theirs:
-            self._server = subprocess.Popen(
-                (sys.executable, "-m", __name__, str(theirs.fileno())),
-                cwd=PROJECT,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                pass_fds=[theirs.fileno()],
-            )
-        atexit.register(self.end)
-
-    def end(self) -> None:
-        """End it; runs that are under way go on."""
-        with self._server:
-            self._calls.close()
-
-    def suits(self, env: Mapping[str, str]) -> bool:
-        """Whether a Python with the variables ``env`` would have started as this one has."""
-        return _read_at_start(env) == self._read_at_start
-
-    def run(self, call: Call, stdin: str, seconds: float) -> Ended:
-        """Run a module, and return how it ended."""
-        call = call._replace(env=dict(call.env))
-        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            given.write(stdin.encode())
-            given.seek(0)
-            try:
-                status = self._status(call, [given.fileno(), out.fileno(), err.fileno()], seconds)
-            except subprocess.TimeoutExpired as late:
-                late.output, late.stderr = _said(out), _said(err)
-                raise
-            return Ended(status, _said(out), _said(err))
-
-    def _status(self, call: Call, streams: list[int], seconds: float) -> int:
-        told, tell = os.pipe()
-        with os.fdopen(told, encoding="ascii") as lines:
-            with os.fdopen(tell, "wb"), self._one_at_a_time:
-                socket.send_fds(self._calls, [json.dumps(call).encode() + b"\n"], [*streams, tell])
-            number = lines.readline()
-            assert number, "the warm Python has ended; what it said stands above"
-            process = int(number)
-            ended, _, _ = select.select([lines], [], [], seconds)
-            if not ended:
-                kill(process, whole_session=call.new_session)
-                raise subprocess.TimeoutExpired([call.module, *call.arguments], seconds)
-            return int(lines.readline())
-
-
-def _said(stream: IO[bytes]) -> bytes:
-    stream.seek(0)
-    return stream.read()
+def _fork_server() -> tuple[ForkServerContext, dict[str, str]]:
+    """Return what starts children of a warm Python, and the variables that it has read."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    with patch.dict(os.environ, {_PRELOADED: "1", _GIVEN_LATER: str(PROJECT)}):
+        forkserver.ensure_running()
+        return context, _read_at_start(os.environ)
 
 
 def _read_at_start(env: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in env.items() if name.startswith(_READ_AT_START) and name != _GIVEN_LATER}
 
 
-def _rooms(path: Iterable[str]) -> Iterator[str]:
-    """Yield the names of this project's own modules below ``path``, but for that of the program."""
-    for module in walk_packages(path, "tasks."):
-        if module.name != PROGRAM:
-            yield module.name
-
-
-def main(descriptor: int) -> None:
-    """Import the libraries and the rooms, then become one run after the other."""
-    # A bare package in the place of this project's own, which each run imports itself: that changes how Python logs.
-    sys.modules["tasks"] = bare = ModuleType("tasks")
-    bare.__path__ = [str(PROJECT / "tasks")]
-    for name in (*LIBRARIES, *_rooms(bare.__path__)):
-        import_module(name)
-    del sys.modules["tasks"]
-    gc.freeze()
-    with socket.socket(fileno=descriptor) as calls:
-        call = _next_call(calls)
-    runpy.run_module(call.module, run_name="__main__", alter_sys=True)
-
-
-def _next_call(calls: socket.socket) -> Call:
-    """Return in a child of its own for each call; the server itself ends with who called."""
-    # The kernel forgets children that nobody waits for.
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    while True:
-        call, descriptors = _received(calls)
-        if os.fork() == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            return _forked(call, descriptors)
-        for one in descriptors:
-            os.close(one)
-
-
-def _received(calls: socket.socket) -> tuple[Call, list[int]]:
-    data, descriptors, _, _ = socket.recv_fds(calls, _LONGEST_CALL, _DESCRIPTORS)
-    while data and not data.endswith(b"\n"):
-        data += calls.recv(_LONGEST_CALL)
-    if not data:
-        raise SystemExit
-    return Call(*json.loads(data)), descriptors
-
-
-def _forked(call: Call, descriptors: list[int]) -> Call:
-    """Fork once more: the child goes on, its parent tells how it ended."""
-    *streams, tell = descriptors
-    process = os.fork()
-    if process:
-        _tell_end(process, tell)
+def _become(call: Call, streams: Iterable[Path]) -> None:
+    """Run the module in this process, which the fork server has made."""
     if call.new_session:
         os.setsid()
     for number, stream in enumerate(streams):
-        os.dup2(stream, number)
-    for one in descriptors:
-        os.close(one)
+        opened = os.open(stream, os.O_RDWR)
+        os.dup2(opened, number)
+        os.close(opened)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - it is closed when this process ends
     os.chdir(call.cwd)
     os.environ.clear()
     os.environ.update(call.env)
     sys.argv[1:] = call.arguments
-    sys.path[:1] = [call.cwd, *call.env.get(_GIVEN_LATER, "").split(os.pathsep)]
-    return call
+    sys.path[:] = [call.cwd, *filter(None, call.env.get(_GIVEN_LATER, "").split(os.pathsep)), *_PATH]
+    try:
+        runpy.run_module(call.module, run_name="__main__", alter_sys=True)
+    finally:
+        atexit._run_exitfuncs()  # noqa: SLF001 - a child of multiprocessing does not do it itself
 
 
-def _tell_end(process: int, tell: int) -> NoReturn:
-    os.write(tell, b"%d\n" % process)
-    _, status = os.waitpid(process, 0)
-    os.write(tell, b"%d\n" % os.waitstatus_to_exitcode(status))
-    os._exit(0)
+def _preload() -> None:
+    """Import the libraries and the rooms.
+
+    A bare package is in the place of this project's own, which each run imports itself: that changes how Python logs.
+    """
+    sys.modules["tasks"] = bare = ModuleType("tasks")
+    bare.__path__ = [str(PROJECT / "tasks")]
+    rooms = (module.name for module in walk_packages(bare.__path__, "tasks.") if module.name != PROGRAM)
+    for name in (*LIBRARIES, *rooms):
+        import_module(name)
+    del sys.modules["tasks"]
 
 
-if __name__ == "__main__":
-    main(int(sys.argv[1]))
+if _PRELOADED in os.environ:
+    _preload()

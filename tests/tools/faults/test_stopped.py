@@ -12,7 +12,8 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 
 # Every point with every harm: make faults. Here a release is killed wherever something changes.
 CHANGES = re.compile(r"before file replace|during (?:docker buildx|git .*\b(?:commit|config|push|switch) (?!--null))")
-STEP, HARMS = 2, (KILL,)
+STEP = 2
+HARMS: tuple[str, ...] = (KILL,)
 if "FAULTS_EVERYWHERE" in os.environ:
     CHANGES, STEP, HARMS = re.compile(""), 16, (*SIGNALS, *ERRORS)
 

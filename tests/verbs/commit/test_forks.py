@@ -1,27 +1,17 @@
 """``commit --pr`` from a fork: the branch goes to the fork, the pull request to the team's ``staging``."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
 from tests.support.cli import Result, run_task, succeed
-from tests.support.helm import HelmServer
-from tests.support.hubs import make_hub
 from tests.support.processes import write_program
 from tests.support.steps import BRANCH, SUBJECT, refs
-from tests.support.team import TEAMS, Team, make_team
+from tests.support.team import TEAMS, Team
 from tests.support.world import demand_fault
 
 PAGES = "https://github.com/team/hubs/pull"
-
-
-@pytest.fixture
-def team(tmp_path: Path, helm_repository: HelmServer, monkeypatch: pytest.MonkeyPatch) -> Team:
-    made = make_team(make_hub(tmp_path / "hub", chart_repository=helm_repository.url), tmp_path)
-    monkeypatch.setenv("PATH", f"{made.gh.folder}{os.pathsep}{os.environ['PATH']}")
-    return made
 
 
 def bump(team: Team, version: str = "3.3.8") -> None:

@@ -63,14 +63,6 @@ def test_the_users_own_commits_on_the_default_branch_are_not_pushed_along(hub: H
     assert refs(hub) == before
 
 
-def test_another_remote_can_be_named(moved: Hub, tmp_path: Path) -> None:
-    sh("git", "clone", "--quiet", "--bare", str(moved.remote), str(tmp_path / "fork.git"), cwd=tmp_path)
-    moved.git("remote", "add", "fork", str(tmp_path / "fork.git"))
-    succeed("commit", "--push", cwd=moved.path, env={"INVOKE_HUB_REMOTE": "fork", "INVOKE_HUB_BASE_BRANCH": "main"})
-    assert sh("git", "rev-parse", BRANCH, cwd=tmp_path / "fork.git") == moved.git("rev-parse", "HEAD")
-    assert moved.remote_git("branch", "--list", BRANCH) == ""
-
-
 # -- nothing else goes along
 
 
@@ -114,14 +106,20 @@ def test_the_branch_is_pushed_and_nothing_else_whatever_git_is_set_to(moved: Hub
     assert commit(moved, "--push").out == "Nothing to do.\n"
 
 
-@pytest.mark.parametrize("how", ["pushurl", "pushInsteadOf"])
-def test_a_push_goes_to_the_push_address_and_is_proved_there(moved: Hub, tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize("how", ["pushurl", "pushInsteadOf", "hub.remote"])
+def test_a_push_goes_where_it_is_meant_to_and_is_proved_there(
+    moved: Hub, tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fork = tmp_path / "fork.git"
     sh("git", "clone", "--quiet", "--bare", str(moved.remote), str(fork), cwd=tmp_path)
     if how == "pushurl":
         moved.git("remote", "set-url", "--push", "origin", str(fork))
-    else:
+    elif how == "pushInsteadOf":
         moved.git("config", f"url.{fork}.pushInsteadOf", str(moved.remote))
+    else:
+        moved.git("remote", "add", "fork", str(fork))
+        monkeypatch.setenv("INVOKE_HUB_REMOTE", "fork")
+        monkeypatch.setenv("INVOKE_HUB_BASE_BRANCH", "main")
     succeed("commit", "--push", cwd=moved.path)
     assert sh("git", "rev-parse", BRANCH, cwd=fork) == moved.git("rev-parse", "HEAD")
     assert moved.remote_git("branch", "--list", BRANCH) == ""
@@ -241,15 +239,6 @@ def test_a_branch_that_nothing_is_committed_on_is_not_another_branchs_name(
     hub.git("switch", "--quiet", "other")
     assert commit(hub, "--push", "--branch", "other").out == "pushed other to origin\n"
     assert hub.remote_git("rev-parse", "main") == hub.git("rev-parse", "HEAD~")
-
-
-def test_a_branch_whose_commits_were_not_pushed_is_not_left_without_a_word(moved: Hub) -> None:
-    succeed("commit", "--branch", "other", cwd=moved.path)
-    moved.git("switch", "--quiet", "main")
-    what = "there is nothing to commit, and other is not the current branch (--branch)"
-    demand_fault(
-        commit(moved, "--push", "--branch", "other"), 1, what, "git switch other, then run the same command again"
-    )
 
 
 def test_nothing_to_commit_on_a_branch_that_is_not_there_is_nothing_to_do(hub: Hub) -> None:

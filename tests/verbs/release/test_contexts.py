@@ -87,15 +87,6 @@ def test_chartpress_does_not_build_what_the_tags_commit_does_not_have(hub: Hub, 
     assert "/ctx/later.txt" not in files
 
 
-def test_a_build_in_a_hook_asks_the_clone_that_it_is_for(hub: Hub, scene: Scene) -> None:
-    variables = {
-        "GIT_DIR": f"{scene.folder}/none",
-        "GIT_INDEX_FILE": f"{scene.folder}/none/index",
-        "GIT_WORK_TREE": "/",
-    }
-    assert built(hub, "--engine", "chartpress", env=variables)["tag"] == scene.tag
-
-
 # -- a release that names the content
 
 

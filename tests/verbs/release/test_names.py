@@ -1,16 +1,15 @@
 """Names in files that would be options, if they were given to a program as they stand."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
 from tests.support.cli import run_task, succeed
 from tests.support.fixtures import Hubpress
 from tests.support.helm import HelmServer
-from tests.support.hubs import Hub, make_hub
+from tests.support.hubs import Hub
 from tests.support.traps import Recorder, taken_for_options
 from tests.support.world import fault, nothing_written
 
@@ -20,32 +19,17 @@ VALUES_PATH = "        valuesPath:"
 BUILD, COMMIT, LOOK = "build", "bump commit --push", "status"
 
 
-@dataclass(frozen=True)
-class Name:
-    """A name that begins like an option.
-
-    Attributes:
-        place: where it stands.
-        put: puts it there.
-        typed: the task that comes across it.
-        code: the exit code: 0 where it is taken for the name that it is.
-        error: the error, where it is refused.
-    """
-
-    place: str
-    put: Callable[[Hub], None]
-    typed: str
-    code: int = 0
-    error: str = ""
+Put: TypeAlias = Callable[[Hub], None]
 
 
-def edited(file: str, old: str, new: str, hub: Hub) -> None:
-    hub.edit(file, old, new)
+def edited(file: str, old: str, new: str) -> Put:
+    """Return what replaces a text in a file."""
+    return lambda hub: hub.edit(file, old, new)
 
 
-def image_key(line: str, hub: Hub) -> None:
-    """Add a line to what chartpress.yaml says of the image."""
-    hub.edit(CHARTPRESS, VALUES_PATH, f"        {line}\n{VALUES_PATH}")
+def image_key(line: str) -> Put:
+    """Return what adds a line to what chartpress.yaml says of the image."""
+    return edited(CHARTPRESS, VALUES_PATH, f"        {line}\n{VALUES_PATH}")
 
 
 def every_folder_and_the_branch(hub: Hub) -> None:
@@ -54,8 +38,8 @@ def every_folder_and_the_branch(hub: Hub) -> None:
     hub.edit(CHARTPRESS, "name: hub", "name: --evil")
     hub.git("mv", "--", "images/hub", "./--evil-image")
     hub.write("--evil-image/--output=evil", "x\n")
-    image_key("contextPath: --evil-image", hub)
-    image_key("paths: [--output=evil]", hub)
+    image_key("contextPath: --evil-image")(hub)
+    image_key("paths: [--output=evil]")(hub)
     hub.git("symbolic-ref", "HEAD", "refs/heads/--evil")
     hub.git("update-ref", "HEAD", "refs/heads/main")
 
@@ -72,53 +56,43 @@ def git_tag(hub: Hub) -> None:
 
 
 NO_NAME = "which is not an image name"
-ANYWHERE = [
-    Name("folders and branch", every_folder_and_the_branch, COMMIT),
-    Name("chart's folder, as a pattern", folder_like_a_pattern, COMMIT),
-    Name("Dockerfile", partial(image_key, "dockerfilePath: --evil"), LOOK, 2, "does not name images/hub/Dockerfile"),
-    Name(
-        "version",
-        partial(edited, REQUIREMENTS, "3.2.1", "--evil"),
-        COMMIT,
-        1,
-        "--evil is neither a version nor a range",
-    ),
-    Name("Helm repository", partial(edited, REQUIREMENTS, "http:", "--evil:"), COMMIT, 4, "no such file"),
-]
-WITH_ENGINE = [
-    Name("folders and branch", every_folder_and_the_branch, BUILD),
-    Name("image's name", partial(image_key, "imageName: --evil/x"), BUILD, 2, NO_NAME),
-    Name("image prefix", partial(edited, CHARTPRESS, "imagePrefix: ", "imagePrefix: --evil/"), BUILD, 2, NO_NAME),
-    Name("git tag", git_tag, BUILD, 1, "is not a valid image tag"),
-    Name("build option", partial(image_key, "extraBuildCommandOptions: [--output=evil]"), BUILD, 2, "no counterpart"),
-]
+# What puts a name that begins like an option into a place, the task that comes across it, the exit code (0 where it is
+# taken for the name that it is) and the error.
+ANYWHERE: dict[str, tuple[Put, str, int, str]] = {
+    "folders and branch": (every_folder_and_the_branch, COMMIT, 0, ""),
+    "chart's folder, as a pattern": (folder_like_a_pattern, COMMIT, 0, ""),
+    "Dockerfile": (image_key("dockerfilePath: --evil"), LOOK, 2, "does not name images/hub/Dockerfile"),
+    "version": (edited(REQUIREMENTS, "3.2.1", "--evil"), COMMIT, 1, "--evil is neither a version nor a range"),
+    "Helm repository": (edited(REQUIREMENTS, "http:", "--evil:"), COMMIT, 4, "no such file"),
+}
+WITH_ENGINE: dict[str, tuple[Put, str, int, str]] = {
+    "folders and branch, in a build": (every_folder_and_the_branch, BUILD, 0, ""),
+    "image's name": (image_key("imageName: --evil/x"), BUILD, 2, NO_NAME),
+    "image prefix": (edited(CHARTPRESS, "imagePrefix: ", "imagePrefix: --evil/"), BUILD, 2, NO_NAME),
+    "git tag": (git_tag, BUILD, 1, "is not a valid image tag"),
+    "build option": (image_key("extraBuildCommandOptions: [--output=evil]"), BUILD, 2, "no counterpart"),
+}
 
 
-def named(names: list[Name]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("name", [pytest.param(name, id=name.place) for name in names])
-
-
-@named(ANYWHERE)
-def test_a_name_of_a_file_is_never_an_option(name: Name, hub: Hub, recorder: Recorder) -> None:
-    expect(name, hub, recorder)
-
-
-@pytest.mark.engine
-@named(WITH_ENGINE)
-def test_a_name_in_a_build_is_never_an_option(name: Name, hub: Hub, recorder: Recorder) -> None:
-    expect(name, hub, recorder)
-
-
-def expect(name: Name, hub: Hub, recorder: Recorder) -> None:
-    name.put(hub)
+@pytest.mark.parametrize(
+    ("put", "typed", "code", "error"),
+    [
+        *(pytest.param(*name, id=place) for place, name in ANYWHERE.items()),
+        *(pytest.param(*name, id=place, marks=pytest.mark.engine) for place, name in WITH_ENGINE.items()),
+    ],
+)
+def test_a_name_of_a_file_is_never_an_option(
+    hub: Hub, recorder: Recorder, put: Put, typed: str, code: int, error: str
+) -> None:
+    put(hub)
     hub.git("add", "--all")
     hub.git("commit", "--quiet", "--allow-empty", "--message=Put an option there")
     before = hub.snapshot()
-    done = run_task(*name.typed.split(), cwd=hub.path, env=recorder.env)
-    assert (done.code, name.error in done.err) == (name.code, True), done
+    done = run_task(*typed.split(), cwd=hub.path, env=recorder.env)
+    assert (done.code, error in done.err) == (code, True), done
     assert recorder.calls
     assert taken_for_options(recorder.calls, SIGN) == []
-    assert name.code == 0 or hub.snapshot() == before
+    assert code == 0 or hub.snapshot() == before
     assert set(hub.snapshot()) == set(before)
 
 
@@ -185,10 +159,7 @@ def test_a_name_in_the_helm_repository_is_never_an_option(
 # -- what cannot be used: one error that names the place, one hint, the contract's code, and nothing written
 
 
-def test_files_that_leave_the_repository_are_not_followed(
-    tmp_path: Path, helm_repository: HelmServer, hubpress: Hubpress
-) -> None:
-    hub = make_hub(tmp_path / "hub", chart_repository=helm_repository.url)
+def test_files_that_leave_the_repository_are_not_followed(hub: Hub, tmp_path: Path, hubpress: Hubpress) -> None:
     outside = tmp_path / "Dockerfile"
     outside.write_text("FROM quay.io/jupyterhub/k8s-hub:3.2.1\n")
     (hub.path / "images/hub/Dockerfile").unlink()
@@ -199,10 +170,7 @@ def test_files_that_leave_the_repository_are_not_followed(
     assert outside.read_text() == "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n"
 
 
-def test_a_link_within_the_repository_stays_a_link(
-    tmp_path: Path, helm_repository: HelmServer, hubpress: Hubpress
-) -> None:
-    hub = make_hub(tmp_path / "hub", chart_repository=helm_repository.url)
+def test_a_link_within_the_repository_stays_a_link(hub: Hub, hubpress: Hubpress) -> None:
     (hub.path / "images/hub/Dockerfile").replace(hub.path / "Dockerfile.hub")
     (hub.path / "images/hub/Dockerfile").symlink_to("../../Dockerfile.hub")
     hub.commit("Link")

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from tasks.rehearsal.registry import Registry
 from tests.support.cli import run_task, sh, succeed
 from tests.support.gh import StandInGh
 from tests.support.hubs import ON_GITHUB, Hub, at
@@ -77,13 +76,6 @@ def test_values_that_still_name_an_image_on_the_older_base_are_said_to(hub: Hub,
     (request,) = gh.requests
     assert "**Not verified**: the image is not built on 127.0.0.1:" in request["body"]
     assert "- [ ] The image is built and verified: `hubpress build`, then `hubpress commit --pr`.\n" in request["body"]
-
-
-def test_an_image_that_the_registry_lost_is_said_to(hub: Hub, gh: StandInGh, registry: Registry) -> None:
-    hub.change("hub/values.yaml", "name:\n      tag:\n", f"name: {registry.address}/gone/hub\n      tag: '1'\n")
-    hub.git("push", "--quiet")
-    succeed("bump", "commit", "--pr", cwd=hub.path)
-    assert "**Not verified**: the registry does not have it yet.\n" in gh.requests[0]["body"]
 
 
 def test_a_rehearsal_shows_what_the_pull_request_would_say(hub: Hub, gh: StandInGh) -> None:

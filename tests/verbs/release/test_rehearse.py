@@ -12,10 +12,8 @@ from typing import Any
 import pytest
 
 from tests.support.cli import run, run_task, sh, succeed
-from tests.support.helm import ChartRelease, chart_repository
 from tests.support.hubs import Hub, make_hub
-from tests.support.machine import PROJECT
-from tests.support.scene import DOCKERFILE, REQUIREMENTS, VALUES, Scene
+from tests.support.scene import DOCKERFILE, VALUES, Scene
 from tests.support.world import fault, files_in
 
 pytestmark = pytest.mark.engine
@@ -105,23 +103,6 @@ def test_what_cannot_be_reached_is_stood_in_for_and_loudly_so(tmp_path: Path) ->
     assert run("docker", "image", "inspect", f"{OUT_OF_REACH}:3.3.8", cwd=tmp_path).code != 0
 
 
-def test_this_projects_own_hub_is_rehearsed(tmp_path: Path) -> None:
-    """The charts are of a version that nobody has, so that no real base image stands in the stand-in's way."""
-    if not (PROJECT / ".git").exists():
-        pytest.skip("this is no clone of the project")
-    hub = Hub(tmp_path / "hub", tmp_path / "none.git")
-    sh("git", "clone", "--quiet", "--no-hardlinks", str(PROJECT), str(hub.path), cwd=tmp_path)
-    chart_repository(tmp_path / "charts", (ChartRelease("4.4.98", "5.5.0", ">=1.28.0-0", "2026-07-01"),))
-    env = {"INVOKE_HUB_CHART_REPOSITORY": (tmp_path / "charts").as_uri()}
-    told = rehearse(hub, "--major", "--stand-in-base", env=env)
-    (image,) = told["images"]
-    assert told["chart"]["after"] == "4.4.98"
-    assert told["files"] == [DOCKERFILE, REQUIREMENTS]
-    assert (image["status"], image["base"]["inherited"], told["values"]["changed"]) == ("built", True, True)
-    assert [note.partition(":")[0] for note in told["stand_ins"]] == ["STAND-IN"]
-    assert hub.git("status", "--porcelain") == ""
-
-
 def test_a_dry_rehearsal_refuses_what_a_real_one_refuses(scene: Scene) -> None:
     dry, real = (
         run_task(*words, "--to", "9.9.9", cwd=scene.hub.path) for words in (("--dry", "rehearse"), ("rehearse",))
@@ -154,18 +135,6 @@ def test_changes_that_are_not_committed_are_pointed_out_as_the_release_refuses_t
     assert rehearsal.err.startswith(f"{NOT_COMMITTED}; commit them, ")
 
 
-def test_what_is_not_committed_is_pointed_out_where_the_clone_does_not_tell_the_base_branch(scene: Scene) -> None:
-    git = scene.hub.git
-    for name in ("staging", "prod"):
-        git("update-ref", f"refs/remotes/origin/{name}", "HEAD")
-    git("remote", "set-head", "origin", "--delete")
-    git("update-ref", "-d", "refs/remotes/origin/main")
-    assert "NOT YET" not in run_task("--dry", "rehearse", cwd=scene.hub.path).err
-    scene.hub.write("images/hub/extra.txt", "x\n")
-    told = run_task("--dry", "rehearse", cwd=scene.hub.path)
-    assert told.err.startswith("NOT YET: invoke release would be refused: the image hub has files that are not "), told
-
-
 def test_a_remote_that_is_not_there_is_pointed_out_where_the_branch_is_pushed(scene: Scene) -> None:
     env = {"INVOKE_HUB_REMOTE": "foo"}
     told = run_task("--dry", "rehearse", "--push", cwd=scene.hub.path, env=env)
@@ -173,16 +142,6 @@ def test_a_remote_that_is_not_there_is_pointed_out_where_the_branch_is_pushed(sc
     assert told.err.startswith(f"NOT YET: invoke release would be refused: {what.removeprefix('error: ')}; "), told
     release = run_task("--dry", "release", "--push", cwd=scene.hub.path, env=env)
     assert (release.code, release.err.splitlines()[0]) == (1, what)
-
-
-def test_a_settings_fault_is_refused_as_the_release_refuses_it(scene: Scene) -> None:
-    scene.hub.git("rm", "--quiet", "-r", "chartpress.yaml", "hub")
-    scene.hub.write("invoke.yaml", f"hub: {{chart_repository: '{scene.charts.url}'}}\n")
-    scene.hub.commit("Leave the image alone")
-    release, rehearsal = (run_task(*words, cwd=scene.hub.path) for words in (("--dry", "release"), ("rehearse",)))
-    assert (release.code, rehearsal.code) == (2, 2)
-    assert rehearsal.err == release.err
-    assert rehearsal.err.startswith("error: the image has no name to push it to (images/hub/Dockerfile)\n")
 
 
 def test_in_a_clone_that_is_behind_it_says_where_the_release_starts(scene: Scene) -> None:

@@ -33,10 +33,9 @@ def release(hub: Hub, *flags: str) -> Result:
 # -- the question
 
 
-@pytest.mark.parametrize("answer", ["", "yess"])
-def test_every_answer_but_yes_leaves_all_as_it_was(scene: Scene, answer: str) -> None:
+def test_every_answer_but_yes_leaves_all_as_it_was(scene: Scene) -> None:
     before = scene.world()
-    result = on_terminal(scene.hub, typed=f"{answer}\n")
+    result = on_terminal(scene.hub, typed="yess\n")
     assert (result.code, result.out) == (1, "")
     plan, _, verdict = result.err.partition(QUESTION)
     assert plan.startswith(f"Plan for {scene.hub.path}\n")

@@ -1,34 +1,184 @@
 """A whole release gives no secret away: neither in what it says, nor in anything that it leaves, nor when it fails."""
 
+import base64
+import gzip
 import json
-from collections.abc import Iterator
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.parser import BytesParser
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
-from tasks.rehearsal.registry import forget_images
-from tests.support.cli import Result
+from tasks.rehearsal.registry import Registry, forget_images
+from tests.support.cli import Result, run_task
 from tests.support.gh import StandInGh
 from tests.support.helm import HelmServer
-from tests.support.hubs import make_hub
+from tests.support.hubs import Hub, make_hub
 from tests.support.machine import Home
-from tests.support.planted import (
-    IN_DOCKER,
-    IN_REMOTE,
-    IN_SHELL,
-    ON_GITHUB,
-    USER,
-    Planted,
-    git_server,
-    telltale,
-)
 from tests.support.processes import write_program
 from tests.support.registry import private_registry, sign_in
-from tests.support.server import misbehaving
+from tests.support.server import Asked, Server, misbehaving, reply
 
 pytestmark = pytest.mark.engine
 
 RELEASE = ("release", "--yes", "--pr")
+USER = "robin"
+IN_REMOTE, IN_CHARTS, IN_DOCKER = "tulip-remote-4711", "tulip-charts-4712", "tulip-docker-4713"
+IN_ADDRESS = "ghp_tulipaddress4714tulipaddress4714"
+ON_GITHUB = f"https://{IN_ADDRESS}@github.com/org/"
+PEM = "-----BEGIN PRIVATE KEY-----\ntulipshell4720\n-----END PRIVATE KEY-----\n"
+IN_SHELL = {
+    "GH_TOKEN": "tulip-shell-4715",
+    "GITHUB_TOKEN": "tulip-shell-4716",
+    "CLOUDSDK_AUTH_ACCESS_TOKEN": "tulip-shell-4717",
+    "DOCKER_PASSWORD": "tulip shell 4718",
+    "AWS_SECRET_ACCESS_KEY": "tulip/shell+4719",
+    "GOOGLE_CREDENTIALS": json.dumps({"private_key": PEM, "client_secret": "tulip-shell-4721"}, indent=2),
+}
+SECRETS = (
+    *(IN_REMOTE, IN_CHARTS, IN_DOCKER, IN_ADDRESS, "tulipshell4720", "tulip-shell-4721"),
+    *(value for value in IN_SHELL.values() if "\n" not in value),
+)
+# Where the user has put them.
+USERS_OWN = (".git/config", "docker/config.json")
+GZIP = b"\x1f\x8b"
+
+
+def given_away(data: bytes) -> list[str]:
+    """Return the secrets that stand in ``data``: as they are, in an address, or in a header."""
+    return [
+        secret
+        for secret in SECRETS
+        if secret.encode() in data
+        or quote(secret, safe="").encode() in data
+        or base64.b64encode(f"{USER}:{secret}".encode()) in data
+    ]
+
+
+# -- a hub repository with a secret wherever a release may come across one
+
+
+@contextmanager
+def git_server(folder: Path) -> Iterator[Server]:
+    """Serve the bare repositories in ``folder`` to the user, as RFC 3875 (CGI) says."""
+    expected = f"Basic {base64.b64encode(f'{USER}:{IN_REMOTE}'.encode()).decode()}"
+
+    def answer(asked: Asked) -> bytes:
+        if asked.headers["Authorization"] != expected:
+            return reply(status="401 Unauthorized", WWW_Authenticate='Basic realm="hubs"')
+        path, _, query = asked.path.partition("?")
+        about = {
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "GIT_PROJECT_ROOT": str(folder),
+            "GIT_PROTOCOL": asked.headers.get("Git-Protocol", ""),
+            "HTTP_CONTENT_ENCODING": asked.headers.get("Content-Encoding", ""),
+            "CONTENT_TYPE": asked.headers.get("Content-Type", ""),
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "REMOTE_USER": USER,
+            "REQUEST_METHOD": asked.method,
+        }
+        backend, env = ("git", "http-backend"), {**os.environ, **about}
+        done = subprocess.run(backend, input=asked.body, env=env, capture_output=True, check=True)
+        head, _, content = done.stdout.partition(b"\r\n\r\n")
+        headers = dict(BytesParser().parsebytes(head).items())
+        return reply(content, headers.pop("Status", "200 OK"), **headers)
+
+    with misbehaving() as server:
+        server.keeper = answer
+        yield server
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A hub repository, and all that a release of it reaches."""
+
+    hub: Hub
+    remote: Server
+    charts: Server
+    registry: Registry
+    gh: StandInGh
+    folder: Path
+    home: Path
+
+    @property
+    def charts_address(self) -> str:
+        """The Helm repository's address, with the password in it."""
+        return f"http://{USER}:{IN_CHARTS}@{self.charts.address}/"
+
+    @property
+    def remote_address(self) -> str:
+        """The address of the folder of the hub's remote, with the password in it."""
+        return f"http://{USER}:{IN_REMOTE}@{self.remote.address}/"
+
+    @property
+    def addresses(self) -> str:
+        """All addresses with a secret in them."""
+        return f"{self.charts_address} {ON_GITHUB} {self.remote_address}hub.git"
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        """What is in the environment besides the test's own."""
+        return {
+            **IN_SHELL,
+            "INVOKE_HUB_CHART_REPOSITORY": self.charts_address,
+            "GITHUB_OUTPUT": str(self.folder / "output"),
+            "GITHUB_STEP_SUMMARY": str(self.folder / "summary"),
+            "TMPDIR": str(self.folder / "tmp"),
+            "PATH": f"{self.gh.folder}{os.pathsep}{os.environ['PATH']}",
+        }
+
+    def run(self, *arguments: str, before: Path | None = None) -> Result:
+        """Run a task; the programs in the folder ``before`` come first."""
+        path = f"{before}{os.pathsep}{self.env['PATH']}" if before else self.env["PATH"]
+        return run_task(*arguments, cwd=self.hub.path, env={**self.env, "PATH": path})
+
+    def finds(self, *said: Result) -> dict[str, list[str]]:
+        """Return the secrets that are found where nobody has put them, by the place."""
+        places = [*((f"output {number}", str(result).encode()) for number, result in enumerate(said)), *self._left()]
+        return {place: secrets for place, data in places if (secrets := given_away(data))}
+
+    def _left(self) -> Iterator[tuple[str, bytes]]:
+        """Yield every file, and what git has packed: commits with their messages, trees, files."""
+        for path in (path for top in (self.folder, self.home) for path in top.rglob("*")):
+            if path.is_file() and not path.as_posix().endswith(USERS_OWN):
+                data = path.read_bytes()
+                yield str(path), gzip.decompress(data) if data.startswith(GZIP) else data
+        everything = ("git", "cat-file", "--batch-all-objects", "--batch", "--buffer")
+        for place in (self.hub.path, self.hub.remote):
+            yield f"git in {place}", subprocess.run(everything, cwd=place, capture_output=True, check=True).stdout
+
+
+TELLTALE = """\
+for argument; do
+    if test "$argument" = {word}; then
+        set -- "fatal: I was given" "$@" {words} {variables}
+        printf '%s\\n' "$*"
+        printf '%s\\n' "$*" >&2
+        exit 1
+    fi
+done
+exec {real} "$@"
+"""
+
+
+def telltale(folder: Path, name: str, word: str, words: str) -> Path:
+    """Write a program into ``folder`` that fails where ``word`` is among its arguments, and tells all that it knows.
+
+    That is what the environment has, and ``words``. Else it does what the real one does. Returns the folder.
+    """
+    given = {"word": word, "words": words, "real": shutil.which(name) or "false"}
+    variables = " ".join(f'"${variable}"' for variable in IN_SHELL)
+    quoted = {name: shlex.quote(text) for name, text in given.items()}
+    write_program(folder, name, TELLTALE.format(variables=variables, **quoted))
+    return folder
 
 
 @pytest.fixture
@@ -37,19 +187,20 @@ def planted(tmp_path: Path, mirror: str, helm_repository: HelmServer, isolated: 
     (tmp_path / "tmp").mkdir()
     with (
         private_registry(tmp_path / "registry", {USER: IN_DOCKER}) as registry,
-        git_server(tmp_path, USER, IN_REMOTE) as remote,
+        git_server(tmp_path) as remote,
         misbehaving(helm_repository.url.split("/")[2]) as charts,
     ):
         hub = make_hub(
             tmp_path / "hub", base=mirror, registry=registry.address, chart_repository="https://charts.invalid/"
         )
-        hub.remote_git("config", "http.receivePack", "true")
-        hub.git("remote", "set-url", "origin", f"{ON_GITHUB}hub.git")
-        hub.git("config", f"url.{remote.url('')}.insteadOf", ON_GITHUB)
-        sign_in(registry.address, USER, IN_DOCKER)
         gh = StandInGh(tmp_path / "gh")
         gh.install()
-        yield Planted(hub, remote, charts, registry, gh, tmp_path, isolated.folder)
+        made = Planted(hub, remote, charts, registry, gh, tmp_path, isolated.folder)
+        hub.remote_git("config", "http.receivePack", "true")
+        hub.git("remote", "set-url", "origin", f"{ON_GITHUB}hub.git")
+        hub.git("config", f"url.{made.remote_address}.insteadOf", ON_GITHUB)
+        sign_in(registry.address, USER, IN_DOCKER)
+        yield made
         forget_images(registry.address)
 
 
@@ -66,7 +217,7 @@ def test_a_release_uses_every_secret_and_leaves_none_and_neither_does_a_look(pla
     done = planted.run("--debug", *RELEASE)
     again = planted.run(*RELEASE, "--json")
     assert [result.code for result in (shown, done, again)] == [0] * 3, done
-    assert planted.remote.let_in
+    assert planted.remote.said("Authorization")
     assert planted.charts.said("Authorization")
     (request,) = planted.gh.requests
     assert request["body"].startswith("### What moved\n")
@@ -80,9 +231,7 @@ def test_whatever_fails_on_the_way_and_tells_all_it_knows_gives_no_secret_away(p
     hooks, git = planted.hub.path / ".git/hooks", planted.hub.git
 
     def telling(program: str, word: str) -> Path:
-        folder = aside / word
-        folder.mkdir()
-        return telltale(folder, program, word, planted.addresses)
+        return telltale(aside / word, program, word, planted.addresses)
 
     def failing(code: int, before: Path | None = None) -> Result:
         done = planted.run("--debug", *RELEASE, before=before)

@@ -1,25 +1,14 @@
 """A team that works in forks, against ``staging``, and merges one way or another; gh is a stand-in."""
 
-import os
-from pathlib import Path
-
 import pytest
 
 from tests.support.cli import Result, succeed
-from tests.support.hubs import Hub
 from tests.support.steps import refs
-from tests.support.team import Team, make_team
+from tests.support.team import Team
 
 pytestmark = pytest.mark.engine
 
 BUMP = "bump-z2jh-3.3.7"
-
-
-@pytest.fixture
-def team(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Team:
-    made = make_team(hub, tmp_path)
-    monkeypatch.setenv("PATH", f"{made.gh.folder}{os.pathsep}{os.environ['PATH']}")
-    return made
 
 
 def run(team: Team, *arguments: str) -> Result:
