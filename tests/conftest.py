@@ -1,6 +1,6 @@
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -25,13 +25,7 @@ machine.hear_interrupts()
 settings.register_profile("hubpress", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("hubpress")
 
-_NEEDS: dict[str, Callable[[], str | None]] = {
-    "cosign": machine.missing_for_cosign,
-    "engine": machine.missing_for_engine,
-    "gcloud": machine.missing_for_gcloud,
-    "gh": machine.missing_for_gh,
-    "helm": machine.missing_for_helm,
-}
+MARKERS = ("cosign", "engine", "gcloud", "gh", "helm")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -45,9 +39,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose outside programs are not here; in CI that is a failure."""
-    for marker, missing in _NEEDS.items():
+    for marker in MARKERS:
         if item.get_closest_marker(marker):
-            machine.demand(missing())
+            machine.demand(machine.missing_for(marker))
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +87,7 @@ def _move_in(home: machine.Home, patch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """A registry that lets everybody in, shared by the tests of one worker."""
-    machine.demand(machine.missing_for_engine())
+    machine.demand(machine.missing_for("engine"))
     with throwaway_registry(tmp_path_factory.mktemp("registry")) as served_registry:
         yield served_registry
         forget_images(served_registry.address)
@@ -102,7 +96,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 @pytest.fixture(scope="session")
 def stand_in() -> Iterator[tuple[str, ...]]:
     """Stand-ins for the hub images of the lab's releases, under both names that Dockerfiles use."""
-    machine.demand(machine.missing_for_engine())
+    machine.demand(machine.missing_for("engine"))
     quay = [release.hub_image for release in RELEASES]
     references = (*quay, *(name.removeprefix("quay.io/") for name in quay))
     with ExitStack() as held:

@@ -19,6 +19,23 @@ SHELLS = frozenset({"ash", "bash", "cmd", "csh", "dash", "fish", "ksh", "powersh
 PROGRAMS = frozenset({"git", "docker", "chartpress", "gcloud", "gh", "helm", Path(sys.executable).name})
 
 
+# hubpress, with every program that Python itself is asked to start written down: one line of JSON for each, with the
+# event of https://docs.python.org/3/library/audit_events.html and its arguments up to the environment. The file is
+# opened each time: a child has closed what it does not need.
+WATCHED = """\
+import json, os, sys
+from tasks.program import program
+trace, starts = sys.argv.pop(1), {"os.exec", "os.posix_spawn", "os.spawn", "os.system", "pty.spawn", "subprocess.Popen"}
+def note(event, arguments):
+    if event in starts:
+        log = os.open(trace, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.write(log, json.dumps([event, *arguments[:2]], default=os.fsdecode).encode() + b"\\n")
+        os.close(log)
+sys.addaudithook(note)
+program.run(["hubpress", *sys.argv[1:]])
+"""
+
+
 @dataclass(frozen=True)
 class Start:
     """A program that Python was asked to start."""
@@ -42,7 +59,7 @@ class Start:
 def watched(hub: Hub, folder: Path, *arguments: str) -> tuple[Result, list[Start]]:
     """Run a task, and return what it started besides."""
     trace = folder / "trace"
-    argv = (sys.executable, "-m", "tests.support.watched", str(trace), *arguments)
+    argv = (sys.executable, "-c", WATCHED, str(trace), *arguments)
     done = run(*argv, cwd=hub.path, env={"PYTHONPATH": str(PROJECT)})
     return done, [Start.read(line) for line in trace.read_text().splitlines()]
 

@@ -14,7 +14,6 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from io import FileIO
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,6 +23,7 @@ from .warm import Call, kill, run_warm, suits
 
 TASKS = ("invoke", "--search-root", str(PROJECT))
 INVOKE = (sys.executable, "-m", *TASKS)
+_PATIENCE = 120
 
 
 @dataclass(frozen=True)
@@ -121,21 +121,15 @@ def run(
     return Result(child.returncode, out, err)
 
 
-def run_on_terminal(
-    *argv: str, cwd: Path, typed: str = "", env: Mapping[str, str] | None = None, seconds: float = 120
-) -> Result:
+def run_on_terminal(*argv: str, cwd: Path, typed: str = "", env: Mapping[str, str] | None = None) -> Result:
     """Run ``argv`` in ``cwd`` with a terminal for its input and its standard error, and type ``typed`` at once.
 
     The result's ``err`` is what the terminal showed, typed text left out, line ends as ``\\n``.
     """
-    controller, terminal = pty.openpty()
-    _stop_echo(terminal)
-    with tempfile.TemporaryFile() as out, os.fdopen(controller, "r+b", buffering=0) as screen:
-        child = _started(argv, cwd, env, terminal, out)
-        screen.write(typed.encode())
-        shown = _shown(child, screen, seconds)
+    with tempfile.TemporaryFile() as out:
+        code, shown = _shown(argv, cwd, env, out=out, typed=typed.encode())
         out.seek(0)
-        return Result(child.returncode, out.read().decode(), shown)
+        return Result(code, out.read().decode(), shown)
 
 
 def run_on_screen(
@@ -143,7 +137,6 @@ def run_on_screen(
     cwd: Path,
     env: Mapping[str, str] | None = None,
     columns: int = 100,
-    seconds: float = 120,
     meanwhile: Callable[[], object] = lambda: None,
 ) -> Result:
     """Run ``argv`` in ``cwd`` with a terminal for all that it reads and writes, as people do.
@@ -153,45 +146,47 @@ def run_on_screen(
     Returns:
         What the terminal showed as ``out``, the answers included, line ends as ``\\n``.
     """
+    code, shown = _shown(argv, cwd, env, columns=columns, meanwhile=meanwhile)
+    return Result(code, shown, "")
+
+
+def _shown(  # noqa: PLR0913 - two kinds of terminals
+    argv: tuple[str, ...],
+    cwd: Path,
+    env: Mapping[str, str] | None,
+    *,
+    out: IO[bytes] | None = None,
+    typed: bytes | None = None,
+    columns: int = 100,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> tuple[int, str]:
+    """Return how a child on a terminal of its own ends, and what that shows until nobody holds it any more.
+
+    What is ``typed`` is not shown. Without it, questions are answered.
+    """
     controller, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    if typed is not None:
+        settings = termios.tcgetattr(terminal)
+        settings[3] &= ~termios.ECHO
+        termios.tcsetattr(terminal, termios.TCSANOW, settings)
+    merged, shown = {**os.environ, **(env or {})}, bytearray()
     with os.fdopen(controller, "r+b", buffering=0) as screen:
-        child = _started(argv, cwd, env, terminal, terminal)
-        shown = _shown(child, screen, seconds, answer=(b"[y/N] ", b"y\n"), meanwhile=meanwhile)
-        return Result(child.returncode, shown, "")
-
-
-def _started(
-    argv: tuple[str, ...], cwd: Path, env: Mapping[str, str] | None, terminal: int, out: IO[bytes] | int
-) -> subprocess.Popen[bytes]:
-    """Start a child on ``terminal``, which is its alone from then on."""
-    merged = {**os.environ, **(env or {})}
-    child = subprocess.Popen(argv, cwd=cwd, env=merged, stdin=terminal, stdout=out, stderr=terminal)
-    os.close(terminal)
-    return child
-
-
-def _shown(
-    child: subprocess.Popen[bytes],
-    screen: FileIO,
-    seconds: float,
-    answer: tuple[bytes, bytes] | None = None,
-    meanwhile: Callable[[], object] = lambda: None,
-) -> str:
-    """Return what the terminal shows until nobody holds it any more; a child that takes too long is killed."""
-    timer = threading.Timer(seconds, child.kill)
-    timer.start()
-    shown = bytearray()
-    # Linux ends a terminal that nobody holds any more with EIO, macOS with an empty read.
-    with suppress(OSError):
-        while chunk := screen.read(65536):
-            shown += chunk
-            if answer and shown.endswith(answer[0]):
-                meanwhile()
-                screen.write(answer[1])
-    child.wait()
-    timer.cancel()
-    return shown.decode().replace("\r\n", "\n")
+        child = subprocess.Popen(argv, cwd=cwd, env=merged, stdin=terminal, stdout=out or terminal, stderr=terminal)
+        os.close(terminal)
+        screen.write(typed or b"")
+        timer = threading.Timer(_PATIENCE, child.kill)
+        timer.start()
+        # Linux ends a terminal that nobody holds any more with EIO, macOS with an empty read.
+        with suppress(OSError):
+            while chunk := screen.read(65536):
+                shown += chunk
+                if typed is None and shown.endswith(b"[y/N] "):
+                    meanwhile()
+                    screen.write(b"y\n")
+        child.wait()
+        timer.cancel()
+        return child.returncode, shown.decode().replace("\r\n", "\n")
 
 
 def sh(*argv: str, cwd: Path) -> str:
@@ -200,9 +195,3 @@ def sh(*argv: str, cwd: Path) -> str:
     if result.code != 0:
         raise AssertionError(f"{' '.join(argv)}\n{result}")
     return result.out.rstrip("\n")
-
-
-def _stop_echo(terminal: int) -> None:
-    settings = termios.tcgetattr(terminal)
-    settings[3] &= ~termios.ECHO
-    termios.tcsetattr(terminal, termios.TCSANOW, settings)

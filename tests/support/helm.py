@@ -1,9 +1,6 @@
 """Helm chart repositories: an index in the very shape that Helm writes, real archives, a server on loopback."""
 
-import gzip
 import hashlib
-import io
-import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +9,7 @@ from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from .charts import archive, entry
 from .server import serving
 
 
@@ -71,9 +69,9 @@ def chart_repository(folder: Path, releases: Sequence[ChartRelease] = RELEASES, 
     folder.mkdir(parents=True, exist_ok=True)
     digests = {}
     for release in releases:
-        archive = chart_archive(release)
-        (folder / release.file_name).write_bytes(archive)
-        digests[release.version] = hashlib.sha256(archive).hexdigest()
+        content = chart_archive(release)
+        (folder / release.file_name).write_bytes(content)
+        digests[release.version] = hashlib.sha256(content).hexdigest()
     index = folder / "index.yaml"
     index.write_text(index_text(releases, digests, base_url), encoding="utf-8")
     return index
@@ -92,13 +90,7 @@ def chart_archive(release: ChartRelease) -> bytes:
         "jupyterhub/values.yaml": _values_yaml(release),
         "jupyterhub/templates/NOTES.txt": "Thank you for installing JupyterHub!\n",
     }
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, text in files.items():
-            header = tarfile.TarInfo(name)
-            header.size = len(text.encode())
-            archive.addfile(header, io.BytesIO(text.encode()))
-    return gzip.compress(buffer.getvalue(), mtime=0)
+    return archive(*(entry(name, text.encode()) for name, text in files.items()))
 
 
 @dataclass

@@ -21,6 +21,7 @@ HELMS = {major: PROJECT / ".helm" / major / "helm" for major in ("3", "4")}
 # Read once: the isolation of each test hides it from the programs under test.
 IN_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
 ENGINE_HINT = "set this machine up: make engine"
+HINTS = {"cosign": ENGINE_HINT, "gcloud": "see https://cloud.google.com/sdk/docs/install", "gh": "make gh"}
 _MEMORY = Path("/dev/shm")  # noqa: S108 - Linux's own, and each run's folder in it is its user's alone
 _ROOM = 4 * 1024**3
 _GUARDED = ("docker-credential-gcloud", "gcloud", "gh", "helm")
@@ -118,41 +119,21 @@ def engine_address() -> str | None:
 
 
 @cache
-def missing_for_engine() -> str | None:
-    """Return what a test with the marker ``engine`` lacks here, or None."""
-    for argv in (("docker", "buildx", "version"), ("docker", "info"), ("git", "--version")):
-        if not _succeeds(*argv):
-            return f"{' '.join(argv)} fails; {ENGINE_HINT}"
-    return None
-
-
-@cache
-def missing_for_helm() -> str | None:
-    """Return what is missing for tests with the real helm programs, or None."""
-    return None if all(program.exists() for program in HELMS.values()) else "the helm programs are not here: make helm"
-
-
-@cache
-def missing_for_cosign() -> str | None:
-    """Return what a test with the marker ``cosign`` lacks here, or None."""
-    return None if shutil.which("cosign") else f"cosign is not installed; {ENGINE_HINT}"
-
-
-@cache
-def missing_for_gcloud() -> str | None:
-    """Return what a test with the marker ``gcloud`` lacks here, or None."""
-    return None if shutil.which("gcloud") else "gcloud is not installed: https://cloud.google.com/sdk/docs/install"
-
-
-@cache
 def real_gh() -> str | None:
     """Return where the GitHub CLI is on this machine; asked first before a test's guards stand before it."""
     return shutil.which("gh")
 
 
-def missing_for_gh() -> str | None:
-    """Return what a test with the marker ``gh`` lacks here, or None."""
-    return None if real_gh() else "the GitHub CLI is not here: make gh, or https://cli.github.com"
+@cache
+def missing_for(marker: str) -> str | None:
+    """Return what a test with the marker lacks here, or None."""
+    if marker == "engine":
+        looks = (("docker", "buildx", "version"), ("docker", "info"), ("git", "--version"))
+        return next((f"{' '.join(look)} fails; {ENGINE_HINT}" for look in looks if not _succeeds(*look)), None)
+    if marker == "helm":
+        return None if all(program.exists() for program in HELMS.values()) else "helm is not here: make helm"
+    there = real_gh() if marker == "gh" else shutil.which(marker)
+    return None if there else f"{marker} is not installed; {HINTS[marker]}"
 
 
 def demand(missing: str | None) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .cli import sh
+from .processes import write_program
 
 _COMMIT = """\
 tree {tree}
@@ -33,10 +34,8 @@ class Trap:
     @classmethod
     def set_up(cls, folder: Path) -> Trap:
         """Write the program into ``folder``."""
-        trap = cls(folder / "trap.sh", folder / "RAN")
-        trap.program.write_text(f'#!/bin/sh\necho "$0 $*" >>{trap.ran}\nexit 1\n')
-        trap.program.chmod(0o755)
-        return trap
+        ran = folder / "RAN"
+        return cls(write_program(folder, "trap.sh", f'echo "$0 $*" >>{ran}\nexit 1'), ran)
 
     def said(self) -> str:
         """Return how the program was called; empty where it was not."""
@@ -103,7 +102,6 @@ def plant(trap: Trap, folder: Path, work_tree: str, making: Path) -> None:
 PROGRAMS = ("git", "docker", "gh", "helm", "gcloud", "docker-credential-gcloud")
 # A file for each process: programs run side by side. Each argument ends with a NUL, and a call with a lone line break.
 _SCRIPT = """\
-#!/bin/sh
 printf '%s\\0' {name} "$@" '\n' >>{calls}/$$ || exit 125
 exec {real} "$@"
 """
@@ -124,9 +122,8 @@ class Recorder:
         for name in PROGRAMS:
             real = shutil.which(name)
             if real:
-                file = folder / name
-                file.write_text(_SCRIPT.format(name=name, calls=shlex.quote(str(calls)), real=shlex.quote(real)))
-                file.chmod(0o755)
+                quoted = {"calls": shlex.quote(str(calls)), "real": shlex.quote(real)}
+                write_program(folder, name, _SCRIPT.format(name=name, **quoted))
         return cls(folder)
 
     @property

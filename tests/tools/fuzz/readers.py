@@ -4,8 +4,7 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -17,20 +16,18 @@ from urllib3 import HTTPHeaderDict
 from tasks.core.faults import Fault
 from tasks.core.http import Address, Answer
 from tasks.core.names import Reference
-from tasks.core.settings import KEYS, Settings, read_settings
+from tasks.core.settings import Settings, read_settings
 from tasks.core.visible import mask
-from tasks.image.definition import bake_fields
 from tasks.image.inputs import credential_in
 from tasks.image.tag import fields, render
 from tasks.releases.index import Release, read_index
-from tasks.releases.notes import comparison, release_links, security_news, upgrade_links
 from tasks.releases.repository import hub_image_in
 from tasks.repo.charts import read_chartpress, requirements, with_version
 from tasks.repo.dockerfile import hub_base, with_base
 from tasks.repo.files import Listing
 from tasks.repo.hub import Hub
 from tasks.repo.values import PinnedImage, image_at, with_image
-from tasks.tools import docker, google
+from tasks.tools import docker
 from tasks.tools.command import Output
 from tasks.tools.forges import opening_address, read_remote
 from tasks.tools.git import Git
@@ -40,28 +37,17 @@ from tests.support.charts import archive, entry
 from tests.support.helm import RELEASES, chart_archive, index_text
 
 from . import seeds
-from .inputs import VALUES, damaged, damaged_text, trees
+from .inputs import damaged, damaged_text, trees
 
 WHERE = "some/file"
 IMAGE = Reference("registry.test/hub", "1")
-# Far more than any of them needs: a machine may be busy.
-SECONDS = 5.0
 
 
-@dataclass(frozen=True)
-class Reader:
-    """One reader."""
-
-    name: str
-    inputs: SearchStrategy[Any]
-    read: Callable[[Any], object]
-
-
-def outcome(reader: Reader, given: object) -> Fault | None:
+def outcome(read: Callable[[Any], object], given: object) -> Fault | None:
     """Have ``given`` read, and return the fault that came of it, if one did; anything else is raised."""
-    with patch("tasks.tools.process.find", side_effect=AssertionError(f"{reader.name}: a program is asked")):
+    with patch("tasks.tools.process.find", side_effect=AssertionError("a program is asked")):
         try:
-            reader.read(given)
+            read(given)
         except Fault as fault:
             return fault
     return None
@@ -87,7 +73,9 @@ def _values(data: bytes) -> None:
 
 
 def _settings_file(data: bytes) -> None:
-    with _file("invoke.yaml", data) as file:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "invoke.yaml")
+        file.write_bytes(data)
         read_settings({}, file)
 
 
@@ -102,8 +90,18 @@ def _template(text: str) -> None:
     render(text, {"TAG": "1", "LAST_COMMIT": "abc"}, WHERE)
 
 
+class InMemory(dict[str, bytes]):
+    """Files of a repository, by their paths."""
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of ``path``; None where there is no such file."""
+        return self.get(path)
+
+
 def _hub(files: dict[str, bytes]) -> None:
-    hub = hub_of(files)
+    """Read a hub repository whose files are all committed on ``main``."""
+    held = InMemory(files)
+    hub = Hub(Git(Path("/nowhere")), Settings(root=""), held, held, Listing(tuple(files), {}, ()), "main")
     for image in hub.images:
         hub.values_places(image)
     assert hub.requirement.name == "jupyterhub"
@@ -139,27 +137,15 @@ def _words(text: str) -> None:
 # -- files of this machine
 
 
-@contextlib.contextmanager
-def _file(name: str, data: bytes) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, name)
-        file.write_bytes(data)
-        yield file
-
-
 def _docker_config(data: bytes) -> None:
-    with _file("config.json", data) as file, patch.dict(os.environ, DOCKER_CONFIG=str(file.parent)):
+    with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, DOCKER_CONFIG=folder):
+        Path(folder, "config.json").write_bytes(data)
         logins = DockerLogins.read()
         for host in ("quay.io", "docker.io"):
             logins.helper_for(host)
             logins.has_login(host)
             with patch("tasks.tools.registry._credentials_of", lambda *_: None):
                 logins.credentials(host)
-
-
-def _key_file(data: bytes) -> None:
-    with _file("key.json", data) as file:
-        google.key_account(file)
 
 
 # -- names and addresses
@@ -184,13 +170,6 @@ def _address(text: str) -> None:
     Address.parse(text).resolved(text)
 
 
-def _release(text: str) -> None:
-    release_links(Release(text))
-    upgrade_links("3.2.1", text)
-    security_news("3.2.1", text)
-    comparison(Release("3.2.1"), Release(text))
-
-
 def _archive(members: list[tuple[str, bytes]]) -> None:
     hub_image_in(archive(*(entry(name, content) for name, content in members)), WHERE)
 
@@ -205,49 +184,25 @@ def _json(*trees_of: Any) -> SearchStrategy[bytes]:  # noqa: ANN401 - JSON
 _INDEX = index_text(RELEASES, {release.version: "0" * 64 for release in RELEASES}).encode()
 _STATUS = st.sampled_from([200, 200, 200, 202, 301, 401, 403, 404, 429, 500])
 _HEADERS = damaged_text(*seeds.HEADERS)
-READERS = (
-    Reader("chart index", damaged([_INDEX]), lambda data: read_index(data, WHERE)),
-    Reader("chart archive", damaged([chart_archive(RELEASES[1])]), lambda data: hub_image_in(data, WHERE)),
-    Reader("files in a chart archive", seeds.members(), _archive),
-    Reader("images of a release", damaged_text(*seeds.ANNOTATIONS), lambda text: Release("1", images=text).hub_image),
-    Reader("release's name", damaged_text(*seeds.VERSIONS), _release),
-    Reader("Dockerfile", damaged(seeds.DOCKERFILES), _dockerfile),
-    Reader("requirement", damaged(seeds.REQUIREMENTS), _requirement),
-    Reader("chartpress.yaml", damaged(seeds.CHARTPRESS), lambda data: read_chartpress(data, "chartpress.yaml")),
-    Reader("values", damaged(seeds.VALUES), _values),
-    Reader("whole hub repository", seeds.hub_files(), _hub),
-    Reader("invoke.yaml", damaged(seeds.SETTINGS), _settings_file),
-    Reader("settings", st.dictionaries(st.sampled_from(KEYS), VALUES), read_settings),
-    Reader("template", damaged_text(*seeds.TEMPLATES), _template),
-    Reader(
-        "build options",
-        st.lists(damaged_text(*seeds.OPTIONS), max_size=4),
-        lambda options: bake_fields(options, WHERE, {"HOME": "/x"}),
-    ),
-    Reader("Docker's configuration", _json(seeds.DOCKER_CONFIG), _docker_config),
-    Reader("credential file", damaged(seeds.CREDENTIAL_FILES), _credential_file),
-    Reader("key file", _json(*seeds.KEY_FILES), _key_file),
-    Reader("registry", st.tuples(_STATUS, _HEADERS, _json(*seeds.ANSWERS)), _registry),
-    Reader("programs' last words", damaged_text(*seeds.WORDS), _words),
-    Reader("image's name", damaged_text(*seeds.REFERENCES), _reference),
-    Reader("git remote", damaged_text(*seeds.REMOTES), _remote),
-    Reader("Helm repository's address", damaged_text(*seeds.ADDRESSES), _address),
-    Reader("text with secrets", damaged_text(*seeds.REMOTES, *seeds.WORDS), mask),
-)
-
-
-@dataclass(frozen=True)
-class InMemory:
-    """Files of a repository, by their paths."""
-
-    content: Mapping[str, bytes]
-
-    def read(self, path: str) -> bytes | None:
-        """Return the bytes of ``path``; None where there is no such file."""
-        return self.content.get(path)
-
-
-def hub_of(files: Mapping[str, bytes]) -> Hub:
-    """Return the hub repository whose files are ``files``, all of them committed on ``main``."""
-    held = InMemory(files)
-    return Hub(Git(Path("/nowhere")), Settings(root=""), held, held, Listing(tuple(files), {}, ()), "main")
+# What each is given, and the reader itself.
+READERS: dict[str, tuple[SearchStrategy[Any], Callable[[Any], object]]] = {
+    "chart index": (damaged([_INDEX]), lambda data: read_index(data, WHERE)),
+    "chart archive": (damaged([chart_archive(RELEASES[1])]), lambda data: hub_image_in(data, WHERE)),
+    "files in a chart archive": (seeds.members(), _archive),
+    "images of a release": (damaged_text(*seeds.ANNOTATIONS), lambda text: Release("1", images=text).hub_image),
+    "Dockerfile": (damaged(seeds.DOCKERFILES), _dockerfile),
+    "requirement": (damaged(seeds.REQUIREMENTS), _requirement),
+    "chartpress.yaml": (damaged(seeds.CHARTPRESS), lambda data: read_chartpress(data, "chartpress.yaml")),
+    "values": (damaged(seeds.VALUES), _values),
+    "whole hub repository": (seeds.hub_files(), _hub),
+    "invoke.yaml": (damaged(seeds.SETTINGS), _settings_file),
+    "template": (damaged_text(*seeds.TEMPLATES), _template),
+    "Docker's configuration": (_json(seeds.DOCKER_CONFIG), _docker_config),
+    "credential file": (damaged(seeds.CREDENTIAL_FILES), _credential_file),
+    "registry": (st.tuples(_STATUS, _HEADERS, _json(*seeds.ANSWERS)), _registry),
+    "programs' last words": (damaged_text(*seeds.WORDS), _words),
+    "image's name": (damaged_text(*seeds.REFERENCES), _reference),
+    "git remote": (damaged_text(*seeds.REMOTES), _remote),
+    "Helm repository's address": (damaged_text(*seeds.ADDRESSES), _address),
+    "text with secrets": (damaged_text(*seeds.REMOTES, *seeds.WORDS), mask),
+}

@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from tests.support.charts import CAL_ICOR
 from tests.support.registry import DOCKER_INDEX, MANIFEST
 
 from .inputs import Json, damaged, damaged_text
@@ -14,7 +15,6 @@ ANNOTATIONS = (
     "- image: quay.io/jupyterhub/k8s-hub:4.4.0\n  name: k8s-hub\n- image: traefik:v2.11.0\n  name: traefik\n",
     '- {"image": "jupyterhub/k8s-hub:1", "name": "k8s-hub"}\n',
 )
-VERSIONS = ("4.4.0", "4.0.0-beta.4", "5.0.0-0.dev.git.7340.h48ea50e3", "0.7.0-n123.hdeadbee", "v0.5")
 DOCKERFILES = (
     b"FROM quay.io/jupyterhub/k8s-hub:3.2.1\nUSER root\nRUN pip install a==1\nUSER ${NB_USER}\n",
     b"""\
@@ -34,29 +34,22 @@ REQUIREMENTS = (
     b"apiVersion: v2\nname: hub\ndependencies:\n- {name: jupyterhub, version: '3.2.1', alias: hub, repository: '@a'}\n",
 )
 CHARTPRESS = (
-    b"""\
-charts:
-  - name: hub
-    imagePrefix: quay.io/org/
-    images:
-      hub:
-        valuesPath: jupyterhub.hub.image
-        buildArgs: {TAG: '{TAG}'}
-        extraBuildCommandOptions: [--label=a=b, --pull]
-        paths: [a, b]
-""",
+    (CAL_ICOR / "chartpress.yaml").read_bytes(),
     b"""\
 charts:
 - name: hub
+  imagePrefix: quay.io/org/
   baseVersion: minor
   images:
     hub:
-      imageName: a/b
       contextPath: images/hub
       dockerfilePath: images/hub/Dockerfile
       rebuildOnContextPathChanges: false
       skipPlatforms: [linux/arm64]
-      valuesPath: [a.b, c]
+      valuesPath: [jupyterhub.hub.image, c]
+      buildArgs: {TAG: '{TAG}'}
+      extraBuildCommandOptions: [--label=a=b, --pull]
+      paths: [a, b]
 """,
 )
 VALUES = (
@@ -76,19 +69,11 @@ hub:
 """,
 )
 TEMPLATES = ("{TAG}-{LAST_COMMIT}", "{{}} {TAG!r:>10}", "{TAG[0].x}", "plain")
-OPTIONS = (
-    *("--label=a=b", "--label", "a=b", "--pull", "--pull=true", "--provenance=mode=max", "--secret=id=a,src=b"),
-    *("--network=host", "--no-cache", "--ulimit", "nofile=1024", "--", "-q", "--cache-from=type=gha", "--rm=false"),
-)
 DOCKER_CONFIG: Json = {
     "auths": {"quay.io": {"auth": "cm9iaW46dHVsaXA="}, "https://index.docker.io/v1/": {}},
     "credHelpers": {"us-docker.pkg.dev": "gcloud"},
     "credsStore": "desktop",
 }
-KEY_FILES: tuple[Json, ...] = (
-    {"type": "service_account", "client_email": "robin@hub.test", "private_key": "-----BEGIN PRIVATE KEY-----"},
-    {"type": "external_account", "audience": "//iam.googleapis.com/a"},
-)
 _CONFIG: Json = {
     "architecture": "amd64",
     "os": "linux",
@@ -176,7 +161,7 @@ def members() -> SearchStrategy[list[tuple[str, bytes]]]:
 def hub_files() -> SearchStrategy[dict[str, bytes]]:
     """Return the files of a hub repository, one of them damaged."""
     whole = {
-        "chartpress.yaml": CHARTPRESS,
+        "chartpress.yaml": CHARTPRESS[1:],
         "hub/Chart.yaml": (b"name: hub\n",),
         "hub/requirements.yaml": REQUIREMENTS[:1],
         "hub/values.yaml": VALUES[:1],

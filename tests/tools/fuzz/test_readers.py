@@ -10,19 +10,22 @@ from hypothesis import strategies as st
 
 from tests.support.charts import archive, chart, extended
 
-from .readers import READERS, SECONDS, Reader, outcome
+from .readers import READERS, outcome
 
 # A few here; many with ``make fuzz``.
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "3"))
+# Far more than any of them needs: a machine may be busy.
+SECONDS = 5.0
 
 
-@pytest.mark.parametrize("reader", [pytest.param(reader, id=reader.name) for reader in READERS])
+@pytest.mark.parametrize("name", READERS)
 @given(data=st.data())
 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
-def test_whatever_comes_in_a_reader_reads_it_or_says_why_not_in_one_fault(reader: Reader, data: st.DataObject) -> None:
-    given_to_it = data.draw(reader.inputs)
+def test_whatever_comes_in_a_reader_reads_it_or_says_why_not_in_one_fault(name: str, data: st.DataObject) -> None:
+    inputs, read = READERS[name]
+    given_to_it = data.draw(inputs)
     begin = time.process_time()
-    fault = outcome(reader, given_to_it)
+    fault = outcome(read, given_to_it)
     assert time.process_time() - begin < SECONDS
     assert fault is None or len(str(fault).splitlines()) == 2
 
@@ -60,10 +63,10 @@ BOMBS: dict[str, tuple[str, Any]] = {
 
 @pytest.mark.parametrize(("name", "given"), BOMBS.values(), ids=BOMBS)
 def test_a_small_file_costs_little(name: str, given: object) -> None:
-    (reader,) = (reader for reader in READERS if reader.name == name)
+    _, read = READERS[name]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     begin = time.process_time()
-    fault = outcome(reader, given)
+    fault = outcome(read, given)
     assert time.process_time() - begin < BOMB_SECONDS
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * (1 if MACOS else 1024)
     assert grown < MOST_MEMORY

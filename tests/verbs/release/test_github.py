@@ -1,6 +1,5 @@
 """The real gh, against a stand-in for GitHub's API: a release from a fork, and from a checkout in CI."""
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,47 +98,3 @@ def test_a_label_or_reviewer_that_github_does_not_take_is_told_and_the_request_i
     assert run(fork, "commit", "--pr").out == f"pull request updated: {request['url']}\n"
     assert [one["name"] for one in request["labels"]["nodes"]] == ["hub-images", "deploy it"]
     assert run(fork, "commit", "--pr").out == f"pull request present: {request['url']}\n"
-
-
-@pytest.mark.usefixtures("fork")
-def test_a_release_from_what_actions_checkout_leaves(
-    github: StandInGitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A workflow's token starts no other workflow, so the labeler's labels are set here."""
-    checkout = checked_out(github.address(TEAM), tmp_path / "checkout")
-    event = {"repository": {"full_name": TEAM, "default_branch": "staging", "fork": False}}
-    (tmp_path / "event.json").write_text(json.dumps(event))
-    variables = {
-        "CI": "true",
-        "GITHUB_ACTIONS": "true",
-        "GITHUB_REPOSITORY": TEAM,
-        "GITHUB_REF_NAME": "staging",
-        "GITHUB_EVENT_NAME": "schedule",
-        "GITHUB_EVENT_PATH": str(tmp_path / "event.json"),
-        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
-        "GITHUB_OUTPUT": str(tmp_path / "output"),
-    }
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    for _ in range(2):
-        run(checkout, "release", "--yes", "--pr", "--to", "3.3.8")
-    (request,) = github.requests
-    assert (request["headRefName"], request["baseRefName"], request["isCrossRepository"]) == (BRANCH, "staging", False)
-    assert [one["name"] for one in request["labels"]["nodes"]] == ["jupyterhub-deployment", "hub-images"]
-    assert f"pull_request={request['url']}\n" in (tmp_path / "output").read_text()
-    assert len(checkout.git("rev-list", f"origin/staging..origin/{BRANCH}").split()) == 2
-
-
-def checked_out(address: str, folder: Path) -> Hub:
-    """Check out the commit of ``staging`` alone, as actions/checkout does with ``fetch-depth: 0``."""
-    folder.mkdir()
-    checkout = Hub(folder, folder)
-    for arguments in (
-        ("init", "--quiet"),
-        ("remote", "add", "origin", address),
-        ("config", "--local", "gc.auto", "0"),
-        ("fetch", "--quiet", "--prune", "--no-recurse-submodules", "origin", "+refs/heads/*:refs/remotes/origin/*"),
-        ("checkout", "--quiet", "--force", "--detach", "origin/staging"),
-    ):
-        checkout.git(*arguments)
-    return checkout
