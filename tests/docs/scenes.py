@@ -10,6 +10,7 @@ from tests.support.cli import INVOKE, run, sh, succeed
 from tests.support.gh import StandInGh
 from tests.support.hubs import Hub, at, copied, make_hub, make_repository
 from tests.support.machine import HELMS
+from tests.support.processes import write_program
 from tests.support.registry import sign_in
 
 HOME = "/home/you"
@@ -70,7 +71,7 @@ def make_scene(name: str, home: Path, around: Around) -> Scene:
     programs = home / "bin"
     programs.mkdir(parents=True)
     (programs / "hubpress").symlink_to(around.programs / "hubpress")
-    _write(programs / "invoke", f'exec {" ".join(INVOKE)} "$@"')
+    write_program(programs, "invoke", f'exec {" ".join(INVOKE)} "$@"')
     StandInGh(home / "gh").install()
     path = os.pathsep.join((str(programs), str(home / "gh"), os.environ["PATH"]))
     # CI: nothing turns while something is waited for. The builder's own progress is left out of the documents.
@@ -354,8 +355,3 @@ SCENES: dict[str, Callable[[Scene], Scene]] = {
     "squashed": _squashed,
     "team": _team,
 }
-
-
-def _write(file: Path, script: str) -> None:
-    file.write_text(f"#!/bin/sh\n{script}\n")
-    file.chmod(0o755)

@@ -1,9 +1,8 @@
-"""The rooms of tasks/ lie in the order of docs/architecture.md, and no package of tests leans on another."""
+"""The linter's order of the rooms is that of docs/architecture.md, and no package of tests leans on another."""
 
 import ast
 import re
 import socket
-import sys
 from fnmatch import fnmatch
 from importlib.util import resolve_name
 from pathlib import Path
@@ -11,17 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import run
-from tests.support.machine import PROJECT, demand
+from tests.support.machine import PROJECT
 
 LAYERS = re.compile(r"^layers = \[(.+)\]$", re.MULTILINE)
-
-
-def test_no_room_imports_what_lies_above_it() -> None:
-    program = Path(sys.executable).with_name("lint-imports")
-    demand(None if program.exists() else "import-linter is not installed")
-    done = run(str(program), "--no-cache", cwd=PROJECT)
-    assert done.code == 0, done
-    assert "1 kept, 0 broken" in done.out
 
 
 def test_the_order_is_that_of_the_architecture() -> None:
@@ -43,18 +34,11 @@ def test_no_package_of_tests_imports_another_but_support() -> None:
     assert [line for line in found if not line.endswith("imports tests.support")] == []
 
 
-@pytest.mark.parametrize("address", [("192.0.2.1", 80), ("2001:db8::1", 80)], ids=["IPv4", "IPv6"])
-def test_no_test_connects_to_another_machine(address: tuple[str, int]) -> None:
-    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-    with socket.socket(family) as client, pytest.raises(ConnectionRefusedError, match="tests stay on this machine"):
-        client.connect(address)
-
-
-@pytest.mark.parametrize("program", ["gcloud", "docker-credential-gcloud", "gh", "helm"])
-def test_a_program_that_would_reach_out_only_complains(program: str, tmp_path: Path) -> None:
-    result = run(program, "auth", "login", cwd=tmp_path)
-    assert result.code == 97
-    assert result.err.startswith(f"a test started the real {program}: ")
+def test_no_test_reaches_another_machine(tmp_path: Path) -> None:
+    with socket.socket() as client, pytest.raises(ConnectionRefusedError, match="tests stay on this machine"):
+        client.connect(("192.0.2.1", 80))
+    result = run("gcloud", "auth", "login", cwd=tmp_path)
+    assert (result.code, result.err.partition(": ")[0]) == (97, "a test started the real gcloud")
 
 
 def test_every_folder_of_tests_is_looked_into(pytestconfig: pytest.Config) -> None:

@@ -22,7 +22,6 @@ from .machine import HELMS, Home
 from .scene import Place, Scene
 from .server import Server, misbehaving
 from .team import Team, make_team
-from .traps import Recorder
 
 
 @pytest.fixture
@@ -87,29 +86,19 @@ def plain(tmp_path: Path, prefix: str, mirror: str, helm_repository: HelmServer)
 @pytest.fixture
 def cal_icor(tmp_path: Path, prefix: str, mirror: str, helm_repository: HelmServer) -> Hub:
     """A hub repository like cal-icor's, on 3.2.1."""
-    hub = make_cal_icor_like(tmp_path / "cal-icor", registry=prefix, chart_repository=helm_repository.url)
-    return _moved_to(hub, "images/hub/Dockerfile", "jupyterhub/k8s-hub", mirror)
+    return make_cal_icor_like(tmp_path / "cal-icor", base=mirror, registry=prefix, chart_repository=helm_repository.url)
 
 
 @pytest.fixture
 def pilot(tmp_path: Path, prefix: str, mirror: str, helm_repository: HelmServer) -> Hub:
     """A hub repository like 2i2c's, on 3.2.1."""
-    hub = make_2i2c_like(tmp_path / "2i2c", registry=prefix, chart_repository=helm_repository.url)
-    return _moved_to(hub, "helm-charts/images/hub/Dockerfile", "quay.io/jupyterhub/k8s-hub", mirror)
+    return make_2i2c_like(tmp_path / "2i2c", base=mirror, registry=prefix, chart_repository=helm_repository.url)
 
 
 @pytest.fixture
 def make(tmp_path: Path, prefix: str, mirror: str, helm_repository: HelmServer) -> Maker:
     """Makes a hub repository of the images that a test writes down."""
     return Maker(tmp_path, prefix, mirror, helm_repository.url)
-
-
-def _moved_to(hub: Hub, dockerfile: str, base: str, mirror: str) -> Hub:
-    """Take the base image from the mirror on this machine, as if it had been so from the first commit on."""
-    hub.edit(dockerfile, f"FROM {base}:", f"FROM {mirror}:")
-    hub.git("commit", "--quiet", "--all", "--amend", "--no-edit")
-    hub.git("push", "--quiet", "--force")
-    return hub
 
 
 @pytest.fixture
@@ -171,12 +160,6 @@ def team(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Team:
     made = make_team(hub, tmp_path)
     monkeypatch.setenv("PATH", str(made.gh.folder), prepend=os.pathsep)
     return made
-
-
-@pytest.fixture
-def recorder(tmp_path: Path) -> Recorder:
-    """Programs that write down how they are called."""
-    return Recorder.before(tmp_path / "recorder")
 
 
 @pytest.fixture(autouse=True)

@@ -4,13 +4,13 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from email.utils import formatdate
 from http import HTTPStatus
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
 from .charts import archive, entry
-from .server import serving
+from .server import Asked, misbehaving, reply
 
 
 @dataclass(frozen=True)
@@ -95,50 +95,35 @@ def chart_archive(release: ChartRelease) -> bytes:
 
 @dataclass
 class HelmServer:
-    """A chart repository that answers over HTTP."""
+    """A chart repository that answers over HTTP: what ``answers`` says of a path, else the file in ``folder``."""
 
     url: str
     folder: Path
     requests: list[str] = field(default_factory=list)
     answers: dict[str, tuple[int, bytes]] = field(default_factory=dict)
 
+    def answer(self, asked: Asked) -> bytes:
+        """Answer with Last-Modified, and with 304 where the client has the file."""
+        status, body, headers = HTTPStatus.NOT_FOUND, b"", {}
+        file = self.folder / unquote(asked.path.partition("?")[0].lstrip("/"))
+        if asked.path in self.answers:
+            code, body = self.answers[asked.path]
+            status = HTTPStatus(code)
+        elif file.is_file():
+            headers = {"Last_Modified": formatdate(int(file.stat().st_mtime), usegmt=True)}
+            known = asked.headers.get("If-Modified-Since") == headers["Last_Modified"]
+            status, body = (HTTPStatus.NOT_MODIFIED, b"") if known else (HTTPStatus.OK, file.read_bytes())
+        self.requests.append(f"{asked} {status.value}")
+        return reply(body, f"{status.value} {status.phrase}", **headers)
+
 
 @contextmanager
 def served(folder: Path) -> Iterator[HelmServer]:
     """Serve ``folder`` on a free port of 127.0.0.1 for as long as the block runs."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=str(folder))) as server:
-        lab = HelmServer(f"http://127.0.0.1:{server.server_port}/", folder)
-        server.lab = lab  # type: ignore[attr-defined]
-        with serving(server):
-            yield lab
-
-
-class _Handler(SimpleHTTPRequestHandler):
-    """Serves files with Last-Modified, and answers 304 where a client has them."""
-
-    protocol_version = "HTTP/1.1"
-
-    @property
-    def lab(self) -> HelmServer:
-        return self.server.lab  # type: ignore[attr-defined, no-any-return]
-
-    def do_GET(self) -> None:
-        answer = self.lab.answers.get(self.path)
-        if answer is None:
-            super().do_GET()
-            return
-        status, body = answer
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_request(self, code: int | str = "-", _size: int | str = "-") -> None:
-        status = code.value if isinstance(code, HTTPStatus) else code
-        self.lab.requests.append(f"{self.command} {self.path} {status}")
-
-    def log_message(self, *_: object) -> None:
-        """Keep the tests' output clean."""
+    with misbehaving() as server:
+        lab = HelmServer(f"{server.url}/", folder)
+        server.keeper = lab.answer
+        yield lab
 
 
 def _images(release: ChartRelease) -> str:

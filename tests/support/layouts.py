@@ -6,7 +6,12 @@ from .hubs import NO_REGISTRY, REAL_CHARTS, Hub, make_repository
 
 
 def make_cal_icor_like(
-    path: Path, *, version: str = "3.2.1", registry: str = NO_REGISTRY, chart_repository: str = REAL_CHARTS
+    path: Path,
+    *,
+    version: str = "3.2.1",
+    base: str = "jupyterhub/k8s-hub",
+    registry: str = NO_REGISTRY,
+    chart_repository: str = REAL_CHARTS,
 ) -> Hub:
     """Make a hub repository as UC's are: two charts, an image whose folder does not exist, Docker Hub's base.
 
@@ -28,7 +33,7 @@ dependencies:
             "hub/values.yaml": _CAL_ICOR_VALUES,
             "node-placeholder/Chart.yaml": "apiVersion: v2\nname: node-placeholder\nversion: 0.0.1\n",
             "node-placeholder/values.yaml": "image:\n  name: placeholder\n  tag: '1'\n",
-            "images/hub/Dockerfile": _CAL_ICOR_DOCKERFILE.format(version=version),
+            "images/hub/Dockerfile": _CAL_ICOR_DOCKERFILE.format(base=f"{base}:{version}"),
             "images/node-placeholder-scaler/Dockerfile": "FROM scratch\nCOPY scaler /\n",
             "images/node-placeholder-scaler/scaler": "#!/bin/sh\n",
         },
@@ -36,7 +41,12 @@ dependencies:
 
 
 def make_2i2c_like(
-    path: Path, *, version: str = "3.2.1", registry: str = NO_REGISTRY, chart_repository: str = REAL_CHARTS
+    path: Path,
+    *,
+    version: str = "3.2.1",
+    base: str = "quay.io/jupyterhub/k8s-hub",
+    registry: str = NO_REGISTRY,
+    chart_repository: str = REAL_CHARTS,
 ) -> Hub:
     """Make a hub repository as 2i2c's is: all in a folder below, three images from one Dockerfile.
 
@@ -61,7 +71,7 @@ dependencies:
     condition: jupyterhub.enabled
 """,
             "helm-charts/basehub/values.yaml": _2I2C_VALUES.format(prefix=prefix),
-            f"{images}/Dockerfile": _2I2C_DOCKERFILE.format(version=version),
+            f"{images}/Dockerfile": _2I2C_DOCKERFILE.format(base=f"{base}:{version}"),
             f"{images}/requirements.txt": "jupyterhub-configurator==1.0\n",
             f"{images}/unlisted-choice-requirements.txt": "jupyterhub-fancy-profiles==0.4.0\n",
             f"{images}/dynamic-image-building-requirements.txt": "jupyterhub-fancy-profiles==0.4.0\npyyaml==6.0\n",
@@ -108,7 +118,7 @@ jupyterhub:
 """
 _CAL_ICOR_DOCKERFILE = """\
 # Should be the hub image that the chart in hub/requirements.yaml uses.
-FROM jupyterhub/k8s-hub:{version}
+FROM {base}
 
 USER root
 RUN apt-get update && apt-get install net-tools
@@ -148,7 +158,7 @@ jupyterhub:
 """
 _2I2C_DOCKERFILE = """\
 # This tag is the version of the chart that basehub/Chart.yaml depends on.
-FROM quay.io/jupyterhub/k8s-hub:{version}
+FROM {base}
 
 # Three images differ in their requirements alone.
 ARG REQUIREMENTS_FILE

@@ -185,13 +185,16 @@ def misbehaving(behind: str | None = None, certificate: Path | None = None) -> I
             server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         made = Server(f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_address[1]}", behind)
         server.made = made  # type: ignore[attr-defined]
-        with serving(server):
-            try:
-                yield made
-            finally:
-                for answer in (*made.answers, *(rule.answer for rule in made.rules)):
-                    if isinstance(answer, Drip):
-                        answer.over.set()
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield made
+        finally:
+            for answer in (*made.answers, *(rule.answer for rule in made.rules)):
+                if isinstance(answer, Drip):
+                    answer.over.set()
+            server.shutdown()
+            thread.join()
 
 
 _MISSING = reply(
@@ -264,18 +267,3 @@ def _forwarded(asked: Asked, behind: str) -> bytes:
         connection.close()
     head = "".join(f"{name}: {value}\r\n" for name, value in (*kept, ("Content-Length", length)))
     return f"HTTP/1.1 {answer.status} {answer.reason}\r\n{head}Connection: close\r\n\r\n".encode("latin-1") + body
-
-
-# -- servers of the tests: they serve beside the block that needs them, and end with it
-
-
-@contextmanager
-def serving(server: socketserver.BaseServer) -> Iterator[None]:
-    """Let ``server`` answer, in a thread of its own, for as long as the block runs."""
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()

@@ -14,8 +14,6 @@ from .measure import LEAST_PAIRS, Row, as_text
 
 GROUPS: dict[str, Callable[[Lab], Iterator[Row]]] = {
     "starting": rows.starting,
-    "deciding": rows.deciding,
-    "tagging": rows.tagging,
     "checking": rows.checking,
     "nothing-to-do": rows.nothing_to_do,
     "several-images": rows.several_images,

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from tests.support.charts import LENGTH, write_real_index
 from tests.support.cli import INVOKE
 from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
@@ -15,11 +14,10 @@ from tests.support.machine import PROJECT
 from .lab import OLDER, VERSION, Lab, Shape, lengthen
 from .measure import Call, Row, ratio
 
-_PYTHON = (sys.executable, "-c")
 # A check that finds something, and a doctor that misses a tool, have done their work too.
 _ENDS = frozenset({0, 1})
 
-# -- need no engine: starting, the index, the tag, a check
+# -- need no engine: starting, a check
 
 HISTORY, FILES = 10_000, 30_000
 _EMPTY_TASKS = '''from invoke import task
@@ -29,38 +27,6 @@ _EMPTY_TASKS = '''from invoke import task
 def nothing(c):
     """Do nothing."""
 '''
-# The rooms without the verbs, so that Invoke's own start, a row of its own, is not in every other row too.
-_ROOMS = f"""
-import sys, types
-rooms = types.ModuleType("tasks")
-rooms.__path__ = [{str(PROJECT / "tasks")!r}]
-sys.modules["tasks"] = rooms
-"""
-_DECIDE = """
-from tasks.releases.index import choose
-from tasks.releases.index import read_index
-with open(sys.argv[1], "rb") as file:
-    index = read_index(file.read(), sys.argv[1])
-choice = choose(index, sys.argv[2])
-print(choice.release.version, choice.release.hub_image)
-"""
-_FULL_LOAD = """
-import sys
-from pathlib import Path
-from ruamel.yaml import YAML
-YAML(typ="safe", pure=True).load(Path(sys.argv[1]))
-"""
-_TAG = """
-from pathlib import Path
-from tasks.repo.hub import open_hub
-from tasks.image.tag import history_of, name_image
-from tasks.core.settings import Settings
-from tasks.tools.git import Git
-hub = open_hub(Settings(), Git.around(Path.cwd()))
-history = history_of(hub)
-for image in hub.images:
-    print(f"{image.spec.name}:{name_image(hub, history, image).tag}")
-"""
 
 
 def invoke(title: str, *arguments: str, cwd: Path) -> Call:
@@ -81,24 +47,6 @@ def starting(lab: Lab) -> Iterator[Row]:
     theirs = empty_task(lab, "--list")
     for title, arguments in {"invoke --list": ("--list",), "completion": ("--complete", "--", "invoke --")}.items():
         yield ratio(invoke(title, *arguments, cwd=PROJECT), theirs, 3 * lab.pairs, 1.25)
-
-
-def deciding(lab: Lab) -> Iterator[Row]:
-    """From the index to the decision: version and base image."""
-    index = str(write_real_index(lab.folder / "real") / "index.yaml")
-    ours = Call(f"index to decision, {LENGTH:,} entries", (*_PYTHON, _ROOMS + _DECIDE, index, "3.3.7"))
-    yield ratio(ours, Call("ruamel.yaml's full load", (*_PYTHON, _FULL_LOAD, index)), lab.pairs, 0.1)
-
-
-def tagging(lab: Lab) -> Iterator[Row]:
-    """The tag of one image in a long history."""
-    hub = lab.sketch()
-    lengthen(hub, HISTORY)
-    ours = Call(f"tag of one image, {HISTORY:,} commits", (*_PYTHON, _ROOMS + _TAG), hub.path)
-    theirs = Call("chartpress --list-images", ("chartpress", "--list-images"), hub.path)
-    if ours.output() != theirs.output():
-        raise RuntimeError(f"{ours.output()!r} is not chartpress's {theirs.output()!r}")
-    yield ratio(ours, theirs, 3 * lab.pairs, 1)
 
 
 def checking(lab: Lab) -> Iterator[Row]:
@@ -228,6 +176,6 @@ def peaks(lab: Lab) -> Iterator[Row]:
 def _peak(lab: Lab, task: str) -> float:
     hub = lab.hub(Shape(lines=MANY_LINES), OLDER)
     note = hub.path / ".git/peak"
-    argv = (*_PYTHON, _PEAK, str(note), *INVOKE[3:], *task.split())
+    argv = (sys.executable, "-c", _PEAK, str(note), *INVOKE[3:], *task.split())
     Call(f"invoke {task}", argv, hub.path, ends=_ENDS).seconds()
     return int(note.read_text(encoding="utf-8")) / _MIB

@@ -1,6 +1,12 @@
 """Names in files that would be options, if they were given to a program as they stand."""
 
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -10,7 +16,7 @@ from tests.support.cli import run_task, succeed
 from tests.support.fixtures import Hubpress
 from tests.support.helm import HelmServer
 from tests.support.hubs import Hub
-from tests.support.traps import Recorder, taken_for_options
+from tests.support.processes import write_program
 from tests.support.world import fault, nothing_written
 
 SIGN = "evil"
@@ -18,6 +24,73 @@ CHARTPRESS, DOCKERFILE, REQUIREMENTS = "chartpress.yaml", "images/hub/Dockerfile
 VALUES_PATH = "        valuesPath:"
 BUILD, COMMIT, LOOK = "build", "bump commit --push", "status"
 
+
+# -- programs that write down how they were called, and then do what they always do
+
+
+PROGRAMS = ("git", "docker", "gh", "helm", "gcloud", "docker-credential-gcloud")
+# A file for each process: programs run side by side. Each argument ends with a NUL, and a call with a lone line break.
+SCRIPT = """\
+printf '%s\\0' {name} "$@" '\n' >>{calls}/$$ || exit 125
+exec {real} "$@"
+"""
+END = "\0\n\0"
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """The calls of outside programs."""
+
+    folder: Path
+
+    @classmethod
+    def before(cls, folder: Path) -> Recorder:
+        """Write such programs into ``folder``, each before the real one where there is one."""
+        calls = folder / "calls"
+        calls.mkdir(parents=True)
+        for name in PROGRAMS:
+            real = shutil.which(name)
+            if real:
+                quoted = {"calls": shlex.quote(str(calls)), "real": shlex.quote(real)}
+                write_program(folder, name, SCRIPT.format(name=name, **quoted))
+        return cls(folder)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """What puts them first."""
+        return {"PATH": f"{self.folder}{os.pathsep}{os.environ['PATH']}"}
+
+    @property
+    def calls(self) -> list[list[str]]:
+        """The calls so far, in no order: each program's name and its arguments."""
+        told = (file.read_bytes().decode("utf-8", "replace") for file in (self.folder / "calls").iterdir())
+        return [call.split("\0") for calls in told for call in calls.split(END)[:-1]]
+
+
+def taken_for_options(calls: list[list[str]], sign: str) -> list[list[str]]:
+    """Return the calls with an argument that begins like an option, holds ``sign``, and may be taken for one.
+
+    Behind ``--`` it is none, and none as the value of the option before it.
+    """
+    return [call for call in calls if any(is_option(call, at, sign) for at in range(1, len(call)))]
+
+
+def is_option(call: list[str], at: int, sign: str) -> bool:
+    is_like_one = call[at].startswith("-") and sign in call[at]
+    return is_like_one and "--" not in call[:at] and call[at - 1] not in WITH_VALUE
+
+
+# Options of those programs that take the next argument for their value, whatever it begins with.
+WITH_VALUE = frozenset({"--builder", "--context", "--platform", "-B", "--head", "--base", "--title", "--file", "--tag"})
+
+
+@pytest.fixture
+def recorder(tmp_path: Path) -> Recorder:
+    """Programs that write down how they are called."""
+    return Recorder.before(tmp_path / "recorder")
+
+
+# -- names in files
 
 Put: TypeAlias = Callable[[Hub], None]
 
