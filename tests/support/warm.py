@@ -71,7 +71,9 @@ def run_warm(call: Call, stdin: str, seconds: float) -> tuple[int, bytes, bytes]
         for stream in streams:
             stream.write_text(stdin if stream.name == "stdin" else "", encoding="utf-8")
         child = _fork_server()[0].Process(target=_become, args=(call, streams))
-        child.start()
+        # It needs nothing of this process: neither its main module nor its module path.
+        with patch("multiprocessing.spawn.get_preparation_data", return_value={}):
+            child.start()
         child.join(seconds)
         status = child.exitcode
         if status is None and child.pid is not None:
