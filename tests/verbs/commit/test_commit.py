@@ -220,20 +220,16 @@ def test_the_default_branch_itself_can_be_asked_for(moved: Hub) -> None:
     assert moved.subjects() == [SUBJECT, "Set up the hub"]
 
 
-def test_the_default_branch_is_the_remotes_whatever_its_name(moved: Hub) -> None:
+@pytest.mark.parametrize("told", [True, False], ids=["the clone was told", "it is the remote's only one"])
+def test_the_default_branch_is_the_remotes_whatever_its_name(moved: Hub, told: bool) -> None:
     moved.git("branch", "--move", "main", "trunk")
     moved.git("push", "--quiet", "origin", "trunk")
-    moved.remote_git("symbolic-ref", "HEAD", "refs/heads/trunk")
-    moved.git("remote", "set-head", "origin", "--auto")
-    assert commit(moved).code == 0
-    assert moved.git("branch", "--show-current") == BRANCH
-
-
-def test_a_remotes_only_branch_is_its_default_though_the_clone_was_not_told(moved: Hub) -> None:
-    moved.git("branch", "--move", "main", "trunk")
-    moved.git("push", "--quiet", "origin", "trunk")
-    moved.git("branch", "--delete", "--remotes", "origin/main")
-    moved.git("remote", "set-head", "origin", "--delete")
+    if told:
+        moved.remote_git("symbolic-ref", "HEAD", "refs/heads/trunk")
+        moved.git("remote", "set-head", "origin", "--auto")
+    else:
+        moved.git("branch", "--delete", "--remotes", "origin/main")
+        moved.git("remote", "set-head", "origin", "--delete")
     assert commit(moved).code == 0
     assert moved.git("branch", "--show-current") == BRANCH
 

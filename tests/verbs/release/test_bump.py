@@ -1,6 +1,11 @@
-from tests.support.cli import run_task, succeed
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import run_task, sh, succeed
 from tests.support.helm import RELEASES, HelmServer
 from tests.support.hubs import Hub
+from tests.support.machine import PROJECT
 from tests.support.scene import DOCKERFILE, REQUIREMENTS
 
 
@@ -57,3 +62,12 @@ def test_a_file_is_replaced_by_rename_and_keeps_its_mode_and_line_ends(hub: Hub)
         assert held.read() == before
     assert file.read_bytes() == before.replace(b"3.2.1", b"3.3.8")
     assert file.stat().st_mode & 0o777 == 0o755
+
+
+def test_this_projects_own_hub_moves_too(helm_repository: HelmServer, tmp_path: Path) -> None:
+    if not (PROJECT / ".git").exists():
+        pytest.skip("this is no clone of the project")
+    sh("git", "clone", "--quiet", "--no-hardlinks", str(PROJECT), str(tmp_path / "hub"), cwd=tmp_path)
+    env = {"INVOKE_HUB_CHART_REPOSITORY": helm_repository.url}
+    done = succeed("bump", "--to", "3.3.8", "--json", cwd=tmp_path / "hub", env=env)
+    assert done.json["files"] == [DOCKERFILE, REQUIREMENTS]

@@ -2,15 +2,17 @@
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.cli import run_task, sh, succeed
+from tests.support.cli import run, run_task, sh, succeed
 from tests.support.engine import files_of
 from tests.support.hubs import Hub
 from tests.support.scene import Scene
+from tests.support.steps import add_submodule
 from tests.support.world import fault
 
 pytestmark = pytest.mark.engine
@@ -90,6 +92,45 @@ def test_chartpress_does_not_build_what_the_tags_commit_does_not_have(hub: Hub, 
 
 def attributes(hub: Hub) -> None:
     hub.write(".gitattributes", "*.txt text eol=crlf\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "file", "hint"),
+    [
+        (edit_unseen, f"images/hub/lib/a.py, {REQUIREMENTS}", None),
+        (
+            attributes,
+            ".gitattributes",
+            "git add -- .gitattributes && git commit -- .gitattributes; a release does not commit them",
+        ),
+    ],
+)
+def test_a_release_refuses_what_it_would_not_commit(
+    hub: Hub, change: Callable[[Hub], None], file: str, hint: str | None
+) -> None:
+    change(hub)
+    before = hub.snapshot()
+    done = run_task("release", "--yes", cwd=hub.path, env=CONTENT)
+    error, said = fault(done)
+    assert (done.code, error) == (1, f"the image hub has files that are not committed ({file})")
+    assert hub.snapshot() == before
+    if hint is None:
+        command, _, then = said.partition(", then ")
+        assert then == "git commit them"
+        assert run("sh", "-c", command, cwd=hub.path).code == 0
+        hub.commit("Commit them")
+        done = succeed("release", "--yes", cwd=hub.path, env=CONTENT)
+    else:
+        assert said == hint
+
+
+def test_what_is_changed_in_a_submodule_is_committed_there(hub: Hub) -> None:
+    add_submodule(hub, "sub", "images/hub/sub")
+    hub.write("images/hub/sub/a.txt", "changed\n")
+    error, hint = fault(run_task("build", cwd=hub.path))
+    assert error == "the image hub has files that are not committed (images/hub/sub)"
+    look = "commit or stash what is changed in the submodule: git -C images/hub/sub status"
+    assert hint == f"{look}; its tag names the last commit"
 
 
 def test_a_builder_gets_only_what_has_changed_since_the_build_before(hub: Hub, tmp_path: Path) -> None:

@@ -26,14 +26,21 @@ def hub(tmp_path: Path) -> Hub:
     return make_hub(tmp_path / "hub", registry="Registry.Example.EDU:5000/team")
 
 
-def cloned(hub: Hub, beside: Path | None = None) -> Hub:
-    """Return the clone that a rehearsal of ``hub`` makes ``beside`` it, after checking that ``hub`` is as it was."""
-    folder = (beside or hub.path.parent) / "rehearsal"
+PLAIN = Settings(base_branch="main")
+
+
+def cloned(hub: Hub, settings: Settings = PLAIN, *files: str) -> Hub:
+    """Return the clone that a rehearsal of ``hub`` makes beside it, after checking that ``hub`` is as it was.
+
+    The places in ``files`` name the image at the throwaway registry too.
+    """
+    folder = hub.path.parent / "rehearsal"
     folder.mkdir()
     before, listed = files_in(hub.path / ".git"), sorted(hub.path.iterdir())
-    original = open_hub(Settings(base_branch="main"), Git.around(hub.path))
+    original = open_hub(settings, Git.around(hub.path))
+    places = [place for place in original.values_places(original.images[0]) if place.file in files]
     with confined(Reach(folder, ADDRESS, "default")):
-        make_clone(original, folder, ADDRESS)
+        make_clone(original, folder, ADDRESS, places)
     assert files_in(hub.path / ".git") == before
     assert sorted(hub.path.iterdir()) == listed
     clone = Hub(folder / "hub", folder / "remote.git")
@@ -64,15 +71,9 @@ def test_places_of_a_pattern_name_the_images_at_the_throwaway_registry_too(hub: 
     """A pattern stands for the files that name the image: with another name in chartpress.yaml for none."""
     hub.put("clusters/a.yaml", "image: {name: Registry.Example.EDU:5000/team/core/hub, tag: old}\n")
     settings = Settings(base_branch="main", values=(ValuesTarget("clusters/*.yaml", "image"),))
-    original = open_hub(settings, Git.around(hub.path))
-    (place, *_) = (one for one in original.values_places(original.images[0]) if one.file == "clusters/a.yaml")
-    folder = hub.path.parent / "rehearsal"
-    folder.mkdir()
-    with confined(Reach(folder, ADDRESS, "default")):
-        make_clone(original, folder, ADDRESS, [place])
-    assert (folder / "hub/clusters/a.yaml").read_text() == (
-        f"image: {{name: {ADDRESS}/registry.example.edu-5000/team/core/hub, tag: old}}\n"
-    )
+    clone = cloned(hub, settings, "clusters/a.yaml")
+    name = f"{ADDRESS}/registry.example.edu-5000/team/core/hub"
+    assert clone.read("clusters/a.yaml") == f"image: {{name: {name}, tag: old}}\n"
 
 
 def test_changed_new_moved_and_deleted_files_are_as_they_lie_and_ignored_ones_are_not_there(hub: Hub) -> None:
@@ -106,7 +107,7 @@ def test_a_linked_working_tree_has_its_own_files_and_branch(hub: Hub) -> None:
     linked.write("new", "new\n")
     folder = hub.path.parent / "rehearsal"
     folder.mkdir()
-    make_clone(open_hub(Settings(base_branch="main"), Git.around(linked.path)), folder, ADDRESS)
+    make_clone(open_hub(PLAIN, Git.around(linked.path)), folder, ADDRESS)
     assert (folder / "hub/new").read_text() == "new\n"
 
 

@@ -239,13 +239,6 @@ def test_a_folder_that_is_not_surely_ours_stays(killed: Path, changed: Callable[
     assert (killed / "hub/file").read_text() == "ours\n"
 
 
-def test_a_file_named_like_our_folders_stays(killed: Path) -> None:
-    other = killed.parent / "hubpress-rehearsal-by-hand"
-    other.write_text("theirs\n")
-    clear_up_after_killed_ones()
-    assert [path.name for path in killed.parent.iterdir()] == [other.name]
-
-
 def test_a_folder_whose_rehearsal_runs_stays(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     with rehearsal_folder(keep=False) as folder:

@@ -3,6 +3,7 @@
 Somebody works on in the same clone, or at the same remote, while a release asks its question or builds its image.
 """
 
+import json
 import os
 import shlex
 import shutil
@@ -11,11 +12,12 @@ from typing import TypeAlias
 
 import pytest
 
-from tests.support.cli import INVOKE, Result, run_on_screen, sh
+from tests.support.cli import INVOKE, Result, run_on_screen, run_task, sh, succeed
 from tests.support.hubs import Hub
+from tests.support.machine import PROJECT
 from tests.support.processes import write_program
-from tests.support.scene import Scene
-from tests.support.world import World
+from tests.support.scene import DOCKERFILE, VALUES, Scene
+from tests.support.world import World, fault
 
 pytestmark = pytest.mark.engine
 
@@ -64,3 +66,118 @@ def short(hub: Hub, revision: str) -> str:
 
 
 # -- at the question: nothing was done yet, and nothing is
+
+
+@pytest.mark.parametrize(
+    ("somebody", "error", "back"),
+    [
+        pytest.param(SWITCH, "the current branch is now elsewhere", "git switch main, then ", id="branch switched"),
+        pytest.param(f"rm {DOCKERFILE}", f"{DOCKERFILE} is gone", "", id="Dockerfile removed"),
+    ],
+)
+def test_what_moves_at_the_question_stops_a_release_before_anything_is_done(
+    scene: Scene, somebody: str, error: str, back: str
+) -> None:
+    done, stand = at_the_question(scene, somebody)
+    assert (done.code, *fault(done)) == (1, f"the plan no longer holds: {error}", f"{back}{AGAIN}; nothing was done")
+    assert scene.world() == stand
+
+
+def test_values_saved_at_the_question_stay_and_are_not_committed(scene: Scene) -> None:
+    done, _ = at_the_question(scene, save(VALUES))
+    assert done.code == 1, done
+    error, hint = fault(done)
+    assert error == f"the plan no longer holds: {VALUES} has changed"
+    assert hint == f"{AGAIN}; done so far: the current branch is now {BRANCH}, the branch {BRANCH} is now " + short(
+        scene.hub, "main"
+    )
+    assert scene.hub.git("status", "--porcelain").splitlines() == [
+        " M hub/requirements.yaml",
+        " M hub/values.yaml",
+        " M images/hub/Dockerfile",
+    ]
+    assert scene.hub.subjects() == ["Set up the hub"]
+
+
+# -- during the build
+
+
+def pushed(image: str) -> str:
+    """Return what a run says of an image that it has pushed: the digest is the registry's."""
+    look = ("docker", "buildx", "imagetools", "inspect", image, "--format", "{{json .Manifest}}")
+    return f"{image} is now {json.loads(sh(*look, cwd=PROJECT))['digest']}"
+
+
+def test_a_branch_switched_during_the_build_gets_nothing(scene: Scene, during_build: Somebody) -> None:
+    hub = scene.hub
+    before = (hub.git("rev-parse", "main"), hub.remote_git("for-each-ref"))
+    during_build(BACK_TO_MAIN)
+    done = run_task("release", "--yes", "--push", cwd=hub.path)
+    assert done.code == 1, done
+    error, hint = fault(done)
+    assert error == "the plan no longer holds: the current branch is now main"
+    assert hint == (
+        f"git switch {BRANCH}, then {AGAIN}; done so far: the current branch is now {BRANCH}, "
+        f"the branch {BRANCH} is now {short(hub, BRANCH)}, HEAD is now {short(hub, BRANCH)}, "
+        f"{pushed(f'{scene.prefix}/core/hub:0.0.1-0.dev.git.2.h' + hub.git('rev-parse', '--short', BRANCH))}"
+    )
+    assert (hub.git("rev-parse", "main"), hub.remote_git("for-each-ref")) == before
+    assert hub.git("status", "--porcelain") == ""
+    assert hub.subjects(f"main..{BRANCH}") == [MOVED]
+    hub.git("switch", "--quiet", BRANCH)
+    succeed("release", "--yes", "--push", cwd=hub.path)
+    assert hub.remote_git("log", "--format=%s", f"main..{BRANCH}").splitlines()[1:] == [MOVED]
+
+
+def test_a_commit_made_during_the_build_is_not_pushed_unless_a_plan_lists_it(
+    scene: Scene, during_build: Somebody
+) -> None:
+    hub = scene.hub
+    during_build(COMMIT)
+    done = run_task("release", "--yes", "--push", cwd=hub.path)
+    assert done.code == 1, done
+    assert fault(done)[0] == f"the plan no longer holds: HEAD is now {short(hub, 'HEAD')}"
+    assert hub.subjects(f"main..{BRANCH}") == ["Private work", MOVED]
+    assert hub.remote_git("branch", "--list", BRANCH) == ""
+    again = succeed("release", "--yes", "--push", cwd=hub.path)
+    assert f"  {short(hub, 'HEAD~1')} Private work\n" in again.err
+    assert hub.remote_git("rev-parse", BRANCH) == hub.git("rev-parse", "HEAD")
+
+
+def test_a_remote_branch_that_moves_during_the_build_is_not_overwritten(scene: Scene, during_build: Somebody) -> None:
+    hub = scene.hub
+    theirs = f"git push --quiet origin $(git commit-tree main^{{tree}} -p main -m Theirs):refs/heads/{BRANCH}"
+    during_build(theirs)
+    done = run_task("release", "--yes", "--push", cwd=hub.path)
+    assert done.code == 1, done
+    there = hub.remote_git("rev-parse", "--short=12", BRANCH)
+    assert fault(done)[0] == f"the plan no longer holds: origin's branch {BRANCH} is now {there}"
+    assert len(hub.subjects(f"main..{BRANCH}")) == 2
+    assert hub.remote_git("log", "--format=%s", f"main..{BRANCH}") == "Theirs"
+
+
+def test_a_remote_that_is_another_one_during_the_build_gets_nothing(scene: Scene, during_build: Somebody) -> None:
+    hub, elsewhere = scene.hub, scene.folder / "elsewhere.git"
+    during_build(f"git init --quiet --bare {elsewhere} && git remote set-url origin {elsewhere}")
+    done = run_task("release", "--yes", "--push", cwd=hub.path)
+    assert done.code == 1, done
+    assert fault(done)[0] == f"the plan no longer holds: the address of origin is now {elsewhere}"
+    assert sh("git", "for-each-ref", cwd=elsewhere) == hub.remote_git("branch", "--list", BRANCH) == ""
+
+
+# -- the tasks that a release consists of
+
+
+def test_values_saved_during_a_build_keep_it_from_writing_them(scene: Scene, during_build: Somebody) -> None:
+    hub, before = scene.hub, scene.hub.read(VALUES)
+    image = scene.image
+    during_build(save(VALUES))
+    done = run_task("build", cwd=hub.path)
+    assert done.code == 1, done
+    assert fault(done) == (
+        f"the plan no longer holds: {VALUES} has changed",
+        f"{AGAIN}; done so far: {pushed(image)}",
+    )
+    assert hub.read(VALUES).removesuffix("# mine\n") == before
+    hub.git("restore", VALUES)
+    succeed("build", cwd=hub.path)
