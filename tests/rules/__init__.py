@@ -1,1 +1,1 @@
-"""The order of the rooms, and no shell anywhere."""
+"""The rules that make every step safe, each broken by nobody."""

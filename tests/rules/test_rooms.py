@@ -1,8 +1,9 @@
-"""The linter's order of the rooms is that of docs/architecture.md, and no package of tests leans on another."""
+"""The rooms of tasks/ lie in the order of docs/architecture.md, and no package of tests leans on another."""
 
 import ast
 import re
 import socket
+import sys
 from fnmatch import fnmatch
 from importlib.util import resolve_name
 from pathlib import Path
@@ -10,9 +11,17 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import run
-from tests.support.machine import PROJECT
+from tests.support.machine import PROJECT, demand
 
 LAYERS = re.compile(r"^layers = \[(.+)\]$", re.MULTILINE)
+
+
+def test_no_room_imports_what_lies_above_it() -> None:
+    program = Path(sys.executable).with_name("lint-imports")
+    demand(None if program.exists() else "import-linter is not installed")
+    done = run(str(program), "--no-cache", cwd=PROJECT)
+    assert done.code == 0, done
+    assert "1 kept, 0 broken" in done.out
 
 
 def test_the_order_is_that_of_the_architecture() -> None:

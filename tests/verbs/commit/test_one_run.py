@@ -2,8 +2,6 @@
 
 import fcntl
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +15,6 @@ from tasks.run import LOCK_FILE, one_run_at_a_time
 from tasks.tools.git import Git
 from tests.support.cli import run, run_task, succeed
 from tests.support.hubs import Hub
-from tests.support.machine import PROJECT
 from tests.support.world import fault
 
 SECRET = "the user's own file\n"
@@ -91,31 +88,6 @@ def test_a_lock_that_may_only_be_read_keeps_the_next_run_out(tmp_path: Path) -> 
 
 
 # -- the next run
-
-
-HOLDER = """\
-import sys, time
-from pathlib import Path
-from tasks.run import one_run_at_a_time
-with one_run_at_a_time(Path(sys.argv[1])):
-    print("held", flush=True)
-    time.sleep(600)
-"""
-
-
-def test_a_lock_names_its_process_and_ends_with_it(moved: Hub) -> None:
-    argv = (sys.executable, "-c", HOLDER, str(moved.path / ".git"))
-    with subprocess.Popen(argv, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as holder:
-        try:
-            assert holder.stdout is not None
-            assert holder.stdout.readline() == "held\n"
-            before = moved.snapshot()
-            done = run_task("commit", cwd=moved.path)
-        finally:
-            holder.kill()
-    assert (done.code, moved.snapshot()) == (1, before), done
-    assert fault(done)[0] == f"another run is in progress, process {holder.pid} ({moved.path})"
-    succeed("commit", cwd=moved.path)
 
 
 def test_the_run_before_is_known_by_what_it_left(tmp_path: Path) -> None:

@@ -284,16 +284,3 @@ def test_hooks_find_every_repository_as_they_do_without_us(hub: Hub, tmp_path: P
     once = f"hub/\n{hub.path}\nhub/\n{elsewhere.path}\ntrue\n"
     assert said.read_text() == once * (said.read_text().count("\n") // 5)
     assert said.read_text()
-
-
-def test_git_is_given_a_clean_environment_and_asks_nothing(moved: Hub, tmp_path: Path) -> None:
-    script = f'env >>"{tmp_path}/environments"\nexec "{shutil.which("git")}" "$@"'
-    write_program(tmp_path / "programs", "git", script)
-    path = f"{tmp_path / 'programs'}{os.pathsep}{os.environ['PATH']}"
-    others = {"VIRTUAL_ENV": "/somebody/else", "PYTHONPATH": "/somebody/else"}
-    succeed("commit", "--push", cwd=moved.path, env={"PATH": path, **others})
-    variables = (tmp_path / "environments").read_text().splitlines()
-    calls = [line for line in variables if line.startswith("HOME=")]
-    assert calls
-    assert variables.count("GIT_TERMINAL_PROMPT=0") == len(calls)
-    assert [line for line in variables if "/somebody/else" in line] == []

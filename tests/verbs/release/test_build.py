@@ -7,12 +7,10 @@ import pytest
 from tasks.rehearsal.registry import Registry
 from tasks.rehearsal.stand_in import stand_ins
 from tests.support.cli import run, run_task, sh, succeed
-from tests.support.conduct import says
 from tests.support.helm import HelmServer
 from tests.support.hubs import make_hub
 from tests.support.machine import PROJECT
-from tests.support.scene import UNREACHABLE, VALUES, Place, Scene
-from tests.support.server import Answer, reply, reset
+from tests.support.scene import VALUES, Scene
 
 pytestmark = pytest.mark.engine
 
@@ -95,20 +93,3 @@ def test_without_a_push_the_values_and_the_registry_stay_as_they_are(scene: Scen
     assert (image["tag"], image["status"], image["digest"]) == (scene.tag, "built", None)
     assert run("docker", "image", "inspect", scene.image, cwd=PROJECT).code == 0
     assert scene.world() == before
-
-
-@pytest.mark.parametrize(
-    ("answer", "code", "said"),
-    [
-        pytest.param(says("404 Not Found", "MANIFEST_UNKNOWN", "manifest unknown"), 0, "", id="not found"),
-        pytest.param(says("403 Forbidden", "DENIED", "no"), UNREACHABLE, "the registry denied access", id="denied"),
-        pytest.param(reset, UNREACHABLE, "cannot reach the registry", id="unreachable"),
-        pytest.param(reply(status="500 Internal Server Error"), UNREACHABLE, "cannot reach the registry", id="broken"),
-    ],
-)
-def test_only_a_tag_that_the_registry_does_not_have_means_a_build(
-    place: Place, answer: Answer, code: int, said: str
-) -> None:
-    place.front.answer(place.manifest, answer)
-    shown = run_task("--dry", "build", cwd=place.hub.path)
-    assert (shown.code, said in shown.err, "build and push" in shown.out) == (code, True, code == 0), shown

@@ -1,11 +1,6 @@
-from pathlib import Path
-
-import pytest
-
-from tests.support.cli import run_task, sh, succeed
+from tests.support.cli import run_task, succeed
 from tests.support.helm import RELEASES, HelmServer
 from tests.support.hubs import Hub
-from tests.support.machine import PROJECT
 from tests.support.scene import DOCKERFILE, REQUIREMENTS
 
 
@@ -49,25 +44,3 @@ def test_a_bump_changes_one_word_in_each_of_two_files_and_goes_back_when_it_is_t
     assert hub.snapshot() == before
     for flags, version in ((("--major",), "4.4.0"), (("--pre",), "3.3.8"), (("--major", "--dev"), RELEASES[0].version)):
         assert run_task("--dry", "bump", *flags, "--json", cwd=hub.path).json["chart"]["after"] == version
-
-
-def test_a_file_is_replaced_by_rename_and_keeps_its_mode_and_line_ends(hub: Hub) -> None:
-    file = hub.path / DOCKERFILE
-    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
-    file.chmod(0o755)
-    hub.commit("Write it as others do")
-    before = file.read_bytes()
-    with file.open("rb") as held:
-        succeed("bump", cwd=hub.path)
-        assert held.read() == before
-    assert file.read_bytes() == before.replace(b"3.2.1", b"3.3.8")
-    assert file.stat().st_mode & 0o777 == 0o755
-
-
-def test_this_projects_own_hub_moves_too(helm_repository: HelmServer, tmp_path: Path) -> None:
-    if not (PROJECT / ".git").exists():
-        pytest.skip("this is no clone of the project")
-    sh("git", "clone", "--quiet", "--no-hardlinks", str(PROJECT), str(tmp_path / "hub"), cwd=tmp_path)
-    env = {"INVOKE_HUB_CHART_REPOSITORY": helm_repository.url}
-    done = succeed("bump", "--to", "3.3.8", "--json", cwd=tmp_path / "hub", env=env)
-    assert done.json["files"] == [DOCKERFILE, REQUIREMENTS]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.cli import run, run_task, sh, succeed
+from tests.support.cli import run, run_task, succeed
 from tests.support.engine import files_of
 from tests.support.hubs import Hub
 from tests.support.scene import Scene
@@ -52,21 +52,6 @@ def edit_unseen(hub: Hub) -> None:
     hub.git("update-index", "--skip-worktree", "images/hub/lib/a.py")
     hub.write(REQUIREMENTS, "not committed\n")
     hub.write("images/hub/lib/a.py", "not committed\n")
-
-
-@pytest.mark.parametrize("engine", ["buildx", "chartpress"])
-def test_each_engine_gets_the_files_of_the_commit_whatever_lies_in_the_work_tree(
-    hub: Hub, scene: Scene, engine: str
-) -> None:
-    hub.write("images/hub/my.local", "ignored\n")
-    committed = hub.read(REQUIREMENTS)
-    edit_unseen(hub)
-    files = held(built(hub, "--engine", engine))
-    assert sorted(path for path in files if path.startswith("/ctx/")) == [
-        *("/ctx/Dockerfile", "/ctx/lib", "/ctx/lib/a.py", "/ctx/requirements.txt")
-    ]
-    assert (files["/ctx/requirements.txt"][1], files["/ctx/lib/a.py"][1]) == (committed, "a\n")
-    sh("docker", "image", "rm", scene.image, cwd=hub.path)
 
 
 def test_chartpress_does_not_build_what_the_tags_commit_does_not_have(hub: Hub, scene: Scene) -> None:

@@ -1,0 +1,437 @@
+"""The rules of docs/architecture.md, one test for each, in their order and in their words.
+
+What each of them means in every corner is shown elsewhere; where, a test's comment says.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+from tasks.core.faults import Refused
+from tasks.tools.command import Command, Reach, confined
+from tasks.tools.process import TooSlow, capture
+from tests.support.cli import INVOKE, run, run_on_screen, run_task, sh, succeed
+from tests.support.conduct import says
+from tests.support.engine import files_of
+from tests.support.gcloud import GcloudStandIn
+from tests.support.helm import RELEASES, HelmServer
+from tests.support.hubs import Hub
+from tests.support.machine import PROJECT
+from tests.support.processes import write_program
+from tests.support.scene import Place, Scene, from_the_proof_on
+from tests.support.server import reply, reset
+from tests.support.traps import BARE, Trap, plant
+from tests.support.world import fault
+
+DOCKERFILE, REQUIREMENTS, VALUES = "images/hub/Dockerfile", "hub/requirements.yaml", "hub/values.yaml"
+PACKAGES = "images/hub/requirements.txt"
+BRANCH = "bump-z2jh-3.3.8"
+HELM = PROJECT / "tests/support/helm_stand_in.sh"
+REFUSED, UNUSABLE, PROGRAM, UNREACHABLE = 1, 2, 3, 4
+
+
+def test_rule_1(hub: Hub, helm_repository: HelmServer) -> None:
+    """One lookup, two edits. The chart's release decides both the requirement and the base image. The base image is
+    read from the release, never derived from the chart's version.
+    """
+    # Every shape of release: tests/unit/releases, tests/verbs/release/test_bump.py.
+    newest = RELEASES[0]
+    assert newest.image_tag != newest.version
+    succeed("bump", "--to", newest.version, cwd=hub.path)
+    assert f"version: {newest.version}\n" in hub.read(REQUIREMENTS)
+    assert f"FROM {newest.hub_image}\n" in hub.read(DOCKERFILE)
+    assert helm_repository.requests == ["GET /index.yaml 200"]
+
+
+def test_rule_2(hub: Hub, tmp_path: Path) -> None:
+    """All or nothing per step. Everything is read, checked and computed before the first byte is written. A file is
+    replaced by rename, and keeps its mode, its line endings and every byte outside the edited value.
+    """
+    # Stopped at every point, disks that are full, folders that cannot be written: tests/tools/faults. Edits:
+    # tests/unit/repo.
+    hub.write(DOCKERFILE, hub.read(DOCKERFILE).replace("\n", "\r\n"))
+    (hub.path / DOCKERFILE).chmod(0o755)
+    hub.write("hub/requirements.lock", "dependencies:\n- name: jupyterhub\n  version: 3.2.1\n")
+    hub.commit("Lock the requirement")
+    before = hub.snapshot()
+    done = run_task("bump", cwd=hub.path, env=helm_that_fails(tmp_path))
+    assert (done.code, hub.snapshot()) == (PROGRAM, before), done
+    assert "context deadline exceeded" in fault(done)[0]
+
+    hub.git("rm", "--quiet", "hub/requirements.lock")
+    hub.commit("Lock nothing")
+    with (hub.path / DOCKERFILE).open("rb") as held:
+        done = succeed("bump", "--to", "3.3.8", cwd=hub.path)
+        assert held.read() == before[DOCKERFILE]
+    assert hub.snapshot()[DOCKERFILE] == before[DOCKERFILE].replace(b"3.2.1", b"3.3.8")
+    assert (hub.path / DOCKERFILE).stat().st_mode & 0o777 == 0o755
+
+
+def helm_that_fails(folder: Path) -> dict[str, str]:
+    """Return what puts a stand-in for helm first, which fails after it has damaged the lock file."""
+    programs = folder / "programs"
+    programs.mkdir()
+    shutil.copy(HELM, programs / "helm")
+    (programs / "helm").chmod(0o755)
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    return {"PATH": path, "HELM_MOOD": "fails", "HELM_RECORD": str(folder / "record")}
+
+
+def test_rule_3(hub: Hub) -> None:
+    """Only our own files, only our own commits. A commit names its paths, and leaves the index, other changes and
+    stashes unchanged. A push sends the planned commit to one branch, and no tags.
+    """
+    # Every state of a clone: tests/verbs/commit/test_refusals.py. What a push sends: tests/verbs/commit/test_push.py.
+    hub.git("tag", "--annotate", "--message", "Mine", "mine")
+    hub.git("branch", "mine-too")
+    hub.edit("hub/Chart.yaml", "Our hub", "Stashed")
+    hub.git("stash", "--quiet")
+    hub.write("staged.txt", "staged\n")
+    hub.git("add", "staged.txt")
+    hub.edit("hub/Chart.yaml", "Our hub", "Changed")
+    hub.write("untracked.txt", "untracked\n")
+    look = ("status", "--porcelain=v2", "--show-stash")
+    before = hub.git(*look)
+    done = succeed("bump", "commit", "--push", cwd=hub.path)
+    assert hub.git("show", "--format=", "--name-only").splitlines() == [REQUIREMENTS, DOCKERFILE]
+    assert hub.git(*look) == before
+    sent = "%(refname) %(objectname)"
+    assert hub.remote_git("for-each-ref", f"--format={sent}").splitlines() == [
+        f"refs/heads/{BRANCH} {hub.git('rev-parse', 'HEAD')}",
+        f"refs/heads/main {hub.git('rev-parse', 'main')}",
+    ]
+
+    hub.edit(DOCKERFILE, "USER root\n", "USER root\nRUN true\n")
+    commits = hub.subjects()
+    done = run_task("bump", "--to", "3.3.7", "commit", cwd=hub.path)
+    assert (done.code, hub.subjects()) == (REFUSED, commits), done
+    assert fault(done)[0] == f"the file has uncommitted changes besides the release's ({DOCKERFILE})"
+
+
+@pytest.mark.engine
+def test_rule_4(place: Place) -> None:
+    """The registry is asked, never guessed. Not found, denied, unreachable and broken are four answers, and only
+    the first one means build. An existing tag is never overwritten without `--force`.
+    """
+    # Every way to misbehave: tests/unit/tools/test_registry.py. Denials: tests/verbs/auth/test_denials.py.
+    for answer, code, what in (
+        (says("404 Not Found", "MANIFEST_UNKNOWN", "manifest unknown"), 0, ""),
+        (says("403 Forbidden", "DENIED", "no"), UNREACHABLE, "the registry denied access"),
+        (reset, UNREACHABLE, "cannot reach the registry"),
+        (reply(status="500 Internal Server Error"), UNREACHABLE, "cannot reach the registry"),
+    ):
+        place.front.rules.clear()
+        place.front.answer(place.manifest, answer)
+        shown = run_task("--dry", "build", cwd=place.hub.path)
+        assert (shown.code, what in shown.err) == (code, True), shown
+        assert ("build and push" in shown.out) is (code == 0)
+
+    place.front.rules.clear()
+    theirs = place.behind.push(place.tag, "linux/amd64", "ab")["digest"]
+    done = run_task("build", cwd=place.hub.path)
+    assert (done.code, "PUT" in {asked.method for asked in place.front.asked}) == (REFUSED, False), done
+    forced = succeed("build", "--force", "--json", cwd=place.hub.path)
+    assert forced.json["images"][0]["digest"] != theirs
+
+
+@pytest.mark.engine
+def test_rule_5(place: Place) -> None:
+    """Values last. Name and tag are written only after the registry has confirmed the image's digest, one manifest
+    for the platform, and the base image's layers as its first layers.
+    """
+    # What must be proved: tests/unit/image/test_proof.py. A tag that is moved: tests/verbs/build/test_servers.py.
+    values = place.hub.read(VALUES)
+    seen: list[str] = []
+
+    def ask(_: object) -> None:
+        seen.append(place.hub.read(VALUES))
+
+    from_the_proof_on(place, ask)
+    done = run_task("build", cwd=place.hub.path)
+    assert (done.code, place.hub.read(VALUES)) == (UNREACHABLE, values), done
+    assert set(seen) == {values}
+    place.front.rules.clear()
+    done = run_task("build", cwd=place.hub.path)
+    assert (done.code, place.tag in place.hub.read(VALUES)) == (0, True), done
+
+    place.hub.write(VALUES, values)
+    twice = [place.behind.push(tag, "linux/amd64", tag) for tag in ("a", "b")]
+    place.behind.push_index(place.tag, *twice)
+    done = run_task("build", cwd=place.hub.path)
+    assert (done.code, place.hub.read(VALUES)) == (REFUSED, values), done
+    assert fault(done)[0] == f"the index has 2 manifests for linux/amd64 ({place.image})"
+
+
+@pytest.mark.engine
+def test_rule_6(scene: Scene) -> None:
+    """The image is the commit. Builders get a folder that was written from git, as a checkout would write it. The
+    working tree is never a build context.
+    """
+    # Every kind of file, link and submodule: tests/unit/image/test_tree.py. Tags of the content:
+    # tests/verbs/build/test_content_tags.py. Cloud Build: tests/verbs/build/test_cloudbuild.py.
+    hub = scene.hub
+    hub.write(".gitignore", "*.local\n")
+    hub.write(DOCKERFILE, f"FROM {scene.base}:3.2.1\nCOPY . /context/\n")
+    hub.commit("Copy the context")
+    hub.write("images/hub/my.local", "ignored\n")
+    hub.git("update-index", "--assume-unchanged", PACKAGES)
+    committed = hub.read(PACKAGES)
+    hub.write(PACKAGES, "edited where git does not look\n")
+    for engine in ("buildx", "chartpress"):
+        done = succeed("build", "--force", "--engine", engine, cwd=hub.path)
+        files = {path: text for path, (_, text) in files_of(scene.image).items() if path.startswith("/context/")}
+        assert sorted(files) == ["/context/Dockerfile", "/context/requirements.txt"]
+        assert files["/context/requirements.txt"] == committed
+        sh("docker", "image", "rm", scene.image, cwd=hub.path)
+
+    hub.write("images/hub/extra.txt", "not committed\n")
+    done = run_task("build", cwd=hub.path)
+    assert (done.code, fault(done)[0]) == (
+        REFUSED,
+        "the image hub has files that are not committed (images/hub/extra.txt)",
+    )
+    # A tag of the content is that of the files as they lie; a release still refuses what would not be committed.
+    by_content = {"INVOKE_HUB_TAG": "{content}"}
+    succeed("--dry", "build", cwd=hub.path, env=by_content)
+    done = run_task("release", "--yes", cwd=hub.path, env=by_content)
+    assert (done.code, fault(done)[0]) == (
+        REFUSED,
+        "the image hub has files that are not committed (images/hub/extra.txt, images/hub/requirements.txt)",
+    )
+
+
+@pytest.mark.engine
+def test_rule_7(scene: Scene) -> None:
+    """An action says what it relies on. It asks for that again immediately before it acts. If something has moved,
+    the run says what moved and how to continue, and does nothing more.
+    """
+    # Whatever moves, at the question and during a build: tests/verbs/release/test_world_moves.py,
+    # tests/verbs/commit/test_moves.py.
+    hub, stands = scene.hub, []
+
+    def meanwhile() -> None:
+        hub.write("private.txt", "diary\n")
+        hub.commit("Private work")
+        stands.append(scene.world())
+
+    done = run_on_screen(*INVOKE, "release", "--push", cwd=hub.path, meanwhile=meanwhile)
+    assert done.code == REFUSED, done
+    assert done.out.splitlines()[-2:] == [
+        f"error: the plan no longer holds: HEAD is now {hub.git('rev-parse', '--short=12', 'HEAD')}",
+        "hint: run the same command again; nothing was done",
+    ]
+    assert [scene.world()] == stands
+
+
+@pytest.mark.engine
+def test_rule_8(scene: Scene) -> None:
+    """Inputs are recognized. Each image carries the hash of its inputs as a label, so after a squash, a rebase or
+    an amended commit the same image gets the current tag, without a build.
+    """
+    # Every way to rewrite a commit, and what makes other inputs: tests/verbs/release/test_retag.py.
+    hub = scene.hub
+    done = succeed("release", "--yes", "--json", cwd=hub.path)
+    (old,) = done.json["images"]
+    hub.git("switch", "--quiet", "main")
+    hub.git("merge", "--quiet", "--squash", BRANCH)
+    hub.git("commit", "--quiet", "--message", "z2jh 3.3.8 (#1)")
+    checked = run_task("check", cwd=hub.path)
+    assert (checked.code, checked.out.splitlines()[-1]) == (0, "No faults, 1 warning."), checked
+
+    done = succeed("build", "--json", cwd=hub.path)
+    (new,) = done.json["images"]
+    assert (new["status"], new["tag"]) == ("retagged", scene.tag)
+    assert (new["digest"], new["inputs"]) == (old["digest"], old["inputs"])
+    assert new["tag"] != old["tag"]
+
+
+@pytest.mark.engine
+def test_rule_9(scene: Scene) -> None:
+    """A rehearsal cannot reach anything real. It works in a marked folder. While it runs, every git remote outside
+    that folder, every write to another registry, every builder but the local engine, gcloud and forges are refused.
+    """
+    # Every setting that could lead outside, and the doors: tests/verbs/release/test_rehearse_reach.py. Killed ones, and
+    # what is never removed: tests/verbs/release/test_rehearse_killed.py.
+    temporary = scene.folder / "temporary"
+    temporary.mkdir()
+    scene.hub.git("remote", "set-url", "--push", "origin", str(scene.hub.remote))
+    leading_outside = {"INVOKE_HUB_BUILDER": "cloudbuild", "INVOKE_HUB_CACHE": "registry", "BUILDX_BUILDER": "far"}
+    before = scene.world()
+    done = succeed("rehearse", "--pr", cwd=scene.hub.path, env={**leading_outside, "TMPDIR": str(temporary)})
+    assert "\n+    version: 3.3.8\n" in done.out
+    assert (scene.world(), list(temporary.iterdir())) == (before, [])
+
+    with confined(Reach(temporary, "127.0.0.1:1", "default")):
+        for outside in (
+            ("git", "push", str(scene.hub.remote), "HEAD"),
+            ("docker", "push", scene.image),
+            ("docker", "--context", "far", "info"),
+            ("gcloud", "builds", "submit"),
+            ("gh", "pr", "create"),
+        ):
+            with pytest.raises(Refused, match="a rehearsal "):
+                capture(Command(outside, scene.hub.path))
+
+
+@pytest.mark.engine
+def test_rule_10(place: Place) -> None:
+    """Tags are identical to chartpress's unless `hub.tag` is set. After a build, chartpress has nothing to do."""
+    # Every history: tests/unit/image/test_tag.py. Every layout: tests/verbs/build/test_equivalence.py.
+    place.hub.git("tag", "1.2.0")
+    place.hub.write("images/hub/extra.txt", "of the image\n")
+    place.hub.commit("Add a file")
+    place.hub.write("notes.txt", "of no image\n")
+    place.hub.commit("Take a note")
+    done = succeed("build", "--json", cwd=place.hub.path)
+    (image,) = done.json["images"]
+    theirs = run(sys.executable, "-m", "chartpress", "--list-images", cwd=place.hub.path)
+    assert theirs.out.splitlines() == [f"{image['repository']}:{image['tag']}"]
+
+
+def test_rule_11(hub: Hub, tmp_path: Path) -> None:
+    """Git is told everything. Each command names the git directory and the work tree, repositories inside a clone
+    are never discovered, and settings that change what git prints or does are overridden.
+    """
+    # Every setting, variable and place: tests/verbs/commit/test_surroundings.py. Every look:
+    # tests/verbs/commit/test_embedded.py.
+    trap = Trap.set_up(tmp_path)
+    plant(trap, hub.path / "images/hub", BARE, tmp_path / "making")
+    hub.commit("Bring a repository along")
+    hub.git("tag", "--annotate", "--message", "Mine", "mine")
+    for setting in (
+        "push.followTags=true",
+        "log.showSignature=true",
+        f"diff.external={trap.program}",
+        "color.ui=always",
+    ):
+        hub.git("config", *setting.split("="))
+    for task in ("check --offline", "bump", "commit --push"):
+        done = run_task(*task.split(), cwd=hub.path / "images/hub")
+        assert (done.code, trap.said()) == (REFUSED if "check" in task else 0, ""), done
+    assert hub.git("diff", "--no-ext-diff", "--no-color", "--name-only", "main").splitlines() == [
+        REQUIREMENTS,
+        DOCKERFILE,
+    ]
+    assert hub.remote_git("for-each-ref", "--format=%(refname)").splitlines() == [
+        f"refs/heads/{BRANCH}",
+        "refs/heads/main",
+    ]
+
+
+def test_rule_12(hub: Hub, tmp_path: Path) -> None:
+    """Children get a clean environment, and never wait for input without a terminal. Every call to a program or
+    server has a timeout.
+    """
+    # Every way to sign in: tests/verbs/auth/test_auth.py. Programs and servers that hang:
+    # tests/verbs/check/test_doctor.py,
+    # tests/unit/core/test_http.py.
+    gcloud = GcloudStandIn.install(tmp_path / "gcloud")
+    hub.edit("chartpress.yaml", "127.0.0.1:1", "us-docker.pkg.dev/hubs")
+    others = {"VIRTUAL_ENV": "/somebody/else", "PYTHONPATH": "/somebody/else"}
+    done = run_task("auth", cwd=hub.path, env={**gcloud.env, **others})
+    assert (done.code, fault(done)[0]) == (
+        UNREACHABLE,
+        "not signed in, and there is no terminal to sign in on (gcloud)",
+    )
+    environment = (gcloud.folder / "environment").read_text()
+    assert "HOME=" in environment
+    assert "/somebody/else" not in environment
+    assert [call for call in gcloud.calls if "--quiet" not in call] == []
+
+    done = succeed("bump", "commit", "--push", cwd=hub.path, env=git_that_tells(tmp_path))
+    variables = (tmp_path / "environments").read_text().splitlines()
+    calls = [line for line in variables if line.startswith("HOME=")]
+    assert calls
+    assert variables.count("GIT_TERMINAL_PROMPT=0") == len(calls)
+
+    began = time.monotonic()
+    with pytest.raises(TooSlow, match="sleep did not end within 0"):
+        capture(Command(("sleep", "600")), seconds=0.2)
+    assert time.monotonic() - began < 60
+
+
+def git_that_tells(folder: Path) -> dict[str, str]:
+    """Return what puts a git first that writes down the environment of each call, and does what it always does."""
+    programs = folder / "programs"
+    script = f'env >> "{folder}/environments"\nexec "{shutil.which("git")}" "$@"'
+    write_program(programs, "git", script)
+    return {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+
+
+HOLDER = """\
+import sys, time
+from pathlib import Path
+from tasks.run import one_run_at_a_time
+with one_run_at_a_time(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_rule_13(hub: Hub) -> None:
+    """One run at a time in a clone. The lock ends with its process, and the message names the process that holds it."""
+    # Every kind of lock file: tests/verbs/commit/test_one_run.py. Two releases at once:
+    # tests/tools/faults/test_two_at_once.py.
+    argv = (sys.executable, "-c", HOLDER, str(hub.path / ".git"))
+    with subprocess.Popen(argv, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as holder:
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "held\n"
+            before = hub.snapshot()
+            done = run_task("bump", cwd=hub.path)
+        finally:
+            holder.kill()
+    assert (done.code, hub.snapshot()) == (REFUSED, before), done
+    assert fault(done)[0] == f"another run is in progress, process {holder.pid} ({hub.path})"
+    succeed("bump", cwd=hub.path)
+
+
+def test_rule_14(hub: Hub, helm_repository: HelmServer) -> None:
+    """Untrusted input is data. It never reaches a shell, it is read from regular files only and in bounded time and
+    memory, and it is shown with control characters escaped and secrets masked.
+    """
+    # Every reader: tests/tools/fuzz. No shell: tests/rules/test_no_shell.py. What is shown: tests/unit/core,
+    # tests/verbs/release/test_secrets.py. Odd names: tests/verbs/release/test_names.py.
+    branch = "a;touch${IFS}evil;$(touch${IFS}evil)`touch${IFS}evil`"
+    done = succeed("bump", "commit", "--branch", branch, "--push", cwd=hub.path)
+    assert hub.remote_git("rev-parse", f"refs/heads/{branch}") == hub.git("rev-parse", "HEAD")
+    assert list(hub.path.parent.rglob("evil")) == []
+
+    layers = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 30))
+    bomb = f"apiVersion: v1\na0: &a0 [x]\n{layers}entries: {{jupyterhub: *a29}}\n"
+    helm_repository.answers["/index.yaml"] = (200, bomb.encode())
+    done = run_task("bump", cwd=hub.path, seconds=60)
+    assert (done.code, len(done.err.splitlines())) == (UNREACHABLE, 2), done
+    helm_repository.answers.clear()
+
+    secret = "ghp_" + "0123456789" * 3 + "abcdef"
+    hub.edit(REQUIREMENTS, "version: 3.3.8", f'version: "\\e[2J{secret}"')
+    done = run_task("bump", cwd=hub.path)
+    assert done.code == REFUSED, done
+    assert (secret in done.err, "\x1b" in done.err, "\\x1b[2J" in done.err) == (False, False, True), done
+
+    (hub.path / VALUES).unlink()
+    os.mkfifo(hub.path / VALUES)
+    done = run_task("check", "--offline", cwd=hub.path, seconds=60)
+    assert (done.code, fault(done)[0]) == (UNUSABLE, f"the file cannot be read: it is a named pipe ({VALUES})")
+
+
+def test_every_folder_of_tests_is_looked_into(pytestconfig: pytest.Config) -> None:
+    passed_over = [pattern for pattern in pytestconfig.getini("norecursedirs") if pattern != "__pycache__"]
+    folders = [path for path in (PROJECT / "tests").rglob("*") if path.is_dir()]
+    assert [path for path in folders if any(fnmatch(path.name, pattern) for pattern in passed_over)] == []
+
+
+def test_every_rule_has_its_test() -> None:
+    rules = (PROJECT / "docs/architecture.md").read_text().partition("## The rules\n")[2]
+    items = re.findall(r"^(\d+)\. (.+(?:\n {3,}.+)*)$", rules, re.MULTILINE)
+    written = [(number, " ".join(text.replace("**", "").split())) for number, text in items]
+    tests = {name.removeprefix("test_rule_"): test for name, test in globals().items() if name.startswith("test_rule_")}
+    assert [(number, " ".join(str(test.__doc__).split())) for number, test in tests.items()] == written
