@@ -29,7 +29,7 @@ from ..repo.remotes import upstream_repository
 from ..tools import docker
 from ..tools.command import Command, Output, mentions
 from ..tools.docker import BAKE_MAY_READ, CLOUD_BUILD, DOCKER_DRIVER, Builder
-from ..tools.git import UNSET, Git
+from ..tools.git import Git
 from ..tools.google import is_google
 from ..tools.process import require_installed, run_folded
 from ..tools.refusals import Expired
@@ -187,7 +187,7 @@ class Chartpress:
         platform = ("--builder", "docker-buildx", "--platform", argument) if argument else ()
         force = ("--force-build", "--force-push") if build.options.force else ()
         folder = build.hub.git.folder / build.hub.layout.root
-        return Command((CHARTPRESS, "--push", *force, *platform), folder, env=build.builder.env, unset=UNSET)
+        return Command((CHARTPRESS, "--push", *force, *platform), folder, env=build.builder.env)
 
 
 class CloudBuild:

@@ -24,37 +24,8 @@ _TWICE = "MM"
 COMPARED = ("--literal-pathspecs", "diff-index", "--no-renames", "-z")
 PUSH_SECONDS = 600.0
 _MORE_OBJECTS = "GIT_ALTERNATE_OBJECT_DIRECTORIES"
-# What is set for the user's own work and would change what git does or prints here. The first part is `git rev-parse
-# --local-env-vars` without what holds settings: set inside a hook, they point at another repository.
-UNSET = (
-    _MORE_OBJECTS,
-    "GIT_COMMON_DIR",
-    "GIT_CONFIG",
-    "GIT_DIR",
-    "GIT_GRAFT_FILE",
-    "GIT_IMPLICIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_INTERNAL_SUPER_PREFIX",
-    "GIT_NO_REPLACE_OBJECTS",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_PREFIX",
-    "GIT_REPLACE_REF_BASE",
-    "GIT_SHALLOW_FILE",
-    "GIT_WORK_TREE",
-    # Paths are taken as they are given, attributes as a checkout takes them, branches by their whole names.
-    "GIT_ATTR_SOURCE",
-    "GIT_DEFAULT_HASH",
-    "GIT_DEFAULT_REF_FORMAT",
-    "GIT_DIFF_OPTS",
-    "GIT_EXTERNAL_DIFF",
-    "GIT_GLOB_PATHSPECS",
-    "GIT_ICASE_PATHSPECS",
-    "GIT_LITERAL_PATHSPECS",
-    "GIT_NAMESPACE",
-    "GIT_NOGLOB_PATHSPECS",
-)
-# Settings of the same kind. Those that a commit or a push of the user's own obeys stay as they are: hooks, signatures,
-# filters, line ends, credentials, addresses.
+# What is set for the user's own work and would change what git does or prints here. Those that a commit or a push of
+# the user's own obeys stay as they are: hooks, signatures, filters, line ends, credentials, addresses.
 _SETTINGS = (
     "color.advice=false",
     "color.diff=false",
@@ -162,7 +133,7 @@ class Git:
         # GIT_DIR and GIT_WORK_TREE, and take every folder that they go to for the top of this clone.
         if clone and not (clone.is_found and self.folder == clone.top):
             naming = (*naming, *_NO_BARE, f"--git-dir={clone.git_dir}", f"--work-tree={clone.top}")
-        return Command(("git", *arguments), self.folder, stdin, env, hidden, unset=UNSET, hidden_arguments=naming)
+        return Command(("git", *arguments), self.folder, stdin, env, hidden, hidden_arguments=naming)
 
     def ask(self, *arguments: str, env: Mapping[str, str] = NOTHING) -> Output:
         """Run git with ``arguments`` and return what it says, whatever its status."""
