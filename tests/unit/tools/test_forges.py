@@ -66,25 +66,12 @@ PAGES = [
         "https://robin@bitbucket.org/org/hubs.git",
         f"https://bitbucket.org/org/hubs/pull-requests/new?source={BRANCH}&dest=main",
     ),
-    (
-        "https://bitbucket.example.com/scm/HUB/hubs.git",
-        (
-            "https://bitbucket.example.com/projects/HUB/repos/hubs/pull-requests"
-            f"?create&sourceBranch=refs%2Fheads%2F{BRANCH}&targetBranch=refs%2Fheads%2Fmain"
-        ),
-    ),
-    (
-        "ssh://git@bitbucket.example.com:7999/~robin/hubs.git",
-        (
-            "https://bitbucket.example.com/users/robin/repos/hubs/pull-requests"
-            f"?create&sourceBranch=refs%2Fheads%2F{BRANCH}&targetBranch=refs%2Fheads%2Fmain"
-        ),
-    ),
     ("https://codeberg.org/org/hubs.git", f"https://codeberg.org/org/hubs/compare/main...{BRANCH}"),
     ("git@git.forgejo.example:org/hubs.git", f"https://git.forgejo.example/org/hubs/compare/main...{BRANCH}"),
     ("http://gitea.example:3000/org/hubs.git", f"http://gitea.example:3000/org/hubs/compare/main...{BRANCH}"),
     ("git@git.example.org:org/hubs.git", None),
     ("https://dev.azure.com/org/project/_git/hubs", None),
+    ("https://bitbucket.example.com/scm/HUB/hubs.git", None),
 ]
 
 
