@@ -194,7 +194,7 @@ def _sign_in_findings(hub: Hub | None) -> list[MachineFinding]:
             fault = None if find(program) else missing(program)
             words = fault.what if fault else "Docker's helper returned no credentials"
             found.append(MachineFinding(name, words, ok=False, hint=fault.hint if fault else hint))
-        elif is_google(host) and not logins.has_login(host):
+        elif is_google(host) and logins.credentials(host) is None:
             found.append(MachineFinding(name, "Docker has no credential helper for it", ok=False, hint=hint))
     return found
 

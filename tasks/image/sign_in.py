@@ -47,7 +47,7 @@ def _foreign(logins: DockerLogins, host: str) -> Action:
     helper = logins.helper_for(host)
     if helper:
         return Action(f"{host}: not Google's, Docker asks its helper {helper}")
-    if logins.has_login(host):
+    if logins.credentials(host):
         return Action(f"{host}: not Google's, Docker has a login for it")
     return Action(f"{host}: not Google's, Docker has no login for it (if it needs one: docker login {host})")
 

@@ -172,7 +172,7 @@ def require_command(command: Command, ask: Callable[[Command], Output]) -> None:
         is_used = program == "helm" or program.startswith(_HELPER)
     if not is_used:
         where = shlex.join(command.argv[:3])
-        raise Refused(f"a rehearsal does not use {program} so", where=where, hint="run the release itself to use it")
+        raise Refused(f"a rehearsal does not use {program}", where=where, hint="run the release itself to use it")
 
 
 def require_registry(image: str) -> None:

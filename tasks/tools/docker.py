@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ..core.faults import Fault, ProgramFailed, Refused, Unreachable
 from ..core.names import Reference, short_platform
 from .command import MALFORMED, Command, Output, mentions
-from .process import TooSlow, capture, run_folded
+from .process import capture, run_folded
 from .refusals import asked_too_often, denied, unreachable
 from .registry import FoundImage, PlatformImage
 
@@ -124,10 +124,6 @@ class Builder(NamedTuple):
         return self.name if self.driver == DOCKER_DRIVER else None
 
 
-class NoEngine(ProgramFailed):
-    """No Docker engine answers, or it refuses this user (exit code 3)."""
-
-
 class CacheFailed(Unreachable):
     """The shared build cache cannot be read or written (exit code 4)."""
 
@@ -144,35 +140,15 @@ def packages(image: Reference) -> dict[str, str] | None:
 
 
 def local(image: Reference) -> FoundImage | None:
-    """Return what :func:`stored` does; None also where no engine answers."""
+    """Return what the engine has of ``image`` in its local store; None where it has none, or no engine answers."""
+    look = ("docker", "image", "inspect", "--format", "{{json .}}", str(image))
     try:
-        return stored(image)
-    except NoEngine:
-        return None
-
-
-def stored(image: Reference) -> FoundImage | None:
-    """Ask the engine for ``image`` in its local store; None where it has none; raise NoEngine where none answers."""
-    try:
-        output = capture(
-            Command(("docker", "image", "inspect", "--format", "{{json .}}", str(image))), seconds=ENGINE_SECONDS
-        )
-    except TooSlow as slow:
-        raise NoEngine(f"the Docker engine does not answer: {slow.what}", hint=start_engine()) from slow
-    except ProgramFailed as fault:
-        raise NoEngine(fault.what, where=fault.where, hint=fault.hint) from fault
-    if not output.ok:
-        if of_machine := machine_fault(output.stderr):
-            raise of_machine
-        return None
-    try:
-        found = json.loads(output.text)
+        found = json.loads(capture(Command(look), seconds=ENGINE_SECONDS).text)
         layers = tuple(map(str, found["RootFS"].get("Layers") or ()))
         labels = dict((found.get("Config") or {}).get("Labels") or {})
         return FoundImage(None, {f"{found['Os']}/{found['Architecture']}": PlatformImage(layers, labels)})
-    except MALFORMED as err:
-        what = f"the engine's response is not an image ({type(err).__name__})"
-        raise ProgramFailed(what, where=image, hint=f"docker image inspect {image}") from err
+    except (ProgramFailed, *MALFORMED):
+        return None
 
 
 def start_engine() -> str:
@@ -189,9 +165,9 @@ def machine_fault(said: str) -> ProgramFailed | None:
     if mentions(words, _NO_BUILDX):
         return ProgramFailed("docker has no buildx", where="docker buildx version", hint=INSTALL_BUILDX)
     if mentions(words, _NO_RIGHT):
-        return NoEngine("this user may not use the Docker engine", where="docker info", hint=JOIN_GROUP)
+        return ProgramFailed("this user may not use the Docker engine", where="docker info", hint=JOIN_GROUP)
     if mentions(words, _NO_ENGINE):
-        return NoEngine("the Docker engine does not answer", where="docker info", hint=start_engine())
+        return ProgramFailed("the Docker engine does not answer", where="docker info", hint=start_engine())
     return None
 
 
@@ -199,14 +175,13 @@ def require_builder(name: str | None) -> Builder:
     """Return the builder ``name`` (None: the current one), after checking that it answers."""
     output = capture(Command(("docker", "buildx", "inspect", *(["--", name] if name else []))))
     builder = Builder.read(name, output.text)
-    if output.ok and builder.error is None:
-        # Any other builder is started by the build; nobody but its owner starts this one.
-        if builder.driver == REMOTE_DRIVER and not builder.runs:
-            raise _builder_fault(builder, "nothing listens at its address")
+    said = builder.error or (None if output.ok else output.last_words)
+    # Any other builder is started by the build; nobody but its owner starts this one.
+    is_down = said is None and builder.driver == REMOTE_DRIVER and not builder.runs
+    if said is None and not is_down:
         return builder
-    said = output.last_words if builder.error is None else builder.error
-    if name and output.ok:
-        raise _builder_fault(builder, said)
+    if output.ok and (name or is_down):
+        raise _builder_fault(builder, said or "nothing listens at its address")
     fault = machine_fault(f"{said}\n{output.stderr}")
     raise fault or ProgramFailed(f"the builder does not answer: {said}", where=name, hint="docker buildx ls")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -78,17 +77,14 @@ def push_fault(output: Output, remote: str, branch: str, *, ahead: bool) -> Prog
     clone's own hook. Anything else means no answer.
     """
     rejected = [line for line in output.stderr.splitlines() if mentions(line, ("[rejected]", "[remote rejected]"))]
-    if not rejected and "fatal: " not in output.stderr:
+    if not rejected and "fatal: " in output.stderr:
+        return remote_fault(output, remote)
+    if not rejected:
         return ProgramFailed(
             f"the clone's own hook stopped the push of {branch}",
             where="pre-push",
             hint="git rev-parse --git-path hooks/pre-push; see its output above",
         )
-    if not rejected and "the receiving end does not support" in output.stderr:
-        hint = "see what git is told, and unset it for this clone: git config --show-origin --get-regexp ^push[.]"
-        return Unreachable(f"the remote rejected the branch {branch}: {_first_fault(output)}", where=remote, hint=hint)
-    if not rejected:
-        return remote_fault(output, remote)
     reason = rejected[0].rpartition("(")[2].rstrip(")") or "no reason given"
     if ahead:
         hint = f"look at what is there: git fetch {remote} && git log HEAD..{remote}/{branch}; or use another --branch"
@@ -155,46 +151,28 @@ def asked_too_often(words: str, host: str) -> Unreachable:
 
 def _readings(words: str, host: str) -> Iterator[tuple[str, str]]:
     """Yield what the denial means and how to fix it, the narrowest reading first."""
-    said = words.lower()
+    said, user = words.lower(), os.environ.get("SUDO_USER")
     sign_in = f"{DOOR} auth" if is_google(host) else f"docker login {host}"
-    if "reauth" in said or "invalid_rapt" in said or "invalid_grant" in said:
+    look = "gcloud auth list; gcloud artifacts repositories list"
+    if found := re.search(_RESOURCE, words):
+        flags = f"--location={found['location']} --project={found['project']}"
+        look = f"gcloud auth list; gcloud artifacts repositories describe {found['repository']} {flags}"
+    if mentions(said, ("reauth", "invalid_rapt", "invalid_grant")):
         yield f"Google asks you to sign in again: {words}", "gcloud auth login"
-    if "docker-credential-" in said and "executable file not found" in said:
-        yield from _helper_missing(words)
+    if "executable file not found" in said and (helper := re.search(_HELPER_PROGRAM, words)):
+        yield f"Docker's credential helper is not on PATH: {words}", f"put the folder of {helper[0]} on PATH"
     if "error getting credentials" in said:
         yield f"Docker's credential helper does not respond: {words}", sign_in
-    if os.environ.get("SUDO_USER") and os.geteuid() == 0:
-        yield f"root is not signed in, {os.environ['SUDO_USER']} may be: {words}", "run it without sudo"
+    if user and os.geteuid() == 0:
+        yield f"root is not signed in, {user} may be: {words}", "run it without sudo"
     override = next((name for name in _OVERRIDES if os.environ.get(name)), None)
     if override and is_google(host):
         yield f"{override} is set in place of whoever is signed in: {words}", f"unset {override}"
     if "unauthenticated request" in said:
         yield f"not signed in to the registry: {words}", sign_in
-    if "uploadartifacts" in said or "downloadartifacts" in said or "may not exist" in said:
+    if mentions(said, ("uploadartifacts", "downloadartifacts", "may not exist")):
         any_of = "the account is wrong or lacks the role artifactregistry.writer, or the repository does not exist"
-        yield f"{any_of}: {words}", _describe(words)
-    if "name_unknown" in said or "name unknown" in said or "repository name not known" in said:
-        yield f"no such repository: {words}", _describe(words) if is_google(host) else f"docker login {host}"
+        yield f"{any_of}: {words}", look
+    if mentions(said, ("name_unknown", "name unknown", "repository name not known")):
+        yield f"no such repository: {words}", look if is_google(host) else sign_in
     yield f"the registry denied access: {words}", sign_in
-
-
-def _helper_missing(words: str) -> Iterator[tuple[str, str]]:
-    docker = shutil.which("docker") or ""
-    if docker.startswith("/snap/"):
-        yield (
-            f"Docker from a snap cannot reach its credential helper: {words}",
-            "install Docker Engine instead of the snap: https://docs.docker.com/engine/install/",
-        )
-    helper = re.search(_HELPER_PROGRAM, words)
-    name = helper[0] if helper else "gcloud"
-    yield f"Docker's credential helper is not on PATH: {words}", f"put the folder of {name} on PATH"
-
-
-def _describe(words: str) -> str:
-    found = re.search(_RESOURCE, words)
-    if not found:
-        return "gcloud auth list; gcloud artifacts repositories list"
-    return (
-        f"gcloud auth list; gcloud artifacts repositories describe {found['repository']} "
-        f"--location={found['location']} --project={found['project']}"
-    )
