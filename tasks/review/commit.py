@@ -238,7 +238,8 @@ def _require_only_ours(hub: Hub, changed: Sequence[str], behind: Sequence[str]) 
 def _require_no_credentials(hub: Hub, changed: Sequence[str]) -> None:
     """Check that no changed file is a credential file, as git stores it: a filter may encrypt it on the way."""
     for path in changed:
-        found = credential_in(path, hub.require(path)) and credential_in(path, hub.git.stored(path))
+        stored = hub.git.ask("cat-file", "blob", f"HEAD:{path}")
+        found = credential_in(path, hub.require(path)) and credential_in(path, stored.stdout)
         if found:
             hint = f"encrypt it (sops, git-crypt), or keep it out of git: git rm --cached -- {path}"
             raise Refused(f"the file to commit holds {found}", where=path, hint=hint)
@@ -297,8 +298,7 @@ def _require_untouched(git: Git, wanted: Mapping[str, bytes], message: str) -> N
 
 
 def _require_as_wanted(git: Git, commit: str, wanted: Mapping[str, bytes]) -> None:
-    _, files = git.last_commit(commit)
-    for path in sorted(files - wanted.keys()):
+    for path in sorted({*git.unlike(f"{commit}^", commit)} - wanted.keys()):
         raise Refused("a hook added the file to the commit", where=path, hint=f"git show --stat HEAD; {_GO_ON}")
     for path in _unlike(git, commit, wanted):
         hint = f"git show HEAD -- {path}; {_GO_ON}"

@@ -98,14 +98,13 @@ class Git:
         """Return the clone that ``folder`` lies in; raise Unusable where there is none."""
         try:
             folder = folder.absolute()
-        except FileNotFoundError as err:
-            hint = "change into the hub repository, or name it: --repo PATH"
-            raise Unusable("the current folder no longer exists", hint=hint) from err
-        # Not Path.is_dir: before Python 3.14 it raises where a folder above may not be entered.
-        if not os.path.isdir(folder):  # noqa: PTH112
+            physical = folder.resolve(strict=True)
+            is_folder = physical.is_dir()
+        except (OSError, RuntimeError):  # it is missing, or may not be entered; or its links lead in a circle
+            is_folder = False
+        if not is_folder:
             raise Unusable("no such folder", where=folder, hint="name the hub repository: --repo PATH")
         # Git would also take the folder, or one in between, for a bare repository, and do what its files say.
-        physical = Path(os.path.realpath(folder))
         start = next((at for at in (physical, *physical.parents) if os.path.exists(at / ".git")), None)  # noqa: PTH110
         if start is None:
             raise no_clone(folder)
@@ -116,10 +115,6 @@ class Git:
             is_none = state.ok or "not a git repository" in state.stderr
             raise no_clone(folder) if is_none else failed(("rev-parse",), state, folder)
         return cls(start, Clone(start, Path(os.fsdecode(git_dir)), shallow == b"true", is_found=True))
-
-    def at(self, subfolder: str) -> Git:
-        """Return the clone with its commands run in ``subfolder``."""
-        return Git(self.folder / subfolder, self.clone)
 
     def command(self, *arguments: str, stdin: str = "", env: Mapping[str, str] = NOTHING) -> Command:
         """Return the git command with ``arguments``."""
@@ -233,16 +228,6 @@ class Git:
         texts = (data.decode("utf-8", "surrogateescape") for data in (one, other))
         return len({self.read("hash-object", "--stdin", f"--path={path}", stdin=text) for text in texts}) == 1
 
-    def stored(self, path: str) -> bytes:
-        """Return the bytes of ``path`` in HEAD as git keeps them; none where it has no such file."""
-        return self.ask("cat-file", "blob", f"HEAD:{path}").stdout
-
-    def last_commit(self, revision: str = "HEAD") -> tuple[str, frozenset[str]]:
-        """Return the full hash of ``revision``'s commit, and the files that it changes, relative to the top."""
-        flags = ("--root", "--always", "--name-only", "--no-renames", "-r", "-z")
-        commit, *files = self.names("diff-tree", *flags, revision, "--") or ("",)
-        return commit, frozenset(files)
-
     def changed(self, paths: Sequence[str]) -> tuple[str, ...]:
         """Return the files below ``paths`` that differ from HEAD or are untracked, relative to the top.
 
@@ -274,9 +259,8 @@ class Git:
 
     def is_branch_name(self, name: str) -> bool:
         """Whether git takes ``name`` as a branch's name."""
-        # With --branch git takes @{-1} for the branch before.
-        is_other = name.startswith(("-", "refs/")) or name == "@" or name.rpartition("_")[2] == "HEAD"
-        return not is_other and self.ask("check-ref-format", f"refs/heads/{name}").ok
+        # It prints another name for @{-1}, the branch before.
+        return self.ask("check-ref-format", "--branch", name).text == name and not name.startswith("refs/")
 
     # -- the remote
 
@@ -357,8 +341,8 @@ class Git:
 
     def follows(self, remote: str, branch: str) -> bool:
         """Whether the local ``branch`` follows that of ``remote``, and has the same commits."""
-        known = self.ask("config", "--get", f"branch.{branch}.remote").text == remote
-        return known and not self.read("for-each-ref", "--format=%(upstream:track)", f"{_HEADS}{branch}")
+        track = "--format=%(upstream:remotename) %(upstream:track)"
+        return self.read("for-each-ref", track, f"{_HEADS}{branch}") == f"{remote} "
 
     def push_command(self, remote: str, commit: str, branch: str) -> Command:
         """Return the command that pushes only ``commit``, to ``remote`` as ``branch``; it overwrites nothing."""

@@ -68,7 +68,7 @@ def left_behind(git: Git, paths: Sequence[str]) -> tuple[str, ...]:
     stale = _entries_unlike(git, "HEAD", paths, "--diff-filter=M")
     if not stale or git.commit_at(_BEFORE) is None:
         return ()
-    _, files = git.last_commit()
+    files = git.unlike(_BEFORE, "HEAD")
     behind = [path for path in stale if path in files]
     return () if len(behind) < len(files) or _entries_unlike(git, _BEFORE, behind) else tuple(behind)
 

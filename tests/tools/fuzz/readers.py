@@ -181,7 +181,7 @@ def _history(said: list[bytes]) -> None:
     git = Git(Path())
     with _answering(lambda: (0, next(answers, b""))):
         for question in (
-            *(git.branch, git.head, git.last_commit, lambda: git.changed(["a"])),
+            *(git.branch, git.head, lambda: git.unlike("a", "b"), lambda: git.changed(["a"])),
             lambda: git.remote_commit("origin", "main"),
             lambda: git.known_default("origin"),
             lambda: chartpress_tag(History(git), ["images/hub"], "minor"),
@@ -218,7 +218,6 @@ def _docker_config(data: bytes) -> None:
         logins = DockerLogins.read()
         for host in ("quay.io", "docker.io"):
             logins.helper_for(host)
-            logins.has_login(host)
             with patch("tasks.tools.registry._credentials_of", lambda *_: None):
                 logins.credentials(host)
 

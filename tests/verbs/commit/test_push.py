@@ -8,7 +8,7 @@ from tests.support.cli import sh, succeed
 from tests.support.hubs import Hub
 from tests.support.processes import write_program
 from tests.support.steps import BRANCH, SUBJECT, commit, pin, refs
-from tests.support.world import demand_fault, fault
+from tests.support.world import demand_fault
 
 
 @pytest.fixture
@@ -267,13 +267,3 @@ def test_a_remote_that_is_gone_is_unreachable_before_anything_is_committed(moved
         "hint: git ls-remote origin\n"
     )
     assert (moved.git("for-each-ref"), moved.snapshot()) == before
-
-
-def test_a_push_option_that_the_remote_does_not_take_is_named(moved: Hub) -> None:
-    moved.git("config", "push.pushOption", "ci.skip")
-    done = commit(moved, "--push")
-    assert (done.code, *fault(done)) == (
-        4,
-        f"the remote rejected the branch {BRANCH}: the receiving end does not support push options (origin)",
-        "see what git is told, and unset it for this clone: git config --show-origin --get-regexp ^push[.]",
-    )
