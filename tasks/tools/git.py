@@ -27,22 +27,10 @@ _MORE_OBJECTS = "GIT_ALTERNATE_OBJECT_DIRECTORIES"
 # What is set for the user's own work and would change what git does or prints here. Those that a commit or a push of
 # the user's own obeys stay as they are: hooks, signatures, filters, line ends, credentials, addresses.
 _SETTINGS = (
-    "color.advice=false",
-    "color.diff=false",
-    "color.push=false",
-    "color.remote=false",
-    "color.transport=false",
-    "color.ui=false",
-    "core.fsmonitor=false",
-    "diff.mnemonicPrefix=false",
-    "diff.noprefix=false",
-    "i18n.commitEncoding=utf-8",
-    "i18n.logOutputEncoding=utf-8",
-    "log.follow=false",
-    "log.showSignature=false",
-    "push.followTags=false",
-    "push.recurseSubmodules=no",
-    "submodule.recurse=false",
+    *(f"color.{name}=false" for name in ("advice", "diff", "push", "remote", "transport", "ui")),
+    *(f"{name}=false" for name in ("core.fsmonitor", "diff.mnemonicPrefix", "diff.noprefix", "log.follow")),
+    *(f"{name}=false" for name in ("log.showSignature", "push.followTags", "submodule.recurse")),
+    *("push.recurseSubmodules=no", "i18n.commitEncoding=utf-8", "i18n.logOutputEncoding=utf-8"),
 )
 _NEUTRAL = ("--no-pager", *(word for setting in _SETTINGS for word in ("-c", setting)))
 # A folder that looks like a bare repository is none, whatever git would make of it.
@@ -256,11 +244,6 @@ class Git:
         output = self.ask("rev-list", "--first-parent", "--parents", f"{parent}..{revision}")
         commit, *parents = output.text.rpartition("\n")[2].split() or [""]
         return commit if output.ok and parents[:1] == [parent] else None
-
-    def is_branch_name(self, name: str) -> bool:
-        """Whether git takes ``name`` as a branch's name."""
-        # It prints another name for @{-1}, the branch before.
-        return self.ask("check-ref-format", "--branch", name).text == name and not name.startswith("refs/")
 
     # -- the remote
 

@@ -45,11 +45,9 @@ def key_account(key_file: Path) -> str | None:
     """Return the account that ``key_file`` names; a workload identity's names none."""
     try:
         content = json.loads(read_file(key_file))
-    except FileNotFoundError as err:
-        raise Unusable("no such key file", where=key_file, hint=f"ls -l {key_file.parent}") from err
     except OSError as err:
         what = f"the key file cannot be read: {err.strerror}"
-        raise Unusable(what, where=key_file, hint=f"ls -l {key_file}") from err
+        raise Unusable(what, where=key_file, hint=f"ls -l {key_file.parent}") from err
     except (ValueError, RecursionError) as err:
         hint = "download the key again: gcloud iam service-accounts keys create"
         raise Unusable("the key file is not JSON", where=key_file, hint=hint) from err
