@@ -25,10 +25,9 @@ from ..tools.docker import (
     start_engine,
 )
 from ..tools.forges import GITHUB, read_remote
-from ..tools.google import is_google
+from ..tools.git import remote_fault
+from ..tools.logins import DockerLogins, is_google
 from ..tools.process import INSTALL_HINTS, Pool, TooSlow, answer_of, ask_all, capture, find, missing
-from ..tools.refusals import remote_fault
-from ..tools.registry import DockerLogins
 
 LOOK_SECONDS = 15.0
 _VERSION = re.compile(r"(?<!\d)\d{1,9}(?:\.\d{1,9})+")

@@ -30,10 +30,8 @@ from ..tools import docker
 from ..tools.command import Command, Output, mentions
 from ..tools.docker import BAKE_MAY_READ, CLOUD_BUILD, DOCKER_DRIVER, Builder
 from ..tools.git import Git
-from ..tools.google import is_google
+from ..tools.logins import DockerLogins, Expired, is_google
 from ..tools.process import require_installed, run_folded
-from ..tools.refusals import Expired
-from ..tools.registry import DockerLogins
 from .build import CONTEXT, Build, ImageBuild, name_after_commit, write_contexts
 from .definition import bake_fields, definition, dockerfile_from, from_folder, pinned_images, target_name, with_own_file
 from .inputs import filled_in, sources_of

@@ -20,9 +20,8 @@ from ..core.faults import Refused
 from ..core.safe_files import temporary_folder
 from ..repo.files import is_below, join
 from ..tools.command import NOTHING
-from ..tools.git import Clone, Git
+from ..tools.git import Clone, Git, failed
 from ..tools.process import capture
-from ..tools.refusals import failed
 
 FILE, LINK, SUBMODULE, FOLDER = "100644", "120000", "160000", "040000"
 _ATTRIBUTES = ".gitattributes"

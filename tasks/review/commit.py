@@ -16,10 +16,9 @@ from ..repo.edits import foreign_changes, git_commit
 from ..repo.files import Committed, WorkingTree
 from ..repo.hub import Hub
 from ..repo.remotes import Review, base_here
-from ..tools.git import INDEX, Git
+from ..tools.git import INDEX, Git, failed
 from ..tools.git_states import RESTORE, index, left_behind, local_branch, standing, take_back
 from ..tools.process import watch
-from ..tools.refusals import failed
 from .branches import TargetBranch, earlier_release, require_name, target_branch
 from .bump import commit_message
 from .description import Evidence, from_registry

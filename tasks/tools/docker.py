@@ -13,9 +13,9 @@ from typing import NamedTuple
 from ..core.faults import Fault, ProgramFailed, Refused, Unreachable
 from ..core.names import Reference, short_platform
 from .command import MALFORMED, Command, Output, mentions
+from .logins import denied
 from .process import capture, run_folded
-from .refusals import asked_too_often, denied, unreachable
-from .registry import FoundImage, PlatformImage
+from .registry import FoundImage, PlatformImage, asked_too_often, unreachable
 
 DOCKER_DRIVER, REMOTE_DRIVER = "docker", "remote"
 # No builder of buildx: Google Cloud Build, in the project of the images' registry.

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from ..core.faults import Refused, Unusable
-from .command import NOTHING, Command, Output
+from ..core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
+from .command import NOTHING, Command, Output, mentions
 from .process import ask_all, capture
-from .refusals import failed, locked, no_clone, remote_fault
 
 # What an editor's look at the clone may take.
 _MOMENT, _GLANCE = 1.0, 0.05
@@ -35,6 +37,30 @@ _SETTINGS = (
 _NEUTRAL = ("--no-pager", *(word for setting in _SETTINGS for word in ("-c", setting)))
 # A folder that looks like a bare repository is none, whatever git would make of it.
 _NO_BARE = ("-c", "safe.bareRepository=explicit")
+_REMOTE_DENIED = (
+    "permission denied",
+    "authentication failed",
+    "could not read username",
+    "access denied",
+    "403",
+    "401",
+)
+# What git advises for a folder that belongs to somebody else, as containers and CI have them.
+_ADVICE = "git config --global --add safe.directory "
+_DISKS = "df -h .git {temporary}"
+_FIXES = {
+    "tell me who you are": "git config --global user.email YOU@EXAMPLE, and user.name",
+    "failed to sign": "see why: git commit --allow-empty --gpg-sign; or sign none: git config commit.gpgSign false",
+    "is already checked out at": "work in that folder, or remove it: git worktree list",
+    "is already used by worktree": "work in that folder, or remove it: git worktree list",
+    "no space left on device": _DISKS,
+    "out of diskspace": _DISKS,
+    "cannot run ": "install that program, or see what wants it: git config --show-origin --list",
+    " filter '": "see which program that is, and install it: git config --show-origin --get-regexp ^filter[.]",
+    "read-only file system": "ls -ld .git; mount",
+    "cannot create 'refs/heads/": "git branch --list; use another branch: --branch NAME",
+    "unable to write file": _DISKS,  # it often does not say why
+}
 # What stands for the index where a revision is asked for.
 INDEX = ""
 # The path stands last: it may hold line breaks.
@@ -345,3 +371,75 @@ def in_list(folder: Path) -> str:
     """Return a folder for a variable or file that lists several: quoted as in C."""
     escaped = str(folder).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
+
+
+def no_clone(folder: Path) -> Unusable:
+    """Return the fault for a folder that lies in no work tree."""
+    hint = "change into the hub repository, or name it: --repo PATH"
+    return Unusable("not a git repository", where=folder, hint=hint)
+
+
+def remote_fault(output: Output, remote: str) -> Unreachable:
+    """Return the fault for a remote that gave no usable answer: denied or unreachable."""
+    said = output.stderr.lower()
+    words = _first_fault(output)
+    if mentions(said, _REMOTE_DENIED):
+        return Denied(f"the remote denied access: {words}", where=remote, hint=f"git ls-remote {remote}")
+    return Unreachable(f"cannot reach the remote: {words}", where=remote, hint=f"git ls-remote {remote}")
+
+
+def push_fault(output: Output, remote: str, branch: str, *, ahead: bool) -> ProgramFailed | Unreachable:
+    """Return the fault for a push that did not go through.
+
+    A rejection is the remote's answer. A push that ends without one and without git calling it fatal was stopped by the
+    clone's own hook. Anything else means no answer.
+    """
+    rejected = [line for line in output.stderr.splitlines() if mentions(line, ("[rejected]", "[remote rejected]"))]
+    if not rejected and "fatal: " in output.stderr:
+        return remote_fault(output, remote)
+    if not rejected:
+        return ProgramFailed(
+            f"the clone's own hook stopped the push of {branch}",
+            where="pre-push",
+            hint="git rev-parse --git-path hooks/pre-push; see its output above",
+        )
+    reason = rejected[0].rpartition("(")[2].rstrip(")") or "no reason given"
+    if ahead:
+        hint = f"look at what is there: git fetch {remote} && git log HEAD..{remote}/{branch}; or use another --branch"
+    else:
+        hint = f"ask who keeps {remote} why, then: git push {remote} {branch}"
+    return Unreachable(f"the remote rejected the branch {branch}: {reason}", where=remote, hint=hint)
+
+
+def failed(arguments: Sequence[str], output: Output, where: object | None = None) -> Fault:
+    """Return the fault for a call of git with ``arguments`` that failed; the message is git's own."""
+    # Git cannot make a lock file that another git has made.
+    _, opening, rest = output.stderr.partition("Unable to create '")
+    path, closing, _ = rest.partition(".lock': File exists")
+    if opening and closing:
+        return locked(f"{path}.lock")
+    verb = next((word for word in arguments if word.replace("-", "").isalpha() and word[0] != "-"), arguments[0])
+    return ProgramFailed(f"git {verb}: {_first_fault(output)}", where=where, hint=_fix(output))
+
+
+def locked(lock: Path | str) -> Refused:
+    """Return the fault for a lock file that another git holds, or has left behind."""
+    return Refused(
+        "another git is at work here, or was killed in the middle of it",
+        where=lock,
+        hint=f"wait for it; where none runs any more: rm {shlex.quote(str(lock))}",
+    )
+
+
+def _fix(output: Output) -> str:
+    """Return how to fix what git says is wrong: its own advice, where that is a command."""
+    advised = (line.strip() for line in output.stderr.splitlines() if line.strip().startswith(_ADVICE))
+    said, temporary = output.stderr.lower(), shlex.quote(tempfile.gettempdir())
+    known = (hint.format(temporary=temporary) for sign, hint in _FIXES.items() if sign in said)
+    return next(chain(advised, known), "git status")
+
+
+def _first_fault(output: Output) -> str:
+    lines = [line.strip() for line in output.stderr.splitlines()]
+    named = [line.split(": ", 1)[1] for line in lines if line.startswith(("fatal: ", "error: "))]
+    return named[0] if named else output.last_words

@@ -1,34 +1,29 @@
-"""A registry: Docker's logins for it, what it has of an image, and whether it may be pushed to.
+"""A registry: what it has of an image, and whether it may be pushed to.
 
 The protocol is https://github.com/opencontainers/distribution-spec/blob/main/spec.md, the sign-in
-https://distribution.github.io/distribution/spec/auth/token/, Docker's logins
-https://docs.docker.com/reference/cli/docker/login/#credential-stores.
+https://distribution.github.io/distribution/spec/auth/token/.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import hashlib
 import json
-import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import urlencode, urljoin
 from urllib.request import parse_http_list, parse_keqv_list
 
 from ..core import http
-from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
+from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable, Unusable
 from ..core.http import Address, HttpRequest, basic
 from ..core.names import DOCKER_HUB, Reference, is_loopback, short_platform
-from ..core.safe_files import read_file
-from .command import MALFORMED, Command, as_mapping, require_registry
-from .process import ask_all, capture, find
-from .refusals import asked_too_often, denied, unreachable
+from .command import MALFORMED, require_registry
+from .logins import IDENTITY_TOKEN, DockerLogins, denied
+from .process import ask_all
 
 # https://github.com/opencontainers/image-spec/blob/main/media-types.md, and Docker's own of before it.
 _INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
@@ -49,75 +44,6 @@ SECONDS = 20.0
 # The whole of a conversation has SECONDS: what breaks off is asked once more, but a registry that is busy says so.
 _CONNECT_SECONDS, _SHORTEST = 5.0, 0.001
 _LIMITS = http.Limits(attempts=2, size=4 * 1024 * 1024, passing=frozenset())
-# Docker's own name for Docker Hub, in its configuration and to its helpers.
-_HUB_KEY = "https://index.docker.io/v1/"
-# A helper's word for a secret that is no password, but a token to get one with.
-IDENTITY_TOKEN = "<token>"  # noqa: S105 - a marker of the protocol
-HELPER_SECONDS = 30.0
-# What helpers say where they have none (docker-credential-helpers, credentials/error.go).
-_NO_CREDENTIALS = "credentials not found in native keychain"
-
-
-class Credentials(NamedTuple):
-    """What Docker sends to a registry."""
-
-    user: str
-    secret: str
-
-
-class DockerLogins(NamedTuple):
-    """Docker's own configuration, as far as it says where credentials come from.
-
-    ``helpers`` are the credential helpers by host, ``store`` that for every other host, ``auths`` the logins by host.
-    """
-
-    file: Path
-    helpers: Mapping[str, str]
-    store: str | None
-    auths: Mapping[str, Any]
-
-    @classmethod
-    def read(cls) -> DockerLogins:
-        """Read ``config.json`` in DOCKER_CONFIG or ``~/.docker``; empty where there is none."""
-        file = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
-        try:
-            content = json.loads(read_file(file))
-            helpers, auths = as_mapping(content.get("credHelpers")), as_mapping(content.get("auths"))
-        except (FileNotFoundError, NotADirectoryError):
-            content = helpers = auths = {}
-        except OSError as err:
-            hint = f"ls -l {file}"
-            raise Unusable(f"Docker's configuration cannot be read: {err.strerror}", where=file, hint=hint) from err
-        except MALFORMED as err:
-            hint = f"fix or remove it: {file}"
-            raise Unusable("Docker's configuration is not a JSON object", where=file, hint=hint) from err
-        helpers = {str(host): name for host, name in helpers.items() if isinstance(name, str)}
-        store = content.get("credsStore")
-        return cls(file, helpers, store if isinstance(store, str) and store else None, auths)
-
-    def helper_for(self, host: str) -> str | None:
-        """Return the name of the helper that Docker asks for ``host``, or None."""
-        return self.helpers.get(_key(host), self.store)
-
-    def credentials(self, host: str) -> Credentials | None:
-        """Return what Docker would send to ``host``, or None; raise Denied where its helper fails."""
-        if helper := self.helper_for(host):
-            return _credentials_of(helper, host)
-        try:
-            entry = self.auths.get(_key(host)) or self.auths[f"https://{host}"]
-            if entry.get("identitytoken"):
-                return Credentials(IDENTITY_TOKEN, entry["identitytoken"])
-            user, colon, secret = base64.b64decode(entry["auth"]).decode().partition(":")
-        except MALFORMED:
-            return None
-        return Credentials(user, secret) if colon else None
-
-    def answering_hosts(self, hosts: Iterable[str]) -> frozenset[str]:
-        """Return those of ``hosts`` that their credential helper answers for."""
-        # Docker Desktop names a helper for every host, and it may know none.
-        helpers = {host: helper for host in hosts if (helper := self.helper_for(host))}
-        answers = ask_all(lambda host: ask_helper(helpers[host], host), helpers)
-        return frozenset(host for host, answer in zip(helpers, answers, strict=True) if answer is not None)
 
 
 class PlatformImage(NamedTuple):
@@ -283,32 +209,16 @@ def _words(answer: http.Answer) -> str:
     return said[:_LONGEST_WORDS] or f"it answers {answer.status}"
 
 
-def ask_helper(helper: str, host: str) -> Credentials | None:
-    """Return what the credential helper has for ``host``; None where it is missing, has nothing, or fails."""
-    with contextlib.suppress(Denied):
-        return _credentials_of(helper, host)
-    return None
+def unreachable(words: str, host: str, server: str) -> Unreachable:
+    """Return the fault for a registry without a usable answer; ``server`` is what answers for ``host``."""
+    scheme = "http" if is_loopback(server) else "https"
+    return Unreachable(f"cannot reach the registry: {words}", where=host, hint=f"curl -I {scheme}://{server}/v2/")
 
 
-def _credentials_of(helper: str, host: str) -> Credentials | None:
-    """Return what the credential helper has for ``host``; None where it has nothing; raise Denied where it fails."""
-    program = f"docker-credential-{helper}"
-    try:
-        output = capture(Command((program, "get"), stdin=_key(host)), seconds=HELPER_SECONDS)
-        said = f"exit status {output.status}: {output.text or output.last_words}"
-        answer = json.loads(output.text) if output.ok else {}
-        if output.ok or _NO_CREDENTIALS in output.text:
-            secret = answer.get("Secret")
-            return Credentials(str(answer.get("Username", "")), str(secret)) if secret else None
-    except ProgramFailed as err:
-        said = f'"{program}": executable file not found' if find(program) is None else err.what
-    except MALFORMED:
-        pass
-    raise denied(f"error getting credentials: {said}", host)
-
-
-def _key(host: str) -> str:
-    return _HUB_KEY if host == DOCKER_HUB else host
+def asked_too_often(words: str, host: str) -> Unreachable:
+    """Return the fault for a registry that limits how often it is asked."""
+    hint = f"wait, and run it again; signed-in users get a higher limit: docker login {host}"
+    return Unreachable(f"the registry's rate limit is reached: {words}", where=host, hint=hint)
 
 
 def inspect(image: Reference) -> FoundImage | None:

@@ -30,12 +30,12 @@ from tasks.repo.dockerfile import hub_base, with_base
 from tasks.repo.files import Listing
 from tasks.repo.hub import Hub
 from tasks.repo.values import PinnedImage, image_at, with_image
-from tasks.tools import docker, google
+from tasks.tools import docker
 from tasks.tools.command import Command, Output
 from tasks.tools.forges import GitHub, opening_address, read_remote
-from tasks.tools.git import Git
-from tasks.tools.refusals import denied, push_fault, remote_fault
-from tasks.tools.registry import DockerLogins, ask_helper, inspect, require_push_right
+from tasks.tools.git import Git, push_fault, remote_fault
+from tasks.tools.logins import DockerLogins, active_account, ask_helper, denied, key_account
+from tasks.tools.registry import inspect, require_push_right
 from tests.support.charts import archive, entry
 from tests.support.helm import RELEASES, chart_archive, index_text
 
@@ -127,7 +127,15 @@ def _answering(answer: Callable[[], tuple[int, bytes]]) -> Iterator[None]:
         return Output(status, data, data.decode("utf-8", "replace"))
 
     with contextlib.ExitStack() as stack:
-        for room in ("tools.process", "tools.docker", "tools.git", "tools.registry", "tools.forges", "image.tag"):
+        for room in (
+            "tools.process",
+            "tools.docker",
+            "tools.git",
+            "tools.logins",
+            "tools.registry",
+            "tools.forges",
+            "image.tag",
+        ):
             stack.enter_context(patch(f"tasks.{room}.capture", capture))
         yield
 
@@ -144,7 +152,7 @@ def _helper(data: bytes) -> None:
 
 def _gcloud(data: bytes) -> None:
     with _saying(data):
-        google.active_account()
+        active_account()
 
 
 def _gh(data: bytes) -> None:
@@ -218,13 +226,13 @@ def _docker_config(data: bytes) -> None:
         logins = DockerLogins.read()
         for host in ("quay.io", "docker.io"):
             logins.helper_for(host)
-            with patch("tasks.tools.registry._credentials_of", lambda *_: None):
+            with patch("tasks.tools.logins._credentials_of", lambda *_: None):
                 logins.credentials(host)
 
 
 def _key_file(data: bytes) -> None:
     with _file("key.json", data) as file:
-        google.key_account(file)
+        key_account(file)
 
 
 # -- names and addresses

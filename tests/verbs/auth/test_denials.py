@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from tasks.tools.refusals import denied
+from tasks.tools.logins import denied
 
 GOOGLE = "us-central1-docker.pkg.dev"
 OTHER = "quay.io"
