@@ -138,16 +138,12 @@ def confined(reach: Reach) -> Iterator[None]:
         _reach = None
 
 
-def environment() -> Mapping[str, str]:
-    """Return the variables that keep programs inside: git's list of transports, and buildx's builder."""
+def confinement(program: str) -> tuple[tuple[str, ...], Mapping[str, str]]:
+    """Return what to put before the path of ``program``, and the variables, that keep it in a rehearsal that runs."""
     if _reach is None:
-        return {}
-    return {"GIT_ALLOW_PROTOCOL": "file", "GIT_NO_LAZY_FETCH": "1", "BUILDX_BUILDER": _reach.engine}
-
-
-def launcher(program: str) -> tuple[str, ...]:
-    """Return what to put before the path of ``program``, so that it ends with a rehearsal that is killed."""
-    return bound() if _reach is not None and program in _WORKING else ()
+        return (), NOTHING
+    inside = {"GIT_ALLOW_PROTOCOL": "file", "GIT_NO_LAZY_FETCH": "1", "BUILDX_BUILDER": _reach.engine}
+    return bound() if program in _WORKING else (), inside
 
 
 def bound() -> tuple[str, ...]:

@@ -105,23 +105,14 @@ class Builder(NamedTuple):
     @property
     def buildx(self) -> tuple[str, ...]:
         """The program that builds on it."""
-        return ("docker", "--context", self._context, "buildx") if self._context else ("docker", "buildx")
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        """That program's flags."""
-        return ("--builder", self.name) if self.name and not self._context else ()
+        context = ("--context", self.name) if self.name and self.driver == DOCKER_DRIVER else ()
+        return ("docker", *context, "buildx")
 
     @property
     def env(self) -> dict[str, str]:
         """The variables by which a program that runs Docker itself builds on it."""
-        if not self.name:
-            return {}
-        return {"DOCKER_CONTEXT": self.name} if self._context else {"BUILDX_BUILDER": self.name}
-
-    @property
-    def _context(self) -> str | None:
-        return self.name if self.driver == DOCKER_DRIVER else None
+        variable = "DOCKER_CONTEXT" if self.driver == DOCKER_DRIVER else "BUILDX_BUILDER"
+        return {variable: self.name} if self.name else {}
 
 
 class CacheFailed(Unreachable):
@@ -209,7 +200,8 @@ def no_image_store(title: str, name: str | None, what: str, option: str) -> Refu
 
 def bake_command(builder: Builder, definition: str, folder: Path | None, metadata: Path) -> Command:
     """Return the command that builds ``definition`` (a bake file's JSON text), and writes digests to ``metadata``."""
-    argv = (*builder.buildx, "bake", "--file", "-", "--metadata-file", str(metadata), *builder.flags)
+    named = ("--builder", builder.name) if builder.name and builder.driver != DOCKER_DRIVER else ()
+    argv = (*builder.buildx, "bake", "--file", "-", "--metadata-file", str(metadata), *named)
     # The definition is ours: what it names outside of the folder are contexts beside it, and the user's own secrets.
     return Command(argv, folder, definition, hidden_env=BAKE_MAY_READ)
 

@@ -175,11 +175,6 @@ class Git:
         """What stays as it is: asked once."""
         return self.known or Git.around(self.folder).clone
 
-    @property
-    def git_dir(self) -> Path:
-        """The folder with this work tree's own state."""
-        return self.clone.git_dir
-
     def head(self) -> str | None:
         """Return the full hash of HEAD's commit; None on an unborn branch."""
         return self.commit_at("HEAD")
@@ -191,12 +186,12 @@ class Git:
 
     def under_way(self) -> str | None:
         """Return what is under way (``merge``, ``rebase``, ...), or None."""
-        return next((name for marker, name in _UNDER_WAY.items() if (self.git_dir / marker).exists()), None)
+        return next((name for marker, name in _UNDER_WAY.items() if (self.clone.git_dir / marker).exists()), None)
 
     def require_unlocked(self) -> None:
         """Check that no other git changes the index or HEAD; wait a moment for one."""
         deadline = time.monotonic() + _MOMENT
-        for lock in (self.git_dir / name for name in _LOCKS):
+        for lock in (self.clone.git_dir / name for name in _LOCKS):
             while lock.exists():
                 if time.monotonic() > deadline:
                     raise locked(lock)

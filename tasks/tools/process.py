@@ -23,7 +23,7 @@ import sh
 
 from ..core import output
 from ..core.faults import ProgramFailed, held_back
-from .command import Command, Output, environment, launcher, require_command
+from .command import Command, Output, confinement, require_command
 
 log = logging.getLogger("hubpress")
 
@@ -187,22 +187,26 @@ def require_installed(name: str) -> None:
         raise missing(name)
 
 
-def _argv(command: Command) -> list[str]:
+def _ready(command: Command) -> tuple[list[str], dict[str, str]]:
+    """Return the arguments and the variables that ``command`` is started with, after checking that it may be."""
     require_command(command, capture)
     program, *arguments = command.argv
     path = find(program)
     if path is None:
         raise missing(program)
-    return [*launcher(program), path, *command.hidden_arguments, *arguments]
+    before, inside = confinement(program)
+    inherited = {name: value for name, value in os.environ.items() if name not in _DROPPED}
+    env = {**inherited, "PATH": _path_outside_virtualenv(), **command.hidden_env, **command.env, **inside}
+    return [*before, path, *command.hidden_arguments, *arguments], env
 
 
 def _begin(command: Command) -> subprocess.Popen[bytes]:
-    argv, pipe = _argv(command), subprocess.PIPE
+    (argv, env), pipe = _ready(command), subprocess.PIPE
     try:
         return subprocess.Popen(
             argv,
             cwd=command.cwd,
-            env=_environment(command),
+            env=env,
             stdin=pipe,
             stdout=pipe,
             stderr=pipe,
@@ -270,12 +274,12 @@ def _watched(command: Command, seconds: float, **options: Any) -> int:  # noqa: 
 
 
 def _start(command: Command, options: dict[str, Any]) -> sh.RunningCommand:
-    program, *arguments = _argv(command)
+    (program, *arguments), env = _ready(command)
     try:
         process: sh.RunningCommand = sh.Command(program)(
             *arguments,
             _cwd=None if command.cwd is None else str(command.cwd),
-            _env=_environment(command),
+            _env=env,
             _ok_code=_ANY_STATUS,
             _bg=True,
             _bg_exc=False,
@@ -307,11 +311,6 @@ def _too_slow(command: Command, seconds: float) -> TooSlow:
         where=shlex.join(command.argv),
         hint=f"run it by hand to see what it waits for: {shlex.join(command.argv)}",
     )
-
-
-def _environment(command: Command) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if name not in _DROPPED}
-    return {**inherited, "PATH": _path_outside_virtualenv(), **command.hidden_env, **command.env, **environment()}
 
 
 def _path_outside_virtualenv() -> str:
