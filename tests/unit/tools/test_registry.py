@@ -246,6 +246,17 @@ def test_of_several_ways_to_sign_in_a_token_is_taken(alone: Server, *, token_fir
     assert alone.said("Authorization") == [TULIP, "Bearer abc"]
 
 
+def test_a_token_is_asked_for_the_right_to_push(alone: Server) -> None:
+    sign_in(alone.address, "robin", "tulip-garden")
+    alone.answer("POST", asks_for(f'Bearer realm="http://{alone.address}/token",service="hub"'), times=1)
+    alone.answer("GET /token", reply(b'{"token": "abc"}'))
+    alone.answer("POST", says("403 Forbidden", "DENIED", "requested access to the resource is denied"))
+    with pytest.raises(Denied):
+        require_push_right(named(alone))
+    assert alone.asked[1].path.endswith("scope=repository%3Ahub%3Apull%2Cpush")
+    assert alone.said("Authorization") == [TULIP, "Bearer abc"]
+
+
 def test_an_identity_token_is_given_for_a_token(alone: Server) -> None:
     config = Path(os.environ["DOCKER_CONFIG"]) / "config.json"
     config.write_text(json.dumps({"auths": {alone.address: {"auth": "MDA6", "identitytoken": "tulip"}}}))
