@@ -157,10 +157,7 @@ class GitHub(NamedTuple):
         wanted = ("--head", branch, "--state", "all", "--json", _FIELDS)
         output = self.run(self._command("pr", "list", *self._here, *wanted))
         try:
-            listed: list[dict[str, Any]] = json.loads(output.text)
-            if not isinstance(listed, list):
-                raise TypeError
-            return tuple(ForgeRequest.read(one, branch) for one in listed)
+            return tuple(ForgeRequest.read(one, branch) for one in json.loads(output.text))
         except MALFORMED:
             raise ProgramFailed("the list of pull requests cannot be read", where=PROGRAM, hint=_LOOK) from None
 

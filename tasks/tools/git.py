@@ -120,14 +120,14 @@ class Git:
             raise Unusable("no such folder", where=folder, hint="name the hub repository: --repo PATH")
         # Git would also take the folder, or one in between, for a bare repository, and do what its files say.
         start = next((at for at in (physical, *physical.parents) if os.path.exists(at / ".git")), None)  # noqa: PTH110
-        if start is None:
-            raise no_clone(folder)
-        state = cls(start).ask(*_NO_BARE, *_STATE)
+        state = cls(start).ask(*_NO_BARE, *_STATE) if start else Output(0, b"", "")
         inside, _, rest = state.stdout.removesuffix(b"\n").partition(b"\n")
         shallow, _, git_dir = rest.partition(b"\n")
-        if not state.ok or inside != b"true":
-            is_none = state.ok or "not a git repository" in state.stderr
-            raise no_clone(folder) if is_none else failed(("rev-parse",), state, folder)
+        if not start or not state.ok or inside != b"true":
+            if not state.ok and "not a git repository" not in state.stderr:
+                raise failed(("rev-parse",), state, folder)
+            hint = "change into the hub repository, or name it: --repo PATH"
+            raise Unusable("not a git repository", where=folder, hint=hint)
         return cls(start, Clone(start, Path(os.fsdecode(git_dir)), shallow == b"true", is_found=True))
 
     def command(self, *arguments: str, stdin: str = "", env: Mapping[str, str] = NOTHING) -> Command:
@@ -366,12 +366,6 @@ def in_list(folder: Path) -> str:
     """Return a folder for a variable or file that lists several: quoted as in C."""
     escaped = str(folder).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
-
-
-def no_clone(folder: Path) -> Unusable:
-    """Return the fault for a folder that lies in no work tree."""
-    hint = "change into the hub repository, or name it: --repo PATH"
-    return Unusable("not a git repository", where=folder, hint=hint)
 
 
 def remote_fault(output: Output, remote: str) -> Unreachable:

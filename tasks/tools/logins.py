@@ -203,10 +203,9 @@ def key_account(key_file: Path) -> str | None:
     except OSError as err:
         what = f"the key file cannot be read: {err.strerror}"
         raise Unusable(what, where=key_file, hint=f"ls -l {key_file.parent}") from err
-    except (ValueError, RecursionError) as err:
-        hint = "download the key again: gcloud iam service-accounts keys create"
-        raise Unusable("the key file is not JSON", where=key_file, hint=hint) from err
-    if not isinstance(content, dict) or content.get("type") not in ("service_account", "external_account"):
+    except (ValueError, RecursionError):
+        content = None
+    if as_mapping(content).get("type") not in ("service_account", "external_account"):
         raise Unusable(
             "not a service account key or workload identity file",
             where=key_file,

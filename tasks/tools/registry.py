@@ -29,9 +29,7 @@ from .process import ask_all
 _INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 _MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
 _ACCEPT = ", ".join((*_INDEXES, *_MANIFESTS, "*/*"))
-_ATTESTATION = "unknown"
 _HUB_HOST = "registry-1.docker.io"
-_FORM = "application/x-www-form-urlencoded"
 
 _OK, _NOT_FOUND, _UPLOAD_BEGUN, _UNAUTHORIZED = 200, 404, 202, 401
 _PUT = (201, 202)
@@ -178,7 +176,8 @@ class Conversation:
         if identity:
             # https://distribution.github.io/distribution/spec/auth/oauth/
             query |= {"grant_type": "refresh_token", "client_id": "hubpress", "refresh_token": identity}
-            answer = self._request("POST", realm, {"Content-Type": _FORM}, urlencode(query).encode())
+            form = {"Content-Type": "application/x-www-form-urlencoded"}
+            answer = self._request("POST", realm, form, urlencode(query).encode())
         else:
             headers = {"Authorization": login} if login else {}
             answer = self._request("GET", realm._replace(query=urlencode(query)), headers)
@@ -284,7 +283,7 @@ def _platforms(conversation: Conversation, body: bytes) -> Iterator[tuple[str, P
     if index is None:
         yield _platform_image(conversation, body)
         return
-    wanted = [one for one in index if one.get("platform", {}).get("os") != _ATTESTATION]
+    wanted = [one for one in index if one.get("platform", {}).get("os") != "unknown"]
     if not 0 < len(wanted) <= _MOST_PLATFORMS:
         raise conversation.fault(f"the response is not an image: an index of {len(wanted)}")
     for descriptor in wanted:
