@@ -168,13 +168,15 @@ def require_builder(name: str | None) -> Builder:
     builder = Builder.read(name, output.text)
     said = builder.error or (None if output.ok else output.last_words)
     # Any other builder is started by the build; nobody but its owner starts this one.
-    is_down = said is None and builder.driver == REMOTE_DRIVER and not builder.runs
-    if said is None and not is_down:
+    if said is None and builder.driver == REMOTE_DRIVER and not builder.runs:
+        said = "nothing listens at its address"
+    if said is None:
         return builder
-    if output.ok and (name or is_down):
-        raise _builder_fault(builder, said or "nothing listens at its address")
-    fault = machine_fault(f"{said}\n{output.stderr}")
-    raise fault or ProgramFailed(f"the builder does not answer: {said}", where=name, hint="docker buildx ls")
+    is_there = output.ok and (name or not builder.error)
+    if not is_there and (fault := machine_fault(f"{said}\n{output.stderr}")):
+        raise fault
+    hint = builder.look if is_there else "docker buildx ls"
+    raise ProgramFailed(f"the builder does not answer: {said}", where=name, hint=hint)
 
 
 def require_image_store(builder: Builder, what: str, option: str) -> None:
@@ -237,15 +239,11 @@ def registry_fault(output: Output, host: str) -> Fault:
     return unreachable(_REQUEST.sub("", words), host, host)
 
 
-def _builder_fault(builder: Builder, said: str) -> ProgramFailed:
-    return ProgramFailed(f"the builder does not answer: {said}", where=builder.name, hint=builder.look)
-
-
 def _build_fault(output: Output, host: str, builder: Builder) -> Fault:
     words = output.last_words
     said = words.lower()
     if re.search(_STARTING, output.stderr):
-        return _builder_fault(builder, words)
+        return ProgramFailed(f"the builder does not answer: {words}", where=builder.name, hint=builder.look)
     if mentions(output.stderr.lower(), _CANNOT_EMULATE):
         return ProgramFailed(f"{builder.title} fails to emulate the platform: {words}", hint=BUILD_NATIVELY)
     if "did not complete successfully" in said or "failed to solve: dockerfile" in said:

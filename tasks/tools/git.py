@@ -51,14 +51,8 @@ _DISKS = "df -h .git {temporary}"
 _FIXES = {
     "tell me who you are": "git config --global user.email YOU@EXAMPLE, and user.name",
     "failed to sign": "see why: git commit --allow-empty --gpg-sign; or sign none: git config commit.gpgSign false",
-    "is already checked out at": "work in that folder, or remove it: git worktree list",
-    "is already used by worktree": "work in that folder, or remove it: git worktree list",
     "no space left on device": _DISKS,
-    "out of diskspace": _DISKS,
-    "cannot run ": "install that program, or see what wants it: git config --show-origin --list",
     " filter '": "see which program that is, and install it: git config --show-origin --get-regexp ^filter[.]",
-    "read-only file system": "ls -ld .git; mount",
-    "cannot create 'refs/heads/": "git branch --list; use another branch: --branch NAME",
     "unable to write file": _DISKS,  # it often does not say why
 }
 # What stands for the index where a revision is asked for.

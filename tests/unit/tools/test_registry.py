@@ -118,21 +118,19 @@ def test_an_index_without_platforms_has_those_of_its_images(repository: Reposito
     assert set(found.platforms) == {AMD64}
 
 
-@pytest.mark.engine
-@pytest.mark.parametrize("part", ["blobs/sha256", "manifests/sha256"], ids=["configuration", "manifest of a platform"])
-def test_an_image_that_has_lost_a_part_is_not_missing(repository: Repository, before: Server, part: str) -> None:
-    repository.push_index("1", repository.push("image", AMD64, "ab"))
-    before.answer(part, says("404 Not Found", "MANIFEST_UNKNOWN", "manifest unknown"))
-    with pytest.raises(Unreachable, match=r"cannot reach the registry: .* is missing"):
-        inspect(at(repository, "1"))
+LOST = says("404 Not Found", "MANIFEST_UNKNOWN", "manifest unknown")
+ANOTHER = reply(b'{"os": "linux", "architecture": "amd64", "rootfs": {"diff_ids": ["sha256:0"]}}')
 
 
 @pytest.mark.engine
 @pytest.mark.parametrize("part", ["blobs/sha256", "manifests/sha256"], ids=["configuration", "manifest of a platform"])
-def test_a_part_that_is_another_one_is_no_answer(repository: Repository, before: Server, part: str) -> None:
+@pytest.mark.parametrize(("answer", "why"), [(LOST, "is missing"), (ANOTHER, "has another digest")])
+def test_an_image_without_one_of_its_parts_is_not_missing(
+    repository: Repository, before: Server, part: str, answer: bytes, why: str
+) -> None:
     repository.push_index("1", repository.push("image", AMD64, "ab"))
-    before.answer(part, reply(b'{"os": "linux", "architecture": "amd64", "rootfs": {"diff_ids": ["sha256:0"]}}'))
-    with pytest.raises(Unreachable):
+    before.answer(part, answer)
+    with pytest.raises(Unreachable, match=f"cannot reach the registry: .* {why}"):
         inspect(at(repository, "1"))
 
 
