@@ -127,15 +127,7 @@ def _answering(answer: Callable[[], tuple[int, bytes]]) -> Iterator[None]:
         return Output(status, data, data.decode("utf-8", "replace"))
 
     with contextlib.ExitStack() as stack:
-        for room in (
-            "tools.process",
-            "tools.docker",
-            "tools.git",
-            "tools.logins",
-            "tools.registry",
-            "tools.forges",
-            "image.tag",
-        ):
+        for room in ("tools.process", "tools.docker", "tools.git", "tools.logins", "tools.forges", "image.tag"):
             stack.enter_context(patch(f"tasks.{room}.capture", capture))
         yield
 
