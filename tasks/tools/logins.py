@@ -180,13 +180,8 @@ def _readings(words: str, host: str) -> Iterator[tuple[str, str]]:
 
 def active_account() -> str | None:
     """Return the account that gcloud uses; None without a sign-in."""
-    command = Command(("gcloud", "auth", "list", "--filter=status:ACTIVE", "--format=json", "--quiet"))
-    output = run_checked(command, hint="gcloud auth list")
-    try:
-        accounts = json.loads(output.text or "[]")
-        return str(accounts[0]["account"]) if accounts else None
-    except MALFORMED as err:
-        raise ProgramFailed("gcloud's list of accounts cannot be read", where="gcloud", hint=str(command)) from err
+    command = Command(("gcloud", "auth", "list", "--filter=status:ACTIVE", "--format=value(account)", "--quiet"))
+    return run_checked(command, hint="gcloud auth list").text.strip() or None
 
 
 def adc_file() -> Path:

@@ -34,7 +34,7 @@ from tasks.tools import docker
 from tasks.tools.command import Command, Output
 from tasks.tools.forges import GitHub, opening_address, read_remote
 from tasks.tools.git import Git, push_fault, remote_fault
-from tasks.tools.logins import DockerLogins, active_account, ask_helper, denied, key_account
+from tasks.tools.logins import DockerLogins, ask_helper, denied, key_account
 from tasks.tools.registry import inspect, require_push_right
 from tests.support.charts import archive, entry
 from tests.support.helm import RELEASES, chart_archive, index_text
@@ -140,11 +140,6 @@ def _saying(data: bytes, *, status: int = 0) -> contextlib.AbstractContextManage
 def _helper(data: bytes) -> None:
     with _saying(data):
         ask_helper("gcloud", "quay.io")
-
-
-def _gcloud(data: bytes) -> None:
-    with _saying(data):
-        active_account()
 
 
 def _gh(data: bytes) -> None:
@@ -294,7 +289,6 @@ READERS = (
     Reader("credential file", damaged(seeds.CREDENTIAL_FILES), _credential_file),
     Reader("credential file in JSON", _json(*seeds.KEY_FILES, seeds.DOCKER_CONFIG), _credential_file),
     Reader("key file", _json(*seeds.KEY_FILES), _key_file),
-    Reader("gcloud's accounts", _json(seeds.ACCOUNTS), _gcloud),
     Reader("gh's pull requests", _json(seeds.REQUESTS), _gh),
     Reader("image as the engine tells it", _json(seeds.LOCAL, seeds.PACKAGES), _engine),
     Reader("builder as buildx tells it", damaged([seeds.BUILDER]), _builder),

@@ -94,7 +94,6 @@ KEY_FILES: tuple[Json, ...] = (
     {"type": "service_account", "client_email": "robin@hub.test", "private_key": "-----BEGIN PRIVATE KEY-----"},
     {"type": "external_account", "audience": "//iam.googleapis.com/a"},
 )
-ACCOUNTS: Json = [{"account": "robin@hub.test", "status": "ACTIVE"}]
 REQUESTS: Json = [
     {"number": 7, "url": "https://github.com/o/r/pull/7", "title": "t", "body": "b", "isCrossRepository": False}
 ]

@@ -17,7 +17,7 @@ from tests.support.processes import write_program
 from tests.support.world import demand_fault
 
 HOST = "us-central1-docker.pkg.dev"
-LIST = "gcloud auth list --filter=status:ACTIVE --format=json --quiet"
+LIST = "gcloud auth list --filter=status:ACTIVE '--format=value(account)' --quiet"
 LOGIN = "gcloud auth login"
 CONFIGURE = f"gcloud auth configure-docker {HOST} --quiet"
 ADC = "gcloud auth application-default login"
