@@ -183,12 +183,12 @@ def require_registry(image: str) -> None:
 
 def _require_git(command: Command, reach: Reach, ask: Callable[[Command], Output]) -> None:
     first = 1
-    while command.argv[first].startswith("-"):
+    while "".join(command.argv[first : first + 1]).startswith("-"):
         first += 2 if command.argv[first] in ("-C", "-c") else 1
-    name, *arguments = command.argv[first:]
-    if name not in _GIT_REMOTE or command.argv[first : first + 2] == _GET_URL:
+    words = command.argv[first:]
+    if not words or words[0] not in _GIT_REMOTE or words[:2] == _GET_URL:
         return
-    remote = next(iter(arguments[arguments.index("--") + 1 :] if "--" in arguments else ()), "")
+    name, remote = words[0], next(iter(words[words.index("--") + 1 :] if "--" in words else ()), "")
     # Git itself says what its settings make of it: insteadOf, pushInsteadOf, pushurl.
     looks = [("remote", "get-url", *push, "--all", "--", remote) for push in ((), ("--push",))]
     if Path(remote).is_absolute() and name != "push":
