@@ -237,8 +237,7 @@ def _require_only_ours(hub: Hub, changed: Sequence[str], behind: Sequence[str]) 
 def _require_no_credentials(hub: Hub, changed: Sequence[str]) -> None:
     """Check that no changed file is a credential file, as git stores it: a filter may encrypt it on the way."""
     for path in changed:
-        stored = hub.git.ask("cat-file", "blob", f"HEAD:{path}")
-        found = credential_in(path, hub.require(path)) and credential_in(path, stored.stdout)
+        found = credential_in(path, hub.require(path)) and credential_in(path, hub.git.stored(path))
         if found:
             hint = f"encrypt it (sops, git-crypt), or keep it out of git: git rm --cached -- {path}"
             raise Refused(f"the file to commit holds {found}", where=path, hint=hint)
