@@ -128,7 +128,7 @@ class Call(NamedTuple):
         found = hub.open_hub_around(Path(read().repo or ".").expanduser(), lambda top: read(top / FILE))
         dry = bool(self.context.config.run.dry)
         run = Run(_left.get(found.git.folder, found) if dry and writes else found, dry, self.json)
-        with contextlib.nullcontext() if dry or not writes else one_run_at_a_time(found.git.git_dir) as stopped:
+        with contextlib.nullcontext() if dry or not writes else one_run_at_a_time(found.git.clone.git_dir) as stopped:
             if stopped:
                 files.sweep(found.git)
             yield run

@@ -25,10 +25,9 @@ from ..tools.docker import (
     start_engine,
 )
 from ..tools.forges import GITHUB, read_remote
-from ..tools.google import is_google
+from ..tools.git import remote_fault
+from ..tools.logins import DockerLogins, is_google
 from ..tools.process import INSTALL_HINTS, Pool, TooSlow, answer_of, ask_all, capture, find, missing
-from ..tools.refusals import remote_fault
-from ..tools.registry import DockerLogins
 
 LOOK_SECONDS = 15.0
 _VERSION = re.compile(r"(?<!\d)\d{1,9}(?:\.\d{1,9})+")
@@ -194,7 +193,7 @@ def _sign_in_findings(hub: Hub | None) -> list[MachineFinding]:
             fault = None if find(program) else missing(program)
             words = fault.what if fault else "Docker's helper returned no credentials"
             found.append(MachineFinding(name, words, ok=False, hint=fault.hint if fault else hint))
-        elif is_google(host) and not logins.has_login(host):
+        elif is_google(host) and logins.credentials(host) is None:
             found.append(MachineFinding(name, "Docker has no credential helper for it", ok=False, hint=hint))
     return found
 

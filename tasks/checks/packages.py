@@ -14,7 +14,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from ..core.faults import DOOR, ProgramFailed
+from ..core.faults import DOOR
 from ..core.http import Page
 from ..core.names import Reference
 from ..core.yaml_tree import Text
@@ -127,13 +127,11 @@ def _packages_of(base: Reference, answer: ImageAnswer, cache: Cache) -> Mapping[
     if kept is not None:
         return kept
     what = f"pins against the packages of {base}"
-    try:
-        stored = docker.stored(base)
-    except ProgramFailed as fault:
-        return Unchecked(f"{what}: {fault.what}", fault.hint)
+    stored = docker.local(base)
     layers = {name: one.layers for name, one in found.platforms.items()} if found else {}
     if stored is None or (found and any(layers.get(name) != one.layers for name, one in stored.platforms.items())):
-        return Unchecked(f"{what}: the Docker engine does not have it", f"docker pull {base}, then: {DOOR} check")
+        look = f"docker info; docker pull {base}, then: {DOOR} check"
+        return Unchecked(f"{what}: no Docker engine here has it", look)
     packages = docker.packages(base)
     if packages is None:
         look = f"docker run --rm --entrypoint=python3 {base} -m pip list"

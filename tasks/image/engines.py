@@ -29,11 +29,9 @@ from ..repo.remotes import upstream_repository
 from ..tools import docker
 from ..tools.command import Command, Output, mentions
 from ..tools.docker import BAKE_MAY_READ, CLOUD_BUILD, DOCKER_DRIVER, Builder
-from ..tools.git import UNSET, Git
-from ..tools.google import is_google
+from ..tools.git import Git
+from ..tools.logins import DockerLogins, Expired, is_google
 from ..tools.process import require_installed, run_folded
-from ..tools.refusals import Expired
-from ..tools.registry import DockerLogins
 from .build import CONTEXT, Build, ImageBuild, name_after_commit, write_contexts
 from .definition import bake_fields, definition, dockerfile_from, from_folder, pinned_images, target_name, with_own_file
 from .inputs import filled_in, sources_of
@@ -187,7 +185,7 @@ class Chartpress:
         platform = ("--builder", "docker-buildx", "--platform", argument) if argument else ()
         force = ("--force-build", "--force-push") if build.options.force else ()
         folder = build.hub.git.folder / build.hub.layout.root
-        return Command((CHARTPRESS, "--push", *force, *platform), folder, env=build.builder.env, unset=UNSET)
+        return Command((CHARTPRESS, "--push", *force, *platform), folder, env=build.builder.env)
 
 
 class CloudBuild:

@@ -167,7 +167,7 @@ def write_files(hub: Hub, images: Iterable[HubImage], tree: Tree, folder: Path) 
             for name in names:
                 file = Path(at, name)
                 if not file.is_symlink():
-                    _finish(file, join(below, name), str(hub.git.git_dir))
+                    _finish(file, join(below, name), str(hub.git.clone.git_dir))
 
 
 def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:

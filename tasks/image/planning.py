@@ -188,8 +188,7 @@ def _sign_actions(build: Build, relies: Sequence[Fact]) -> tuple[Action, ...]:
     if key is None or not build.pushes:
         return ()
     signing = partial(cosign.sign_command, key=key, folder=hub.git.folder, log=hub.settings.public_log)
-    public = hub.settings.verify or cosign.public_key(key, hub.git.folder)
-    cosign.require_public_key(public, hub.git.folder)
+    public = cosign.public_key(hub.settings.verify or key, hub.git.folder)
     # What the registry has already, pinned by digest.
     there = {one.key: one.source for one in build.images if one.source}
     there |= {one.key: one.reference.pinned(one.proof.digest) for one in build.images if one.proof}

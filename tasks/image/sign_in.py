@@ -9,11 +9,19 @@ from ..core import output
 from ..core.faults import DOOR, Denied, Refused
 from ..core.options import AuthOptions
 from ..core.plan import Action, Step, Values
-from ..tools import google
 from ..tools.command import Command
-from ..tools.google import is_google, run_login
+from ..tools.logins import (
+    HELPER,
+    DockerLogins,
+    account_of,
+    active_account,
+    adc_file,
+    ask_helper,
+    is_google,
+    key_account,
+    run_login,
+)
 from ..tools.process import require_installed, run_checked
-from ..tools.registry import DockerLogins, ask_helper
 
 # What makes gcloud Docker's helper for the hosts that follow; without any, for gcr.io's.
 _CONFIGURE = ("gcloud", "auth", "configure-docker")
@@ -47,7 +55,7 @@ def _foreign(logins: DockerLogins, host: str) -> Action:
     helper = logins.helper_for(host)
     if helper:
         return Action(f"{host}: not Google's, Docker asks its helper {helper}")
-    if logins.has_login(host):
+    if logins.credentials(host):
         return Action(f"{host}: not Google's, Docker has a login for it")
     return Action(f"{host}: not Google's, Docker has no login for it (if it needs one: docker login {host})")
 
@@ -56,7 +64,7 @@ def _google_actions(logins: DockerLogins, hosts: Sequence[str], options: AuthOpt
     with output.waiting(f"asking Docker's helper for {', '.join(hosts)}"):
         answering = logins.answering_hosts(hosts)
     silent = [host for host in hosts if host not in answering]
-    account = google.key_account(options.key_file) if options.key_file else None
+    account = key_account(options.key_file) if options.key_file else None
     sign_in = _sign_in(logins, silent, options, account)
     yield sign_in
     # A host without a helper is answered for by Docker's store, which does not know the key.
@@ -68,7 +76,7 @@ def _google_actions(logins: DockerLogins, hosts: Sequence[str], options: AuthOpt
         yield Action(what, f"it must answer as {account or 'the workload'}", lambda _: _require_answers(hosts, account))
     elif options.key_file:
         _require_answers(hosts, account)
-    if options.adc and not google.adc_file().is_file():
+    if options.adc and not adc_file().is_file():
         yield _login_action(options, "there are no application default credentials", "application-default")
     if options.default_registries and "gcr.io" not in logins.helpers:
         yield _run_once((*_CONFIGURE, "--quiet"), "of --default-registries")
@@ -77,12 +85,12 @@ def _google_actions(logins: DockerLogins, hosts: Sequence[str], options: AuthOpt
 def _require_answers(hosts: Sequence[str], account: str | None) -> None:
     logins = DockerLogins.read()
     for host in hosts:
-        name = logins.helper_for(host) or google.HELPER
+        name = logins.helper_for(host) or HELPER
         found, helper = ask_helper(name, host), f"docker-credential-{name}"
         if found is None:
             hint = f"see why: echo {host} | {helper} get"
             raise Denied(f"{helper} returned no credentials for the key file", where=host, hint=hint)
-        theirs = google.account_of(found.user, found.secret) or google.active_account()
+        theirs = account_of(found.user, found.secret) or active_account()
         if account not in (None, theirs):
             raise Denied(
                 f"{helper} answers for {theirs or 'no account'}, not for {account}",
@@ -100,12 +108,12 @@ def _sign_in(logins: DockerLogins, silent: Sequence[str], options: AuthOptions, 
         require_installed(f"docker-credential-{name}")
     if options.key_file is not None:
         argv = ("gcloud", "auth", "login", f"--cred-file={options.key_file}", "--quiet")
-        is_signed_in = not expired and key_account is not None and key_account == google.active_account()
+        is_signed_in = not expired and key_account is not None and key_account == active_account()
         return Action(f"signed in as {key_account}") if is_signed_in else _run_once(argv, "a key file was given")
     if not silent:
         return Action("Docker's helper answers")
-    account = google.active_account()
-    if account is None and ask_helper(google.HELPER, silent[0]) is None:
+    account = active_account()
+    if account is None and ask_helper(HELPER, silent[0]) is None:
         return _login_action(options, "not signed in")
     if account is None:
         return Action("gcloud has a token that it was given")

@@ -170,7 +170,7 @@ class History:
 
 def history_of(hub: Hub) -> History:
     """Return the history that tags are computed from."""
-    return History(hub.git.at(hub.layout.root) if hub.layout.root else hub.git)
+    return History(Git(hub.git.folder / hub.layout.root, hub.git.clone))
 
 
 def chartpress_tag(history: History, paths: Sequence[str], base_version: str | None = None) -> str:

@@ -20,9 +20,8 @@ from ..core.faults import Refused
 from ..core.safe_files import temporary_folder
 from ..repo.files import is_below, join
 from ..tools.command import NOTHING
-from ..tools.git import Clone, Git
+from ..tools.git import Clone, Git, failed
 from ..tools.process import capture
-from ..tools.refusals import failed
 
 FILE, LINK, SUBMODULE, FOLDER = "100644", "120000", "160000", "040000"
 _ATTRIBUTES = ".gitattributes"
@@ -161,7 +160,7 @@ class Tree:
         revision = self._entries[path].name
         names = submodule_names(self.git, f"--blob={self.name}:.gitmodules", self.env).get(path, [])
         own, common = self.git.folder / self.at / path / ".git", self.git.path_of("--git-common-dir")
-        copies = [folder / "modules" / name for folder in (self.git.git_dir, common) for name in names]
+        copies = [folder / "modules" / name for folder in (self.git.clone.git_dir, common) for name in names]
         for git_dir in (copy for copy in (*copies, own) if copy.is_dir()):
             inner = Clone(self.git.folder, git_dir, shallow=False, is_found=False)
             tree = Tree(Git(self.git.folder, inner), revision, at=join(self.at, path))
@@ -200,9 +199,9 @@ def snapshot(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> It
         index, objects = folder / "index", folder / "objects"
         objects.mkdir()
         env = {"GIT_INDEX_FILE": str(index), **git.keeping_objects(objects)}
-        if (git.git_dir / "index").is_file():
+        if (git.clone.git_dir / "index").is_file():
             # With its time: by that git tells which files it has to read, since they may have changed right after it.
-            shutil.copy2(git.git_dir / "index", index)
+            shutil.copy2(git.clone.git_dir / "index", index)
         tracked, left_out = _unmark(git, places, env)
         there = [
             one for one in places if os.path.lexists(git.folder / one) or any(is_below(file, [one]) for file in tracked)

@@ -180,7 +180,7 @@ def _fill_submodules(original: Path, modules: Path, clone: Git) -> None:
         theirs = next((place for place in places if (place / "objects").is_dir()), None)
         if theirs is None:
             continue
-        own = clone.git_dir / "modules" / name if name else None
+        own = clone.clone.git_dir / "modules" / name if name else None
         if own:
             own.parent.mkdir(parents=True, exist_ok=True)
         flags = (f"--separate-git-dir={own}",) if own else ()

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from ..core.faults import DOOR, Fault, ProgramFailed, Refused, Unusable
 from ..core.plan import Action, Fact, Values
 from ..releases.versions import allows, parse_version
-from ..tools import helm
-from ..tools.process import run_checked
+from ..tools.command import Command
+from ..tools.helm import UPDATE_SECONDS
+from ..tools.process import require_installed, run_checked
 from .files import Edited, FileEdit, Files, WorkingTree, edit_action, join, require
 from .hub import Hub
 from .pins import Lock, Pin
@@ -83,15 +84,17 @@ def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequenc
                 where=lock.file,
                 hint=lock.how_to_refresh(hub.files),
             )
-        helm.require_helm(lock.file)
-    commands = {lock: helm.update_command(hub.git.folder / lock.folder) for lock in stale}
+    # Only helm knows how the lock's digest is made.
+    require_installed("helm")
+    update = ("helm", "dependency", "update", ".")
+    commands = {lock: Command(update, hub.git.folder / lock.folder) for lock in stale}
     tree = WorkingTree(hub.git.folder)
 
     def do(_: Values) -> Values:
         left = tree.replace(plain_edits)
         try:
             for lock, edit in stale.items():
-                run_checked(commands[lock], seconds=helm.UPDATE_SECONDS)
+                run_checked(commands[lock], seconds=UPDATE_SECONDS)
                 wanted = lock.read(Edited(tree, {lock.file: edit.after})).text
                 if not allows(wanted, lock.read(tree).text):
                     what, hint = f"helm did not lock {lock.name} at {wanted}", str(commands[lock])

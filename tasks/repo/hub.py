@@ -387,7 +387,7 @@ class Hub:
 
 def open_hub(settings: Settings, git: Git, moved: Collection[str] = ()) -> Hub:
     """Return the hub repository whose clone is ``git``, as it is now, with the files ``moved`` as HEAD has them."""
-    if not (git.git_dir / "index").exists() and git.head():
+    if not (git.clone.git_dir / "index").exists() and git.head():
         raise Refused("no file of the clone is checked out", where=git.folder, hint="git checkout")
     committed, listing = Committed(git), Listing.of(git, settings)
     there = Switched(WorkingTree(git.folder), Committed(git, INDEX), listing.absent)

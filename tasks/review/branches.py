@@ -248,7 +248,8 @@ def _committed_version(hub: Hub) -> str | None:
 
 def require_name(git: Git, name: str, hint: str) -> None:
     """Check that git takes ``name`` for a branch."""
-    if not git.is_branch_name(name):
+    # It prints another name for @{-1}, the branch before.
+    if git.ask("check-ref-format", "--branch", name).text != name or name.startswith("refs/"):
         raise Unusable(f"{name!r} cannot be a branch's name", where="git check-ref-format", hint=hint)
 
 

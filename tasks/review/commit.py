@@ -16,10 +16,9 @@ from ..repo.edits import foreign_changes, git_commit
 from ..repo.files import Committed, WorkingTree
 from ..repo.hub import Hub
 from ..repo.remotes import Review, base_here
-from ..tools.git import INDEX, Git
+from ..tools.git import INDEX, Git, failed
 from ..tools.git_states import RESTORE, index, left_behind, local_branch, standing, take_back
 from ..tools.process import watch
-from ..tools.refusals import failed
 from .branches import TargetBranch, earlier_release, require_name, target_branch
 from .bump import commit_message
 from .description import Evidence, from_registry
@@ -297,8 +296,7 @@ def _require_untouched(git: Git, wanted: Mapping[str, bytes], message: str) -> N
 
 
 def _require_as_wanted(git: Git, commit: str, wanted: Mapping[str, bytes]) -> None:
-    _, files = git.last_commit(commit)
-    for path in sorted(files - wanted.keys()):
+    for path in sorted({*git.unlike(f"{commit}^", commit)} - wanted.keys()):
         raise Refused("a hook added the file to the commit", where=path, hint=f"git show --stat HEAD; {_GO_ON}")
     for path in _unlike(git, commit, wanted):
         hint = f"git show HEAD -- {path}; {_GO_ON}"

@@ -14,10 +14,9 @@ from ..repo.hub import Hub
 from ..repo.remotes import Review, base_here
 from ..tools.command import Command
 from ..tools.forges import CLOSED, GITHUB, ForgeRequest, GitHub, gh_knows, opening_address, starts_no_workflow
-from ..tools.git import PUSH_SECONDS, Git
+from ..tools.git import PUSH_SECONDS, Git, push_fault
 from ..tools.git_states import push_address, remote_branch
 from ..tools.process import Pool, answer_of, capture, run_checked
-from ..tools.refusals import push_fault
 from .description import Description, Evidence, describe
 from .labels import expected_labels
 from .preview import Preview

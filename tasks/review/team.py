@@ -23,7 +23,7 @@ from ..repo.init import plan_init
 from ..repo.pins import BasePin, Dependency
 from ..repo.remotes import PRODUCTION, Review, find_review, upstream_repository
 from ..tools.forges import GITHUB
-from ..tools.google import is_google
+from ..tools.logins import is_google
 from .branches import waits_for
 from .labels import PullRequestPaths, expected_labels, labels_of
 

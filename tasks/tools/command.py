@@ -7,7 +7,8 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -21,15 +22,13 @@ MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, Recurs
 _HELPER = "docker-credential-"
 # These go on when their starter is killed, and would leave images behind.
 _WORKING = ("chartpress", "docker")
-_PROGRAMS = ("helm",)
 _GIT_REMOTE = ("archive", "clone", "fetch", "fetch-pack", "ls-remote", "pull", "push", "send-pack", "submodule")
-_GET_URL, _ASKED = "--get-url", "hubpress-asked"
-_GIT_VALUES, _DOCKER_VALUES = ("-C", "-c"), ("-H", "--host", "-c", "--context", "--config", "-l", "--log-level")
-_ENGINE, _CACHES = ("-H", "--host", "-c", "--context"), ("cache-from", "cache-to")
+_GET_URL = ("ls-remote", "--get-url")
+_CACHES = ("cache-from", "cache-to")
 # What docker is used for: nothing of it writes to a registry, but for bake, whose tags are looked at.
 _DOCKER = (
     *(("context",), ("info",), ("version",), ("rm",), ("run",), ("image", "inspect"), ("image", "ls"), ("image", "rm")),
-    *(("buildx", name) for name in ("bake", "inspect", "version")),
+    *(("buildx", name) for name in ("bake", "build", "inspect", "version")),
 )
 # ``python -c BOUND STARTER PROGRAM ARGUMENTS``: become a program that ends with the process STARTER. On Linux the
 # kernel sends SIGTERM when the starter dies, whatever it dies of (prctl(2), PR_SET_PDEATHSIG, kept across exec).
@@ -43,7 +42,6 @@ if sys.platform == "linux":
         sys.exit("the starter died first")
 os.execvp(program[0], program)
 """
-_FOR_REAL = "run the release itself to use it"
 _reach: Reach | None = None
 
 
@@ -69,7 +67,6 @@ class Command(NamedTuple):
     stdin: str = ""
     env: Mapping[str, str] = NOTHING
     hidden_env: Mapping[str, str] = NOTHING
-    unset: tuple[str, ...] = ()
     umask: int = -1
     hidden_arguments: tuple[str, ...] = ()
 
@@ -141,16 +138,12 @@ def confined(reach: Reach) -> Iterator[None]:
         _reach = None
 
 
-def environment() -> Mapping[str, str]:
-    """Return the variables that keep programs inside: git's list of transports, and buildx's builder."""
+def confinement(program: str) -> tuple[tuple[str, ...], Mapping[str, str]]:
+    """Return what to put before the path of ``program``, and the variables, that keep it in a rehearsal that runs."""
     if _reach is None:
-        return {}
-    return {"GIT_ALLOW_PROTOCOL": "file", "GIT_NO_LAZY_FETCH": "1", "BUILDX_BUILDER": _reach.engine}
-
-
-def launcher(program: str) -> tuple[str, ...]:
-    """Return what to put before the path of ``program``, so that it ends with a rehearsal that is killed."""
-    return bound() if _reach is not None and program in _WORKING else ()
+        return (), NOTHING
+    inside = {"GIT_ALLOW_PROTOCOL": "file", "GIT_NO_LAZY_FETCH": "1", "BUILDX_BUILDER": _reach.engine}
+    return bound() if program in _WORKING else (), inside
 
 
 def bound() -> tuple[str, ...]:
@@ -165,18 +158,17 @@ def require_command(command: Command, ask: Callable[[Command], Output]) -> None:
     program = Path(command.argv[0]).name
     if program == "git":
         _require_git(command, _reach, ask)
-    elif program == "docker":
-        _require_docker(command, _reach)
+        return
+    if program == "docker":
+        is_used = _is_docker_used(command, _reach)
     elif program == "chartpress":
         # It pushes what the chartpress.yaml there names.
-        _require_used(program, command, is_used=_is_inside(str(command.cwd), _reach))
+        is_used = _is_inside(str(command.cwd), _reach)
     else:
-        _require_used(program, command, is_used=program in _PROGRAMS or program.startswith(_HELPER))
-
-
-def _require_used(program: str, command: Command, *, is_used: bool) -> None:
+        is_used = program == "helm" or program.startswith(_HELPER)
     if not is_used:
-        raise Refused(f"a rehearsal does not use {program}", where=" ".join(command.argv[:3]), hint=_FOR_REAL)
+        where = shlex.join(command.argv[:3])
+        raise Refused(f"a rehearsal does not use {program}", where=where, hint="run the release itself to use it")
 
 
 def require_registry(image: str) -> None:
@@ -190,15 +182,18 @@ def require_registry(image: str) -> None:
 
 
 def _require_git(command: Command, reach: Reach, ask: Callable[[Command], Output]) -> None:
-    first = _first_word(command.argv, _GIT_VALUES)
-    name, arguments = "".join(command.argv[first : first + 1]), command.argv[first + 1 :]
-    if name not in _GIT_REMOTE or _GET_URL in arguments:
+    first = 1
+    while "".join(command.argv[first : first + 1]).startswith("-"):
+        first += 2 if command.argv[first] in ("-C", "-c") else 1
+    words = command.argv[first:]
+    if not words or words[0] not in _GIT_REMOTE or words[:2] == _GET_URL:
         return
-    is_marked = "--" in arguments
-    operands = arguments[arguments.index("--") + 1 :] if is_marked else arguments
-    remote = next((one for one in operands if is_marked or not one.startswith("-")), "")
-    for look in _looks(name, remote):
-        # Git itself says what its settings make of it: insteadOf, pushInsteadOf, pushurl.
+    name, remote = words[0], next(iter(words[words.index("--") + 1 :] if "--" in words else ()), "")
+    # Git itself says what its settings make of it: insteadOf, pushInsteadOf, pushurl.
+    looks = [("remote", "get-url", *push, "--all", "--", remote) for push in ((), ("--push",))]
+    if Path(remote).is_absolute() and name != "push":
+        looks = [(*_GET_URL, "--", remote)]
+    for look in looks:
         shown = ask(command._replace(argv=(*command.argv[:first], *look)))
         for address in shown.text.splitlines() if shown.ok else [f"git {name} {remote}"]:
             if not _is_inside(address, reach):
@@ -209,48 +204,24 @@ def _require_git(command: Command, reach: Reach, ask: Callable[[Command], Output
                 )
 
 
-def _looks(name: str, remote: str) -> Iterator[tuple[str, ...]]:
-    """Yield the arguments with which git shows the addresses that its command ``name`` reaches for ``remote``."""
-    if name == "clone":
-        yield ("ls-remote", _GET_URL, "--", remote)
-        return
-    # An address becomes a remote that is named here alone.
-    asked, named = (_ASKED, ("-c", f"remote.{_ASKED}.url={remote}")) if Path(remote).is_absolute() else (remote, ())
-    yield from ((*named, "remote", "get-url", *push, "--all", "--", asked) for push in ((), ("--push",)))
-
-
 def _is_inside(path: str, reach: Reach) -> bool:
     return Path(path).is_absolute() and Path(path).resolve().is_relative_to(reach.folder)
 
 
-def _require_docker(command: Command, reach: Reach) -> None:
-    first = _first_word(command.argv, _DOCKER_VALUES)
-    words = command.argv[first:]
-    for name in (*_values(command.argv[1:first], _ENGINE), *_values(words, ("--builder",))):
-        if name != reach.engine:
-            raise Refused("a rehearsal builds on this machine's engine only", where=name, hint="leave out --builder")
-    targets: Sequence[Mapping[str, Any]] = ()
-    if words[:2] == ("buildx", "bake"):
-        targets = list(json.loads(command.stdin)["target"].values())
-    is_cached = any(one.partition("=")[0].startswith("--cache-") for one in words)
-    is_used = words[:1] in _DOCKER or words[:2] in _DOCKER or (words[:2] == ("buildx", "build") and "--load" in words)
-    is_used = is_used and not is_cached and not any(target.get(name) for target in targets for name in _CACHES)
-    _require_used("this docker command", command, is_used=is_used)
-    for target in targets:
+def _is_docker_used(command: Command, reach: Reach) -> bool:
+    """Whether a rehearsal uses docker so; raise Refused where an image would go to another registry."""
+    words = command.argv[1:]
+    engines = {name for flag, name in pairwise(words) if flag in ("--builder", "--context")}
+    words = words[2:] if words[:1] == ("--context",) else words
+    if not (words[:1] in _DOCKER or words[:2] in _DOCKER) or not engines <= {reach.engine}:
+        return False
+    if any(word.startswith(("--builder=", "--cache-")) for word in words):
+        return False
+    if words[:2] == ("buildx", "build"):
+        return "--load" in words
+    for target in json.loads(command.stdin)["target"].values() if words[:2] == ("buildx", "bake") else ():
+        if any(target.get(name) for name in _CACHES):
+            return False
         for image in target["tags"] if target.get("output") != ["type=docker"] else ():
             require_registry(image)
-
-
-def _first_word(argv: Sequence[str], with_value: Sequence[str]) -> int:
-    """Return the index of the program's first argument that is neither a flag nor a flag's value."""
-    index = 1
-    while index < len(argv) and argv[index].startswith("-"):
-        index += 2 if argv[index] in with_value else 1
-    return index
-
-
-def _values(arguments: Sequence[str], flags: Sequence[str]) -> Iterator[str]:
-    for index, argument in enumerate(arguments):
-        flag, equals, value = argument.partition("=")
-        if flag in flags:
-            yield value if equals else next(iter(arguments[index + 1 : index + 2]), "")
+    return True

@@ -18,7 +18,7 @@ from .process import ask_all, capture, require_installed
 # A key service and the public log are asked over the network.
 SECONDS = 120.0
 PROGRAM = "cosign"
-_ADDRESS = "://"
+_ADDRESS, _PRIVATE = "://", ".key"
 
 
 class Signature(Enum):
@@ -46,25 +46,12 @@ def require_signing(key: str, folder: Path) -> None:
         raise Refused(f"COSIGN_PASSWORD is not set, and {key} needs it", where="hub.sign", hint=hint)
 
 
-def require_public_key(key: str, folder: Path) -> None:
-    """Check that the file of a public key exists."""
-    if _ADDRESS not in key and not (folder / key).is_file():
-        hint = f"cosign public-key --key KEY >{quote(key)}"
-        raise Unusable("the public key does not exist", where=f"hub.verify: {key}", hint=hint)
-
-
 def public_key(key: str, folder: Path) -> str:
-    """Return the key that verifies what ``key`` signs: a service's address, else ``NAME.pub`` for ``NAME.key``."""
-    if _ADDRESS in key and not key.startswith("env://"):
-        return key
-    public = f"{key.removesuffix('.key')}.pub"
-    if _ADDRESS in key or not (folder / public).is_file():
-        require_signing(key, folder)
-        raise Refused(
-            "the public key is not known, so no signature can be verified",
-            where=f"hub.sign: {key}",
-            hint=f"cosign public-key --key {key} >cosign.pub, then in invoke.yaml: hub: {{verify: cosign.pub}}",
-        )
+    """Return the key that verifies what ``key`` signs: ``NAME.pub`` for ``NAME.key``, else itself; check its file."""
+    public = f"{key.removesuffix(_PRIVATE)}.pub" if key.endswith(_PRIVATE) else key
+    if _ADDRESS not in public and not (folder / public).is_file():
+        hint = f"cosign public-key --key KEY >{quote(public)}"
+        raise Unusable("the public key does not exist", where=f"hub.verify: {public}", hint=hint)
     return public
 
 

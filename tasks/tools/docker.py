@@ -13,9 +13,9 @@ from typing import NamedTuple
 from ..core.faults import Fault, ProgramFailed, Refused, Unreachable
 from ..core.names import Reference, short_platform
 from .command import MALFORMED, Command, Output, mentions
-from .process import TooSlow, capture, run_folded
-from .refusals import asked_too_often, denied, unreachable
-from .registry import FoundImage, PlatformImage
+from .logins import denied
+from .process import capture, run_folded
+from .registry import FoundImage, PlatformImage, asked_too_often, unreachable
 
 DOCKER_DRIVER, REMOTE_DRIVER = "docker", "remote"
 # No builder of buildx: Google Cloud Build, in the project of the images' registry.
@@ -105,27 +105,14 @@ class Builder(NamedTuple):
     @property
     def buildx(self) -> tuple[str, ...]:
         """The program that builds on it."""
-        return ("docker", "--context", self._context, "buildx") if self._context else ("docker", "buildx")
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        """That program's flags."""
-        return ("--builder", self.name) if self.name and not self._context else ()
+        context = ("--context", self.name) if self.name and self.driver == DOCKER_DRIVER else ()
+        return ("docker", *context, "buildx")
 
     @property
     def env(self) -> dict[str, str]:
         """The variables by which a program that runs Docker itself builds on it."""
-        if not self.name:
-            return {}
-        return {"DOCKER_CONTEXT": self.name} if self._context else {"BUILDX_BUILDER": self.name}
-
-    @property
-    def _context(self) -> str | None:
-        return self.name if self.driver == DOCKER_DRIVER else None
-
-
-class NoEngine(ProgramFailed):
-    """No Docker engine answers, or it refuses this user (exit code 3)."""
+        variable = "DOCKER_CONTEXT" if self.driver == DOCKER_DRIVER else "BUILDX_BUILDER"
+        return {variable: self.name} if self.name else {}
 
 
 class CacheFailed(Unreachable):
@@ -144,35 +131,15 @@ def packages(image: Reference) -> dict[str, str] | None:
 
 
 def local(image: Reference) -> FoundImage | None:
-    """Return what :func:`stored` does; None also where no engine answers."""
+    """Return what the engine has of ``image`` in its local store; None where it has none, or no engine answers."""
+    look = ("docker", "image", "inspect", "--format", "{{json .}}", str(image))
     try:
-        return stored(image)
-    except NoEngine:
-        return None
-
-
-def stored(image: Reference) -> FoundImage | None:
-    """Ask the engine for ``image`` in its local store; None where it has none; raise NoEngine where none answers."""
-    try:
-        output = capture(
-            Command(("docker", "image", "inspect", "--format", "{{json .}}", str(image))), seconds=ENGINE_SECONDS
-        )
-    except TooSlow as slow:
-        raise NoEngine(f"the Docker engine does not answer: {slow.what}", hint=start_engine()) from slow
-    except ProgramFailed as fault:
-        raise NoEngine(fault.what, where=fault.where, hint=fault.hint) from fault
-    if not output.ok:
-        if of_machine := machine_fault(output.stderr):
-            raise of_machine
-        return None
-    try:
-        found = json.loads(output.text)
+        found = json.loads(capture(Command(look), seconds=ENGINE_SECONDS).text)
         layers = tuple(map(str, found["RootFS"].get("Layers") or ()))
         labels = dict((found.get("Config") or {}).get("Labels") or {})
         return FoundImage(None, {f"{found['Os']}/{found['Architecture']}": PlatformImage(layers, labels)})
-    except MALFORMED as err:
-        what = f"the engine's response is not an image ({type(err).__name__})"
-        raise ProgramFailed(what, where=image, hint=f"docker image inspect {image}") from err
+    except (ProgramFailed, *MALFORMED):
+        return None
 
 
 def start_engine() -> str:
@@ -189,9 +156,9 @@ def machine_fault(said: str) -> ProgramFailed | None:
     if mentions(words, _NO_BUILDX):
         return ProgramFailed("docker has no buildx", where="docker buildx version", hint=INSTALL_BUILDX)
     if mentions(words, _NO_RIGHT):
-        return NoEngine("this user may not use the Docker engine", where="docker info", hint=JOIN_GROUP)
+        return ProgramFailed("this user may not use the Docker engine", where="docker info", hint=JOIN_GROUP)
     if mentions(words, _NO_ENGINE):
-        return NoEngine("the Docker engine does not answer", where="docker info", hint=start_engine())
+        return ProgramFailed("the Docker engine does not answer", where="docker info", hint=start_engine())
     return None
 
 
@@ -199,16 +166,17 @@ def require_builder(name: str | None) -> Builder:
     """Return the builder ``name`` (None: the current one), after checking that it answers."""
     output = capture(Command(("docker", "buildx", "inspect", *(["--", name] if name else []))))
     builder = Builder.read(name, output.text)
-    if output.ok and builder.error is None:
-        # Any other builder is started by the build; nobody but its owner starts this one.
-        if builder.driver == REMOTE_DRIVER and not builder.runs:
-            raise _builder_fault(builder, "nothing listens at its address")
+    said = builder.error or (None if output.ok else output.last_words)
+    # Any other builder is started by the build; nobody but its owner starts this one.
+    if said is None and builder.driver == REMOTE_DRIVER and not builder.runs:
+        said = "nothing listens at its address"
+    if said is None:
         return builder
-    said = output.last_words if builder.error is None else builder.error
-    if name and output.ok:
-        raise _builder_fault(builder, said)
-    fault = machine_fault(f"{said}\n{output.stderr}")
-    raise fault or ProgramFailed(f"the builder does not answer: {said}", where=name, hint="docker buildx ls")
+    is_there = output.ok and (name or not builder.error)
+    if not is_there and (fault := machine_fault(f"{said}\n{output.stderr}")):
+        raise fault
+    hint = builder.look if is_there else "docker buildx ls"
+    raise ProgramFailed(f"the builder does not answer: {said}", where=name, hint=hint)
 
 
 def require_image_store(builder: Builder, what: str, option: str) -> None:
@@ -234,7 +202,8 @@ def no_image_store(title: str, name: str | None, what: str, option: str) -> Refu
 
 def bake_command(builder: Builder, definition: str, folder: Path | None, metadata: Path) -> Command:
     """Return the command that builds ``definition`` (a bake file's JSON text), and writes digests to ``metadata``."""
-    argv = (*builder.buildx, "bake", "--file", "-", "--metadata-file", str(metadata), *builder.flags)
+    named = ("--builder", builder.name) if builder.name and builder.driver != DOCKER_DRIVER else ()
+    argv = (*builder.buildx, "bake", "--file", "-", "--metadata-file", str(metadata), *named)
     # The definition is ours: what it names outside of the folder are contexts beside it, and the user's own secrets.
     return Command(argv, folder, definition, hidden_env=BAKE_MAY_READ)
 
@@ -270,15 +239,11 @@ def registry_fault(output: Output, host: str) -> Fault:
     return unreachable(_REQUEST.sub("", words), host, host)
 
 
-def _builder_fault(builder: Builder, said: str) -> ProgramFailed:
-    return ProgramFailed(f"the builder does not answer: {said}", where=builder.name, hint=builder.look)
-
-
 def _build_fault(output: Output, host: str, builder: Builder) -> Fault:
     words = output.last_words
     said = words.lower()
     if re.search(_STARTING, output.stderr):
-        return _builder_fault(builder, words)
+        return ProgramFailed(f"the builder does not answer: {words}", where=builder.name, hint=builder.look)
     if mentions(output.stderr.lower(), _CANNOT_EMULATE):
         return ProgramFailed(f"{builder.title} fails to emulate the platform: {words}", hint=BUILD_NATIVELY)
     if "did not complete successfully" in said or "failed to solve: dockerfile" in said:

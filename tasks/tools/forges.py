@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +17,6 @@ from ..core.visible import ACTIONS
 from .command import MALFORMED, NOTHING, Command, Output, mentions
 from .process import capture, find
 
-_KEYWORD = "hostname "
 PROGRAM = "gh"
 # https://cli.github.com/manual/gh_help_environment: it asks nothing, and says nothing but the answer.
 _QUIET = {"GH_PROMPT_DISABLED": "1", "GH_NO_UPDATE_NOTIFIER": "1", "GH_PAGER": "", "NO_COLOR": "1", "CLICOLOR": "0"}
@@ -26,38 +26,33 @@ _LOOK = "gh pr list"
 _FIELDS = "number,url,title,body,isCrossRepository,headRepositoryOwner,headRefOid,state,labels"
 MERGED, CLOSED = "MERGED", "CLOSED"
 _SIGN_IN = ("gh auth login", "authentication required", "http 401", "bad credentials")
-_ACTIONS_MAY_NOT = "not permitted to create or approve pull requests"
+_ACTIONS_MAY_NOT = ("not permitted to create or approve pull requests",)
+_ALLOW_ACTIONS = "allow it: Settings, Actions, General, Allow GitHub Actions to create and approve pull requests"
 _DENIED = ("http 403", "http 404", "could not resolve to a repository", "resource not accessible", "must have", "sso")
 _NO_ANSWER = (
     *("error connecting", "dial tcp", "no such host", "connection refused", "connection reset", "timeout"),
     *("http 500", "http 502", "http 503", "http 504"),
 )
 GITHUB, GITLAB, BITBUCKET, GITEA, FORGEJO = "GitHub", "GitLab", "Bitbucket", "Gitea", "Forgejo"
-BITBUCKET_CLOUD = "bitbucket.org"
 
 # Variables with a base branch, and those with the path of its repository.
 _CI_PATHS = {
     "GITHUB_BASE_REF": "GITHUB_REPOSITORY",
     "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "CI_MERGE_REQUEST_PROJECT_PATH",
     "CI_DEFAULT_BRANCH": "CI_PROJECT_PATH",
-    "BITBUCKET_PR_DESTINATION_BRANCH": "BITBUCKET_REPO_FULL_NAME",
 }
 _WEB = ("http", "https")
 _SSH = ("ssh", "git+ssh")
-_SCHEMES = (*_WEB, *_SSH, "git")
-# The hosts that answer ssh on port 443, where only that port is open.
-_SSH_HOSTS = {
-    "ssh.github.com": "github.com",
-    "altssh.gitlab.com": "gitlab.com",
-    "altssh.bitbucket.org": BITBUCKET_CLOUD,
-}
-_PUBLIC = ("github.com", "gitlab.com", BITBUCKET_CLOUD)
+# Names that lead to the same place: where ssh answers on port 443, and aliases that people add (``github.com-work``).
+_ALIAS = re.compile(r"(?:(?:alt)?ssh\.)?(github\.com|gitlab\.com|bitbucket\.org)(?:-.*)?")
+# ``[user@]host:path``: a single letter before the colon is a drive, a slash behind it begins a folder's path.
+_SHORT_FORM = re.compile(r"(?:[^/]*@)?([^/:@]{2,}):([^/].*)")
 # A host of one's own is known by a part of its name: gitlab.example.org, git.forgejo.example.
 _NAMES = {
     "github": GITHUB,
     ".ghe.com": GITHUB,
     "gitlab": GITLAB,
-    "bitbucket": BITBUCKET,
+    "bitbucket.org": BITBUCKET,
     "forgejo": FORGEJO,
     "codeberg": FORGEJO,
     "gitea": GITEA,
@@ -122,6 +117,17 @@ class ForgeRequest(NamedTuple):
     state: str = ""
     commit: str = ""
 
+    @classmethod
+    def read(cls, entry: Mapping[str, Any], branch: str) -> ForgeRequest:
+        """Read what gh tells of a pull request from ``branch``."""
+        # A fork that is gone has no owner, and is nobody's.
+        owner = (entry.get("headRepositoryOwner") or {}).get("login") or "?"
+        head = f"{owner}:{branch}" if entry["isCrossRepository"] else branch
+        url, title, body = (str(entry[name]) for name in ("url", "title", "body"))
+        labels = tuple(str(label["name"]) for label in entry.get("labels") or ())
+        state, commit = (str(entry.get(name) or "") for name in ("state", "headRefOid"))
+        return cls(int(entry["number"]), url, title, body, head, labels, state, commit)
+
     def is_from(self, head: str) -> bool:
         """Whether it is from ``head``; GitHub does not tell capitals from small letters in the owner's name."""
         return self.head.lower() == head.lower()
@@ -144,22 +150,14 @@ class GitHub(NamedTuple):
 
     def parent(self) -> str | None:
         """Return the path of the repository that this one is a fork of, or None."""
-        output = self.run(self._command("repo", "view", f"{self.host}/{self.path}", "--json", "parent"))
-        try:
-            parent = json.loads(output.text).get("parent")
-            return f"{parent['owner']['login']}/{parent['name']}" if parent else None
-        except MALFORMED:
-            raise ProgramFailed("the repository's parent cannot be read", where=PROGRAM, hint=_LOOK) from None
+        return self.run(self._rest("GET", "", "--jq", ".parent.full_name // empty")).text or None
 
     def requests(self, branch: str) -> tuple[ForgeRequest, ...]:
         """Return the pull requests from ``branch`` of any fork, the newest first, merged and closed ones too."""
         wanted = ("--head", branch, "--state", "all", "--json", _FIELDS)
         output = self.run(self._command("pr", "list", *self._here, *wanted))
         try:
-            listed: list[dict[str, Any]] = json.loads(output.text)
-            if not isinstance(listed, list):
-                raise TypeError
-            return tuple(_request(one, branch) for one in listed)
+            return tuple(ForgeRequest.read(one, branch) for one in json.loads(output.text))
         except MALFORMED:
             raise ProgramFailed("the list of pull requests cannot be read", where=PROGRAM, hint=_LOOK) from None
 
@@ -217,7 +215,7 @@ class GitHub(NamedTuple):
         """Return a call of GitHub's REST API at a place of the repository; gh's flag for the host takes no port."""
         text = json.dumps(content, ensure_ascii=False) if content else ""
         reads = ("--input", "-") if content else ()
-        address = f"repos/{self.path}/{place}"
+        address = f"repos/{self.path}/{place}".rstrip("/")
         command = self._command("api", "--method", method, address, *flags, *reads, stdin=text)
         return command._replace(env={"GH_HOST": self.host})
 
@@ -242,19 +240,14 @@ class Repository(NamedTuple):
     path: str
 
     @property
-    def site(self) -> str:
-        """The host's web address, without a slash at the end."""
-        return f"{self.scheme}://{self.host}{f':{self.port}' if self.port else ''}"
-
-    @property
     def server(self) -> str:
         """The host with its port."""
-        return self.site.partition("://")[2]
+        return f"{self.host}:{self.port}" if self.port else self.host
 
     @property
     def address(self) -> str:
         """The repository's web address."""
-        return f"{self.site}/{self.path}"
+        return f"{self.scheme}://{self.server}/{self.path}"
 
     @property
     def forge(self) -> str | None:
@@ -272,15 +265,15 @@ def read_remote(remote_url: str) -> Repository | None:
     The forms are git's own (https://git-scm.com/docs/git-clone#_git_urls). User and password are left out; so is the
     port of an ssh address, which says nothing of the web pages'.
     """
-    if "://" not in remote_url:
-        return _short_form(remote_url)
+    if short := _SHORT_FORM.fullmatch(remote_url):
+        remote_url = f"ssh://{short[1]}/{short[2]}"
     try:
         parts = urlsplit(remote_url)
         port = parts.port
     except ValueError:
         return None
-    path = _trimmed(parts.path)
-    if parts.scheme not in _SCHEMES or not parts.hostname or not path:
+    path = parts.path.strip("/").removesuffix(".git").strip("/")
+    if parts.scheme not in (*_WEB, *_SSH, "git") or not parts.hostname or not path:
         return None
     is_web = parts.scheme in _WEB
     return Repository(parts.scheme if is_web else "https", _web_host(parts.hostname), port if is_web else None, path)
@@ -289,13 +282,11 @@ def read_remote(remote_url: str) -> Repository | None:
 def reached(remote_url: str) -> Repository | None:
     """Read a git remote's address as :func:`read_remote` does, with the host that ssh connects to for its name."""
     repository = read_remote(remote_url)
-    scheme, separator, _ = remote_url.partition("://")
-    if repository is None or (separator and scheme not in _SSH):
-        return repository
-    with suppress(ProgramFailed):
-        output = capture(Command(("ssh", "-G", "--", repository.host)))
-        names = [line.removeprefix(_KEYWORD) for line in output.text.splitlines() if line.startswith(_KEYWORD)]
-        return repository._replace(host=_web_host(names[0])) if names else repository
+    if repository and (_SHORT_FORM.fullmatch(remote_url) or remote_url.startswith(tuple(f"{one}://" for one in _SSH))):
+        with suppress(ProgramFailed):
+            shown = capture(Command(("ssh", "-G", "--", repository.host))).text
+            if name := re.search(r"(?m)^hostname (.+)$", shown):
+                return repository._replace(host=_web_host(name[1].lower()))
     return repository
 
 
@@ -305,7 +296,7 @@ def opening_address(repository: Repository, fork: Repository, branch: str, base:
     None on an unknown forge, and where the two are not on the same host.
     """
     forge = repository.forge
-    if repository.site != fork.site or forge is None:
+    if (repository.scheme, repository.server) != (fork.scheme, fork.server) or forge is None:
         return None
     if forge == GITLAB:
         # A fork's page goes to the project that it was forked from
@@ -314,44 +305,28 @@ def opening_address(repository: Repository, fork: Repository, branch: str, base:
         asked = urlencode({f"merge_request[{name}]": value for name, value in ends.items()})
         return f"{fork.address}/-/merge_requests/new?{asked}"
     if forge == BITBUCKET:
-        return _on_bitbucket(repository, fork, branch, base)
+        dest = base if fork.is_same(repository) else f"{repository.path}::{base}"
+        return f"{fork.address}/pull-requests/new?{urlencode({'source': branch, 'dest': dest})}"
     ends_of_it = (quote(name, safe="/:") for name in (base, _head(repository, fork, branch)))
     page = f"{repository.address}/compare/{'...'.join(ends_of_it)}"
     return f"{page}?{urlencode({'expand': '1', 'title': title})}" if forge == GITHUB else page
-
-
-def _request(entry: Mapping[str, Any], branch: str) -> ForgeRequest:
-    # A fork that is gone has no owner, and is nobody's.
-    owner = (entry.get("headRepositoryOwner") or {}).get("login") or "?"
-    return ForgeRequest(
-        int(entry["number"]),
-        str(entry["url"]),
-        str(entry["title"]),
-        str(entry["body"]),
-        head=f"{owner}:{branch}" if entry["isCrossRepository"] else branch,
-        labels=tuple(str(label["name"]) for label in entry.get("labels") or ()),
-        state=str(entry.get("state") or ""),
-        commit=str(entry.get("headRefOid") or ""),
-    )
 
 
 def _fault(output: Output, host: str) -> Fault:
     """Return the fault for gh's refusal, by what it says: its exit status tells a missing sign-in alone."""
     # What follows gh's first line is advice.
     lines = [line.strip() for line in output.stderr.splitlines() if line.strip()]
-    said, words = output.stderr.lower(), lines[0].removeprefix(f"{PROGRAM}: ") if lines else output.last_words
-    if output.status == _NOT_SIGNED_IN or mentions(said, _SIGN_IN):
+    words = lines[0].removeprefix(f"{PROGRAM}: ") if lines else output.last_words
+    if output.status == _NOT_SIGNED_IN or mentions(output.stderr.lower(), _SIGN_IN):
         return Denied("gh is not signed in", where=host, hint=f"gh auth login --hostname {host}; in CI: set GH_TOKEN")
-    if _ACTIONS_MAY_NOT in said:
-        return Denied(
-            f"GitHub denied it: {words}",
-            where=host,
-            hint="allow it: Settings, Actions, General, Allow GitHub Actions to create and approve pull requests",
-        )
-    if mentions(said, _NO_ANSWER):
-        return Unreachable(f"GitHub does not answer: {words}", where=host, hint=f"gh api --hostname {host} rate_limit")
-    if mentions(said, _DENIED):
-        return Denied(f"GitHub denied it: {words}", where=host, hint=f"gh auth status --hostname {host}")
+    denied, no_answer = f"GitHub denied it: {words}", f"GitHub does not answer: {words}"
+    for signs, kind, what, hint in (
+        (_ACTIONS_MAY_NOT, Denied, denied, _ALLOW_ACTIONS),
+        (_NO_ANSWER, Unreachable, no_answer, f"gh api --hostname {host} rate_limit"),
+        (_DENIED, Denied, denied, f"gh auth status --hostname {host}"),
+    ):
+        if mentions(output.stderr.lower(), signs):
+            return kind(what, where=host, hint=hint)
     return ProgramFailed(f"gh: {words}", where=host, hint=_LOOK)
 
 
@@ -365,32 +340,7 @@ def _head(repository: Repository, fork: Repository, branch: str) -> str:
     return f"{owner}:{name}:{branch}" if repository.forge == GITHUB else f"{owner}/{name}:{branch}"
 
 
-def _on_bitbucket(repository: Repository, fork: Repository, branch: str, base: str) -> str:
-    """Return the page on Bitbucket Cloud, or on a server, whose page of a fork goes to the fork's origin."""
-    if repository.host == BITBUCKET_CLOUD:
-        dest = base if fork.is_same(repository) else f"{repository.path}::{base}"
-        return f"{fork.address}/pull-requests/new?{urlencode({'source': branch, 'dest': dest})}"
-    project, _, name = fork.path.removeprefix("scm/").rpartition("/")
-    owner = f"users/{project[1:]}" if project.startswith("~") else f"projects/{project}"
-    ends = urlencode({"sourceBranch": f"refs/heads/{branch}", "targetBranch": f"refs/heads/{base}"})
-    return f"{fork.site}/{owner}/repos/{name}/pull-requests?create&{ends}"
-
-
-def _short_form(remote_url: str) -> Repository | None:
-    """Read ``[user@]host:path``; a single letter before the colon is a drive, a slash before it makes a folder."""
-    login, colon, path = remote_url.partition(":")
-    host = login.rpartition("@")[2]
-    if not colon or "/" in login or len(host) < 2 or path.startswith("/") or not _trimmed(path):  # noqa: PLR2004
-        return None
-    return Repository("https", _web_host(host), None, _trimmed(path))
-
-
 def _web_host(host: str) -> str:
-    """Return the host of the web pages: ssh has names of its own, and people add aliases (``github.com-work``)."""
-    host = f"[{host}]" if ":" in host else host.lower()
-    public = next((name for name in _PUBLIC if host.startswith(f"{name}-")), host)
-    return _SSH_HOSTS.get(public, public)
-
-
-def _trimmed(path: str) -> str:
-    return path.strip("/").removesuffix(".git").strip("/")
+    """Return the host of the web pages for one that git is told."""
+    alias = _ALIAS.fullmatch(host)
+    return alias[1] if alias else f"[{host}]" if ":" in host else host

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from ..core.faults import Refused, Unusable
-from .command import NOTHING, Command, Output
+from ..core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
+from .command import NOTHING, Command, Output, mentions
 from .process import ask_all, capture
-from .refusals import failed, locked, no_clone, remote_fault
 
 # What an editor's look at the clone may take.
 _MOMENT, _GLANCE = 1.0, 0.05
@@ -24,58 +26,35 @@ _TWICE = "MM"
 COMPARED = ("--literal-pathspecs", "diff-index", "--no-renames", "-z")
 PUSH_SECONDS = 600.0
 _MORE_OBJECTS = "GIT_ALTERNATE_OBJECT_DIRECTORIES"
-# What is set for the user's own work and would change what git does or prints here. The first part is `git rev-parse
-# --local-env-vars` without what holds settings: set inside a hook, they point at another repository.
-UNSET = (
-    _MORE_OBJECTS,
-    "GIT_COMMON_DIR",
-    "GIT_CONFIG",
-    "GIT_DIR",
-    "GIT_GRAFT_FILE",
-    "GIT_IMPLICIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_INTERNAL_SUPER_PREFIX",
-    "GIT_NO_REPLACE_OBJECTS",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_PREFIX",
-    "GIT_REPLACE_REF_BASE",
-    "GIT_SHALLOW_FILE",
-    "GIT_WORK_TREE",
-    # Paths are taken as they are given, attributes as a checkout takes them, branches by their whole names.
-    "GIT_ATTR_SOURCE",
-    "GIT_DEFAULT_HASH",
-    "GIT_DEFAULT_REF_FORMAT",
-    "GIT_DIFF_OPTS",
-    "GIT_EXTERNAL_DIFF",
-    "GIT_GLOB_PATHSPECS",
-    "GIT_ICASE_PATHSPECS",
-    "GIT_LITERAL_PATHSPECS",
-    "GIT_NAMESPACE",
-    "GIT_NOGLOB_PATHSPECS",
-)
-# Settings of the same kind. Those that a commit or a push of the user's own obeys stay as they are: hooks, signatures,
-# filters, line ends, credentials, addresses.
+# What is set for the user's own work and would change what git does or prints here. Those that a commit or a push of
+# the user's own obeys stay as they are: hooks, signatures, filters, line ends, credentials, addresses.
 _SETTINGS = (
-    "color.advice=false",
-    "color.diff=false",
-    "color.push=false",
-    "color.remote=false",
-    "color.transport=false",
-    "color.ui=false",
-    "core.fsmonitor=false",
-    "diff.mnemonicPrefix=false",
-    "diff.noprefix=false",
-    "i18n.commitEncoding=utf-8",
-    "i18n.logOutputEncoding=utf-8",
-    "log.follow=false",
-    "log.showSignature=false",
-    "push.followTags=false",
-    "push.recurseSubmodules=no",
-    "submodule.recurse=false",
+    *(f"color.{name}=false" for name in ("advice", "diff", "push", "remote", "transport", "ui")),
+    *(f"{name}=false" for name in ("core.fsmonitor", "diff.mnemonicPrefix", "diff.noprefix", "log.follow")),
+    *(f"{name}=false" for name in ("log.showSignature", "push.followTags", "submodule.recurse")),
+    *("push.recurseSubmodules=no", "i18n.commitEncoding=utf-8", "i18n.logOutputEncoding=utf-8"),
 )
 _NEUTRAL = ("--no-pager", *(word for setting in _SETTINGS for word in ("-c", setting)))
 # A folder that looks like a bare repository is none, whatever git would make of it.
 _NO_BARE = ("-c", "safe.bareRepository=explicit")
+_REMOTE_DENIED = (
+    "permission denied",
+    "authentication failed",
+    "could not read username",
+    "access denied",
+    "403",
+    "401",
+)
+# What git advises for a folder that belongs to somebody else, as containers and CI have them.
+_ADVICE = "git config --global --add safe.directory "
+_DISKS = "df -h .git {temporary}"
+_FIXES = {
+    "tell me who you are": "git config --global user.email YOU@EXAMPLE, and user.name",
+    "failed to sign": "see why: git commit --allow-empty --gpg-sign; or sign none: git config commit.gpgSign false",
+    "no space left on device": _DISKS,
+    " filter '": "see which program that is, and install it: git config --show-origin --get-regexp ^filter[.]",
+    "unable to write file": _DISKS,  # it often does not say why
+}
 # What stands for the index where a revision is asked for.
 INDEX = ""
 # The path stands last: it may hold line breaks.
@@ -127,28 +106,23 @@ class Git:
         """Return the clone that ``folder`` lies in; raise Unusable where there is none."""
         try:
             folder = folder.absolute()
-        except FileNotFoundError as err:
-            hint = "change into the hub repository, or name it: --repo PATH"
-            raise Unusable("the current folder no longer exists", hint=hint) from err
-        # Not Path.is_dir: before Python 3.14 it raises where a folder above may not be entered.
-        if not os.path.isdir(folder):  # noqa: PTH112
+            physical = folder.resolve(strict=True)
+            is_folder = physical.is_dir()
+        except (OSError, RuntimeError):  # it is missing, or may not be entered; or its links lead in a circle
+            is_folder = False
+        if not is_folder:
             raise Unusable("no such folder", where=folder, hint="name the hub repository: --repo PATH")
         # Git would also take the folder, or one in between, for a bare repository, and do what its files say.
-        physical = Path(os.path.realpath(folder))
         start = next((at for at in (physical, *physical.parents) if os.path.exists(at / ".git")), None)  # noqa: PTH110
-        if start is None:
-            raise no_clone(folder)
-        state = cls(start).ask(*_NO_BARE, *_STATE)
+        state = cls(start).ask(*_NO_BARE, *_STATE) if start else Output(0, b"", "")
         inside, _, rest = state.stdout.removesuffix(b"\n").partition(b"\n")
         shallow, _, git_dir = rest.partition(b"\n")
-        if not state.ok or inside != b"true":
-            is_none = state.ok or "not a git repository" in state.stderr
-            raise no_clone(folder) if is_none else failed(("rev-parse",), state, folder)
+        if not start or not state.ok or inside != b"true":
+            if not state.ok and "not a git repository" not in state.stderr:
+                raise failed(("rev-parse",), state, folder)
+            hint = "change into the hub repository, or name it: --repo PATH"
+            raise Unusable("not a git repository", where=folder, hint=hint)
         return cls(start, Clone(start, Path(os.fsdecode(git_dir)), shallow == b"true", is_found=True))
-
-    def at(self, subfolder: str) -> Git:
-        """Return the clone with its commands run in ``subfolder``."""
-        return Git(self.folder / subfolder, self.clone)
 
     def command(self, *arguments: str, stdin: str = "", env: Mapping[str, str] = NOTHING) -> Command:
         """Return the git command with ``arguments``."""
@@ -162,7 +136,7 @@ class Git:
         # GIT_DIR and GIT_WORK_TREE, and take every folder that they go to for the top of this clone.
         if clone and not (clone.is_found and self.folder == clone.top):
             naming = (*naming, *_NO_BARE, f"--git-dir={clone.git_dir}", f"--work-tree={clone.top}")
-        return Command(("git", *arguments), self.folder, stdin, env, hidden, unset=UNSET, hidden_arguments=naming)
+        return Command(("git", *arguments), self.folder, stdin, env, hidden, hidden_arguments=naming)
 
     def ask(self, *arguments: str, env: Mapping[str, str] = NOTHING) -> Output:
         """Run git with ``arguments`` and return what it says, whatever its status."""
@@ -195,11 +169,6 @@ class Git:
         """What stays as it is: asked once."""
         return self.known or Git.around(self.folder).clone
 
-    @property
-    def git_dir(self) -> Path:
-        """The folder with this work tree's own state."""
-        return self.clone.git_dir
-
     def head(self) -> str | None:
         """Return the full hash of HEAD's commit; None on an unborn branch."""
         return self.commit_at("HEAD")
@@ -211,12 +180,12 @@ class Git:
 
     def under_way(self) -> str | None:
         """Return what is under way (``merge``, ``rebase``, ...), or None."""
-        return next((name for marker, name in _UNDER_WAY.items() if (self.git_dir / marker).exists()), None)
+        return next((name for marker, name in _UNDER_WAY.items() if (self.clone.git_dir / marker).exists()), None)
 
     def require_unlocked(self) -> None:
         """Check that no other git changes the index or HEAD; wait a moment for one."""
         deadline = time.monotonic() + _MOMENT
-        for lock in (self.git_dir / name for name in _LOCKS):
+        for lock in (self.clone.git_dir / name for name in _LOCKS):
             while lock.exists():
                 if time.monotonic() > deadline:
                     raise locked(lock)
@@ -266,12 +235,6 @@ class Git:
         """Return the bytes of ``path`` in HEAD as git keeps them; none where it has no such file."""
         return self.ask("cat-file", "blob", f"HEAD:{path}").stdout
 
-    def last_commit(self, revision: str = "HEAD") -> tuple[str, frozenset[str]]:
-        """Return the full hash of ``revision``'s commit, and the files that it changes, relative to the top."""
-        flags = ("--root", "--always", "--name-only", "--no-renames", "-r", "-z")
-        commit, *files = self.names("diff-tree", *flags, revision, "--") or ("",)
-        return commit, frozenset(files)
-
     def changed(self, paths: Sequence[str]) -> tuple[str, ...]:
         """Return the files below ``paths`` that differ from HEAD or are untracked, relative to the top.
 
@@ -300,12 +263,6 @@ class Git:
         output = self.ask("rev-list", "--first-parent", "--parents", f"{parent}..{revision}")
         commit, *parents = output.text.rpartition("\n")[2].split() or [""]
         return commit if output.ok and parents[:1] == [parent] else None
-
-    def is_branch_name(self, name: str) -> bool:
-        """Whether git takes ``name`` as a branch's name."""
-        # With --branch git takes @{-1} for the branch before.
-        is_other = name.startswith(("-", "refs/")) or name == "@" or name.rpartition("_")[2] == "HEAD"
-        return not is_other and self.ask("check-ref-format", f"refs/heads/{name}").ok
 
     # -- the remote
 
@@ -386,8 +343,8 @@ class Git:
 
     def follows(self, remote: str, branch: str) -> bool:
         """Whether the local ``branch`` follows that of ``remote``, and has the same commits."""
-        known = self.ask("config", "--get", f"branch.{branch}.remote").text == remote
-        return known and not self.read("for-each-ref", "--format=%(upstream:track)", f"{_HEADS}{branch}")
+        track = "--format=%(upstream:remotename) %(upstream:track)"
+        return self.read("for-each-ref", track, f"{_HEADS}{branch}") == f"{remote} "
 
     def push_command(self, remote: str, commit: str, branch: str) -> Command:
         """Return the command that pushes only ``commit``, to ``remote`` as ``branch``; it overwrites nothing."""
@@ -407,3 +364,69 @@ def in_list(folder: Path) -> str:
     """Return a folder for a variable or file that lists several: quoted as in C."""
     escaped = str(folder).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
+
+
+def remote_fault(output: Output, remote: str) -> Unreachable:
+    """Return the fault for a remote that gave no usable answer: denied or unreachable."""
+    said = output.stderr.lower()
+    words = _first_fault(output)
+    if mentions(said, _REMOTE_DENIED):
+        return Denied(f"the remote denied access: {words}", where=remote, hint=f"git ls-remote {remote}")
+    return Unreachable(f"cannot reach the remote: {words}", where=remote, hint=f"git ls-remote {remote}")
+
+
+def push_fault(output: Output, remote: str, branch: str, *, ahead: bool) -> ProgramFailed | Unreachable:
+    """Return the fault for a push that did not go through.
+
+    A rejection is the remote's answer. A push that ends without one and without git calling it fatal was stopped by the
+    clone's own hook. Anything else means no answer.
+    """
+    rejected = [line for line in output.stderr.splitlines() if mentions(line, ("[rejected]", "[remote rejected]"))]
+    if not rejected and "fatal: " in output.stderr:
+        return remote_fault(output, remote)
+    if not rejected:
+        return ProgramFailed(
+            f"the clone's own hook stopped the push of {branch}",
+            where="pre-push",
+            hint="git rev-parse --git-path hooks/pre-push; see its output above",
+        )
+    reason = rejected[0].rpartition("(")[2].rstrip(")") or "no reason given"
+    if ahead:
+        hint = f"look at what is there: git fetch {remote} && git log HEAD..{remote}/{branch}; or use another --branch"
+    else:
+        hint = f"ask who keeps {remote} why, then: git push {remote} {branch}"
+    return Unreachable(f"the remote rejected the branch {branch}: {reason}", where=remote, hint=hint)
+
+
+def failed(arguments: Sequence[str], output: Output, where: object | None = None) -> Fault:
+    """Return the fault for a call of git with ``arguments`` that failed; the message is git's own."""
+    # Git cannot make a lock file that another git has made.
+    _, opening, rest = output.stderr.partition("Unable to create '")
+    path, closing, _ = rest.partition(".lock': File exists")
+    if opening and closing:
+        return locked(f"{path}.lock")
+    verb = next((word for word in arguments if word.replace("-", "").isalpha() and word[0] != "-"), arguments[0])
+    return ProgramFailed(f"git {verb}: {_first_fault(output)}", where=where, hint=_fix(output))
+
+
+def locked(lock: Path | str) -> Refused:
+    """Return the fault for a lock file that another git holds, or has left behind."""
+    return Refused(
+        "another git is at work here, or was killed in the middle of it",
+        where=lock,
+        hint=f"wait for it; where none runs any more: rm {shlex.quote(str(lock))}",
+    )
+
+
+def _fix(output: Output) -> str:
+    """Return how to fix what git says is wrong: its own advice, where that is a command."""
+    advised = (line.strip() for line in output.stderr.splitlines() if line.strip().startswith(_ADVICE))
+    said, temporary = output.stderr.lower(), shlex.quote(tempfile.gettempdir())
+    known = (hint.format(temporary=temporary) for sign, hint in _FIXES.items() if sign in said)
+    return next(chain(advised, known), "git status")
+
+
+def _first_fault(output: Output) -> str:
+    lines = [line.strip() for line in output.stderr.splitlines()]
+    named = [line.split(": ", 1)[1] for line in lines if line.startswith(("fatal: ", "error: "))]
+    return named[0] if named else output.last_words

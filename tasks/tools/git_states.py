@@ -18,8 +18,10 @@ HEAD = "HEAD"
 RESTORE = ("--literal-pathspecs", "restore", "--staged", "--")
 _BEFORE = "HEAD~1"
 _SHORT = 12
-# What the new git directory has of its own; everything else is the clone's (gitrepository-layout).
-_OWN = frozenset({"HEAD", "index", "info", "logs", "objects", "packed-refs", "refs", "reftable", "worktrees"})
+# What a git directory beside the clone's begins with as a copy, and what it begins without; everything else is the
+# clone's (gitrepository-layout).
+_COPIED, _LEFT_OUT = ("HEAD", "info", "packed-refs", "refs", "reftable"), ("index", "logs", "objects", "worktrees")
+_NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
 
 
 def standing(git: Git, branch: str | None) -> tuple[Fact, Fact]:
@@ -68,7 +70,7 @@ def left_behind(git: Git, paths: Sequence[str]) -> tuple[str, ...]:
     stale = _entries_unlike(git, "HEAD", paths, "--diff-filter=M")
     if not stale or git.commit_at(_BEFORE) is None:
         return ()
-    _, files = git.last_commit()
+    files = git.unlike(_BEFORE, "HEAD")
     behind = [path for path in stale if path in files]
     return () if len(behind) < len(files) or _entries_unlike(git, _BEFORE, behind) else tuple(behind)
 
@@ -96,19 +98,25 @@ def switched(git: Git, branch: str, commit: str, moved: Sequence[str], folder: P
     """
     common = git.path_of("--git-common-dir")
     for entry in common.iterdir():
-        if entry.name not in _OWN and not entry.name.endswith(".lock"):
+        if entry.name in _COPIED and entry.is_dir():
+            shutil.copytree(entry, folder / entry.name, ignore=shutil.ignore_patterns("*.lock"))
+        elif entry.name in _COPIED:
+            shutil.copy(entry, folder)
+        elif entry.name not in _LEFT_OUT and not entry.name.endswith(".lock"):
             (folder / entry.name).symlink_to(entry)
-    for name in ("objects/info", "info", "refs"):
+    for name in ("objects/info", "info"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "objects/info/alternates").write_bytes(os.fsencode(f"{in_list(git.path_of('--git-path', 'objects'))}\n"))
-    (folder / "HEAD").write_text(f"ref: refs/heads/{branch}\n")
-    _copy_branches(git, branch, commit, folder)
     shutil.copy(git.path_of("--git-path", "index"), folder / "index")
     ahead = Git(git.folder, git.clone._replace(git_dir=folder, is_found=False), moved=frozenset(moved))
+    ahead.read(*_NO_HOOKS, "update-ref", f"refs/heads/{branch}", commit)
+    ahead.read(*_NO_HOOKS, "symbolic-ref", "HEAD", f"refs/heads/{branch}")
     ahead.read("read-tree", "-m", "-i", str(git.head()), commit)
     there = ahead.names("--literal-pathspecs", "ls-files", "-z", "--", *moved) if moved else ()
     ahead.read("update-index", "-z", "--assume-unchanged", "--stdin", stdin="".join(f"{path}\0" for path in there))
-    _ignore(git, sorted({*moved} - {*there}), folder / "info")
+    gone = (re.sub(r"([\\*?\[ ])", r"\\\1", path) for path in sorted({*moved} - {*there}))
+    with (folder / "info/exclude").open("a", errors="surrogateescape") as exclude:
+        exclude.write("".join(("\n", *(f"/{path}\n" for path in gone))))
     return ahead
 
 
@@ -118,25 +126,3 @@ def _is_at(commit: str | None) -> str:
 
 def _entries_unlike(git: Git, commit: str, paths: Sequence[str], *flags: str) -> tuple[str, ...]:
     return git.names(*COMPARED, "--cached", "--name-only", *flags, commit, "--", *paths)
-
-
-def _copy_branches(git: Git, branch: str, commit: str, folder: Path) -> None:
-    """Write the clone's references as packed ones, and those that lead to others as files."""
-    listed = git.read("for-each-ref", "--format=%(refname) %(objectname) %(symref)").splitlines()
-    references = {name: words for name, *words in (line.split(" ") for line in listed)}
-    references[f"refs/heads/{branch}"] = [commit, ""]
-    lines = (f"{commit} {name}\n" for name, (commit, link) in sorted(references.items()) if not link)
-    (folder / "packed-refs").write_text("".join(lines))
-    for name, (_, link) in references.items():
-        if link:
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text(f"ref: {link}\n")
-
-
-def _ignore(git: Git, gone: Sequence[str], info: Path) -> None:
-    for entry in (own for own in git.path_of("--git-path", "info").glob("*") if own.name != "exclude"):
-        (info / entry.name).symlink_to(entry)
-    exclude = git.path_of("--git-path", "info/exclude")
-    lines = (re.sub(r"([\\*?\[ ])", r"\\\1", path) for path in gone)
-    before = exclude.read_text(errors="surrogateescape") if exclude.is_file() else ""
-    (info / "exclude").write_text("".join((before, "\n", *(f"/{line}\n" for line in lines))), errors="surrogateescape")

@@ -1,30 +1,14 @@
-"""helm: refreshing the lock file of a chart's dependencies, fetching a chart, rendering one."""
+"""helm: fetching a chart, and rendering one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..core.faults import ProgramFailed
 from .command import Command, Output
-from .process import INSTALL_HINTS, capture, find, run_checked
+from .process import capture, run_checked
 
 UPDATE_SECONDS = 300.0
-
-
-def update_command(chart: Path) -> Command:
-    """Return the command that writes the lock file of ``chart`` anew."""
-    return Command(("helm", "dependency", "update", "."), chart)
-
-
-def require_helm(lock: str) -> None:
-    """Check that helm is there to refresh ``lock``: only it knows how the lock's digest is made."""
-    if find("helm") is None:
-        raise ProgramFailed(
-            "the lock file must move with the requirement, but helm is not installed",
-            where=lock,
-            hint=f"{INSTALL_HINTS['helm']}; it runs helm dependency update",
-        )
 
 
 def pull(chart: str, version: str, repository: str, folder: Path) -> None:

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -17,13 +16,14 @@ from concurrent.futures import wait as wait_for
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from threading import TIMEOUT_MAX, Thread, local
 from typing import Any, TypeVar
 
 import sh
 
 from ..core import output
 from ..core.faults import ProgramFailed, held_back
-from .command import Command, Output, environment, launcher, require_command
+from .command import Command, Output, confinement, require_command
 
 log = logging.getLogger("hubpress")
 
@@ -33,7 +33,7 @@ LOOK_SECONDS = 60.0
 # For what waits for a person, or runs what a person has set up, as a commit runs hooks.
 PERSON_SECONDS = 3600.0
 # For a build: people see what it does, and can end it with Ctrl-C.
-NO_BOUND = threading.TIMEOUT_MAX
+NO_BOUND = TIMEOUT_MAX
 MOST_AT_ONCE = 8
 INSTALL_HINTS = {
     "chartpress": "install chartpress: pip install chartpress",
@@ -46,7 +46,18 @@ INSTALL_HINTS = {
 }
 _SLICE_SECONDS = 1.0
 _TIDY_SECONDS = 10.0
-_VIRTUALENV = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__")
+_DROPPED = (
+    # gcloud and Docker's credential helpers are Python programs that break when they find another interpreter first.
+    *("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__"),
+    # What git sets for its hooks (`git rev-parse --local-env-vars`, without what holds settings) points at another
+    # repository.
+    *("GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"),
+    *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_CONFIG", "GIT_GRAFT_FILE", "GIT_SHALLOW_FILE", "GIT_PREFIX"),
+    *("GIT_INTERNAL_SUPER_PREFIX", "GIT_NO_REPLACE_OBJECTS", "GIT_REPLACE_REF_BASE"),
+    # Paths are taken as they are given, attributes as a checkout takes them, branches by their whole names.
+    *("GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS", "GIT_NAMESPACE"),
+    *("GIT_ATTR_SOURCE", "GIT_DEFAULT_HASH", "GIT_DEFAULT_REF_FORMAT", "GIT_DIFF_OPTS", "GIT_EXTERNAL_DIFF"),
+)
 # A program may end with any status, or by any signal (negative): the caller decides what that means.
 _ANY_STATUS = tuple(range(-64, 256))
 
@@ -63,6 +74,12 @@ class Pool(ThreadPoolExecutor):
         self.programs: set[subprocess.Popen[bytes]] = set()
         self.is_left = False
 
+    def take(self, process: subprocess.Popen[bytes]) -> None:
+        """Take on a program that was started for it; raise CancelledError if the block has ended."""
+        self.programs.add(process)
+        if self.is_left:
+            raise CancelledError
+
     def __exit__(self, *_: object) -> None:
         """End what still runs; threads that wait for a server are left to their own bounds."""
         self.is_left = True
@@ -70,7 +87,7 @@ class Pool(ThreadPoolExecutor):
         _end([*self.programs])
 
 
-class _Thread(threading.local):
+class _Thread(local):
     """The pools that a thread works for, the outermost one first."""
 
     pools: tuple[Pool, ...] = ()
@@ -97,20 +114,25 @@ def capture(command: Command, *, seconds: float = LOOK_SECONDS) -> Output:
 
     An interrupt asks it to end, and lets it tidy up.
     """
-    argv = _argv(command)
-    process = None
+    process, pools = None, _thread.pools
     try:
         # An interrupt right after the fork would leave a program that nothing knows of.
         with held_back():
-            process = _begin(command, argv)
+            process = _begin(command)
+        for pool in pools:
+            pool.take(process)
         stdout, stderr = process.communicate(command.stdin.encode("utf-8", "surrogateescape"), timeout=seconds)
     except subprocess.TimeoutExpired:
         raise _too_slow(command, seconds) from None
-    except BaseException:
-        _end([process] if process else [])
-        raise
     finally:
-        _forget(process)
+        if process is not None:
+            if process.returncode is None:
+                _end([process])
+            for stream in filter(None, (process.stdin, process.stdout, process.stderr)):
+                with suppress(OSError):
+                    stream.close()
+            for pool in pools:
+                pool.programs.discard(process)
     return Output(process.returncode, stdout, stderr.decode("utf-8", "replace"))
 
 
@@ -165,22 +187,26 @@ def require_installed(name: str) -> None:
         raise missing(name)
 
 
-def _argv(command: Command) -> list[str]:
+def _ready(command: Command) -> tuple[list[str], dict[str, str]]:
+    """Return the arguments and the variables that ``command`` is started with, after checking that it may be."""
     require_command(command, capture)
     program, *arguments = command.argv
     path = find(program)
     if path is None:
         raise missing(program)
-    return [*launcher(program), path, *command.hidden_arguments, *arguments]
+    before, inside = confinement(program)
+    inherited = {name: value for name, value in os.environ.items() if name not in _DROPPED}
+    env = {**inherited, "PATH": _path_outside_virtualenv(), **command.hidden_env, **command.env, **inside}
+    return [*before, path, *command.hidden_arguments, *arguments], env
 
 
-def _begin(command: Command, argv: Sequence[str]) -> subprocess.Popen[bytes]:
-    pipe = subprocess.PIPE
+def _begin(command: Command) -> subprocess.Popen[bytes]:
+    (argv, env), pipe = _ready(command), subprocess.PIPE
     try:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             argv,
             cwd=command.cwd,
-            env=_environment(command),
+            env=env,
             stdin=pipe,
             stdout=pipe,
             stderr=pipe,
@@ -189,44 +215,19 @@ def _begin(command: Command, argv: Sequence[str]) -> subprocess.Popen[bytes]:
         )
     except (OSError, ValueError) as err:
         raise _not_started(command) from err
-    for pool in _thread.pools:
-        pool.programs.add(process)
-    if any(pool.is_left for pool in _thread.pools):
-        _end([process])
-        _forget(process)
-        raise CancelledError
-    return process
 
 
 def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Ask programs to end, then kill them and what they have started: docker, for one, leaves the work to plugins."""
     for process in processes:
         process.terminate()
     for process in processes:
         with suppress(subprocess.TimeoutExpired):
             process.wait(_TIDY_SECONDS)
-        _kill(process)
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill the program and what it has started: docker, for one, leaves the work to its plugins."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(_TIDY_SECONDS)
-
-
-def _forget(process: subprocess.Popen[bytes] | None) -> None:
-    """Kill a program that has not ended, and close its pipes."""
-    if process is None:
-        return
-    if process.returncode is None:
-        _kill(process)
-    for stream in (process.stdin, process.stdout, process.stderr):
-        if stream is not None:
-            with suppress(OSError):
-                stream.close()
-    for pool in _thread.pools:
-        pool.programs.discard(process)
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_TIDY_SECONDS)
 
 
 def _heard(command: Command, seconds: float, tell: Callable[[str], None]) -> Output:
@@ -252,34 +253,33 @@ def _heard(command: Command, seconds: float, tell: Callable[[str], None]) -> Out
 def _watched(command: Command, seconds: float, **options: Any) -> int:  # noqa: ANN401 - sh's own
     """Run ``command`` through sh with ``options``, and return its exit status."""
     # sh's own wait loses the status when it is interrupted, and its limit polls.
-    ended: Future[None] = Future()
+    ended: Future[object] = Future()
     process: sh.RunningCommand | None = None
-
-    def wait(process: sh.RunningCommand) -> None:
-        process.wait()
-        ended.set_result(None)
-
     try:
         with held_back():
             process = _start(command, options)
-            threading.Thread(target=wait, args=(process,), daemon=True).start()
-        if _is_done(ended, seconds):
-            return int(process.exit_code)
-    except BaseException:
-        if process is not None:
-            _end_watched(process, ended)
-        raise
-    _end_watched(process, ended)
-    raise _too_slow(command, seconds)
+            Thread(target=lambda started=process: ended.set_result(started.wait()), daemon=True).start()
+        is_in_time = _is_done(ended, seconds)
+    finally:
+        if process is not None and not ended.done():
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                with suppress(ProcessLookupError):
+                    process.signal(number)
+                # What it has started may hold the other end of its output: the end is waited for within bounds.
+                if _is_done(ended, _TIDY_SECONDS):
+                    break
+    if not is_in_time:
+        raise _too_slow(command, seconds)
+    return int(process.exit_code)
 
 
 def _start(command: Command, options: dict[str, Any]) -> sh.RunningCommand:
-    program, *arguments = _argv(command)
+    (program, *arguments), env = _ready(command)
     try:
         process: sh.RunningCommand = sh.Command(program)(
             *arguments,
             _cwd=None if command.cwd is None else str(command.cwd),
-            _env=_environment(command),
+            _env=env,
             _ok_code=_ANY_STATUS,
             _bg=True,
             _bg_exc=False,
@@ -300,15 +300,6 @@ def _is_done(future: Future[T], seconds: float) -> bool:
     return True
 
 
-def _end_watched(process: sh.RunningCommand, ended: Future[None]) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            process.signal(number)
-        # What it has started may hold the other end of its output: the end is waited for within bounds.
-        if _is_done(ended, _TIDY_SECONDS):
-            break
-
-
 def _not_started(command: Command) -> ProgramFailed:
     program = command.argv[0]
     return ProgramFailed(f"{program} cannot be started", where=find(program), hint=f"reinstall {program}")
@@ -320,13 +311,6 @@ def _too_slow(command: Command, seconds: float) -> TooSlow:
         where=shlex.join(command.argv),
         hint=f"run it by hand to see what it waits for: {shlex.join(command.argv)}",
     )
-
-
-def _environment(command: Command) -> dict[str, str]:
-    # gcloud and Docker's credential helpers are Python programs that break when they find another interpreter first.
-    dropped = {*_VIRTUALENV, *command.unset}
-    inherited = {name: value for name, value in os.environ.items() if name not in dropped}
-    return {**inherited, "PATH": _path_outside_virtualenv(), **command.hidden_env, **command.env, **environment()}
 
 
 def _path_outside_virtualenv() -> str:

@@ -1,40 +1,34 @@
-"""A registry: Docker's logins for it, what it has of an image, and whether it may be pushed to.
+"""A registry: what it has of an image, and whether it may be pushed to.
 
 The protocol is https://github.com/opencontainers/distribution-spec/blob/main/spec.md, the sign-in
-https://distribution.github.io/distribution/spec/auth/token/, Docker's logins
-https://docs.docker.com/reference/cli/docker/login/#credential-stores.
+https://distribution.github.io/distribution/spec/auth/token/.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import hashlib
 import json
-import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import urlencode, urljoin
 from urllib.request import parse_http_list, parse_keqv_list
 
 from ..core import http
-from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
+from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable, Unusable
 from ..core.http import Address, HttpRequest, basic
 from ..core.names import DOCKER_HUB, Reference, is_loopback, short_platform
-from ..core.safe_files import read_file
-from .command import MALFORMED, Command, as_mapping, require_registry
-from .process import ask_all, capture, find
-from .refusals import asked_too_often, denied, unreachable
+from .command import MALFORMED, require_registry
+from .logins import IDENTITY_TOKEN, DockerLogins, denied
+from .process import ask_all
 
 # https://github.com/opencontainers/image-spec/blob/main/media-types.md, and Docker's own of before it.
 _INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 _MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
-_ACCEPT = ", ".join((*_INDEXES, *_MANIFESTS))
-_ATTESTATION = "unknown"
+_ACCEPT = ", ".join((*_INDEXES, *_MANIFESTS, "*/*"))
 _HUB_HOST = "registry-1.docker.io"
 
 _OK, _NOT_FOUND, _UPLOAD_BEGUN, _UNAUTHORIZED = 200, 404, 202, 401
@@ -48,88 +42,6 @@ SECONDS = 20.0
 # The whole of a conversation has SECONDS: what breaks off is asked once more, but a registry that is busy says so.
 _CONNECT_SECONDS, _SHORTEST = 5.0, 0.001
 _LIMITS = http.Limits(attempts=2, size=4 * 1024 * 1024, passing=frozenset())
-# Docker's own name for Docker Hub, in its configuration and to its helpers.
-_HUB_KEY = "https://index.docker.io/v1/"
-# A helper's word for a secret that is no password, but a token to get one with.
-IDENTITY_TOKEN = "<token>"  # noqa: S105 - a marker of the protocol
-HELPER_SECONDS = 30.0
-# What helpers say where they have none (docker-credential-helpers, credentials/error.go).
-_NO_CREDENTIALS = "credentials not found in native keychain"
-
-
-@dataclass(eq=False)
-class Credentials:
-    """What Docker sends to a registry."""
-
-    user: str
-    secret: str = field(repr=False)
-
-    @property
-    def basic(self) -> str:
-        """The header's value that signs in with them."""
-        return basic(f"{self.user}:{self.secret}")
-
-
-@dataclass(eq=False)
-class DockerLogins:
-    """Docker's own configuration, as far as it says where credentials come from.
-
-    ``helpers`` are the credential helpers by host, ``store`` that for every other host, ``auths`` the logins by host.
-    """
-
-    file: Path
-    helpers: Mapping[str, str]
-    store: str | None
-    auths: Mapping[str, Any] = field(repr=False)
-
-    @classmethod
-    def read(cls) -> DockerLogins:
-        """Read ``config.json`` in DOCKER_CONFIG or ``~/.docker``; empty where there is none."""
-        file = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
-        try:
-            content = json.loads(read_file(file))
-            helpers, auths = as_mapping(content.get("credHelpers")), as_mapping(content.get("auths"))
-        except (FileNotFoundError, NotADirectoryError):
-            content = helpers = auths = {}
-        except OSError as err:
-            hint = f"ls -l {file}"
-            raise Unusable(f"Docker's configuration cannot be read: {err.strerror}", where=file, hint=hint) from err
-        except MALFORMED as err:
-            hint = f"fix or remove it: {file}"
-            raise Unusable("Docker's configuration is not a JSON object", where=file, hint=hint) from err
-        helpers = {str(host): name for host, name in helpers.items() if isinstance(name, str)}
-        store = content.get("credsStore")
-        return cls(file, helpers, store if isinstance(store, str) and store else None, auths)
-
-    def helper_for(self, host: str) -> str | None:
-        """Return the name of the helper that Docker asks for ``host``, or None."""
-        return self.helpers.get(_key(host), self.store)
-
-    def has_login(self, host: str) -> bool:
-        """Whether a login for ``host`` stands in the file itself."""
-        return _key(host) in self.auths or f"https://{host}" in self.auths
-
-    def credentials(self, host: str) -> Credentials | None:
-        """Return what Docker would send to ``host``, or None; raise Denied where its helper fails."""
-        helper = self.helper_for(host)
-        return _credentials_of(helper, host) if helper else self._own_login(host)
-
-    def answering_hosts(self, hosts: Iterable[str]) -> frozenset[str]:
-        """Return those of ``hosts`` that their credential helper answers for."""
-        # Docker Desktop names a helper for every host, and it may know none.
-        helpers = {host: helper for host in hosts if (helper := self.helper_for(host))}
-        answers = ask_all(lambda host: ask_helper(helpers[host], host), helpers)
-        return frozenset(host for host, answer in zip(helpers, answers, strict=True) if answer is not None)
-
-    def _own_login(self, host: str) -> Credentials | None:
-        try:
-            entry = self.auths.get(_key(host)) or self.auths[f"https://{host}"]
-            if entry.get("identitytoken"):
-                return Credentials(IDENTITY_TOKEN, entry["identitytoken"])
-            user, colon, secret = base64.b64decode(entry["auth"]).decode().partition(":")
-        except MALFORMED:
-            return None
-        return Credentials(user, secret) if colon else None
 
 
 class PlatformImage(NamedTuple):
@@ -191,9 +103,7 @@ class Conversation:
         """Return the fault of a registry without a usable answer."""
         return unreachable(what, self.repository.host, self.root.host)
 
-    def send(
-        self, method: str, path: str, accept: str = "*/*", *, body: bytes | None = None, content_type: str = ""
-    ) -> http.Answer:
+    def send(self, method: str, path: str, body: bytes | None = None, kind: str = "") -> http.Answer:
         """Send one request to ``path``, relative to :attr:`root`, signing in where the registry asks for it.
 
         Raises Denied or Unreachable, also where ``path`` leads to another server.
@@ -203,12 +113,31 @@ class Conversation:
         address = self.root.resolved(path)
         if address.server != self.root.server:
             raise self.fault(f"it leads to {address}")
-        headers = {"Accept": accept, **({"Content-Type": content_type} if content_type else {}), **self._signed}
+        headers = {"Accept": _ACCEPT, **({"Content-Type": kind} if kind else {}), **self._signed}
         answer = self._request(method, address, headers, body)
         if answer.status == _UNAUTHORIZED and not self._signed:
             self._signed = {"Authorization": self._sign_in(answer.headers.getlist("WWW-Authenticate"))}
             answer = self._request(method, address, {**headers, **self._signed}, body)
         return self._allowed(answer)
+
+    def read(self, what: str, name: str) -> bytes | None:
+        """Return one of the repository's ``manifests`` or ``blobs``; None where the registry has none of that name."""
+        answer = self.send("GET", f"{what}/{name}")
+        if answer.status == _NOT_FOUND:
+            return None
+        if answer.status != _OK:
+            raise self.fault(_words(answer))
+        told = (name if ":" in name else None, answer.headers.get("docker-content-digest"))
+        if not {None, _digest(answer.body)}.issuperset(told):
+            raise self.fault(f"{name} of its {what} has another digest")
+        return answer.body
+
+    def require(self, what: str, name: str) -> bytes:
+        """Return what :meth:`read` does, where a part of an image names it."""
+        body = self.read(what, name)
+        if body is None:
+            raise self.fault(f"{name} of its {what} is missing")
+        return body
 
     def _allowed(self, answer: http.Answer) -> http.Answer:
         host = self.repository.host
@@ -225,15 +154,17 @@ class Conversation:
             credentials = DockerLogins.read().credentials(host)
         except Denied as fault:  # what is public can be read all the same
             self._helper_fault = fault
+        login = basic(":".join(credentials)) if credentials else ""
         for challenge in challenges:
             kind, _, parameters = challenge.partition(" ")
             if kind.lower() == "bearer":
-                return self._token(parameters, credentials)
-        if credentials is None:
+                is_token = credentials is not None and credentials.user == IDENTITY_TOKEN
+                return self._token(parameters, login, credentials.secret if credentials and is_token else "")
+        if not login:
             raise self._helper_fault or denied("no credentials for it on this machine", host)
-        return credentials.basic
+        return login
 
-    def _token(self, parameters: str, credentials: Credentials | None) -> str:
+    def _token(self, parameters: str, login: str, identity: str) -> str:
         try:
             asked = parse_keqv_list(parse_http_list(parameters))  # RFC 7235
             realm = Address.parse(asked.get("realm", ""))
@@ -242,13 +173,13 @@ class Conversation:
         if realm.scheme != self.root.scheme:
             raise self.fault(f"it leads to {realm} to sign in")
         query = {"service": asked.get("service", ""), "scope": f"repository:{self.repository.path}:{self.actions}"}
-        if credentials and credentials.user == IDENTITY_TOKEN:
+        if identity:
             # https://distribution.github.io/distribution/spec/auth/oauth/
-            query |= {"grant_type": "refresh_token", "client_id": "hubpress", "refresh_token": credentials.secret}
-            kind = {"Content-Type": "application/x-www-form-urlencoded"}
-            answer = self._request("POST", realm, kind, urlencode(query).encode())
+            query |= {"grant_type": "refresh_token", "client_id": "hubpress", "refresh_token": identity}
+            form = {"Content-Type": "application/x-www-form-urlencoded"}
+            answer = self._request("POST", realm, form, urlencode(query).encode())
         else:
-            headers = {"Authorization": credentials.basic} if credentials else {}
+            headers = {"Authorization": login} if login else {}
             answer = self._request("GET", realm._replace(query=urlencode(query)), headers)
         try:
             token = json.loads(self._allowed(answer).body)
@@ -277,39 +208,23 @@ def _words(answer: http.Answer) -> str:
     return said[:_LONGEST_WORDS] or f"it answers {answer.status}"
 
 
-def ask_helper(helper: str, host: str) -> Credentials | None:
-    """Return what the credential helper has for ``host``; None where it is missing, has nothing, or fails."""
-    with contextlib.suppress(Denied):
-        return _credentials_of(helper, host)
-    return None
+def unreachable(words: str, host: str, server: str) -> Unreachable:
+    """Return the fault for a registry without a usable answer; ``server`` is what answers for ``host``."""
+    scheme = "http" if is_loopback(server) else "https"
+    return Unreachable(f"cannot reach the registry: {words}", where=host, hint=f"curl -I {scheme}://{server}/v2/")
 
 
-def _credentials_of(helper: str, host: str) -> Credentials | None:
-    """Return what the credential helper has for ``host``; None where it has nothing; raise Denied where it fails."""
-    program = f"docker-credential-{helper}"
-    try:
-        output = capture(Command((program, "get"), stdin=_key(host)), seconds=HELPER_SECONDS)
-        said = f"exit status {output.status}: {output.text or output.last_words}"
-        answer = json.loads(output.text) if output.ok else {}
-        if output.ok or _NO_CREDENTIALS in output.text:
-            secret = answer.get("Secret")
-            return Credentials(str(answer.get("Username", "")), str(secret)) if secret else None
-    except ProgramFailed as err:
-        said = f'"{program}": executable file not found' if find(program) is None else err.what
-    except MALFORMED:
-        pass
-    raise denied(f"error getting credentials: {said}", host)
-
-
-def _key(host: str) -> str:
-    return _HUB_KEY if host == DOCKER_HUB else host
+def asked_too_often(words: str, host: str) -> Unreachable:
+    """Return the fault for a registry that limits how often it is asked."""
+    hint = f"wait, and run it again; signed-in users get a higher limit: docker login {host}"
+    return Unreachable(f"the registry's rate limit is reached: {words}", where=host, hint=hint)
 
 
 def inspect(image: Reference) -> FoundImage | None:
     """Ask the registry for ``image``; None when it has none. Raises Denied, Unreachable, Refused for a wrong index."""
     conversation = Conversation(image)
     try:
-        body = _manifest(conversation, image.digest or image.tag or "latest")
+        body = conversation.read("manifests", image.digest or image.tag or "latest")
         if body is None:
             return None
         found = list(_platforms(conversation, body))
@@ -352,42 +267,27 @@ def require_push_right(repository: Reference) -> None:
 def retag(source: Reference, tag: str) -> str:
     """Give ``source``, an image pinned by digest, another tag in its registry; return its digest."""
     conversation = Conversation(source, "pull,push")
-    found = conversation.send("GET", f"manifests/{source.digest}", _ACCEPT)
+    found = conversation.send("GET", f"manifests/{source.digest}")
     if found.status != _OK or _digest(found.body) != source.digest:
         raise conversation.fault(f"no usable response for {source.digest} (status {found.status})")
     kind = found.headers.get("content-type", "")
-    put = conversation.send("PUT", f"manifests/{tag}", body=found.body, content_type=kind)
+    put = conversation.send("PUT", f"manifests/{tag}", found.body, kind)
     if put.status not in _PUT:
         raise conversation.fault(f"the tag {tag} is not taken: {_words(put)}")
     return _digest(found.body)
 
 
-def _manifest(conversation: Conversation, name: str) -> bytes | None:
-    reply = conversation.send("GET", f"manifests/{name}", _ACCEPT)
-    if reply.status == _NOT_FOUND:
-        return None
-    told = (name if ":" in name else None, reply.headers.get("docker-content-digest"))
-    if reply.status != _OK:
-        raise conversation.fault(_words(reply))
-    if not {None, _digest(reply.body)}.issuperset(told):
-        raise conversation.fault(f"the manifest {name} has another digest")
-    return reply.body
-
-
 def _platforms(conversation: Conversation, body: bytes) -> Iterator[tuple[str, PlatformImage]]:
     """Yield each platform with its image; attestations, which have no platform, are left out."""
-    manifest = json.loads(body)
-    if "manifests" not in manifest:
-        yield _platform_image(conversation, manifest, _digest(body))
+    index = json.loads(body).get("manifests")
+    if index is None:
+        yield _platform_image(conversation, body)
         return
-    wanted = [one for one in manifest["manifests"] if one.get("platform", {}).get("os") != _ATTESTATION]
+    wanted = [one for one in index if one.get("platform", {}).get("os") != "unknown"]
     if not 0 < len(wanted) <= _MOST_PLATFORMS:
         raise conversation.fault(f"the response is not an image: an index of {len(wanted)}")
     for descriptor in wanted:
-        inner = _manifest(conversation, descriptor["digest"])
-        if inner is None:
-            raise conversation.fault(f"the manifest {descriptor['digest']} is missing")
-        name, image = _platform_image(conversation, json.loads(inner), _digest(inner))
+        name, image = _platform_image(conversation, conversation.require("manifests", descriptor["digest"]))
         if descriptor.get("platform"):
             # Variants may be left out.
             listed = platform_of(descriptor["platform"])
@@ -396,20 +296,12 @@ def _platforms(conversation: Conversation, body: bytes) -> Iterator[tuple[str, P
         yield name, image
 
 
-def _platform_image(
-    conversation: Conversation,
-    manifest: Any,  # noqa: ANN401
-    own: str,
-) -> tuple[str, PlatformImage]:
-    """Read the configuration of an image whose manifest has the digest ``own`` (OCI image specification)."""
-    digest = manifest["config"]["digest"]
-    reply = conversation.send("GET", f"blobs/{digest}")
-    if reply.status != _OK or _digest(reply.body) != digest:
-        raise conversation.fault(f"the configuration {digest} is missing or another one (status {reply.status})")
-    config = json.loads(reply.body)
+def _platform_image(conversation: Conversation, manifest: bytes) -> tuple[str, PlatformImage]:
+    """Read the configuration of the image that ``manifest`` is for (OCI image specification)."""
+    config = json.loads(conversation.require("blobs", json.loads(manifest)["config"]["digest"]))
     labels = {str(name): str(value) for name, value in ((config.get("config") or {}).get("Labels") or {}).items()}
     layers = tuple(map(str, config["rootfs"].get("diff_ids") or ()))
-    return platform_of(config), PlatformImage(layers, labels, own)
+    return platform_of(config), PlatformImage(layers, labels, _digest(manifest))
 
 
 def _digest(body: bytes) -> str:

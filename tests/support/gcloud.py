@@ -16,11 +16,11 @@ here=$(dirname "$0")
 { printf '%s\\n' "$#" "$@"; } >> "$here/calls"
 env > "$here/environment"
 case "$1 $2" in
-  "auth list") cat "$here/accounts" ;;
+  "auth list") cat "$here/account" ;;
   "auth login") test -e "$here/refuses" && exit 1
     account=robin@hub.example
     case "$3" in --cred-file=*) account=$(sed -n 's/.*"client_email": "\\([^"]*\\)".*/\\1/p' "${3#*=}") ;; esac
-    test -e "$here/stays" || echo "[{\\"account\\": \\"$account\\", \\"status\\": \\"ACTIVE\\"}]" > "$here/accounts"
+    test -e "$here/stays" || echo "$account" > "$here/account"
     test -e "$here/silent" || touch "$here/signed-in" ;;
   "auth application-default") touch "$here/application-default" ;;
   "auth configure-docker") test -e "$here/refuses" && { echo "ERROR: (gcloud) no" >&2; exit 1; }
@@ -61,7 +61,7 @@ class GcloudStandIn:
         for name, text in {"gcloud": _GCLOUD, "docker-credential-gcloud": _HELPER}.items():
             (folder / name).write_text(text)
             (folder / name).chmod(0o755)
-        (folder / "accounts").write_text("[]\n")
+        (folder / "account").touch()
         (folder / "configure.py").write_text(_CONFIGURE)
         return cls(folder)
 
@@ -85,7 +85,7 @@ class GcloudStandIn:
 
     def sign_in(self, account: str = "robin@hub.example") -> None:
         """Let somebody be signed in already."""
-        (self.folder / "accounts").write_text(json.dumps([{"account": account, "status": "ACTIVE"}]))
+        (self.folder / "account").write_text(f"{account}\n")
         (self.folder / "signed-in").touch()
 
     def expire(self) -> None:

@@ -104,9 +104,6 @@ def answer(gh: StandInGh, arguments: list[str], stdin: str) -> str:
         fields = options["--json"].split(",")
         found = [one for one in reversed(requests) if one["headRefName"] == options["--head"]]
         return json.dumps([{name: one.get(name) for name in fields} for one in found])
-    if arguments[:2] == ["repo", "view"] and options["--json"] == "parent":
-        owner, _, name = gh.parent.partition("/")
-        return json.dumps({"parent": {"name": name, "owner": {"login": owner}} if owner else None})
     if arguments[:2] == ["pr", "create"]:
         number = len(requests) + 1
         url = PAGES.format(repository=options["--repo"], number=number)
@@ -139,6 +136,8 @@ def answer(gh: StandInGh, arguments: list[str], stdin: str) -> str:
 
 def answer_rest(gh: StandInGh, method: str, place: list[str], stdin: str) -> str:
     """Return what gh prints of GitHub's REST API at ``place``, having done it."""
+    if method == "GET" and len(place) == len(("repos", "owner", "name")):
+        return f"{gh.parent}\n" if gh.parent else ""
     if method == "GET" and place[3:] == ["labels?per_page=100"]:
         return "".join(f"{label}\n" for label in gh.labels)
     requests, new = gh.requests, json.loads(stdin)

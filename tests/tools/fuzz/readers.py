@@ -30,9 +30,9 @@ from tasks.repo.values import PinnedImage, image_at, with_image
 from tasks.tools import docker
 from tasks.tools.command import Output
 from tasks.tools.forges import opening_address, read_remote
-from tasks.tools.git import Git
-from tasks.tools.refusals import denied, push_fault, remote_fault
-from tasks.tools.registry import DockerLogins, inspect, require_push_right
+from tasks.tools.git import Git, push_fault, remote_fault
+from tasks.tools.logins import DockerLogins, denied
+from tasks.tools.registry import inspect, require_push_right
 from tests.support.charts import archive, entry
 from tests.support.helm import RELEASES, chart_archive, index_text
 
@@ -143,8 +143,7 @@ def _docker_config(data: bytes) -> None:
         logins = DockerLogins.read()
         for host in ("quay.io", "docker.io"):
             logins.helper_for(host)
-            logins.has_login(host)
-            with patch("tasks.tools.registry._credentials_of", lambda *_: None):
+            with patch("tasks.tools.logins._credentials_of", lambda *_: None):
                 logins.credentials(host)
 
 

@@ -508,6 +508,4 @@ def test_a_current_folder_that_is_gone(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     done = run("sh", "-c", 'rmdir "$PWD"; exec "$@"', "sh", *LAB_INVOKE, "commit", cwd=gone)
-    demand_fault(
-        done, 2, "the current folder no longer exists", "change into the hub repository, or name it: --repo PATH"
-    )
+    demand_fault(done, 2, "no such folder (.)", "name the hub repository: --repo PATH")

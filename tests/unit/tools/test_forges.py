@@ -36,55 +36,54 @@ ADDRESSES = [
     ("github.com:", None),
     ("", None),
 ]
+MERGE_REQUEST = (
+    f"-/merge_requests/new?merge_request%5Bsource_branch%5D={BRANCH}&merge_request%5Btarget_branch%5D=main"
+    f"&merge_request%5Btitle%5D={IN_ADDRESS}"
+)
+EXPANDED = f"expand=1&title={IN_ADDRESS}"
+# The repository, its fork where branches are pushed to one, and the page.
 PAGES = [
-    ("git@github.com:org/hubs.git", f"https://github.com/org/hubs/compare/main...{BRANCH}?expand=1&title={IN_ADDRESS}"),
-    (
-        "octocorp@octocorp.ghe.com:org/hubs.git",
-        f"https://octocorp.ghe.com/org/hubs/compare/main...{BRANCH}?expand=1&title={IN_ADDRESS}",
-    ),
-    (
-        "https://github.example.edu/org/hubs",
-        f"https://github.example.edu/org/hubs/compare/main...{BRANCH}?expand=1&title={IN_ADDRESS}",
-    ),
-    (
-        "git@gitlab.com:deep/er/still/hubs.git",
-        (
-            "https://gitlab.com/deep/er/still/hubs/-/merge_requests/new"
-            f"?merge_request%5Bsource_branch%5D={BRANCH}&merge_request%5Btarget_branch%5D=main"
-            f"&merge_request%5Btitle%5D={IN_ADDRESS}"
-        ),
-    ),
-    (
-        "ssh://git@altssh.gitlab.com:443/org/hubs.git",
-        (
-            "https://gitlab.com/org/hubs/-/merge_requests/new"
-            f"?merge_request%5Bsource_branch%5D={BRANCH}&merge_request%5Btarget_branch%5D=main"
-            f"&merge_request%5Btitle%5D={IN_ADDRESS}"
-        ),
-    ),
+    ("git@github.com:org/hubs.git", "", f"https://github.com/org/hubs/compare/main...{BRANCH}?{EXPANDED}"),
+    ("octocorp@octocorp.ghe.com:org/hubs", "", f"https://octocorp.ghe.com/org/hubs/compare/main...{BRANCH}?{EXPANDED}"),
+    ("https://github.example.edu/o/hubs", "", f"https://github.example.edu/o/hubs/compare/main...{BRANCH}?{EXPANDED}"),
+    ("git@gitlab.com:deep/er/still/hubs.git", "", f"https://gitlab.com/deep/er/still/hubs/{MERGE_REQUEST}"),
     (
         "https://robin@bitbucket.org/org/hubs.git",
+        "",
         f"https://bitbucket.org/org/hubs/pull-requests/new?source={BRANCH}&dest=main",
     ),
+    ("https://codeberg.org/org/hubs.git", "", f"https://codeberg.org/org/hubs/compare/main...{BRANCH}"),
+    ("git@git.forgejo.example:org/hubs.git", "", f"https://git.forgejo.example/org/hubs/compare/main...{BRANCH}"),
+    ("http://gitea.example:3000/org/hubs.git", "", f"http://gitea.example:3000/org/hubs/compare/main...{BRANCH}"),
+    ("git@git.example.org:org/hubs.git", "", None),
+    ("https://dev.azure.com/org/project/_git/hubs", "", None),
+    ("https://bitbucket.example.com/scm/HUB/hubs.git", "", None),
     (
-        "https://bitbucket.example.com/scm/HUB/hubs.git",
-        (
-            "https://bitbucket.example.com/projects/HUB/repos/hubs/pull-requests"
-            f"?create&sourceBranch=refs%2Fheads%2F{BRANCH}&targetBranch=refs%2Fheads%2Fmain"
-        ),
+        "git@github.com:team/hubs.git",
+        "git@github.com:robin/hubs.git",
+        f"https://github.com/team/hubs/compare/main...robin:{BRANCH}?{EXPANDED}",
     ),
     (
-        "ssh://git@bitbucket.example.com:7999/~robin/hubs.git",
-        (
-            "https://bitbucket.example.com/users/robin/repos/hubs/pull-requests"
-            f"?create&sourceBranch=refs%2Fheads%2F{BRANCH}&targetBranch=refs%2Fheads%2Fmain"
-        ),
+        "git@github.com:team/hubs.git",
+        "git@github.com:robin/team-hubs.git",
+        f"https://github.com/team/hubs/compare/main...robin:team-hubs:{BRANCH}?{EXPANDED}",
     ),
-    ("https://codeberg.org/org/hubs.git", f"https://codeberg.org/org/hubs/compare/main...{BRANCH}"),
-    ("git@git.forgejo.example:org/hubs.git", f"https://git.forgejo.example/org/hubs/compare/main...{BRANCH}"),
-    ("http://gitea.example:3000/org/hubs.git", f"http://gitea.example:3000/org/hubs/compare/main...{BRANCH}"),
-    ("git@git.example.org:org/hubs.git", None),
-    ("https://dev.azure.com/org/project/_git/hubs", None),
+    (
+        "git@gitlab.com:team/hubs.git",
+        "git@gitlab.com:robin/hubs.git",
+        f"https://gitlab.com/robin/hubs/{MERGE_REQUEST}",
+    ),
+    (
+        "http://gitea.example:3000/team/hubs.git",
+        "http://gitea.example:3000/robin/ours.git",
+        f"http://gitea.example:3000/team/hubs/compare/main...robin/ours:{BRANCH}",
+    ),
+    (
+        "git@bitbucket.org:team/hubs.git",
+        "git@bitbucket.org:robin/hubs.git",
+        f"https://bitbucket.org/robin/hubs/pull-requests/new?source={BRANCH}&dest=team%2Fhubs%3A%3Amain",
+    ),
+    ("git@github.com:team/hubs.git", "git@gitlab.com:robin/hubs.git", None),
 ]
 
 
@@ -94,11 +93,12 @@ def test_a_remotes_address_on_the_web(remote: str, address: str | None) -> None:
     assert (repository and repository.address) == address
 
 
-@pytest.mark.parametrize(("remote", "page"), PAGES)
-def test_the_page_for_opening_a_pull_request(remote: str, page: str | None) -> None:
-    repository = read_remote(remote)
-    assert repository is not None
-    assert opening_address(repository, repository, BRANCH, "main", TITLE) == page
+@pytest.mark.parametrize(("remote", "fork", "page"), PAGES)
+def test_the_page_for_opening_a_pull_request(remote: str, fork: str, page: str | None) -> None:
+    to, start = read_remote(remote), read_remote(fork or remote)
+    assert to is not None
+    assert start is not None
+    assert opening_address(to, start, BRANCH, "main", TITLE) == page
 
 
 def test_a_branchs_name_is_quoted_in_an_address() -> None:
@@ -124,50 +124,3 @@ def test_ssh_may_know_a_host_by_another_name(monkeypatch: pytest.MonkeyPatch, re
     repository = reached(remote)
     assert repository is not None
     assert (repository.host == "git.example.org") == by_ssh
-
-
-@pytest.mark.parametrize(
-    ("upstream", "fork", "page"),
-    [
-        (
-            "git@github.com:team/hubs.git",
-            "git@github.com:robin/hubs.git",
-            f"https://github.com/team/hubs/compare/staging...robin:{BRANCH}?expand=1&title={IN_ADDRESS}",
-        ),
-        (
-            "git@github.com:team/hubs.git",
-            "git@github.com:robin/team-hubs.git",
-            f"https://github.com/team/hubs/compare/staging...robin:team-hubs:{BRANCH}?expand=1&title={IN_ADDRESS}",
-        ),
-        (
-            "git@gitlab.com:team/hubs.git",
-            "git@gitlab.com:robin/hubs.git",
-            (
-                "https://gitlab.com/robin/hubs/-/merge_requests/new"
-                f"?merge_request%5Bsource_branch%5D={BRANCH}&merge_request%5Btarget_branch%5D=staging"
-                f"&merge_request%5Btitle%5D={IN_ADDRESS}"
-            ),
-        ),
-        (
-            "https://codeberg.org/team/hubs.git",
-            "https://codeberg.org/robin/hubs.git",
-            f"https://codeberg.org/team/hubs/compare/staging...robin:{BRANCH}",
-        ),
-        (
-            "http://gitea.example:3000/team/hubs.git",
-            "http://gitea.example:3000/robin/ours.git",
-            f"http://gitea.example:3000/team/hubs/compare/staging...robin/ours:{BRANCH}",
-        ),
-        (
-            "git@bitbucket.org:team/hubs.git",
-            "git@bitbucket.org:robin/hubs.git",
-            f"https://bitbucket.org/robin/hubs/pull-requests/new?source={BRANCH}&dest=team%2Fhubs%3A%3Astaging",
-        ),
-        ("git@github.com:team/hubs.git", "git@gitlab.com:robin/hubs.git", None),
-    ],
-)
-def test_the_page_for_opening_a_pull_request_from_a_fork(upstream: str, fork: str, page: str | None) -> None:
-    to, start = read_remote(upstream), read_remote(fork)
-    assert to is not None
-    assert start is not None
-    assert opening_address(to, start, BRANCH, "staging", TITLE) == page

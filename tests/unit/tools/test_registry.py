@@ -118,21 +118,19 @@ def test_an_index_without_platforms_has_those_of_its_images(repository: Reposito
     assert set(found.platforms) == {AMD64}
 
 
-@pytest.mark.engine
-@pytest.mark.parametrize("part", ["blobs/sha256", "manifests/sha256"], ids=["configuration", "manifest of a platform"])
-def test_an_image_that_has_lost_a_part_is_not_missing(repository: Repository, before: Server, part: str) -> None:
-    repository.push_index("1", repository.push("image", AMD64, "ab"))
-    before.answer(part, says("404 Not Found", "MANIFEST_UNKNOWN", "manifest unknown"))
-    with pytest.raises(Unreachable, match=r"cannot reach the registry: .* is missing"):
-        inspect(at(repository, "1"))
+LOST = says("404 Not Found", "MANIFEST_UNKNOWN", "manifest unknown")
+ANOTHER = reply(b'{"os": "linux", "architecture": "amd64", "rootfs": {"diff_ids": ["sha256:0"]}}')
 
 
 @pytest.mark.engine
 @pytest.mark.parametrize("part", ["blobs/sha256", "manifests/sha256"], ids=["configuration", "manifest of a platform"])
-def test_a_part_that_is_another_one_is_no_answer(repository: Repository, before: Server, part: str) -> None:
+@pytest.mark.parametrize(("answer", "why"), [(LOST, "is missing"), (ANOTHER, "has another digest")])
+def test_an_image_without_one_of_its_parts_is_not_missing(
+    repository: Repository, before: Server, part: str, answer: bytes, why: str
+) -> None:
     repository.push_index("1", repository.push("image", AMD64, "ab"))
-    before.answer(part, reply(b'{"os": "linux", "architecture": "amd64", "rootfs": {"diff_ids": ["sha256:0"]}}'))
-    with pytest.raises(Unreachable):
+    before.answer(part, answer)
+    with pytest.raises(Unreachable, match=f"cannot reach the registry: .* {why}"):
         inspect(at(repository, "1"))
 
 
@@ -243,6 +241,17 @@ def test_of_several_ways_to_sign_in_a_token_is_taken(alone: Server, *, token_fir
     alone.answer("manifests", f"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n{head}\r\n".encode(), times=1)
     alone.answer("GET /token", reply(b'{"token": "abc"}'))
     ask_for(named(alone))
+    assert alone.said("Authorization") == [TULIP, "Bearer abc"]
+
+
+def test_a_token_is_asked_for_the_right_to_push(alone: Server) -> None:
+    sign_in(alone.address, "robin", "tulip-garden")
+    alone.answer("POST", asks_for(f'Bearer realm="http://{alone.address}/token",service="hub"'), times=1)
+    alone.answer("GET /token", reply(b'{"token": "abc"}'))
+    alone.answer("POST", says("403 Forbidden", "DENIED", "requested access to the resource is denied"))
+    with pytest.raises(Denied):
+        require_push_right(named(alone))
+    assert alone.asked[1].path.endswith("scope=repository%3Ahub%3Apull%2Cpush")
     assert alone.said("Authorization") == [TULIP, "Bearer abc"]
 
 

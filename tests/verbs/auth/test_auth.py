@@ -17,7 +17,7 @@ from tests.support.processes import write_program
 from tests.support.world import demand_fault
 
 HOST = "us-central1-docker.pkg.dev"
-LIST = "gcloud auth list --filter=status:ACTIVE --format=json --quiet"
+LIST = "gcloud auth list --filter=status:ACTIVE '--format=value(account)' --quiet"
 LOGIN = "gcloud auth login"
 CONFIGURE = f"gcloud auth configure-docker {HOST} --quiet"
 ADC = "gcloud auth application-default login"
@@ -119,14 +119,6 @@ def test_what_is_missing_is_run_and_nothing_else(hub: Hub, gcloud: GcloudStandIn
     assert done.out == (f"signed in for {HOST}\n" if run.calls else "Nothing to do.\n")
 
 
-def test_where_all_is_set_up_docker_s_helper_alone_is_asked(hub: Hub, gcloud: GcloudStandIn) -> None:
-    prepare(gcloud, "account, helper")
-    for done in (auth(hub, gcloud), auth_on_terminal(hub, gcloud)):
-        assert (done.code, done.out, done.err) == (0, "Nothing to do.\n", ""), done
-    assert gcloud.calls == []
-    assert gcloud.helper_calls == [f"helper get {HOST}"] * 2
-
-
 def test_a_sign_in_that_fails_is_denied(hub: Hub, gcloud: GcloudStandIn) -> None:
     gcloud.refuse()
     done = auth_on_terminal(hub, gcloud)
@@ -138,24 +130,29 @@ def test_a_sign_in_that_fails_is_denied(hub: Hub, gcloud: GcloudStandIn) -> None
 # -- without a terminal
 
 
-def test_without_a_terminal_nobody_is_asked_to_sign_in(hub: Hub, gcloud: GcloudStandIn) -> None:
-    demand_fault(
-        auth(hub, gcloud),
-        4,
-        "not signed in, and there is no terminal to sign in on (gcloud)",
-        "on a terminal: gcloud auth login; in CI: invoke auth --key-file PATH",
-    )
-    assert gcloud.calls == [LIST]
+NO_DEFAULTS = "there are no application default credentials"
 
 
-def test_application_default_credentials_need_a_terminal(hub: Hub, gcloud: GcloudStandIn) -> None:
-    gcloud.sign_in()
-    demand_fault(
-        auth(hub, gcloud, "--adc", "--no-browser"),
-        4,
-        "there are no application default credentials, and there is no terminal to sign in on (gcloud)",
-        f"on a terminal: {ADC} --no-launch-browser; in CI: invoke auth --key-file PATH",
-    )
+@pytest.mark.parametrize(
+    ("has", "typed", "missing", "command"),
+    [
+        ("", "", "not signed in", LOGIN),
+        (
+            "account, helper",
+            "--adc --no-browser",
+            "there are no application default credentials",
+            f"{ADC} --no-launch-browser",
+        ),
+    ],
+    ids=["account", "default credentials"],
+)
+def test_without_a_terminal_nobody_is_asked_to_sign_in(
+    hub: Hub, gcloud: GcloudStandIn, has: str, typed: str, missing: str, command: str
+) -> None:
+    prepare(gcloud, has)
+    what = f"{missing}, and there is no terminal to sign in on (gcloud)"
+    hint = f"on a terminal: {command}; in CI: invoke auth --key-file PATH"
+    demand_fault(auth(hub, gcloud, *typed.split()), 4, what, hint)
 
 
 # -- key files
@@ -236,22 +233,20 @@ def test_a_key_for_which_the_helper_does_not_answer_is_no_success(
     assert done.err.splitlines()[-2:] == [f"error: {told[0]} ({HOST})", f"hint: {hint}"], done
 
 
-NEITHER, NO_JSON = "not a service account key or workload identity file", "the key file is not JSON"
 NO_KEYS = {
-    "a person's credentials": ('{"type": "authorized_user"}', NEITHER),
-    "a list": ("[]", NEITHER),
-    "no JSON": ("-----BEGIN PRIVATE KEY-----", NO_JSON),
-    "deeper than one can read": ("[" * 100_000, NO_JSON),
+    "a person's credentials": '{"type": "authorized_user"}',
+    "a list": "[]",
+    "no JSON": "-----BEGIN PRIVATE KEY-----",
+    "deeper than one can read": "[" * 100_000,
 }
 
 
-@pytest.mark.parametrize(("text", "what"), NO_KEYS.values(), ids=NO_KEYS)
-def test_a_file_that_is_no_key_is_refused(
-    hub: Hub, gcloud: GcloudStandIn, tmp_path: Path, text: str, what: str
-) -> None:
+@pytest.mark.parametrize("text", NO_KEYS.values(), ids=NO_KEYS)
+def test_a_file_that_is_no_key_is_refused(hub: Hub, gcloud: GcloudStandIn, tmp_path: Path, text: str) -> None:
     (tmp_path / "key.json").write_text(text)
     done = auth(hub, gcloud, "--key-file", str(tmp_path / "key.json"))
     assert (done.code, done.out) == (2, "")
+    what = "not a service account key or workload identity file"
     assert done.err.startswith(f"error: {what} ({tmp_path}/key.json)\nhint: ")
     assert gcloud.calls == []
 
@@ -307,17 +302,14 @@ def test_a_dry_run_refuses_as_the_real_one_would(hub: Hub, gcloud: GcloudStandIn
     assert gcloud.calls == [LIST]
 
 
-@pytest.mark.parametrize("dry", [(), ("--dry",)], ids=["", "dry"])
-def test_json_tells_each_registry(hub: Hub, gcloud: GcloudStandIn, dry: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("flags", [("--json",), ("--json", "--dry")], ids=["", "dry"])
+@pytest.mark.parametrize(("host", "helper"), [(HOST, "gcloud"), ("quay.io", None)])
+def test_json_tells_each_registry(
+    tmp_path: Path, gcloud: GcloudStandIn, host: str, helper: str | None, flags: tuple[str, ...]
+) -> None:
     prepare(gcloud, "account, helper")
-    done = auth(hub, gcloud, "--json", *dry)
-    assert done.code == 0, done
-    assert done.json == {"auth": [{"host": HOST, "google": True, "helper": "gcloud"}]}
-
-
-def test_json_of_a_registry_that_is_not_googles(tmp_path: Path, gcloud: GcloudStandIn) -> None:
-    done = auth(make_hub(tmp_path / "hub", registry="quay.io/2i2c"), gcloud, "--json")
-    assert done.json == {"auth": [{"host": "quay.io", "google": False, "helper": None}]}
+    done = auth(make_hub(tmp_path / "hub", registry=f"{host}/core"), gcloud, *flags)
+    assert (done.code, done.json) == (0, {"auth": [{"host": host, "google": host == HOST, "helper": helper}]})
 
 
 def test_gcloud_that_fails_to_tell_docker_is_quoted(hub: Hub, gcloud: GcloudStandIn) -> None:
@@ -345,3 +337,4 @@ def test_the_helpers_secret_is_shown_to_nobody(hub: Hub, gcloud: GcloudStandIn) 
     for arguments in (("auth",), ("--debug", "auth"), ("auth", "--json")):
         done = succeed(*arguments, cwd=hub.path, env=gcloud.env)
         assert SECRET not in done.out + done.err
+    assert gcloud.helper_calls == [f"helper get {HOST}"] * 3

@@ -4,13 +4,12 @@ import base64
 import json
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from http import HTTPStatus
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -19,7 +18,7 @@ from tests.support.cli import Result, run_task, sh, succeed
 from tests.support.conduct import asks_for, says
 from tests.support.hubs import Hub
 from tests.support.registry import private_registry, sign_in, use_short_lived_tokens
-from tests.support.server import Answer, Asked, Server, misbehaving, reply
+from tests.support.server import Answer, Asked, Server, misbehaving
 
 pytestmark = pytest.mark.engine
 
@@ -31,119 +30,40 @@ NO_ROLE = (
 _BASIC = 'Basic realm="hubpress"'
 
 
-@dataclass(frozen=True)
-class Request:
-    """What a registry is asked, as far as a keeper needs it."""
-
-    asked: Asked
-
-    @property
-    def path(self) -> str:
-        """The address without its query."""
-        return urlsplit(self.asked.path).path
-
-    @property
-    def scopes(self) -> tuple[str, ...]:
-        """What a token is asked for (``repository:core/hub:pull,push``)."""
-        return tuple(parse_qs(urlsplit(self.asked.path).query).get("scope", ()))
-
-    @property
-    def credentials(self) -> tuple[str, str, str]:
-        """Their kind, ``basic`` or ``bearer``, the user of the former, and the password or the token."""
-        kind, _, given = self.asked.headers.get("Authorization", "").partition(" ")
-        user, _, secret = base64.b64decode(given).decode().partition(":") if kind == "Basic" else ("", "", given)
-        return kind.lower(), user, secret
-
-    @property
-    def by_docker(self) -> bool:
-        """Whether the engine asks, rather than a program that only looks."""
-        return bool(self.asked.headers.get("User-Agent", "").startswith("docker/"))
-
-    @property
-    def writes(self) -> bool:
-        """Whether it is a part of a push."""
-        return self.asked.method in {"POST", "PUT", "PATCH", "DELETE"}
-
-    @property
-    def begins_push(self) -> bool:
-        """Whether it is the engine that begins to upload a layer."""
-        return self.asked.method == "POST" and self.path.endswith("/blobs/uploads/") and self.by_docker
+def is_by_docker(asked: Asked) -> bool:
+    """Whether the engine asks, rather than a program that only looks."""
+    return bool(asked.headers.get("User-Agent", "").startswith("docker/"))
 
 
-def _refusal(status: int, code: str, message: str, **headers: str) -> bytes:
-    """Return a refusal in a registry's words."""
-    return says(f"{status} {HTTPStatus(status).phrase}", code, message, **headers)
+def writes(asked: Asked) -> bool:
+    """Whether it is a part of a push."""
+    return asked.method in {"POST", "PUT", "PATCH", "DELETE"}
 
 
-@dataclass
-class Readers:
-    """Lets everybody look, and nobody push."""
-
-    def __call__(self, asked: Asked) -> Answer | None:
-        return _refusal(403, "DENIED", NO_ROLE) if Request(asked).writes else None
+def for_readers(asked: Asked) -> Answer | None:
+    """Let everybody look, and nobody push."""
+    return says("403 Forbidden", "DENIED", NO_ROLE) if writes(asked) else None
 
 
 @dataclass
 class ShortLived:
     """Lets in ``token-1``, ``token-2``, ...; those that were given out before a push began have run out for it."""
 
-    status: int = 401
-    code: str = "UNAUTHORIZED"
-    message: str = "the access token has expired"
     runs_out: int = 1
     _last_bad: int = 0
 
     def __call__(self, asked: Asked) -> Answer | None:
-        request = Request(asked)
-        kind, _, token = request.credentials
-        if kind != "basic":
+        kind, _, given = asked.headers.get("Authorization", "").partition(" ")
+        if kind != "Basic":
             return asks_for(_BASIC)
-        number = int(token.removeprefix("token-"))
-        if request.begins_push and number > self._last_bad and self.runs_out:
+        number = int(base64.b64decode(given).decode().rpartition(":token-")[2])
+        begins_push = asked.method == "POST" and urlsplit(asked.path).path.endswith("/blobs/uploads/")
+        if begins_push and is_by_docker(asked) and number > self._last_bad and self.runs_out:
             self._last_bad, self.runs_out = number, self.runs_out - 1
-        if request.writes and request.by_docker and number <= self._last_bad:
-            return _refusal(self.status, self.code, self.message, WWW_Authenticate=_BASIC)
+        if writes(asked) and is_by_docker(asked) and number <= self._last_bad:
+            words = "the access token has expired"
+            return says("401 Unauthorized", "UNAUTHORIZED", words, WWW_Authenticate=_BASIC)
         return None
-
-
-@dataclass
-class Tokens:
-    """Sells tokens to those who have the password, as Docker Hub and most others do; also plays the token server.
-
-    https://distribution.github.io/distribution/spec/auth/token/
-    """
-
-    passwords: Mapping[str, str]
-    readers: tuple[str, ...] = ()
-    sold: dict[str, tuple[str, ...]] = field(default_factory=dict)
-
-    def __call__(self, asked: Asked) -> Answer | None:
-        request = Request(asked)
-        if request.path == "/token":
-            return self._sell(request)
-        kind, _, token = request.credentials
-        scopes = self.sold.get(token) if kind == "bearer" else None
-        if scopes is None:
-            return asks_for(f'Bearer realm="http://{asked.headers["Host"]}/token",service="lab"')
-        if request.writes and not any("push" in _actions(scope) for scope in scopes):
-            return _refusal(403, "DENIED", "requested access to the resource is denied")
-        return None
-
-    def _sell(self, request: Request) -> Answer:
-        # Clients try OAuth's POST first and take this for "not here": then they ask as the specification says.
-        if request.asked.method != "GET":
-            return reply(status="405 Method Not Allowed")
-        _, user, password = request.credentials
-        if self.passwords.get(user) != password:
-            return _refusal(401, "UNAUTHORIZED", "incorrect username or password")
-        token = secrets.token_hex(8)
-        self.sold[token] = () if user in self.readers else request.scopes
-        return reply(json.dumps({"token": token}).encode(), Content_Type="application/json")
-
-
-def _actions(scope: str) -> list[str]:
-    """Return what a scope is for: ``pull`` and ``push`` of ``repository:core/hub:pull,push``."""
-    return scope.rpartition(":")[2].split(",")
 
 
 # -- the right to push is proved before anything is built
@@ -151,9 +71,6 @@ def _actions(scope: str) -> list[str]:
 
 OpenDoor: TypeAlias = Callable[[Callable[[Asked], Answer | None]], Server]
 HubAt: TypeAlias = Callable[[str], Hub]
-
-
-PASSWORDS = {"robin": "tulip-garden", "reader": "rose-garden"}
 
 
 @pytest.fixture
@@ -172,7 +89,7 @@ def open_door(registry: Registry) -> Iterator[OpenDoor]:
 @pytest.fixture
 def private(tmp_path: Path) -> Iterator[Registry]:
     """A registry that asks for a password itself."""
-    with private_registry(tmp_path / "private", PASSWORDS) as served:
+    with private_registry(tmp_path / "private", {"robin": "tulip-garden"}) as served:
         yield served
 
 
@@ -194,7 +111,7 @@ def was_built(result: Result) -> bool:
 def test_a_registry_that_lets_pull_and_not_push_is_found_out_before_the_build(
     open_door: OpenDoor, hub_at: HubAt
 ) -> None:
-    opened = open_door(Readers())
+    opened = open_door(for_readers)
     error, hint = refused_before_a_build(hub_at(opened.address))
     assert error == (
         "error: the account is wrong or lacks the role artifactregistry.writer, or the repository does not "
@@ -204,7 +121,7 @@ def test_a_registry_that_lets_pull_and_not_push_is_found_out_before_the_build(
         "hint: gcloud auth list; gcloud artifacts repositories describe core "
         "--location=us-central1 --project=cal-icor-hubs"
     )
-    assert not any(Request(asked).by_docker for asked in opened.asked)
+    assert not any(map(is_by_docker, opened.asked))
 
 
 def test_what_the_registry_has_already_needs_no_right_to_push(open_door: OpenDoor, hub_at: HubAt) -> None:
@@ -212,46 +129,19 @@ def test_what_the_registry_has_already_needs_no_right_to_push(open_door: OpenDoo
     hub = hub_at(opened.address)
     succeed("build", cwd=hub.path)
     hub.git("restore", "hub/values.yaml")
-    opened.keeper = Readers()
+    opened.keeper = for_readers
     again = succeed("build", "--json", cwd=hub.path)
     assert again.json["images"][0]["status"] == "present"
 
 
-# -- who may, by a token
-
-
-def test_a_token_that_may_push_builds_and_pushes(open_door: OpenDoor, hub_at: HubAt) -> None:
-    opened = open_door(Tokens(PASSWORDS))
-    sign_in(opened.address, "robin", PASSWORDS["robin"])
-    result = succeed("build", cwd=hub_at(opened.address).path)
-    assert was_built(result)
-
-
-def test_a_token_that_may_not_push_is_found_out_before_the_build(open_door: OpenDoor, hub_at: HubAt) -> None:
-    opened = open_door(Tokens(PASSWORDS, readers=("reader",)))
-    sign_in(opened.address, "reader", PASSWORDS["reader"])
-    error, hint = refused_before_a_build(hub_at(opened.address))
-    assert error.startswith("error: the registry denied access: ")
-    assert error.endswith(f"DENIED requested access to the resource is denied ({opened.address})")
-    assert hint == f"hint: docker login {opened.address}"
-    assert PASSWORDS["reader"] not in error
-
-
-# -- who may, by the password itself
-
-
-def test_a_wrong_password_is_found_out_before_the_build(private: Registry, hub_at: HubAt) -> None:
-    sign_in(private.address, "robin", "rose-garden")
+@pytest.mark.parametrize("password", ["rose-garden", None], ids=["a wrong password", "nobody signed in"])
+def test_who_may_not_is_found_out_before_the_build(private: Registry, hub_at: HubAt, password: str | None) -> None:
+    if password:
+        sign_in(private.address, "robin", password)
     error, hint = refused_before_a_build(hub_at(private.address))
     assert error.startswith("error: the registry denied access: ")
     assert error.endswith(f" ({private.address})")
     assert "rose-garden" not in error
-    assert hint == f"hint: docker login {private.address}"
-
-
-def test_nobody_signed_in_is_found_out_before_the_build(private: Registry, hub_at: HubAt) -> None:
-    error, hint = refused_before_a_build(hub_at(private.address))
-    assert error.startswith("error: the registry denied access: ")
     assert hint == f"hint: docker login {private.address}"
 
 

@@ -195,15 +195,15 @@ FIRST_KEY = "get it from who signs; or, for a first key: cosign generate-key-pai
     [
         (
             "no.key",
-            None,
+            "cosign.pub",
             "the signing key does not exist (no.key)",
             "get it from who signs; or, for a first key: cosign generate-key-pair",
         ),
         (
             "alone.key",
             None,
-            "the public key is not known, so no signature can be verified (hub.sign: alone.key)",
-            "cosign public-key --key alone.key >cosign.pub, then in invoke.yaml: hub: {verify: cosign.pub}",
+            "the public key does not exist (hub.verify: alone.pub)",
+            "cosign public-key --key KEY >alone.pub",
         ),
         (
             "cosign.key",

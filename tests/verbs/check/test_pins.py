@@ -168,8 +168,8 @@ def test_check_asks_the_base_image_where_this_machine_has_it(
     monkeypatch.setenv("INVOKE_HUB_CACHE_FOLDER", str(tmp_path / "another"))
     (unchecked,) = looked_at(hub)[1]
     assert unchecked == {
-        "message": f"pins against the packages of {repository}:3.3.8: the Docker engine does not have it",
-        "hint": f"docker pull {repository}:3.3.8, then: invoke check",
+        "message": f"pins against the packages of {repository}:3.3.8: no Docker engine here has it",
+        "hint": f"docker info; docker pull {repository}:3.3.8, then: invoke check",
     }
     sh("docker", "pull", "--quiet", f"{repository}:3.3.8", cwd=tmp_path)
     assert looked_at(hub) == ([problem], [])

@@ -268,10 +268,7 @@ def test_what_needs_no_engine_reports_without_it(released: Hub, request: pytest.
 def test_what_needs_the_engine_is_named(released: Hub, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch) -> None:
     released.put("images/hub/requirements.txt", "jupyterhub-nativeauthenticator==1.3.0\n")
     (unchecked,) = timed(released, "status", "--json").json["not_checked"]
-    assert unchecked["message"].endswith(
-        ":3.3.8: the Docker engine does not answer: docker did not end within 10 seconds"
-    )
-    assert unchecked["hint"].startswith("start the engine that DOCKER_HOST names, tcp://127.0.0.1:")
+    assert unchecked["message"].endswith(":3.3.8: no Docker engine here has it")
     # A registry that is out of reach besides is told apart.
     released.edit("images/hub/Dockerfile", "FROM 127.0.0.1:", "FROM 127.0.0.1:1")
     monkeypatch.setattr("tasks.tools.docker.ENGINE_SECONDS", 0.7)

@@ -249,13 +249,3 @@ def test_a_remote_that_is_gone_is_unreachable_before_anything_is_committed(moved
     what = f"cannot reach the remote: '{moved.remote}' does not appear to be a git repository (origin)"
     demand_fault(done, 4, what, "git ls-remote origin")
     assert (moved.git("for-each-ref"), moved.snapshot()) == before
-
-
-def test_a_push_option_that_the_remote_does_not_take_is_named(moved: Hub) -> None:
-    moved.git("config", "push.pushOption", "ci.skip")
-    done = commit(moved, "--push")
-    assert (done.code, *fault(done)) == (
-        4,
-        f"the remote rejected the branch {BRANCH}: the receiving end does not support push options (origin)",
-        "see what git is told, and unset it for this clone: git config --show-origin --get-regexp ^push[.]",
-    )

@@ -1,0 +1,229 @@
+"""Who is signed in where: Docker's logins for registries, Google's accounts, and what it means to be denied access.
+
+Docker's logins are those of https://docs.docker.com/reference/cli/docker/login/#credential-stores, Artifact Registry's
+words those of https://cloud.google.com/artifact-registry/docs/troubleshooting.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..core.faults import DOOR, Denied, ProgramFailed, Unusable
+from ..core.names import DOCKER_HUB
+from ..core.safe_files import read_file
+from .command import MALFORMED, Command, as_mapping, mentions
+from .process import ask_all, attend, capture, find, run_checked
+
+HELPER = "gcloud"
+# Docker's own name for Docker Hub, in its configuration and to its helpers.
+_HUB_KEY = "https://index.docker.io/v1/"
+# A helper's word for a secret that is no password, but a token to get one with.
+IDENTITY_TOKEN = "<token>"  # noqa: S105 - a marker of the protocol
+HELPER_SECONDS = 30.0
+# What helpers say where they have none (docker-credential-helpers, credentials/error.go).
+_NO_CREDENTIALS = "credentials not found in native keychain"
+# https://cloud.google.com/docs/authentication/application-default-credentials
+_KEY_USER, _PACKED_KEY_USER = "_json_key", "_json_key_base64"
+# Each takes the place of whoever is signed in.
+_OVERRIDES = (
+    "CLOUDSDK_AUTH_ACCESS_TOKEN",
+    "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE",
+    "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE",
+    "CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT",
+    "CLOUDSDK_CORE_ACCOUNT",
+)
+_RESOURCE = r"projects/(?P<project>[\w.:-]+)/locations/(?P<location>[\w-]+)/repositories/(?P<repository>[\w-]+)"
+_HELPER_PROGRAM = r"docker-credential-[\w.-]+"
+_EXPIRED = r"(?i)expired|\b401\b|unauthorized|unauthenticated|authorization failed|failed to fetch oauth token"
+
+
+def is_google(host: str) -> bool:
+    """Whether ``host`` is a registry of Google's: Artifact Registry, or the older Container Registry."""
+    return host == "gcr.io" or host.endswith((".pkg.dev", ".gcr.io"))
+
+
+class Credentials(NamedTuple):
+    """What Docker sends to a registry."""
+
+    user: str
+    secret: str
+
+
+class DockerLogins(NamedTuple):
+    """Docker's own configuration, as far as it says where credentials come from.
+
+    ``helpers`` are the credential helpers by host, ``store`` that for every other host, ``auths`` the logins by host.
+    """
+
+    file: Path
+    helpers: Mapping[str, str]
+    store: str | None
+    auths: Mapping[str, Any]
+
+    @classmethod
+    def read(cls) -> DockerLogins:
+        """Read ``config.json`` in DOCKER_CONFIG or ``~/.docker``; empty where there is none."""
+        file = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
+        try:
+            content = json.loads(read_file(file))
+            helpers, auths = as_mapping(content.get("credHelpers")), as_mapping(content.get("auths"))
+        except (FileNotFoundError, NotADirectoryError):
+            content = helpers = auths = {}
+        except OSError as err:
+            hint = f"ls -l {file}"
+            raise Unusable(f"Docker's configuration cannot be read: {err.strerror}", where=file, hint=hint) from err
+        except MALFORMED as err:
+            hint = f"fix or remove it: {file}"
+            raise Unusable("Docker's configuration is not a JSON object", where=file, hint=hint) from err
+        helpers = {str(host): name for host, name in helpers.items() if isinstance(name, str)}
+        store = content.get("credsStore")
+        return cls(file, helpers, store if isinstance(store, str) and store else None, auths)
+
+    def helper_for(self, host: str) -> str | None:
+        """Return the name of the helper that Docker asks for ``host``, or None."""
+        return self.helpers.get(_key(host), self.store)
+
+    def credentials(self, host: str) -> Credentials | None:
+        """Return what Docker would send to ``host``, or None; raise Denied where its helper fails."""
+        if helper := self.helper_for(host):
+            return _credentials_of(helper, host)
+        try:
+            entry = self.auths.get(_key(host)) or self.auths[f"https://{host}"]
+            if entry.get("identitytoken"):
+                return Credentials(IDENTITY_TOKEN, entry["identitytoken"])
+            user, colon, secret = base64.b64decode(entry["auth"]).decode().partition(":")
+        except MALFORMED:
+            return None
+        return Credentials(user, secret) if colon else None
+
+    def answering_hosts(self, hosts: Iterable[str]) -> frozenset[str]:
+        """Return those of ``hosts`` that their credential helper answers for."""
+        # Docker Desktop names a helper for every host, and it may know none.
+        helpers = {host: helper for host in hosts if (helper := self.helper_for(host))}
+        answers = ask_all(lambda host: ask_helper(helpers[host], host), helpers)
+        return frozenset(host for host, answer in zip(helpers, answers, strict=True) if answer is not None)
+
+
+def ask_helper(helper: str, host: str) -> Credentials | None:
+    """Return what the credential helper has for ``host``; None where it is missing, has nothing, or fails."""
+    with contextlib.suppress(Denied):
+        return _credentials_of(helper, host)
+    return None
+
+
+def _credentials_of(helper: str, host: str) -> Credentials | None:
+    """Return what the credential helper has for ``host``; None where it has nothing; raise Denied where it fails."""
+    program = f"docker-credential-{helper}"
+    try:
+        output = capture(Command((program, "get"), stdin=_key(host)), seconds=HELPER_SECONDS)
+        said = f"exit status {output.status}: {output.text or output.last_words}"
+        answer = json.loads(output.text) if output.ok else {}
+        if output.ok or _NO_CREDENTIALS in output.text:
+            secret = answer.get("Secret")
+            return Credentials(str(answer.get("Username", "")), str(secret)) if secret else None
+    except ProgramFailed as err:
+        said = f'"{program}": executable file not found' if find(program) is None else err.what
+    except MALFORMED:
+        pass
+    raise denied(f"error getting credentials: {said}", host)
+
+
+def _key(host: str) -> str:
+    return _HUB_KEY if host == DOCKER_HUB else host
+
+
+class Expired(Denied):
+    """A registry denied access to credentials that may have been good when the program began (exit code 4)."""
+
+
+def denied(words: str, host: str) -> Denied:
+    """Return the fault for a denial."""
+    what, hint = next(_readings(words, host))
+    return (Expired if re.search(_EXPIRED, words) else Denied)(what, where=host, hint=hint)
+
+
+def _readings(words: str, host: str) -> Iterator[tuple[str, str]]:
+    """Yield what the denial means and how to fix it, the narrowest reading first."""
+    said, user = words.lower(), os.environ.get("SUDO_USER")
+    sign_in = f"{DOOR} auth" if is_google(host) else f"docker login {host}"
+    look = "gcloud auth list; gcloud artifacts repositories list"
+    if found := re.search(_RESOURCE, words):
+        flags = f"--location={found['location']} --project={found['project']}"
+        look = f"gcloud auth list; gcloud artifacts repositories describe {found['repository']} {flags}"
+    if mentions(said, ("reauth", "invalid_rapt", "invalid_grant")):
+        yield f"Google asks you to sign in again: {words}", "gcloud auth login"
+    if "executable file not found" in said and (helper := re.search(_HELPER_PROGRAM, words)):
+        yield f"Docker's credential helper is not on PATH: {words}", f"put the folder of {helper[0]} on PATH"
+    if "error getting credentials" in said:
+        yield f"Docker's credential helper does not respond: {words}", sign_in
+    if user and os.geteuid() == 0:
+        yield f"root is not signed in, {user} may be: {words}", "run it without sudo"
+    override = next((name for name in _OVERRIDES if os.environ.get(name)), None)
+    if override and is_google(host):
+        yield f"{override} is set in place of whoever is signed in: {words}", f"unset {override}"
+    if "unauthenticated request" in said:
+        yield f"not signed in to the registry: {words}", sign_in
+    if mentions(said, ("uploadartifacts", "downloadartifacts", "may not exist")):
+        any_of = "the account is wrong or lacks the role artifactregistry.writer, or the repository does not exist"
+        yield f"{any_of}: {words}", look
+    if mentions(said, ("name_unknown", "name unknown", "repository name not known")):
+        yield f"no such repository: {words}", look if is_google(host) else sign_in
+    yield f"the registry denied access: {words}", sign_in
+
+
+def active_account() -> str | None:
+    """Return the account that gcloud uses; None without a sign-in."""
+    command = Command(("gcloud", "auth", "list", "--filter=status:ACTIVE", "--format=value(account)", "--quiet"))
+    return run_checked(command, hint="gcloud auth list").text.strip() or None
+
+
+def adc_file() -> Path:
+    """Return where application default credentials lie."""
+    named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    folder = Path(os.environ.get("CLOUDSDK_CONFIG") or Path.home() / ".config" / "gcloud")
+    return Path(named) if named else folder / "application_default_credentials.json"
+
+
+def key_account(key_file: Path) -> str | None:
+    """Return the account that ``key_file`` names; a workload identity's names none."""
+    try:
+        content = json.loads(read_file(key_file))
+    except OSError as err:
+        what = f"the key file cannot be read: {err.strerror}"
+        raise Unusable(what, where=key_file, hint=f"ls -l {key_file.parent}") from err
+    except (ValueError, RecursionError):
+        content = None
+    if as_mapping(content).get("type") not in ("service_account", "external_account"):
+        raise Unusable(
+            "not a service account key or workload identity file",
+            where=key_file,
+            hint="make one: gcloud iam service-accounts keys create, or workload-identity-pools create-cred-config",
+        )
+    account = content.get("client_email")
+    return str(account) if account else None
+
+
+def account_of(user: str, secret: str) -> str | None:
+    """Return the account that a login names; None for a token.
+
+    https://cloud.google.com/artifact-registry/docs/docker/authentication#json-key
+    """
+    if user not in (_KEY_USER, _PACKED_KEY_USER):
+        return user if "@" in user else None
+    try:
+        return str(json.loads(secret if user == _KEY_USER else base64.b64decode(secret))["client_email"])
+    except MALFORMED:
+        return None
+
+
+def run_login(command: Command) -> None:
+    """Run a login, on the terminal where there is one."""
+    if attend(command):
+        raise Denied("signing in to Google Cloud failed", where="gcloud", hint=str(command))
