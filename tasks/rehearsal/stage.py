@@ -38,7 +38,7 @@ from ..tools.git import Git
 from ..tools.process import find, run_checked
 from ..tools.registry import inspect_all
 from .clone import CLONE, REMOTE_NAME, make_clone, name_at
-from .registry import LOOPBACK, engine_answers, forget_images, free_port, registry, remove_container, serve_command
+from .registry import LOOPBACK, forget_images, free_port, registry, remove_container, serve_command
 from .stand_in import remove_unused, stand_ins
 
 REGISTRY = "registry"
@@ -47,8 +47,6 @@ TEMPORARY, KEPT = "hubpress-rehearsal-", "hubpress-kept-"
 CHARTS = Path(__file__).with_name("charts")
 _BUILDER_VARIABLE = "BUILDX_BUILDER"
 _FILE = "rehearsal.json"
-_LARGEST = 64 * 1024
-_LAST_PORT = 65535
 _FAKES = "NOT INSTALLED: apt-get, pip and python3 in a stand-in do nothing, so what they would install is missing"
 
 
@@ -179,13 +177,9 @@ def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
 
 def clear_up_after_killed_ones() -> None:
     """Clear up after each rehearsal of this user that was killed; what cannot be removed is left for the next time."""
-    killed = [place for prefix in (TEMPORARY, KEPT) for place in MarkedFolder.left_behind(prefix)]
-    # An engine that is down still has their images.
-    reachable = bool(killed) and engine_answers()
-    for place in killed:
+    for place in (one for prefix in (TEMPORARY, KEPT) for one in MarkedFolder.left_behind(prefix)):
         with held_back(), contextlib.suppress(Fault, OSError):
-            if reachable or Record.read(place.path) is None:
-                _clear_up(place)
+            _clear_up(place)
         os.close(place.lock)
 
 
@@ -199,11 +193,10 @@ class Record(NamedTuple):
     def read(cls, folder: Path) -> Record | None:
         """Return the record in a rehearsal's folder; None where it is missing or cannot be read."""
         try:
-            content = json.loads(read_file(folder / _FILE, _LARGEST))
-            port, stand_ins = content["port"], tuple(str(Reference.parse(name)) for name in content["stand_ins"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, Unusable):
+            content = json.loads(read_file(folder / _FILE))
+            return cls(int(content["port"]), tuple(content["stand_ins"]))
+        except (OSError, ValueError, KeyError, TypeError):
             return None
-        return cls(port, stand_ins) if type(port) is int and 0 < port <= _LAST_PORT else None
 
     def write(self, folder: Path) -> None:
         """Put the record into the folder: whoever is killed leaves the old one or the new one."""
@@ -222,7 +215,12 @@ def _require_local_engine(builder: str | None) -> str:
     look = Command(("docker", "context", "inspect", "--format", "{{.Name}} {{.Endpoints.docker.Host}}"))
     name, _, address = run_checked(look, hint="docker context ls, then: docker context use default").text.partition(" ")
     what = "a rehearsal builds on this machine's engine only"
-    if not _is_local(address):
+    try:
+        parts = urlsplit(address)
+        is_local = parts.scheme in {"unix", "npipe"} or is_loopback(parts.netloc)
+    except ValueError:
+        is_local = False
+    if not is_local:
         raise Refused(
             what,
             where=f"{'DOCKER_HOST' if os.environ.get('DOCKER_HOST') else f'context {name}'}: {address}",
@@ -231,14 +229,6 @@ def _require_local_engine(builder: str | None) -> str:
     if builder not in {None, name}:
         raise Refused(what, where=f"--builder {builder}", hint="leave it out")
     return name
-
-
-def _is_local(address: str) -> bool:
-    try:
-        parts = urlsplit(address)
-        return parts.scheme in {"unix", "npipe"} or is_loopback(parts.netloc)
-    except ValueError:
-        return False
 
 
 def _kept_inside(hub: Hub, address: str, base: str) -> tuple[Hub, tuple[str, ...]]:

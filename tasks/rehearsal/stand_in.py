@@ -41,8 +41,8 @@ def stand_ins(references: Iterable[str]) -> Iterator[None]:
     """Keep a stand-in for each of ``references`` in the local image store while a block of any process runs."""
     with ExitStack() as held:
         for reference in references:
-            lock = held.enter_context(_holding(reference, fcntl.LOCK_SH))
-            held.callback(_remove_if_unused, reference, lock)
+            held.callback(remove_unused, (reference,))
+            held.enter_context(_holding(reference, fcntl.LOCK_SH))
             build_stand_in(reference)
         yield
 
@@ -90,12 +90,8 @@ def remove_unused(references: Iterable[str]) -> None:
     """Remove those of the stand-ins that no process holds."""
     for reference in references:
         with _holding(reference, fcntl.LOCK_SH) as lock:
-            _remove_if_unused(reference, lock)
-
-
-def _remove_if_unused(reference: str, lock: int) -> None:
-    if take(lock, fcntl.LOCK_EX):
-        remove_stand_in(reference)
+            if take(lock, fcntl.LOCK_EX):
+                remove_stand_in(reference)
 
 
 @contextmanager
