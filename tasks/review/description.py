@@ -19,7 +19,7 @@ from ..releases.versions import is_dev
 from ..repo.hub import Hub, HubImage
 from ..repo.remotes import Review
 from ..tools.registry import ImageAnswer, inspect_all
-from .bump import NOTHING, Changes, changes_between, pinned_at, read_releases, release_facts
+from .bump import KUBERNETES, NOTHING, Changes, changes_between, pinned_at, read_releases, release_facts
 from .preview import Preview, before_branch
 from .team import next_steps, staging_hubs
 from .upgrades import MOST_SHOWN, UpgradeHere, needs, upgrades_here
@@ -134,9 +134,9 @@ class Description(NamedTuple):
         ]
         if self.moved.release:
             rows += [
-                (fact.what, code_or(fact.before), code_or(fact.after), "the chart's release")
-                for fact in release_facts(self.before, self.after)
-                if fact.before != fact.after or fact.after is None
+                (what, code_or(before), code_or(after), "the chart's release")
+                for what, (before, after) in release_facts(self.before, self.after).items()
+                if before != after or after is None
             ]
         yield from ("### What moved", "", *table_lines(("what", "before", "after", "where"), rows), "")
         changes = comparison(self.before, self.after) if self.before else None
@@ -169,11 +169,11 @@ class Description(NamedTuple):
         for here in self.upgrades:
             yield from (f"### {here.upgrade.title}: [upgrade notes]({here.upgrade.guide})", "")
             yield from (f"- {line}" for line in needs(here))
-            for note in here.notes:
-                yield f"- {note.text}"
-                yield from (f"  - {code(one.place)} {code(one.key)}" for one in note.findings[:MOST_SHOWN])
-                if len(note.findings) > MOST_SHOWN:
-                    yield f"  - and {len(note.findings) - MOST_SHOWN} more"
+            for text, found in here.notes.items():
+                yield f"- {text}"
+                yield from (f"  - {code(one.place)} {code(one.key)}" for one in found[:MOST_SHOWN])
+                if len(found) > MOST_SHOWN:
+                    yield f"  - and {len(found) - MOST_SHOWN} more"
             yield ""
 
     def _cluster(self) -> Iterator[str]:
@@ -208,9 +208,9 @@ class Description(NamedTuple):
         yield f"Read the release notes: {', '.join(release_links(self.after))}"
         if self.upgrades:
             yield "Follow the upgrade notes above for each value they name."
-        _, oldest = release_facts(self.before, self.after)
-        if oldest.differs:
-            yield f"The cluster runs Kubernetes {plain(str(oldest.after))} or newer: `kubectl version`."
+        before, oldest = release_facts(self.before, self.after)[KUBERNETES]
+        if oldest not in (None, before):
+            yield f"The cluster runs Kubernetes {plain(str(oldest))} or newer: `kubectl version`."
 
 
 def describe(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from itertools import accumulate
@@ -15,7 +15,6 @@ from ..repo.hub import Hub
 
 # Where a chart wraps another, the chart's own key stands that many levels below the top (2i2c: `basehub: jupyterhub:`).
 DEEPEST_ROOT = 2
-MOST_FILES = 300
 MOST_BYTES = 8 * 1024 * 1024
 MOST_SHOWN = 10
 _ALL = "**"
@@ -39,24 +38,17 @@ class Value(NamedTuple):
         return f"{self.place} {self.key}"
 
 
-class NoteHere(NamedTuple):
-    """A note's text, and what it concerns in this repository, in the files' order."""
-
-    text: str
-    findings: tuple[Value, ...]
-
-
 class UpgradeHere(NamedTuple):
-    """An upgrade that is crossed, with its notes for this repository."""
+    """An upgrade that is crossed, and its notes, each with the values of this repository that it concerns."""
 
     upgrade: Upgrade
-    notes: tuple[NoteHere, ...]
+    notes: Mapping[str, tuple[Value, ...]]
 
 
 def upgrades_here(hub: Hub, before: str | None, after: str) -> tuple[UpgradeHere, ...]:
     """Return the upgrades from one version of z2jh to another, with the values that each note concerns.
 
-    It reads the YAML files that have the chart's key, at most ``MOST_FILES`` and ``MOST_BYTES``.
+    It reads the YAML files that have the chart's key, at most ``MOST_BYTES``.
     """
     crossed = upgrades_between(before, after)
     if not crossed:
@@ -64,18 +56,15 @@ def upgrades_here(hub: Hub, before: str | None, after: str) -> tuple[UpgradeHere
     chart = hub.requirement.key
     files = tuple(_values_files(hub, chart))
     sizes = accumulate(len(data) for _, data in files)
-    read = [file for file, size in zip(files[:MOST_FILES], sizes, strict=False) if size <= MOST_BYTES]
+    read = [file for file, size in zip(files, sizes, strict=True) if size <= MOST_BYTES]
     values: list[Value] = []
     for path, data in read:
         with suppress(Fault):  # a template, or a broken file: bump and build report those that they need
             values += values_below(parse(data, path), chart)
-    here = [
-        UpgradeHere(upgrade, tuple(NoteHere(note.text, tuple(findings(note, values))) for note in upgrade.notes))
-        for upgrade in crossed
-    ]
+    here = [UpgradeHere(one, {note.text: tuple(findings(note, values)) for note in one.notes}) for one in crossed]
     if len(read) < len(files):
         text = f"Only {len(read)} of {len(files)} values files were looked through for what these notes concern."
-        here[0] = here[0]._replace(notes=(*here[0].notes, NoteHere(text, ())))
+        here[0] = here[0]._replace(notes={**here[0].notes, text: ()})
     return tuple(here)
 
 
@@ -91,15 +80,15 @@ def upgrade_warnings(upgrades: Sequence[UpgradeHere]) -> Iterator[str]:
     """Yield a plan's warnings: each upgrade, then its notes with the values that they concern."""
     for here in upgrades:
         yield " ".join((f"{here.upgrade.title}:", *needs(here), here.upgrade.guide))
-        for note in here.notes:
-            where = f" See {', '.join(_shown(note.findings))}." if note.findings else ""
-            yield f"- {note.text}{where}"
+        for text, found in here.notes.items():
+            where = f" See {', '.join(_shown(found))}." if found else ""
+            yield f"- {text}{where}"
 
 
 def upgrade_paragraph(upgrades: Sequence[UpgradeHere]) -> list[str]:
     """Return the lines of a commit's message: the upgrades, and the values to look at."""
     crossed = [f"Crosses {' '.join((f'{here.upgrade.title}.', *needs(here)))}" for here in upgrades if any(needs(here))]
-    found = sorted({one[:3] for here in upgrades for note in here.notes for one in note.findings})
+    found = sorted({one[:3] for here in upgrades for values in here.notes.values() for one in values})
     heading = ["Values to look at:"] if found else []
     return [*crossed, *heading, *(f"- {line}" for line in _shown([Value(*one) for one in found]))]
 
@@ -114,18 +103,22 @@ def findings(note: Note, values: Iterable[Value]) -> Iterator[Value]:
 
 def values_below(document: Document, chart: str) -> Iterator[Value]:
     """Yield every value below the mappings under the key ``chart``, in the file's order; an alias is none itself."""
-    # Each with the keys that lead there, and how many of them end with the chart's own: 0 above that.
-    pending: list[tuple[tuple[str, ...], int, int, Node | None]] = [((), 0, 0, document.root)]
-    while pending:
-        keys, depth, line, node = pending.pop()
-        if node and depth and len(keys) > depth:
-            yield Value(document.where, line, ".".join(keys), keys[depth:], node)
-        below = []
-        for key, at, child in _children(node):
-            is_chart = not depth and key == chart and isinstance(child, MappingNode)
-            if depth or is_chart or (len(keys) < DEEPEST_ROOT and isinstance(node, MappingNode)):
-                below.append(((*keys, key), len(keys) + 1 if is_chart else depth, at.line, child))
-        pending += below[::-1]
+    return _values_of(document.root, document.where, chart)
+
+
+def _values_of(
+    node: Node | None, where: str, chart: str, keys: tuple[str, ...] = (), depth: int = 0
+) -> Iterator[Value]:
+    """Yield the values in ``node``, which ``keys`` lead to: of them ``depth`` end with the chart's own, 0 above it."""
+    for key, at, child in _children(node):
+        here, below = (*keys, key), depth
+        if not depth and key == chart and isinstance(child, MappingNode):
+            below = len(here)
+        elif depth:
+            yield Value(where, at.line, ".".join(here), here[depth:], child)
+        elif len(keys) >= DEEPEST_ROOT or not isinstance(node, MappingNode):
+            continue
+        yield from _values_of(child, where, chart, here, below)
 
 
 def _fits(watch: Watch, value: Value) -> bool:
