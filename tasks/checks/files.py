@@ -44,11 +44,13 @@ def file_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem |
     yield from _stage_problems(hub)
     # Other places are compared with a requirement that stands at one version.
     yield from list(_requirement_problems(hub)) or _pin_problems(hub)
-    uncommitted = hub.git.changed([path for image in hub.images for path in hub.paths_of(image)])
+    inputs = [path for image in hub.images for path in hub.paths_of(image)]
+    uncommitted = hub.git.changed([*inputs, *hub.managed])
     yield from _values_problems(hub, current, uncommitted)
     yield from _unmoved_problems(hub)
     yield from _deployment_problems(hub)
-    if changed := list(dict.fromkeys((*(uncommitted if names_commit(hub.settings.tag) else ()), *hub.changed))):
+    counted = (*(inputs if names_commit(hub.settings.tag) else ()), *hub.managed)
+    if changed := [path for path in uncommitted if is_below(path, counted)]:
         message = f"the last commit: {first_of(changed, MOST_NAMED)} {'differ' if changed[1:] else 'differs'} from it"
         yield Unchecked(message, f"{to_commit(hub, changed)}; then check again")
 
@@ -149,10 +151,7 @@ def _values_problems(hub: Hub, current: Collection[str], uncommitted: Sequence[s
                 continue
             if not Reference(found.name).same_repository(Reference(image.spec.name)):
                 message = f"{place.path} names {found.name}, but {hub.layout.file} says {image.spec.name}"
-                names = {Reference(spec.name): spec.key for spec in hub.layout.chart.images}
-                other = next((key for one, key in names.items() if one.same_repository(Reference(found.name))), None)
-                give = f"give {other} its valuesPath in {hub.layout.file}; or, to use {image.spec.key} there: "
-                yield Problem(Code.VALUES_NAME, where, message, f"{give if other else ''}{DOOR} build")
+                yield Problem(Code.VALUES_NAME, where, message, f"{DOOR} build")
                 continue
             pinned[where] = found
         if not pinned:
@@ -281,25 +280,20 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, pinned: PinnedImage) ->
         return
     named = _COMMIT.search(tag)
     if named and not hub.git.contains(HEAD, named["commit"]):
-        yield _gone_problem(hub, image, where, tag, named["commit"])
+        yield _gone_problem(hub, where, tag, named["commit"])
     elif named or hub.settings.tag != CHARTPRESS or hub.git.ask("rev-parse", "--verify", f"refs/tags/{tag}").ok:
         yield stale_problem(where, tag, computed)
     else:
         yield Unchecked(f"whether {image.spec.key}:{tag} is current: the tag names no commit", f"{DOOR} build")
 
 
-def _gone_problem(hub: Hub, image: HubImage, where: str, tag: str, commit: str) -> Problem:
-    """Return the problem of a tag whose commit is gone: a warning where its files have not changed since."""
+def _gone_problem(hub: Hub, where: str, tag: str, commit: str) -> Problem:
+    """Return the problem of a tag whose commit is gone: a warning where the clone does not have it to compare."""
     message = f"the tag {tag} names a commit that is not in the history"
     gone = Problem(Code.COMMIT_GONE, where, message, f"{DOOR} build, then {DOOR} commit")
-    written = hub.git.ask("log", "--pretty=format:%H", f"-S{tag}", HEAD, "--", where.rpartition(":")[0]).text.split()
-    later = ("rev-list", "--max-count=1", f"{written[-1]}..{HEAD}", "--", *hub.paths_of(image)) if written else ()
-    # A clone that still has the commit tells; else what a squash has put into one commit cannot be told.
-    differs = hub.git.commit_at(commit) is not None and not _are_alike(hub, image, commit, HEAD)
-    if not written or differs or hub.git.ask(*later).text:
+    if hub.git.commit_at(commit):
         return gone
-    message = f"{message}; no later commit than the one with the tag has changed the image's files"
-    return gone._replace(message=message, hint=f"{gone.hint}; {gone.code.how_to_accept}", severity=Severity.WARNING)
+    return gone._replace(hint=f"{gone.hint}; {gone.code.how_to_accept}", severity=Severity.WARNING)
 
 
 def _has_the_same_files(hub: Hub, image: HubImage, commit: str, tag: str) -> bool:
@@ -309,13 +303,8 @@ def _has_the_same_files(hub: Hub, image: HubImage, commit: str, tag: str) -> boo
     called = name_image(hub, history_of(hub), image)
     if arguments_of(hub, image, called) != arguments_of(hub, image, called._replace(tag=tag, commit=commit)):
         return False
-    return _are_alike(hub, image, commit, called.revision or HEAD)
-
-
-def _are_alike(hub: Hub, image: HubImage, commit: str, other: str) -> bool:
-    """Whether both commits have the same files of an image."""
     paths = (*counted_paths(hub, image), *hub.paths_of(image))
-    then, now = Tree(hub.git, commit), Tree(hub.git, other)
+    then, now = Tree(hub.git, commit), Tree(hub.git, called.revision or HEAD)
     return then.written_as(paths) == now.written_as(paths)
 
 

@@ -53,7 +53,7 @@ def from_report(images: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
             one["digest"],
             tuple(one["platforms"]),
             one["base"]["digest"],
-            "" if one["digest"] else _gap_of(one["tag"]),
+            "" if one["digest"] or COMMIT_TO_COME in one["tag"] else MISSING,
         )
         for one in images
         if one["tag"]
@@ -62,24 +62,17 @@ def from_report(images: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
 
 def from_registry(hub: Hub, _: Values) -> tuple[Evidence, ...]:
     """Ask the registries for the images that the values name, and for their base images; a fault is evidence too."""
-    pinned: list[tuple[HubImage, Reference]] = []
-    firsts = ((one, place) for one in hub.images for place in hub.values_places(one)[:1])
-    for image, place in firsts:
-        name = pinned_at(hub, place)
-        if name is not None:
-            planned = COMMIT_TO_COME in name
-            pinned.append((image, Reference(*name.rsplit(":", 1)) if planned else Reference.parse(name, place.file)))
-    references = [reference for image, ours in pinned for reference in (ours, image.base.reference)]
-    asked = [reference for reference in references if COMMIT_TO_COME not in str(reference)]
-    answers = inspect_all(asked)
+    firsts = [(one, place) for one in hub.images for place in hub.values_places(one)[:1]]
+    named = [
+        (one, Reference(*name.rsplit(":", 1)) if COMMIT_TO_COME in name else Reference.parse(name, place.file))
+        for one, place in firsts
+        if (name := pinned_at(hub, place))
+    ]
+    references = (reference for image, ours in named for reference in (ours, image.base.reference))
+    answers = inspect_all(one for one in references if one.tag is None or COMMIT_TO_COME not in one.tag)
     return tuple(
-        _evidence(hub, image, ours, answers.get(ours), answers.get(image.base.reference)) for image, ours in pinned
+        _evidence(hub, image, ours, answers.get(ours), answers.get(image.base.reference)) for image, ours in named
     )
-
-
-def _gap_of(tag: str) -> str:
-    """Return why a missing image is not verified: nothing yet, where its commit is planned."""
-    return "" if COMMIT_TO_COME in tag else MISSING
 
 
 def _evidence(hub: Hub, image: HubImage, reference: Reference, found: ImageAnswer, base: ImageAnswer) -> Evidence:
@@ -92,7 +85,8 @@ def _evidence(hub: Hub, image: HubImage, reference: Reference, found: ImageAnswe
         return known._replace(gap=f"the registry does not have {known.base}")
     known = known._replace(base_digest=base.digest)
     if found is None:
-        return known._replace(platforms=(hub.settings.platform,), gap=_gap_of(str(reference)))
+        is_planned = COMMIT_TO_COME in str(reference)
+        return known._replace(platforms=(hub.settings.platform,), gap="" if is_planned else MISSING)
     known = known._replace(digest=found.digest, platforms=tuple(found.platforms))
     try:
         prove(reference, found, Base(image.base.reference, base), hub.settings.platform)

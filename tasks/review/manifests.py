@@ -194,16 +194,11 @@ def _lines(text: str | None) -> list[str] | None:
 
 
 def _masked(path: tuple[str, ...], text: str | None) -> str | None:
-    if text is None:
-        return None
-    if any(looks_secret(part) for part in path):
-        return MASK
-    return "\n".join(map(_masked_line, text.split("\n")))
-
-
-def _masked_line(line: str) -> str:
-    """Return a line up to the first name in it that looks secret."""
-    for found in _GIVEN.finditer(line):
-        if looks_secret(found["name"]):
-            return f"{line[: found.end()]}{MASK}"
-    return line
+    """Return a value, masked where the way to it looks secret, and each line behind the first name that does."""
+    if text is None or any(map(looks_secret, path)):
+        return text and MASK
+    lines = text.split("\n")
+    for at, line in enumerate(lines):
+        end = next((one.end() for one in _GIVEN.finditer(line) if looks_secret(one["name"])), None)
+        lines[at] = line if end is None else f"{line[:end]}{MASK}"
+    return "\n".join(lines)

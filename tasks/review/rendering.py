@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..core.faults import Fault, ProgramFailed, Refused, Unusable
-from ..core.safe_files import is_inside, read_file, temporary_folder
+from ..core.safe_files import read_file, temporary_folder
 from ..core.settings import FILE, KUBERNETES_TOO_OLD, VALUES_INVALID
 from ..core.visible import Secrets, one_line, without
 from ..core.yaml_tree import MappingNode, Node, Scalar, parse, target_of
 from ..image.tree import Tree, snapshot
 from ..releases.index import Release
 from ..releases.repository import HelmRepository
-from ..repo.charts import CHART_FILES, LOCAL, Requirement, requirements
+from ..repo.charts import LOCAL, Requirement, requirements
 from ..repo.deployments import Deployment, chart_of, deployments
-from ..repo.files import join
 from ..repo.hub import Hub
 from ..repo.values import PinnedImage, image_at, is_encrypted, with_image
 from ..tools import helm
@@ -30,8 +29,6 @@ from .manifests import looks_secret
 
 TO_UPGRADE = "upgrade the cluster, or correct hub.kubernetes"
 _CHARTS = "charts"
-# How many charts depend on each other by file://, the one on the next, before it is taken for a circle.
-_DEEPEST = 8
 # What stands for the tag of each image that is built here: the release moves it, whatever the chart does.
 _BUILT_HERE = "built-here"
 _SCHEMA = re.compile(r"- (?:at '(?P<pointer>[^']*)'|(?P<dots>[^:]+)): (?P<message>.+)")
@@ -195,13 +192,13 @@ def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment])
     entries = tree.files(values) if values else []
     stored = {entry.path: data for entry, data in zip(entries, tree.blobs(entries), strict=True)}
     encrypted = {path for path in values if any(map(is_encrypted, (stored.get(path, b""), _read(folder / path))))}
-    release = _fetch(hub, tree, folder / chart)
+    release = _fetch(hub, folder / chart)
     own = {} if hub.layout.folder is None else {one.key: (one.key,) for one in _required(hub, chart)}
     wrappers = {one.chart for one in wanted} - {chart}
     return Side(
         folder,
         hub,
-        {chart: own, **{one: _wrap(hub, tree, folder, one, own) for one in wrappers}},
+        {chart: own, **{one: _wrap(hub, folder, one, own) for one in wrappers}},
         release,
         frozenset(encrypted),
         {path: _secrets_in(_read(folder / path)) for path in values if path not in encrypted},
@@ -217,7 +214,7 @@ def _with_images(hub: Hub, path: str, data: bytes) -> bytes:
     return data
 
 
-def _fetch(hub: Hub, tree: Tree, chart: Path) -> Release:
+def _fetch(hub: Hub, chart: Path) -> Release:
     """Write what the chart depends on into it, or without a chart z2jh's archive; return z2jh's release."""
     repository, own = HelmRepository.of(hub.settings, hub.helm_repository), hub.requirement
     release = hub.release_in(hub.index or repository.index())
@@ -239,7 +236,7 @@ def _fetch(hub: Hub, tree: Tree, chart: Path) -> Release:
                 shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
             (place / f"{own.name}-{release.version}.tgz").write_bytes(repository.archive(release))
         else:
-            _fetch_other(tree, hub.layout.folder, found, place)
+            _fetch_other(hub.layout.folder, found, place)
     return release
 
 
@@ -249,7 +246,7 @@ def _required(hub: Hub, chart: str) -> tuple[Requirement, ...]:
 
 
 def _wrap(
-    hub: Hub, tree: Tree, folder: Path, wrapper: str, below: Mapping[str, tuple[str, ...]]
+    hub: Hub, folder: Path, wrapper: str, below: Mapping[str, tuple[str, ...]]
 ) -> dict[str, tuple[str, ...]] | Fault:
     """Give a chart what it depends on; return the ways to the values of that, or why it cannot be rendered."""
     place = folder / wrapper / _CHARTS
@@ -265,34 +262,19 @@ def _wrap(
                 shutil.copytree(folder / (hub.layout.folder or ""), place / found.name, symlinks=True)
                 keys.update({key: (found.key, *way) for key, way in below.items()})
             else:
-                _fetch_other(tree, wrapper, found, place)
+                _fetch_other(wrapper, found, place)
     except Fault as fault:
         return fault
     return keys
 
 
-def _fetch_other(tree: Tree, chart: str, found: Requirement, place: Path) -> None:
+def _fetch_other(chart: str, found: Requirement, place: Path) -> None:
     if (place / found.name).exists() or any(place.glob(f"{found.name}-[0-9v]*.tgz")):
         return
-    if not found.repository.startswith(LOCAL):
-        helm.pull(found.name, found.version, found.repository, place)
-        return
-    local = join(chart, found.repository.removeprefix(LOCAL))
-    if not is_inside(local) or not any(tree.objects([local])):
-        what = f"the chart {found.name} is not in {found.repository}, as committed"
-        raise Unusable(what, where=f"{chart}:{found.line}", hint="correct its address")
-    if place.parts.count(_CHARTS) > _DEEPEST:
-        raise Unusable(f"{found.name} depends on itself", where=local, hint="correct its dependencies")
-    with temporary_folder() as beside:
-        tree.write([local], beside / "all")
-        shutil.copytree(beside / "all" / local, place / found.name, symlinks=True)
-    files = [place / found.name / name for name in CHART_FILES]
-    file = next((one for one in files if one.is_file()), files[-1])
-    # What is elsewhere helm leaves to who packages the chart.
-    for one in requirements(_read(file), join(local, file.name)):
-        if one.repository.startswith(LOCAL):
-            (place / found.name / _CHARTS).mkdir(exist_ok=True)
-            _fetch_other(tree, local, one, place / found.name / _CHARTS)
+    if found.repository.startswith(LOCAL):
+        what = f"previews do not fetch {found.name} from {found.repository}"
+        raise Unusable(what, where=f"{chart}:{found.line}", hint=f"helm dependency update {chart}; and commit it")
+    helm.pull(found.name, found.version, found.repository, place)
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -96,9 +96,8 @@ def upgrade_paragraph(upgrades: Sequence[UpgradeHere]) -> list[str]:
 def findings(note: Note, values: Iterable[Value]) -> Iterator[Value]:
     """Yield those of ``values`` that ``note`` concerns, each once."""
     for value in values if note.watches else ():
-        fitting = next((watch for watch in note.watches if _fits(watch, value)), None)
-        if fitting is not None:
-            yield value._replace(line=_line(value, fitting.holds))
+        if any(_fits(watch, value) for watch in note.watches):
+            yield value
 
 
 def values_below(document: Document, chart: str) -> Iterator[Value]:
@@ -151,14 +150,6 @@ def _values_files(hub: Hub, chart: str) -> Iterator[tuple[str, bytes]]:
             continue
         if data is not None and f"{chart}:".encode() in data:
             yield path, data
-
-
-def _line(value: Value, holds: str) -> int:
-    """Return the line of the text that a watch looks for, where it stands in a literal block; else that of the key."""
-    node = value.node
-    if holds and isinstance(node, Scalar) and node.style == "|":
-        return node.line + 1 + node.value[: node.value.index(holds)].count("\n")
-    return value.line
 
 
 def _shown(found: Sequence[Value]) -> Iterator[str]:

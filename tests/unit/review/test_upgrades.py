@@ -127,7 +127,7 @@ other:
         (
             Watch("**", holds="{username}"),
             [
-                "9 jupyterhub.hub.extraConfig.a",
+                "7 jupyterhub.hub.extraConfig.a",
                 "10 jupyterhub.hub.extraConfig.b",
                 "20 jupyterhub.singleuser.profileList.0.display_name",
             ],

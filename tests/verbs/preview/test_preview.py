@@ -24,7 +24,6 @@ version: 0.1.0
 dependencies:
 - {name: basehub, version: 0.1.0, repository: "file://../basehub"}
 """
-BESIDE, NEW_CHART = "version: 0.1.0, repository: 'file://..", "apiVersion: v2\nversion: 0.1.0\n"
 CLUSTER = """\
 name: carbonplan
 hubs:
@@ -135,20 +134,15 @@ def test_a_template_that_fails_is_told_with_the_reason(small: Hub) -> None:
 
 
 @pytest.mark.helm
-def test_what_a_chart_beside_the_hubs_depends_on_is_rendered_with_it(small: Hub) -> None:
+def test_a_chart_beside_the_hubs_that_is_not_in_its_charts_folder_is_named(small: Hub) -> None:
     before = small.read("hub/requirements.yaml")
     indent = before[: before.index("- name")].rpartition("\n")[2]
-    small.put("hub/requirements.yaml", f"{before}{indent}- {{name: lib, {BESIDE}/lib'}}\n")
-    small.write("lib/Chart.yaml", f"{NEW_CHART}name: lib\ndependencies: [{{name: common, {BESIDE}/common'}}]\n")
-    small.write("lib/templates/c.yaml", '{{ include "common.map" . }}')
-    small.write("common/Chart.yaml", f"{NEW_CHART}name: common\n")
-    template = "kind: ConfigMap\napiVersion: v1\nmetadata: {name: common}"
-    small.write("common/templates/_map.tpl", f'{{{{ define "common.map" }}}}{template}{{{{ end }}}}')
-    small.commit("Share a template")
-    assert invalid(small) == []
-    small.put("common/Chart.yaml", f"{NEW_CHART}name: common\ndependencies: [{{name: lib, {BESIDE}/lib'}}]\n")
+    small.put(
+        "hub/requirements.yaml", f"{before}{indent}- {{name: lib, version: 0.1.0, repository: 'file://../lib'}}\n"
+    )
     not_checked = [one["message"] for one in run_task("status", "--json", cwd=small.path).json["not_checked"]]
-    assert "whether jupyterhub 3.2.1 takes the values: lib depends on itself (lib)" in not_checked
+    told = "whether jupyterhub 3.2.1 takes the values: previews do not fetch lib from file://../lib (hub:5)"
+    assert told in not_checked
 
 
 @pytest.mark.helm
