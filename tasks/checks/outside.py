@@ -228,8 +228,7 @@ def _base_problems(
 ) -> Iterator[Problem | Unchecked]:
     hub = world.hub
     wanted, digest = image.base.reference, _built_on(image, found)
-    # What the registry has of it or, where that is out of reach, the engine.
-    base = world.stored.get(wanted) or world.answers[wanted]
+    base = world.answers[wanted]
     if isinstance(base, FoundImage) and digest and base.digest not in (None, digest):
         message = f"{wanted} is {base.digest} now, and {pinned} was built on {digest}"
         # A tag that names the content is another one on another base.
@@ -244,8 +243,6 @@ def _base_problems(
         yield Unchecked(message, f"{DOOR} bump, or fix {image.dockerfile}")
     elif isinstance(base, Fault):
         yield _unanswered(f"whether {pinned} is built on {wanted}", base)
-    elif digest and base.digest is None and isinstance(fault := world.answers[wanted], Fault):
-        yield _unanswered(f"whether {wanted} has moved", fault)
 
 
 def _signature_problems(hub: Hub, pinned: Reference, found: FoundImage, where: str) -> Iterator[Problem | Unchecked]:

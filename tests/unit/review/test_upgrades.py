@@ -36,22 +36,18 @@ GUIDES = "https://z2jh.jupyter.org/en/stable/administrator/upgrading"
         ("3.3.8", "4.0.0", ["Every major version", "z2jh 3 to 4"]),
         ("3.3.8", "4.4.0", ["Every major version", "z2jh 3 to 4", "z2jh 4.3"]),
         ("4.2.0", "4.4.0", ["z2jh 4.3"]),
-        ("4.3.0", "4.4.0", []),
         ("1.2.0", "3.3.8", ["Every major version", "z2jh 1 to 2", "z2jh 2 to 3"]),
         ("3.3.8", "4.0.0-beta.4", ["Every major version", "z2jh 3 to 4"]),
         ("4.0.0-beta.4", "4.0.0", []),
         ("4.4.0", "5.0.0-0.dev.git.7340.h48ea50e3", ["Every major version", "z2jh 4 to 5"]),
         ("0.11.1", "1.0.0", ["Every major version"]),
         ("4.4.0", "3.3.8", ["Back to an older version"]),
-        ("4.4.0", "4.3.5", ["Back to an older version"]),
         ("4.3.5", "4.3.4", []),
         ("2.0.0", "3.0.3", ["Every major version", "z2jh 2 to 3", "Staying on z2jh 3.0"]),
         ("3.0.1", "3.0.3", ["Staying on z2jh 3.0"]),
         ("3.0.3", "3.1.0", ["Leaving z2jh 3.0"]),
         ("3.0.0", "3.3.8", ["Leaving z2jh 3.0"]),
-        ("2.0.0", "3.1.0", ["Every major version", "z2jh 2 to 3"]),
         ("v0.6.x", "4.4.0", []),
-        ("4.4.0", "latest", []),
         (None, "4.4.0", []),
     ],
 )
@@ -115,7 +111,6 @@ other:
     ("watch", "found"),
     [
         (Watch("hub.config.*.allow_all"), ["4 jupyterhub.hub.config.OAuthenticator.allow_all"]),
-        (Watch("hub.config"), ["3 jupyterhub.hub.config"]),
         (Watch("hub.config.[!A-Z]*"), ["5 jupyterhub.hub.config.loadRoles"]),
         (Watch("hub.db.type", other_than="sqlite-pvc"), ["11 jupyterhub.hub.db.type"]),
         (Watch("hub.db.type", other_than="postgres"), []),
@@ -133,7 +128,6 @@ other:
             ],
         ),
         (Watch("hub.fsGid"), ["25 other.jupyterhub.hub.fsGid", "28 other.deeper.jupyterhub.hub.fsGid"]),
-        (Watch("hub"), ["2 jupyterhub.hub", "25 other.jupyterhub.hub", "28 other.deeper.jupyterhub.hub"]),
         (
             Watch("hub.config.**"),
             [

@@ -413,18 +413,11 @@ def section(body: str) -> str:
 
 
 @pytest.mark.helm
-@pytest.mark.parametrize(("name", "before", "after"), [("patch", "3.2.1", "3.3.8"), ("major", "3.3.8", "4.0.0-beta.4")])
-def test_it_says_what_changes_for_each_group_of_deployments(
-    small: Hub, gh: StandInGh, name: str, before: str, after: str
-) -> None:
-    if before != "3.2.1":
-        succeed("bump", "--to", before, cwd=small.path)
-        small.commit(f"Move to {before}")
-        small.git("push", "--quiet")
-    succeed("bump", "--to", after, cwd=small.path)
+def test_it_says_what_changes_for_each_group_of_deployments(small: Hub, gh: StandInGh) -> None:
+    succeed("bump", "--to", "3.3.8", cwd=small.path)
     done = succeed("commit", "--pr", cwd=small.path)
     (request,) = gh.requests
-    assert section(request["body"]) == (EXPECTED / f"{name}.md").read_text(encoding="utf-8")
+    assert section(request["body"]) == (EXPECTED / "patch.md").read_text(encoding="utf-8")
     assert PLANTED not in request["body"] + done.out + done.err
     assert run_task("commit", "--pr", cwd=small.path).out == PRESENT
 
@@ -440,16 +433,6 @@ def test_it_names_the_values_that_the_new_chart_refuses(small: Hub, gh: StandInG
     assert lines[at_line + 1].startswith("  - `deployments/school1/config/prod.yaml:2` jupyterhub: ")
     assert "ingres" in lines[at_line + 1]
     assert "- [ ] The values that the new chart refuses are corrected." in lines
-
-
-@pytest.mark.helm
-def test_without_helm_it_says_that_nothing_was_looked_at(
-    small: Hub, gh: StandInGh, without_helm: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", f"{gh.folder}:{without_helm}")
-    succeed("bump", "--to", "3.3.8", cwd=small.path)
-    succeed("commit", "--pr", cwd=small.path)
-    assert section(gh.requests[0]["body"]) == "\nNot checked: helm is not installed.\n\n"
 
 
 # -- z2jh's own chart, where the repository has none
