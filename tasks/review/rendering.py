@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from ..core.faults import Fault, ProgramFailed, Refused, Unusable
 from ..core.safe_files import read_file, temporary_folder
@@ -39,6 +39,10 @@ _BROKEN = re.compile(r"failed to parse (?P<path>\S+?):? .*?line (?P<line>\d+)")
 _ERROR = "Error: "
 
 
+# The ways to the values of what a chart depends on, by the names that helm tells.
+Ways: TypeAlias = "Mapping[str, tuple[str, ...]]"
+
+
 class Refusal(NamedTuple):
     """Why a deployment cannot be rendered: the values file or template, its line (0 where helm names none)."""
 
@@ -64,15 +68,14 @@ class Side(NamedTuple):
     """The chart in a folder of its own, with those that wrap it, their dependencies and all values files.
 
     Attributes:
-        charts: by each chart's folder, the ways to the values of what it depends on, by the names that helm tells; or
-            why it cannot be rendered.
+        charts: by each chart's folder, what helm's faults need, or why it cannot be rendered.
         encrypted: the values files that no rendering has.
         secrets: what the other values files hold under names that look secret, by the file.
     """
 
     folder: Path
     hub: Hub
-    charts: Mapping[str, Mapping[str, tuple[str, ...]] | Fault]
+    charts: Mapping[str, Ways | Fault]
     release: Release
     encrypted: frozenset[str]
     secrets: Mapping[str, Secrets]
@@ -88,9 +91,9 @@ class Side(NamedTuple):
 
     def refusals(self, deployment: Deployment, kubernetes: str | None, rendered: Output) -> tuple[Refusal, ...]:
         """Return why the chart cannot be installed so; nothing where it can."""
-        oldest = self.release.oldest_kubernetes
-        if kubernetes and oldest and _numbers(kubernetes) < _numbers(oldest):
-            hub = self.hub
+        hub, oldest = self.hub, self.release.oldest_kubernetes
+        has, needs = ([int(part) for part in re.findall(r"\d+", one or "")[:2]] for one in (kubernetes, oldest))
+        if kubernetes and has < needs:
             message = f"{hub.version} needs Kubernetes {oldest} or newer, and the cluster has {kubernetes}"
             return (Refusal(hub.requirement_file, hub.requirement.line, message, KUBERNETES_TOO_OLD),)
         return () if rendered.ok else self._problems(deployment, rendered)
@@ -179,8 +182,7 @@ def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment])
 
     The files that a release edits are as ``hub`` has them.
     """
-    chart, values = chart_of(hub), list(dict.fromkeys(path for one in wanted for path in one.values))
-    paths = paths_of(hub, wanted)
+    values, paths = list(dict.fromkeys(path for one in wanted for path in one.values)), paths_of(hub, wanted)
     # Helm reads what a link in a chart leads to.
     if listed := list(tree.objects((*paths, *tree.links(paths)))):
         tree.write(listed, folder)
@@ -192,17 +194,9 @@ def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment])
     entries = tree.files(values) if values else []
     stored = {entry.path: data for entry, data in zip(entries, tree.blobs(entries), strict=True)}
     encrypted = {path for path in values if any(map(is_encrypted, (stored.get(path, b""), _read(folder / path))))}
-    release = _fetch(hub, folder / chart)
-    own = {} if hub.layout.folder is None else {one.key: (one.key,) for one in _required(hub, chart)}
-    wrappers = {one.chart for one in wanted} - {chart}
-    return Side(
-        folder,
-        hub,
-        {chart: own, **{one: _wrap(hub, folder, one, own) for one in wrappers}},
-        release,
-        frozenset(encrypted),
-        {path: _secrets_in(_read(folder / path)) for path in values if path not in encrypted},
-    )
+    release, charts = _fill_charts(hub, folder, {one.chart for one in wanted})
+    secrets = {path: _secrets_in(_read(folder / path)) for path in values if path not in encrypted}
+    return Side(folder, hub, charts, release, frozenset(encrypted), secrets)
 
 
 def _with_images(hub: Hub, path: str, data: bytes) -> bytes:
@@ -214,8 +208,12 @@ def _with_images(hub: Hub, path: str, data: bytes) -> bytes:
     return data
 
 
-def _fetch(hub: Hub, chart: Path) -> Release:
-    """Write what the chart depends on into it, or without a chart z2jh's archive; return z2jh's release."""
+def _fill_charts(hub: Hub, folder: Path, charts: Collection[str]) -> tuple[Release, dict[str, Ways | Fault]]:
+    """Give the hub's chart, and those of ``charts`` that wrap it, what they depend on; without a chart write z2jh's.
+
+    Return z2jh's release, and by each chart's folder the ways to the values of what it depends on, or why it cannot be
+    rendered.
+    """
     repository, own = HelmRepository.of(hub.settings, hub.helm_repository), hub.requirement
     release = hub.release_in(hub.index or repository.index())
     if release is None:
@@ -224,61 +222,46 @@ def _fetch(hub: Hub, chart: Path) -> Release:
             where=f"{hub.requirement_file}:{own.line}",
             hint="write a version there that it has",
         )
+    archive, chart, name = repository.archive(release), chart_of(hub), hub.layout.chart.name
     if hub.layout.folder is None:
-        chart.parent.mkdir(exist_ok=True)
-        chart.write_bytes(repository.archive(release))
-        return release
-    place = chart / _CHARTS
-    place.mkdir(exist_ok=True)
-    for found in _required(hub, hub.layout.folder):
-        if found.name == own.name:
-            for old in (place / own.name, *place.glob(f"{own.name}-[0-9]*.tgz")):
-                shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
-            (place / f"{own.name}-{release.version}.tgz").write_bytes(repository.archive(release))
-        else:
-            _fetch_other(hub.layout.folder, found, place)
-    return release
+        folder.mkdir(exist_ok=True)
+        (folder / chart).write_bytes(archive)
+        return release, {chart: {}}
+    required = _fill(hub, folder, chart, own.name)
+    (folder / chart / _CHARTS / f"{own.name}-{release.version}.tgz").write_bytes(archive)
+    ways: Ways = {one.key: (one.key,) for one in required}
+    found: dict[str, Ways | Fault] = {chart: ways}
+    for wrapper in {*charts} - {chart}:
+        try:
+            required = _fill(hub, folder, wrapper, name)
+            shutil.copytree(folder / chart, folder / wrapper / _CHARTS / name, symlinks=True)
+            keys = [one.key for one in required if one.name == name]
+            below = {inner: (key, *way) for key in keys for inner, way in ways.items()}
+            found[wrapper] = {**{one.key: (one.key,) for one in required}, **below}
+        except Fault as fault:  # noqa: PERF203 - the others are rendered all the same
+            found[wrapper] = fault
+    return release, found
 
 
-def _required(hub: Hub, chart: str) -> tuple[Requirement, ...]:
-    file = hub.search.dependencies_of(chart)
-    return requirements(hub.require(file), file)
-
-
-def _wrap(
-    hub: Hub, folder: Path, wrapper: str, below: Mapping[str, tuple[str, ...]]
-) -> dict[str, tuple[str, ...]] | Fault:
-    """Give a chart what it depends on; return the ways to the values of that, or why it cannot be rendered."""
-    place = folder / wrapper / _CHARTS
-    keys: dict[str, tuple[str, ...]] = {}
+def _fill(hub: Hub, folder: Path, chart: str, own: str) -> tuple[Requirement, ...]:
+    """Give a chart what it depends on, but for ``own``, of which what it has is removed; return all of it."""
+    place = folder / chart / _CHARTS
     if not place.parent.is_dir():
-        return Unusable(f"{wrapper} is not committed", where=wrapper, hint="git commit it")
+        raise Unusable(f"{chart} is not committed", where=chart, hint="git commit it")
     place.mkdir(exist_ok=True)
-    try:
-        for found in _required(hub, wrapper):
-            keys[found.key] = (found.key,)
-            if found.name == hub.layout.chart.name:
-                shutil.rmtree(place / found.name, ignore_errors=True)
-                shutil.copytree(folder / (hub.layout.folder or ""), place / found.name, symlinks=True)
-                keys.update({key: (found.key, *way) for key, way in below.items()})
-            else:
-                _fetch_other(wrapper, found, place)
-    except Fault as fault:
-        return fault
-    return keys
-
-
-def _fetch_other(chart: str, found: Requirement, place: Path) -> None:
-    if (place / found.name).exists() or any(place.glob(f"{found.name}-[0-9v]*.tgz")):
-        return
-    if found.repository.startswith(LOCAL):
-        what = f"previews do not fetch {found.name} from {found.repository}"
-        raise Unusable(what, where=f"{chart}:{found.line}", hint=f"helm dependency update {chart}; and commit it")
-    helm.pull(found.name, found.version, found.repository, place)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    file = hub.search.dependencies_of(chart)
+    required = requirements(hub.require(file), file)
+    for one in required:
+        there = [old for old in (place / one.name, *place.glob(f"{one.name}-[0-9v]*.tgz")) if old.exists()]
+        if one.name == own:
+            for old in there:
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
+        elif not there and one.repository.startswith(LOCAL):
+            what = f"previews do not fetch {one.name} from {one.repository}"
+            raise Unusable(what, where=f"{chart}:{one.line}", hint=f"helm dependency update {chart}; and commit it")
+        elif not there:
+            helm.pull(one.name, one.version, one.repository, place)
+    return required
 
 
 def _way(node: Node | None, path: tuple[str, ...]) -> tuple[int, int]:

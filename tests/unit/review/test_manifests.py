@@ -17,7 +17,9 @@ apiVersion: v1
 kind: ConfigMap
 metadata:
   name: hub
-  labels: {helm.sh/chart: jupyterhub-3.2.1, app: jupyterhub}
+  labels:
+    helm.sh/chart: jupyterhub-3.2.1
+    app: jupyterhub
   annotations:
     checksum/secret: 1111
 data:
@@ -71,7 +73,9 @@ apiVersion: v1
 kind: ConfigMap
 metadata:
   name: hub
-  labels: {helm.sh/chart: jupyterhub-3.3.8, app: jupyterhub}
+  labels:
+    helm.sh/chart: jupyterhub-3.3.8
+    app: jupyterhub
   annotations:
     checksum/secret: 3333
 data:

@@ -141,7 +141,7 @@ def test_a_chart_beside_the_hubs_that_is_not_in_its_charts_folder_is_named(small
         "hub/requirements.yaml", f"{before}{indent}- {{name: lib, version: 0.1.0, repository: 'file://../lib'}}\n"
     )
     not_checked = [one["message"] for one in run_task("status", "--json", cwd=small.path).json["not_checked"]]
-    told = "whether jupyterhub 3.2.1 takes the values: previews do not fetch lib from file://../lib (hub:5)"
+    told = "whether jupyterhub 3.2.1 takes the values: previews do not fetch lib from file://../lib (hub:6)"
     assert told in not_checked
 
 
