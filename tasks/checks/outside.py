@@ -118,13 +118,10 @@ def _release_problems(
     hub = world.hub
     requirement = hub.requirement
     if world.release is None:
-        here = world.newest_here()
-        yield Problem(
-            Code.RELEASE_UNKNOWN,
-            f"{hub.requirement_file}:{requirement.line}",
-            f"the Helm repository has no {requirement.name} {hub.version}",
-            f"{DOOR} bump" if world.next() or not here else f"{DOOR} bump --to {here}",
-        )
+        here, where = world.newest_here(), f"{hub.requirement_file}:{requirement.line}"
+        to = "" if world.next() or not here else f" --to {here}"
+        message = f"the Helm repository has no {requirement.name} {hub.version}"
+        yield Problem(Code.RELEASE_UNKNOWN, where, message, f"{DOOR} bump{to}")
         yield from differing_base_problems(hub)
         return
     released = world.released_base

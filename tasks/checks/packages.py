@@ -67,13 +67,9 @@ def pin_problems(
         theirs = versions.get(canonicalize_name(required.name))
         if theirs and _is_older(required, theirs):
             pinned = str(required.specifier).lstrip("=")
-            yield Problem(
-                Code.OLD_PIN,
-                where,
-                f"{required.name} is pinned to {pinned}, but {image.base.reference} ships {theirs}",
-                f"take the pin out, or pin {theirs}; {Code.OLD_PIN.how_to_accept}",
-                Severity.WARNING,
-            )
+            message = f"{required.name} is pinned to {pinned}, but {image.base.reference} ships {theirs}"
+            hint = f"take the pin out, or pin {theirs}; {Code.OLD_PIN.how_to_accept}"
+            yield Problem(Code.OLD_PIN, where, message, hint, Severity.WARNING)
 
 
 def _texts(hub: Hub, image: HubImage) -> Iterator[tuple[str, str]]:

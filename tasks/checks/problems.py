@@ -83,14 +83,8 @@ class Problem(NamedTuple):
     def report(self) -> dict[str, Any]:
         """Return its part of the JSON report."""
         path, line = _file_and_line(self.path)
-        return {
-            "code": self.code.value,
-            "path": path,
-            "line": line,
-            "message": self.message,
-            "hint": self.hint,
-            "severity": self.severity.value,
-        }
+        words = {"message": self.message, "hint": self.hint, "severity": self.severity.value}
+        return {"code": self.code.value, "path": path, "line": line, **words}
 
     def __str__(self) -> str:
         kind = "" if self.severity is Severity.FAULT else f"{self.severity.value}: "

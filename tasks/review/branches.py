@@ -107,7 +107,7 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
     Where the upstream was not asked, only a branch that was merged by what the clone knows is left.
     """
     git, tip, base = hub.git, review.tip, review.base
-    current, head = git.branch(), git.head()
+    current, head = hub.branch, git.head()
     is_own = current not in {None, *review.shared}
     gap = f"{review.upstream} was not asked for {base}: {review.gap}; the plan uses the clone's copy"
     warnings = (gap,) if review.gap else ()
@@ -133,7 +133,7 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
     # People are told that HEAD is detached; in CI that is how things are.
     if current is None and not (is_ci() and seen.contains(tip, head)):
         return stay, hub
-    step, end, moving = _plan_moves(git, seen, review, head)
+    step, end, moving = _plan_moves(git, seen, review, current, head)
     if step.actions:
         hub = replace(open_hub(hub.settings, switched(git, base, end, moving, folder), moving), index=hub.index)
     return step._replace(warnings=warnings), hub
@@ -277,9 +277,9 @@ def _was_merged(hub: Hub, seen: Git, review: Review, branch: str, head: str) -> 
     return _is_done_with(seen, review, branch, head)
 
 
-def _plan_moves(git: Git, seen: Git, review: Review, head: str) -> tuple[Step, str, Sequence[str]]:
+def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: str) -> tuple[Step, str, Sequence[str]]:
     """Return the step to the base branch, the commit where it ends, and the files that change on the way."""
-    tip, base, current = str(review.tip), review.base, git.branch()
+    tip, base = str(review.tip), review.base
     local = head if current == base else git.branch_commit(base)
     behind = 0 if local is None or seen.contains(local, tip) else seen.count(local, tip)
     if local and behind and not seen.contains(tip, local):

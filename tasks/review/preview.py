@@ -161,7 +161,7 @@ def plan_preview(hub: Hub, options: BumpOptions, names: Sequence[str] = (), kube
         wanted = deployments(begin.hub, names)
         require_installed("helm")
         _, after = plan_bump(begin.hub, options)
-        review = find_review(hub.git, hub.settings, ask=False)
+        review = begin.review or find_review(hub.git, hub.settings, ask=False)
         return _compare_sides(after, review, wanted, kubernetes)
 
 

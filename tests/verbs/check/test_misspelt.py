@@ -141,17 +141,6 @@ def test_a_build_context_that_is_not_there(settled: Hub) -> None:
     assert problem["hint"] == "correct contextPath in chartpress.yaml"
 
 
-def test_a_path_that_is_not_there(settled: Hub) -> None:
-    settled.change(CHARTPRESS, "        valuesPath", "        paths: [logos]\n        valuesPath")
-    pin(settled)
-    result = check(settled, "--offline")
-    what = "not checked: whether logos changes the tag of hub: there is no such file\n"
-    assert (result.code, result.out) == (
-        0,
-        f"{what}  hint: correct paths in chartpress.yaml\nNo problems in what was checked.\n",
-    )
-
-
 def test_a_tag_that_stays_the_same_for_other_files_is_not_called_consistent(settled: Hub) -> None:
     settled.write("invoke.yaml", "hub: {tag: 1.4.0}\n")
     values = settled.read(VALUES).partition("      tag:")
