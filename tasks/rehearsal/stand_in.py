@@ -52,10 +52,8 @@ def build_stand_in(reference: str) -> None:
     if is_stand_in(reference):
         return
     if local(Reference.parse(reference)) is not None:
-        raise Refused(
-            f"{reference} on this machine is a real image, and no stand-in takes its place",
-            hint=f"use it as it is, or remove it first: docker image rm {reference}",
-        )
+        hint = f"use it as it is, or remove it first: docker image rm {reference}"
+        raise Refused(f"{reference} on this machine is a real image, and no stand-in takes its place", hint=hint)
     with temporary_folder() as folder:
         context = folder / "context"
         shutil.copytree(_FILES, context)
@@ -110,11 +108,8 @@ def _holding(what: str, kind: int) -> Iterator[int]:
         deadline = time.monotonic() + _LOCK_SECONDS
         while not take(descriptor, kind):
             if time.monotonic() > deadline:
-                raise Refused(
-                    "another rehearsal of yours has held this lock for too long",
-                    where=file,
-                    hint=f"see who holds it: fuser -v {file}",
-                )
+                hint = f"see who holds it: fuser -v {file}"
+                raise Refused("another rehearsal of yours has held this lock for too long", where=file, hint=hint)
             time.sleep(_TURN)
         yield descriptor
     finally:

@@ -251,11 +251,8 @@ def require_name(git: Git, name: str, hint: str) -> None:
 def _has_other_commits(git: Git, name: str) -> Refused:
     is_clean = git.ask("diff-index", "--quiet", "HEAD", "--").ok
     switch = f"git switch {name}" if is_clean else f"git stash && git switch {name} && git stash pop"
-    return Refused(
-        f"the branch {name} exists already, with other commits",
-        where=git.folder,
-        hint=f"continue there: {switch}; or use another: --branch NAME",
-    )
+    hint = f"continue there: {switch}; or use another: --branch NAME"
+    return Refused(f"the branch {name} exists already, with other commits", where=git.folder, hint=hint)
 
 
 def _is_squashed(git: Git, base: str, commit: str) -> bool:
@@ -284,20 +281,16 @@ def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: 
     behind = 0 if local is None or seen.contains(local, tip) else seen.count(local, tip)
     if local and behind and not seen.contains(tip, local):
         ahead = _commits(seen.count(tip, local))
-        raise Refused(
-            f"{base} here has {ahead} that {review.upstream} does not have, and is {behind} behind",
-            where=base,
-            hint=f"git pull --rebase --autostash {review.upstream} {base}; or move your commits to another branch",
-        )
+        what = f"{base} here has {ahead} that {review.upstream} does not have, and is {behind} behind"
+        hint = f"git pull --rebase --autostash {review.upstream} {base}; or move your commits to another branch"
+        raise Refused(what, where=base, hint=hint)
     end = tip if local is None or behind else local
     moving = seen.unlike(head, end)
     carried = sorted({*moving} & {*git.changed(["."])}) if moving else []
     if carried:
-        raise Refused(
-            f"{review.upstream}'s {base} changes {', '.join(carried)}, which has uncommitted changes",
-            where=git.folder,
-            hint=f"put them aside: git stash push -- {' '.join(carried)}; then run the same command again",
-        )
+        what = f"{review.upstream}'s {base} changes {', '.join(carried)}, which has uncommitted changes"
+        hint = f"put them aside: git stash push -- {' '.join(carried)}; then run the same command again"
+        raise Refused(what, where=git.folder, hint=hint)
     why = f"{base} here is {_commits(behind)} behind" if behind else f"{base} is where feature branches start"
     moves = [] if git.commit_at(tip) else [_fetch(git, review, tip, why)]
     arguments: tuple[str, ...] = ()

@@ -188,11 +188,8 @@ def _stopped(git: Git, output: Output, wanted: Mapping[str, bytes], message: str
     changed = shlex.join(path for path, data in wanted.items() if tree.read(path) != data)
     if changed:
         again = shlex.join(("git", "commit", "--message", message.partition("\n")[0], "--", *wanted))
-        return Refused(
-            "a commit hook changed files and stopped the commit",
-            where=changed,
-            hint=f"review it: git diff -- {changed}; then: {again}; then run the same command again",
-        )
+        hint = f"review it: git diff -- {changed}; then: {again}; then run the same command again"
+        return Refused("a commit hook changed files and stopped the commit", where=changed, hint=hint)
     hooks = [name for name in _HOOKS if os.access(git.path_of("--git-path", f"hooks/{name}"), os.X_OK)]
     if hooks and output.status > 0 and "fatal: " not in output.stderr:
         what = f"a commit hook stopped the commit: {output.last_words}"
@@ -207,11 +204,8 @@ def _require_nothing_left(hub: Hub, review: Review, options: CommitOptions) -> N
     require_name(hub.git, name, "use --branch NAME")
     there = hub.git.branch_commit(name)
     if options.pushes and not (tip and all(hub.git.contains(tip, one) for one in ("HEAD", there) if one)):
-        raise Refused(
-            f"there is nothing to commit, and {name} is not the current branch",
-            where="--branch",
-            hint=f"git switch {'' if there else '--create '}{shlex.quote(name)}, then run the same command again",
-        )
+        hint = f"git switch {'' if there else '--create '}{shlex.quote(name)}, then run the same command again"
+        raise Refused(f"there is nothing to commit, and {name} is not the current branch", where="--branch", hint=hint)
 
 
 def _require_only_ours(hub: Hub, changed: Sequence[str], staged: Collection[str]) -> None:
@@ -220,11 +214,8 @@ def _require_only_ours(hub: Hub, changed: Sequence[str], staged: Collection[str]
         if hub.committed.read(path) is None:
             raise Refused("the file was never committed", where=path, hint=git_commit(hub, [path]))
     for path in foreign_changes(hub):
-        raise Refused(
-            "the file has uncommitted changes besides the release's",
-            where=path,
-            hint=f"commit them, a hook's too: git commit -- {path}; or put them aside: git stash push -- {path}",
-        )
+        hint = f"commit them, a hook's too: git commit -- {path}; or put them aside: git stash push -- {path}"
+        raise Refused("the file has uncommitted changes besides the release's", where=path, hint=hint)
     tree = WorkingTree(hub.git.folder)
     for path, data in hub.git.show_all([path for path in changed if path in staged], INDEX).items():
         if not hub.git.keeps_same(path, data, tree.read(path)):

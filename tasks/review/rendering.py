@@ -217,11 +217,9 @@ def _fill_charts(hub: Hub, folder: Path, charts: Collection[str]) -> tuple[Relea
     repository, own = HelmRepository.of(hub.settings, hub.helm_repository), hub.requirement
     release = hub.release_in(hub.index or repository.index())
     if release is None:
-        raise Unusable(
-            f"the Helm repository has no release {hub.version}",
-            where=f"{hub.requirement_file}:{own.line}",
-            hint="write a version there that it has",
-        )
+        what = f"the Helm repository has no release {hub.version}"
+        hint = "write a version there that it has"
+        raise Unusable(what, where=f"{hub.requirement_file}:{own.line}", hint=hint)
     archive, chart, name = repository.archive(release), chart_of(hub), hub.layout.chart.name
     if hub.layout.folder is None:
         folder.mkdir(exist_ok=True)

@@ -192,11 +192,8 @@ def _file_at(hub: Hub, path: str) -> str:
     file = join(path, NAME) if is_folder else tidy
     is_ours = path and is_passable(path) and is_inside(path) and file.partition("/")[0] != ".git"
     if not is_ours or any((top / parent).is_file() for parent in PurePosixPath(file).parents):
-        raise Unusable(
-            f"{path!r} is not a path in the repository",
-            where="--docs",
-            hint=f"name it relative to the repository's top: --docs docs/{NAME}",
-        )
+        hint = f"name it relative to the repository's top: --docs docs/{NAME}"
+        raise Unusable(f"{path!r} is not a path in the repository", where="--docs", hint=hint)
     return file
 
 
