@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
@@ -46,6 +46,8 @@ TEMPORARY, KEPT = "hubpress-rehearsal-", "hubpress-kept-"
 # The charts that a rehearsal takes where no Helm repository answers.
 CHARTS = Path(__file__).with_name("charts")
 _BUILDER_VARIABLE = "BUILDX_BUILDER"
+# The settings that lead out of this machine, with what a rehearsal has in their place.
+_OFF: Mapping[str, Any] = {"builder": None, "cache": CACHE_OFF, "attest": (), "sign": None}
 _FILE = "rehearsal.json"
 _FAKES = "NOT INSTALLED: apt-get, pip and python3 in a stand-in do nothing, so what they would install is missing"
 
@@ -221,11 +223,9 @@ def _require_local_engine(builder: str | None) -> str:
     except ValueError:
         is_local = False
     if not is_local:
-        raise Refused(
-            what,
-            where=f"{'DOCKER_HOST' if os.environ.get('DOCKER_HOST') else f'context {name}'}: {address}",
-            hint="unset DOCKER_HOST DOCKER_CONTEXT; docker context use default",
-        )
+        named = "DOCKER_HOST" if os.environ.get("DOCKER_HOST") else f"context {name}"
+        hint = "unset DOCKER_HOST DOCKER_CONTEXT; docker context use default"
+        raise Refused(what, where=f"{named}: {address}", hint=hint)
     if builder not in {None, name}:
         raise Refused(what, where=f"--builder {builder}", hint="leave it out")
     return name
@@ -243,25 +243,13 @@ def _kept_inside(hub: Hub, address: str, base: str) -> tuple[Hub, tuple[str, ...
             WholeImage(one.context, name_at(address, one.named or one.key), one.dockerfile, one.values_paths, one.paths)
             for one in hub.layout.chart.images
         )
-    inside = settings._replace(
-        builder=None,
-        cache=CACHE_OFF,
-        attest=(),
-        sign=None,
-        verify=None,
-        remote=REMOTE_NAME,
-        upstream=None,
-        base_branch=base,
-        images=images,
-    )
-    unused = {
-        "hub.builder": settings.builder,
-        "hub.cache": settings.cache if settings.cache != CACHE_OFF else None,
-        "hub.attest": ", ".join(settings.attest),
-        "hub.sign": settings.sign,
-        _BUILDER_VARIABLE: os.environ.get(_BUILDER_VARIABLE),
-    }
-    names = ", ".join(f"{name} {value}" for name, value in unused.items() if value)
+    here: dict[str, Any] = {"remote": REMOTE_NAME, "upstream": None, "base_branch": base, "images": images}
+    inside = settings._replace(**_OFF, **here, verify=None)
+    given = {key: getattr(settings, key) for key in _OFF}
+    unused = {f"hub.{key}": value for key, value in given.items() if value != _OFF[key]}
+    unused[_BUILDER_VARIABLE] = os.environ.get(_BUILDER_VARIABLE)
+    shown = {name: ", ".join(value) if isinstance(value, tuple) else value for name, value in unused.items()}
+    names = ", ".join(f"{name} {value}" for name, value in shown.items() if value)
     how = "a rehearsal builds on this machine's engine, without a shared cache, attestations or signatures"
     return replace(hub, settings=inside), (f"NOT USED: {names}; {how}",) if names else ()
 

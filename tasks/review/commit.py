@@ -166,12 +166,9 @@ def _make_commit(git: Git, place: Sequence[Fact], wanted: Mapping[str, bytes], m
         raise _stopped(git, output, wanted, message)
     commit = git.child_of(parent, f"refs/heads/{branch}")
     if commit is None:
-        raise Refused(
-            f"the commit is not on {branch}: a hook or another program has switched to another branch",
-            where=git.folder,
-            hint="look at it: git log -1 --stat; to take it back: git reset --soft HEAD~1; "
-            f"then git switch {branch}, and run the same command again",
-        )
+        what = f"the commit is not on {branch}: a hook or another program has switched to another branch"
+        back = f"git reset --soft HEAD~1; then git switch {branch}, and run the same command again"
+        raise Refused(what, where=git.folder, hint=f"look at it: git log -1 --stat; to take it back: {back}")
     _, files = git.last_commit(commit)
     for path in sorted(files - wanted.keys()):
         raise Refused("a hook added the file to the commit", where=path, hint=f"git show --stat HEAD; {_GO_ON}")
@@ -234,7 +231,6 @@ def _require_no_credentials(hub: Hub, changed: Sequence[str]) -> None:
 def _message(hub: Hub, given: str | None) -> str:
     text = (given or commit_message(hub)).strip()
     if not text:
-        raise Refused(
-            "the commit's message is empty", where="--message", hint="leave out --message: then it says what moved"
-        )
+        hint = "leave out --message: then it says what moved"
+        raise Refused("the commit's message is empty", where="--message", hint=hint)
     return text

@@ -46,18 +46,12 @@ class Evidence(NamedTuple):
 
 def from_report(images: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
     """Return what a build reports of its images (``images`` of its JSON report), without those it left alone."""
-    return tuple(
-        Evidence(
-            f"{one['repository']}:{one['tag']}",
-            one["base"]["image"],
-            one["digest"],
-            tuple(one["platforms"]),
-            one["base"]["digest"],
-            "" if one["digest"] or COMMIT_TO_COME in one["tag"] else MISSING,
-        )
-        for one in images
-        if one["tag"]
-    )
+    found = []
+    for one in (one for one in images if one["tag"]):
+        name, base = f"{one['repository']}:{one['tag']}", one["base"]
+        gap = "" if one["digest"] or COMMIT_TO_COME in one["tag"] else MISSING
+        found.append(Evidence(name, base["image"], one["digest"], tuple(one["platforms"]), base["digest"], gap))
+    return tuple(found)
 
 
 def from_registry(hub: Hub, _: Values) -> tuple[Evidence, ...]:

@@ -219,14 +219,15 @@ def _outcome(
     new, old = outputs
     if isinstance(new, Fault):
         return Outcome(deployment, unrendered=new.what)
-    missing = [path for path in deployment.values if not after.has(path)]
-    if missing:
-        return Outcome(deployment, unrendered=f"{missing[0]} is not committed")
+    had, has = ([path for path in deployment.values if (side.folder / path).is_file()] for side in (before, after))
+    for path in deployment.values:
+        if path not in has:
+            return Outcome(deployment, unrendered=f"{path} is not committed")
     problems = after.refusals(deployment, kubernetes, new)
     if not new.ok:
         return Outcome(deployment, problems=problems)
     not_rendered = f"{base} cannot be rendered: "
-    if deployment.values and not any(map(before.has, deployment.values)):
+    if deployment.values and not had:
         return Outcome(deployment, problems=problems, unrendered=f"{not_rendered}it has none of the values files")
     if isinstance(old, Fault) or not old.ok:
         words = old.what if isinstance(old, Fault) else one_line(old.last_words)

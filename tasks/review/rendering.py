@@ -86,7 +86,7 @@ class Side(NamedTuple):
             return Refused(deployment.apart, hint="look at it by hand: helm template")
         if isinstance(fault := self.charts[deployment.chart], Fault):
             return fault
-        there = [path for path in self._files(deployment) if self.has(path)]
+        there = [path for path in self._files(deployment) if (self.folder / path).is_file()]
         return helm.template(self.folder, deployment.chart, deployment.release, deployment.namespace, there, kubernetes)
 
     def refusals(self, deployment: Deployment, kubernetes: str | None, rendered: Output) -> tuple[Refusal, ...]:
@@ -97,10 +97,6 @@ class Side(NamedTuple):
             message = f"{hub.version} needs Kubernetes {oldest} or newer, and the cluster has {kubernetes}"
             return (Refusal(hub.requirement_file, hub.requirement.line, message, KUBERNETES_TOO_OLD),)
         return () if rendered.ok else self._problems(deployment, rendered)
-
-    def has(self, path: str) -> bool:
-        """Whether there is such a file."""
-        return (self.folder / path).is_file()
 
     def secrets_of(self, deployment: Deployment) -> Secrets:
         """Return what must not be shown of a deployment."""

@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from ..core.faults import Fault
-from ..core.yaml_tree import Collection, Document, MappingNode, Node, Scalar, parse
+from ..core.yaml_tree import Collection, MappingNode, Node, Scalar, parse
 from ..releases.notes import Note, Upgrade, Watch, upgrades_between
 from ..repo.hub import Hub
 
@@ -60,7 +60,7 @@ def upgrades_here(hub: Hub, before: str | None, after: str) -> tuple[UpgradeHere
     values: list[Value] = []
     for path, data in read:
         with suppress(Fault):  # a template, or a broken file: bump and build report those that they need
-            values += values_below(parse(data, path), chart)
+            values += values_below(parse(data, path).root, path, chart)
     here = [UpgradeHere(one, {note.text: tuple(findings(note, values)) for note in one.notes}) for one in crossed]
     if len(read) < len(files):
         text = f"Only {len(read)} of {len(files)} values files were looked through for what these notes concern."
@@ -100,24 +100,22 @@ def findings(note: Note, values: Iterable[Value]) -> Iterator[Value]:
             yield value
 
 
-def values_below(document: Document, chart: str) -> Iterator[Value]:
-    """Yield every value below the mappings under the key ``chart``, in the file's order; an alias is none itself."""
-    return _values_of(document.root, document.where, chart)
-
-
-def _values_of(
-    node: Node | None, where: str, chart: str, keys: tuple[str, ...] = (), depth: int = 0
+def values_below(
+    node: Node | None, file: str, chart: str, keys: tuple[str, ...] = (), depth: int = 0
 ) -> Iterator[Value]:
-    """Yield the values in ``node``, which ``keys`` lead to: of them ``depth`` end with the chart's own, 0 above it."""
+    """Yield every value below the mappings under the key ``chart``, in the file's order; an alias is none itself.
+
+    ``keys`` lead to ``node``: of them ``depth`` end with the chart's own, 0 above it.
+    """
     for key, at, child in _children(node):
         here, below = (*keys, key), depth
         if not depth and key == chart and isinstance(child, MappingNode):
             below = len(here)
         elif depth:
-            yield Value(where, at.line, ".".join(here), here[depth:], child)
+            yield Value(file, at.line, ".".join(here), here[depth:], child)
         elif len(keys) >= DEEPEST_ROOT or not isinstance(node, MappingNode):
             continue
-        yield from _values_of(child, where, chart, here, below)
+        yield from values_below(child, file, chart, here, below)
 
 
 def _fits(watch: Watch, value: Value) -> bool:

@@ -139,7 +139,7 @@ other:
     ],
 )
 def test_the_values_that_a_note_concerns(watch: Watch, found: list[str]) -> None:
-    values = list(values_below(parse(TEXT.encode(), "values.yaml"), "jupyterhub"))
+    values = list(values_below(parse(TEXT.encode(), "").root, "values.yaml", "jupyterhub"))
     assert [f"{one.line} {one.key}" for one in findings(Note("Any.", (watch,)), values)] == found
 
 
