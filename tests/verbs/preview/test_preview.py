@@ -104,17 +104,8 @@ def test_values_that_the_new_chart_refuses_are_told_with_file_and_line(
 ) -> None:
     hub.change("deployments/school3/config/prod.yaml", old, new)
     hub.git("push", "--quiet")
-    found = run_task(
-        "preview",
-        "--to",
-        "3.3.8",
-        "--json",
-        "--deployment",
-        "school3-prod",
-        "--deployment",
-        "school3-staging",
-        cwd=hub.path,
-    )
+    both = ("--deployment", "school3-prod", "--deployment", "school3-staging")
+    found = run_task("preview", "--to", "3.3.8", "--json", *both, cwd=hub.path)
     assert found.code == 1, found
     wrong = {one["name"]: one["problems"] for one in found.json["deployments"] if one["problems"]}
     assert list(wrong) == ["school3-prod"]
@@ -146,8 +137,8 @@ def test_a_chart_beside_the_hubs_that_is_not_in_its_charts_folder_is_named(small
 
 
 @pytest.mark.helm
-def test_a_cluster_that_is_too_old_for_the_release_is_a_fault(hub: Hub) -> None:
-    found = run_task("preview", "--to", "4.0.0-beta.4", "--kube-version", "1.27", "--deployment", ALL[0], cwd=hub.path)
+def test_a_cluster_that_is_too_old_for_the_release_is_a_fault(small: Hub) -> None:
+    found = run_task("preview", "--to", "4.0.0-beta.4", "--kube-version", "1.27", cwd=small.path)
     assert found.code == 1, found
     assert "hub/requirements.yaml:4: 4.0.0-beta.4 needs Kubernetes 1.28 or newer, and the cluster has 1.27" in found.out
 
