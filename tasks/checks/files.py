@@ -48,7 +48,11 @@ def file_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem |
     uncommitted = hub.git.changed([*inputs, *hub.managed])
     yield from _values_problems(hub, current, uncommitted)
     yield from _unmoved_problems(hub)
-    yield from _deployment_problems(hub)
+    for one in faulty_files(hub):
+        if isinstance(one, NotYaml):
+            yield Problem(Code.NOT_YAML, str(one.where), one.what, one.hint)
+        else:
+            yield Unchecked(f"the images in {one.where}: {one.what}", one.hint)
     counted = (*(inputs if names_commit(hub.settings.tag) else ()), *hub.managed)
     if changed := [path for path in uncommitted if is_below(path, counted)]:
         message = f"the last commit: {first_of(changed, MOST_NAMED)} {'differ' if changed[1:] else 'differs'} from it"
@@ -171,14 +175,6 @@ def _unmoved_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
                 yield Problem(Code.VALUES_DIFFER, one.where, message, hint, Severity.WARNING)
 
 
-def _deployment_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
-    for one in faulty_files(hub):
-        if isinstance(one, NotYaml):
-            yield Problem(Code.NOT_YAML, str(one.where), one.what, one.hint)
-        else:
-            yield Unchecked(f"the images in {one.where}: {one.what}", one.hint)
-
-
 def _differ(one: PinnedImage, other: PinnedImage) -> bool:
     pairs = (one.tag, other.tag), (one.digest, other.digest)
     return any(ours != theirs for ours, theirs in pairs if ours and theirs)
@@ -258,20 +254,16 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, pinned: PinnedImage) ->
         return
     named = _COMMIT.search(tag)
     if named and not hub.git.contains(HEAD, named["commit"]):
-        yield _gone_problem(hub, where, tag, named["commit"])
+        message = f"the tag {tag} names a commit that is not in the history"
+        gone = Problem(Code.COMMIT_GONE, where, message, f"{DOOR} build, then {DOOR} commit")
+        # A clone that still has the commit has compared it.
+        is_known = hub.git.commit_at(named["commit"]) is not None
+        hint = f"{gone.hint}; {gone.code.how_to_accept}"
+        yield gone if is_known else gone._replace(hint=hint, severity=Severity.WARNING)
     elif named or hub.settings.tag != CHARTPRESS or hub.git.ask("rev-parse", "--verify", f"refs/tags/{tag}").ok:
         yield stale_problem(where, tag, computed)
     else:
         yield Unchecked(f"whether {image.spec.key}:{tag} is current: the tag names no commit", f"{DOOR} build")
-
-
-def _gone_problem(hub: Hub, where: str, tag: str, commit: str) -> Problem:
-    """Return the problem of a tag whose commit is gone: a warning where the clone does not have it to compare."""
-    message = f"the tag {tag} names a commit that is not in the history"
-    gone = Problem(Code.COMMIT_GONE, where, message, f"{DOOR} build, then {DOOR} commit")
-    if hub.git.commit_at(commit):
-        return gone
-    return gone._replace(hint=f"{gone.hint}; {gone.code.how_to_accept}", severity=Severity.WARNING)
 
 
 def _has_the_same_files(hub: Hub, image: HubImage, commit: str, tag: str) -> bool:

@@ -224,7 +224,11 @@ def _base_problems(
     world: World, image: HubImage, pinned: Reference, found: FoundImage, where: str
 ) -> Iterator[Problem | Unchecked]:
     hub = world.hub
-    wanted, digest = image.base.reference, _built_on(image, found)
+    wanted = image.base.reference
+    # The digest that the base's tag had then, by the image's label; none where FROM pins one.
+    labels = [one.labels for one in found.platforms.values() if wanted.digest is None]
+    digests = [one.get(f"{LABEL}base.digest") for one in labels if one.get(f"{LABEL}base.name") == base_label(wanted)]
+    digest = next(filter(None, digests), None)
     base = world.answers[wanted]
     if isinstance(base, FoundImage) and digest and base.digest not in (None, digest):
         message = f"{wanted} is {base.digest} now, and {pinned} was built on {digest}"
@@ -259,14 +263,6 @@ def _signature_problems(hub: Hub, pinned: Reference, found: FoundImage, where: s
     if signature is Signature.OF_ANOTHER_KEY:
         message = f"{pinned} has no signature that {key} verifies"
         yield Problem(Code.WRONG_SIGNATURE, where, message, f"find out who signed it, then: {sign}")
-
-
-def _built_on(image: HubImage, found: FoundImage) -> str | None:
-    """Return the digest that the base's tag had when ``found`` was built, by its label; None where FROM pins one."""
-    base = image.base.reference
-    labels = [one.labels for one in found.platforms.values() if base.digest is None]
-    digests = (one.get(f"{LABEL}base.digest") for one in labels if one.get(f"{LABEL}base.name") == base_label(base))
-    return next(filter(None, digests), None)
 
 
 def _unanswered(what: str, fault: Fault) -> Unchecked:

@@ -47,8 +47,7 @@ def plan_commit(
     actions = [Action("nothing to commit")]
     planned = None
     if changed:
-        _require_only_ours(hub, changed, start.staged.value)
-        _require_no_credentials(hub, changed)
+        _require_committable(hub, changed, start.staged.value)
         text = _message(hub, options.message)
         planned = _commit_of(text)
         actions = [*([start.switch()] if start.target.switch else []), start.commit(text, options.message)]
@@ -205,8 +204,8 @@ def _require_nothing_left(hub: Hub, review: Review, options: CommitOptions) -> N
         raise Refused(f"there is nothing to commit, and {name} is not the current branch", where="--branch", hint=hint)
 
 
-def _require_only_ours(hub: Hub, changed: Sequence[str], staged: Collection[str]) -> None:
-    """Check that ``changed`` differ by a release's changes alone, and what is ``staged`` of them is what is there."""
+def _require_committable(hub: Hub, changed: Sequence[str], staged: Collection[str]) -> None:
+    """Check that ``changed`` have only a release's changes, are no credential files, and are ``staged`` as they are."""
     for path in changed:
         if hub.committed.read(path) is None:
             raise Refused("the file was never committed", where=path, hint=git_commit(hub, [path]))
@@ -217,9 +216,6 @@ def _require_only_ours(hub: Hub, changed: Sequence[str], staged: Collection[str]
     for path, data in hub.git.show_all([path for path in changed if path in staged], INDEX).items():
         if not hub.git.keeps_same(path, data, tree.read(path)):
             raise Refused("other changes of the file are staged", where=path, hint=f"git restore --staged -- {path}")
-
-
-def _require_no_credentials(hub: Hub, changed: Sequence[str]) -> None:
     for path in changed:
         # As git stores it, too: a filter may encrypt it on the way.
         found = credential_in(path, hub.require(path)) and credential_in(path, hub.git.stored(path))

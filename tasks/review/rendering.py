@@ -14,7 +14,7 @@ from ..core.faults import Fault, ProgramFailed, Refused, Unusable
 from ..core.safe_files import read_file, temporary_folder
 from ..core.settings import FILE, KUBERNETES_TOO_OLD, VALUES_INVALID
 from ..core.visible import Secrets, one_line, without
-from ..core.yaml_tree import MappingNode, Node, Scalar, parse, target_of
+from ..core.yaml_tree import MappingNode, Scalar, parse, target_of
 from ..image.tree import Tree, snapshot
 from ..releases.index import Release
 from ..releases.repository import HelmRepository
@@ -143,7 +143,7 @@ class Side(NamedTuple):
         wrapped = f"{chart_of(self.hub)}/values.yaml"
         for file in dict.fromkeys((wrapped, own, *self._files(deployment))):
             above = int(file == wrapped != own)
-            depth, line = _way(_root(_read(self.folder / file)), whole[above:])
+            depth, line = _way(_read(self.folder / file), whole[above:])
             if depth and depth + above >= best[0]:
                 best = (depth + above, file, line)
         return Refusal(best[1], best[2], one_line(f"{'.'.join(path)}: {message}"))
@@ -258,9 +258,11 @@ def _fill(hub: Hub, folder: Path, chart: str, own: str) -> tuple[Requirement, ..
     return required
 
 
-def _way(node: Node | None, path: tuple[str, ...]) -> tuple[int, int]:
-    """Return how many steps of ``path`` lead from ``node``, and the line of the last one."""
-    depth, line = 0, 0
+def _way(data: bytes, path: tuple[str, ...]) -> tuple[int, int]:
+    """Return how many steps of ``path`` lead into a values file, and the line of the last one."""
+    depth, line, node = 0, 0, None
+    with suppress(Fault):  # helm tells what is wrong with what is no YAML
+        node = parse(data, "").root
     for step in path:
         node = target_of(node) if node else None
         entries = node.own(step) if isinstance(node, MappingNode) else []
@@ -275,13 +277,6 @@ def _read(file: Path) -> bytes:
         return read_file(file)
     except OSError:
         return b""
-
-
-def _root(data: bytes) -> Node | None:
-    """Return what a values file holds; None where it is no YAML: helm tells what is wrong with it."""
-    with suppress(Fault):
-        return parse(data, "").root
-    return None
 
 
 # Most values files are the same before and after.
