@@ -105,11 +105,9 @@ class World:
 
     def unknown(self) -> list[str]:
         """Return what a release might also do, a clause for each thing that cannot be told."""
-        hub = self.hub
-        return [
-            *([] if self.index else [f"move {hub.requirement.name}"]),
-            *(f"build {one.spec.key}" for one in hub.usual_images if self._is_up_to_date(one) is None),
-        ]
+        moves = [] if self.index else [f"move {self.hub.requirement.name}"]
+        unclear = (one for one in self.hub.usual_images if self._is_up_to_date(one) is None)
+        return [*moves, *(f"build {one.spec.key}" for one in unclear)]
 
     def current_tag(self, image: HubImage) -> str | None:
         """Return the tag that a build of ``image`` would have now; None where that cannot be told."""

@@ -78,12 +78,8 @@ class Stage(NamedTuple):
 
     def report(self) -> dict[str, Any]:
         """Return what the JSON report holds besides the release's own."""
-        return {
-            "folder": str(self.folder),
-            "registry": self.address,
-            "stand_ins": list(self.notes),
-            "diff": self.remote.read("diff", "{}...{}".format(*self._branches())),
-        }
+        diff = self.remote.read("diff", "...".join(self._branches()))
+        return {"folder": str(self.folder), "registry": self.address, "stand_ins": list(self.notes), "diff": diff}
 
     def show(self) -> None:
         """Show what a reviewer would see: the commits in the throwaway remote, and their diff."""
@@ -118,13 +114,10 @@ def staged(hub: Hub, options: RehearseOptions) -> Iterator[Stage]:
                 bases = dict.fromkeys(image.base.reference for image in plan_bump(clone, options.bump)[1].images)
                 missing = tuple(base for base in bases if options.stand_in_base or not _is_there(base))
                 record._replace(stand_ins=tuple(map(str, missing))).write(folder)
+                made = (f"STAND-IN: {one} is not z2jh's image, it was made here for the rehearsal" for one in missing)
+                notes, remarks = (*possible.notes, *made), (*unused, *possible.remarks, *((_FAKES,) if missing else ()))
                 with stand_ins(map(str, missing)):
-                    made = (
-                        f"STAND-IN: {base} is not z2jh's image, it was made here for the rehearsal" for base in missing
-                    )
-                    fakes = (_FAKES,) if missing else ()
-                    told = ((*possible.notes, *made), (*unused, *possible.remarks, *fakes))
-                    yield Stage(folder, clone, remote, served.address, missing, *told, possible.real)
+                    yield Stage(folder, clone, remote, served.address, missing, notes, remarks, possible.real)
         finally:
             if options.keep:
                 output.say(_ways_to_look(folder))

@@ -90,10 +90,8 @@ class Outlook(NamedTuple):
         """Look at ``hub``; remotes are asked with ``ask`` alone, and only where the clone does not tell the base."""
         git, settings = hub.git, hub.settings
         try:
-            if ask:
-                review = find_review(git, settings, ask=False)
-            else:
-                review = review_known(git, settings, read_remotes(git, settings))
+            known = None if ask else review_known(git, settings, read_remotes(git, settings))
+            review = known or find_review(git, settings, ask=False)
             step, left = _plan_start(hub, review._replace(tip=base_here(git, review)))
         except Fault as fault:
             return cls(hub, fault=fault)
