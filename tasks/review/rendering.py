@@ -35,7 +35,7 @@ _SCHEMA = re.compile(r"- (?:at '(?P<pointer>[^']*)'|(?P<dots>[^:]+)): (?P<messag
 _SUBCHART = re.compile(r"(?P<name>[\w.-]+):")
 _KEYS = re.compile(r"[Aa]dditional propert(?:y|ies) (?P<names>.+?)(?: is| are)? not allowed")
 _TEMPLATE = re.compile(r"\(?(?P<path>[\w./-]+\.(?:yaml|yml|tpl|txt)):(?P<line>\d+)")
-_BROKEN = re.compile(r"failed to parse (?P<path>\S+?):? .*?line (?P<line>\d+)")
+_BROKEN = re.compile(r"failed to parse (?P<path>[^\s:]+)(?:.*?line (?P<line>\d+))?")
 _ERROR = "Error: "
 
 
@@ -124,8 +124,7 @@ class Side(NamedTuple):
         if not last:
             raise ProgramFailed(f"helm template: {one_line(rendered.last_words)}", hint="helm version")
         place = _BROKEN.search(last) or _TEMPLATE.search(last)
-        broken = next((path for path in self._files(deployment) if f"failed to parse {path}:" in last), None)
-        where = (place["path"], int(place["line"])) if place else (broken or self._own_values(deployment), 0)
+        where = (place["path"], int(place["line"] or 0)) if place else (self._own_values(deployment), 0)
         return (Refusal(*where, one_line(last)),)
 
     def _own_values(self, deployment: Deployment) -> str:
@@ -138,15 +137,12 @@ class Side(NamedTuple):
         keys = re.findall(r"[^\s',]+", unknown["names"]) if unknown else []
         whole = (*path, *keys[:1])
         own = self._own_values(deployment)
-        best = (0, own, 0)
-        # A chart that is wrapped has its values without the key that leads to them.
-        wrapped = f"{chart_of(self.hub)}/values.yaml"
-        for file in dict.fromkeys((wrapped, own, *self._files(deployment))):
-            above = int(file == wrapped != own)
-            depth, line = _way(_read(self.folder / file), whole[above:])
-            if depth and depth + above >= best[0]:
-                best = (depth + above, file, line)
-        return Refusal(best[1], best[2], one_line(f"{'.'.join(path)}: {message}"))
+        depth, line, where = 0, 0, own
+        for file in (own, *self._files(deployment)):
+            deeper, at = _way(_read(self.folder / file), whole)
+            if deeper and deeper >= depth:
+                depth, line, where = deeper, at, file
+        return Refusal(where, line, one_line(f"{'.'.join(path)}: {message}"))
 
 
 def refused_values(hub: Hub) -> dict[Refusal | Fault, tuple[str, ...]]:
