@@ -40,15 +40,21 @@ def find_problems_offline(hub: Hub) -> Findings:
 def file_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem | Unchecked]:
     """Yield what is inconsistent in the files, and between them and git's history."""
     yield from (Problem(Code.NO_EFFECT, *one, Severity.WARNING) for one in without_effect(hub))
-    yield from _path_problems(hub)
+    yield from _context_problems(hub)
     yield from _stage_problems(hub)
     # Other places are compared with a requirement that stands at one version.
     yield from list(_requirement_problems(hub)) or _pin_problems(hub)
-    uncommitted = hub.git.changed([path for image in hub.images for path in hub.paths_of(image)])
+    inputs = [path for image in hub.images for path in hub.paths_of(image)]
+    uncommitted = hub.git.changed([*inputs, *hub.managed])
     yield from _values_problems(hub, current, uncommitted)
     yield from _unmoved_problems(hub)
-    yield from _deployment_problems(hub)
-    if changed := list(dict.fromkeys((*(uncommitted if names_commit(hub.settings.tag) else ()), *hub.changed))):
+    for one in faulty_files(hub):
+        if isinstance(one, NotYaml):
+            yield Problem(Code.NOT_YAML, str(one.where), one.what, one.hint)
+        else:
+            yield Unchecked(f"the images in {one.where}: {one.what}", one.hint)
+    counted = (*(inputs if names_commit(hub.settings.tag) else ()), *hub.managed)
+    if changed := [path for path in uncommitted if is_below(path, counted)]:
         message = f"the last commit: {first_of(changed, MOST_NAMED)} {'differ' if changed[1:] else 'differs'} from it"
         yield Unchecked(message, f"{to_commit(hub, changed)}; then check again")
 
@@ -73,35 +79,28 @@ def differing_base_problems(hub: Hub) -> Iterator[Problem]:
     tagged = [image for image in hub.images if image.base.reference.tag is not None]
     for image in tagged[1:]:
         if image.base.reference.tag != tagged[0].base.reference.tag:
-            yield Problem(
-                Code.BASES_DIFFER,
-                f"{image.dockerfile}:{image.base.line}",
-                f"the base image is {image.base.reference}, but {tagged[0].dockerfile} has {tagged[0].base.reference}",
-                f"{DOOR} bump --to {hub.version}",
-            )
+            other = f"{tagged[0].dockerfile} has {tagged[0].base.reference}"
+            yield _base_problem(hub, Code.BASES_DIFFER, image, other)
 
 
 def _stage_problems(hub: Hub) -> Iterator[Problem]:
     """Yield the Dockerfiles whose stages, or files taken from an image, are of different releases."""
     for dockerfile, base in {image.dockerfile: image.base for image in hub.images}.items():
         if base.other:
-            yield Problem(
-                Code.BASES_DIFFER,
-                f"{dockerfile}:{base.other.line}",
-                f"{base.other.reference} is used here, but line {base.line} has {base.reference}",
-                f"{DOOR} bump --to {hub.version}",
-            )
+            message = f"{base.other.reference} is used here, but line {base.line} has {base.reference}"
+            where = f"{dockerfile}:{base.other.line}"
+            yield Problem(Code.BASES_DIFFER, where, message, f"{DOOR} bump --to {hub.version}")
 
 
 def base_problem(hub: Hub, image: HubImage, wanted: str) -> Problem:
     """Return the problem of a base image whose tag is not ``wanted``, the release's own."""
-    requirement = f"{hub.requirement.name} {hub.decided}"
-    return Problem(
-        Code.BASE,
-        f"{image.dockerfile}:{image.base.line}",
-        f"the base image is {image.base.reference}, but {requirement} uses {wanted}",
-        f"{DOOR} bump" if is_range(hub.decided) else f"{DOOR} bump --to {hub.version}",
-    )
+    found = _base_problem(hub, Code.BASE, image, f"{hub.requirement.name} {hub.decided} uses {wanted}")
+    return found._replace(hint=f"{DOOR} bump") if is_range(hub.decided) else found
+
+
+def _base_problem(hub: Hub, code: Code, image: HubImage, other: str) -> Problem:
+    message = f"the base image is {image.base.reference}, but {other}"
+    return Problem(code, f"{image.dockerfile}:{image.base.line}", message, f"{DOOR} bump --to {hub.version}")
 
 
 def override_problems(hub: Hub, named: Iterable[NamedImage], chart_values: Data) -> Iterator[Problem]:
@@ -114,29 +113,21 @@ def override_problems(hub: Hub, named: Iterable[NamedImage], chart_values: Data)
         theirs = reduce(child, keys, chart_values)
         name, tag = text_under(theirs, "name"), text_under(theirs, TAG_KEY)
         if name and tag and one.reference.tag != tag and one.reference.same_repository(Reference(name)):
-            yield Problem(
-                Code.OVERRIDE,
-                one.where,
-                f"{one.path}.{TAG_KEY} is {one.reference.tag}, but {hub.requirement.name} {hub.version} has {tag}",
-                f"remove it, or set {tag}; {Code.OVERRIDE.how_to_accept}",
-                Severity.WARNING,
-            )
+            chart = f"{hub.requirement.name} {hub.version}"
+            message = f"{one.path}.{TAG_KEY} is {one.reference.tag}, but {chart} has {tag}"
+            hint = f"remove it, or set {tag}; {Code.OVERRIDE.how_to_accept}"
+            yield Problem(Code.OVERRIDE, one.where, message, hint, Severity.WARNING)
 
 
-def _path_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
-    """Yield the build contexts, and other paths that an image's tag depends on, that are not there."""
+def _context_problems(hub: Hub) -> Iterator[Problem]:
+    """Yield the build contexts that are not there."""
     file, key = hub.layout.file, "contextPath" if hub.layout.charts else "context"
     for spec in (image.spec for image in hub.images):
-        for path in dict.fromkeys((spec.context, *spec.paths)):
-            place = join(hub.layout.root, path)
-            if os.path.lexists(hub.git.folder / place) or any(is_below(one, [place]) for one in hub.listing.absent):
-                continue
-            if path == spec.context:
-                message = f"{spec.key}: the build context {path} does not exist"
-                yield Problem(Code.CONTEXT_MISSING, file, message, f"correct {key} in {file}")
-            else:
-                message = f"whether {path} changes the tag of {spec.key}: there is no such file"
-                yield Unchecked(message, f"correct paths in {file}")
+        place = join(hub.layout.root, spec.context)
+        is_sparse = any(is_below(one, [place]) for one in hub.listing.absent)
+        if not is_sparse and not os.path.lexists(hub.git.folder / place):
+            message = f"{spec.key}: the build context {spec.context} does not exist"
+            yield Problem(Code.CONTEXT_MISSING, file, message, f"correct {key} in {file}")
 
 
 def _values_problems(hub: Hub, current: Collection[str], uncommitted: Sequence[str]) -> Iterator[Problem | Unchecked]:
@@ -149,10 +140,7 @@ def _values_problems(hub: Hub, current: Collection[str], uncommitted: Sequence[s
                 continue
             if not Reference(found.name).same_repository(Reference(image.spec.name)):
                 message = f"{place.path} names {found.name}, but {hub.layout.file} says {image.spec.name}"
-                names = {Reference(spec.name): spec.key for spec in hub.layout.chart.images}
-                other = next((key for one, key in names.items() if one.same_repository(Reference(found.name))), None)
-                give = f"give {other} its valuesPath in {hub.layout.file}; or, to use {image.spec.key} there: "
-                yield Problem(Code.VALUES_NAME, where, message, f"{give if other else ''}{DOOR} build")
+                yield Problem(Code.VALUES_NAME, where, message, f"{DOOR} build")
                 continue
             pinned[where] = found
         if not pinned:
@@ -187,14 +175,6 @@ def _unmoved_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
                 yield Problem(Code.VALUES_DIFFER, one.where, message, hint, Severity.WARNING)
 
 
-def _deployment_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
-    for one in faulty_files(hub):
-        if isinstance(one, NotYaml):
-            yield Problem(Code.NOT_YAML, str(one.where), one.what, one.hint)
-        else:
-            yield Unchecked(f"the images in {one.where}: {one.what}", one.hint)
-
-
 def _differ(one: PinnedImage, other: PinnedImage) -> bool:
     pairs = (one.tag, other.tag), (one.digest, other.digest)
     return any(ours != theirs for ours, theirs in pairs if ours and theirs)
@@ -210,23 +190,18 @@ def _empty_problem(hub: Hub, image: HubImage, place: ValuesPlace, where: str, un
     changed = [path for path in uncommitted if is_below(path, hub.paths_of(image))]
     if not changed:
         return empty
-    return empty._replace(
-        message=f"{empty.message} yet: its files are not committed",
-        hint=f"{to_commit(hub, changed)}; then {DOOR} build",
-        severity=Severity.WARNING,
-    )
+    message, hint = f"{empty.message} yet: its files are not committed", f"{to_commit(hub, changed)}; then {DOOR} build"
+    return empty._replace(message=message, hint=hint, severity=Severity.WARNING)
 
 
 def _requirement_problems(hub: Hub) -> Iterator[Problem]:
-    entries = hub.requirements
-    for entry in entries:
-        if entry.version != entries[0].version:
-            yield Problem(
-                Code.REQUIREMENTS_DIFFER,
-                f"{hub.requirement_file}:{entry.line}",
-                f"{entry.name} is at {entry.version} here and at {entries[0].version} above",
-                "give all of them the same version",
-            )
+    first = hub.requirement.version
+    for one in (one for one in hub.requirements if one.version != first):
+        where, message = (
+            f"{hub.requirement_file}:{one.line}",
+            f"{one.name} is at {one.version} here and at {first} above",
+        )
+        yield Problem(Code.REQUIREMENTS_DIFFER, where, message, "give all of them the same version")
 
 
 def _pin_problems(hub: Hub) -> Iterator[Problem]:
@@ -248,15 +223,13 @@ def _pin_problems(hub: Hub) -> Iterator[Problem]:
             message = f"the archive is {hub.requirement.name} {version}, the requirement {required}"
             yield Problem(Code.LOCK, path, message, f"helm dependency update {hub.layout.folder}")
     for one in staying_installations(hub):
-        where = f"{one.file}:{one.line}"
+        deployed = one.version or one.option or "whatever is the newest"
+        where, message = f"{one.file}:{one.line}", f"helm deploys {hub.requirement.name} {deployed} here, and "
         if one.version and not allows(one.version, hub.version):
-            message = (
-                f"helm deploys {hub.requirement.name} {one.version} here, and {hub.requirement_file} has {required}"
-            )
+            message += f"{hub.requirement_file} has {required}"
             yield Problem(Code.PIN, where, message, f"to move both: {one.setting}")
         else:
-            deployed = one.version or one.option or "whatever is the newest"
-            message = f"helm deploys {hub.requirement.name} {deployed} here, and a release does not move it"
+            message += "a release does not move it"
             yield Problem(Code.PIN_STAYS, where, message, one.setting, Severity.WARNING)
 
 
@@ -281,25 +254,16 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, pinned: PinnedImage) ->
         return
     named = _COMMIT.search(tag)
     if named and not hub.git.contains(HEAD, named["commit"]):
-        yield _gone_problem(hub, image, where, tag, named["commit"])
+        message = f"the tag {tag} names a commit that is not in the history"
+        gone = Problem(Code.COMMIT_GONE, where, message, f"{DOOR} build, then {DOOR} commit")
+        # A clone that still has the commit has compared it.
+        is_known = hub.git.commit_at(named["commit"]) is not None
+        hint = f"{gone.hint}; {gone.code.how_to_accept}"
+        yield gone if is_known else gone._replace(hint=hint, severity=Severity.WARNING)
     elif named or hub.settings.tag != CHARTPRESS or hub.git.ask("rev-parse", "--verify", f"refs/tags/{tag}").ok:
         yield stale_problem(where, tag, computed)
     else:
         yield Unchecked(f"whether {image.spec.key}:{tag} is current: the tag names no commit", f"{DOOR} build")
-
-
-def _gone_problem(hub: Hub, image: HubImage, where: str, tag: str, commit: str) -> Problem:
-    """Return the problem of a tag whose commit is gone: a warning where its files have not changed since."""
-    message = f"the tag {tag} names a commit that is not in the history"
-    gone = Problem(Code.COMMIT_GONE, where, message, f"{DOOR} build, then {DOOR} commit")
-    written = hub.git.ask("log", "--pretty=format:%H", f"-S{tag}", HEAD, "--", where.rpartition(":")[0]).text.split()
-    later = ("rev-list", "--max-count=1", f"{written[-1]}..{HEAD}", "--", *hub.paths_of(image)) if written else ()
-    # A clone that still has the commit tells; else what a squash has put into one commit cannot be told.
-    differs = hub.git.commit_at(commit) is not None and not _are_alike(hub, image, commit, HEAD)
-    if not written or differs or hub.git.ask(*later).text:
-        return gone
-    message = f"{message}; no later commit than the one with the tag has changed the image's files"
-    return gone._replace(message=message, hint=f"{gone.hint}; {gone.code.how_to_accept}", severity=Severity.WARNING)
 
 
 def _has_the_same_files(hub: Hub, image: HubImage, commit: str, tag: str) -> bool:
@@ -309,13 +273,8 @@ def _has_the_same_files(hub: Hub, image: HubImage, commit: str, tag: str) -> boo
     called = name_image(hub, history_of(hub), image)
     if arguments_of(hub, image, called) != arguments_of(hub, image, called._replace(tag=tag, commit=commit)):
         return False
-    return _are_alike(hub, image, commit, called.revision or HEAD)
-
-
-def _are_alike(hub: Hub, image: HubImage, commit: str, other: str) -> bool:
-    """Whether both commits have the same files of an image."""
     paths = (*counted_paths(hub, image), *hub.paths_of(image))
-    then, now = Tree(hub.git, commit), Tree(hub.git, other)
+    then, now = Tree(hub.git, commit), Tree(hub.git, called.revision or HEAD)
     return then.written_as(paths) == now.written_as(paths)
 
 

@@ -30,6 +30,7 @@ from ..tools.logins import DockerLogins, is_google
 from ..tools.process import INSTALL_HINTS, Pool, TooSlow, answer_of, ask_all, capture, find, missing
 
 LOOK_SECONDS = 15.0
+_ENGINE, _BUILDER = "engine", "builder"
 _VERSION = re.compile(r"(?<!\d)\d{1,9}(?:\.\d{1,9})+")
 
 
@@ -47,11 +48,6 @@ class MachineFinding(NamedTuple):
         """Whether a release could not run because of it."""
         return self.needed and not self.ok
 
-    @property
-    def mark(self) -> str:
-        """The word before it: ``ok``, ``FAULT``, or ``-`` for what a release can do without."""
-        return "ok" if self.ok else "FAULT" if self.needed else "-"
-
 
 class _Look(NamedTuple):
     """One question to an outside program, and how its answer is read."""
@@ -60,9 +56,6 @@ class _Look(NamedTuple):
     command: Command
     read: Callable[[str, Output], MachineFinding]
     needed: bool = True
-    shows_builder: bool = False
-    # How to get an answer from what takes the question and gives none.
-    wake: str | None = None
 
 
 def examine(hub: Hub | None) -> list[MachineFinding]:
@@ -72,7 +65,7 @@ def examine(hub: Hub | None) -> list[MachineFinding]:
         asked = pool.submit(_sign_in_findings, hub)
         answers = ask_all(_ask, looks)
         signed_in = answer_of(asked)
-    builder = next((output for look, (_, output) in zip(looks, answers, strict=True) if look.shows_builder), None)
+    builder = next((output for finding, output in answers if finding.name == _BUILDER), None)
     # What is wrong with a registry is found for each of its images.
     found = dict.fromkeys(finding for finding, _ in answers)
     return [*found, *signed_in, *_platform_findings(hub, builder)]
@@ -80,9 +73,11 @@ def examine(hub: Hub | None) -> list[MachineFinding]:
 
 def text_of(findings: Sequence[MachineFinding]) -> str:
     """Return what people read: a row for each finding, then how to fix the faults."""
-    rows: list[tuple[str, ...]] = [
-        (one.mark, one.name, one.version or ("" if one.is_fault else one.hint) or "-") for one in findings
-    ]
+    rows: list[tuple[str, ...]] = []
+    for one in findings:
+        # With - is marked what a release can do without.
+        mark, words = "ok" if one.ok else "FAULT" if one.needed else "-", "" if one.is_fault else one.hint
+        rows.append((mark, one.name, one.version or words or "-"))
     hints = dict.fromkeys(f"hint: {one.name}: {one.hint}" for one in findings if one.is_fault and one.hint)
     return "\n".join((table(rows), *hints))
 
@@ -91,7 +86,7 @@ def _ask(look: _Look) -> tuple[MachineFinding, Output | None]:
     try:
         output = capture(look.command, seconds=LOOK_SECONDS)
     except ProgramFailed as fault:
-        hint = look.wake if look.wake and isinstance(fault, TooSlow) else fault.hint
+        hint = start_engine() if look.name == _ENGINE and isinstance(fault, TooSlow) else fault.hint
         what = f"{fault.what}: {hint}"
         return MachineFinding(look.name, None, ok=False, needed=look.needed, hint=what), None
     return look.read(look.name, output)._replace(needed=look.needed), output
@@ -105,10 +100,10 @@ def _tool_looks(hub: Hub | None) -> Iterator[_Look]:
     yield _Look("buildx", Command(("docker", "buildx", "version")), partial(_at_least, (0, 10), INSTALL_BUILDX))
     # Who builds somewhere else needs no engine here.
     engine = Command(("docker", "info", "--format", "{{.ServerVersion}}"))
-    yield _Look("engine", engine, _engine, needed=builder is None, wake=start_engine())
+    yield _Look(_ENGINE, engine, _engine, needed=builder is None)
     if builder != CLOUD_BUILD:
         inspect = Command(("docker", "buildx", "inspect", *([builder] if builder else [])))
-        yield _Look("builder", inspect, _builder, shows_builder=True)
+        yield _Look(_BUILDER, inspect, _builder)
     yield _Look("gcloud", Command(("gcloud", "--version")), partial(_at_least, (400, 0), "gcloud"), needed=google)
     locked = hub is not None and any(isinstance(pin, Lock) for pin in hub.pins)
     yield _Look("helm", Command(("helm", "version", "--short")), partial(_at_least, (3, 0), "helm"), needed=locked)
@@ -145,10 +140,10 @@ def _at_least(wanted: tuple[int, int], install: str, name: str, output: Output) 
 
 def _cosign(name: str, output: Output) -> MachineFinding:
     """Read cosign's version, which a distribution's may call ``devel``."""
-    if not output.ok:
-        return MachineFinding(name, output.last_words, ok=False, hint=INSTALL_HINTS[name])
-    version = _field(output, "GitVersion")
-    return MachineFinding(name, version, ok=version is not None, hint=None if version else INSTALL_HINTS[name])
+    version = _field(output, "GitVersion") if output.ok else None
+    hint = None if version else INSTALL_HINTS[name]
+    words = version if output.ok else output.last_words
+    return MachineFinding(name, words, ok=version is not None, hint=hint)
 
 
 def _engine(name: str, output: Output) -> MachineFinding:
@@ -205,7 +200,7 @@ def _registry(probe: Reference, name: str, output: Output) -> MachineFinding:
     return MachineFinding(name, fault.what, ok=False, hint=fault.hint)
 
 
-def _platform_findings(hub: Hub | None, builder: Output | None) -> Iterator[MachineFinding]:
+def _platform_findings(hub: Hub | None, inspection: Output | None) -> Iterator[MachineFinding]:
     host = Host.here()
     wanted = hub.settings.platform if hub else "linux/amd64"
     try:
@@ -215,19 +210,13 @@ def _platform_findings(hub: Hub | None, builder: Output | None) -> Iterator[Mach
         return
     row = f"{host.title}: {'native' if argument is None else f'--platform {argument}'}"
     yield MachineFinding("platform", row, ok=True)
-    if argument is not None and builder:
-        yield from _emulation_findings(Builder.read(None, builder.text), argument.split(","))
-
-
-def _emulation_findings(builder: Builder, platforms: Sequence[str]) -> Iterator[MachineFinding]:
-    wanted, short = ",".join(platforms), [short_platform(one) for one in platforms]
-    if not builder.runs:
+    builder = Builder.read(None, inspection.text if inspection else "")
+    if argument is None or not builder.runs:
         return
-    if all(map(builder.is_native, short)):
-        yield MachineFinding("emulation", f"none, the builder is of {wanted} itself", ok=True)
-        return
-    can = all(map(builder.can_run, short))
-    words = f"the builder {'emulates' if can else 'cannot run'} {wanted}"
+    platforms = [short_platform(one) for one in argument.split(",")]
+    can, words = all(map(builder.can_run, platforms)), f"none, the builder is of {argument} itself"
+    if not all(map(builder.is_native, platforms)):
+        words = f"the builder {'emulates' if can else 'cannot run'} {argument}"
     yield MachineFinding("emulation", words, can, hint=None if can else BUILD_NATIVELY)
 
 

@@ -118,13 +118,10 @@ def _release_problems(
     hub = world.hub
     requirement = hub.requirement
     if world.release is None:
-        here = world.newest_here()
-        yield Problem(
-            Code.RELEASE_UNKNOWN,
-            f"{hub.requirement_file}:{requirement.line}",
-            f"the Helm repository has no {requirement.name} {hub.version}",
-            f"{DOOR} bump" if world.next() or not here else f"{DOOR} bump --to {here}",
-        )
+        here, where = world.newest_here(), f"{hub.requirement_file}:{requirement.line}"
+        to = "" if world.next() or not here else f" --to {here}"
+        message = f"the Helm repository has no {requirement.name} {hub.version}"
+        yield Problem(Code.RELEASE_UNKNOWN, where, message, f"{DOOR} bump{to}")
         yield from differing_base_problems(hub)
         return
     released = world.released_base
@@ -227,9 +224,12 @@ def _base_problems(
     world: World, image: HubImage, pinned: Reference, found: FoundImage, where: str
 ) -> Iterator[Problem | Unchecked]:
     hub = world.hub
-    wanted, digest = image.base.reference, _built_on(image, found)
-    # What the registry has of it or, where that is out of reach, the engine.
-    base = world.stored.get(wanted) or world.answers[wanted]
+    wanted = image.base.reference
+    # The digest that the base's tag had then, by the image's label; none where FROM pins one.
+    labels = [one.labels for one in found.platforms.values() if wanted.digest is None]
+    digests = [one.get(f"{LABEL}base.digest") for one in labels if one.get(f"{LABEL}base.name") == base_label(wanted)]
+    digest = next(filter(None, digests), None)
+    base = world.answers[wanted]
     if isinstance(base, FoundImage) and digest and base.digest not in (None, digest):
         message = f"{wanted} is {base.digest} now, and {pinned} was built on {digest}"
         # A tag that names the content is another one on another base.
@@ -244,8 +244,6 @@ def _base_problems(
         yield Unchecked(message, f"{DOOR} bump, or fix {image.dockerfile}")
     elif isinstance(base, Fault):
         yield _unanswered(f"whether {pinned} is built on {wanted}", base)
-    elif digest and base.digest is None and isinstance(fault := world.answers[wanted], Fault):
-        yield _unanswered(f"whether {wanted} has moved", fault)
 
 
 def _signature_problems(hub: Hub, pinned: Reference, found: FoundImage, where: str) -> Iterator[Problem | Unchecked]:
@@ -265,14 +263,6 @@ def _signature_problems(hub: Hub, pinned: Reference, found: FoundImage, where: s
     if signature is Signature.OF_ANOTHER_KEY:
         message = f"{pinned} has no signature that {key} verifies"
         yield Problem(Code.WRONG_SIGNATURE, where, message, f"find out who signed it, then: {sign}")
-
-
-def _built_on(image: HubImage, found: FoundImage) -> str | None:
-    """Return the digest that the base's tag had when ``found`` was built, by its label; None where FROM pins one."""
-    base = image.base.reference
-    labels = [one.labels for one in found.platforms.values() if base.digest is None]
-    digests = (one.get(f"{LABEL}base.digest") for one in labels if one.get(f"{LABEL}base.name") == base_label(base))
-    return next(filter(None, digests), None)
 
 
 def _unanswered(what: str, fault: Fault) -> Unchecked:

@@ -15,10 +15,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from ..core.faults import DOOR
-from ..core.http import Page
 from ..core.names import Reference
 from ..core.yaml_tree import Text
-from ..releases.repository import Cache
 from ..repo.dockerfile import instructions
 from ..repo.files import join
 from ..repo.hub import Hub, HubImage
@@ -39,8 +37,7 @@ def package_problems(hub: Hub, answers: Mapping[Reference, ImageAnswer]) -> Iter
     """Yield the pins that are older than what the base images ship; ``answers`` are the registries' for those."""
     pins = [(image, found) for image in hub.images if (found := pins_of(hub, image))]
     bases = list(dict.fromkeys(image.base.reference for image, _ in pins))
-    cache = Cache(hub.settings.fetched)
-    shipped = dict(zip(bases, ask_all(lambda base: _packages_of(base, answers[base], cache), bases), strict=True))
+    shipped = dict(zip(bases, ask_all(lambda base: _packages_of(base, answers[base]), bases), strict=True))
     for image, found in pins:
         packages = shipped[image.base.reference]
         if not isinstance(packages, Unchecked):
@@ -70,13 +67,9 @@ def pin_problems(
         theirs = versions.get(canonicalize_name(required.name))
         if theirs and _is_older(required, theirs):
             pinned = str(required.specifier).lstrip("=")
-            yield Problem(
-                Code.OLD_PIN,
-                where,
-                f"{required.name} is pinned to {pinned}, but {image.base.reference} ships {theirs}",
-                f"take the pin out, or pin {theirs}; {Code.OLD_PIN.how_to_accept}",
-                Severity.WARNING,
-            )
+            message = f"{required.name} is pinned to {pinned}, but {image.base.reference} ships {theirs}"
+            hint = f"take the pin out, or pin {theirs}; {Code.OLD_PIN.how_to_accept}"
+            yield Problem(Code.OLD_PIN, where, message, hint, Severity.WARNING)
 
 
 def _texts(hub: Hub, image: HubImage) -> Iterator[tuple[str, str]]:
@@ -116,16 +109,9 @@ def _is_older(required: Requirement, theirs: str) -> bool:
     return is_lower and not required.specifier.contains(version, prereleases=True)
 
 
-def _packages_of(base: Reference, answer: ImageAnswer, cache: Cache) -> Mapping[str, str] | Unchecked:
-    """Return the versions of a base image's Python packages, by name; else why they are not known.
-
-    The engine tells, where it has the image. What it tells is kept in ``cache`` by the digest that the registry has.
-    """
+def _packages_of(base: Reference, answer: ImageAnswer) -> Mapping[str, str] | Unchecked:
+    """Return the versions of a base image's Python packages, by name, where the engine has it; else why not."""
     found = answer if isinstance(answer, FoundImage) else None
-    key = f"packages of {found.digest}" if found else ""
-    kept = _kept_packages(key, cache) if found else None
-    if kept is not None:
-        return kept
     what = f"pins against the packages of {base}"
     stored = docker.local(base)
     layers = {name: one.layers for name, one in found.platforms.items()} if found else {}
@@ -136,15 +122,4 @@ def _packages_of(base: Reference, answer: ImageAnswer, cache: Cache) -> Mapping[
     if packages is None:
         look = f"docker run --rm --entrypoint=python3 {base} -m pip list"
         return Unchecked(f"{what}: the image does not list them", look)
-    if found:
-        cache.keep_page(key, Page(json.dumps(packages).encode()))
     return packages
-
-
-def _kept_packages(key: str, cache: Cache) -> dict[str, str] | None:
-    page = cache.page(key)
-    try:
-        listed = json.loads(page.body) if page else None
-    except (ValueError, RecursionError):
-        return None
-    return {str(name): str(version) for name, version in listed.items()} if isinstance(listed, dict) else None

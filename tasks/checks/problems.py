@@ -83,14 +83,8 @@ class Problem(NamedTuple):
     def report(self) -> dict[str, Any]:
         """Return its part of the JSON report."""
         path, line = _file_and_line(self.path)
-        return {
-            "code": self.code.value,
-            "path": path,
-            "line": line,
-            "message": self.message,
-            "hint": self.hint,
-            "severity": self.severity.value,
-        }
+        words = {"message": self.message, "hint": self.hint, "severity": self.severity.value}
+        return {"code": self.code.value, "path": path, "line": line, **words}
 
     def __str__(self) -> str:
         kind = "" if self.severity is Severity.FAULT else f"{self.severity.value}: "
@@ -123,7 +117,10 @@ class Findings(NamedTuple):
     @classmethod
     def of(cls, found: Iterable[Problem | Unchecked], accept: Sequence[Accepted]) -> Findings:
         """Return what was found, the problems that ``accept`` names marked as accepted."""
-        _require_codes(accept)
+        codes = [code.value for code in Code]
+        for unknown in (entry.code for entry in accept if entry.code not in codes):
+            hint = did_you_mean(unknown, codes, f"the codes are: {', '.join(codes)}")
+            raise Unusable(f"hub.accept names {unknown!r}, which is not a problem code", where=FILE, hint=hint)
         once = list(dict.fromkeys(found))
         return cls(
             tuple(one.judged(accept) for one in once if isinstance(one, Problem)),
@@ -144,16 +141,13 @@ class Findings(NamedTuple):
 
     def text(self, consistent: str) -> str:
         """Return what people read: ``consistent`` where everything was looked at and is in order."""
-        return "\n".join((*map(str, self.problems), *map(str, self.unchecked), *self._verdict(consistent)))
-
-    def _verdict(self, consistent: str) -> list[str]:
-        if not self.ok:
-            return []
+        warnings, accepted = (self._count(one) for one in (Severity.WARNING, Severity.ACCEPTED))
+        counts = [f"{warnings} warning{'s' if warnings > 1 else ''}"] if warnings else []
+        counts += [f"{accepted} accepted"] if accepted else []
+        verdict = f"{', '.join(['No faults', *counts])}."
         if not self.problems:
-            return ["No problems in what was checked." if self.unchecked else consistent]
-        kinds = (("warning", "warnings"), Severity.WARNING), (("accepted", "accepted"), Severity.ACCEPTED)
-        counts = ((words, self._count(severity)) for words, severity in kinds)
-        return [", ".join(["No faults", *(f"{count} {words[count > 1]}" for words, count in counts if count)]) + "."]
+            verdict = "No problems in what was checked." if self.unchecked else consistent
+        return "\n".join(map(str, (*self.problems, *self.unchecked, *([verdict] if self.ok else []))))
 
     def _count(self, severity: Severity) -> int:
         return sum(1 for one in self.problems if one.severity is severity)
@@ -171,11 +165,3 @@ def _together(found: Sequence[Unchecked]) -> Iterator[Unchecked]:
         alike.setdefault((one.fault, one.hint, "" if one.fault else one.what), []).append(one.what)
     for (fault, hint, _), names in alike.items():
         yield Unchecked(first_of(names, MOST_NAMED), hint, fault)
-
-
-def _require_codes(accept: Sequence[Accepted]) -> None:
-    codes = [code.value for code in Code]
-    for entry in accept:
-        if entry.code not in codes:
-            hint = did_you_mean(entry.code, codes, f"the codes are: {', '.join(codes)}")
-            raise Unusable(f"hub.accept names {entry.code!r}, which is not a problem code", where=FILE, hint=hint)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from ..core.faults import DOOR, Fault, Refused, Unreachable, Unusable
 from ..core.names import Reference, platforms_left
 from ..image.inputs import inputs_hash, working_files
-from ..image.proof import LABEL, base_of, inputs_label, is_out_of_reach
+from ..image.proof import LABEL, base_of, inputs_label
 from ..image.tag import HEAD, depends_on, history_of, name_image, names_commit, tells_images_apart
 from ..image.tree import Tree
 from ..releases.index import Index, Release, choose, newest
@@ -18,8 +18,7 @@ from ..releases.versions import parse_version
 from ..repo.deployments import has_deployments
 from ..repo.hub import Hub, HubImage
 from ..review.rendering import Refusal, refused_values
-from ..tools import docker
-from ..tools.process import Pool, answer_of, ask_all
+from ..tools.process import Pool, answer_of
 from ..tools.registry import FoundImage, ImageAnswer, inspect_all
 
 
@@ -32,7 +31,6 @@ class World:
         images: the images that the values name, by the keys of the hub's images.
         unplaced: those that no values name, as a build would call them now.
         digests: the places in the values that pin an image by digest: file and line, and the image.
-        stored: what the engine has of the base images whose registries are out of reach.
         refused: what the pinned chart refuses of the values, or why that is not known, with the deployments.
     """
 
@@ -44,7 +42,6 @@ class World:
     unplaced: dict[str, Reference]
     digests: dict[str, list[tuple[str, Reference]]]
     answers: dict[Reference, ImageAnswer] = field(repr=False)
-    stored: dict[Reference, FoundImage | None] = field(repr=False)
     refused: Mapping[Refusal | Fault, tuple[str, ...]] = field(repr=False)
 
     @property
@@ -108,18 +105,16 @@ class World:
 
     def unknown(self) -> list[str]:
         """Return what a release might also do, a clause for each thing that cannot be told."""
-        hub = self.hub
-        return [
-            *([] if self.index else [f"move {hub.requirement.name}"]),
-            *(f"build {one.spec.key}" for one in hub.usual_images if self._is_up_to_date(one) is None),
-        ]
+        moves = [] if self.index else [f"move {self.hub.requirement.name}"]
+        unclear = (one for one in self.hub.usual_images if self._is_up_to_date(one) is None)
+        return [*moves, *(f"build {one.spec.key}" for one in unclear)]
 
     def current_tag(self, image: HubImage) -> str | None:
         """Return the tag that a build of ``image`` would have now; None where that cannot be told."""
         hub, reference, content = self.hub, image.base.reference, ""
         try:
             if not names_commit(hub.settings.tag):
-                base = base_of(reference, self.answers[reference], self.stored.get(reference))
+                base = base_of(reference, self.answers[reference], None)
                 platform = platforms_left(hub.settings.platform, image.spec.skip_platforms)
                 with working_files(hub, [image]) as tree:
                     content = inputs_hash(hub, image, tree, base.identity, platform)
@@ -189,17 +184,14 @@ def look(hub: Hub) -> World:
         digests[key] = [(where, one) for where, one in named if one.digest and one.same_repository(images[key])]
     unplaced = {image.spec.key: one for image in hub.images if (one := _unplaced(hub, image))}
     pinned = (one for places in digests.values() for _, one in places)
-    bases = list(dict.fromkeys(image.base.reference for image in hub.images))
+    bases = (image.base.reference for image in hub.images)
     asked = (*images.values(), *unplaced.values(), *pinned, *bases)
     with Pool() as pool:
         asking = pool.submit(inspect_all, asked)
         repository, index, silent = _ask_repository(hub)
         rendered = pool.submit(_refused, hub, index)
-        answers = answer_of(asking)
-        far = [base for base in bases if is_out_of_reach(answers[base])]
-        stored = dict(zip(far, ask_all(docker.local, far), strict=True))
         refused = answer_of(rendered)
-    return World(hub, repository, index, silent, images, unplaced, digests, answers, stored, refused)
+    return World(hub, repository, index, silent, images, unplaced, digests, answer_of(asking), refused)
 
 
 def _ask_repository(hub: Hub) -> tuple[HelmRepository | None, Index | None, Fault | None]:

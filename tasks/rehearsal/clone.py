@@ -89,11 +89,9 @@ def _redirected(files: WorkingTree, file: str, charts: Sequence[ChartSpec], addr
     after = with_scalars(document, new) or before
     for image in (image for chart in read_chartpress(after, file) for image in chart.images):
         if not image.name.startswith(f"{address}/"):
-            raise Unusable(
-                f"the image {image.key} has neither a prefix nor a name to rehearse with",
-                where=file,
-                hint="add imagePrefix to the chart",
-            )
+            what = f"the image {image.key} has neither a prefix nor a name to rehearse with"
+            hint = "add imagePrefix to the chart"
+            raise Unusable(what, where=file, hint=hint)
     return FileEdit(file, before, after, f"images to {address}")
 
 

@@ -61,12 +61,30 @@ def registry(folder: Path, *, htpasswd: str | None = None, port: int | None = No
     in_container = command.argv[0] == "docker"
     birthmark = secrets.token_hex(16)
     _configure(folder, f":{_INNER_PORT}" if in_container else f"{LOOPBACK}:{port}", birthmark, htpasswd)
-    server = _start(command, folder)
+    # The registry would take any REGISTRY_* variable as a part of its configuration.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
+    with (folder / _LOG).open("wb") as log:
+        # In another session, so that Ctrl-C reaches the block and not the server.
+        server = subprocess.Popen(
+            (*bound(), *command.argv),
+            cwd=folder,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     try:
-        _wait(server, Registry(port, server.pid, folder), birthmark)
-        yield Registry(port, server.pid, folder)
+        started = Registry(port, server.pid, folder)
+        _wait(server, started, birthmark)
+        yield started
     finally:
-        _stop(server)
+        server.terminate()
+        try:
+            server.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
         if in_container:
             remove_container(port)
 
@@ -76,16 +94,12 @@ def remove_container(port: int) -> None:
     capture(Command(("docker", "rm", "--force", _CONTAINER.format(port))))
 
 
-def engine_answers() -> bool:
-    """Whether a Docker engine answers."""
-    with contextlib.suppress(ProgramFailed):
-        return capture(_LIST).ok
-    return False
-
-
 def forget_images(address: str) -> None:
     """Remove the copies that buildx has left in the engine of what it pushed to ``address`` (``127.0.0.1:PORT``)."""
-    copies = list(_names(capture(_LIST).text, f"{address}/"))
+    listed = (line.split(" ") for line in run_checked(_LIST, hint="docker info").text.splitlines())
+    ours = [(name, tag, digest) for name, tag, digest in listed if name.startswith(f"{address}/")]
+    # An interrupted removal may have left the digest only.
+    copies = [f"{name}:{tag}" if tag != _NONE else f"{name}@{digest}" for name, tag, digest in ours]
     if copies:
         run_checked(Command(("docker", "image", "rm", *copies)), hint="docker image ls")
 
@@ -135,22 +149,6 @@ def _configure(folder: Path, listen: str, birthmark: str, htpasswd: str | None) 
     (folder / _CONFIG).write_text(json.dumps(config, indent=2), encoding="utf-8")
 
 
-def _start(command: Command, folder: Path) -> subprocess.Popen[bytes]:
-    """Start the server in another session, so that Ctrl-C reaches the block and not the server."""
-    # The registry would take any REGISTRY_* variable as a part of its configuration.
-    env = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
-    with (folder / _LOG).open("wb") as log:
-        return subprocess.Popen(
-            (*bound(), *command.argv),
-            cwd=folder,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-
 def _wait(server: subprocess.Popen[bytes], started: Registry, birthmark: str) -> None:
     deadline = time.monotonic() + START_SECONDS
     look = HttpRequest("GET", Address("http", started.address, "/v2/"), {}, Limits(total=1, attempts=1))
@@ -172,24 +170,3 @@ def _broken(what: str, started: Registry) -> ProgramFailed:
         where=log,
         hint=f"read {log}; see who has port {started.port}: ss -ltnp",
     )
-
-
-def _stop(server: subprocess.Popen[bytes]) -> None:
-    server.terminate()
-    try:
-        server.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait()
-
-
-def _names(listed: str, prefix: str) -> Iterator[str]:
-    """Yield the images that begin with ``prefix``, by digest where an interrupted removal has left only that."""
-    for line in listed.splitlines():
-        repository, tag, digest = line.split(" ")
-        if not repository.startswith(prefix):
-            continue
-        if tag != _NONE:
-            yield f"{repository}:{tag}"
-        elif digest != _NONE:
-            yield f"{repository}@{digest}"

@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
@@ -38,7 +38,7 @@ from ..tools.git import Git
 from ..tools.process import find, run_checked
 from ..tools.registry import inspect_all
 from .clone import CLONE, REMOTE_NAME, make_clone, name_at
-from .registry import LOOPBACK, engine_answers, forget_images, free_port, registry, remove_container, serve_command
+from .registry import LOOPBACK, forget_images, free_port, registry, remove_container, serve_command
 from .stand_in import remove_unused, stand_ins
 
 REGISTRY = "registry"
@@ -46,9 +46,9 @@ TEMPORARY, KEPT = "hubpress-rehearsal-", "hubpress-kept-"
 # The charts that a rehearsal takes where no Helm repository answers.
 CHARTS = Path(__file__).with_name("charts")
 _BUILDER_VARIABLE = "BUILDX_BUILDER"
+# The settings that lead out of this machine, with what a rehearsal has in their place.
+_OFF: Mapping[str, Any] = {"builder": None, "cache": CACHE_OFF, "attest": (), "sign": None}
 _FILE = "rehearsal.json"
-_LARGEST = 64 * 1024
-_LAST_PORT = 65535
 _FAKES = "NOT INSTALLED: apt-get, pip and python3 in a stand-in do nothing, so what they would install is missing"
 
 
@@ -78,12 +78,8 @@ class Stage(NamedTuple):
 
     def report(self) -> dict[str, Any]:
         """Return what the JSON report holds besides the release's own."""
-        return {
-            "folder": str(self.folder),
-            "registry": self.address,
-            "stand_ins": list(self.notes),
-            "diff": self.remote.read("diff", "{}...{}".format(*self._branches())),
-        }
+        diff = self.remote.read("diff", "...".join(self._branches()))
+        return {"folder": str(self.folder), "registry": self.address, "stand_ins": list(self.notes), "diff": diff}
 
     def show(self) -> None:
         """Show what a reviewer would see: the commits in the throwaway remote, and their diff."""
@@ -118,13 +114,10 @@ def staged(hub: Hub, options: RehearseOptions) -> Iterator[Stage]:
                 bases = dict.fromkeys(image.base.reference for image in plan_bump(clone, options.bump)[1].images)
                 missing = tuple(base for base in bases if options.stand_in_base or not _is_there(base))
                 record._replace(stand_ins=tuple(map(str, missing))).write(folder)
+                made = (f"STAND-IN: {one} is not z2jh's image, it was made here for the rehearsal" for one in missing)
+                notes, remarks = (*possible.notes, *made), (*unused, *possible.remarks, *((_FAKES,) if missing else ()))
                 with stand_ins(map(str, missing)):
-                    made = (
-                        f"STAND-IN: {base} is not z2jh's image, it was made here for the rehearsal" for base in missing
-                    )
-                    fakes = (_FAKES,) if missing else ()
-                    told = ((*possible.notes, *made), (*unused, *possible.remarks, *fakes))
-                    yield Stage(folder, clone, remote, served.address, missing, *told, possible.real)
+                    yield Stage(folder, clone, remote, served.address, missing, notes, remarks, possible.real)
         finally:
             if options.keep:
                 output.say(_ways_to_look(folder))
@@ -179,13 +172,9 @@ def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
 
 def clear_up_after_killed_ones() -> None:
     """Clear up after each rehearsal of this user that was killed; what cannot be removed is left for the next time."""
-    killed = [place for prefix in (TEMPORARY, KEPT) for place in MarkedFolder.left_behind(prefix)]
-    # An engine that is down still has their images.
-    reachable = bool(killed) and engine_answers()
-    for place in killed:
+    for place in (one for prefix in (TEMPORARY, KEPT) for one in MarkedFolder.left_behind(prefix)):
         with held_back(), contextlib.suppress(Fault, OSError):
-            if reachable or Record.read(place.path) is None:
-                _clear_up(place)
+            _clear_up(place)
         os.close(place.lock)
 
 
@@ -199,11 +188,10 @@ class Record(NamedTuple):
     def read(cls, folder: Path) -> Record | None:
         """Return the record in a rehearsal's folder; None where it is missing or cannot be read."""
         try:
-            content = json.loads(read_file(folder / _FILE, _LARGEST))
-            port, stand_ins = content["port"], tuple(str(Reference.parse(name)) for name in content["stand_ins"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, Unusable):
+            content = json.loads(read_file(folder / _FILE))
+            return cls(int(content["port"]), tuple(content["stand_ins"]))
+        except (OSError, ValueError, KeyError, TypeError):
             return None
-        return cls(port, stand_ins) if type(port) is int and 0 < port <= _LAST_PORT else None
 
     def write(self, folder: Path) -> None:
         """Put the record into the folder: whoever is killed leaves the old one or the new one."""
@@ -222,23 +210,18 @@ def _require_local_engine(builder: str | None) -> str:
     look = Command(("docker", "context", "inspect", "--format", "{{.Name}} {{.Endpoints.docker.Host}}"))
     name, _, address = run_checked(look, hint="docker context ls, then: docker context use default").text.partition(" ")
     what = "a rehearsal builds on this machine's engine only"
-    if not _is_local(address):
-        raise Refused(
-            what,
-            where=f"{'DOCKER_HOST' if os.environ.get('DOCKER_HOST') else f'context {name}'}: {address}",
-            hint="unset DOCKER_HOST DOCKER_CONTEXT; docker context use default",
-        )
+    try:
+        parts = urlsplit(address)
+        is_local = parts.scheme in {"unix", "npipe"} or is_loopback(parts.netloc)
+    except ValueError:
+        is_local = False
+    if not is_local:
+        named = "DOCKER_HOST" if os.environ.get("DOCKER_HOST") else f"context {name}"
+        hint = "unset DOCKER_HOST DOCKER_CONTEXT; docker context use default"
+        raise Refused(what, where=f"{named}: {address}", hint=hint)
     if builder not in {None, name}:
         raise Refused(what, where=f"--builder {builder}", hint="leave it out")
     return name
-
-
-def _is_local(address: str) -> bool:
-    try:
-        parts = urlsplit(address)
-        return parts.scheme in {"unix", "npipe"} or is_loopback(parts.netloc)
-    except ValueError:
-        return False
 
 
 def _kept_inside(hub: Hub, address: str, base: str) -> tuple[Hub, tuple[str, ...]]:
@@ -253,25 +236,13 @@ def _kept_inside(hub: Hub, address: str, base: str) -> tuple[Hub, tuple[str, ...
             WholeImage(one.context, name_at(address, one.named or one.key), one.dockerfile, one.values_paths, one.paths)
             for one in hub.layout.chart.images
         )
-    inside = settings._replace(
-        builder=None,
-        cache=CACHE_OFF,
-        attest=(),
-        sign=None,
-        verify=None,
-        remote=REMOTE_NAME,
-        upstream=None,
-        base_branch=base,
-        images=images,
-    )
-    unused = {
-        "hub.builder": settings.builder,
-        "hub.cache": settings.cache if settings.cache != CACHE_OFF else None,
-        "hub.attest": ", ".join(settings.attest),
-        "hub.sign": settings.sign,
-        _BUILDER_VARIABLE: os.environ.get(_BUILDER_VARIABLE),
-    }
-    names = ", ".join(f"{name} {value}" for name, value in unused.items() if value)
+    here: dict[str, Any] = {"remote": REMOTE_NAME, "upstream": None, "base_branch": base, "images": images}
+    inside = settings._replace(**_OFF, **here, verify=None)
+    given = {key: getattr(settings, key) for key in _OFF}
+    unused = {f"hub.{key}": value for key, value in given.items() if value != _OFF[key]}
+    unused[_BUILDER_VARIABLE] = os.environ.get(_BUILDER_VARIABLE)
+    shown = {name: ", ".join(value) if isinstance(value, tuple) else value for name, value in unused.items()}
+    names = ", ".join(f"{name} {value}" for name, value in shown.items() if value)
     how = "a rehearsal builds on this machine's engine, without a shared cache, attestations or signatures"
     return replace(hub, settings=inside), (f"NOT USED: {names}; {how}",) if names else ()
 

@@ -41,8 +41,8 @@ def stand_ins(references: Iterable[str]) -> Iterator[None]:
     """Keep a stand-in for each of ``references`` in the local image store while a block of any process runs."""
     with ExitStack() as held:
         for reference in references:
-            lock = held.enter_context(_holding(reference, fcntl.LOCK_SH))
-            held.callback(_remove_if_unused, reference, lock)
+            held.callback(remove_unused, (reference,))
+            held.enter_context(_holding(reference, fcntl.LOCK_SH))
             build_stand_in(reference)
         yield
 
@@ -52,10 +52,8 @@ def build_stand_in(reference: str) -> None:
     if is_stand_in(reference):
         return
     if local(Reference.parse(reference)) is not None:
-        raise Refused(
-            f"{reference} on this machine is a real image, and no stand-in takes its place",
-            hint=f"use it as it is, or remove it first: docker image rm {reference}",
-        )
+        hint = f"use it as it is, or remove it first: docker image rm {reference}"
+        raise Refused(f"{reference} on this machine is a real image, and no stand-in takes its place", hint=hint)
     with temporary_folder() as folder:
         context = folder / "context"
         shutil.copytree(_FILES, context)
@@ -90,12 +88,8 @@ def remove_unused(references: Iterable[str]) -> None:
     """Remove those of the stand-ins that no process holds."""
     for reference in references:
         with _holding(reference, fcntl.LOCK_SH) as lock:
-            _remove_if_unused(reference, lock)
-
-
-def _remove_if_unused(reference: str, lock: int) -> None:
-    if take(lock, fcntl.LOCK_EX):
-        remove_stand_in(reference)
+            if take(lock, fcntl.LOCK_EX):
+                remove_stand_in(reference)
 
 
 @contextmanager
@@ -114,11 +108,8 @@ def _holding(what: str, kind: int) -> Iterator[int]:
         deadline = time.monotonic() + _LOCK_SECONDS
         while not take(descriptor, kind):
             if time.monotonic() > deadline:
-                raise Refused(
-                    "another rehearsal of yours has held this lock for too long",
-                    where=file,
-                    hint=f"see who holds it: fuser -v {file}",
-                )
+                hint = f"see who holds it: fuser -v {file}"
+                raise Refused("another rehearsal of yours has held this lock for too long", where=file, hint=hint)
             time.sleep(_TURN)
         yield descriptor
     finally:

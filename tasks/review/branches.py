@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ..core import output
 from ..core.faults import DOOR, Fault, Refused, Unusable
 from ..core.options import CommitOptions
-from ..core.plan import Action, Fact, Moved, Step, Values, refused
+from ..core.plan import Action, Moved, Step, Values, refused
 from ..core.safe_files import temporary_folder
 from ..core.settings import Settings, how_to_correct
 from ..image.tag import render
@@ -90,10 +90,8 @@ class Outlook(NamedTuple):
         """Look at ``hub``; remotes are asked with ``ask`` alone, and only where the clone does not tell the base."""
         git, settings = hub.git, hub.settings
         try:
-            if ask:
-                review = find_review(git, settings, ask=False)
-            else:
-                review = review_known(git, settings, read_remotes(git, settings))
+            known = None if ask else review_known(git, settings, read_remotes(git, settings))
+            review = known or find_review(git, settings, ask=False)
             step, left = _plan_start(hub, review._replace(tip=base_here(git, review)))
         except Fault as fault:
             return cls(hub, fault=fault)
@@ -107,16 +105,13 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
     Where the upstream was not asked, only a branch that was merged by what the clone knows is left.
     """
     git, tip, base = hub.git, review.tip, review.base
-    current, head = git.branch(), git.head()
+    current, head = hub.branch, git.head()
     is_own = current not in {None, *review.shared}
     gap = f"{review.upstream} was not asked for {base}: {review.gap}; the plan uses the clone's copy"
-    warnings = [gap] if review.gap else []
-
-    def nothing_to_do(*more: str) -> tuple[Step, Hub]:
-        return Step("fetch", (), warnings=(*warnings, *more)), hub
-
+    warnings = (gap,) if review.gap else ()
+    stay = Step("fetch", (), warnings=warnings)
     if head is None or hub.planned_branch or git.under_way():
-        return nothing_to_do()
+        return stay, hub
     if tip is None:
         known = review._replace(tip=base_here(git, review))
         if is_own and known.tip and hub.changed and _was_merged(hub, git, known, str(current), head):
@@ -124,23 +119,22 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
         # What the clone alone cannot tell of a branch that was pushed once.
         was_pushed = is_own and git.commit_at(f"refs/remotes/{review.remotes.push}/{current}")
         told = f"{current} may have been merged since the last fetch from {review.upstream}: --push and --pr ask there"
-        return nothing_to_do(*([told] if was_pushed else []))
+        return stay._replace(warnings=(*warnings, told)) if was_pushed else stay, hub
     is_new = git.commit_at(tip) is None
     folder = _kept.enter_context(temporary_folder())
     (folder / "objects").mkdir()
     seen = git.fetched(review.upstream, base, folder / "objects") if is_new else git
-    warnings += _fork_is_behind(seen, review)
     if is_own and not _was_merged(hub, seen, review, str(current), head):
         behind = seen.count(head, tip)
         told = f"{current} is {_commits(behind)} behind {base} of {review.upstream}"
-        return nothing_to_do(*([told] if behind else []))
+        return stay._replace(warnings=(*warnings, told)) if behind else stay, hub
     # People are told that HEAD is detached; in CI that is how things are.
     if current is None and not (is_ci() and seen.contains(tip, head)):
-        return nothing_to_do()
-    step, end, moving = _plan_moves(git, seen, review, head)
-    if step.to_do:
+        return stay, hub
+    step, end, moving = _plan_moves(git, seen, review, current, head)
+    if step.actions:
         hub = replace(open_hub(hub.settings, switched(git, base, end, moving, folder), moving), index=hub.index)
-    return step._replace(warnings=tuple(warnings)), hub
+    return step._replace(warnings=warnings), hub
 
 
 class TargetBranch(NamedTuple):
@@ -256,11 +250,8 @@ def require_name(git: Git, name: str, hint: str) -> None:
 def _has_other_commits(git: Git, name: str) -> Refused:
     is_clean = git.ask("diff-index", "--quiet", "HEAD", "--").ok
     switch = f"git switch {name}" if is_clean else f"git stash && git switch {name} && git stash pop"
-    return Refused(
-        f"the branch {name} exists already, with other commits",
-        where=git.folder,
-        hint=f"continue there: {switch}; or use another: --branch NAME",
-    )
+    hint = f"continue there: {switch}; or use another: --branch NAME"
+    return Refused(f"the branch {name} exists already, with other commits", where=git.folder, hint=hint)
 
 
 def _is_squashed(git: Git, base: str, commit: str) -> bool:
@@ -282,47 +273,47 @@ def _was_merged(hub: Hub, seen: Git, review: Review, branch: str, head: str) -> 
     return _is_done_with(seen, review, branch, head)
 
 
-def _plan_moves(git: Git, seen: Git, review: Review, head: str) -> tuple[Step, str, Sequence[str]]:
+def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: str) -> tuple[Step, str, Sequence[str]]:
     """Return the step to the base branch, the commit where it ends, and the files that change on the way."""
-    tip, base, current = str(review.tip), review.base, git.branch()
+    tip, base = str(review.tip), review.base
     local = head if current == base else git.branch_commit(base)
     behind = 0 if local is None or seen.contains(local, tip) else seen.count(local, tip)
     if local and behind and not seen.contains(tip, local):
         ahead = _commits(seen.count(tip, local))
-        raise Refused(
-            f"{base} here has {ahead} that {review.upstream} does not have, and is {behind} behind",
-            where=base,
-            hint=f"git pull --rebase --autostash {review.upstream} {base}; or move your commits to another branch",
-        )
+        what = f"{base} here has {ahead} that {review.upstream} does not have, and is {behind} behind"
+        hint = f"git pull --rebase --autostash {review.upstream} {base}; or move your commits to another branch"
+        raise Refused(what, where=base, hint=hint)
     end = tip if local is None or behind else local
     moving = seen.unlike(head, end)
-    _require_carried(git, moving, f"{review.upstream}'s {base}")
+    carried = sorted({*moving} & {*git.changed(["."])}) if moving else []
+    if carried:
+        what = f"{review.upstream}'s {base} changes {', '.join(carried)}, which has uncommitted changes"
+        hint = f"put them aside: git stash push -- {' '.join(carried)}; then run the same command again"
+        raise Refused(what, where=git.folder, hint=hint)
     why = f"{base} here is {_commits(behind)} behind" if behind else f"{base} is where feature branches start"
-    moves, at = [] if git.commit_at(tip) else [_fetch(git, review, tip, why)], local_branch(git, base, local)
+    moves = [] if git.commit_at(tip) else [_fetch(git, review, tip, why)]
+    arguments: tuple[str, ...] = ()
     if current != base:
         # At once: on the way by the clone's own base branch, uncommitted changes could be in the way.
         flags = ("--no-track", "--force-create" if local else "--create") if end == tip != local else ()
         left = f"{current} is already merged, or not where feature branches start" if current else "HEAD is detached"
         arguments = ("switch", *flags, base, *((tip,) if flags else ()))
-        moves.append(_move(git, arguments, f"switch to {base} at {end[:_SHORT]}", left, at, end))
+        what, why = f"switch to {base} at {end[:_SHORT]}", left
     elif behind:
-        arguments = ("merge", "--ff-only", "--quiet", tip)
-        moves.append(_move(git, arguments, f"move {base} to {tip[:_SHORT]}", why, at, tip))
-    if moves and moving:
-        changes = f"changes {output.first_of(moving, _MOST_NAMED, 'files')}"
-        moves[-1] = moves[-1]._replace(details=(changes, *moves[-1].details))
+        arguments, what = ("merge", "--ff-only", "--quiet", tip), f"move {base} to {tip[:_SHORT]}"
+    if arguments:
+        at = local_branch(git, base, local)
+
+        def do(_: Values) -> Values:
+            git.require_unlocked()
+            git.read(*arguments)
+            return {CURRENT_BRANCH: git.branch(), HEAD: end, at.name: end}
+
+        changes = (f"changes {output.first_of(moving, _MOST_NAMED, 'files')}",) if moving else ()
+        details = (*changes, f"$ {git.command(*arguments)}")
+        moves.append(Action(what, why, do, details, (*standing(git, current), at)))
     done = [f"{base} is at {tip[:_SHORT]}, as in {review.upstream}"] if moves else []
     return Step("fetch", tuple(moves), summary=lambda _: done), end, moving
-
-
-def _require_carried(git: Git, moving: Sequence[str], where: str) -> None:
-    files = sorted({*moving} & {*git.changed(["."])}) if moving else []
-    if files:
-        raise Refused(
-            f"{where} changes {', '.join(files)}, which has uncommitted changes",
-            where=git.folder,
-            hint=f"put them aside: git stash push -- {' '.join(files)}; then run the same command again",
-        )
 
 
 def _fetch(git: Git, review: Review, tip: str, why: str) -> Action:
@@ -336,25 +327,6 @@ def _fetch(git: Git, review: Review, tip: str, why: str) -> Action:
 
     there = remote_branch(git, review.upstream, review.base, tip, push=False)
     return Action(f"fetch {review.base} from {review.upstream}", why, do, (f"$ {command}",), (there,))
-
-
-def _move(git: Git, arguments: tuple[str, ...], what: str, why: str, at: Fact, end: str) -> Action:
-
-    def do(_: Values) -> Values:
-        git.require_unlocked()
-        git.read(*arguments)
-        return {CURRENT_BRANCH: git.branch(), HEAD: end, at.name: end}
-
-    return Action(what, why, do, (f"$ {git.command(*arguments)}",), (*standing(git, git.branch()), at))
-
-
-def _fork_is_behind(seen: Git, review: Review) -> Iterator[str]:
-    there = (review.heads or {}).get(review.base)
-    if review.is_fork and there and seen.commit_at(there):
-        behind = seen.count(there, str(review.tip))
-        if behind:
-            told = f"{review.remote}'s {review.base} is {_commits(behind)} behind {review.upstream}'s"
-            yield f"{told}; feature branches start from {review.upstream}'s"
 
 
 def _commits(number: int) -> str:

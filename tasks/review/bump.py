@@ -29,23 +29,8 @@ from .upgrades import upgrade_paragraph, upgrade_warnings, upgrades_here
 
 T = TypeVar("T")
 NOTHING = "(none)"
+JUPYTERHUB, KUBERNETES = "JupyterHub", "minimum Kubernetes"
 _SLIM = "-slim"
-
-
-class ReleaseFact(NamedTuple):
-    """A version that moves with a release, before and after; None where the index does not tell."""
-
-    what: str
-    before: str | None
-    after: str | None
-
-    @property
-    def differs(self) -> bool:
-        """Whether the index gives a version that is not known to be the one before."""
-        return self.after is not None and self.before != self.after
-
-    def __str__(self) -> str:
-        return f"{self.what}: {f'{self.before} -> ' if self.before and self.differs else ''}{self.after}"
 
 
 class Move(NamedTuple):
@@ -149,7 +134,7 @@ def commit_message(hub: Hub) -> str:
         return "\n".join(lines)
     before, after = moved.release.before, moved.release.after
     old, new = read_releases(hub, before, after, ask=False)
-    lines += [f"- {fact}" for fact in release_facts(old, new) if fact.after is not None]
+    lines += [f"- {what}: {_move(*pair)}" for what, pair in release_facts(old, new).items() if pair[1]]
     links = (*release_links(new), *(upgrade_links(before, after) if before else ()))
     if links:
         lines += ["", "Release notes:", *(f"- {link}" for link in links)]
@@ -197,12 +182,12 @@ def read_releases(hub: Hub, before: str | None, after: str, *, ask: bool) -> tup
     return old, releases.get(after, Release(after))
 
 
-def release_facts(before: Release | None, after: Release) -> tuple[ReleaseFact, ReleaseFact]:
-    """Return JupyterHub's version and the oldest Kubernetes, before and after."""
-    return (
-        ReleaseFact("JupyterHub", before.app_version if before else None, after.app_version),
-        ReleaseFact("minimum Kubernetes", before.oldest_kubernetes if before else None, after.oldest_kubernetes),
-    )
+def release_facts(before: Release | None, after: Release) -> dict[str, tuple[str | None, str | None]]:
+    """Return JupyterHub's version and the oldest Kubernetes, before and after; None where the index does not tell."""
+    return {
+        JUPYTERHUB: (before.app_version if before else None, after.app_version),
+        KUBERNETES: (before.oldest_kubernetes if before else None, after.oldest_kubernetes),
+    }
 
 
 def pinned_at(hub: Hub, place: ValuesPlace) -> str | None:
@@ -229,16 +214,15 @@ def _moves(
         after = str(base)
         short = after if base == image else after.removeprefix(f"{image.name}:")
         rows.append(("base image", _move(str(image), short)))
-    hubs, kubernetes = release_facts(old, new)
-    if hubs.after:
-        rows.append((hubs.what, _move(hubs.before, hubs.after)))
-    if kubernetes.after:
-        rows.append(("Kubernetes", _move(kubernetes.before, kubernetes.after, ">= ")))
-    return (*rows, *(("security", fix) for fix in fixes))
+    facts = release_facts(old, new)
+    rows += [(JUPYTERHUB, _move(*facts[JUPYTERHUB])), ("Kubernetes", _move(*facts[KUBERNETES], ">= "))]
+    return (*(row for row in rows if row[1]), *(("security", fix) for fix in fixes))
 
 
-def _move(before: str | None, after: str, sign: str = "") -> str:
-    return f"{sign}{after}" if before in (None, after) else f"{sign}{before} -> {sign}{after}"
+def _move(before: str | None, after: str | None, sign: str = "") -> str:
+    """Return what moved; empty where ``after`` is not known."""
+    words = (f"{sign}{version}" for version in dict.fromkeys((before, after)) if version)
+    return " -> ".join(words) if after else ""
 
 
 def _warnings(hub: Hub, choice: Choice, repository: HelmRepository, *, is_safer: bool) -> Iterator[str]:

@@ -19,7 +19,7 @@ from ..releases.versions import is_dev
 from ..repo.hub import Hub, HubImage
 from ..repo.remotes import Review
 from ..tools.registry import ImageAnswer, inspect_all
-from .bump import NOTHING, Changes, changes_between, pinned_at, read_releases, release_facts
+from .bump import KUBERNETES, NOTHING, Changes, changes_between, pinned_at, read_releases, release_facts
 from .preview import Preview, before_branch
 from .team import next_steps, staging_hubs
 from .upgrades import MOST_SHOWN, UpgradeHere, needs, upgrades_here
@@ -46,40 +46,27 @@ class Evidence(NamedTuple):
 
 def from_report(images: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
     """Return what a build reports of its images (``images`` of its JSON report), without those it left alone."""
-    return tuple(
-        Evidence(
-            f"{one['repository']}:{one['tag']}",
-            one["base"]["image"],
-            one["digest"],
-            tuple(one["platforms"]),
-            one["base"]["digest"],
-            "" if one["digest"] else _gap_of(one["tag"]),
-        )
-        for one in images
-        if one["tag"]
-    )
+    found = []
+    for one in (one for one in images if one["tag"]):
+        name, base = f"{one['repository']}:{one['tag']}", one["base"]
+        gap = "" if one["digest"] or COMMIT_TO_COME in one["tag"] else MISSING
+        found.append(Evidence(name, base["image"], one["digest"], tuple(one["platforms"]), base["digest"], gap))
+    return tuple(found)
 
 
 def from_registry(hub: Hub, _: Values) -> tuple[Evidence, ...]:
     """Ask the registries for the images that the values name, and for their base images; a fault is evidence too."""
-    pinned: list[tuple[HubImage, Reference]] = []
-    firsts = ((one, place) for one in hub.images for place in hub.values_places(one)[:1])
-    for image, place in firsts:
-        name = pinned_at(hub, place)
-        if name is not None:
-            planned = COMMIT_TO_COME in name
-            pinned.append((image, Reference(*name.rsplit(":", 1)) if planned else Reference.parse(name, place.file)))
-    references = [reference for image, ours in pinned for reference in (ours, image.base.reference)]
-    asked = [reference for reference in references if COMMIT_TO_COME not in str(reference)]
-    answers = inspect_all(asked)
+    firsts = [(one, place) for one in hub.images for place in hub.values_places(one)[:1]]
+    named = [
+        (one, Reference(*name.rsplit(":", 1)) if COMMIT_TO_COME in name else Reference.parse(name, place.file))
+        for one, place in firsts
+        if (name := pinned_at(hub, place))
+    ]
+    references = (reference for image, ours in named for reference in (ours, image.base.reference))
+    answers = inspect_all(one for one in references if one.tag is None or COMMIT_TO_COME not in one.tag)
     return tuple(
-        _evidence(hub, image, ours, answers.get(ours), answers.get(image.base.reference)) for image, ours in pinned
+        _evidence(hub, image, ours, answers.get(ours), answers.get(image.base.reference)) for image, ours in named
     )
-
-
-def _gap_of(tag: str) -> str:
-    """Return why a missing image is not verified: nothing yet, where its commit is planned."""
-    return "" if COMMIT_TO_COME in tag else MISSING
 
 
 def _evidence(hub: Hub, image: HubImage, reference: Reference, found: ImageAnswer, base: ImageAnswer) -> Evidence:
@@ -92,7 +79,8 @@ def _evidence(hub: Hub, image: HubImage, reference: Reference, found: ImageAnswe
         return known._replace(gap=f"the registry does not have {known.base}")
     known = known._replace(base_digest=base.digest)
     if found is None:
-        return known._replace(platforms=(hub.settings.platform,), gap=_gap_of(str(reference)))
+        is_planned = COMMIT_TO_COME in str(reference)
+        return known._replace(platforms=(hub.settings.platform,), gap="" if is_planned else MISSING)
     known = known._replace(digest=found.digest, platforms=tuple(found.platforms))
     try:
         prove(reference, found, Base(image.base.reference, base), hub.settings.platform)
@@ -134,9 +122,9 @@ class Description(NamedTuple):
         ]
         if self.moved.release:
             rows += [
-                (fact.what, code_or(fact.before), code_or(fact.after), "the chart's release")
-                for fact in release_facts(self.before, self.after)
-                if fact.before != fact.after or fact.after is None
+                (what, code_or(before), code_or(after), "the chart's release")
+                for what, (before, after) in release_facts(self.before, self.after).items()
+                if before != after or after is None
             ]
         yield from ("### What moved", "", *table_lines(("what", "before", "after", "where"), rows), "")
         changes = comparison(self.before, self.after) if self.before else None
@@ -169,11 +157,11 @@ class Description(NamedTuple):
         for here in self.upgrades:
             yield from (f"### {here.upgrade.title}: [upgrade notes]({here.upgrade.guide})", "")
             yield from (f"- {line}" for line in needs(here))
-            for note in here.notes:
-                yield f"- {note.text}"
-                yield from (f"  - {code(one.place)} {code(one.key)}" for one in note.findings[:MOST_SHOWN])
-                if len(note.findings) > MOST_SHOWN:
-                    yield f"  - and {len(note.findings) - MOST_SHOWN} more"
+            for text, found in here.notes.items():
+                yield f"- {text}"
+                yield from (f"  - {code(one.place)} {code(one.key)}" for one in found[:MOST_SHOWN])
+                if len(found) > MOST_SHOWN:
+                    yield f"  - and {len(found) - MOST_SHOWN} more"
             yield ""
 
     def _cluster(self) -> Iterator[str]:
@@ -208,9 +196,9 @@ class Description(NamedTuple):
         yield f"Read the release notes: {', '.join(release_links(self.after))}"
         if self.upgrades:
             yield "Follow the upgrade notes above for each value they name."
-        _, oldest = release_facts(self.before, self.after)
-        if oldest.differs:
-            yield f"The cluster runs Kubernetes {plain(str(oldest.after))} or newer: `kubectl version`."
+        before, oldest = release_facts(self.before, self.after)[KUBERNETES]
+        if oldest not in (None, before):
+            yield f"The cluster runs Kubernetes {plain(str(oldest))} or newer: `kubectl version`."
 
 
 def describe(

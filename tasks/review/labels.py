@@ -7,7 +7,7 @@ Its formats are those of the versions up to 4 (https://github.com/actions/labele
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from wcmatch import glob
@@ -20,8 +20,10 @@ from ..repo.remotes import Review, base_here
 
 # The action's own default, and the other ending of YAML files.
 _LABELER_FILES = (".github/labeler.yml", ".github/labeler.yaml")
-_GLOBS = glob.GLOBSTAR | glob.BRACE | glob.EXTGLOB | glob.FORCEUNIX
-_ANY, _ALL, _FILES, _BASE, _HEAD = "any", "all", "changed-files", "base-branch", "head-branch"
+_GLOBS = glob.GLOBSTAR | glob.BRACE | glob.EXTGLOB | glob.DOTGLOB | glob.FORCEUNIX
+_GROUPS = {"any": any, "all": all}
+# What globs under any and all mean up to version 4, in the words of version 5.
+_VERSION_4 = {"any": "all-globs-to-any-file", "all": "all-globs-to-all-files"}
 _LIMIT = "changed-files-labels-limit"  # an option, not a label
 
 
@@ -54,75 +56,55 @@ def labels_of(files: Files, request: PullRequestPaths) -> tuple[str, ...]:
         raise Unusable(f"it is not a file of actions/labeler: {err}", where=path, hint=f"fix {path}") from err
 
 
-def _applies(rules: Data, request: PullRequestPaths) -> bool:
-    if isinstance(rules, str):
-        rules = [rules]
-    if not isinstance(rules, list):
-        raise TypeError("a label needs a list of rules")
-    # Up to version 4 a rule is a glob, or lists globs under any or all; since version 5 those list mappings.
-    lists = [rule.get(key) or () if isinstance(rule, dict) else [rule] for rule in rules for key in (_ANY, _ALL)]
-    if any(isinstance(one, str) for items in lists for one in items):
-        return any(_version_4(rule, request.files) for rule in rules)
-    return _version_5([rule for rule in rules if rule], request)
+def _applies(given: Data, request: PullRequestPaths) -> bool:
+    """Whether one of several globs, or lists of them, matches; since version 5, whether all groups of conditions hold.
+
+    Conditions outside of a group are one whose name is ``any``.
+    """
+    rules = [{"any": rule} if isinstance(rule, str) else _mapping(rule) for rule in _items(given) if rule]
+    listed = [one for rule in rules for key in _GROUPS for one in _items(rule.get(key, []))]
+    if any(isinstance(one, str) for one in listed):
+        return any(all(_holds(_VERSION_4[key], rule[key], request.files) for key in rule) for rule in rules)
+    groups: list[bool] = []
+    outside: list[bool] = []
+    for key, value in (entry for rule in rules for entry in rule.items()):
+        if key in _GROUPS:
+            groups.append(_GROUPS[key](_conditions([*_items(value)], request)))
+        else:
+            outside += _conditions([{key: value}], request)
+    return all(groups) and any(outside or groups)
 
 
-def _version_4(rule: Data, files: Sequence[str]) -> bool:
-    """Whether all globs of ``all`` match every file, and all of ``any`` the same file; a glob stands for ``any``."""
-    given = _mapping({_ANY: rule} if isinstance(rule, str) else rule)
-    wanted = {_ANY: "all-globs-to-any-file", _ALL: "all-globs-to-all-files"}
-    return all(_holds(name, given[key], files, _GLOBS) for key, name in wanted.items() if key in given)
-
-
-def _version_5(rules: Sequence[Data], request: PullRequestPaths) -> bool:
-    """Whether every ``any`` and ``all`` holds; conditions outside of them belong to the first ``any``."""
-    groups: list[tuple[Callable[[Iterable[bool]], bool], list[bool]]] = []
-    for key, value in (entry for rule in rules for entry in _mapping(rule).items()):
-        if key in (_ANY, _ALL):
-            conditions = [found for config in _items(value) for found in _conditions(config, request)]
-            groups.append((any if key == _ANY else all, conditions))
-        elif key in (_FILES, _BASE, _HEAD):
-            if not any(holds is any for holds, _ in groups):
-                groups.append((any, []))
-            first = next(conditions for holds, conditions in groups if holds is any)
-            first.extend(_conditions({key: value}, request))
-    return bool(groups) and all(conditions and holds(conditions) for holds, conditions in groups)
-
-
-def _conditions(config: Data, request: PullRequestPaths) -> Iterator[bool]:
-    """Yield whether each condition of a match object holds: every list of globs, every expression for a branch."""
-    for key, value in _mapping(config).items():
-        if key == _FILES:
+def _conditions(configs: Sequence[Data], request: PullRequestPaths) -> Iterator[bool]:
+    """Yield whether each condition holds: every list of globs, every expression for a branch."""
+    for key, value in (entry for config in configs for entry in _mapping(config).items()):
+        if key == "changed-files":
             for name, globs in (entry for one in _items(value) for entry in _mapping(one).items()):
-                yield _holds(name or "", globs, request.files, _GLOBS | glob.DOTGLOB)
-        elif key in (_BASE, _HEAD):
-            branch = request.base if key == _BASE else request.head
+                yield _holds(name, globs, request.files)
+        else:
+            branch = {"base-branch": request.base, "head-branch": request.head}[key]
             yield from (re.search(pattern, branch) is not None for pattern in _texts(value))
 
 
-def _holds(option: str, globs: Data, files: Sequence[str], flags: int) -> bool:
+def _holds(option: str, globs: Data, files: Sequence[str]) -> bool:
     """Whether what an option like ``any-glob-to-all-files`` says holds."""
     kind, _, which = option.partition("-to-")
-    if kind not in {"any-glob", "all-globs"} or which not in {"any-file", "all-files"}:
-        raise ValueError(f"{_FILES} has no option {option}")
-    patterns, over = _texts(globs), any if which == "any-file" else all
-    if kind == "any-glob":
-        return any(over(_matches(file, one, flags) for file in files) for one in patterns)
-    return over(all(_matches(file, one, flags) for one in patterns) for file in files)
+    patterns, over = _texts(globs), {"any-file": any, "all-files": all}[which]
+    if {"any-glob": True, "all-globs": False}[kind]:
+        return any(over(_matches(file, one) for file in files) for one in patterns)
+    return over(all(_matches(file, one) for one in patterns) for file in files)
 
 
-def _matches(file: str, pattern: str, flags: int) -> bool:
-    """Whether ``file`` matches a glob as the library minimatch reads it; each ``!`` before it negates it once more.
-
-    Since version 5 stars also match a dot at the start of a name.
-    """
+def _matches(file: str, pattern: str) -> bool:
+    """Whether ``file`` matches a glob as the library minimatch reads it; each ``!`` before it negates it once more."""
     wanted = pattern.lstrip("!")
-    is_match = not wanted.startswith("#") and glob.globmatch(file, wanted.removeprefix("./"), flags=flags)
+    is_match = not wanted.startswith("#") and glob.globmatch(file, wanted.removeprefix("./"), flags=_GLOBS)
     return is_match != bool((len(pattern) - len(wanted)) % 2)
 
 
-def _mapping(value: Data) -> dict[str | None, Data]:
+def _mapping(value: Data) -> dict[str, Data]:
     if isinstance(value, dict):
-        return value
+        return {str(key): one for key, one in value.items()}
     raise TypeError(f"{value!r} is not a mapping")
 
 
@@ -132,6 +114,6 @@ def _items(value: Data) -> list[Data]:
 
 def _texts(value: Data) -> list[str]:
     texts = [one for one in _items(value) if isinstance(one, str)]
-    if len(texts) == len(_items(value)):
-        return texts
-    raise TypeError("a glob is not text")
+    if len(texts) < len(_items(value)):
+        raise TypeError("a glob is not text")
+    return texts

@@ -20,7 +20,6 @@ from ..core.faults import Unusable
 from ..core.visible import MASK, names_secret, one_line
 
 _BETWEEN = re.compile(r"\n---[^\n]*")
-_MARKS = frozenset({"labels", "annotations", "matchLabels"})
 # Most of a rendering is equal in all deployments but for these: taken out first, so that it is read once.
 _CHECKSUM = re.compile(r"\n *(?:['\"]?checksum[/_][\w.-]+['\"]?: |# \"[0-9a-f]{64}\" ).*")
 # https://helm.sh/docs/chart_best_practices/labels/, and the older name of the first.
@@ -92,8 +91,8 @@ def compare(before: str, after: str, old: str, new: str) -> Difference:
     """Compare two outputs of ``helm template``, of the chart's versions ``old`` and ``new``."""
     # Most objects are written alike; those are not read.
     was, now = _documents(before, old), _documents(after, new)
-    had = dict(pair for text in was if text not in now for pair in _objects(text, old))
-    have = dict(pair for text in now if text not in was for pair in _objects(text, new))
+    had = dict(pair for text in was if text not in now for pair in _objects(text))
+    have = dict(pair for text in now if text not in was for pair in _objects(text))
     changed = {name: _changes(had[name], have[name]) for name in sorted(had.keys() & have.keys())}
     return Difference(
         added=tuple(sorted(have.keys() - had.keys())),
@@ -121,7 +120,7 @@ def _without_noise(text: str, version: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _objects(text: str, version: str) -> tuple[tuple[str, Leaves], ...]:
+def _objects(text: str) -> tuple[tuple[str, Leaves], ...]:
     yaml = YAML(typ="safe", pure=True)
     yaml.allow_duplicate_keys = True
     try:
@@ -129,18 +128,17 @@ def _objects(text: str, version: str) -> tuple[tuple[str, Leaves], ...]:
     except (YAMLError, ValueError) as error:
         raise Unusable("what helm wrote is not YAML", where="helm template", hint="helm lint the chart") from error
     items = found.get("items") if isinstance(found, dict) and found.get("kind") == "List" else [found]
-    return tuple(_named(item, version) for item in items or [] if isinstance(item, dict))
+    return tuple(_named(item) for item in items or [] if isinstance(item, dict))
 
 
-def _named(item: dict[str, Any], version: str) -> tuple[str, Leaves]:
+def _named(item: dict[str, Any]) -> tuple[str, Leaves]:
     metadata = item.get("metadata")
     kind, name = item.get("kind"), metadata.get("name") if isinstance(metadata, dict) else None
     leaves: dict[tuple[str, ...], str] = {}
     for path, text in _leaves(item, ()):
         if len(leaves) >= _MOST_LEAVES:
             raise Unusable("an object has too many values", where=f"{kind}/{name}", hint="helm lint the chart")
-        if not _is_noise(path, text, version):
-            leaves[path] = MASK if kind == _SECRET and path[0] in {"data", "stringData"} else text
+        leaves[path] = MASK if kind == _SECRET and path[0] in {"data", "stringData"} else text
     return f"{kind}/{name}", leaves
 
 
@@ -176,13 +174,6 @@ def _hidden(node: object) -> object:
     return node
 
 
-def _is_noise(path: tuple[str, ...], text: str, version: str) -> bool:
-    if len(path) < 2 or path[-2] not in _MARKS:  # noqa: PLR2004 - a mark and what it is in
-        return False
-    # A label has no plus sign: Helm's charts write an underscore for it.
-    return version in text or version.replace("+", "_") in text
-
-
 def _changes(before: Leaves, after: Leaves) -> tuple[Change, ...]:
     paths = dict.fromkeys((*before, *after))
     pairs = ((path, before.get(path), after.get(path)) for path in paths)
@@ -194,16 +185,11 @@ def _lines(text: str | None) -> list[str] | None:
 
 
 def _masked(path: tuple[str, ...], text: str | None) -> str | None:
-    if text is None:
-        return None
-    if any(looks_secret(part) for part in path):
-        return MASK
-    return "\n".join(map(_masked_line, text.split("\n")))
-
-
-def _masked_line(line: str) -> str:
-    """Return a line up to the first name in it that looks secret."""
-    for found in _GIVEN.finditer(line):
-        if looks_secret(found["name"]):
-            return f"{line[: found.end()]}{MASK}"
-    return line
+    """Return a value, masked where the way to it looks secret, and each line behind the first name that does."""
+    if text is None or any(map(looks_secret, path)):
+        return text and MASK
+    lines = text.split("\n")
+    for at, line in enumerate(lines):
+        end = next((one.end() for one in _GIVEN.finditer(line) if looks_secret(one["name"])), None)
+        lines[at] = line if end is None else f"{line[:end]}{MASK}"
+    return "\n".join(lines)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from ..core import output
@@ -72,12 +73,7 @@ class Preview(NamedTuple):
                 {
                     "name": one.deployment.name,
                     "values": list(one.deployment.values),
-                    "objects": None
-                    if one.unrendered
-                    else {
-                        kind: [_named(name, one.deployment) for name in names]
-                        for kind, names in one.difference._asdict().items()
-                    },
+                    "objects": None if one.unrendered else _objects(one),
                     "problems": [problem.report() for problem in one.problems],
                 }
                 for one in self.outcomes
@@ -88,7 +84,12 @@ class Preview(NamedTuple):
         """Yield the whole preview for people; deployments with the same outcome are told together."""
         yield f"{self.before} -> {self.after}, compared with {self.base}"
         for same in self._groups():
-            yield from ("", f"{_names_of(same)}: {_what(same[0])}", *_with_names(_outcome_lines(same[0]), same))
+            one = same[0]
+            yield from ("", f"{_names(same)}: {_what(one)}", *(f"  {problem}" for problem in one.problems))
+            if one.unrendered:
+                yield f"  not compared, {one.unrendered}"
+            for head, lines in one.difference.told():
+                yield from (f"  {head}", *(f"    {line}" for line in lines))
         yield from (f"\n{line}" for line in self._besides())
         if self.unread:
             yield f"\nnot read, since encrypted: {', '.join(self.unread)}"
@@ -99,15 +100,10 @@ class Preview(NamedTuple):
         if self.uncommitted:
             yield f"not committed, so not in this preview: {first_of(self.uncommitted, _MOST_NAMES)}"
 
-    def summary(self) -> Iterator[tuple[str, str]]:
-        """Yield the names of each group of deployments, and what changes there."""
-        for same in self._groups():
-            yield first_of([one.deployment.name for one in same], _MOST_NAMES), _what(same[0])
-
     def warnings(self) -> Iterator[str]:
         """Yield what a plan says of it."""
         yield from self._besides()
-        yield from (f"in the cluster, {names}: {what}" for names, what in self.summary())
+        yield from (f"in the cluster, {_names(same, _MOST_NAMES)}: {_what(same[0])}" for same in self._groups())
         for problem in self.problems:
             yield f"{self.after} refuses {problem}" if problem.code == VALUES_INVALID else str(problem)
         yield f"the differences: {DOOR} preview --to {self.after}"
@@ -117,17 +113,22 @@ class Preview(NamedTuple):
         restarts = f" {_RESTARTS.capitalize()}." if self.restarts else ""
         yield f"Rendered by helm with the values of each deployment, compared with {code(self.base)}.{restarts}"
         yield ""
-        for (names, what), same in zip(self.summary(), self._groups(), strict=True):
-            yield f"- {plain(names)}: {what}"
+        for same in self._groups():
+            yield f"- {plain(_names(same, _MOST_NAMES))}: {_what(same[0])}"
             yield from (f"  - {code(one.where)} {plain(one.message)}" for one in same[0].problems)
             if same[0].unrendered:
                 yield f"  - not compared, {plain(same[0].unrendered)}"
         if self.unread:
             yield f"- not read, since encrypted: {', '.join(map(code, self.unread))}"
         yield ""
-        differences = [line for same in self._groups() for line in _diff(same)]
-        if differences:
-            yield from ("<details><summary>The differences</summary>", "", *fenced("diff", self._cut(differences)))
+        differences = [visible(line) for same in self._groups() for line in _diff(same)]
+        sizes = accumulate(len(line) + 1 for line in differences)
+        kept = [line for line, size in zip(differences, sizes, strict=True) if size <= _LONGEST_DIFFERENCES]
+        if len(kept) < len(differences):
+            left = len(differences) - len(kept)
+            kept.append(f"# and {left} more lines: hubpress preview --to {self.after}")
+        if kept:
+            yield from ("<details><summary>The differences</summary>", "", *fenced("diff", kept))
             yield from ("", "</details>", "")
 
     def refusal(self, accept: Sequence[Accepted]) -> Fault | None:
@@ -140,16 +141,6 @@ class Preview(NamedTuple):
                 hint = f"{fix}; if it is intended, in {FILE}: hub: {{accept: [{problem.code}]}}"
                 return Refused(what, where=problem.where, hint=hint)
         return None
-
-    def _cut(self, lines: Sequence[str]) -> Iterator[str]:
-        room = _LONGEST_DIFFERENCES
-        for index, line in enumerate(lines):
-            shown = visible(line)
-            room -= len(shown) + 1
-            if room < 0:
-                yield f"# and {len(lines) - index} more lines: hubpress preview --to {self.after}"
-                return
-            yield shown
 
     def _groups(self) -> list[list[Outcome]]:
         found: list[list[Outcome]] = []
@@ -170,7 +161,7 @@ def plan_preview(hub: Hub, options: BumpOptions, names: Sequence[str] = (), kube
         wanted = deployments(begin.hub, names)
         require_installed("helm")
         _, after = plan_bump(begin.hub, options)
-        review = find_review(hub.git, hub.settings, ask=False)
+        review = begin.review or find_review(hub.git, hub.settings, ask=False)
         return _compare_sides(after, review, wanted, kubernetes)
 
 
@@ -228,14 +219,15 @@ def _outcome(
     new, old = outputs
     if isinstance(new, Fault):
         return Outcome(deployment, unrendered=new.what)
-    missing = [path for path in deployment.values if not after.has(path)]
-    if missing:
-        return Outcome(deployment, unrendered=f"{missing[0]} is not committed")
+    had, has = ([path for path in deployment.values if (side.folder / path).is_file()] for side in (before, after))
+    for path in deployment.values:
+        if path not in has:
+            return Outcome(deployment, unrendered=f"{path} is not committed")
     problems = after.refusals(deployment, kubernetes, new)
     if not new.ok:
         return Outcome(deployment, problems=problems)
     not_rendered = f"{base} cannot be rendered: "
-    if deployment.values and not any(map(before.has, deployment.values)):
+    if deployment.values and not had:
         return Outcome(deployment, problems=problems, unrendered=f"{not_rendered}it has none of the values files")
     if isinstance(old, Fault) or not old.ok:
         words = old.what if isinstance(old, Fault) else one_line(old.last_words)
@@ -248,44 +240,35 @@ def _outcome(
 
 def _neutral(rendered: str, deployment: Deployment) -> str:
     """Return a rendering with words for the names of its release and namespace: neither tells of a change."""
-    for name, neutral in _names(deployment):
+    for name, neutral in _neutral_names(deployment):
         # What must not stand before it comes last: so it is searched for as it is.
         rendered = re.sub(rf"{re.escape(name)}(?<![\w.-]{re.escape(name)})(?!\w)", neutral, rendered)
     return rendered
 
 
-def _named(text: str, deployment: Deployment) -> str:
-    for name, neutral in _names(deployment):
-        text = text.replace(neutral, name)
-    return text
-
-
-def _names(deployment: Deployment) -> tuple[tuple[str, str], ...]:
+def _neutral_names(deployment: Deployment) -> tuple[tuple[str, str], ...]:
     return (deployment.release, _RELEASE), (deployment.namespace, _NAMESPACE)
 
 
-def _names_of(same: Sequence[Outcome]) -> str:
-    return ", ".join(one.deployment.name for one in same)
+def _objects(one: Outcome) -> dict[str, list[str]]:
+    """Return the names of the objects that are added, changed and removed."""
+    objects = {kind: [*names] for kind, names in one.difference._asdict().items()}
+    for name, neutral in _neutral_names(one.deployment):
+        objects = {kind: [one.replace(neutral, name) for one in names] for kind, names in objects.items()}
+    return objects
 
 
-def _with_names(lines: Iterable[str], same: Sequence[Outcome]) -> Iterator[str]:
-    """Yield lines of renderings, with the release's name and namespace where one deployment alone has them."""
-    yield from lines if same[1:] else (_named(line, same[0].deployment) for line in lines)
-
-
-def _outcome_lines(one: Outcome) -> Iterator[str]:
-    yield from (f"  {problem}" for problem in one.problems)
-    if one.unrendered:
-        yield f"  not compared, {one.unrendered}"
-    for head, lines in one.difference.told():
-        yield from (f"  {head}", *(f"    {line}" for line in lines))
+def _names(same: Sequence[Outcome], most: int | None = None) -> str:
+    names = [one.deployment.name for one in same]
+    return first_of(names, most or len(names))
 
 
 def _diff(same: Sequence[Outcome]) -> Iterator[str]:
     told = [*same[0].difference.told()]
-    lines = (one for head, inner in told for one in (f"@@ {head} @@" if inner else head, *inner))
     if told:
-        yield from (f"# {_names_of(same)}", *_with_names((line.removeprefix("  ") for line in lines), same))
+        yield f"# {_names(same)}"
+    for head, lines in told:
+        yield from (f"@@ {head} @@" if lines else head, *(line.removeprefix("  ") for line in lines))
 
 
 def _what(one: Outcome) -> str:

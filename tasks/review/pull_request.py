@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ..core import output
@@ -13,11 +13,11 @@ from ..core.visible import one_line
 from ..repo.hub import Hub
 from ..repo.remotes import Review, base_here
 from ..tools.command import Command
-from ..tools.forges import CLOSED, GITHUB, ForgeRequest, GitHub, gh_knows, opening_address, starts_no_workflow
+from ..tools.forges import GITHUB, ForgeRequest, GitHub, gh_knows, opening_address, starts_no_workflow
 from ..tools.git import PUSH_SECONDS, Git, push_fault
 from ..tools.git_states import push_address, remote_branch
 from ..tools.process import Pool, answer_of, capture, run_checked
-from .description import Description, Evidence, describe
+from .description import Evidence, describe
 from .labels import expected_labels
 from .preview import Preview
 
@@ -93,8 +93,9 @@ def plan_push(hub: Hub, review: Review, branch: Branch, why: str) -> tuple[Actio
     git, name = hub.git, branch.name
     if not branch.is_named and name in review.shared:
         return Action(f"nothing to push: {name} is {review.shared[name]}"), branch.commit
-    remote = review.remote
-    heads = _require_pushable(git, review, name)
+    remote, heads = review.remote, review.heads or {}
+    if name in heads and not git.contains("HEAD", heads[name]):
+        raise _has_more_commits(git, remote, name)
     address, there = push_address(git, remote), remote_branch(git, remote, name, heads.get(name))
     # A push that was killed after the remote had taken the branch leaves a clone that does not know of it.
     if not branch.waits and there.value == branch.commit.value and git.follows(remote, name):
@@ -159,15 +160,13 @@ def plan_request(
     with output.waiting("rendering the chart"):
         cluster = changes(hub, review)
 
-    def text(now: Hub, commit: str, left: Values) -> Description:
-        return describe(now, review, images(now, left), commit, cluster)
-
     def final(planned: PullRequest, values: Values) -> PullRequest:
         commit = values[pushed.name]
-        now = text(hub.holding(hub.git.show_all(hub.managed, commit)), commit, values)
-        return planned._replace(title=now.title, body=now.body)
+        now = hub.holding(hub.git.show_all(hub.managed, commit))
+        told = describe(now, review, images(now, values), commit, cluster)
+        return planned._replace(title=told.title, body=told.body)
 
-    expected = text(hub, "HEAD", {})
+    expected = describe(hub, review, images(hub, {}), "HEAD", cluster)
     settings = hub.settings
     labels = expected_labels(hub, review) if starts_no_workflow() else settings.labels
     planned = PullRequest(branch.name, base, expected.title, expected.body, labels=labels, reviewers=settings.reviewers)
@@ -178,20 +177,12 @@ def plan_request(
     return action._replace(relies=(pushed,)), planned
 
 
-def _require_pushable(git: Git, review: Review, branch: str) -> Mapping[str, str]:
-    remote = review.remote
-    heads = review.heads or {}
-    there = heads.get(branch)
-    if there is not None and not git.contains("HEAD", there):
-        pull = f"pull --rebase --autostash {remote} {branch}, and to keep theirs on a conflict: git rebase --skip"
-        there_too = branch if git.branch_commit(branch) else f"--create {branch} {remote}/{branch}"
-        switch = f"stash && git fetch {remote} && git switch {there_too}"
-        raise Refused(
-            f"the remote's branch {branch} has commits that are not here",
-            where=remote,
-            hint=f"git {pull if git.branch() == branch else switch}; or use another branch: --branch NAME",
-        )
-    return heads
+def _has_more_commits(git: Git, remote: str, branch: str) -> Refused:
+    pull = f"pull --rebase --autostash {remote} {branch}, and to keep theirs on a conflict: git rebase --skip"
+    there_too = branch if git.branch_commit(branch) else f"--create {branch} {remote}/{branch}"
+    switch = f"stash && git fetch {remote} && git switch {there_too}"
+    hint = f"git {pull if git.branch() == branch else switch}; or use another branch: --branch NAME"
+    return Refused(f"the remote's branch {branch} has commits that are not here", where=remote, hint=hint)
 
 
 def _through_gh(
@@ -214,13 +205,6 @@ def _through_gh(
     def do(values: Values) -> Values:
         return {REQUEST: _settle(github, head, final(planned, values))}
 
-    others = [one for one in requests if one.is_open and not one.is_from(head)]
-    closed = [one for one in requests if one.state == CLOSED and one.is_from(head)]
-    told = (
-        "of --pr",
-        *(f"{one.head} has one already: {one.url}" for one in others),
-        *(f"{one.url} was closed without being merged" for one in closed[:1] if not there),
-    )
     if there:
         what, status = f"update the pull request {there.url}", UPDATED
         command = github.update_command(there.number, planned.title, planned.body)
@@ -228,7 +212,7 @@ def _through_gh(
         what, status = f"open a pull request into {planned.base}{f' of {github.path}' if ':' in head else ''}", CREATED
         command = github.create_command(head, planned.base, planned.title, planned.body)
     shown = tuple(f"$ {one}" for one in (command, *additions.values()))
-    return Action(what, "; ".join(told), do, shown), planned.on_github(status, there)
+    return Action(what, "of --pr", do, shown), planned.on_github(status, there)
 
 
 def _with_labels(github: GitHub, planned: PullRequest) -> PullRequest:

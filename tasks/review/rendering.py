@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from ..core.faults import Fault, ProgramFailed, Refused, Unusable
-from ..core.safe_files import is_inside, read_file, temporary_folder
+from ..core.safe_files import read_file, temporary_folder
 from ..core.settings import FILE, KUBERNETES_TOO_OLD, VALUES_INVALID
 from ..core.visible import Secrets, one_line, without
-from ..core.yaml_tree import MappingNode, Node, Scalar, parse, target_of
+from ..core.yaml_tree import MappingNode, Scalar, parse, target_of
 from ..image.tree import Tree, snapshot
 from ..releases.index import Release
 from ..releases.repository import HelmRepository
-from ..repo.charts import CHART_FILES, LOCAL, Requirement, requirements
+from ..repo.charts import LOCAL, Requirement, requirements
 from ..repo.deployments import Deployment, chart_of, deployments
-from ..repo.files import join
 from ..repo.hub import Hub
 from ..repo.values import PinnedImage, image_at, is_encrypted, with_image
 from ..tools import helm
@@ -30,16 +29,18 @@ from .manifests import looks_secret
 
 TO_UPGRADE = "upgrade the cluster, or correct hub.kubernetes"
 _CHARTS = "charts"
-# How many charts depend on each other by file://, the one on the next, before it is taken for a circle.
-_DEEPEST = 8
 # What stands for the tag of each image that is built here: the release moves it, whatever the chart does.
 _BUILT_HERE = "built-here"
 _SCHEMA = re.compile(r"- (?:at '(?P<pointer>[^']*)'|(?P<dots>[^:]+)): (?P<message>.+)")
 _SUBCHART = re.compile(r"(?P<name>[\w.-]+):")
 _KEYS = re.compile(r"[Aa]dditional propert(?:y|ies) (?P<names>.+?)(?: is| are)? not allowed")
 _TEMPLATE = re.compile(r"\(?(?P<path>[\w./-]+\.(?:yaml|yml|tpl|txt)):(?P<line>\d+)")
-_BROKEN = re.compile(r"failed to parse (?P<path>\S+?):? .*?line (?P<line>\d+)")
+_BROKEN = re.compile(r"failed to parse (?P<path>[^\s:]+)(?:.*?line (?P<line>\d+))?")
 _ERROR = "Error: "
+
+
+# The ways to the values of what a chart depends on, by the names that helm tells.
+Ways: TypeAlias = "Mapping[str, tuple[str, ...]]"
 
 
 class Refusal(NamedTuple):
@@ -67,15 +68,14 @@ class Side(NamedTuple):
     """The chart in a folder of its own, with those that wrap it, their dependencies and all values files.
 
     Attributes:
-        charts: by each chart's folder, the ways to the values of what it depends on, by the names that helm tells; or
-            why it cannot be rendered.
+        charts: by each chart's folder, what helm's faults need, or why it cannot be rendered.
         encrypted: the values files that no rendering has.
         secrets: what the other values files hold under names that look secret, by the file.
     """
 
     folder: Path
     hub: Hub
-    charts: Mapping[str, Mapping[str, tuple[str, ...]] | Fault]
+    charts: Mapping[str, Ways | Fault]
     release: Release
     encrypted: frozenset[str]
     secrets: Mapping[str, Secrets]
@@ -86,21 +86,17 @@ class Side(NamedTuple):
             return Refused(deployment.apart, hint="look at it by hand: helm template")
         if isinstance(fault := self.charts[deployment.chart], Fault):
             return fault
-        there = [path for path in self._files(deployment) if self.has(path)]
+        there = [path for path in self._files(deployment) if (self.folder / path).is_file()]
         return helm.template(self.folder, deployment.chart, deployment.release, deployment.namespace, there, kubernetes)
 
     def refusals(self, deployment: Deployment, kubernetes: str | None, rendered: Output) -> tuple[Refusal, ...]:
         """Return why the chart cannot be installed so; nothing where it can."""
-        oldest = self.release.oldest_kubernetes
-        if kubernetes and oldest and _numbers(kubernetes) < _numbers(oldest):
-            hub = self.hub
+        hub, oldest = self.hub, self.release.oldest_kubernetes
+        has, needs = ([int(part) for part in re.findall(r"\d+", one or "")[:2]] for one in (kubernetes, oldest))
+        if kubernetes and has < needs:
             message = f"{hub.version} needs Kubernetes {oldest} or newer, and the cluster has {kubernetes}"
             return (Refusal(hub.requirement_file, hub.requirement.line, message, KUBERNETES_TOO_OLD),)
         return () if rendered.ok else self._problems(deployment, rendered)
-
-    def has(self, path: str) -> bool:
-        """Whether there is such a file."""
-        return (self.folder / path).is_file()
 
     def secrets_of(self, deployment: Deployment) -> Secrets:
         """Return what must not be shown of a deployment."""
@@ -128,8 +124,7 @@ class Side(NamedTuple):
         if not last:
             raise ProgramFailed(f"helm template: {one_line(rendered.last_words)}", hint="helm version")
         place = _BROKEN.search(last) or _TEMPLATE.search(last)
-        broken = next((path for path in self._files(deployment) if f"failed to parse {path}:" in last), None)
-        where = (place["path"], int(place["line"])) if place else (broken or self._own_values(deployment), 0)
+        where = (place["path"], int(place["line"] or 0)) if place else (self._own_values(deployment), 0)
         return (Refusal(*where, one_line(last)),)
 
     def _own_values(self, deployment: Deployment) -> str:
@@ -142,15 +137,12 @@ class Side(NamedTuple):
         keys = re.findall(r"[^\s',]+", unknown["names"]) if unknown else []
         whole = (*path, *keys[:1])
         own = self._own_values(deployment)
-        best = (0, own, 0)
-        # A chart that is wrapped has its values without the key that leads to them.
-        wrapped = f"{chart_of(self.hub)}/values.yaml"
-        for file in dict.fromkeys((wrapped, own, *self._files(deployment))):
-            above = int(file == wrapped != own)
-            depth, line = _way(_root(_read(self.folder / file)), whole[above:])
-            if depth and depth + above >= best[0]:
-                best = (depth + above, file, line)
-        return Refusal(best[1], best[2], one_line(f"{'.'.join(path)}: {message}"))
+        depth, line, where = 0, 0, own
+        for file in (own, *self._files(deployment)):
+            deeper, at = _way(_read(self.folder / file), whole)
+            if deeper and deeper >= depth:
+                depth, line, where = deeper, at, file
+        return Refusal(where, line, one_line(f"{'.'.join(path)}: {message}"))
 
 
 def refused_values(hub: Hub) -> dict[Refusal | Fault, tuple[str, ...]]:
@@ -182,8 +174,7 @@ def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment])
 
     The files that a release edits are as ``hub`` has them.
     """
-    chart, values = chart_of(hub), list(dict.fromkeys(path for one in wanted for path in one.values))
-    paths = paths_of(hub, wanted)
+    values, paths = list(dict.fromkeys(path for one in wanted for path in one.values)), paths_of(hub, wanted)
     # Helm reads what a link in a chart leads to.
     if listed := list(tree.objects((*paths, *tree.links(paths)))):
         tree.write(listed, folder)
@@ -195,17 +186,9 @@ def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment])
     entries = tree.files(values) if values else []
     stored = {entry.path: data for entry, data in zip(entries, tree.blobs(entries), strict=True)}
     encrypted = {path for path in values if any(map(is_encrypted, (stored.get(path, b""), _read(folder / path))))}
-    release = _fetch(hub, tree, folder / chart)
-    own = {} if hub.layout.folder is None else {one.key: (one.key,) for one in _required(hub, chart)}
-    wrappers = {one.chart for one in wanted} - {chart}
-    return Side(
-        folder,
-        hub,
-        {chart: own, **{one: _wrap(hub, tree, folder, one, own) for one in wrappers}},
-        release,
-        frozenset(encrypted),
-        {path: _secrets_in(_read(folder / path)) for path in values if path not in encrypted},
-    )
+    release, charts = _fill_charts(hub, folder, {one.chart for one in wanted})
+    secrets = {path: _secrets_in(_read(folder / path)) for path in values if path not in encrypted}
+    return Side(folder, hub, charts, release, frozenset(encrypted), secrets)
 
 
 def _with_images(hub: Hub, path: str, data: bytes) -> bytes:
@@ -217,91 +200,65 @@ def _with_images(hub: Hub, path: str, data: bytes) -> bytes:
     return data
 
 
-def _fetch(hub: Hub, tree: Tree, chart: Path) -> Release:
-    """Write what the chart depends on into it, or without a chart z2jh's archive; return z2jh's release."""
+def _fill_charts(hub: Hub, folder: Path, charts: Collection[str]) -> tuple[Release, dict[str, Ways | Fault]]:
+    """Give the hub's chart, and those of ``charts`` that wrap it, what they depend on; without a chart write z2jh's.
+
+    Return z2jh's release, and by each chart's folder the ways to the values of what it depends on, or why it cannot be
+    rendered.
+    """
     repository, own = HelmRepository.of(hub.settings, hub.helm_repository), hub.requirement
     release = hub.release_in(hub.index or repository.index())
     if release is None:
-        raise Unusable(
-            f"the Helm repository has no release {hub.version}",
-            where=f"{hub.requirement_file}:{own.line}",
-            hint="write a version there that it has",
-        )
+        what = f"the Helm repository has no release {hub.version}"
+        hint = "write a version there that it has"
+        raise Unusable(what, where=f"{hub.requirement_file}:{own.line}", hint=hint)
+    archive, chart, name = repository.archive(release), chart_of(hub), hub.layout.chart.name
     if hub.layout.folder is None:
-        chart.parent.mkdir(exist_ok=True)
-        chart.write_bytes(repository.archive(release))
-        return release
-    place = chart / _CHARTS
-    place.mkdir(exist_ok=True)
-    for found in _required(hub, hub.layout.folder):
-        if found.name == own.name:
-            for old in (place / own.name, *place.glob(f"{own.name}-[0-9]*.tgz")):
-                shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
-            (place / f"{own.name}-{release.version}.tgz").write_bytes(repository.archive(release))
-        else:
-            _fetch_other(tree, hub.layout.folder, found, place)
-    return release
+        folder.mkdir(exist_ok=True)
+        (folder / chart).write_bytes(archive)
+        return release, {chart: {}}
+    required = _fill(hub, folder, chart, own.name)
+    (folder / chart / _CHARTS / f"{own.name}-{release.version}.tgz").write_bytes(archive)
+    ways: Ways = {one.key: (one.key,) for one in required}
+    found: dict[str, Ways | Fault] = {chart: ways}
+    for wrapper in {*charts} - {chart}:
+        try:
+            required = _fill(hub, folder, wrapper, name)
+            shutil.copytree(folder / chart, folder / wrapper / _CHARTS / name, symlinks=True)
+            keys = [one.key for one in required if one.name == name]
+            below = {inner: (key, *way) for key in keys for inner, way in ways.items()}
+            found[wrapper] = {**{one.key: (one.key,) for one in required}, **below}
+        except Fault as fault:  # noqa: PERF203 - the others are rendered all the same
+            found[wrapper] = fault
+    return release, found
 
 
-def _required(hub: Hub, chart: str) -> tuple[Requirement, ...]:
-    file = hub.search.dependencies_of(chart)
-    return requirements(hub.require(file), file)
-
-
-def _wrap(
-    hub: Hub, tree: Tree, folder: Path, wrapper: str, below: Mapping[str, tuple[str, ...]]
-) -> dict[str, tuple[str, ...]] | Fault:
-    """Give a chart what it depends on; return the ways to the values of that, or why it cannot be rendered."""
-    place = folder / wrapper / _CHARTS
-    keys: dict[str, tuple[str, ...]] = {}
+def _fill(hub: Hub, folder: Path, chart: str, own: str) -> tuple[Requirement, ...]:
+    """Give a chart what it depends on, but for ``own``, of which what it has is removed; return all of it."""
+    place = folder / chart / _CHARTS
     if not place.parent.is_dir():
-        return Unusable(f"{wrapper} is not committed", where=wrapper, hint="git commit it")
+        raise Unusable(f"{chart} is not committed", where=chart, hint="git commit it")
     place.mkdir(exist_ok=True)
-    try:
-        for found in _required(hub, wrapper):
-            keys[found.key] = (found.key,)
-            if found.name == hub.layout.chart.name:
-                shutil.rmtree(place / found.name, ignore_errors=True)
-                shutil.copytree(folder / (hub.layout.folder or ""), place / found.name, symlinks=True)
-                keys.update({key: (found.key, *way) for key, way in below.items()})
-            else:
-                _fetch_other(tree, wrapper, found, place)
-    except Fault as fault:
-        return fault
-    return keys
+    file = hub.search.dependencies_of(chart)
+    required = requirements(hub.require(file), file)
+    for one in required:
+        there = [old for old in (place / one.name, *place.glob(f"{one.name}-[0-9v]*.tgz")) if old.exists()]
+        if one.name == own:
+            for old in there:
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
+        elif not there and one.repository.startswith(LOCAL):
+            what = f"previews do not fetch {one.name} from {one.repository}"
+            raise Unusable(what, where=f"{chart}:{one.line}", hint=f"helm dependency update {chart}; and commit it")
+        elif not there:
+            helm.pull(one.name, one.version, one.repository, place)
+    return required
 
 
-def _fetch_other(tree: Tree, chart: str, found: Requirement, place: Path) -> None:
-    if (place / found.name).exists() or any(place.glob(f"{found.name}-[0-9v]*.tgz")):
-        return
-    if not found.repository.startswith(LOCAL):
-        helm.pull(found.name, found.version, found.repository, place)
-        return
-    local = join(chart, found.repository.removeprefix(LOCAL))
-    if not is_inside(local) or not any(tree.objects([local])):
-        what = f"the chart {found.name} is not in {found.repository}, as committed"
-        raise Unusable(what, where=f"{chart}:{found.line}", hint="correct its address")
-    if place.parts.count(_CHARTS) > _DEEPEST:
-        raise Unusable(f"{found.name} depends on itself", where=local, hint="correct its dependencies")
-    with temporary_folder() as beside:
-        tree.write([local], beside / "all")
-        shutil.copytree(beside / "all" / local, place / found.name, symlinks=True)
-    files = [place / found.name / name for name in CHART_FILES]
-    file = next((one for one in files if one.is_file()), files[-1])
-    # What is elsewhere helm leaves to who packages the chart.
-    for one in requirements(_read(file), join(local, file.name)):
-        if one.repository.startswith(LOCAL):
-            (place / found.name / _CHARTS).mkdir(exist_ok=True)
-            _fetch_other(tree, local, one, place / found.name / _CHARTS)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
-
-
-def _way(node: Node | None, path: tuple[str, ...]) -> tuple[int, int]:
-    """Return how many steps of ``path`` lead from ``node``, and the line of the last one."""
-    depth, line = 0, 0
+def _way(data: bytes, path: tuple[str, ...]) -> tuple[int, int]:
+    """Return how many steps of ``path`` lead into a values file, and the line of the last one."""
+    depth, line, node = 0, 0, None
+    with suppress(Fault):  # helm tells what is wrong with what is no YAML
+        node = parse(data, "").root
     for step in path:
         node = target_of(node) if node else None
         entries = node.own(step) if isinstance(node, MappingNode) else []
@@ -316,13 +273,6 @@ def _read(file: Path) -> bytes:
         return read_file(file)
     except OSError:
         return b""
-
-
-def _root(data: bytes) -> Node | None:
-    """Return what a values file holds; None where it is no YAML: helm tells what is wrong with it."""
-    with suppress(Fault):
-        return parse(data, "").root
-    return None
 
 
 # Most values files are the same before and after.

@@ -16,8 +16,8 @@ from ..core.safe_files import is_inside, is_passable
 from ..core.settings import FILE, how_to_correct
 from ..core.visible import code, one_line, plain
 from ..image.tag import render
-from ..repo.deployments import Deployment, of_hubploy, staying_installations
-from ..repo.files import FileEdit, edit_action, files_with, join
+from ..repo.deployments import of_hubploy, staying_installations
+from ..repo.files import FileEdit, edit_action, join
 from ..repo.hub import Hub
 from ..repo.init import plan_init
 from ..repo.pins import BasePin, Dependency
@@ -153,7 +153,7 @@ def _shown_by(
     if request and hub.branch != base:
         yield f"Merge {hub.branch or 'HEAD'} into {base}"
     yield from _left_by_hand(hub, version)
-    found = list(dict.fromkeys(one.group for one in _in_use(hub)))
+    found = list(dict.fromkeys(one.group for one in of_hubploy(hub)))
     staging = staging_hubs(hub)
     if staging:
         yield f"Check the staging hubs ({first_of(staging, _MOST_NAMED)}): a user can sign in and start a server"
@@ -182,17 +182,8 @@ def _left_by_hand(hub: Hub, version: str) -> Iterator[str]:
 
 
 def staging_hubs(hub: Hub) -> list[str]:
-    """Return the folders of hubploy's deployments in use that have a staging hub."""
-    return [one.group for one in _in_use(hub) if one.name == f"{one.group}-staging"]
-
-
-def _in_use(hub: Hub) -> list[Deployment]:
-    """Return hubploy's deployments whose values are for the hub's chart: hubploy is told it when it is called."""
-    found = of_hubploy(hub)
-    paths = dict.fromkeys(path for one in found for path in one.values)
-    telling = set(files_with(hub.git, "--basic-regexp", [f"^{hub.requirement.key}:"], *paths)) if paths else set()
-    groups = {one.group for one in found if not telling.isdisjoint(one.values)}
-    return [one for one in found if one.group in groups]
+    """Return the folders of hubploy's deployments that have a staging hub."""
+    return [one.group for one in of_hubploy(hub) if one.name == f"{one.group}-staging"]
 
 
 def _file_at(hub: Hub, path: str) -> str:
@@ -201,11 +192,8 @@ def _file_at(hub: Hub, path: str) -> str:
     file = join(path, NAME) if is_folder else tidy
     is_ours = path and is_passable(path) and is_inside(path) and file.partition("/")[0] != ".git"
     if not is_ours or any((top / parent).is_file() for parent in PurePosixPath(file).parents):
-        raise Unusable(
-            f"{path!r} is not a path in the repository",
-            where="--docs",
-            hint=f"name it relative to the repository's top: --docs docs/{NAME}",
-        )
+        hint = f"name it relative to the repository's top: --docs docs/{NAME}"
+        raise Unusable(f"{path!r} is not a path in the repository", where="--docs", hint=hint)
     return file
 
 

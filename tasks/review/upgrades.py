@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from itertools import accumulate
 from typing import NamedTuple
 
 from ..core.faults import Fault
-from ..core.yaml_tree import Collection, Document, MappingNode, Node, Scalar, parse
+from ..core.yaml_tree import Collection, MappingNode, Node, Scalar, parse
 from ..releases.notes import Note, Upgrade, Watch, upgrades_between
 from ..repo.hub import Hub
 
 # Where a chart wraps another, the chart's own key stands that many levels below the top (2i2c: `basehub: jupyterhub:`).
 DEEPEST_ROOT = 2
-MOST_FILES = 300
 MOST_BYTES = 8 * 1024 * 1024
 MOST_SHOWN = 10
 _ALL = "**"
@@ -39,24 +38,17 @@ class Value(NamedTuple):
         return f"{self.place} {self.key}"
 
 
-class NoteHere(NamedTuple):
-    """A note's text, and what it concerns in this repository, in the files' order."""
-
-    text: str
-    findings: tuple[Value, ...]
-
-
 class UpgradeHere(NamedTuple):
-    """An upgrade that is crossed, with its notes for this repository."""
+    """An upgrade that is crossed, and its notes, each with the values of this repository that it concerns."""
 
     upgrade: Upgrade
-    notes: tuple[NoteHere, ...]
+    notes: Mapping[str, tuple[Value, ...]]
 
 
 def upgrades_here(hub: Hub, before: str | None, after: str) -> tuple[UpgradeHere, ...]:
     """Return the upgrades from one version of z2jh to another, with the values that each note concerns.
 
-    It reads the YAML files that have the chart's key, at most ``MOST_FILES`` and ``MOST_BYTES``.
+    It reads the YAML files that have the chart's key, at most ``MOST_BYTES``.
     """
     crossed = upgrades_between(before, after)
     if not crossed:
@@ -64,18 +56,15 @@ def upgrades_here(hub: Hub, before: str | None, after: str) -> tuple[UpgradeHere
     chart = hub.requirement.key
     files = tuple(_values_files(hub, chart))
     sizes = accumulate(len(data) for _, data in files)
-    read = [file for file, size in zip(files[:MOST_FILES], sizes, strict=False) if size <= MOST_BYTES]
+    read = [file for file, size in zip(files, sizes, strict=True) if size <= MOST_BYTES]
     values: list[Value] = []
     for path, data in read:
         with suppress(Fault):  # a template, or a broken file: bump and build report those that they need
-            values += values_below(parse(data, path), chart)
-    here = [
-        UpgradeHere(upgrade, tuple(NoteHere(note.text, tuple(findings(note, values))) for note in upgrade.notes))
-        for upgrade in crossed
-    ]
+            values += values_below(parse(data, path).root, path, chart)
+    here = [UpgradeHere(one, {note.text: tuple(findings(note, values)) for note in one.notes}) for one in crossed]
     if len(read) < len(files):
         text = f"Only {len(read)} of {len(files)} values files were looked through for what these notes concern."
-        here[0] = here[0]._replace(notes=(*here[0].notes, NoteHere(text, ())))
+        here[0] = here[0]._replace(notes={**here[0].notes, text: ()})
     return tuple(here)
 
 
@@ -91,15 +80,15 @@ def upgrade_warnings(upgrades: Sequence[UpgradeHere]) -> Iterator[str]:
     """Yield a plan's warnings: each upgrade, then its notes with the values that they concern."""
     for here in upgrades:
         yield " ".join((f"{here.upgrade.title}:", *needs(here), here.upgrade.guide))
-        for note in here.notes:
-            where = f" See {', '.join(_shown(note.findings))}." if note.findings else ""
-            yield f"- {note.text}{where}"
+        for text, found in here.notes.items():
+            where = f" See {', '.join(_shown(found))}." if found else ""
+            yield f"- {text}{where}"
 
 
 def upgrade_paragraph(upgrades: Sequence[UpgradeHere]) -> list[str]:
     """Return the lines of a commit's message: the upgrades, and the values to look at."""
     crossed = [f"Crosses {' '.join((f'{here.upgrade.title}.', *needs(here)))}" for here in upgrades if any(needs(here))]
-    found = sorted({one[:3] for here in upgrades for note in here.notes for one in note.findings})
+    found = sorted({one[:3] for here in upgrades for values in here.notes.values() for one in values})
     heading = ["Values to look at:"] if found else []
     return [*crossed, *heading, *(f"- {line}" for line in _shown([Value(*one) for one in found]))]
 
@@ -107,25 +96,26 @@ def upgrade_paragraph(upgrades: Sequence[UpgradeHere]) -> list[str]:
 def findings(note: Note, values: Iterable[Value]) -> Iterator[Value]:
     """Yield those of ``values`` that ``note`` concerns, each once."""
     for value in values if note.watches else ():
-        fitting = next((watch for watch in note.watches if _fits(watch, value)), None)
-        if fitting is not None:
-            yield value._replace(line=_line(value, fitting.holds))
+        if any(_fits(watch, value) for watch in note.watches):
+            yield value
 
 
-def values_below(document: Document, chart: str) -> Iterator[Value]:
-    """Yield every value below the mappings under the key ``chart``, in the file's order; an alias is none itself."""
-    # Each with the keys that lead there, and how many of them end with the chart's own: 0 above that.
-    pending: list[tuple[tuple[str, ...], int, int, Node | None]] = [((), 0, 0, document.root)]
-    while pending:
-        keys, depth, line, node = pending.pop()
-        if node and depth and len(keys) > depth:
-            yield Value(document.where, line, ".".join(keys), keys[depth:], node)
-        below = []
-        for key, at, child in _children(node):
-            is_chart = not depth and key == chart and isinstance(child, MappingNode)
-            if depth or is_chart or (len(keys) < DEEPEST_ROOT and isinstance(node, MappingNode)):
-                below.append(((*keys, key), len(keys) + 1 if is_chart else depth, at.line, child))
-        pending += below[::-1]
+def values_below(
+    node: Node | None, file: str, chart: str, keys: tuple[str, ...] = (), depth: int = 0
+) -> Iterator[Value]:
+    """Yield every value below the mappings under the key ``chart``, in the file's order; an alias is none itself.
+
+    ``keys`` lead to ``node``: of them ``depth`` end with the chart's own, 0 above it.
+    """
+    for key, at, child in _children(node):
+        here, below = (*keys, key), depth
+        if not depth and key == chart and isinstance(child, MappingNode):
+            below = len(here)
+        elif depth:
+            yield Value(file, at.line, ".".join(here), here[depth:], child)
+        elif len(keys) >= DEEPEST_ROOT or not isinstance(node, MappingNode):
+            continue
+        yield from values_below(child, file, chart, here, below)
 
 
 def _fits(watch: Watch, value: Value) -> bool:
@@ -158,14 +148,6 @@ def _values_files(hub: Hub, chart: str) -> Iterator[tuple[str, bytes]]:
             continue
         if data is not None and f"{chart}:".encode() in data:
             yield path, data
-
-
-def _line(value: Value, holds: str) -> int:
-    """Return the line of the text that a watch looks for, where it stands in a literal block; else that of the key."""
-    node = value.node
-    if holds and isinstance(node, Scalar) and node.style == "|":
-        return node.line + 1 + node.value[: node.value.index(holds)].count("\n")
-    return value.line
 
 
 def _shown(found: Sequence[Value]) -> Iterator[str]:

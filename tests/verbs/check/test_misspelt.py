@@ -7,7 +7,7 @@ import pytest
 from tests.support.hubs import Hub
 from tests.support.layouts import make_2i2c_like
 
-from .places import CHARTPRESS, REQUIREMENTS, VALUES, check, consistent, image_name, pin
+from .places import CHARTPRESS, REQUIREMENTS, VALUES, check, consistent, pin
 
 
 def told(hub: Hub) -> list[tuple[str, str, str, str]]:
@@ -139,29 +139,6 @@ def test_a_build_context_that_is_not_there(settled: Hub) -> None:
     assert (result.code, problem["code"], problem["severity"]) == (1, "context-missing", "fault")
     assert problem["message"] == "hub: the build context image/hub does not exist"
     assert problem["hint"] == "correct contextPath in chartpress.yaml"
-
-
-def test_a_path_that_is_not_there(settled: Hub) -> None:
-    settled.change(CHARTPRESS, "        valuesPath", "        paths: [logos]\n        valuesPath")
-    pin(settled)
-    result = check(settled, "--offline")
-    what = "not checked: whether logos changes the tag of hub: there is no such file\n"
-    assert (result.code, result.out) == (
-        0,
-        f"{what}  hint: correct paths in chartpress.yaml\nNo problems in what was checked.\n",
-    )
-
-
-def test_values_that_name_another_image_of_the_chart(settled: Hub) -> None:
-    """Its valuesPath is misspelt, so the place is the other image's alone: a build would give the hub that one."""
-    named = image_name(settled)
-    text = settled.read(CHARTPRESS).replace("valuesPath", "valuePath")
-    other = "      lab:\n        contextPath: images/hub\n        valuesPath: jupyterhub.hub.image\n"
-    settled.put(CHARTPRESS, f"{text}{other}")
-    problems = check(settled, "--offline", "--json").json["problems"]
-    assert [one["code"] for one in problems] == ["no-effect", "values-name-differs"], named
-    hint = "give hub its valuesPath in chartpress.yaml; or, to use lab there: invoke build"
-    assert problems[1]["hint"] == hint
 
 
 def test_a_tag_that_stays_the_same_for_other_files_is_not_called_consistent(settled: Hub) -> None:

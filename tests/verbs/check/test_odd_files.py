@@ -115,13 +115,9 @@ def image_key(hub: Hub, line: str) -> None:
     ("line", "key"),
     [
         ('contextPath: "{}"', "contextPath"),
-        ('dockerfilePath: "{}"', "dockerfilePath"),
-        ('imageName: "{}"', "imageName"),
         ('paths: ["{}"]', "paths[0]"),
-        ('buildArgs: {{A: "{}"}}', "buildArgs.A"),
         ('buildArgs: {{"{}": a}}', "buildArgs"),
         ('extraBuildCommandOptions: ["{}"]', "extraBuildCommandOptions[0]"),
-        ('skipPlatforms: ["{}"]', "skipPlatforms[0]"),
     ],
 )
 def test_text_that_no_program_can_be_given_is_refused_with_its_key(hub: Hub, line: str, key: str) -> None:
@@ -159,12 +155,8 @@ def test_a_charts_folder_that_leads_outside_is_refused_with_its_key(hub: Hub, ke
     ("setting", "named"),
     [
         ("root: ../etc", "hub.root is '../etc', not a path in the repository"),
-        ("root: ..", "hub.root is '..', not a path in the repository"),
         ("values: [{file: /etc/passwd, path: a}]", "hub.values.file is '/etc/passwd', not a path in the repository"),
         (r'root: "a\0b"', r"hub.root is 'a\x00b', not text that a program can be given"),
-        (r'remote: "a\0b"', r"hub.remote is 'a\x00b', not text that a program can be given"),
-        (r'base_branch: "\ud800"', r"hub.base_branch is '\ud800', not text that a program can be given"),
-        (r'branch: "a\0b"', r"hub.branch is 'a\x00b', not text that a program can be given"),
         (r'values: [{file: "a\0b", path: a}]', r"hub.values.file is 'a\x00b', not text that a program can be given"),
         (r'images: ["a\0b"]', r"hub.images is ['a\x00b'], not a list of names"),
     ],

@@ -108,7 +108,7 @@ def test_two_forks_are_told_apart(team: Team) -> None:
     team.gh.keep(number=1, url=f"{PAGES}/1", title="Sam's", body="", **sams)
     bump(team)
     dry = done(team, "--dry")
-    assert f"because of --pr; sam:{BRANCH} has one already: {PAGES}/1\n" in dry.out
+    assert "because of --pr\n" in dry.out
     assert done(team).out.splitlines()[-1] == f"pull request created: {PAGES}/2"
     assert done(team).out == f"pull request present: {PAGES}/2\n"
 
@@ -117,7 +117,6 @@ def test_a_request_that_was_closed_is_not_taken_for_an_open_one(team: Team) -> N
     bump(team)
     done(team)
     team.settle(BRANCH, "CLOSED")
-    assert f"{PAGES}/1 was closed without being merged" in done(team, "--dry").out
     assert done(team).out == f"pull request created: {PAGES}/2\n"
 
 
@@ -179,7 +178,6 @@ def test_the_branch_is_cut_from_the_base_branch_as_it_is_now(team: Team) -> None
         "           because staging here is 2 commits behind\n"
         "           changes notes.txt\n"
         f"           $ git merge --ff-only --quiet {team.base}\n"
-        "         ! origin's staging is 2 commits behind upstream's; feature branches start from upstream's\n"
     ) in dry.out
     assert everything(team) == before
     assert f"* create {BRANCH} from staging\n" in dry.out

@@ -70,20 +70,6 @@ def test_a_cluster_that_is_too_old_is_not_accepted_with_the_values_that_the_char
 
 
 @pytest.mark.helm
-def test_a_rendering_that_fails_does_not_stop_it(buildable: Hub) -> None:
-    buildable.write(
-        "hub/requirements.yaml",
-        buildable.read("hub/requirements.yaml")
-        + " - name: other\n   version: 1.0.0\n   repository: http://127.0.0.1:1/\n",
-    )
-    buildable.commit("Depend on a chart that cannot be fetched")
-    buildable.git("push", "--quiet")
-    plan = planned(buildable, "--yes")
-    assert plan.code == 0, plan
-    assert plan.out.splitlines()[-1].strip().startswith("! the changes in the cluster were not checked: helm pull")
-
-
-@pytest.mark.helm
 def test_without_helm_it_says_on_one_line_that_nothing_is_looked_at(
     buildable: Hub, without_helm: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
