@@ -21,7 +21,7 @@ from tasks.core.settings import KEYS, Settings, read_settings
 from tasks.core.visible import mask
 from tasks.image.definition import bake_fields
 from tasks.image.inputs import credential_in
-from tasks.image.tag import History, chartpress_tag, fields, render, tag_to_come
+from tasks.image.tag import render
 from tasks.releases.index import Release, read_index
 from tasks.releases.notes import comparison, release_links, security_news, upgrade_links
 from tasks.releases.repository import hub_image_in
@@ -101,8 +101,6 @@ def _credential_file(data: bytes) -> None:
 
 
 def _template(text: str) -> None:
-    with contextlib.suppress(Fault):
-        fields(text, WHERE)
     render(text, {"TAG": "1", "LAST_COMMIT": "abc"}, WHERE)
 
 
@@ -184,8 +182,6 @@ def _history(said: list[bytes]) -> None:
             *(git.branch, git.head, git.last_commit, lambda: git.changed(["a"])),
             lambda: git.remote_commit("origin", "main"),
             lambda: git.known_default("origin"),
-            lambda: chartpress_tag(History(git), ["images/hub"], "minor"),
-            lambda: tag_to_come(History(git), "1.2.3"),
         ):
             with contextlib.suppress(Fault):
                 question()

@@ -11,7 +11,7 @@ import pytest
 from tasks.core.faults import Refused, Unusable
 from tasks.core.settings import CHARTPRESS as CHARTPRESS_TAGS
 from tasks.core.settings import Settings
-from tasks.image.tag import chartpress_tag, fields, history_of, name_image, render
+from tasks.image.tag import history_of, name_image, render
 from tasks.repo.hub import Hub, open_hub
 from tasks.tools.git import Git
 from tests.support.cli import run, run_module, sh
@@ -303,7 +303,7 @@ def test_an_image_that_no_commit_has_yet_has_no_tag(drawing: Drawing) -> None:
     drawing.begin(files())
     history = history_of(open_at(drawing.top))
     with pytest.raises(Refused) as refused:
-        chartpress_tag(history, ["images/new", "shared"])
+        history.naming_commit(["images/new", "shared"])
     assert str(refused.value) == (
         "error: no commit has the image's files yet (images/new, shared)\nhint: git add and commit them first"
     )
@@ -333,7 +333,7 @@ def test_a_tag_template_is_filled_in(drawing: Drawing, template: str, expected: 
         pytest.param(
             "{verson}",
             "error: the template '{verson}' cannot be filled in: it may use {chart_version}, {base_version}, "
-            "and {content}, or {commit} and {commits} (hub.tag)\nhint: fix it in hub.tag",
+            "{commit}, {commits} (hub.tag)\nhint: fix it in hub.tag",
             id="a name with a typo",
         ),
         pytest.param(
@@ -418,9 +418,3 @@ def test_what_cannot_be_filled_in_is_refused(template: str, why: str) -> None:
         f"error: the template {template!r} cannot be filled in: {why} (chartpress.yaml: images.hub.buildArgs)\n"
         "hint: fix it in chartpress.yaml: images.hub.buildArgs"
     )
-
-
-def test_the_names_of_a_template() -> None:
-    assert fields("{{no}} {TAG} {LAST_COMMIT:x} {TAG}", "here") == {"TAG", "LAST_COMMIT"}
-    with pytest.raises(Unusable, match="cannot be filled in"):
-        fields("{", "here")
