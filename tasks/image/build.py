@@ -16,7 +16,7 @@ from ..core.output import first_of
 from ..core.plan import Values
 from ..core.settings import CHARTPRESS, VALUES_DIFFER
 from ..repo.hub import Hub, HubImage, layout_warnings
-from ..repo.named_images import NamedImage, how_to_move, unmoved_images
+from ..repo.named_images import how_to_move, unmoved_images
 from ..tools.command import current_folder
 from ..tools.docker import Builder
 from ..tools.registry import FoundImage, ImageAnswer, inspect
@@ -64,6 +64,11 @@ class ImageBuild(NamedTuple):
     def reference(self) -> Reference:
         """The image's name and tag."""
         return Reference(self.image.spec.name, self.name.tag)
+
+    @property
+    def pinned(self) -> Reference | None:
+        """The image by the digest that the registry has of it, under this tag or another; None before it is pushed."""
+        return self.reference.pinned(self.proof.digest) if self.proof else self.source
 
     def present(self, found: FoundImage) -> ImageBuild:
         """Return the build of an image that the registry has already."""
@@ -152,34 +157,41 @@ class Build:
         """The images that are (to be) retagged."""
         return tuple(one for one in self.images if one.status == RETAGGED)
 
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What people should know before they say yes."""
-        hub = self.hub
+    def warnings(self) -> Iterator[str]:
+        """Yield what people should know before they say yes."""
+        hub, own = self.hub, {one.key for one in self.images}
+        yield from layout_warnings(hub)
+        local = dict.fromkeys(one.base.reference for one in self.images if one.base.found.digest is None)
+        for base in (reference for reference in local if reference not in self.options.stand_ins):
+            yield f"{base} is taken from this machine's image store: {base.host} cannot be reached"
+        if any(one.base.is_stand_in for one in self.images):
+            yield "the base image is a rehearsal's STAND-IN, not z2jh's"
+        others = dict.fromkeys(spec.key for chart in hub.layout.charts for spec in chart.images if spec.key not in own)
+        if self.options.engine == CHARTPRESS and others:
+            yield f"chartpress builds all images of {hub.layout.file}, so also {', '.join(others)}"
         unmoved = unmoved_images(hub)
-        named = (one for one in self.images if one.status != SKIPPED and one.key not in unmoved)
-        unused = (one.key for one in named if not hub.values_places(one.image))
-        return (
-            *layout_warnings(hub),
-            *self._base_warnings(),
-            *self._also_built(),
-            *(f"no values file uses {key}" for key in unused),
-            *self.spared,
-            *self._unmoved_warnings(unmoved),
-        )
+        for one in self.images:
+            if one.status != SKIPPED and one.key not in unmoved and not hub.values_places(one.image):
+                yield f"no values file uses {one.key}"
+        yield from self.spared
+        for key, places in unmoved.items():
+            left = [one for one in places if not any(it.covers(VALUES_DIFFER, one.file) for it in hub.settings.accept)]
+            if left:
+                files = first_of([one.file for one in left], _MOST_NAMED)
+                yield f"{key} is also named by {files}, where no build writes it; {how_to_move(hub, left)}"
 
     @property
     def spared(self) -> list[str]:
         """A line for each image that could be built, and is not."""
-        built = {one.key for one in self.images}
-        spare, own = self.hub.spare_images, "".join(f"--image {one.key} " for one in self.images)
-        why = {key: f": {at.file} names {at.image} at {at.path}" for key, at in spare.items()}
+        own = [one.key for one in self.images]
         left = (one for one in self.hub.images if depends_on(self.hub, one, self.hub.pending))
-        why = {**{one.spec.key: ", but its files change" for one in left}, **why}
+        why = {one.spec.key: ", but its files change" for one in left}
+        why |= {key: f": {at.file} names {at.image} at {at.path}" for key, at in self.hub.spare_images.items()}
+        flags = "".join(f"--image {key} " for key in own)
         return [
-            f"{key} is not built{reason}; to build it too: {own}--image {key}"
+            f"{key} is not built{reason}; to build it too: {flags}--image {key}"
             for key, reason in why.items()
-            if key not in built
+            if key not in own
         ]
 
     @property
@@ -233,62 +245,30 @@ class Build:
 
     def summary(self, results: Values) -> list[str]:
         """Return the lines that tell what was done."""
-        done = (one for one in self.images if one.status in {PRESENT, SKIPPED} or _left_by(one) in results)
-        return [line for one in done for line in one.summary()]
+        done = {one.key for one in results.values() if isinstance(one, ImageBuild)}
+        images = (one for one in self.images if one.status in {PRESENT, SKIPPED} or one.key in done)
+        return [line for one in images for line in one.summary()]
 
     def report(self) -> list[dict[str, Any]]:
         """Return the images' part of the JSON report, those that are left alone last."""
         left = {*self.hub.other_images, *self.hub.spare_images} - {one.key for one in self.images}
         base = {"image": None, "digest": None, "inherited": None}
-        skipped: dict[str, Any] = {
-            "tag": None,
-            "digest": None,
-            "platforms": [],
-            "status": SKIPPED,
-            "base": base,
-            "inputs": None,
-        }
+        skipped: dict[str, Any] = {"tag": None, "digest": None, "platforms": [], "status": SKIPPED}
         others = (spec for spec in self.hub.layout.chart.images if spec.key in left)
         return [
             *(one.report() for one in self.images),
-            *({"name": spec.key, "repository": spec.name, **skipped} for spec in others),
+            *({"name": spec.key, "repository": spec.name, **skipped, "base": base, "inputs": None} for spec in others),
         ]
-
-    def _unmoved_warnings(self, unmoved: Mapping[str, Sequence[NamedImage]]) -> Iterator[str]:
-        accepted = self.hub.settings.accept
-        for key, places in unmoved.items():
-            left = [one for one in places if not any(entry.covers(VALUES_DIFFER, one.file) for entry in accepted)]
-            if left:
-                files = first_of([one.file for one in left], _MOST_NAMED)
-                yield f"{key} is also named by {files}, where no build writes it; {how_to_move(self.hub, left)}"
-
-    def _also_built(self) -> Iterator[str]:
-        own = {one.key for one in self.images}
-        keys = (spec.key for chart in self.hub.layout.charts for spec in chart.images)
-        also = ", ".join(dict.fromkeys(key for key in keys if key not in own))
-        if self.options.engine == CHARTPRESS and also:
-            yield f"chartpress builds all images of {self.hub.layout.file}, so also {also}"
-
-    def _base_warnings(self) -> Iterator[str]:
-        local = dict.fromkeys(one.base.reference for one in self.images if one.base.found.digest is None)
-        for base in (reference for reference in local if reference not in self.options.stand_ins):
-            yield f"{base} is taken from this machine's image store: {base.host} cannot be reached"
-        if any(one.base.is_stand_in for one in self.images):
-            yield "the base image is a rehearsal's STAND-IN, not z2jh's"
 
 
 def results_of(images: Iterable[ImageBuild]) -> dict[str, Any]:
     """Return what an action of a build leaves: each image, and the digest of each that was pushed."""
     left: dict[str, Any] = {}
     for one in images:
-        left[_left_by(one)] = one
+        left[f"the build of {one.key}"] = one
         if one.proof:
             left[str(one.reference)] = one.proof.digest
     return left
-
-
-def _left_by(image: ImageBuild) -> str:
-    return f"the build of {image.key}"
 
 
 def name_after_commit(build: Build) -> Build:

@@ -20,7 +20,7 @@ from ..core.faults import Refused
 from ..core.safe_files import temporary_folder
 from ..repo.files import is_below, join
 from ..tools.command import NOTHING
-from ..tools.git import Clone, Git
+from ..tools.git import Git
 from ..tools.process import capture
 from ..tools.refusals import failed
 
@@ -61,8 +61,7 @@ class Tree:
 
     @cached_property
     def _entries(self) -> dict[str, Entry]:
-        root = _answer(self.git, "rev-parse", "--verify", f"{self.name}^{{tree}}", env=self.env).strip()
-        return {".": Entry(".", FOLDER, root, 0), **{entry.path: entry for entry in self._list("-r", "-t")}}
+        return {entry.path: entry for entry in self._list("-r", "-t")}
 
     def objects(self, paths: Iterable[str]) -> dict[str, str]:
         """Return the object at each of ``paths``, symbolic links followed; what is missing is left out."""
@@ -150,6 +149,9 @@ class Tree:
 
     def _entry(self, path: str) -> Entry | None:
         """Return what is at ``path``, which no symbolic link is on the way of, in a submodule too."""
+        if path == ".":
+            root = _answer(self.git, "rev-parse", "--verify", f"{self.name}^{{tree}}", env=self.env).strip()
+            return Entry(path, FOLDER, root, 0)
         above = self._submodule_above(path)
         return self._submodule(above)._entry(path[len(above) + 1 :]) if above else self._entries.get(path)  # noqa: SLF001
 
@@ -158,21 +160,16 @@ class Tree:
         return next(above, "")
 
     def _submodule(self, path: str) -> Tree:
-        revision = self._entries[path].name
-        names = submodule_names(self.git, f"--blob={self.name}:.gitmodules", self.env).get(path, [])
-        own, common = self.git.folder / self.at / path / ".git", self.git.path_of("--git-common-dir")
-        copies = [folder / "modules" / name for folder in (self.git.git_dir, common) for name in names]
-        for git_dir in (copy for copy in (*copies, own) if copy.is_dir()):
-            inner = Clone(self.git.folder, git_dir, shallow=False, is_found=False)
-            tree = Tree(Git(self.git.folder, inner), revision, at=join(self.at, path))
+        revision, where = self._entries[path].name, join(self.at, path)
+        if os.path.lexists(self.git.folder / where / ".git"):
+            found = Git.around(self.git.folder / where).clone._replace(top=self.git.folder, is_found=False)
+            tree = Tree(Git(self.git.folder, found), revision, at=where)
             if tree.git.ask("cat-file", "-e", f"{revision}^{{tree}}").ok:
                 return tree
-        update = f"git submodule update --init --recursive -- {quote(self.at or path)}"
-        add = f".gitmodules does not tell where it comes from: git submodule add URL {quote(path)}"
         raise Refused(
             f"the submodule is not here at its revision {revision[:12]}",
-            where=join(self.at, path),
-            hint=update if names else add,
+            where=where,
+            hint=f"git submodule update --init --recursive -- {quote(self.at or path)}",
         )
 
 
@@ -180,9 +177,9 @@ class Tree:
 def snapshot(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> Iterator[Tree]:
     """Yield a tree that has the files of the work tree below ``paths``, and for the rest what the index has.
 
-    Symbolic links are followed. Tracked and new files are in it, ignored ones are not; a submodule is at the revision
-    that is checked out; ``planned`` has the bytes of files that an edit is yet to write. New objects are kept in a
-    temporary folder until the block ends.
+    Symbolic links are followed. Tracked and new files are in it, ignored ones are not; a file that git was told not to
+    look at (assume-unchanged, skip-worktree) is as in the index; a submodule is at the revision that is checked out.
+    ``planned`` has the bytes of files that an edit is yet to write. New objects stay in a temporary folder.
     """
 
     def link_at(path: str) -> str | None:
@@ -203,12 +200,14 @@ def snapshot(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> It
         if (git.git_dir / "index").is_file():
             # With its time: by that git tells which files it has to read, since they may have changed right after it.
             shutil.copy2(git.git_dir / "index", index)
-        tracked, left_out = _unmark(git, places, env)
+        listed = _answer(git, "ls-files", "-t", "-z", "--", *places, env=env).split("\0")
+        names = [line[2:] for line in listed if not line.startswith("S ")]
+        is_sparse = any(line.startswith("S ") for line in listed)
         there = [
-            one for one in places if os.path.lexists(git.folder / one) or any(is_below(file, [one]) for file in tracked)
+            one for one in places if os.path.lexists(git.folder / one) or any(is_below(name, [one]) for name in names)
         ]
         if there:
-            _answer(git, "add", "--all", *(["--sparse"] if left_out else []), "--", *there, env=env)
+            _answer(git, "add", "--all", *(["--sparse"] if is_sparse else []), "--", *there, env=env)
         for path, data in planned.items():
             if is_below(path, places):
                 _add_planned(git, path, data, env)
@@ -227,24 +226,6 @@ def submodule_names(git: Git, source: str, env: Mapping[str, str] = NOTHING) -> 
         if name and not name.startswith("/") and ".." not in name.split("/"):
             found.setdefault(path, []).append(name)
     return found
-
-
-def _unmark(git: Git, paths: Sequence[str], env: Mapping[str, str]) -> tuple[list[str], set[str]]:
-    """Clear the marks by which git does not look at files that exist: assume-unchanged and skip-worktree.
-
-    Returns:
-        The tracked files, and apart from them those that keep the mark since they do not exist.
-    """
-    listed = _answer(git, "ls-files", "-v", "-z", "--", *paths, env=env).split("\0")
-    marked = [(line[0], line[2:]) for line in listed if line]
-    unchanged = [path for letter, path in marked if letter.islower() and path not in git.moved]
-    skipped = [path for letter, path in marked if letter in "sS"]
-    there = [path for path in skipped if os.path.lexists(git.folder / path)]
-    for flag, names in (("--no-assume-unchanged", unchanged), ("--no-skip-worktree", there)):
-        if names:
-            _answer(git, "update-index", flag, "-z", "--stdin", stdin="".join(f"{name}\0" for name in names), env=env)
-    left_out = {*skipped} - {*there}
-    return [path for _, path in marked if path not in left_out], left_out
 
 
 def _add_planned(git: Git, path: str, data: bytes, env: Mapping[str, str]) -> None:
