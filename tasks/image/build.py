@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
@@ -200,14 +200,10 @@ class Build:
 
         The first folder is the one that the builder runs in.
         """
-        commits: dict[str, list[ImageBuild]] = {}
+        commits: dict[str | None, list[ImageBuild]] = {}
         for one in self.to_build:
-            commits.setdefault(self.source_of(one), []).append(one)
+            commits.setdefault(one.name.revision, []).append(one)
         return {f"{CONTEXT}-{index}" if index else CONTEXT: images for index, images in enumerate(commits.values())}
-
-    def source_of(self, one: ImageBuild) -> str:
-        """Return the commit that an image is built from, HEAD while it is only planned; empty for working files."""
-        return (one.name.revision or HEAD) if names_commit(self.hub.settings.tag) else ""
 
     def way_to(self, one: ImageBuild) -> str:
         """Return the path from the builder's folder to that of the image; empty where it is the same."""
@@ -217,22 +213,21 @@ class Build:
 
     def shown_contexts(self, folder: str) -> list[str]:
         """Return the commands that write the build contexts into ``folder`` and those beside it."""
-        return [line for name, images in self.contexts.items() for line in self._shown_context(folder, name, images)]
-
-    def _shown_context(self, folder: str, name: str, images: Sequence[ImageBuild]) -> list[str]:
-        folder += name.removeprefix(CONTEXT)
-        top = "" if self.hub.git.folder == current_folder() else f" -C {quote(str(self.hub.git.folder))}"
-        listed = [sources_of(self.hub, one.image).built_from for one in images]
-        paths = " ".join(quote(path) for path in dict.fromkeys(path for paths in listed for path in paths))
-        by_commit = names_commit(self.hub.settings.tag)
-        start = images[0].name.commit if by_commit and images[0].name.revision else HEAD
-        return [
-            f'export GIT_INDEX_FILE="{folder}.index"',
-            f"git{top} read-tree {start}",
-            *([] if by_commit else [f"git{top} add --all --ignore-errors -- {paths}"]),
-            f'git{top} ls-files -z -- {paths} | git{top} checkout-index -q -z --stdin --prefix="{folder}/"',
-            "unset GIT_INDEX_FILE",
-        ]
+        top, lines = self.hub.git.folder, list[str]()
+        git = "git" if top == current_folder() else f"git -C {quote(str(top))}"
+        for name, images in self.contexts.items():
+            place = folder + name.removeprefix(CONTEXT)
+            listed = dict.fromkeys(path for one in images for path in sources_of(self.hub, one.image).built_from)
+            paths = " ".join(map(quote, listed))
+            is_content = not names_commit(self.hub.settings.tag)
+            lines += [
+                f'export GIT_INDEX_FILE="{place}.index"',
+                f"{git} read-tree {images[0].name.commit if images[0].name.revision else HEAD}",
+                *([f"{git} add --all --ignore-errors -- {paths}"] if is_content else []),
+                f'{git} ls-files -z -- {paths} | {git} checkout-index -q -z --stdin --prefix="{place}/"',
+                "unset GIT_INDEX_FILE",
+            ]
+        return lines
 
     def with_images(self, images: Iterable[ImageBuild]) -> Build:
         """Return the build with ``images`` in place of those of the same keys."""
@@ -307,8 +302,8 @@ def source_trees(build: Build) -> Iterator[dict[str, Tree]]:
     """Yield the trees of the images to be built, by their keys: the commits', or one of the working files."""
     hub, images = build.hub, build.to_build
     if names_commit(hub.settings.tag):
-        trees = {commit: Tree(hub.git, commit) for commit in dict.fromkeys(map(build.source_of, images))}
-        yield {one.key: trees[build.source_of(one)] for one in images}
+        trees = {revision: Tree(hub.git, revision or HEAD) for revision in {one.name.revision for one in images}}
+        yield {one.key: trees[one.name.revision] for one in images}
         return
     with working_files(hub, [one.image for one in images]) as tree:
         yield {one.key: tree for one in images}

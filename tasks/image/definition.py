@@ -42,7 +42,6 @@ _SWITCHES = {
 # Shorthands for --attest, by the kind of attestation.
 _ATTESTATIONS = {"--provenance": "provenance", "--sbom": "sbom"}
 # Values of --build-context that are not plain folders.
-_OCI_LAYOUT = "oci-layout://"
 _ELSEWHERE = ("docker-image://", "target:", "http://", "https://", "git://", "ssh://", "git@", "github.com/")
 _TRUE, _FALSE = frozenset({"1", "t", "true"}), frozenset({"0", "f", "false"})
 
@@ -86,20 +85,12 @@ def target_stage(options: Sequence[str], where: str) -> str:
 def local_contexts(options: Sequence[str], where: str) -> tuple[str, ...]:
     """Return the local folders of named build contexts (``--build-context NAME=FOLDER``)."""
     named = _pairs(_read(options, where, only_known=False).get("contexts", ()))
-    return tuple(folder for folder in map(context_folder, named.values()) if folder)
+    return tuple(filter(is_folder, named.values()))
 
 
-def context_folder(value: str) -> str | None:
-    """Return the local folder of a named build context; None for an image, target or address."""
-    if value.startswith(_OCI_LAYOUT):
-        return value.removeprefix(_OCI_LAYOUT).partition("@")[0].partition(":")[0]
-    return None if value.startswith(_ELSEWHERE) else value
-
-
-def from_folder(context: str, way: str) -> str:
-    """Return a named build context, a local one by a path that begins with ``way``."""
-    folder = context_folder(context)
-    return context if folder is None else context.replace(folder, way + folder, 1)
+def is_folder(context: str) -> bool:
+    """Whether a named build context is a local folder, not an image, a target or an address."""
+    return not context.startswith(_ELSEWHERE)
 
 
 def with_own_file(secret: str, folder: Path) -> str:

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from shlex import quote
@@ -35,7 +34,7 @@ from ..tools.process import require_installed, run_folded
 from ..tools.refusals import Expired
 from ..tools.registry import DockerLogins
 from .build import CONTEXT, Build, ImageBuild, name_after_commit, write_contexts
-from .definition import bake_fields, definition, dockerfile_from, from_folder, pinned_images, target_name, with_own_file
+from .definition import bake_fields, definition, dockerfile_from, is_folder, pinned_images, target_name, with_own_file
 from .inputs import filled_in, sources_of
 from .proof import LABEL
 from .tree import Tree
@@ -78,9 +77,8 @@ def build_images(build: Build, engine: Engine) -> list[ImageBuild]:
     return [one.proved(digests.get(one.key)) if build.pushes else one for one in written.to_build]
 
 
-def _bake_definition(build: Build, *, again: bool = False, shared: bool = True) -> str:
-    """Return the definition of all images to build; ``again`` from the cache, without ``shared`` from its own alone."""
-    no_cache = build.options.no_cache and not again
+def _bake_definition(build: Build, *, no_cache: bool, shared: bool = True) -> str:
+    """Return the definition of all images to build, without ``shared`` from the builder's own cache alone."""
     images = enumerate(build.to_build)
     return definition({target_name(n, one.key): _target(build, one, no_cache, shared=shared) for n, one in images})
 
@@ -95,27 +93,36 @@ class Buildx:
 
     def shown(self, build: Build) -> str:
         """Return the commands: the contexts written out of git, then the build."""
-        bake = docker.bake_command(build.builder, _bake_definition(build), None, Path("metadata.json"))
+        bake_file = _bake_definition(build, no_cache=build.options.no_cache)
+        bake = docker.bake_command(build.builder, bake_file, None, Path("metadata.json"))
         below = f"/{build.hub.layout.root}" if build.hub.layout.root else ""
         return "\n".join(
             ("context=$(mktemp -d)/context", *build.shown_contexts("$context"), f'(cd "$context{below}" && {bake}\n)')
         )
 
     def build(self, build: Build, scratch: Path) -> dict[str, str]:
-        """Build and push; without the shared cache where that is what fails."""
+        """Build and push: without the shared cache where that is what fails, and again where the sign-in expires.
+
+        A token may expire while the image is built: Docker asks its helper again for every command.
+        """
         folder, metadata = scratch / _UPLOAD / CONTEXT / build.hub.layout.root, scratch / "metadata.json"
         # Not by its whole path, which may have bytes that no argument of docker's can have.
         there = Path(os.path.relpath(metadata.resolve(), folder.resolve()))
-
-        def command(*, again: bool = False, shared: bool = True) -> Command:
-            bake = _bake_definition(build, again=again, shared=shared)
-            return docker.bake_command(build.builder, bake, folder, there)
-
-        try:
-            _push(build, command, cached=build.hub.settings.cache != CACHE_OFF)
-        except docker.CacheFailed as fault:
-            output.say(f"{fault.what}; building once more without the shared cache")
-            _push(build, partial(command, shared=False), cached=False)
+        host, builder = build.to_build[0].reference.host, build.builder
+        shared, is_again = build.hub.settings.cache != CACHE_OFF, False
+        while True:
+            bake = _bake_definition(build, no_cache=build.options.no_cache and not is_again, shared=shared)
+            try:
+                docker.run_build(docker.bake_command(builder, bake, folder, there), host, builder, cached=shared)
+                break
+            except docker.CacheFailed as fault:
+                output.say(f"{fault.what}; building once more without the shared cache")
+                shared = False
+            except Expired as fault:
+                if is_again or not build.pushes or DockerLogins.read().credentials(host) is None:
+                    raise
+                output.say(f"{fault.what}; pushing once more with fresh credentials")
+                is_again = True
         keys = [one.key for one in build.to_build]
         targets = [target_name(index, key) for index, key in enumerate(keys)]
         return dict(zip(keys, pushed_digests(metadata, targets), strict=True))
@@ -234,9 +241,10 @@ def _request_files(build: Build) -> dict[str, str]:
         "dir": f"{CONTEXT}/{build.hub.layout.root}".rstrip("/"),
         "env": [f"{name}={value}" for name, value in BAKE_MAY_READ.items()],
     }
+    bake = _bake_definition(build, no_cache=build.options.no_cache)
     config = json.dumps({"steps": [step], "timeout": _TIMEOUT}, indent=2)
     # The list of what is not uploaded is given, so that a .gitignore hides no file that is committed.
-    return {f"{_UPLOAD}/{_DEFINITION}": _bake_definition(build), _CONFIG: config, _IGNORE: ".git\n"}
+    return {f"{_UPLOAD}/{_DEFINITION}": bake, _CONFIG: config, _IGNORE: ".git\n"}
 
 
 def _submit_command(build: Build, folder: Path) -> Command:
@@ -263,7 +271,7 @@ def _target(build: Build, one: ImageBuild, no_cache: bool, *, shared: bool) -> d
     extra = {**extra, "secret": [with_own_file(secret, own) for secret in extra.get("secret", ())]}
     if way := build.way_to(one):
         named = extra.get("contexts", {}).items()
-        extra["contexts"] = {name: from_folder(context, way) for name, context in named}
+        extra["contexts"] = {name: way + value if is_folder(value) else value for name, value in named}
     cache = cache_fields(hub, one.image, build.builder, push=build.pushes) if shared else {}
     source = upstream_repository(hub.git, hub.settings)
     shown = {one.name.commit, one.name.tag, hub.branch}
@@ -310,21 +318,6 @@ def cache_fields(hub: Hub, image: HubImage, builder: Builder, *, push: bool) -> 
         sources, target = [kept], f"type=registry,ref={kept},mode=max,ignore-error=true"
     fields = {"cache-from": [f"type=registry,ref={source}" for source in sources], "cache-to": [target] if push else []}
     return {name: values for name, values in fields.items() if values}
-
-
-def _push(build: Build, command: Callable[..., Command], *, cached: bool) -> None:
-    """Build and push; a push that is denied as expired is tried once more, from the cache.
-
-    A token may expire while the image is built: Docker asks its helper again for every command.
-    """
-    host, builder = build.to_build[0].reference.host, build.builder
-    try:
-        docker.run_build(command(), host, builder, cached=cached)
-    except Expired as fault:
-        if not build.pushes or DockerLogins.read().credentials(host) is None:
-            raise
-        output.say(f"{fault.what}; pushing once more with fresh credentials")
-        docker.run_build(command(again=True), host, builder, cached=cached)
 
 
 def _clone(hub: Hub, folder: Path) -> Path:

@@ -29,7 +29,7 @@ from ..repo.files import behind_links, bytes_to_be, is_below, join
 from ..repo.hub import Hub, HubImage
 from ..repo.values import GIT_CRYPT
 from ..tools.command import as_mapping
-from .definition import context_folder, local_contexts, target_stage
+from .definition import is_folder, local_contexts, target_stage
 from .tag import ImageName, render
 from .tree import Tree, snapshot
 
@@ -224,7 +224,7 @@ def _inside(hub: Hub, path: str, where: str) -> str:
             where=where,
             hint="an image is built from what is committed: move the files into the repository, and name them there",
         )
-    if context_folder(whole) != whole:
+    if not is_folder(whole):
         raise Refused(
             f"Docker takes {whole} for an address", where=where, hint=f"git mv {quote(whole)} to another folder"
         )
