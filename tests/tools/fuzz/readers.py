@@ -19,8 +19,8 @@ from tasks.core.http import Address, Answer
 from tasks.core.names import Reference
 from tasks.core.settings import KEYS, Settings, read_settings
 from tasks.core.visible import mask
+from tasks.image.credentials import credential_in
 from tasks.image.definition import bake_fields
-from tasks.image.inputs import credential_in
 from tasks.image.tag import render
 from tasks.releases.index import Release, read_index
 from tasks.releases.notes import comparison, release_links, security_news, upgrade_links

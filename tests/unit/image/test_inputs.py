@@ -145,5 +145,5 @@ def test_a_folder_that_docker_takes_for_an_address_is_refused(repository: Hub, c
     repository.edit("chartpress.yaml", "        valuesPath:", f"        contextPath: {context}\n        valuesPath:")
     repository.write(f"{context}/Dockerfile", repository.read("images/hub/Dockerfile"))
     repository.commit("Move it")
-    with pytest.raises(Refused, match=f"Docker takes {context} for an address"):
+    with pytest.raises(Refused, match=f"{context} is not a path inside of the repository"):
         hash_of(repository.path)

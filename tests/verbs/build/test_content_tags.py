@@ -195,5 +195,5 @@ def test_a_context_that_each_build_changes_is_refused(make: Maker, hubpress: Hub
     assert (told.code, *fault(told)) == (
         1,
         "the build context holds hub/values.yaml, so each build would make another {content} (.)",
-        "give the image its own folder: contextPath in chartpress.yaml",
+        "give the image its own folder in chartpress.yaml",
     )
