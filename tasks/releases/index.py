@@ -1,8 +1,7 @@
 """The index of a Helm repository: its releases of a chart, and choosing the one to move to.
 
 The format is https://helm.sh/docs/topics/chart_repository/#the-index-file. An index as Helm writes it is cut where its
-entries begin, and the YAML library reads an entry when somebody asks for its version. No line of such an entry opens
-what another one closes, so that it reads by itself as it does in the whole. The library reads any other index whole.
+entries begin, and the YAML library reads an entry when somebody asks for its version. It reads any other index whole.
 """
 
 from __future__ import annotations
@@ -30,20 +29,12 @@ LARGEST_INDEX = 64 * 1024 * 1024
 
 _LARGEST_READ = 8 * 1024 * 1024
 _MOST_NODES = 500_000
-_LARGEST_ENTRY = 64 * 1024
-_MOST_PIECES = 200_000
 
 _FRAME = re.compile(
     r'apiVersion: v1\nentries:\n(.*\n)generated: (?:"[^"\\\n]*"|[\w:.+-]+)\n(?:serverInfo: \{\}\n)?', re.DOTALL
 )
 _BEGIN = re.compile(r"^  (?=[^ \n])", re.MULTILINE)
-_SCALAR = r"""(?:[\w/](?:[^:#\n]|(?<! )#|:(?![ \n]))*|"[^"\\\n]*"|'(?:[^'\n]|'')*')"""
-_KEYED = rf"[A-Za-z][\w./-]*:(?: (?:{_SCALAR}|[|>][+-]?))?"
-_USUAL_ENTRY = re.compile(
-    rf"- (?!version:){_KEYED}\n"
-    rf"(?: {{4}}(?!version:) *(?:- )*(?:{_KEYED}|{_SCALAR})\n)*"
-    r" {4}version: ([0-9v][\w.+-]*)\n"
-)
+_VERSION = re.compile(r"^    version: ([0-9v][\w.+-]*)$", re.MULTILINE)
 _PART = re.compile(r"v?\d+(\.\d+)?")
 _NEWEST = frozenset({"latest", "newest", "stable"})
 
@@ -149,17 +140,15 @@ class _Releases(Mapping[str, Release]):
 def _cut(text: str, chart: str) -> dict[str, str] | None:
     """Return the text of the chart's entries by version; None where the index is not in Helm's layout."""
     frame = _FRAME.fullmatch(text)
-    if frame is None or not text.replace("\n", "").isprintable():
-        return None
-    pieces = _BEGIN.split(frame[1], _MOST_PIECES)
+    pieces = _BEGIN.split(frame[1]) if frame else []
     if pieces.count(f"{chart}:\n") != 1:
         return None
     found: dict[str, str] = {}
     for piece in takewhile(lambda piece: piece.startswith("- "), pieces[pieces.index(f"{chart}:\n") + 1 :]):
-        usual = _USUAL_ENTRY.fullmatch(piece) if len(piece) <= _LARGEST_ENTRY else None
-        if usual is None:
+        versions = _VERSION.findall(piece)
+        if len(versions) != 1:
             return None
-        found.setdefault(usual[1], piece)
+        found.setdefault(versions[0], piece)
     return found
 
 
@@ -173,7 +162,8 @@ def _read_whole(text: str, where: str, chart: str) -> dict[str, Release]:
     entries = child(tree, "entries")
     if not isinstance(entries, dict):
         raise fault_at(where, "this is not the index of a Helm repository")
-    if child(tree, "generated") is None and _is_cut_off(text, entries):
+    # Helm's last key, and its last line.
+    if child(tree, "generated") is None and not text.endswith(("\n", "}")):
         raise fault_at(where, "the index is truncated")
     offered = entries.get(chart)
     found: dict[str, Release] = {}
@@ -181,14 +171,6 @@ def _read_whole(text: str, where: str, chart: str) -> dict[str, Release]:
         if release.version:
             found.setdefault(release.version, release)
     return found
-
-
-def _is_cut_off(text: str, entries: dict[str | None, Data]) -> bool:
-    """Whether an index without ``generated``, Helm's last key, ends before an entry's last key, ``version``."""
-    last = list(entries.values())[-1:]
-    entry = last[0][-1] if last and isinstance(last[0], list) and last[0] else None
-    is_cut = isinstance(entry, dict) and text_under(entry, "version") is None
-    return is_cut or not text.endswith(("\n", "}"))
 
 
 def _release(entry: Data) -> Release:
@@ -297,18 +279,11 @@ def _exactly(index: Index, version: str, pinned: str) -> Release:
 
 
 def _instead(index: Index, version: str, pinned: str) -> str:
-    """Return the hint for a version that does not exist.
-
-    It is never one of a major that was neither typed nor pinned, nor a build of main or a downgrade unless asked for.
-    """
+    """Return the hint for a version that does not exist: never one of a major that was neither typed nor pinned."""
     taken = pinned_release(index, pinned)
     typed, here = parse_version(version), parse_version(taken.version if taken else pinned)
     part = _PART.fullmatch(version)
-    known = [(one, name) for name in index.releases if (one := parse_version(name))]
-    if typed and not is_dev(typed):
-        known = [(one, name) for one, name in known if not is_dev(one)]
-    if typed and here and order(typed) > order(here):
-        known = [(one, name) for one, name in known if order(one) >= order(here)]
+    known = [(one, name) for name in index.releases if (one := parse_version(name)) and not is_dev(one)]
     # Stable ones first, newest first: those of the same minor version where one was typed, else of the same major.
     known.sort(key=lambda pair: (pair[0].prerelease is None, order(pair[0])), reverse=True)
     minor = [typed.to_tuple()[:2]] if typed and part and part[1] else []

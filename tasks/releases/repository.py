@@ -26,8 +26,6 @@ from ..core.yaml_tree import Data, Unreadable, child, load, text_under
 from .index import Index, Release, read_index
 
 LARGEST_ARCHIVE = 64 * 1024 * 1024
-LARGEST_VALUES = 4 * 1024 * 1024
-_MOST_MEMBERS = 10_000
 _LARGEST_KEPT = 64 * 1024 * 1024 + 4096
 _PART = ".part-"
 # The folders of a mirror in which archives lie.
@@ -196,8 +194,6 @@ def _values_in(data: bytes, where: str) -> Data:
     try:
         for name, content in _regular_files(unpacked(data, LARGEST_ARCHIVE)):
             if PurePosixPath(name).parts[1:] == ("values.yaml",):
-                if len(content) > LARGEST_VALUES:
-                    raise _unusable(f"values.yaml in the archive is over {LARGEST_VALUES // 2**20} MiB", where)
                 return load(bytes(content).decode())
     except TooLarge:
         raise _unusable(f"the archive unpacks to more than {LARGEST_ARCHIVE // 2**20} MiB", where) from None
@@ -210,7 +206,7 @@ def _values_in(data: bytes, where: str) -> Data:
 
 
 class _NotTar(Exception):  # noqa: N818 - says what is wrong with the data
-    """The data is not tar, is cut off, or holds more than ``_MOST_MEMBERS``."""
+    """The data is not tar, or is cut off."""
 
 
 def _regular_files(plain: bytes) -> Iterator[tuple[str, memoryview]]:
@@ -221,7 +217,7 @@ def _regular_files(plain: bytes) -> Iterator[tuple[str, memoryview]]:
     Python 3.11.10 (CVE-2024-6232).
     """
     view, at = memoryview(plain), 0
-    for _ in range(_MOST_MEMBERS):
+    while True:
         block = plain[at : at + tarfile.BLOCKSIZE]
         if block and not block.strip(b"\0"):
             return
@@ -236,7 +232,6 @@ def _regular_files(plain: bytes) -> Iterator[tuple[str, memoryview]]:
         if header.type in _REGULAR:
             yield header.name, view[start:end]
         at = -(-end // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
-    raise _NotTar
 
 
 def _unusable(what: str, where: str) -> Unreachable:
