@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import tarfile
-import tempfile
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -27,7 +25,6 @@ from .index import Index, Release, read_index
 
 LARGEST_ARCHIVE = 64 * 1024 * 1024
 _LARGEST_KEPT = 64 * 1024 * 1024 + 4096
-_PART = ".part-"
 # The folders of a mirror in which archives lie.
 _MIRRORED = ("", "charts/")
 _REGULAR = (tarfile.REGTYPE, tarfile.AREGTYPE)
@@ -157,21 +154,15 @@ class Cache(NamedTuple):
     def keep_page(self, url: str, page: Page) -> None:
         """Keep a page for its address in place of an earlier one, where the folder can be written.
 
-        Parts that a killed run left are removed; if another run is writing one, that run keeps nothing.
+        Of two runs that write one at once the last counts; what is torn is not taken for a page.
         """
         about = {"etag": page.etag, "last_modified": page.last_modified, "sha256": sha256(page.body).hexdigest()}
-        data = json.dumps(about).encode() + b"\n" + page.body
+        file = self._file(url)
+        part = file.with_suffix(".part")
         with contextlib.suppress(OSError):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for left in self.folder.glob(f"{_PART}*"):
-                left.unlink(missing_ok=True)
-            handle, part = tempfile.mkstemp(prefix=_PART, dir=self.folder)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(data)
-                os.replace(part, self._file(url))  # noqa: PTH105 - mkstemp gives text
-            finally:
-                Path(part).unlink(missing_ok=True)
+            part.write_bytes(json.dumps(about).encode() + b"\n" + page.body)
+            part.replace(file)
 
     def _file(self, url: str) -> Path:
         return self.folder / f"page-{sha256(url.encode()).hexdigest()}"
