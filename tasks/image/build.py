@@ -28,7 +28,7 @@ from .tree import Tree
 # An image's status: (to be) built, under the tag of another commit until it is retagged, in the registry already,
 # without a platform to build for.
 BUILT, RETAGGED, PRESENT, SKIPPED = "built", "retagged", "present", "skipped"
-# The folder that the build contexts of one commit are written into.
+# The folder that a build context is written into.
 CONTEXT = "context"
 _MOST_NAMED = 3
 
@@ -195,39 +195,28 @@ class Build:
         ]
 
     @property
-    def contexts(self) -> dict[str, list[ImageBuild]]:
-        """The images to be built by the folders of their build contexts: those of one commit share a folder.
-
-        The first folder is the one that the builder runs in.
-        """
+    def parts(self) -> dict[str, Build]:
+        """The builds of the images that one commit has, each by the name of its folder, which the context is below."""
         commits: dict[str | None, list[ImageBuild]] = {}
         for one in self.to_build:
             commits.setdefault(one.name.revision, []).append(one)
-        return {f"{CONTEXT}-{index}" if index else CONTEXT: images for index, images in enumerate(commits.values())}
+        builds = enumerate(replace(self, images=tuple(images)) for images in commits.values())
+        return {f"upload-{index}" if index else "upload": build for index, build in builds}
 
-    def way_to(self, one: ImageBuild) -> str:
-        """Return the path from the builder's folder to that of the image; empty where it is the same."""
-        folder = next(name for name, images in self.contexts.items() if one in images)
-        root = self.hub.layout.root
-        return "" if folder == CONTEXT else f"{'../' * (len(Path(root).parts) + 1)}{folder}/{root or '.'}/"
-
-    def shown_contexts(self, folder: str) -> list[str]:
-        """Return the commands that write the build contexts into ``folder`` and those beside it."""
-        top, lines = self.hub.git.folder, list[str]()
+    def shown_context(self, folder: str) -> list[str]:
+        """Return the commands that write the build context of one part into ``folder``."""
+        top, first = self.hub.git.folder, self.images[0].name
         git = "git" if top == current_folder() else f"git -C {quote(str(top))}"
-        for name, images in self.contexts.items():
-            place = folder + name.removeprefix(CONTEXT)
-            listed = dict.fromkeys(path for one in images for path in sources_of(self.hub, one.image).built_from)
-            paths = " ".join(map(quote, listed))
-            is_content = not names_commit(self.hub.settings.tag)
-            lines += [
-                f'export GIT_INDEX_FILE="{place}.index"',
-                f"{git} read-tree {images[0].name.commit if images[0].name.revision else HEAD}",
-                *([f"{git} add --all --ignore-errors -- {paths}"] if is_content else []),
-                f'{git} ls-files -z -- {paths} | {git} checkout-index -q -z --stdin --prefix="{place}/"',
-                "unset GIT_INDEX_FILE",
-            ]
-        return lines
+        listed = dict.fromkeys(path for one in self.images for path in sources_of(self.hub, one.image).built_from)
+        paths = " ".join(map(quote, listed))
+        add = [] if names_commit(self.hub.settings.tag) else [f"{git} add --all --ignore-errors -- {paths}"]
+        return [
+            f'export GIT_INDEX_FILE="{folder}.index"',
+            f"{git} read-tree {first.commit if first.revision else HEAD}",
+            *add,
+            f'{git} ls-files -z -- {paths} | {git} checkout-index -q -z --stdin --prefix="{folder}/"',
+            "unset GIT_INDEX_FILE",
+        ]
 
     def with_images(self, images: Iterable[ImageBuild]) -> Build:
         """Return the build with ``images`` in place of those of the same keys."""
@@ -279,12 +268,11 @@ def name_after_commit(build: Build) -> Build:
 
 
 def write_contexts(build: Build, folder: Path) -> Build:
-    """Write the build contexts out of git below ``folder``, and return the build with each image's inputs."""
+    """Write the parts' build contexts out of git below ``folder``, and return the build with each image's inputs."""
     hub, written = build.hub, []
-    with source_trees(build) as trees:
-        for name, images in build.contexts.items():
-            tree = trees[images[0].key]
-            for one in images:
+    for name, part in build.parts.items():
+        with source_tree(part) as tree:
+            for one in part.images:
                 inputs = inputs_of(hub, one, tree)
                 if one.inputs not in (None, inputs):
                     raise Refused(
@@ -293,20 +281,15 @@ def write_contexts(build: Build, folder: Path) -> Build:
                         hint="run the same command again: it plans with the files as they are now",
                     )
                 written.append(one._replace(inputs=inputs))
-            write_files(hub, [one.image for one in images], tree, folder / name)
+            write_files(hub, [one.image for one in part.images], tree, folder / name / CONTEXT)
     return build.with_images(written)
 
 
-@contextlib.contextmanager
-def source_trees(build: Build) -> Iterator[dict[str, Tree]]:
-    """Yield the trees of the images to be built, by their keys: the commits', or one of the working files."""
-    hub, images = build.hub, build.to_build
-    if names_commit(hub.settings.tag):
-        trees = {revision: Tree(hub.git, revision or HEAD) for revision in {one.name.revision for one in images}}
-        yield {one.key: trees[one.name.revision] for one in images}
-        return
-    with working_files(hub, [one.image for one in images]) as tree:
-        yield {one.key: tree for one in images}
+def source_tree(part: Build) -> contextlib.AbstractContextManager[Tree]:
+    """Yield the tree that the images of one part are built from: their commit's, or that of the working files."""
+    if names_commit(part.hub.settings.tag):
+        return contextlib.nullcontext(Tree(part.hub.git, part.images[0].name.revision or HEAD))
+    return working_files(part.hub, [one.image for one in part.images])
 
 
 def inputs_of(hub: Hub, one: ImageBuild, tree: Tree) -> str:

@@ -21,7 +21,7 @@ from ..repo.dockerfile import copied_files, line_below
 from ..repo.files import behind_links, bytes_to_be, is_below, join
 from ..repo.hub import Hub, HubImage
 from .credentials import LARGEST, credential_in, may_be_credentials
-from .definition import is_folder, local_contexts, target_stage
+from .definition import bake_fields, is_local
 from .tag import ImageName, render
 from .tree import Tree, snapshot
 
@@ -68,12 +68,12 @@ def sources_of(hub: Hub, image: HubImage) -> Sources:
     """Return where the files of ``image`` are."""
     spec = image.spec
     where = f"{hub.layout.file}: images.{spec.key}"
-    contexts = local_contexts(spec.extra_options, f"{where}.extraBuildCommandOptions")
+    named = bake_fields(spec.extra_options, f"{where}.extraBuildCommandOptions", {}, strict=False).get("contexts", {})
     others = (path for path in spec.paths if join(hub.layout.root, path) != hub.layout.file)
     return Sources(
         _inside(hub, spec.context, f"{where}.contextPath"),
         _inside(hub, spec.dockerfile, f"{where}.dockerfilePath"),
-        tuple(_inside(hub, path, f"{where}.extraBuildCommandOptions") for path in contexts),
+        tuple(_inside(hub, path, f"{where}.extraBuildCommandOptions") for path in named.values() if is_local(path)),
         tuple(_inside(hub, path, f"{where}.paths") for path in others),
     )
 
@@ -141,7 +141,7 @@ def write_files(hub: Hub, images: Iterable[HubImage], tree: Tree, folder: Path) 
 def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:
     """Check what can be seen of a build before it: of its files the first 10,000."""
     sources = sources_of(hub, image)
-    target = target_stage(image.spec.extra_options, hub.layout.file)
+    target = bake_fields(image.spec.extra_options, hub.layout.file, {}, strict=False).get("target", "")
     is_on_base = image.base.is_last
     if target:
         arguments, dockerfile = values_of(image.spec.arguments), image.dockerfile
@@ -195,7 +195,7 @@ def require_links_covered(hub: Hub, image: HubImage) -> None:
 
 def _inside(hub: Hub, path: str, where: str) -> str:
     whole = join(hub.layout.root, path)
-    if whole.startswith(("/", "../")) or whole == ".." or not whole.isprintable() or not is_folder(whole):
+    if whole.startswith(("/", "../")) or whole == ".." or not whole.isprintable() or not is_local(whole):
         raise Refused(
             f"{path} is not a path inside of the repository",
             where=where,

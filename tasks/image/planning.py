@@ -24,7 +24,7 @@ from ..tools.docker import CLOUD_BUILD, Builder
 from ..tools.git_states import standing
 from ..tools.process import run_checked
 from ..tools.registry import ImageAnswer, inspect, inspect_all, require_push_right, retag
-from .build import PRESENT, SKIPPED, Build, ImageBuild, inputs_of, results_of, source_trees
+from .build import PRESENT, SKIPPED, Build, ImageBuild, inputs_of, results_of, source_tree
 from .definition import pinned_images
 from .engines import Engine, build_images, engine_for
 from .inputs import inputs_hash, require_buildable, require_links_covered, require_stable, sources_of, working_files
@@ -109,9 +109,10 @@ def _plan_images(hub: Hub, options: BuildOptions, engine: Engine) -> Build:
     build = Build(hub, options, planned, pushes, Builder(options.builder or hub.settings.builder))
     if not build.to_build:
         return build
-    with source_trees(build) as trees:
-        for one in build.to_build:
-            require_buildable(hub, one.image, trees[one.key])
+    for part in build.parts.values():
+        with source_tree(part) as tree:
+            for one in part.images:
+                require_buildable(hub, one.image, tree)
     if look and engine.retags:
         build = build.with_images(_reusing(build))
     return _on_builder(build) if build.to_build else build
@@ -151,7 +152,7 @@ def _build_action(build: Build, engine: Engine, relies: Sequence[Fact]) -> Actio
         f"{verb} {', '.join(str(one.reference) for one in build.to_build)}",
         "of --force: replaces what the registry has" if build.options.force else why,
         lambda _: results_of(build_images(build, engine)),
-        (*platforms, f"$ {engine.shown(build)}"),
+        (*platforms, *(f"$ {command}" for command in engine.shown(build))),
         (*relies, *(map(tag_fact, known) if must_be_free else ())),
     )
 

@@ -134,7 +134,12 @@ class Tree:
 
     def _list(self, *flags: str, paths: Sequence[str] = ()) -> list[Entry]:
         listed = _answer(self.git, "ls-tree", *flags, "-z", "--full-tree", self.name, "--", *paths, env=self.env)
-        return [_entry(line) for line in listed.split("\0") if line]
+        entries = []
+        for about, _, path in (line.partition("\t") for line in listed.split("\0") if line):
+            # Mode, kind, name, and the size with -l, which a submodule has none of.
+            mode, _, name, *size = about.split()
+            entries.append(Entry(path, mode, name, int(size[0]) if size and size[0] != "-" else 0))
+        return entries
 
     def _places(self, paths: Iterable[str]) -> list[str]:
         return list(dict.fromkeys(place for path in paths for place in _way(path, self._link_at)))
@@ -268,13 +273,6 @@ def _folders_above(path: str) -> list[str]:
 
 def _attributes_above(path: str) -> list[str]:
     return [join(folder, _ATTRIBUTES) for folder in (".", *_folders_above(path))]
-
-
-def _entry(line: str) -> Entry:
-    """Read a line of ``git ls-tree``: mode, kind, name and with ``-l`` the size, then a tab and the path."""
-    fields, _, path = line.partition("\t")
-    mode, _, name, *size = fields.split()
-    return Entry(path, mode, name, int(size[0]) if size and size[0] != "-" else 0)
 
 
 def _answer(git: Git, *arguments: str, stdin: str = "", env: Mapping[str, str]) -> str:
