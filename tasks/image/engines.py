@@ -180,7 +180,11 @@ class Chartpress:
 
     def build(self, build: Build, scratch: Path) -> dict[str, str]:
         """Build and push what chartpress finds to be built; it does not tell the digests."""
-        clone = _clone(build.hub, scratch / "hub")
+        # On a branch of the same name, and with as long hashes: build arguments may hold both.
+        clone, abbreviation = scratch / "hub", build.hub.git.ask("config", "--get", "core.abbrev")
+        flags = ("--config", f"core.abbrev={abbreviation.text}") if abbreviation.ok else ()
+        source = (str(build.hub.git.folder), str(clone))
+        Git(scratch).read("clone", "--quiet", "--shared", "--no-checkout", *flags, "--", *source)
         commit = Tree(build.hub.git, Git(clone).read("rev-parse", "HEAD"))
         for one in build.to_build:
             paths = sources_of(build.hub, one.image).all
@@ -332,16 +336,6 @@ def cache_fields(hub: Hub, image: HubImage, builder: Builder, *, push: bool) -> 
         sources, target = [kept], f"type=registry,ref={kept},mode=max,ignore-error=true"
     fields = {"cache-from": [f"type=registry,ref={source}" for source in sources], "cache-to": [target] if push else []}
     return {name: values for name, values in fields.items() if values}
-
-
-def _clone(hub: Hub, folder: Path) -> Path:
-    """Clone the repository into ``folder``, on a branch of the same name: build arguments may hold it."""
-    outside = Git(folder.parent)
-    outside.read("clone", "--quiet", "--shared", "--no-checkout", "--", str(hub.git.folder), str(folder))
-    abbreviation = hub.git.ask("config", "--get", "core.abbrev")
-    if abbreviation.ok:
-        Git(folder).read("config", "core.abbrev", abbreviation.text)
-    return folder
 
 
 def _gcloud_fault(done: Output, project: str | None) -> Fault:
