@@ -28,14 +28,6 @@ _LARGEST_KEPT = 64 * 1024 * 1024 + 4096
 # The folders of a mirror in which archives lie.
 _MIRRORED = ("", "charts/")
 _REGULAR = (tarfile.REGTYPE, tarfile.AREGTYPE)
-_WITHOUT_DATA = (
-    tarfile.LNKTYPE,
-    tarfile.SYMTYPE,
-    tarfile.CHRTYPE,
-    tarfile.BLKTYPE,
-    tarfile.DIRTYPE,
-    tarfile.FIFOTYPE,
-)
 
 
 class HelmRepository:
@@ -185,19 +177,14 @@ def _values_in(data: bytes, where: str) -> Data:
     try:
         for name, content in _regular_files(unpacked(data, LARGEST_ARCHIVE)):
             if PurePosixPath(name).parts[1:] == ("values.yaml",):
-                return load(bytes(content).decode())
+                return load(bytes(content).decode("utf-8", "replace"))
     except TooLarge:
         raise _unusable(f"the archive unpacks to more than {LARGEST_ARCHIVE // 2**20} MiB", where) from None
-    except (UnicodeDecodeError, Unreadable) as error:
-        what = error if isinstance(error, Unreadable) else "is not text in UTF-8"
-        raise _unusable(f"values.yaml in the archive {what}", where) from error
-    except (NotGzip, _NotTar) as error:
+    except Unreadable as error:
+        raise _unusable(f"values.yaml in the archive {error}", where) from error
+    except (NotGzip, tarfile.TarError, ValueError) as error:
         raise _unusable("not a chart archive", where) from error
     raise _unusable("the archive has no values.yaml", where)
-
-
-class _NotTar(Exception):  # noqa: N818 - says what is wrong with the data
-    """The data is not tar, or is cut off."""
 
 
 def _regular_files(plain: bytes) -> Iterator[tuple[str, memoryview]]:
@@ -205,21 +192,19 @@ def _regular_files(plain: bytes) -> Iterator[tuple[str, memoryview]]:
 
     Headers that extend others (pax records, GNU's long names) are passed over unread: they only matter for names
     of over 100 bytes and files of over 8 GiB, and ``tarfile`` searches pax records in quadratic time before
-    Python 3.11.10 (CVE-2024-6232).
+    Python 3.11.10 (CVE-2024-6232). Raises tarfile.TarError for what is not tar, or is cut off.
     """
     view, at = memoryview(plain), 0
     while True:
         block = plain[at : at + tarfile.BLOCKSIZE]
         if block and not block.strip(b"\0"):
             return
-        try:
-            header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-        except (tarfile.TarError, ValueError) as error:
-            raise _NotTar from error
+        header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
         start = at + tarfile.BLOCKSIZE
-        end = start + (0 if header.type in _WITHOUT_DATA else header.size)
+        has_data = not (header.isdir() or header.issym() or header.islnk() or header.isdev())
+        end = start + (header.size if has_data else 0)
         if not start <= end <= len(plain):
-            raise _NotTar
+            raise tarfile.ReadError
         if header.type in _REGULAR:
             yield header.name, view[start:end]
         at = -(-end // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE

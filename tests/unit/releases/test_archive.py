@@ -60,7 +60,6 @@ BAD = {
     "a list": (chart(b"- hub\n"), "values.yaml in the archive names no hub image at hub.image"),
     "hub is text": (chart(b"hub: image\n"), "values.yaml in the archive names no hub image at hub.image"),
     "no yaml": (chart(b"hub: [\n"), "values.yaml in the archive is not YAML: line 2: "),
-    "no text": (chart(b"\xff"), "values.yaml in the archive is not text in UTF-8"),
     "deep": (chart(b"[" * 10_000), "values.yaml in the archive cannot be read: line 1: nested deeper than 100 levels"),
     "no image's name": (
         chart(VALUES.replace(b"quay.io", b"$(reboot)")),
