@@ -40,18 +40,13 @@ _LFS_FILTERS = r"^filter\.lfs\.(smudge|process)$"
 class Sources(NamedTuple):
     """Where the files of an image are, relative to the repository's top.
 
-    ``contexts`` are the local folders of named build contexts, ``others`` what else chartpress.yaml lists in ``paths``.
+    ``folders`` are the build context and the local folders of named ones, ``others`` what else chartpress.yaml lists in
+    ``paths``.
     """
 
-    context: str
+    folders: tuple[str, ...]
     dockerfile: str
-    contexts: tuple[str, ...]
     others: tuple[str, ...]
-
-    @property
-    def folders(self) -> tuple[str, ...]:
-        """The build contexts."""
-        return (self.context, *self.contexts)
 
     @property
     def built_from(self) -> tuple[str, ...]:
@@ -70,10 +65,10 @@ def sources_of(hub: Hub, image: HubImage) -> Sources:
     where = f"{hub.layout.file}: images.{spec.key}"
     named = bake_fields(spec.extra_options, f"{where}.extraBuildCommandOptions", {}, strict=False).get("contexts", {})
     others = (path for path in spec.paths if join(hub.layout.root, path) != hub.layout.file)
+    local = (_inside(hub, path, f"{where}.extraBuildCommandOptions") for path in named.values() if is_local(path))
     return Sources(
-        _inside(hub, spec.context, f"{where}.contextPath"),
+        (_inside(hub, spec.context, f"{where}.contextPath"), *local),
         _inside(hub, spec.dockerfile, f"{where}.dockerfilePath"),
-        tuple(_inside(hub, path, f"{where}.extraBuildCommandOptions") for path in named.values() if is_local(path)),
         tuple(_inside(hub, path, f"{where}.paths") for path in others),
     )
 
@@ -84,7 +79,7 @@ def counted_paths(hub: Hub, image: HubImage) -> list[str]:
     The context is not among them with ``rebuildOnContextPathChanges: false``.
     """
     sources, paths = sources_of(hub, image), hub.paths_of(image)
-    return [path for path in sources.all if path != sources.context or is_below(path, paths)]
+    return [path for path in sources.all if path != sources.folders[0] or is_below(path, paths)]
 
 
 def inputs_hash(hub: Hub, image: HubImage, tree: Tree, base: str, platform: str, name: ImageName | None = None) -> str:
@@ -154,7 +149,7 @@ def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:
             f"extraBuildCommandOptions: [--target=NAME] in {hub.layout.file}",
         )
     objects = tree.objects(sources.built_from)
-    for path in (sources.context, sources.dockerfile, *sources.contexts):
+    for path in (*sources.folders, sources.dockerfile):
         if path not in objects:
             add = f"git ignores it: git add --force -- {quote(path)}"
             fix = f"commit it, or fix images.{image.spec.key} in {hub.layout.file}"
@@ -174,7 +169,7 @@ def require_stable(hub: Hub, image: HubImage) -> None:
         if is_below(place.file, inputs):
             raise Refused(
                 f"the build context holds {place.file}, so each build would make another {{content}}",
-                where=sources_of(hub, image).context,
+                where=sources_of(hub, image).folders[0],
                 hint=f"give the image its own folder in {hub.layout.file}",
             )
 
@@ -206,7 +201,7 @@ def _inside(hub: Hub, path: str, where: str) -> str:
 
 def _require_not_ignored(hub: Hub, image: HubImage, tree: Tree, sources: Sources) -> None:
     found = copied_files(hub.require(image.dockerfile), image.dockerfile)
-    copied = {join(sources.context, path.lstrip("/")): line for path, line in found.items()}
+    copied = {join(sources.folders[0], path.lstrip("/")): line for path, line in found.items()}
     ignored = [path for path in sorted(copied) if os.path.lexists(hub.git.folder / path) and _is_ignored(hub, path)]
     for path in {*ignored} - tree.objects(ignored).keys():
         raise Refused(
@@ -228,8 +223,8 @@ def _look_into_files(tree: Tree, folders: Sequence[str]) -> None:
         for entry, data in zip(some, tree.blobs(some), strict=True):
             is_set_up = data.startswith(_LFS_POINTER) and tree.git.ask("config", "--get-regexp", _LFS_FILTERS).ok
             _require_usable(entry.path, data, has_lfs=is_set_up)
-    for inner, inside in tree.submodules(folders).values():
-        _look_into_files(inner, inside)
+    for inner in tree.submodules(folders).values():
+        _look_into_files(inner, ["."])
 
 
 def _require_usable(path: str, data: bytes, *, has_lfs: bool = False) -> None:

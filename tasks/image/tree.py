@@ -94,15 +94,10 @@ class Tree:
             yield bytes(rest[begin : begin + entry.size])
             rest = rest[begin + entry.size + 1 :]
 
-    def submodules(self, paths: Sequence[str]) -> dict[str, tuple[Tree, list[str]]]:
-        """Return each submodule that ``paths`` touch, by its path: its tree, and the paths in it."""
-        found: dict[str, list[str]] = {}
-        for path in paths:
-            if above := self._submodule_above(path):
-                found.setdefault(above, []).append(path[len(above) + 1 :])
-        submodules = (path for path, entry in self._entries.items() if entry.mode == SUBMODULE)
-        found.update((path, ["."]) for path in submodules if is_below(path, paths))
-        return {path: (self._submodule(path), inside) for path, inside in found.items()}
+    def submodules(self, paths: Sequence[str]) -> dict[str, Tree]:
+        """Return the trees of the submodules at and below ``paths``, by their paths."""
+        wanted = (path for path, entry in self._entries.items() if entry.mode == SUBMODULE and is_below(path, paths))
+        return {path: self._submodule(path) for path in wanted}
 
     def write(self, paths: Sequence[str], folder: Path) -> None:
         """Write what is at and below ``paths``, symbolic links followed, into the empty ``folder``.
@@ -121,8 +116,8 @@ class Tree:
             _answer(git, "read-tree", self.name, env=env)
             listed = _answer(git, "ls-files", "-z", "--", *places, *inner, env=env)
             _answer(git, "checkout-index", "--quiet", "-z", "--stdin", stdin=listed, env=env)
-        for path, (tree, some) in inner.items():
-            tree.write(some, folder / path)
+        for path, tree in inner.items():
+            tree.write(["."], folder / path)
 
     def unlike(self, commit: str, paths: Sequence[str]) -> tuple[str, ...]:
         """Return the files, relative to the top, that make ``paths`` differ from ``commit`` when they are written."""
@@ -145,24 +140,17 @@ class Tree:
         return list(dict.fromkeys(place for path in paths for place in _way(path, self._link_at)))
 
     def _link_at(self, path: str) -> str | None:
-        entry = self._entry(path)
+        entry = self._entries.get(path)
         if entry is None or entry.mode != LINK:
             return None
-        above = self._submodule_above(path)
-        tree = self._submodule(above) if above else self
-        return _answer(tree.git, "cat-file", "blob", entry.name, env=tree.env)
+        return _answer(self.git, "cat-file", "blob", entry.name, env=self.env)
 
     def _entry(self, path: str) -> Entry | None:
-        """Return what is at ``path``, which no symbolic link is on the way of, in a submodule too."""
-        if path == ".":
-            root = _answer(self.git, "rev-parse", "--verify", f"{self.name}^{{tree}}", env=self.env).strip()
-            return Entry(path, FOLDER, root, 0)
-        above = self._submodule_above(path)
-        return self._submodule(above)._entry(path[len(above) + 1 :]) if above else self._entries.get(path)  # noqa: SLF001
-
-    def _submodule_above(self, path: str) -> str:
-        above = (one for one in _folders_above(path) if (entry := self._entries.get(one)) and entry.mode == SUBMODULE)
-        return next(above, "")
+        """Return what is at ``path``, which no symbolic link is on the way of."""
+        if path != ".":
+            return self._entries.get(path)
+        root = _answer(self.git, "rev-parse", "--verify", f"{self.name}^{{tree}}", env=self.env).strip()
+        return Entry(path, FOLDER, root, 0)
 
     def _submodule(self, path: str) -> Tree:
         revision, where = self._entries[path].name, join(self.at, path)
@@ -192,12 +180,7 @@ def snapshot(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> It
         return str(file.readlink()) if file.is_symlink() else None
 
     ways = dict.fromkeys(place for path in paths for place in _way(path, link_at))
-    above = (file for place in ways for file in _attributes_above(place))
-    places = []
-    for place in (*ways, *above):
-        submodule = (folder for folder in _folders_above(place) if os.path.lexists(git.folder / folder / ".git"))
-        places.append(next(submodule, place))
-    places = list(dict.fromkeys(places))
+    places = list(dict.fromkeys((*ways, *(file for place in ways for file in _attributes_above(place)))))
     with temporary_folder() as folder:
         index, objects = folder / "index", folder / "objects"
         objects.mkdir()
@@ -266,13 +249,9 @@ def _astray(path: str, links: Sequence[str], leads: str) -> Refused:
     return Refused(f"a symbolic link leads {leads}", where=path, hint=hint)
 
 
-def _folders_above(path: str) -> list[str]:
-    parts = path.split("/")
-    return ["/".join(parts[:end]) for end in range(1, len(parts))]
-
-
 def _attributes_above(path: str) -> list[str]:
-    return [join(folder, _ATTRIBUTES) for folder in (".", *_folders_above(path))]
+    parts = path.split("/")
+    return [join(*parts[:end], _ATTRIBUTES) for end in range(len(parts))]
 
 
 def _answer(git: Git, *arguments: str, stdin: str = "", env: Mapping[str, str]) -> str:
