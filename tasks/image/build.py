@@ -152,11 +152,6 @@ class Build:
         """The images that are (to be) built."""
         return tuple(one for one in self.images if one.status == BUILT)
 
-    @property
-    def to_retag(self) -> tuple[ImageBuild, ...]:
-        """The images that are (to be) retagged."""
-        return tuple(one for one in self.images if one.status == RETAGGED)
-
     def warnings(self) -> Iterator[str]:
         """Yield what people should know before they say yes."""
         hub, own = self.hub, {one.key for one in self.images}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import posixpath
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -51,11 +50,6 @@ def definition(targets: Mapping[str, Mapping[str, Any]]) -> str:
     whole = {"group": {"default": {"targets": list(targets)}}, "target": targets}
     # JSON's own syntax holds no brace right after such a sign.
     return bake_literal(json.dumps(whole, indent=2, ensure_ascii=False))
-
-
-def dockerfile_from(context: str, dockerfile: str, root: str) -> str:
-    """Return the path of ``dockerfile`` from its context, where bake looks for it; both are relative to ``root``."""
-    return posixpath.relpath(posixpath.join("/", root, dockerfile), posixpath.join("/", root, context))
 
 
 def target_name(index: int, key: str) -> str:

@@ -2,14 +2,16 @@
 
 A new engine is a class like :class:`Buildx`, and a row in :func:`engine_for`: ``require_fit`` checks that it is
 installed, and can do what the options and settings want; ``shown`` returns the commands as one could paste them;
-``build`` runs them in ``scratch`` and returns the pushed digests by the images' keys, as far as it knows them;
-``retags`` is whether an image of the same inputs that is in the registry already is retagged, not built.
+``build`` runs them with the parts of the build, which ``scratch`` has, and returns the pushed digests that it knows by
+the images' keys; ``retags`` is whether an image of the same inputs that is in the registry already is retagged, not
+built.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import posixpath
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -34,7 +36,7 @@ from ..tools.process import require_installed, run_folded
 from ..tools.refusals import Expired
 from ..tools.registry import DockerLogins
 from .build import CONTEXT, Build, ImageBuild, name_after_commit, write_contexts
-from .definition import bake_fields, definition, dockerfile_from, pinned_images, target_name, with_own_file
+from .definition import bake_fields, definition, pinned_images, target_name, with_own_file
 from .inputs import filled_in, sources_of
 from .proof import LABEL
 from .tree import Tree
@@ -303,9 +305,11 @@ def _target(build: Build, one: ImageBuild, no_cache: bool, *, shared: bool) -> d
     # Provenance is asked for or switched off: it makes an index of the image, which some registries cannot show.
     attested = [ATTESTATIONS[name] for name in (hub.settings.attest if build.pushes else ())]
     provenance = [] if any("provenance" in one for one in attested) else ["type=provenance,disabled=true"]
+    # Bake looks for the Dockerfile from the context.
+    context, dockerfile = (posixpath.join("/", hub.layout.root, path) for path in (spec.context, spec.dockerfile))
     fields: dict[str, Any] = {
         "context": spec.context,
-        "dockerfile": dockerfile_from(spec.context, spec.dockerfile, hub.layout.root),
+        "dockerfile": posixpath.relpath(dockerfile, context),
         "tags": [str(one.reference)],
         "args": arguments,
         "labels": {**one.labels(), **({f"{LABEL}source": source.address} if source else {})},

@@ -24,7 +24,7 @@ from ..tools.docker import CLOUD_BUILD, Builder
 from ..tools.git_states import standing
 from ..tools.process import run_checked
 from ..tools.registry import ImageAnswer, inspect, inspect_all, require_push_right, retag
-from .build import PRESENT, SKIPPED, Build, ImageBuild, inputs_of, results_of, source_tree
+from .build import BUILT, PRESENT, RETAGGED, SKIPPED, Build, ImageBuild, inputs_of, results_of, source_tree
 from .definition import pinned_images
 from .engines import Engine, build_images, engine_for
 from .inputs import inputs_hash, require_buildable, require_links_covered, require_stable, sources_of, working_files
@@ -64,7 +64,7 @@ def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
     nothing = Action(f"{there}: already in the registry, verified" if there else "nothing to build")
     actions = (
         *_push_right_actions(build),
-        *([_retag_action(build, relies)] if build.to_retag else ()),
+        *_retag_actions(build, relies),
         _build_action(build, engine, relies) if build.to_build else nothing,
         *_sign_actions(build, relies),
         *([writing._replace(do=writing.do and write)] if edits else ()),
@@ -119,7 +119,7 @@ def _plan_images(hub: Hub, options: BuildOptions, engine: Engine) -> Build:
 
 
 def _push_right_actions(build: Build) -> list[Action]:
-    images = (*build.to_build, *build.to_retag) if build.pushes else ()
+    images = [one for one in build.images if one.status in {BUILT, RETAGGED}] if build.pushes else []
 
     def action(one: Reference) -> Action:
         what = f"ask {one.host} whether {one.path} may be pushed to"
@@ -128,18 +128,20 @@ def _push_right_actions(build: Build) -> list[Action]:
     return [action(one) for one in dict.fromkeys(Reference(one.image.spec.name) for one in images)]
 
 
-def _retag_action(build: Build, relies: Sequence[Fact]) -> Action:
-    images = build.to_retag
-    return Action(
-        f"give {', '.join(f'{one.source} the tag {one.name.tag}' for one in images)}",
+def _retag_actions(build: Build, relies: Sequence[Fact]) -> list[Action]:
+    images = [(one, one.source) for one in build.images if one.status == RETAGGED and one.source]
+    what = f"give {', '.join(f'{source} the tag {one.name.tag}' for one, source in images)}"
+    action = Action(
+        what,
         "it was built from the same files, arguments and base",
-        lambda _: results_of(one.proved(retag(one.source, one.name.tag)) for one in images if one.source),
+        lambda _: results_of(one.proved(retag(source, one.name.tag)) for one, source in images),
         relies=(
             *relies,
-            *map(image_fact, dict.fromkeys(one.source for one in images if one.source)),
-            *(tag_fact(one.reference) for one in images),
+            *map(image_fact, dict.fromkeys(source for _, source in images)),
+            *(tag_fact(one.reference) for one, _ in images),
         ),
     )
+    return [action] if images else []
 
 
 def _build_action(build: Build, engine: Engine, relies: Sequence[Fact]) -> Action:

@@ -62,7 +62,7 @@ def prove(image: Reference, found: FoundImage | None, base: Base, wanted: str, d
         ours, theirs = found.platforms.get(platform), base.found.platforms.get(platform)
         if ours is None:
             raise Refused(
-                f"the image is for {_listed(found.platforms)}, not for {platform}",
+                f"the image is for {', '.join(found.platforms) or 'no platform at all'}, not for {platform}",
                 where=image,
                 hint=f"rebuild it for the right platform: {DOOR} build --force",
             )
@@ -80,7 +80,7 @@ def require_platforms(base: Base, wanted: str) -> None:
     missing = [one for one in map(short_platform, wanted.split(",")) if one not in base.found.platforms]
     if missing:
         raise Refused(
-            f"the base image is not available for {missing[0]}, only for {_listed(base.found.platforms)}",
+            f"the base image is not available for {missing[0]}, only for {', '.join(base.found.platforms)}",
             where=base.reference,
             hint="name another platform: --platform, or hub.platform in invoke.yaml",
         )
@@ -162,7 +162,3 @@ def image_fact(reference: Reference) -> Fact:
 def _digest_of(reference: Reference) -> str | None:
     found = inspect(reference)
     return None if found is None else found.digest
-
-
-def _listed(platforms: Iterable[str]) -> str:
-    return ", ".join(platforms) or "no platform at all"

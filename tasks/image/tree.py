@@ -19,7 +19,6 @@ from typing import NamedTuple
 from ..core.faults import Refused
 from ..core.safe_files import temporary_folder
 from ..repo.files import is_below, join
-from ..tools.command import NOTHING
 from ..tools.git import Git
 from ..tools.process import capture
 from ..tools.refusals import failed
@@ -202,13 +201,13 @@ def snapshot(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> It
         yield Tree(git, _answer(git, "write-tree", "--missing-ok", env=env).strip(), env)
 
 
-def submodule_names(git: Git, source: str, env: Mapping[str, str] = NOTHING) -> dict[str, list[str]]:
+def submodule_names(git: Git, source: str) -> dict[str, list[str]]:
     """Return the submodules' names by their paths, from the ``.gitmodules`` that git config's ``source`` names.
 
     Anybody may have written into that: names that lead out of the folder of submodules are left out.
     """
     found: dict[str, list[str]] = {}
-    listed = git.ask("config", "-z", source, "--get-regexp", r"^submodule\..*\.path$", env=env)
+    listed = git.ask("config", "-z", source, "--get-regexp", r"^submodule\..*\.path$")
     for key, _, path in (entry.partition("\n") for entry in listed.names):
         name = key.removeprefix("submodule.").removesuffix(".path")
         if name and not name.startswith("/") and ".." not in name.split("/"):

@@ -90,13 +90,17 @@ class Index(NamedTuple):
     releases: Mapping[str, Release]
     where: str = ""
 
+    @property
+    def versions(self) -> list[tuple[semver.Version, str]]:
+        """The versions of the releases, as Helm reads them and as they are written."""
+        return [(parsed, name) for name in self.releases if (parsed := parse_version(name))]
+
     def find(self, version: str) -> Release | None:
         """Return the release of that version, as the index writes it or as Helm reads it (``v3.2.1`` is 3.2.1)."""
         if version in self.releases:
             return self.releases[version]
         wanted = parse_version(version)
-        same = (one for one in self.releases if wanted is not None and parse_version(one) == wanted)
-        return next((self.releases[one] for one in same), None)
+        return next((self.releases[name] for one, name in self.versions if one == wanted), None)
 
 
 @lru_cache(maxsize=1)
@@ -243,21 +247,19 @@ def release_with_image(index: Index, tag: str) -> Release | None:
     built = parse_version(tag)
     if built is None:
         return None
-    versions = ((parsed, name) for name in index.releases if (parsed := parse_version(name)) is not None)
-    same = ((order(one), name) for one, name in versions if one.finalize_version() == built.finalize_version())
-    later = sorted((at, name) for at, name in same if at >= order(built))
+    same = (pair for pair in index.versions if pair[0].finalize_version() == built.finalize_version())
+    later = sorted((order(one), name) for one, name in same if order(one) >= order(built))
     releases = (index.releases[name] for _, name in later)
     return next((one for one in releases if (image := one.hub_image) and image.tag == tag), None)
 
 
 def newest(index: Index, majors: range = range(sys.maxsize), *, pre: bool = False, dev: bool = False) -> Release | None:
     """Return the newest release that will do (see :func:`choose`) of these major versions, or None."""
-    fitting = []
-    for name in index.releases:
-        version = parse_version(name)
-        if version and version.major in majors:
-            is_wanted = version.prerelease is None or (dev if is_dev(version) else pre)
-            fitting += [(order(version), name)] if is_wanted else []
+    fitting = [
+        (order(version), name)
+        for version, name in index.versions
+        if version.major in majors and (version.prerelease is None or (dev if is_dev(version) else pre))
+    ]
     return index.releases[max(fitting, key=lambda pair: pair[0])[1]] if fitting else None
 
 
@@ -275,7 +277,7 @@ def _instead(index: Index, version: str, pinned: str) -> str:
     taken = pinned_release(index, pinned)
     typed, here = parse_version(version), parse_version(taken.version if taken else pinned)
     part = _PART.fullmatch(version)
-    known = [(one, name) for name in index.releases if (one := parse_version(name)) and not is_dev(one)]
+    known = [(one, name) for one, name in index.versions if not is_dev(one)]
     # Stable ones first, newest first: those of the same minor version where one was typed, else of the same major.
     known.sort(key=lambda pair: (pair[0].prerelease is None, order(pair[0])), reverse=True)
     minor = [typed.to_tuple()[:2]] if typed and part and part[1] else []

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tasks.image.definition import bake_fields, definition, dockerfile_from, target_name, with_own_file
+from tasks.image.definition import bake_fields, definition, target_name, with_own_file
 from tests.support.cli import run
 
 PLAIN: dict[str, Any] = {
@@ -20,21 +20,6 @@ PLAIN: dict[str, Any] = {
 def test_a_plain_image() -> None:
     whole = {"group": {"default": {"targets": ["hub"]}}, "target": {"hub": PLAIN}}
     assert definition({"hub": PLAIN}) == json.dumps(whole, indent=2)
-
-
-@pytest.mark.parametrize(
-    ("root", "context", "dockerfile", "expected"),
-    [
-        ("", "images/hub", "images/hub/Dockerfile", "Dockerfile"),
-        ("", "images/hub", "docker/hub.Dockerfile", "../../docker/hub.Dockerfile"),
-        ("", ".", "images/hub/Dockerfile", "images/hub/Dockerfile"),
-        ("", "./images/hub/", "images/hub/Dockerfile", "Dockerfile"),
-        ("charts", "..", "hub/Dockerfile", "charts/hub/Dockerfile"),
-        ("a/charts", "../common", "Dockerfile", "../charts/Dockerfile"),
-    ],
-)
-def test_the_dockerfile_is_named_from_its_context(root: str, context: str, dockerfile: str, expected: str) -> None:
-    assert dockerfile_from(context, dockerfile, root) == expected
 
 
 @pytest.mark.parametrize(
