@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
@@ -16,7 +16,7 @@ from ..core.output import first_of
 from ..core.plan import Values
 from ..core.settings import CHARTPRESS, VALUES_DIFFER
 from ..repo.hub import Hub, HubImage, layout_warnings
-from ..repo.named_images import NamedImage, how_to_move, unmoved_images
+from ..repo.named_images import how_to_move, unmoved_images
 from ..tools.command import current_folder
 from ..tools.docker import Builder
 from ..tools.registry import FoundImage, ImageAnswer, inspect
@@ -28,7 +28,7 @@ from .tree import Tree
 # An image's status: (to be) built, under the tag of another commit until it is retagged, in the registry already,
 # without a platform to build for.
 BUILT, RETAGGED, PRESENT, SKIPPED = "built", "retagged", "present", "skipped"
-# The folder that the build contexts of one commit are written into.
+# The folder that a build context is written into.
 CONTEXT = "context"
 _MOST_NAMED = 3
 
@@ -64,6 +64,11 @@ class ImageBuild(NamedTuple):
     def reference(self) -> Reference:
         """The image's name and tag."""
         return Reference(self.image.spec.name, self.name.tag)
+
+    @property
+    def pinned(self) -> Reference | None:
+        """The image by the digest that the registry has of it, under this tag or another; None before it is pushed."""
+        return self.reference.pinned(self.proof.digest) if self.proof else self.source
 
     def present(self, found: FoundImage) -> ImageBuild:
         """Return the build of an image that the registry has already."""
@@ -147,78 +152,64 @@ class Build:
         """The images that are (to be) built."""
         return tuple(one for one in self.images if one.status == BUILT)
 
-    @property
-    def to_retag(self) -> tuple[ImageBuild, ...]:
-        """The images that are (to be) retagged."""
-        return tuple(one for one in self.images if one.status == RETAGGED)
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What people should know before they say yes."""
-        hub = self.hub
+    def warnings(self) -> Iterator[str]:
+        """Yield what people should know before they say yes."""
+        hub, own = self.hub, {one.key for one in self.images}
+        yield from layout_warnings(hub)
+        local = dict.fromkeys(one.base.reference for one in self.images if one.base.found.digest is None)
+        for base in (reference for reference in local if reference not in self.options.stand_ins):
+            yield f"{base} is taken from this machine's image store: {base.host} cannot be reached"
+        if any(one.base.is_stand_in for one in self.images):
+            yield "the base image is a rehearsal's STAND-IN, not z2jh's"
+        others = dict.fromkeys(spec.key for chart in hub.layout.charts for spec in chart.images if spec.key not in own)
+        if self.options.engine == CHARTPRESS and others:
+            yield f"chartpress builds all images of {hub.layout.file}, so also {', '.join(others)}"
         unmoved = unmoved_images(hub)
-        named = (one for one in self.images if one.status != SKIPPED and one.key not in unmoved)
-        unused = (one.key for one in named if not hub.values_places(one.image))
-        return (
-            *layout_warnings(hub),
-            *self._base_warnings(),
-            *self._also_built(),
-            *(f"no values file uses {key}" for key in unused),
-            *self.spared,
-            *self._unmoved_warnings(unmoved),
-        )
+        for one in self.images:
+            if one.status != SKIPPED and one.key not in unmoved and not hub.values_places(one.image):
+                yield f"no values file uses {one.key}"
+        yield from self.spared
+        for key, places in unmoved.items():
+            left = [one for one in places if not any(it.covers(VALUES_DIFFER, one.file) for it in hub.settings.accept)]
+            if left:
+                files = first_of([one.file for one in left], _MOST_NAMED)
+                yield f"{key} is also named by {files}, where no build writes it; {how_to_move(hub, left)}"
 
     @property
     def spared(self) -> list[str]:
         """A line for each image that could be built, and is not."""
-        built = {one.key for one in self.images}
-        spare, own = self.hub.spare_images, "".join(f"--image {one.key} " for one in self.images)
-        why = {key: f": {at.file} names {at.image} at {at.path}" for key, at in spare.items()}
+        own = [one.key for one in self.images]
         left = (one for one in self.hub.images if depends_on(self.hub, one, self.hub.pending))
-        why = {**{one.spec.key: ", but its files change" for one in left}, **why}
+        why = {one.spec.key: ", but its files change" for one in left}
+        why |= {key: f": {at.file} names {at.image} at {at.path}" for key, at in self.hub.spare_images.items()}
+        flags = "".join(f"--image {key} " for key in own)
         return [
-            f"{key} is not built{reason}; to build it too: {own}--image {key}"
+            f"{key} is not built{reason}; to build it too: {flags}--image {key}"
             for key, reason in why.items()
-            if key not in built
+            if key not in own
         ]
 
     @property
-    def contexts(self) -> dict[str, list[ImageBuild]]:
-        """The images to be built by the folders of their build contexts: those of one commit share a folder.
-
-        The first folder is the one that the builder runs in.
-        """
-        commits: dict[str, list[ImageBuild]] = {}
+    def parts(self) -> dict[str, Build]:
+        """The builds of the images that one commit has, each by the name of its folder, which the context is below."""
+        commits: dict[str | None, list[ImageBuild]] = {}
         for one in self.to_build:
-            commits.setdefault(self.source_of(one), []).append(one)
-        return {f"{CONTEXT}-{index}" if index else CONTEXT: images for index, images in enumerate(commits.values())}
+            commits.setdefault(one.name.revision, []).append(one)
+        builds = enumerate(replace(self, images=tuple(images)) for images in commits.values())
+        return {f"upload-{index}" if index else "upload": build for index, build in builds}
 
-    def source_of(self, one: ImageBuild) -> str:
-        """Return the commit that an image is built from, HEAD while it is only planned; empty for working files."""
-        return (one.name.revision or HEAD) if names_commit(self.hub.settings.tag) else ""
-
-    def way_to(self, one: ImageBuild) -> str:
-        """Return the path from the builder's folder to that of the image; empty where it is the same."""
-        folder = next(name for name, images in self.contexts.items() if one in images)
-        root = self.hub.layout.root
-        return "" if folder == CONTEXT else f"{'../' * (len(Path(root).parts) + 1)}{folder}/{root or '.'}/"
-
-    def shown_contexts(self, folder: str) -> list[str]:
-        """Return the commands that write the build contexts into ``folder`` and those beside it."""
-        return [line for name, images in self.contexts.items() for line in self._shown_context(folder, name, images)]
-
-    def _shown_context(self, folder: str, name: str, images: Sequence[ImageBuild]) -> list[str]:
-        folder += name.removeprefix(CONTEXT)
-        top = "" if self.hub.git.folder == current_folder() else f" -C {quote(str(self.hub.git.folder))}"
-        listed = [sources_of(self.hub, one.image).built_from for one in images]
-        paths = " ".join(quote(path) for path in dict.fromkeys(path for paths in listed for path in paths))
-        by_commit = names_commit(self.hub.settings.tag)
-        start = images[0].name.commit if by_commit and images[0].name.revision else HEAD
+    def shown_context(self, folder: str) -> list[str]:
+        """Return the commands that write the build context of one part into ``folder``."""
+        top, first = self.hub.git.folder, self.images[0].name
+        git = "git" if top == current_folder() else f"git -C {quote(str(top))}"
+        listed = dict.fromkeys(path for one in self.images for path in sources_of(self.hub, one.image).built_from)
+        paths = " ".join(map(quote, listed))
+        add = [] if names_commit(self.hub.settings.tag) else [f"{git} add --all --ignore-errors -- {paths}"]
         return [
             f'export GIT_INDEX_FILE="{folder}.index"',
-            f"git{top} read-tree {start}",
-            *([] if by_commit else [f"git{top} add --all --ignore-errors -- {paths}"]),
-            f'git{top} ls-files -z -- {paths} | git{top} checkout-index -q -z --stdin --prefix="{folder}/"',
+            f"{git} read-tree {first.commit if first.revision else HEAD}",
+            *add,
+            f'{git} ls-files -z -- {paths} | {git} checkout-index -q -z --stdin --prefix="{folder}/"',
             "unset GIT_INDEX_FILE",
         ]
 
@@ -233,62 +224,30 @@ class Build:
 
     def summary(self, results: Values) -> list[str]:
         """Return the lines that tell what was done."""
-        done = (one for one in self.images if one.status in {PRESENT, SKIPPED} or _left_by(one) in results)
-        return [line for one in done for line in one.summary()]
+        done = {one.key for one in results.values() if isinstance(one, ImageBuild)}
+        images = (one for one in self.images if one.status in {PRESENT, SKIPPED} or one.key in done)
+        return [line for one in images for line in one.summary()]
 
     def report(self) -> list[dict[str, Any]]:
         """Return the images' part of the JSON report, those that are left alone last."""
         left = {*self.hub.other_images, *self.hub.spare_images} - {one.key for one in self.images}
         base = {"image": None, "digest": None, "inherited": None}
-        skipped: dict[str, Any] = {
-            "tag": None,
-            "digest": None,
-            "platforms": [],
-            "status": SKIPPED,
-            "base": base,
-            "inputs": None,
-        }
+        skipped: dict[str, Any] = {"tag": None, "digest": None, "platforms": [], "status": SKIPPED}
         others = (spec for spec in self.hub.layout.chart.images if spec.key in left)
         return [
             *(one.report() for one in self.images),
-            *({"name": spec.key, "repository": spec.name, **skipped} for spec in others),
+            *({"name": spec.key, "repository": spec.name, **skipped, "base": base, "inputs": None} for spec in others),
         ]
-
-    def _unmoved_warnings(self, unmoved: Mapping[str, Sequence[NamedImage]]) -> Iterator[str]:
-        accepted = self.hub.settings.accept
-        for key, places in unmoved.items():
-            left = [one for one in places if not any(entry.covers(VALUES_DIFFER, one.file) for entry in accepted)]
-            if left:
-                files = first_of([one.file for one in left], _MOST_NAMED)
-                yield f"{key} is also named by {files}, where no build writes it; {how_to_move(self.hub, left)}"
-
-    def _also_built(self) -> Iterator[str]:
-        own = {one.key for one in self.images}
-        keys = (spec.key for chart in self.hub.layout.charts for spec in chart.images)
-        also = ", ".join(dict.fromkeys(key for key in keys if key not in own))
-        if self.options.engine == CHARTPRESS and also:
-            yield f"chartpress builds all images of {self.hub.layout.file}, so also {also}"
-
-    def _base_warnings(self) -> Iterator[str]:
-        local = dict.fromkeys(one.base.reference for one in self.images if one.base.found.digest is None)
-        for base in (reference for reference in local if reference not in self.options.stand_ins):
-            yield f"{base} is taken from this machine's image store: {base.host} cannot be reached"
-        if any(one.base.is_stand_in for one in self.images):
-            yield "the base image is a rehearsal's STAND-IN, not z2jh's"
 
 
 def results_of(images: Iterable[ImageBuild]) -> dict[str, Any]:
     """Return what an action of a build leaves: each image, and the digest of each that was pushed."""
     left: dict[str, Any] = {}
     for one in images:
-        left[_left_by(one)] = one
+        left[f"the build of {one.key}"] = one
         if one.proof:
             left[str(one.reference)] = one.proof.digest
     return left
-
-
-def _left_by(image: ImageBuild) -> str:
-    return f"the build of {image.key}"
 
 
 def name_after_commit(build: Build) -> Build:
@@ -304,12 +263,11 @@ def name_after_commit(build: Build) -> Build:
 
 
 def write_contexts(build: Build, folder: Path) -> Build:
-    """Write the build contexts out of git below ``folder``, and return the build with each image's inputs."""
+    """Write the parts' build contexts out of git below ``folder``, and return the build with each image's inputs."""
     hub, written = build.hub, []
-    with source_trees(build) as trees:
-        for name, images in build.contexts.items():
-            tree = trees[images[0].key]
-            for one in images:
+    for name, part in build.parts.items():
+        with source_tree(part) as tree:
+            for one in part.images:
                 inputs = inputs_of(hub, one, tree)
                 if one.inputs not in (None, inputs):
                     raise Refused(
@@ -318,20 +276,15 @@ def write_contexts(build: Build, folder: Path) -> Build:
                         hint="run the same command again: it plans with the files as they are now",
                     )
                 written.append(one._replace(inputs=inputs))
-            write_files(hub, [one.image for one in images], tree, folder / name)
+            write_files(hub, [one.image for one in part.images], tree, folder / name / CONTEXT)
     return build.with_images(written)
 
 
-@contextlib.contextmanager
-def source_trees(build: Build) -> Iterator[dict[str, Tree]]:
-    """Yield the trees of the images to be built, by their keys: the commits', or one of the working files."""
-    hub, images = build.hub, build.to_build
-    if names_commit(hub.settings.tag):
-        trees = {commit: Tree(hub.git, commit) for commit in dict.fromkeys(map(build.source_of, images))}
-        yield {one.key: trees[build.source_of(one)] for one in images}
-        return
-    with working_files(hub, [one.image for one in images]) as tree:
-        yield {one.key: tree for one in images}
+def source_tree(part: Build) -> contextlib.AbstractContextManager[Tree]:
+    """Yield the tree that the images of one part are built from: their commit's, or that of the working files."""
+    if names_commit(part.hub.settings.tag):
+        return contextlib.nullcontext(Tree(part.hub.git, part.images[0].name.revision or HEAD))
+    return working_files(part.hub, [one.image for one in part.images])
 
 
 def inputs_of(hub: Hub, one: ImageBuild, tree: Tree) -> str:

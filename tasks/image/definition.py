@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -42,7 +41,6 @@ _SWITCHES = {
 # Shorthands for --attest, by the kind of attestation.
 _ATTESTATIONS = {"--provenance": "provenance", "--sbom": "sbom"}
 # Values of --build-context that are not plain folders.
-_OCI_LAYOUT = "oci-layout://"
 _ELSEWHERE = ("docker-image://", "target:", "http://", "https://", "git://", "ssh://", "git@", "github.com/")
 _TRUE, _FALSE = frozenset({"1", "t", "true"}), frozenset({"0", "f", "false"})
 
@@ -52,11 +50,6 @@ def definition(targets: Mapping[str, Mapping[str, Any]]) -> str:
     whole = {"group": {"default": {"targets": list(targets)}}, "target": targets}
     # JSON's own syntax holds no brace right after such a sign.
     return bake_literal(json.dumps(whole, indent=2, ensure_ascii=False))
-
-
-def dockerfile_from(context: str, dockerfile: str, root: str) -> str:
-    """Return the path of ``dockerfile`` from its context, where bake looks for it; both are relative to ``root``."""
-    return posixpath.relpath(posixpath.join("/", root, dockerfile), posixpath.join("/", root, context))
 
 
 def target_name(index: int, key: str) -> str:
@@ -69,37 +62,42 @@ def target_name(index: int, key: str) -> str:
     return plain if plain == key and not numbered else f"{plain}-{index}"
 
 
-def bake_fields(options: Sequence[str], where: str, env: Mapping[str, str]) -> dict[str, Any]:
-    """Return the fields of a bake target that mean the same as ``options``, and no others."""
-    given = _read(options, where, only_known=True)
-    build_args = given.get("args", ())
-    given["args"] = [arg if "=" in arg else f"{arg}={env[arg]}" for arg in build_args if "=" in arg or arg in env]
-    fields = {key: _pairs(value) if key in _MAPPINGS.values() else value for key, value in given.items()}
-    return {key: value for key, value in fields.items() if value and key != _NO_FIELD}
+def bake_fields(options: Sequence[str], where: str, env: Mapping[str, str], *, strict: bool = True) -> dict[str, Any]:
+    """Return the fields of a bake target that mean the same as ``options``.
+
+    An option that no field means is refused where it is ``strict``, else left out.
+    """
+    parser = _Parser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    for option, key in (*_LISTS.items(), *_MAPPINGS.items()):
+        parser.add_argument(option, dest=key, action="append")
+    for option, key in _TEXTS.items():
+        parser.add_argument(option, dest=key)
+    for option, kind in _ATTESTATIONS.items():
+        parser.add_argument(option, dest="attest", action="append", type=partial(_attestation, kind))
+    for option, key in _SWITCHES.items():
+        parser.add_argument(option, dest=key, nargs="?", const=True, type=_truth)
+    try:
+        known, unknown = parser.parse_known_args(list(options))
+        if unknown and strict:
+            parser.error(f"{unknown[0]} has no counterpart in a bake definition")
+    except (ValueError, argparse.ArgumentError) as err:
+        raise Unusable(
+            f"an extra build option cannot be used: {err}",
+            where=where,
+            hint=f"take it out, or build as chartpress does: {DOOR} build --engine chartpress",
+        ) from err
+    given = {key: value for key, value in vars(known).items() if value and key != _NO_FIELD}
+    for key in (key for key in _MAPPINGS.values() if key in given):
+        pairs = [item.partition("=") for item in given[key]]
+        # docker build takes an argument without a value from the environment.
+        from_env = [item for item in pairs if item[1] or key != "args" or item[0] in env]
+        given[key] = {name: value if sign or key != "args" else env[name] for name, sign, value in from_env}
+    return {key: value for key, value in given.items() if value}
 
 
-def target_stage(options: Sequence[str], where: str) -> str:
-    """Return the stage that ``--target`` names; empty where the last one is built."""
-    return str(_read(options, where, only_known=False).get("target", ""))
-
-
-def local_contexts(options: Sequence[str], where: str) -> tuple[str, ...]:
-    """Return the local folders of named build contexts (``--build-context NAME=FOLDER``)."""
-    named = _pairs(_read(options, where, only_known=False).get("contexts", ()))
-    return tuple(folder for folder in map(context_folder, named.values()) if folder)
-
-
-def context_folder(value: str) -> str | None:
-    """Return the local folder of a named build context; None for an image, target or address."""
-    if value.startswith(_OCI_LAYOUT):
-        return value.removeprefix(_OCI_LAYOUT).partition("@")[0].partition(":")[0]
-    return None if value.startswith(_ELSEWHERE) else value
-
-
-def from_folder(context: str, way: str) -> str:
-    """Return a named build context, a local one by a path that begins with ``way``."""
-    folder = context_folder(context)
-    return context if folder is None else context.replace(folder, way + folder, 1)
+def is_local(context: str) -> bool:
+    """Whether a named build context is a local folder, not an image, a target or an address."""
+    return not context.startswith(_ELSEWHERE)
 
 
 def with_own_file(secret: str, folder: Path) -> str:
@@ -127,29 +125,6 @@ class _Parser(argparse.ArgumentParser):
         raise ValueError(message)
 
 
-def _read(options: Sequence[str], where: str, *, only_known: bool) -> dict[str, Any]:
-    parser = _Parser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    for option, key in (*_LISTS.items(), *_MAPPINGS.items()):
-        parser.add_argument(option, dest=key, action="append")
-    for option, key in _TEXTS.items():
-        parser.add_argument(option, dest=key)
-    for option, kind in _ATTESTATIONS.items():
-        parser.add_argument(option, dest="attest", action="append", type=partial(_attestation, kind))
-    for option, key in _SWITCHES.items():
-        parser.add_argument(option, dest=key, nargs="?", const=True, type=_truth)
-    try:
-        known, unknown = parser.parse_known_args(list(options))
-        if unknown and only_known:
-            parser.error(f"{unknown[0]} has no counterpart in a bake definition")
-    except (ValueError, argparse.ArgumentError) as err:
-        raise Unusable(
-            f"an extra build option cannot be used: {err}",
-            where=where,
-            hint=f"take it out, or build as chartpress does: {DOOR} build --engine chartpress",
-        ) from err
-    return {key: value for key, value in vars(known).items() if value is not None}
-
-
 def _attestation(kind: str, value: str) -> str:
     """Return the ``--attest`` that a shorthand means: its value is a truth value, or the parameters."""
     if value.lower() in _TRUE | _FALSE:
@@ -161,7 +136,3 @@ def _truth(value: str) -> bool:
     if value.lower() not in _TRUE | _FALSE:
         raise argparse.ArgumentTypeError(f"{value!r} is neither true nor false")
     return value.lower() in _TRUE
-
-
-def _pairs(items: Iterable[str]) -> dict[str, str]:
-    return {key: value for key, _, value in (item.partition("=") for item in items)}

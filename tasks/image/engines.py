@@ -2,16 +2,17 @@
 
 A new engine is a class like :class:`Buildx`, and a row in :func:`engine_for`: ``require_fit`` checks that it is
 installed, and can do what the options and settings want; ``shown`` returns the commands as one could paste them;
-``build`` runs them in ``scratch`` and returns the pushed digests by the images' keys, as far as it knows them;
-``retags`` is whether an image of the same inputs that is in the registry already is retagged, not built.
+``build`` runs them with the parts of the build, which ``scratch`` has, and returns the pushed digests that it knows by
+the images' keys; ``retags`` is whether an image of the same inputs that is in the registry already is retagged, not
+built.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
-from functools import partial
+import posixpath
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from shlex import quote
@@ -33,15 +34,13 @@ from ..tools.git import Git
 from ..tools.logins import DockerLogins, Expired, is_google
 from ..tools.process import require_installed, run_folded
 from .build import CONTEXT, Build, ImageBuild, name_after_commit, write_contexts
-from .definition import bake_fields, definition, dockerfile_from, from_folder, pinned_images, target_name, with_own_file
+from .definition import bake_fields, definition, pinned_images, target_name, with_own_file
 from .inputs import filled_in, sources_of
 from .proof import LABEL
 from .tree import Tree
 
 BUILDX = "buildx"
 _CACHE_TAG = "buildcache"
-# The folder, below a scratch folder, that build contexts are written into and Cloud Build uploads.
-_UPLOAD = "upload"
 # https://cloud.google.com/build/docs/cloud-builders; it brings buildx, whose builder there is the docker driver.
 _STEP_IMAGE = "gcr.io/cloud-builders/docker"
 _TIMEOUT = "3600s"
@@ -71,15 +70,14 @@ def build_images(build: Build, engine: Engine) -> list[ImageBuild]:
     """Build and push, then prove each image from what its registry has; return the images."""
     named = name_after_commit(build)
     with temporary_folder() as scratch:
-        written = write_contexts(named, scratch / _UPLOAD)
+        written = write_contexts(named, scratch)
         digests = engine.build(written, scratch)
     return [one.proved(digests.get(one.key)) if build.pushes else one for one in written.to_build]
 
 
-def _bake_definition(build: Build, *, again: bool = False, shared: bool = True) -> str:
-    """Return the definition of all images to build; ``again`` from the cache, without ``shared`` from its own alone."""
-    no_cache = build.options.no_cache and not again
-    images = enumerate(build.to_build)
+def _bake_definition(build: Build, *, no_cache: bool, shared: bool = True) -> str:
+    """Return the definition of a part's images, without ``shared`` from the builder's own cache alone."""
+    images = enumerate(build.images)
     return definition({target_name(n, one.key): _target(build, one, no_cache, shared=shared) for n, one in images})
 
 
@@ -91,32 +89,52 @@ class Buildx:
     def require_fit(self, hub: Hub, options: BuildOptions) -> None:
         """Accept all options."""
 
-    def shown(self, build: Build) -> str:
-        """Return the commands: the contexts written out of git, then the build."""
-        bake = docker.bake_command(build.builder, _bake_definition(build), None, Path("metadata.json"))
+    def shown(self, build: Build) -> list[str]:
+        """Return the commands for each part: its context written out of git, then the build."""
         below = f"/{build.hub.layout.root}" if build.hub.layout.root else ""
-        return "\n".join(
-            ("context=$(mktemp -d)/context", *build.shown_contexts("$context"), f'(cd "$context{below}" && {bake}\n)')
-        )
+        shown = []
+        for part in build.parts.values():
+            bake_file = _bake_definition(part, no_cache=build.options.no_cache)
+            bake = docker.bake_command(build.builder, bake_file, None, Path("metadata.json"))
+            context = "\n".join(("context=$(mktemp -d)/context", *part.shown_context("$context")))
+            shown.append(f'{context}\n(cd "$context{below}" && {bake}\n)')
+        return shown
 
     def build(self, build: Build, scratch: Path) -> dict[str, str]:
-        """Build and push; without the shared cache where that is what fails."""
-        folder, metadata = scratch / _UPLOAD / CONTEXT / build.hub.layout.root, scratch / "metadata.json"
-        # Not by its whole path, which may have bytes that no argument of docker's can have.
-        there = Path(os.path.relpath(metadata.resolve(), folder.resolve()))
+        """Build and push."""
+        digests: dict[str, str] = {}
+        for name, part in build.parts.items():
+            digests |= _bake(part, scratch / name)
+        return digests
 
-        def command(*, again: bool = False, shared: bool = True) -> Command:
-            bake = _bake_definition(build, again=again, shared=shared)
-            return docker.bake_command(build.builder, bake, folder, there)
 
+def _bake(part: Build, scratch: Path) -> dict[str, str]:
+    """Build and push the images of one part, and return their digests by their keys.
+
+    That is done once more without the shared cache where that is what fails, and where the sign-in expires meanwhile:
+    Docker asks its helper again for every command.
+    """
+    folder, metadata = scratch / CONTEXT / part.hub.layout.root, scratch / "metadata.json"
+    # Not by its whole path, which may have bytes that no argument of docker's can have.
+    there = Path(os.path.relpath(metadata.resolve(), folder.resolve()))
+    host, builder = part.images[0].reference.host, part.builder
+    shared, is_again = part.hub.settings.cache != CACHE_OFF, False
+    while True:
+        bake = _bake_definition(part, no_cache=part.options.no_cache and not is_again, shared=shared)
         try:
-            _push(build, command, cached=build.hub.settings.cache != CACHE_OFF)
+            docker.run_build(docker.bake_command(builder, bake, folder, there), host, builder, cached=shared)
+            break
         except docker.CacheFailed as fault:
             output.say(f"{fault.what}; building once more without the shared cache")
-            _push(build, partial(command, shared=False), cached=False)
-        keys = [one.key for one in build.to_build]
-        targets = [target_name(index, key) for index, key in enumerate(keys)]
-        return dict(zip(keys, pushed_digests(metadata, targets), strict=True))
+            shared = False
+        except Expired as fault:
+            if is_again or not part.pushes or DockerLogins.read().credentials(host) is None:
+                raise
+            output.say(f"{fault.what}; pushing once more with fresh credentials")
+            is_again = True
+    keys = [one.key for one in part.images]
+    targets = [target_name(index, key) for index, key in enumerate(keys)]
+    return dict(zip(keys, pushed_digests(metadata, targets), strict=True))
 
 
 def pushed_digests(metadata: Path, targets: Sequence[str]) -> list[str]:
@@ -156,13 +174,17 @@ class Chartpress:
             raise Refused(f"chartpress does not know {name}", where="--engine", hint="leave out --engine chartpress")
         require_installed(CHARTPRESS)
 
-    def shown(self, build: Build) -> str:
+    def shown(self, build: Build) -> list[str]:
         """Return the runbook's command."""
-        return str(self._command(build))
+        return [str(self._command(build))]
 
     def build(self, build: Build, scratch: Path) -> dict[str, str]:
         """Build and push what chartpress finds to be built; it does not tell the digests."""
-        clone = _clone(build.hub, scratch / "hub")
+        # On a branch of the same name, and with as long hashes: build arguments may hold both.
+        clone, abbreviation = scratch / "hub", build.hub.git.ask("config", "--get", "core.abbrev")
+        flags = ("--config", f"core.abbrev={abbreviation.text}") if abbreviation.ok else ()
+        source = (str(build.hub.git.folder), str(clone))
+        Git(scratch).read("clone", "--quiet", "--shared", "--no-checkout", *flags, "--", *source)
         commit = Tree(build.hub.git, Git(clone).read("rev-parse", "HEAD"))
         for one in build.to_build:
             paths = sources_of(build.hub, one.image).all
@@ -206,42 +228,52 @@ class CloudBuild:
             raise docker.no_image_store("Cloud Build's builder", CLOUD_BUILD, "attest images", "hub.attest")
         require_installed("gcloud")
 
-    def shown(self, build: Build) -> str:
-        """Return the commands that make the request in a folder, and send it."""
-        folder, files = Path("$request"), _request_files(build)
-        written = (f"cat > \"{folder / path}\" <<'END'\n{text.rstrip()}\nEND" for path, text in files.items())
-        contexts = build.shown_contexts(str(folder / _UPLOAD / CONTEXT))
-        sent = " ".join(f'"{word}"' if "$" in word else quote(word) for word in _submit_command(build, folder).argv)
-        return "\n".join(("request=$(mktemp -d)", f'mkdir "{folder / _UPLOAD}"', *contexts, *written, sent))
+    def shown(self, build: Build) -> list[str]:
+        """Return the commands for each part: its request made in a folder, then sent."""
+        folder, shown = Path("$request"), []
+        for name, part in build.parts.items():
+            files = _request_files(part, name).items()
+            sent = _submit_command(part, folder, name).argv
+            lines = (
+                "request=$(mktemp -d)",
+                f'mkdir "{folder / name}"',
+                *part.shown_context(str(folder / name / CONTEXT)),
+                *(f"cat > \"{folder / path}\" <<'END'\n{text.rstrip()}\nEND" for path, text in files),
+                " ".join(f'"{word}"' if "$" in word else quote(word) for word in sent),
+            )
+            shown.append("\n".join(lines))
+        return shown
 
     def build(self, build: Build, scratch: Path) -> dict[str, str]:
         """Build and push; Cloud Build does not tell the digests."""
-        for path, text in _request_files(build).items():
-            (scratch / path).write_text(text, encoding="utf-8")
-        done = run_folded(_submit_command(build, scratch), "building on Cloud Build")
-        if not done.ok:
-            raise _gcloud_fault(done, google_project(build.to_build[0].reference))
+        for name, part in build.parts.items():
+            for path, text in _request_files(part, name).items():
+                (scratch / path).write_text(text, encoding="utf-8")
+            done = run_folded(_submit_command(part, scratch, name), "building on Cloud Build")
+            if not done.ok:
+                raise _gcloud_fault(done, google_project(part.images[0].reference))
         return {}
 
 
-def _request_files(build: Build) -> dict[str, str]:
-    """Return the files of a request to Cloud Build, without the contexts, by their paths below one folder."""
+def _request_files(part: Build, name: str) -> dict[str, str]:
+    """Return the files of a request to Cloud Build, without the context, by their paths below one folder."""
     step = {
         "name": _STEP_IMAGE,
         "args": ["buildx", "bake", "--file", f"/workspace/{_DEFINITION}"],
-        "dir": f"{CONTEXT}/{build.hub.layout.root}".rstrip("/"),
-        "env": [f"{name}={value}" for name, value in BAKE_MAY_READ.items()],
+        "dir": f"{CONTEXT}/{part.hub.layout.root}".rstrip("/"),
+        "env": [f"{variable}={value}" for variable, value in BAKE_MAY_READ.items()],
     }
+    bake = _bake_definition(part, no_cache=part.options.no_cache)
     config = json.dumps({"steps": [step], "timeout": _TIMEOUT}, indent=2)
     # The list of what is not uploaded is given, so that a .gitignore hides no file that is committed.
-    return {f"{_UPLOAD}/{_DEFINITION}": _bake_definition(build), _CONFIG: config, _IGNORE: ".git\n"}
+    return {f"{name}/{_DEFINITION}": bake, _CONFIG: config, _IGNORE: ".git\n"}
 
 
-def _submit_command(build: Build, folder: Path) -> Command:
+def _submit_command(part: Build, folder: Path, name: str) -> Command:
     files = (f"--config={folder / _CONFIG}", f"--ignore-file={folder / _IGNORE}")
-    project = google_project(build.to_build[0].reference)
+    project = google_project(part.images[0].reference)
     flags = (*files, *((f"--project={project}",) if project else ()), "--quiet")
-    return Command(("gcloud", "builds", "submit", str(folder / _UPLOAD), *flags))
+    return Command(("gcloud", "builds", "submit", str(folder / name), *flags))
 
 
 def google_project(image: Reference) -> str | None:
@@ -259,9 +291,6 @@ def _target(build: Build, one: ImageBuild, no_cache: bool, *, shared: bool) -> d
     extra = bake_fields(options, f"{hub.layout.file}: images.{spec.key}.extraBuildCommandOptions", os.environ)
     own = hub.git.folder / hub.layout.root
     extra = {**extra, "secret": [with_own_file(secret, own) for secret in extra.get("secret", ())]}
-    if way := build.way_to(one):
-        named = extra.get("contexts", {}).items()
-        extra["contexts"] = {name: from_folder(context, way) for name, context in named}
     cache = cache_fields(hub, one.image, build.builder, push=build.pushes) if shared else {}
     source = upstream_repository(hub.git, hub.settings)
     shown = {one.name.commit, one.name.tag, hub.branch}
@@ -274,10 +303,11 @@ def _target(build: Build, one: ImageBuild, no_cache: bool, *, shared: bool) -> d
     # Provenance is asked for or switched off: it makes an index of the image, which some registries cannot show.
     attested = [ATTESTATIONS[name] for name in (hub.settings.attest if build.pushes else ())]
     provenance = [] if any("provenance" in one for one in attested) else ["type=provenance,disabled=true"]
-    context = way + spec.context
+    # Bake looks for the Dockerfile from the context.
+    context, dockerfile = (posixpath.join("/", hub.layout.root, path) for path in (spec.context, spec.dockerfile))
     fields: dict[str, Any] = {
-        "context": context,
-        "dockerfile": dockerfile_from(context, way + spec.dockerfile, hub.layout.root),
+        "context": spec.context,
+        "dockerfile": posixpath.relpath(dockerfile, context),
         "tags": [str(one.reference)],
         "args": arguments,
         "labels": {**one.labels(), **({f"{LABEL}source": source.address} if source else {})},
@@ -308,31 +338,6 @@ def cache_fields(hub: Hub, image: HubImage, builder: Builder, *, push: bool) -> 
         sources, target = [kept], f"type=registry,ref={kept},mode=max,ignore-error=true"
     fields = {"cache-from": [f"type=registry,ref={source}" for source in sources], "cache-to": [target] if push else []}
     return {name: values for name, values in fields.items() if values}
-
-
-def _push(build: Build, command: Callable[..., Command], *, cached: bool) -> None:
-    """Build and push; a push that is denied as expired is tried once more, from the cache.
-
-    A token may expire while the image is built: Docker asks its helper again for every command.
-    """
-    host, builder = build.to_build[0].reference.host, build.builder
-    try:
-        docker.run_build(command(), host, builder, cached=cached)
-    except Expired as fault:
-        if not build.pushes or DockerLogins.read().credentials(host) is None:
-            raise
-        output.say(f"{fault.what}; pushing once more with fresh credentials")
-        docker.run_build(command(again=True), host, builder, cached=cached)
-
-
-def _clone(hub: Hub, folder: Path) -> Path:
-    """Clone the repository into ``folder``, on a branch of the same name: build arguments may hold it."""
-    outside = Git(folder.parent)
-    outside.read("clone", "--quiet", "--shared", "--no-checkout", "--", str(hub.git.folder), str(folder))
-    abbreviation = hub.git.ask("config", "--get", "core.abbrev")
-    if abbreviation.ok:
-        Git(folder).read("config", "core.abbrev", abbreviation.text)
-    return folder
 
 
 def _gcloud_fault(done: Output, project: str | None) -> Fault:

@@ -2,9 +2,6 @@
 
 The hash of that is ``{content}`` in a tag, and a label of every image: the same inputs are known again after a squash,
 a rebase or an amended commit, on every machine and in a shallow clone.
-
-No build context may hold a credential file, recognised by content and, where that is not enough, by name. Values with a
-secret among them do not count, nor does an encrypted (git-crypt, sops), empty or example file.
 """
 
 from __future__ import annotations
@@ -12,24 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
-import string
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from fnmatch import translate
 from pathlib import Path
 from shlex import quote
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..core.faults import Refused, Unusable
-from ..core.visible import mask, names_secret
 from ..repo.charts import values_of
 from ..repo.dockerfile import copied_files, line_below
 from ..repo.files import behind_links, bytes_to_be, is_below, join
 from ..repo.hub import Hub, HubImage
-from ..repo.values import GIT_CRYPT
-from ..tools.command import as_mapping
-from .definition import context_folder, local_contexts, target_stage
+from .credentials import LARGEST, credential_in, may_be_credentials
+from .definition import bake_fields, is_local
 from .tag import ImageName, render
 from .tree import Tree, snapshot
 
@@ -40,46 +32,21 @@ _IGNORE_FILE = ".dockerignore"
 _CHUNK = 1024 * 1024
 # The times of files in a build context: thirty years from 1980 on, before which a ZIP archive has none.
 _EARLIEST, _SPAN = 315_532_800, 30 * 365 * 24 * 60 * 60
-LARGEST = 64 * 1024
 # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md#the-pointer
-_LFS_POINTER, _LARGEST_POINTER = b"version https://git-lfs.github.com/spec/", 1024
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _LFS_FILTERS = r"^filter\.lfs\.(smudge|process)$"
-# Most keys and tokens are far smaller than what may hold several of them.
-_LIKELY = 16 * 1024
-# The beginning of an encrypted value, or of a reference to one.
-_NO_SECRET = ("ENC[", "<", "$", "{", "%")
-_SHORTEST_PASSWORD = 8
-_BOM = b"\xef\xbb\xbf"
-# https://docs.docker.com/reference/cli/docker/login/
-_LOGIN_SECRETS = ("auth", "password", "identitytoken", "registrytoken")
-_PEM = re.compile(r"^-----BEGIN [^\n]*PRIVATE KEY[^\n]*\n((?:(?!-----(?:BEGIN|END) )[^\n]*\n)*)-----END ", re.MULTILINE)
-_PEM_LETTERS = frozenset(f"{string.ascii_letters}{string.digits}+/=")
-_LOGIN = re.compile(r"://([^/\s:@]*):?([^/\s@]*)@")
-_HEADER = re.compile(r"^(?:.*=)?\s*authorization: ", re.MULTILINE | re.IGNORECASE)
-# https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
-_OF_A_USER = r"""(?<![\w-])(?:client-key-data|token|password)["']?\s*:\s*["']?([^\s"',}]+)"""
-_GOOGLES_SECRETS = {
-    "authorized_user": "refresh_token",
-    "external_account_authorized_user": "refresh_token",
-    "service_account": "private_key",
-}
 
 
 class Sources(NamedTuple):
     """Where the files of an image are, relative to the repository's top.
 
-    ``contexts`` are the local folders of named build contexts, ``others`` what else chartpress.yaml lists in ``paths``.
+    ``folders`` are the build context and the local folders of named ones, ``others`` what else chartpress.yaml lists in
+    ``paths``.
     """
 
-    context: str
+    folders: tuple[str, ...]
     dockerfile: str
-    contexts: tuple[str, ...]
     others: tuple[str, ...]
-
-    @property
-    def folders(self) -> tuple[str, ...]:
-        """The build contexts."""
-        return (self.context, *self.contexts)
 
     @property
     def built_from(self) -> tuple[str, ...]:
@@ -96,12 +63,12 @@ def sources_of(hub: Hub, image: HubImage) -> Sources:
     """Return where the files of ``image`` are."""
     spec = image.spec
     where = f"{hub.layout.file}: images.{spec.key}"
-    contexts = local_contexts(spec.extra_options, f"{where}.extraBuildCommandOptions")
+    named = bake_fields(spec.extra_options, f"{where}.extraBuildCommandOptions", {}, strict=False).get("contexts", {})
     others = (path for path in spec.paths if join(hub.layout.root, path) != hub.layout.file)
+    local = (_inside(hub, path, f"{where}.extraBuildCommandOptions") for path in named.values() if is_local(path))
     return Sources(
-        _inside(hub, spec.context, f"{where}.contextPath"),
+        (_inside(hub, spec.context, f"{where}.contextPath"), *local),
         _inside(hub, spec.dockerfile, f"{where}.dockerfilePath"),
-        tuple(_inside(hub, path, f"{where}.extraBuildCommandOptions") for path in contexts),
         tuple(_inside(hub, path, f"{where}.paths") for path in others),
     )
 
@@ -112,7 +79,7 @@ def counted_paths(hub: Hub, image: HubImage) -> list[str]:
     The context is not among them with ``rebuildOnContextPathChanges: false``.
     """
     sources, paths = sources_of(hub, image), hub.paths_of(image)
-    return [path for path in sources.all if path != sources.context or is_below(path, paths)]
+    return [path for path in sources.all if path != sources.folders[0] or is_below(path, paths)]
 
 
 def inputs_hash(hub: Hub, image: HubImage, tree: Tree, base: str, platform: str, name: ImageName | None = None) -> str:
@@ -122,7 +89,6 @@ def inputs_hash(hub: Hub, image: HubImage, tree: Tree, base: str, platform: str,
     where that names a commit, else as they are written), ``Base.identity`` and the platforms.
     """
     spec, sources = image.spec, sources_of(hub, image)
-    _require_there(hub, sources, tree.objects(sources.all))
     as_written = [dict(spec.build_args), spec.extra_options]
     inputs = {
         "arguments": arguments_of(hub, image, name) if name and name.commit else as_written,
@@ -162,18 +128,15 @@ def write_files(hub: Hub, images: Iterable[HubImage], tree: Tree, folder: Path) 
     listed = dict.fromkeys(path for one in sources for path in one.built_from)
     tree.write(tuple(listed), folder)
     for path in dict.fromkeys(tree.real_path(path) for one in sources for path in one.folders):
-        for at, _, names in os.walk(folder / path):
-            below = Path(at).relative_to(folder).as_posix()
-            for name in names:
-                file = Path(at, name)
-                if not file.is_symlink():
-                    _finish(file, join(below, name), str(hub.git.clone.git_dir))
+        for file in (folder / path).rglob("*"):
+            if file.is_file() and not file.is_symlink():
+                _finish(file, file.relative_to(folder).as_posix(), str(hub.git.clone.git_dir))
 
 
 def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:
     """Check what can be seen of a build before it: of its files the first 10,000."""
     sources = sources_of(hub, image)
-    target = target_stage(image.spec.extra_options, hub.layout.file)
+    target = bake_fields(image.spec.extra_options, hub.layout.file, {}, strict=False).get("target", "")
     is_on_base = image.base.is_last
     if target:
         arguments, dockerfile = values_of(image.spec.arguments), image.dockerfile
@@ -185,7 +148,16 @@ def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:
             hint="let it build on that: FROM NAME, the name of its stage; or choose that stage: "
             f"extraBuildCommandOptions: [--target=NAME] in {hub.layout.file}",
         )
-    _require_there(hub, sources, tree.objects(sources.all))
+    objects = tree.objects(sources.built_from)
+    for path in (*sources.folders, sources.dockerfile):
+        if path not in objects:
+            add = f"git ignores it: git add --force -- {quote(path)}"
+            fix = f"commit it, or fix images.{image.spec.key} in {hub.layout.file}"
+            raise Unusable(
+                f"the {'Dockerfile' if path == sources.dockerfile else 'build context'} is missing",
+                where=path,
+                hint=add if _is_ignored(hub, path) else fix,
+            )
     _require_not_ignored(hub, image, tree, sources)
     _look_into_files(tree, [tree.real_path(path) for path in sources.folders])
 
@@ -197,8 +169,8 @@ def require_stable(hub: Hub, image: HubImage) -> None:
         if is_below(place.file, inputs):
             raise Refused(
                 f"the build context holds {place.file}, so each build would make another {{content}}",
-                where=sources_of(hub, image).context,
-                hint=f"give the image its own folder: {_keys(hub)[0]} in {hub.layout.file}",
+                where=sources_of(hub, image).folders[0],
+                hint=f"give the image its own folder in {hub.layout.file}",
             )
 
 
@@ -218,38 +190,18 @@ def require_links_covered(hub: Hub, image: HubImage) -> None:
 
 def _inside(hub: Hub, path: str, where: str) -> str:
     whole = join(hub.layout.root, path)
-    if whole.startswith(("/", "../")) or whole == ".." or not whole.isprintable():
+    if whole.startswith(("/", "../")) or whole == ".." or not whole.isprintable() or not is_local(whole):
         raise Refused(
             f"{path} is not a path inside of the repository",
             where=where,
             hint="an image is built from what is committed: move the files into the repository, and name them there",
         )
-    if context_folder(whole) != whole:
-        raise Refused(
-            f"Docker takes {whole} for an address", where=where, hint=f"git mv {quote(whole)} to another folder"
-        )
     return whole
-
-
-def _keys(hub: Hub) -> tuple[str, str]:
-    return ("contextPath", "dockerfilePath") if hub.layout.charts else ("context", "dockerfile")
-
-
-def _require_there(hub: Hub, sources: Sources, objects: Iterable[str]) -> None:
-    for path, what, key in (
-        (sources.context, "the build context", _keys(hub)[0]),
-        (sources.dockerfile, "the Dockerfile", _keys(hub)[1]),
-        *((path, "a named build context", "extraBuildCommandOptions") for path in sources.contexts),
-    ):
-        if path not in objects:
-            add = f"git ignores it: git add --force -- {quote(path)}"
-            fix = f"commit it, or fix {key} in {hub.layout.file}"
-            raise Unusable(f"{what} is missing", where=path, hint=add if _is_ignored(hub, path) else fix)
 
 
 def _require_not_ignored(hub: Hub, image: HubImage, tree: Tree, sources: Sources) -> None:
     found = copied_files(hub.require(image.dockerfile), image.dockerfile)
-    copied = {join(sources.context, path.lstrip("/")): line for path, line in found.items()}
+    copied = {join(sources.folders[0], path.lstrip("/")): line for path, line in found.items()}
     ignored = [path for path in sorted(copied) if os.path.lexists(hub.git.folder / path) and _is_ignored(hub, path)]
     for path in {*ignored} - tree.objects(ignored).keys():
         raise Refused(
@@ -265,32 +217,26 @@ def _is_ignored(hub: Hub, path: str) -> bool:
 
 def _look_into_files(tree: Tree, folders: Sequence[str]) -> None:
     listed = tree.files(folders)[:MOST_LOOKED_AT]
-    files = [one for one in listed if _is_likely_credential(one.path, one.size)]
+    files = [one for one in listed if may_be_credentials(one.path, one.size)]
     for first in range(0, len(files), _AT_ONCE):
         some = files[first : first + _AT_ONCE]
         for entry, data in zip(some, tree.blobs(some), strict=True):
-            _require_no_credential(entry.path, data)
-            if _is_pointer(data) and not tree.git.ask("config", "--get-regexp", _LFS_FILTERS).ok:
-                raise _pointer(entry.path)
-    for inner, inside in tree.submodules(folders).values():
-        _look_into_files(inner, inside)
+            is_set_up = data.startswith(_LFS_POINTER) and tree.git.ask("config", "--get-regexp", _LFS_FILTERS).ok
+            _require_usable(entry.path, data, has_lfs=is_set_up)
+    for inner in tree.submodules(folders).values():
+        _look_into_files(inner, ["."])
 
 
-def _is_pointer(data: bytes) -> bool:
-    return data.startswith(_LFS_POINTER) and len(data) < _LARGEST_POINTER
-
-
-def _pointer(path: str) -> Refused:
-    hint = "git lfs install && git lfs pull; then run the same command again"
-    return Refused("Git LFS is not set up: in place of the file there is a pointer to it", where=path, hint=hint)
-
-
-def _require_no_credential(path: str, data: bytes) -> None:
+def _require_usable(path: str, data: bytes, *, has_lfs: bool = False) -> None:
+    """Check that a file of a build context is no credential file, and not what Git LFS keeps in place of one."""
     found = credential_in(path, data)
     if found:
         take_out = f"git rm --cached -- {quote(path)}"
         hint = f"anyone with the image can read it: {take_out}, commit that, and mount it in the cluster"
         raise Refused(f"the build context holds {found}", where=path, hint=hint)
+    if data.startswith(_LFS_POINTER) and not has_lfs:
+        hint = "git lfs install && git lfs pull; then run the same command again"
+        raise Refused("Git LFS is not set up: in place of the file there is a pointer to it", where=path, hint=hint)
 
 
 def _finish(file: Path, path: str, seed: str) -> None:
@@ -302,9 +248,7 @@ def _finish(file: Path, path: str, seed: str) -> None:
     content = hashlib.blake2b(seed.encode("utf-8", "surrogateescape"), digest_size=8)
     with file.open("rb") as stream:
         first = stream.read(LARGEST + 1)
-        _require_no_credential(path, first)
-        if _is_pointer(first):
-            raise _pointer(path)
+        _require_usable(path, first)
         content.update(first)
         while more := stream.read(_CHUNK):
             content.update(more)
@@ -312,111 +256,3 @@ def _finish(file: Path, path: str, seed: str) -> None:
     number = int.from_bytes(content.digest(), "big")
     moment = (_EARLIEST + number % _SPAN) * 10**9 + number // _SPAN % 10**9
     os.utime(file, ns=(moment, moment))
-
-
-def _is_likely_credential(path: str, size: int) -> bool:
-    """Whether a file of that path and size is worth a look into it (:func:`credential_in`) before it is written out."""
-    is_named = any(kind.called.match(f"/{path}") for kind in _KINDS if not kind.sign)
-    return size <= _LIKELY or (size <= LARGEST and is_named)
-
-
-def credential_in(path: str, data: bytes) -> str | None:
-    """Return the kind of credentials in a file, for people, or None; one larger than ``LARGEST`` has none."""
-    kinds = [kind for kind in _KINDS if kind.sign in data and kind.called.match(f"/{path}")]
-    is_json = data.removeprefix(_BOM).lstrip().startswith(b"{")
-    if len(data) > LARGEST or data.startswith(GIT_CRYPT) or not (kinds or is_json):
-        return None
-    text = data.decode("utf-8-sig", "replace")
-    try:
-        document = as_mapping(json.loads(text)) if is_json else {}
-    except (ValueError, RecursionError):
-        document = {}
-    if "sops" in document:
-        return None
-    if _is_googles(document):
-        return "credentials of Google Cloud"
-    logins = map(as_mapping, as_mapping(document.get("auths")).values())
-    if any(_is_given(login.get(name)) for login in logins for name in _LOGIN_SECRETS):
-        return "a registry's password"
-    return next((kind.what for kind in kinds if kind.opens(text)), None)
-
-
-class _Kind(NamedTuple):
-    """One kind of credential file; each contains ``sign``, so that few files need a closer look."""
-
-    what: str
-    called: re.Pattern[str]
-    opens: Callable[[str], bool]
-    sign: bytes = b""
-
-
-def _called(*patterns: str) -> re.Pattern[str]:
-    return re.compile("|".join(translate(f"*/{pattern}") for pattern in patterns))
-
-
-def _is_googles(document: dict[str, Any]) -> bool:
-    """Whether it is one of https://cloud.google.com/docs/authentication/application-default-credentials.
-
-    Those of a workload identity federation are secret only with a token to exchange in them
-    (https://google.aip.dev/auth/4117), as google-github-actions/auth writes them.
-    """
-    kind = document.get("type")
-    if kind == "external_account":
-        headers = as_mapping(as_mapping(document.get("credential_source")).get("headers"))
-        return "authorization" in map(str.lower, headers)
-    source = as_mapping(document.get("source_credentials")) if kind == "impersonated_service_account" else document
-    secret = _GOOGLES_SECRETS.get(str(source.get("type")))
-    return secret is not None and _is_given(source.get(secret))
-
-
-def _is_given(value: object) -> bool:
-    """Whether ``value`` is itself a secret: neither empty, nor encrypted, nor a reference."""
-    return isinstance(value, str) and bool(value.strip()) and not value.strip().startswith(_NO_SECRET)
-
-
-def _has_private_key(text: str) -> bool:
-    """Whether it has a private key in PEM (RFC 7468), and not only a placeholder for one: ``...``."""
-    keys = ([line.rstrip() for line in key.splitlines()] for key in _PEM.findall(text))
-    contents = ([line for line in key if line and ": " not in line] for key in keys)
-    return any(lines and all(_PEM_LETTERS.issuperset(line) for line in lines) for lines in contents)
-
-
-def _has_value(pattern: str) -> Callable[[str], bool]:
-    """Return the question whether what ``pattern`` finds in a text is a secret itself."""
-    return lambda text: any(map(_is_given, re.findall(pattern, text, re.MULTILINE | re.IGNORECASE)))
-
-
-def _has_address(text: str) -> bool:
-    """Whether an address has a password or token, or a header that actions/checkout puts into ``.git/config`` does.
-
-    See https://git-scm.com/docs/git-credential-store.
-    """
-    logins = _LOGIN.findall(text)
-    return any(_is_given(password) or mask(user) != user for user, password in logins) or bool(_HEADER.search(text))
-
-
-def _has_variable(text: str) -> bool:
-    """Whether a file of variables sets one with a secret's name to a possible secret."""
-    lines = (line.strip().removeprefix("export ").partition("=") for line in text.splitlines())
-    set_ones = ((name.strip(), value.strip().strip("'\"")) for name, _, value in lines if not name.startswith("#"))
-    return any(len(value) >= _SHORTEST_PASSWORD and _is_given(value) and names_secret(name) for name, value in set_ones)
-
-
-_KINDS = (
-    _Kind("a private key", re.compile(""), _has_private_key, b"PRIVATE KEY"),
-    _Kind("a private key", re.compile(""), _has_value(r"^AGE-SECRET-KEY-1(\w{58})"), b"AGE-SECRET-KEY-1"),
-    _Kind(
-        "a private key", re.compile(""), _has_value(r"^Encryption: none$[\s\S]*?(Private-Lines:)"), b"PuTTY-User-Key"
-    ),
-    _Kind("credentials of Google Cloud", _called("gha-creds-*.json", "application_default_credentials.json"), bool),
-    _Kind("a web server's password", _called(".netrc", "_netrc"), _has_value(r"(?:^|\s)password\s+(\S+)")),
-    _Kind("git's password", _called(".git-credentials", ".git/config"), _has_address),
-    _Kind("a package index's password", _called(".pypirc"), _has_value(r"^password[ \t]*[=:](.*)")),
-    _Kind("a package index's password", _called("pip.conf", "pip.ini"), _has_address),
-    _Kind("a package registry's token", _called(".npmrc"), _has_value(r"_authToken[ \t]*=(.*)")),
-    _Kind("a key of AWS", _called("credentials", ".aws/config"), _has_value(r"^aws_secret_access_key[ \t]*=(.*)")),
-    _Kind(
-        "a cluster's credentials", _called(".kube/config", "*kubeconfig", "*kubeconfig.y*ml"), _has_value(_OF_A_USER)
-    ),
-    _Kind("a secret variable", _called(".env", ".env.local", ".env.prod*", ".env.secret*"), _has_variable),
-)

@@ -59,7 +59,19 @@ def prove(image: Reference, found: FoundImage | None, base: Base, wanted: str, d
             hint=f"find out who pushes this tag, then: {DOOR} build --force",
         )
     for platform in map(short_platform, wanted.split(",")):
-        _prove_platform(image, found, base, platform)
+        ours, theirs = found.platforms.get(platform), base.found.platforms.get(platform)
+        if ours is None:
+            raise Refused(
+                f"the image is for {', '.join(found.platforms) or 'no platform at all'}, not for {platform}",
+                where=image,
+                hint=f"rebuild it for the right platform: {DOOR} build --force",
+            )
+        if theirs is None or not theirs.layers or ours.layers[: len(theirs.layers)] != theirs.layers:
+            raise Refused(
+                f"the image is not built on {base.reference}",
+                where=image,
+                hint=f"commit a change of the image's files for a new tag, or rebuild this one: {DOOR} build --force",
+            )
     return Proof(found.digest, tuple(found.platforms))
 
 
@@ -68,7 +80,7 @@ def require_platforms(base: Base, wanted: str) -> None:
     missing = [one for one in map(short_platform, wanted.split(",")) if one not in base.found.platforms]
     if missing:
         raise Refused(
-            f"the base image is not available for {missing[0]}, only for {_listed(base.found.platforms)}",
+            f"the base image is not available for {missing[0]}, only for {', '.join(base.found.platforms)}",
             where=base.reference,
             hint="name another platform: --platform, or hub.platform in invoke.yaml",
         )
@@ -150,23 +162,3 @@ def image_fact(reference: Reference) -> Fact:
 def _digest_of(reference: Reference) -> str | None:
     found = inspect(reference)
     return None if found is None else found.digest
-
-
-def _prove_platform(image: Reference, found: FoundImage, base: Base, platform: str) -> None:
-    ours, theirs = found.platforms.get(platform), base.found.platforms.get(platform)
-    if ours is None:
-        raise Refused(
-            f"the image is for {_listed(found.platforms)}, not for {platform}",
-            where=image,
-            hint=f"rebuild it for the right platform: {DOOR} build --force",
-        )
-    if theirs is None or not theirs.layers or ours.layers[: len(theirs.layers)] != theirs.layers:
-        raise Refused(
-            f"the image is not built on {base.reference}",
-            where=image,
-            hint=f"commit a change of the image's files for a new tag, or rebuild this one: {DOOR} build --force",
-        )
-
-
-def _listed(platforms: Iterable[str]) -> str:
-    return ", ".join(platforms) or "no platform at all"

@@ -19,8 +19,7 @@ from typing import NamedTuple
 from ..core.faults import Refused
 from ..core.safe_files import temporary_folder
 from ..repo.files import is_below, join
-from ..tools.command import NOTHING
-from ..tools.git import Clone, Git, failed
+from ..tools.git import Git, failed
 from ..tools.process import capture
 
 FILE, LINK, SUBMODULE, FOLDER = "100644", "120000", "160000", "040000"
@@ -60,8 +59,7 @@ class Tree:
 
     @cached_property
     def _entries(self) -> dict[str, Entry]:
-        root = _answer(self.git, "rev-parse", "--verify", f"{self.name}^{{tree}}", env=self.env).strip()
-        return {".": Entry(".", FOLDER, root, 0), **{entry.path: entry for entry in self._list("-r", "-t")}}
+        return {entry.path: entry for entry in self._list("-r", "-t")}
 
     def objects(self, paths: Iterable[str]) -> dict[str, str]:
         """Return the object at each of ``paths``, symbolic links followed; what is missing is left out."""
@@ -94,15 +92,10 @@ class Tree:
             yield bytes(rest[begin : begin + entry.size])
             rest = rest[begin + entry.size + 1 :]
 
-    def submodules(self, paths: Sequence[str]) -> dict[str, tuple[Tree, list[str]]]:
-        """Return each submodule that ``paths`` touch, by its path: its tree, and the paths in it."""
-        found: dict[str, list[str]] = {}
-        for path in paths:
-            if above := self._submodule_above(path):
-                found.setdefault(above, []).append(path[len(above) + 1 :])
-        submodules = (path for path, entry in self._entries.items() if entry.mode == SUBMODULE)
-        found.update((path, ["."]) for path in submodules if is_below(path, paths))
-        return {path: (self._submodule(path), inside) for path, inside in found.items()}
+    def submodules(self, paths: Sequence[str]) -> dict[str, Tree]:
+        """Return the trees of the submodules at and below ``paths``, by their paths."""
+        wanted = (path for path, entry in self._entries.items() if entry.mode == SUBMODULE and is_below(path, paths))
+        return {path: self._submodule(path) for path in wanted}
 
     def write(self, paths: Sequence[str], folder: Path) -> None:
         """Write what is at and below ``paths``, symbolic links followed, into the empty ``folder``.
@@ -121,8 +114,8 @@ class Tree:
             _answer(git, "read-tree", self.name, env=env)
             listed = _answer(git, "ls-files", "-z", "--", *places, *inner, env=env)
             _answer(git, "checkout-index", "--quiet", "-z", "--stdin", stdin=listed, env=env)
-        for path, (tree, some) in inner.items():
-            tree.write(some, folder / path)
+        for path, tree in inner.items():
+            tree.write(["."], folder / path)
 
     def unlike(self, commit: str, paths: Sequence[str]) -> tuple[str, ...]:
         """Return the files, relative to the top, that make ``paths`` differ from ``commit`` when they are written."""
@@ -134,44 +127,40 @@ class Tree:
 
     def _list(self, *flags: str, paths: Sequence[str] = ()) -> list[Entry]:
         listed = _answer(self.git, "ls-tree", *flags, "-z", "--full-tree", self.name, "--", *paths, env=self.env)
-        return [_entry(line) for line in listed.split("\0") if line]
+        entries = []
+        for about, _, path in (line.partition("\t") for line in listed.split("\0") if line):
+            # Mode, kind, name, and the size with -l, which a submodule has none of.
+            mode, _, name, *size = about.split()
+            entries.append(Entry(path, mode, name, int(size[0]) if size and size[0] != "-" else 0))
+        return entries
 
     def _places(self, paths: Iterable[str]) -> list[str]:
         return list(dict.fromkeys(place for path in paths for place in _way(path, self._link_at)))
 
     def _link_at(self, path: str) -> str | None:
-        entry = self._entry(path)
+        entry = self._entries.get(path)
         if entry is None or entry.mode != LINK:
             return None
-        above = self._submodule_above(path)
-        tree = self._submodule(above) if above else self
-        return _answer(tree.git, "cat-file", "blob", entry.name, env=tree.env)
+        return _answer(self.git, "cat-file", "blob", entry.name, env=self.env)
 
     def _entry(self, path: str) -> Entry | None:
-        """Return what is at ``path``, which no symbolic link is on the way of, in a submodule too."""
-        above = self._submodule_above(path)
-        return self._submodule(above)._entry(path[len(above) + 1 :]) if above else self._entries.get(path)  # noqa: SLF001
-
-    def _submodule_above(self, path: str) -> str:
-        above = (one for one in _folders_above(path) if (entry := self._entries.get(one)) and entry.mode == SUBMODULE)
-        return next(above, "")
+        """Return what is at ``path``, which no symbolic link is on the way of."""
+        if path != ".":
+            return self._entries.get(path)
+        root = _answer(self.git, "rev-parse", "--verify", f"{self.name}^{{tree}}", env=self.env).strip()
+        return Entry(path, FOLDER, root, 0)
 
     def _submodule(self, path: str) -> Tree:
-        revision = self._entries[path].name
-        names = submodule_names(self.git, f"--blob={self.name}:.gitmodules", self.env).get(path, [])
-        own, common = self.git.folder / self.at / path / ".git", self.git.path_of("--git-common-dir")
-        copies = [folder / "modules" / name for folder in (self.git.clone.git_dir, common) for name in names]
-        for git_dir in (copy for copy in (*copies, own) if copy.is_dir()):
-            inner = Clone(self.git.folder, git_dir, shallow=False, is_found=False)
-            tree = Tree(Git(self.git.folder, inner), revision, at=join(self.at, path))
+        revision, where = self._entries[path].name, join(self.at, path)
+        if os.path.lexists(self.git.folder / where / ".git"):
+            found = Git.around(self.git.folder / where).clone._replace(top=self.git.folder, is_found=False)
+            tree = Tree(Git(self.git.folder, found), revision, at=where)
             if tree.git.ask("cat-file", "-e", f"{revision}^{{tree}}").ok:
                 return tree
-        update = f"git submodule update --init --recursive -- {quote(self.at or path)}"
-        add = f".gitmodules does not tell where it comes from: git submodule add URL {quote(path)}"
         raise Refused(
             f"the submodule is not here at its revision {revision[:12]}",
-            where=join(self.at, path),
-            hint=update if names else add,
+            where=where,
+            hint=f"git submodule update --init --recursive -- {quote(self.at or path)}",
         )
 
 
@@ -179,9 +168,9 @@ class Tree:
 def snapshot(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> Iterator[Tree]:
     """Yield a tree that has the files of the work tree below ``paths``, and for the rest what the index has.
 
-    Symbolic links are followed. Tracked and new files are in it, ignored ones are not; a submodule is at the revision
-    that is checked out; ``planned`` has the bytes of files that an edit is yet to write. New objects are kept in a
-    temporary folder until the block ends.
+    Symbolic links are followed. Tracked and new files are in it, ignored ones are not; a file that git was told not to
+    look at (assume-unchanged, skip-worktree) is as in the index; a submodule is at the revision that is checked out.
+    ``planned`` has the bytes of files that an edit is yet to write. New objects stay in a temporary folder.
     """
 
     def link_at(path: str) -> str | None:
@@ -189,12 +178,7 @@ def snapshot(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> It
         return str(file.readlink()) if file.is_symlink() else None
 
     ways = dict.fromkeys(place for path in paths for place in _way(path, link_at))
-    above = (file for place in ways for file in _attributes_above(place))
-    places = []
-    for place in (*ways, *above):
-        submodule = (folder for folder in _folders_above(place) if os.path.lexists(git.folder / folder / ".git"))
-        places.append(next(submodule, place))
-    places = list(dict.fromkeys(places))
+    places = list(dict.fromkeys((*ways, *(file for place in ways for file in _attributes_above(place)))))
     with temporary_folder() as folder:
         index, objects = folder / "index", folder / "objects"
         objects.mkdir()
@@ -202,48 +186,32 @@ def snapshot(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> It
         if (git.clone.git_dir / "index").is_file():
             # With its time: by that git tells which files it has to read, since they may have changed right after it.
             shutil.copy2(git.clone.git_dir / "index", index)
-        tracked, left_out = _unmark(git, places, env)
+        listed = _answer(git, "ls-files", "-t", "-z", "--", *places, env=env).split("\0")
+        names = [line[2:] for line in listed if not line.startswith("S ")]
+        is_sparse = any(line.startswith("S ") for line in listed)
         there = [
-            one for one in places if os.path.lexists(git.folder / one) or any(is_below(file, [one]) for file in tracked)
+            one for one in places if os.path.lexists(git.folder / one) or any(is_below(name, [one]) for name in names)
         ]
         if there:
-            _answer(git, "add", "--all", *(["--sparse"] if left_out else []), "--", *there, env=env)
+            _answer(git, "add", "--all", *(["--sparse"] if is_sparse else []), "--", *there, env=env)
         for path, data in planned.items():
             if is_below(path, places):
                 _add_planned(git, path, data, env)
         yield Tree(git, _answer(git, "write-tree", "--missing-ok", env=env).strip(), env)
 
 
-def submodule_names(git: Git, source: str, env: Mapping[str, str] = NOTHING) -> dict[str, list[str]]:
+def submodule_names(git: Git, source: str) -> dict[str, list[str]]:
     """Return the submodules' names by their paths, from the ``.gitmodules`` that git config's ``source`` names.
 
     Anybody may have written into that: names that lead out of the folder of submodules are left out.
     """
     found: dict[str, list[str]] = {}
-    listed = git.ask("config", "-z", source, "--get-regexp", r"^submodule\..*\.path$", env=env)
+    listed = git.ask("config", "-z", source, "--get-regexp", r"^submodule\..*\.path$")
     for key, _, path in (entry.partition("\n") for entry in listed.names):
         name = key.removeprefix("submodule.").removesuffix(".path")
         if name and not name.startswith("/") and ".." not in name.split("/"):
             found.setdefault(path, []).append(name)
     return found
-
-
-def _unmark(git: Git, paths: Sequence[str], env: Mapping[str, str]) -> tuple[list[str], set[str]]:
-    """Clear the marks by which git does not look at files that exist: assume-unchanged and skip-worktree.
-
-    Returns:
-        The tracked files, and apart from them those that keep the mark since they do not exist.
-    """
-    listed = _answer(git, "ls-files", "-v", "-z", "--", *paths, env=env).split("\0")
-    marked = [(line[0], line[2:]) for line in listed if line]
-    unchanged = [path for letter, path in marked if letter.islower() and path not in git.moved]
-    skipped = [path for letter, path in marked if letter in "sS"]
-    there = [path for path in skipped if os.path.lexists(git.folder / path)]
-    for flag, names in (("--no-assume-unchanged", unchanged), ("--no-skip-worktree", there)):
-        if names:
-            _answer(git, "update-index", flag, "-z", "--stdin", stdin="".join(f"{name}\0" for name in names), env=env)
-    left_out = {*skipped} - {*there}
-    return [path for _, path in marked if path not in left_out], left_out
 
 
 def _add_planned(git: Git, path: str, data: bytes, env: Mapping[str, str]) -> None:
@@ -279,20 +247,9 @@ def _astray(path: str, links: Sequence[str], leads: str) -> Refused:
     return Refused(f"a symbolic link leads {leads}", where=path, hint=hint)
 
 
-def _folders_above(path: str) -> list[str]:
-    parts = path.split("/")
-    return ["/".join(parts[:end]) for end in range(1, len(parts))]
-
-
 def _attributes_above(path: str) -> list[str]:
-    return [join(folder, _ATTRIBUTES) for folder in (".", *_folders_above(path))]
-
-
-def _entry(line: str) -> Entry:
-    """Read a line of ``git ls-tree``: mode, kind, name and with ``-l`` the size, then a tab and the path."""
-    fields, _, path = line.partition("\t")
-    mode, _, name, *size = fields.split()
-    return Entry(path, mode, name, int(size[0]) if size and size[0] != "-" else 0)
+    parts = path.split("/")
+    return [join(*parts[:end], _ATTRIBUTES) for end in range(len(parts))]
 
 
 def _answer(git: Git, *arguments: str, stdin: str = "", env: Mapping[str, str]) -> str:

@@ -96,31 +96,31 @@ def known() -> Known:
 
 def security_fixes(before: str | None, after: str) -> tuple[str, ...]:
     """Return what each security release on the way up from one version to another fixes."""
-    old, new = parse_version(before or ""), parse_version(after)
-    if old is None or new is None or order(new) < order(old):
-        return ()
-    return tuple(f"{one.version} fixes {', '.join(one.fixes)}" for one in _security_between(old, new))
+    between, is_down = _security_between(before, after)
+    return () if is_down else tuple(f"{one.version} fixes {', '.join(one.fixes)}" for one in between)
 
 
 def security_news(before: str | None, after: str) -> tuple[str, ...]:
     """Return a sentence for each security release on the way from one version to another, or back behind it."""
-    old, new = parse_version(before or ""), parse_version(after)
-    if old is None or new is None:
-        return ()
-    between = [(one.version, ", ".join(one.fixes)) for one in _security_between(old, new)]
-    if order(new) < order(old):
-        return tuple(f"This downgrades below {version}, which fixes {fixes}." for version, fixes in between)
-    return tuple(f"{version} is a security release: it fixes {fixes}." for version, fixes in between)
+    between, is_down = _security_between(before, after)
+    words = "This downgrades below {}, which fixes {}." if is_down else "{} is a security release: it fixes {}."
+    return tuple(words.format(one.version, ", ".join(one.fixes)) for one in between)
 
 
 def fixes_between(old: semver.Version, new: semver.Version) -> tuple[str, ...]:
     """Return what the releases after ``old`` up to ``new`` fix, each vulnerability once."""
-    return tuple(dict.fromkeys(fix for one in _security_between(old, new) for fix in one.fixes))
+    between, _ = _security_between(str(old), str(new))
+    return tuple(dict.fromkeys(fix for one in between for fix in one.fixes))
 
 
-def _security_between(old: semver.Version, new: semver.Version) -> list[SecurityRelease]:
+def _security_between(before: str | None, after: str) -> tuple[list[SecurityRelease], bool]:
+    """Return the security releases between two versions, oldest first, and whether the way leads down."""
+    old, new = parse_version(before or ""), parse_version(after)
+    if old is None or new is None:
+        return [], False
     low, high = sorted((order(old), order(new)))
-    return [one for one in known().security if low < order(semver.Version.parse(one.version)) <= high]
+    found = [one for one in known().security if low < order(semver.Version.parse(one.version)) <= high]
+    return found, order(new) < order(old)
 
 
 def upgrades_between(before: str | None, after: str) -> tuple[Upgrade, ...]:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import tarfile
-import tempfile
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -26,21 +24,10 @@ from ..core.yaml_tree import Data, Unreadable, child, load, text_under
 from .index import Index, Release, read_index
 
 LARGEST_ARCHIVE = 64 * 1024 * 1024
-LARGEST_VALUES = 4 * 1024 * 1024
-_MOST_MEMBERS = 10_000
 _LARGEST_KEPT = 64 * 1024 * 1024 + 4096
-_PART = ".part-"
 # The folders of a mirror in which archives lie.
 _MIRRORED = ("", "charts/")
 _REGULAR = (tarfile.REGTYPE, tarfile.AREGTYPE)
-_WITHOUT_DATA = (
-    tarfile.LNKTYPE,
-    tarfile.SYMTYPE,
-    tarfile.CHRTYPE,
-    tarfile.BLKTYPE,
-    tarfile.DIRTYPE,
-    tarfile.FIFOTYPE,
-)
 
 
 class HelmRepository:
@@ -159,21 +146,15 @@ class Cache(NamedTuple):
     def keep_page(self, url: str, page: Page) -> None:
         """Keep a page for its address in place of an earlier one, where the folder can be written.
 
-        Parts that a killed run left are removed; if another run is writing one, that run keeps nothing.
+        Of two runs that write one at once the last counts; what is torn is not taken for a page.
         """
         about = {"etag": page.etag, "last_modified": page.last_modified, "sha256": sha256(page.body).hexdigest()}
-        data = json.dumps(about).encode() + b"\n" + page.body
+        file = self._file(url)
+        part = file.with_suffix(".part")
         with contextlib.suppress(OSError):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for left in self.folder.glob(f"{_PART}*"):
-                left.unlink(missing_ok=True)
-            handle, part = tempfile.mkstemp(prefix=_PART, dir=self.folder)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(data)
-                os.replace(part, self._file(url))  # noqa: PTH105 - mkstemp gives text
-            finally:
-                Path(part).unlink(missing_ok=True)
+            part.write_bytes(json.dumps(about).encode() + b"\n" + page.body)
+            part.replace(file)
 
     def _file(self, url: str) -> Path:
         return self.folder / f"page-{sha256(url.encode()).hexdigest()}"
@@ -196,21 +177,14 @@ def _values_in(data: bytes, where: str) -> Data:
     try:
         for name, content in _regular_files(unpacked(data, LARGEST_ARCHIVE)):
             if PurePosixPath(name).parts[1:] == ("values.yaml",):
-                if len(content) > LARGEST_VALUES:
-                    raise _unusable(f"values.yaml in the archive is over {LARGEST_VALUES // 2**20} MiB", where)
-                return load(bytes(content).decode())
+                return load(bytes(content).decode("utf-8", "replace"))
     except TooLarge:
         raise _unusable(f"the archive unpacks to more than {LARGEST_ARCHIVE // 2**20} MiB", where) from None
-    except (UnicodeDecodeError, Unreadable) as error:
-        what = error if isinstance(error, Unreadable) else "is not text in UTF-8"
-        raise _unusable(f"values.yaml in the archive {what}", where) from error
-    except (NotGzip, _NotTar) as error:
+    except Unreadable as error:
+        raise _unusable(f"values.yaml in the archive {error}", where) from error
+    except (NotGzip, tarfile.TarError, ValueError) as error:
         raise _unusable("not a chart archive", where) from error
     raise _unusable("the archive has no values.yaml", where)
-
-
-class _NotTar(Exception):  # noqa: N818 - says what is wrong with the data
-    """The data is not tar, is cut off, or holds more than ``_MOST_MEMBERS``."""
 
 
 def _regular_files(plain: bytes) -> Iterator[tuple[str, memoryview]]:
@@ -218,25 +192,22 @@ def _regular_files(plain: bytes) -> Iterator[tuple[str, memoryview]]:
 
     Headers that extend others (pax records, GNU's long names) are passed over unread: they only matter for names
     of over 100 bytes and files of over 8 GiB, and ``tarfile`` searches pax records in quadratic time before
-    Python 3.11.10 (CVE-2024-6232).
+    Python 3.11.10 (CVE-2024-6232). Raises tarfile.TarError for what is not tar, or is cut off.
     """
     view, at = memoryview(plain), 0
-    for _ in range(_MOST_MEMBERS):
+    while True:
         block = plain[at : at + tarfile.BLOCKSIZE]
         if block and not block.strip(b"\0"):
             return
-        try:
-            header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-        except (tarfile.TarError, ValueError) as error:
-            raise _NotTar from error
+        header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
         start = at + tarfile.BLOCKSIZE
-        end = start + (0 if header.type in _WITHOUT_DATA else header.size)
+        has_data = not (header.isdir() or header.issym() or header.islnk() or header.isdev())
+        end = start + (header.size if has_data else 0)
         if not start <= end <= len(plain):
-            raise _NotTar
+            raise tarfile.ReadError
         if header.type in _REGULAR:
             yield header.name, view[start:end]
         at = -(-end // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
-    raise _NotTar
 
 
 def _unusable(what: str, where: str) -> Unreachable:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..core.faults import Fault, ProgramFailed, Refused
 from ..core.options import CommitOptions
 from ..core.plan import COMMIT, PUSHED, Action, Fact, Step, Values, refused
-from ..image.inputs import credential_in
+from ..image.credentials import credential_in
 from ..repo.edits import foreign_changes, git_commit
 from ..repo.files import Committed, WorkingTree
 from ..repo.hub import Hub

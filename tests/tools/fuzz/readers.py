@@ -18,8 +18,8 @@ from tasks.core.http import Address, Answer
 from tasks.core.names import Reference
 from tasks.core.settings import Settings, read_settings
 from tasks.core.visible import mask
-from tasks.image.inputs import credential_in
-from tasks.image.tag import fields, render
+from tasks.image.credentials import credential_in
+from tasks.image.tag import render
 from tasks.releases.index import Release, read_index
 from tasks.releases.repository import hub_image_in
 from tasks.repo.charts import read_chartpress, requirements, with_version
@@ -85,8 +85,6 @@ def _credential_file(data: bytes) -> None:
 
 
 def _template(text: str) -> None:
-    with contextlib.suppress(Fault):
-        fields(text, WHERE)
     render(text, {"TAG": "1", "LAST_COMMIT": "abc"}, WHERE)
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from tasks.core.faults import Refused
 from tasks.core.settings import Settings
-from tasks.image.definition import from_folder
 from tasks.image.inputs import inputs_hash, require_buildable, write_files
 from tasks.image.tree import Tree
 from tasks.repo.hub import open_hub
@@ -146,23 +145,5 @@ def test_a_folder_that_docker_takes_for_an_address_is_refused(repository: Hub, c
     repository.edit("chartpress.yaml", "        valuesPath:", f"        contextPath: {context}\n        valuesPath:")
     repository.write(f"{context}/Dockerfile", repository.read("images/hub/Dockerfile"))
     repository.commit("Move it")
-    with pytest.raises(Refused, match=f"Docker takes {context} for an address"):
+    with pytest.raises(Refused, match=f"{context} is not a path inside of the repository"):
         hash_of(repository.path)
-
-
-# -- files that are named in options
-
-
-@pytest.mark.parametrize(
-    ("context", "there"),
-    [
-        ("shared", "../context-1/shared"),
-        ("oci-layout://shared:1", "oci-layout://../context-1/shared:1"),
-        ("oci-layout://a/b@sha256:1", "oci-layout://../context-1/a/b@sha256:1"),
-        ("docker-image://shared", "docker-image://shared"),
-        ("https://shared/x.git", "https://shared/x.git"),
-        ("target:shared", "target:shared"),
-    ],
-)
-def test_named_contexts_are_those_of_the_images_own_commit(context: str, there: str) -> None:
-    assert from_folder(context, "../context-1/") == there

@@ -1,9 +1,7 @@
 """What a builder gets: the files of a git tree, written as git itself checks them out."""
 
 import os
-import shutil
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -73,22 +71,9 @@ def test_a_tree_is_written_as_git_checks_it_out(repository: Hub, tmp_path: Path,
     assert expected[b"ctx/run.sh"][0] == "-rwxr-xr-x"
 
 
-def hide_by_sparse_checkout(hub: Hub) -> None:
-    hub.git("sparse-checkout", "set", "--no-cone", "/*", "!/ctx/deep")
-
-
 def hide_by_flag(hub: Hub) -> None:
     hub.git("update-index", "--assume-unchanged", "ctx/a.txt")
     hub.write("ctx/a.txt", "not committed\n")
-
-
-def edit_attributes(hub: Hub) -> None:
-    hub.write(".gitattributes", "* -text\n")
-    hub.write(".git/info/sparse-checkout", "nothing\n")
-
-
-def remove_all(hub: Hub) -> None:
-    shutil.rmtree(hub.path / "ctx")
 
 
 def stage_and_lie_around(hub: Hub) -> None:
@@ -99,14 +84,14 @@ def stage_and_lie_around(hub: Hub) -> None:
     hub.write("ctx/my.local", "ignored\n")
 
 
-@pytest.mark.parametrize(
-    "change", [hide_by_sparse_checkout, hide_by_flag, edit_attributes, remove_all, stage_and_lie_around]
-)
-def test_nothing_of_the_work_tree_or_the_index_gets_into_a_commits_files(
-    repository: Hub, tmp_path: Path, change: Callable[[Hub], None]
-) -> None:
+def test_nothing_of_the_work_tree_or_the_index_gets_into_a_commits_files(repository: Hub, tmp_path: Path) -> None:
     expected = checked_out(repository, "HEAD", tmp_path / "theirs")
-    change(repository)
+    repository.git("sparse-checkout", "set", "--no-cone", "/*", "!/ctx/deep")
+    stage_and_lie_around(repository)
+    hide_by_flag(repository)
+    (repository.path / "ctx/run.sh").unlink()
+    repository.write(".gitattributes", "* -text\n")
+    repository.write(".git/info/sparse-checkout", "nothing\n")
     status = repository.git("status", "--porcelain")
     Tree(Git.around(repository.path), "HEAD").write(["."], tmp_path / "ours/all")
     assert seen(tmp_path / "ours/all") == expected
@@ -145,29 +130,19 @@ def test_a_submodule_that_is_not_here_is_named_with_the_command(with_submodule: 
     )
 
 
-def test_a_submodules_name_leads_nowhere_outside_of_the_clones_own_folder(with_submodule: Hub, tmp_path: Path) -> None:
-    with_submodule.change(".gitmodules", '"ctx/sub"', '"../../../sub/.git"')
-    shutil.rmtree(with_submodule.path / "ctx/sub")
-    with pytest.raises(Refused, match="the submodule is not here"):
-        Tree(Git.around(with_submodule.path), "HEAD").write(["ctx"], tmp_path / "ours/all")
-
-
 # -- links
 
 
 @pytest.mark.parametrize(
-    ("target", "leads"),
-    [
-        ("../../outside", "out of the repository"),
-        ("/etc", "out of the repository"),
-        ("me", "in a circle"),
-    ],
+    ("target", "leads"), [("../../outside", "out of the repository"), ("/etc", "out of the"), ("me", "in a circle")]
 )
 def test_a_link_that_leads_astray_is_refused(repository: Hub, target: str, leads: str) -> None:
     (repository.path / "ctx/me").symlink_to(target)
     repository.commit("Link")
     with pytest.raises(Refused, match=f"a symbolic link leads {leads}"):
         Tree(Git.around(repository.path), "HEAD").objects(["ctx/me"])
+    with pytest.raises(Refused, match=f"a symbolic link leads {leads}"):
+        lies(repository, "ctx/me/x")
 
 
 # -- the files as they lie
@@ -192,21 +167,16 @@ def test_files_as_they_lie_are_tracked_and_new_ones_without_what_git_ignores(rep
     assert (repository.git("status", "--porcelain"), repository.git("count-objects", "-v")) == before
 
 
-def test_files_that_git_was_told_not_to_look_at_count_as_they_lie(repository: Hub) -> None:
-    git = Git.around(repository.path)
+def test_files_that_git_was_told_not_to_look_at_are_those_of_the_index(repository: Hub) -> None:
+    before = lies(repository, "ctx")
     hide_by_flag(repository)
     repository.git("update-index", "--skip-worktree", "ctx/deep/b.txt", "ctx/lines.crlf")
     repository.write("ctx/deep/b.txt", "skipped, and edited\n")
     (repository.path / "ctx/lines.crlf").unlink()
-    with snapshot(git, ["ctx"], {}) as tree:
-        entries = {entry.path: entry for entry in tree.files(["ctx"])}
-        texts = dict(zip(entries, tree.blobs(list(entries.values())), strict=True))
-    assert texts["ctx/a.txt"] == b"not committed\n"
-    assert texts["ctx/deep/b.txt"] == b"skipped, and edited\n"
-    assert texts["ctx/lines.crlf"] == b"one\ntwo\n"
+    assert lies(repository, "ctx") == before
 
 
-@pytest.mark.parametrize("name", ["plain", "a:b", 'quote"', "back\\slash", os.fsdecode(b"caf\xe9"), "line\nbreak"])
+@pytest.mark.parametrize("name", ["a:b", 'quote"', os.fsdecode(b"caf\xe9\n")])
 def test_files_as_they_lie_are_found_at_odd_paths(repository: Hub, tmp_path: Path, name: str) -> None:
     repository.path.rename(tmp_path / name)
     with snapshot(Git.around(tmp_path / name), ["ctx"], {"ctx/a.txt": b"planned\n"}) as tree:
@@ -233,10 +203,3 @@ def test_files_as_they_lie_in_a_sparse_checkout_are_those_of_the_index_and_new_o
     assert lies(repository, "ctx", "ctx/none") == before
     repository.write("ctx/deep/new.txt", "new\n")
     assert lies(repository, "ctx", "ctx/none") == {**before, "ctx/deep/new.txt": b"new\n"}
-
-
-@pytest.mark.parametrize(("target", "leads"), [("..", "out of the repository"), ("/etc", "out of"), ("way", "circle")])
-def test_a_link_that_leads_astray_is_refused_in_the_files_as_they_lie(repository: Hub, target: str, leads: str) -> None:
-    (repository.path / "way").symlink_to(target)
-    with pytest.raises(Refused, match=leads):
-        lies(repository, "way/x")

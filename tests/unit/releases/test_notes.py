@@ -12,10 +12,8 @@ GUIDES = "https://z2jh.jupyter.org/en/stable/administrator/upgrading"
     ("version", "page"),
     [
         ("2.0.1-0.dev.git.6085.h59225bad", "commits/59225bad"),
-        ("4.0.0-0.dev.git.6772.h9102c704", "commits/9102c704"),
         ("4.0.0-beta.4.git.6831.habe06f4d", "commits/abe06f4d"),
         ("2.0.0-beta.1.n031.hc5adeae4", "commits/c5adeae4"),
-        ("0.9.0-alpha.1.112.34b7b8e", "commits/34b7b8e"),
         ("0.11.1-n451.h198fc854", "commits/198fc854"),
         ("0.8.0-a59cf29", "commits/a59cf29"),
         ("v0.6.0-fb64667", "commits/fb64667"),
@@ -31,13 +29,10 @@ def test_a_build_of_main_links_its_commits(version: str, page: str) -> None:
     ("before", "after", "pages"),
     [
         ("3.2.1", "3.3.8", []),
-        ("3.3.8", "3.2.1", []),
         ("4.0.0", "3.3.8", []),
         ("3.3.8", "4.4.0", ["index", "upgrade-3-to-4"]),
         ("1.2.0", "4.4.0", ["index", "upgrade-1-to-2", "upgrade-2-to-3", "upgrade-3-to-4"]),
         ("0.11.1", "1.2.0", ["index"]),
-        ("4.4.0", "5.0.0", ["index"]),
-        ("v0.6", "1.2.0", ["index"]),
         ("latest", "4.4.0", []),
     ],
 )
@@ -66,8 +61,6 @@ def test_the_page_with_every_change_between_two_releases(before: str, after: str
     ("before", "after", "beginnings"),
     [
         ("4.3.2", "4.4.0", ["4.3.3 is a", "4.3.4 is a", "4.4.0 is a"]),
-        ("4.3.3", "4.3.4", ["4.3.4 is a"]),
-        ("4.3.4", "4.3.5", []),
         ("4.3.3-0.dev.git.7272.h2ff70453", "4.3.3", ["4.3.3 is a"]),
         ("4.3.3", "5.0.0-0.dev.git.7340.h48ea50e3", ["4.3.4 is a", "4.4.0 is a"]),
         ("4.4.0", "4.3.3", ["This downgrades below 4.3.4, which fixes", "This downgrades below 4.4.0, which fixes"]),
@@ -82,9 +75,6 @@ def test_the_security_releases_on_the_way(before: str | None, after: str, beginn
     news = security_news(before, after)
     assert len(news) == len(beginnings)
     assert all(line.startswith(beginning) for line, beginning in zip(news, beginnings, strict=True))
-
-
-def test_a_security_release_says_what_it_mends_and_where() -> None:
     assert security_news("3.3.7", "3.3.8") == ("3.3.8 is a security release: it fixes CVE-2024-41942 in JupyterHub.",)
 
 

@@ -158,6 +158,3 @@ def test_an_archive_without_a_hub_image_names_the_release(folder: Path) -> None:
         "error: values.yaml in the archive names no hub image at hub.image (jupyterhub 0.11.1)\n"
         "hint: choose another release with --to VERSION"
     )
-
-
-# No usable index.

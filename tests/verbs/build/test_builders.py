@@ -86,9 +86,6 @@ def last_lines(done: Result) -> list[str]:
     return done.err.splitlines()[-2:]
 
 
-# -- that do not answer
-
-
 @pytest.mark.engine
 def test_an_engine_somewhere_else_that_is_down(hub: Hub) -> None:
     sh("docker", "context", "create", "far", "--docker", f"host={NOBODY}", cwd=hub.path)

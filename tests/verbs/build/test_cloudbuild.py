@@ -233,54 +233,42 @@ def test_an_account_that_may_not_build_is_denied(hub: Hub, cloud: Google) -> Non
 # -- what gcloud says
 
 
+NO_LOG = "ERROR: This tool can only stream logs if you are Viewer/Owner of the project."
+SAYINGS = {
+    "log": (
+        f"(gcloud.builds.submit) \nThe build is running.\n{NO_LOG}",
+        3,
+        "the build goes on, and gcloud cannot show its log: This tool can only stream logs",
+        "wait for it: gcloud builds list --ongoing; then run the same command again, it finds the image",
+    ),
+    "session ended": (
+        "(gcloud.builds.submit) There was a problem refreshing your current auth tokens: Reauthentication failed.",
+        4,
+        "not signed in: (gcloud.builds.submit) There was a problem",
+        "gcloud auth login",
+    ),
+    "offline": (
+        "gcloud crashed (CommunicationError): Failed to connect: Max retries exceeded with url: /v1/projects",
+        4,
+        "Cloud Build does not answer: gcloud crashed",
+        "gcloud builds list",
+    ),
+    "too slow": (
+        '(gcloud.builds.submit) build 403a401 completed with status "TIMEOUT"',
+        3,
+        "the build failed on Cloud Build: ",
+        "its log above says why; again: gcloud builds list --limit=1",
+    ),
+    "other": ("(gcloud.builds.submit) Odd.", 3, "(gcloud.builds.submit) Odd.", "see gcloud's output"),
+}
+
+
 @pytest.mark.engine
-@pytest.mark.parametrize(
-    ("words", "code", "error", "hint"),
-    [
-        pytest.param(
-            "(gcloud.builds.submit) \nThe build is running, and logs are being written to the default logs bucket.\n"
-            "ERROR: This tool can only stream logs if you are Viewer/Owner of the project.",
-            3,
-            "the build goes on, and gcloud cannot show its log: This tool can only stream logs",
-            "wait for it: gcloud builds list --ongoing; then run the same command again, it finds the image",
-            id="log",
-        ),
-        pytest.param(
-            "(gcloud.builds.submit) You do not currently have an active account selected.",
-            4,
-            "not signed in: (gcloud.builds.submit) You do not",
-            "gcloud auth login",
-            id="nobody signed in",
-        ),
-        pytest.param(
-            "(gcloud.builds.submit) There was a problem refreshing your current auth tokens: Reauthentication failed.",
-            4,
-            "not signed in: (gcloud.builds.submit) There was a problem",
-            "gcloud auth login",
-            id="session ended",
-        ),
-        pytest.param(
-            "gcloud crashed (CommunicationError): Failed to connect: Max retries exceeded with url: /v1/projects",
-            4,
-            "Cloud Build does not answer: gcloud crashed",
-            "gcloud builds list",
-            id="offline",
-        ),
-        pytest.param(
-            '(gcloud.builds.submit) build 403a401 completed with status "TIMEOUT"',
-            3,
-            "the build failed on Cloud Build: ",
-            "its log above says why; again: gcloud builds list --limit=1",
-            id="too slow",
-        ),
-        pytest.param(
-            "(gcloud.builds.submit) Odd.", 3, "(gcloud.builds.submit) Odd.", "see gcloud's output", id="other"
-        ),
-    ],
-)
-def test_what_gcloud_says_is_one_error_and_one_hint(  # noqa: PLR0913, PLR0917 - the table's columns
-    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, code: int, error: str, hint: str
+@pytest.mark.parametrize("saying", SAYINGS.values(), ids=SAYINGS)
+def test_what_gcloud_says_is_one_error_and_one_hint(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saying: tuple[str, int, str, str]
 ) -> None:
+    words, code, error, hint = saying
     (tmp_path / "path").mkdir()
     write_program(tmp_path / "path", "gcloud", "printf '%s' \"$STAND_IN_SAYS\" >&2\nexit 1\n")
     monkeypatch.setenv("PATH", str(tmp_path / "path"), prepend=os.pathsep)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tasks.image.inputs import LARGEST, credential_in
+from tasks.image.credentials import LARGEST, credential_in
 from tests.support.charts import CAL_ICOR
 from tests.support.cli import run, run_task, succeed
 from tests.support.hubs import Hub

@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,22 +27,11 @@ def chartpress_push(hub: Hub, folder: Path, *, below: str = ".") -> tuple[Result
     return run(sys.executable, "-m", "chartpress", "--push", cwd=copy / below), copy / below
 
 
-def with_a_git_tag_that_came_after_the_image(hub: Hub) -> None:
-    hub.change("hub/values.yaml", "256M", "512M")
-    hub.git("tag", "v2.0.0-beta.1")
-
-
-def after_a_git_tag_that_is_no_version(hub: Hub) -> None:
-    hub.git("tag", "20240731-224556")
-    hub.edit("images/hub/requirements.txt", "~=1.3.0", "~=1.2.0")
-    hub.commit("Stay with the older authenticator")
-
-
-@pytest.mark.parametrize("prepare", [with_a_git_tag_that_came_after_the_image, after_a_git_tag_that_is_no_version])
-def test_chartpress_has_nothing_to_do(
-    prepare: Callable[[Hub], None], plain: Hub, registry: Registry, tmp_path: Path
+def test_chartpress_has_nothing_to_do_after_a_git_tag_that_is_no_version(
+    plain: Hub, registry: Registry, tmp_path: Path
 ) -> None:
-    prepare(plain)
+    plain.git("tag", "20240731-224556")
+    plain.put("images/hub/requirements.txt", "jupyterhub-ltiauthenticator~=1.2.0\n")
     assert_equivalent(plain, "build", "hub/values.yaml", registry, tmp_path)
 
 

@@ -56,9 +56,9 @@ def test_pasted_commands_build_each_image_from_the_commit_that_its_tag_names(mak
     hub = make(PATHS.replace("{valuesPath: lab", "{rebuildOnContextPathChanges: false, valuesPath: lab"), files, BOTH)
     hub.write("images/lab/which.txt", "second\n")
     hub.put("images/hub/Dockerfile", f"{hub.read('images/hub/Dockerfile')}LABEL a=b\n")
-    (command,) = commands(hubpress(hub, "--dry", "build").out)
-    pasted = run("bash", "-c", command, cwd=hub.path)
-    assert pasted.code == 0, pasted
+    for command in commands(hubpress(hub, "--dry", "build").out):
+        pasted = run("bash", "-c", command, cwd=hub.path)
+        assert pasted.code == 0, pasted
     told = {image["name"]: image for image in built(hub)["images"]}
     assert [image["status"] for image in told.values()] == ["present", "present"]
     lab = f"{told['lab']['repository']}:{told['lab']['tag']}"
@@ -198,8 +198,6 @@ def test_options_and_arguments_come_to_the_same_with_chartpress(make: Maker, pre
     ("options", "named"),
     [
         (["--squash"], "--squash has no counterpart in a bake definition"),
-        (["--label=a=b", "--tag=x:latest"], "--tag=x:latest has no counterpart in a bake definition"),
-        (["a=b"], "a=b has no counterpart in a bake definition"),
         (["--label"], "argument --label: expected one argument"),
         (["--pull=perhaps"], "argument --pull: 'perhaps' is neither true nor false"),
     ],
@@ -321,7 +319,7 @@ def test_two_images_at_a_values_path_that_names_neither_are_asked_about(make: Ma
     assert values_of(hub)["jupyterhub"]["hub"]["image"]["name"] == f"{prefix}/lab"
 
 
-def test_more_places_for_an_image_than_chartpress_can_write(make: Maker, prefix: str, registry: Registry) -> None:
+def test_more_places_for_an_image_than_chartpress_can_write(make: Maker, prefix: str) -> None:
     hub = make(
         PATHS,
         {
@@ -343,16 +341,6 @@ def test_more_places_for_an_image_than_chartpress_can_write(make: Maker, prefix:
     assert hub.read("deployments/all.yaml") == (
         f"images:\n- name: none\n- hub: {prefix}/hub:{tag}\n- lab: {prefix}/lab:{tag}\n"
     )
-    succeed("commit", cwd=hub.path)
-    assert hub.git("show", "--name-only", "--pretty=").splitlines() == [
-        "deployments/all.yaml",
-        "deployments/prod.yaml",
-        "hub/values.yaml",
-    ]
-    assert registry.address in hub.git("show", "--pretty=%b", "--no-patch")
-
-
-OUTSIDE = "hub.values.file is '../outside.yaml', not a path in the repository (invoke.yaml)"
 
 
 @pytest.mark.parametrize(
@@ -361,7 +349,7 @@ OUTSIDE = "hub.values.file is '../outside.yaml', not a path in the repository (i
         ("{file: deployments/none.yaml, path: image}", "the values file is missing (deployments/none.yaml)"),
         (
             "{file: ../outside.yaml, path: image}",
-            OUTSIDE,
+            "hub.values.file is '../outside.yaml', not a path in the repository (invoke.yaml)",
         ),
         ("{file: README.md, path: image.name}", "values path image.name is missing (README.md)"),
     ],

@@ -90,6 +90,8 @@ def test_an_image_is_signed_once_it_is_verified_and_before_the_values_name_it(si
     plan = build(signing, "--dry").out
     order = [plan.index(words) for words in (f"* build and push {name}", f"* sign {name}", f"$ {command}", VALUES)]
     assert order == sorted(order)
+    log = run_task("--dry", "build", cwd=signing.path, env={"INVOKE_HUB_PUBLIC_LOG": "true"})
+    assert "cosign sign --recursive --yes --tlog-upload=true --key cosign.key" in log.out
     done = build(signing)
     (digest,) = (digest for image, digest in images(signing).items() if image == pinned(signing))
     assert [*signatures(signing)] == [digest]
@@ -160,11 +162,6 @@ def test_an_index_and_what_it_holds_are_signed(signing: Hub) -> None:
     assert problems(signing) == []
 
 
-def test_with_the_public_log(signing: Hub) -> None:
-    settings(signing, sign="cosign.key", public_log=True)
-    assert "cosign sign --recursive --yes --tlog-upload=true --key cosign.key" in build(signing, "--dry").out
-
-
 def test_a_wrong_password_leaves_the_values_as_they_are(signing: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COSIGN_PASSWORD", "wrong")
     values = signing.read(VALUES)
@@ -185,9 +182,6 @@ def test_keys_that_are_no_pair(signing: Hub, keys: Path) -> None:
     assert error.startswith("the signature that was made cannot be verified with other/cosign.pub (")
     assert hint == "hub.verify must be the public key of hub.sign: see cosign public-key --key KEY"
     assert signing.read(VALUES) == values
-
-
-FIRST_KEY = "get it from who signs; or, for a first key: cosign generate-key-pair"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,97 @@
+"""Credential files, which no build context and no commit may hold: recognised by content, and by name if need be.
+
+Values with a secret among them do not count, nor does an encrypted (git-crypt, sops), empty or example file.
+"""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from ..core.visible import names_secret
+
+LARGEST = 64 * 1024
+# Most keys and tokens are far smaller than what may hold several of them.
+_LIKELY = 16 * 1024
+# The beginning of an encrypted value, or of a reference to one.
+_NO_SECRET = ("ENC[", "<", "$", "{", "%")
+_ANY_CASE = re.MULTILINE | re.IGNORECASE
+# RFC 7468, with its headers, but for a placeholder: ``...``.
+_PEM = (
+    r"^-----BEGIN (?:\w+ )*PRIVATE KEY(?: BLOCK)?-----[ \t\r]*\n(?:[\w-]+: [^\n]*\n|[ \t\r]*\n)*"
+    r"((?:[a-z0-9+/=]+[ \t\r]*\n(?:[ \t\r]*\n)*)+)-----END "
+)
+_AGE = r"^AGE-SECRET-KEY-1(\w{58})"
+_PUTTY = r"\APuTTY-User-Key-File.*\n(Encryption: none)$"
+# https://cloud.google.com/docs/authentication/application-default-credentials. Those of a workload identity federation
+# are secret only with a token to exchange in them (https://google.aip.dev/auth/4117), or as google-github-actions/auth
+# writes them.
+_GOOGLE = "credentials of Google Cloud"
+_FEDERATION = r'"headers"\s*:\s*\{[^{}]*"authorization"\s*:\s*"([^"]+)"'
+# https://docs.docker.com/reference/cli/docker/login/
+_DOCKER = r'"(?:auth|password|identitytoken|registrytoken)"\s*:\s*"([^"]+)"'
+# https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
+_OF_A_USER = r"""(?<![\w-])(?:client-key-data|token|password)["']?\s*:\s*["']?([^\s"',}]+)"""
+# A password or token in an address, or what actions/checkout puts into .git/config.
+# https://git-scm.com/docs/git-credential-store
+_ADDRESS = r"://(?:[^/\s:@]*:|(?=gh[pousr]_|github_pat_|glpat-))([^/\s:@]+)@|^(?:[^\n=]*=)?[ \t]*(authorization: )"
+_VARIABLE = r"""^[ \t]*(?:export[ \t]+)?(?P<name>\w+)[ \t]*=[ \t]*["']?([^\n"']{8,})"""
+
+
+class _Kind(NamedTuple):
+    """One kind of credential file.
+
+    Attributes:
+        secret: a pattern, whose last group is the secret; the group ``name``, if there is one, must say that it is.
+        sign: what each such file contains, so that few files need a closer look.
+        names: patterns of the files' names; any where there are none.
+    """
+
+    what: str
+    secret: str
+    sign: bytes = b""
+    names: tuple[str, ...] = ()
+
+    def may_be(self, path: str) -> bool:
+        """Whether the file has one of the names."""
+        return not self.names or any(fnmatchcase(f"/{path}", f"*/{name}") for name in self.names)
+
+
+_KINDS = (
+    _Kind("a private key", _PEM, b"PRIVATE KEY"),
+    _Kind("a private key", _AGE, b"AGE-SECRET-KEY-1"),
+    _Kind("a private key", _PUTTY, b"PuTTY-User-Key"),
+    _Kind(_GOOGLE, r'"private_key"\s*:\s*"(-----BEGIN [^"]+)"', b'"service_account"'),
+    _Kind(_GOOGLE, r'"refresh_token"\s*:\s*"([^"]+)"', b'authorized_user"'),
+    _Kind(_GOOGLE, _FEDERATION, b'"external_account"'),
+    _Kind(_GOOGLE, r'"type"\s*:\s*"([^"]+)"', names=("gha-creds-*.json", "application_default_credentials.json")),
+    _Kind("a registry's password", _DOCKER, b'"auths"'),
+    _Kind("a web server's password", r"(?:^|\s)password\s+(\S+)", names=(".netrc", "_netrc")),
+    _Kind("git's password", _ADDRESS, names=(".git-credentials", ".git/config")),
+    _Kind("a package index's password", r"^password[ \t]*[=:](.*)", names=(".pypirc",)),
+    _Kind("a package index's password", _ADDRESS, names=("pip.conf", "pip.ini")),
+    _Kind("a package registry's token", r"_authToken[ \t]*=(.*)", names=(".npmrc",)),
+    _Kind("a key of AWS", r"^aws_secret_access_key[ \t]*=(.*)", names=("credentials", ".aws/config")),
+    _Kind("a cluster's credentials", _OF_A_USER, names=(".kube/config", "*kubeconfig", "*kubeconfig.y*ml")),
+    _Kind("a secret variable", _VARIABLE, names=(".env", ".env.local", ".env.prod*", ".env.secret*")),
+)
+
+
+def credential_in(path: str, data: bytes) -> str | None:
+    """Return the kind of credentials in a file, for people, or None; one larger than ``LARGEST`` has none."""
+    if len(data) > LARGEST:
+        return None
+    kinds = [kind for kind in _KINDS if kind.sign in data and kind.may_be(path)]
+    text = data.decode("utf-8-sig", "replace") if kinds else ""
+    for kind in kinds:
+        for found in re.finditer(kind.secret, text, _ANY_CASE):
+            secret, name = found[found.lastindex or 0].strip(), found.groupdict().get("name")
+            if secret and not secret.startswith(_NO_SECRET) and (name is None or names_secret(name)):
+                return kind.what
+    return None
+
+
+def may_be_credentials(path: str, size: int) -> bool:
+    """Whether a file of that path and size is worth a look into it (:func:`credential_in`) before it is written out."""
+    return size <= _LIKELY or (size <= LARGEST and any(kind.names and kind.may_be(path) for kind in _KINDS))
