@@ -18,7 +18,7 @@ from ..core.settings import ValuesTarget
 from ..core.yaml_tree import Document, MappingNode, Node, Scalar, parse, parse_all, target_of
 from .charts import ImageSpec
 from .files import Files, is_glob
-from .yaml_edit import Path, Shared, follow, mismatch, reach, text_at, with_key, with_scalars
+from .yaml_edit import Path, Shared, follow, mismatch, reach, text_at, with_scalars
 
 NAME_KEYS = ("name", "repository")
 TAG_KEY, DIGEST_KEY = "tag", "digest"
@@ -91,19 +91,11 @@ def with_image(data: bytes, values_path: str, image: PinnedImage, where: str) ->
     """Return the values file with the image set, a digest only where one is pinned; ``data`` if nothing changes."""
     document = parse(data, where)
     steps = tuple(values_path.split("."))
-    now = image_at(data, values_path, where)
+    now = _image_there(document, steps)
     if now.digest is None:
         image = image._replace(digest=None)
     try:
-        changes = _changes(document, steps, image)
-        *names, last = changes
-        if names and reach(document, last).missing:
-            # As chartpress does.
-            node = _image(document, steps)
-            flow = isinstance(node, MappingNode) and node.flow
-            data = with_key(document, names[-1], TAG_KEY, changes.pop(last), flow=flow)
-            document = parse(data, where)
-        return with_scalars(document, changes) or data
+        return with_scalars(document, _changes(document, steps, image)) or data
     except Shared:
         if now._replace(line=image.line) == image:
             return data
