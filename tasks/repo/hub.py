@@ -43,7 +43,7 @@ from .files import (
     require_named,
 )
 from .layout import Layout, find_layout, no_hub_image
-from .pins import BasePin, Copy, Dependency, Lock, Marker, Pin, copies, misspelt_marks, named_pins
+from .pins import COPIES_DIFFER, BasePin, Dependency, Lock, Marker, Pin, copies, misspelt_marks, named_pins
 from .search import CHARTPRESS_FILE, Search
 from .values import PinnedImage, ValuesPlace, ValuesPlaces, find_places, image_at
 
@@ -185,7 +185,7 @@ class Hub:
     def decided(self) -> str:
         """What Helm goes by: the requirement, or the lock where that has one release of a range."""
         pinned = self.requirement.version
-        own = (pin for pin in self.pins if isinstance(pin, Lock) and not isinstance(pin.chart, Copy))
+        own = (pin for pin in self.pins if isinstance(pin, Lock) and not pin.chart.accepted_as)
         locked = (lock.read(self.files).text for lock in own if is_range(pinned))
         return next((text for text in locked if allows(pinned, text)), pinned)
 
@@ -219,7 +219,9 @@ class Hub:
         required = self.requirement
         own = () if self.layout.folder is None else (self.requirement_file,)
         dependencies = [Dependency(file, required.name) for file in own]
-        dependencies += [Copy(file, required.name) for file in self.copies if file not in own]
+        dependencies += [
+            Dependency(file, required.name, accepted_as=COPIES_DIFFER) for file in self.copies if file not in own
+        ]
         marker = Marker(required.name, required.repository or JUPYTERHUBS)
         named = named_pins(self.files, self.listing, self.settings.pins, marker)
         locks = (lock for chart in dependencies for lock in self._locks_of(chart))
@@ -254,7 +256,7 @@ class Hub:
 
     def _locks_of(self, chart: Dependency) -> Iterator[Lock]:
         """Yield the committed locks of a chart; Helm reads either."""
-        own = None if isinstance(chart, Copy) else self.layout.folder
+        own = None if chart.accepted_as else self.layout.folder
         folder, _, name = (dependencies_in(self.files, own) if own else chart.file).rpartition("/")
         paths = [behind_links(self.git.folder, join(folder, lock)) for lock in LOCKS if name in CHART_FILES]
         for path in paths:
