@@ -42,7 +42,7 @@ from .files import (
     require,
     require_named,
 )
-from .layout import Layout, find_layout, no_hub_image
+from .layout import Layout, find_layout, how_to_name, no_hub_image
 from .pins import COPIES_DIFFER, BasePin, Dependency, Lock, Marker, Pin, copies, misspelt_marks, named_pins
 from .search import CHARTPRESS_FILE, Search
 from .values import PinnedImage, ValuesPlace, ValuesPlaces, find_places, image_at
@@ -362,7 +362,10 @@ class Hub:
         return tuple(known[name] for name in dict.fromkeys(names)) if names else tuple(images)
 
     def to_build(self, names: Sequence[str]) -> tuple[HubImage, ...]:
-        """Return the images that ``names`` give, else ``usual_images``; refuse two that share a place."""
+        """Return the images that ``names`` give, else ``usual_images``.
+
+        Two that share a place are refused, and one whose tag would never settle, since its files hold its values.
+        """
         chosen = self._select(self.images, names) if names else self.usual_images
         taken: dict[tuple[str, str], ImageSpec] = {}
         for image, place in ((one, place) for one in chosen for place in self.values_places(one)):
@@ -373,7 +376,17 @@ class Hub:
                     where=place.file,
                     hint=f"write the one to use there: name: {first.name}; or build that one: --image {first.key}",
                 )
+            if not self.layout.charts and is_below(place.file, self.paths_of(image)):
+                raise self._never_settling(image, place.file)
         return chosen
+
+    def _never_settling(self, image: HubImage, file: str) -> Unusable:
+        search, spec, chart = self.search, image.spec, self.search.chart_in(self.layout.folder)
+        hint = how_to_name(search, image.dockerfile, spec.context, spec.name, chart)
+        if is_below(file, search.copied_paths(image.dockerfile, spec.context)):
+            hint = f"the Dockerfile copies it too: copy other files one by one, or move {file} out of the folder"
+        what = f"the build context of {image.dockerfile} holds {file}, so each build would give the image a new tag"
+        return Unusable(what, where=spec.context, hint=hint)
 
     def require(self, path: str) -> bytes:
         """Return the bytes of ``path``."""

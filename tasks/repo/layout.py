@@ -7,7 +7,7 @@ z2jh. Without such a chart, the repository holds only the image, which the setti
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from itertools import product
 from posixpath import relpath
@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from ..core.faults import DOOR, Unusable
 from ..core.settings import FILE, WholeImage, how_to_correct, variable
-from .charts import IMAGES, BareChart, ChartSpec, ImageSpec, NotNamed, read_chartpress
-from .files import is_below, is_glob, join
+from .charts import BareChart, ChartSpec, ImageSpec, NotNamed, read_chartpress
+from .files import is_below, join
 from .search import CHARTPRESS_FILE, Search, folder_of, last_part
 from .values import quoted, values_setting
 
@@ -64,7 +64,7 @@ def find_layout(search: Search) -> Layout:
             raise
         return found
     images = zip(named.dockerfiles, named.chart.images, strict=True)
-    if _misplaced(named) or any(search.base_of(file, one.arguments) for file, one in images):
+    if any(search.base_of(file, image.arguments) for file, image in images):
         return named
     return _beside_chartpress(search) or named
 
@@ -91,16 +91,12 @@ def _chosen(search: Search, charts: Mapping[str, str], where: str) -> str | None
         raise Unusable(f"several charts depend on {dependency}: {', '.join(fitting)}", where=where, hint=hint)
     if fitting or wanted is None:
         return named[fitting[0]] if fitting else None
-    if not named:
-        hint = f"these depend on {dependency}: {', '.join(names)}" if names else f"{DOOR} init makes one"
-        raise NotNamed(f"there is no chart {wanted}", where=where, hint=hint)
-    if not names:
-        raise _brought(search, named.values()) or _no_dependency(search, [*named.values()], "")
-    raise Unusable(
-        f"the chart {wanted} does not depend on {dependency}; {' and '.join(names)} does",
-        where=search.dependencies_of(next(iter(named.values()))),
-        hint=f"name that one: hub: {{chart: {names[0]}}} in {FILE}, or {variable('chart')}={names[0]}",
-    )
+    if named and not names and (brought := _brought(search, named.values())):
+        raise brought
+    what, hint = f"there is no chart {wanted}", f"{DOOR} init makes one"
+    if named:
+        what, hint = f"the chart {wanted} does not depend on {dependency}", _add(dependency)
+    raise NotNamed(what, where=where, hint=f"these depend on {dependency}: {', '.join(names)}" if names else hint)
 
 
 def found_image(
@@ -150,45 +146,27 @@ def _folders(charts: Iterable[ChartSpec], root: str) -> dict[str, str]:
 
 def no_hub_image(search: Search, layout: Layout) -> Unusable:
     """Return the fault of a layout none of whose images inherits from z2jh's hub image."""
-    chart, file, folder = layout.chart, layout.file, layout.folder
-    required = search.chart_in(folder)
-    if misplaced := _misplaced(layout):
-        return Unusable(
-            f"{misplaced} stands where chartpress does not read it",
-            where=file,
-            hint=f"move it into the chart: charts: [{{name: {chart.name}, images: …}}]",
-        )
-    if search.dockerfiles and layout.charts and required:
-        dockerfile, path = next(iter(search.dockerfiles)), required.values_path
-        # As chartpress.yaml names them: relative to its folder.
-        named, context = (relpath(one, layout.root or ".") for one in (dockerfile, search.context_of(dockerfile)))
-        image = f"{{{last_part(context)}: {{contextPath: {context}, valuesPath: {path}}}}}"
-        claiming = next((one for one in chart.images if path in one.values_paths), None)
-        is_there = claiming is not None and join(claiming.context) == context
-        claimed = f"set {f'dockerfilePath: {named}' if is_there else f'contextPath: {context}'} there"
-        return NotNamed(
-            f"{file} does not name {dockerfile}, which inherits from z2jh's hub image",
-            where=file,
-            hint=claimed if claiming else f"add images: {image} to {chart.name} there",
-        )
+    chart, file = layout.chart, layout.file
+    required = search.chart_in(layout.folder)
     there = [path for path in layout.dockerfiles if search.files.read(path) is not None]
-    if search.dockerfiles and not there and not layout.charts:
-        dockerfile = next(iter(search.dockerfiles))
-        fields = f"context: {search.context_of(dockerfile)}, dockerfile: {dockerfile}"
-        hint = f"set it in hub.images: {fields}, which inherits from z2jh's hub image"
-        return NotNamed("the Dockerfile is missing", where=", ".join(layout.dockerfiles), hint=hint)
-    pinned = f" in {search.dependencies_of(folder)}" if folder else " that is deployed"
-    return NotNamed(
-        "no FROM inherits from z2jh's hub image" if there else "there is no Dockerfile of a hub image",
-        where=", ".join(there or layout.dockerfiles) or file,
-        hint=f"write FROM quay.io/jupyterhub/k8s-hub:VERSION, with the version{pinned}",
-    )
-
-
-def _misplaced(layout: Layout) -> str | None:
-    """Return ``images`` at a level where chartpress does not read them, in a chart that has none."""
-    keys = layout.chart.ignored if not layout.chart.images else ()
-    return next((key for key in keys if key.rpartition(".")[2] == IMAGES), None)
+    if not search.dockerfiles or (there and not layout.charts) or (layout.charts and not required):
+        pinned = f" in {search.dependencies_of(layout.folder)}" if layout.folder else " that is deployed"
+        return NotNamed(
+            "no FROM inherits from z2jh's hub image" if there else "there is no Dockerfile of a hub image",
+            where=", ".join(there or layout.dockerfiles) or file,
+            hint=f"write FROM quay.io/jupyterhub/k8s-hub:VERSION, with the version{pinned}",
+        )
+    dockerfile = next(iter(search.dockerfiles))
+    # As the file names them: relative to its folder.
+    named, context = (relpath(one, layout.root or ".") for one in (dockerfile, search.context_of(dockerfile)))
+    fields, path = f"contextPath: {context}, dockerfilePath: {named}", required.values_path if required else ""
+    if not layout.charts:
+        hint = f"set it in hub.images: context: {context}, dockerfile: {named}"
+    elif any(path in image.values_paths for image in chart.images):
+        hint = f"set it there: {fields}"
+    else:
+        hint = f"add images: {{{last_part(context)}: {{{fields}, valuesPath: {path}}}}} to {chart.name} there"
+    return NotNamed(f"{file} does not name {dockerfile}, which inherits from z2jh's hub image", where=file, hint=hint)
 
 
 def _from_settings(search: Search, images: Iterable[WholeImage]) -> Layout:
@@ -207,12 +185,12 @@ def _from_settings(search: Search, images: Iterable[WholeImage]) -> Layout:
                 hint=f"name the file too: hub: {{values: [{{file: …, path: {image.values[0]}}}]}}",
             )
         specs[spec.key] = spec
-    return _unnamed_layout(search, chart, specs.values())
+    return _unnamed_layout(chart, specs.values())
 
 
 def _from_what_is_there(search: Search) -> Layout:
-    chart, dockerfiles = one_chart(search), search.dockerfiles
-    if not dockerfiles:
+    chart, found = one_chart(search), [*search.dockerfiles]
+    if not found:
         raise NotNamed(
             "there is no chartpress.yaml in this repository",
             where=search.top,
@@ -220,24 +198,28 @@ def _from_what_is_there(search: Search) -> Layout:
         )
     names = search.names_at(search.places(chart))
     name = next(iter(names.values()), None)
+    called = name.rpartition("/")[2] if name else None
     # Of several Dockerfiles, the one in a folder that is called as the image.
-    dockerfile = max(dockerfiles, key=lambda path: f"/{name}".endswith(f"/{last_part(folder_of(path))}"))
+    dockerfile = max(found, key=lambda path: last_part(folder_of(path)) == called)
     context = search.context_of(dockerfile)
-    suggested = f"set it in {FILE}: {_suggestion(search, dockerfile, chart, name)}"
-    if len(dockerfiles) > 1:
-        what = f"several Dockerfiles inherit from z2jh's hub image: {', '.join(dockerfiles)}"
-        raise Unusable(what, where=search.top, hint=suggested)
+    if called not in {None, last_part(context), last_part(folder_of(dockerfile))}:
+        # Another image on top of it may be the one that is meant.
+        found += [path for path in search.all_dockerfiles if last_part(folder_of(path)) == called]
+    hint = how_to_name(search, dockerfile, context, name or f"HOST/PATH/{last_part(context)}", chart)
+    if len(found) > 1:
+        what = f"the hub image may be built from several Dockerfiles: {', '.join(found)}"
+        raise Unusable(what, where=search.top, hint=hint)
     if chart and name is None:
-        raise _named_elsewhere(search, chart) or NotNamed(
-            f"{chart.values_path} names no image", where=chart.values_file, hint=suggested
-        )
-    image = name.rpartition("/")[2] if name else last_part(context)
-    is_other = image not in map(last_part, (context, folder_of(dockerfile)))
-    for other in (path for path in search.all_dockerfiles if is_other and last_part(folder_of(path)) == image):
-        what = f"{name} may be built from {other}, and {dockerfile} inherits from z2jh's hub image"
-        raise Unusable(what, where=search.top, hint=suggested)
+        elsewhere = search.naming(chart.values_path)
+        ours = [place for place, other in elsewhere.items() if other == next(iter(elsewhere.values()))]
+        what = f"{chart.values_path} names no image there"
+        if ours:
+            files = ", ".join(place.file for place in ours)
+            setting = values_setting((*search.settings.values, *ours))
+            raise Unusable(f"{what}, but in {files}", where=chart.values_file, hint=f"set it in {FILE}: {setting}")
+        raise NotNamed(what, where=chart.values_file, hint=hint)
     values = [place.path for place in names if chart and place.file == chart.values_file]
-    return _unnamed_layout(search, chart, [found_image(name, context, dockerfile, values=values)])
+    return _unnamed_layout(chart, [found_image(name, context, dockerfile, values=values)])
 
 
 def _beside_chartpress(search: Search) -> Layout | None:
@@ -254,34 +236,9 @@ def _beside_chartpress(search: Search) -> Layout | None:
     return None if any(not set(image.values_paths).isdisjoint(ours.values_paths) for image in images) else found
 
 
-def _unnamed_layout(search: Search, chart: BareChart | None, images: Iterable[ImageSpec]) -> Layout:
+def _unnamed_layout(chart: BareChart | None, images: Iterable[ImageSpec]) -> Layout:
     name, folder = (last_part(chart.folder), chart.folder) if chart else ("", None)
-    layout = Layout("", FILE, ChartSpec(name, folder, None, tuple(images)))
-    for image in layout.chart.images:
-        for file in _written_for(search, chart, image):
-            if is_below(file, image.paths):
-                raise _holding_values(search, chart, image, file)
-    return layout
-
-
-def _written_for(search: Search, chart: BareChart | None, image: ImageSpec) -> Iterator[str]:
-    """Yield the values files that a build of ``image`` writes; of a glob those that name it."""
-    if chart and image.values_paths:
-        yield chart.values_file
-    for target in (one for one in search.settings.values if one.image in (None, image.key)):
-        places = [target._replace(file=file) for file in search.listing.matching[target.file]]
-        names = search.names_at(places) if is_glob(target.file) else dict.fromkeys(places, image.named)
-        yield from (place.file for place, name in names.items() if name == image.named)
-
-
-def _holding_values(search: Search, chart: BareChart | None, image: ImageSpec, file: str) -> Unusable:
-    """Return the fault of an image whose files hold the values file that its build writes: its tag never settles."""
-    what = f"the build context of {image.dockerfile} holds {file}, so each build would give the image a new tag"
-    if is_below(file, search.copied_paths(image.dockerfile, image.context)):
-        hint = f"the Dockerfile copies it too: copy other files one by one, or move {file} out of the folder"
-    else:
-        hint = f"set it in {FILE}: {_suggestion(search, image.dockerfile, chart, image.named, image.context)}"
-    return Unusable(what, where=image.context, hint=hint)
+    return Layout("", FILE, ChartSpec(name, folder, None, tuple(images)))
 
 
 def image_setting(
@@ -299,21 +256,12 @@ def image_setting(
     return fields
 
 
-def _suggestion(
-    search: Search, dockerfile: str, chart: BareChart | None, name: str | None, context: str | None = None
-) -> str:
-    context = context or search.context_of(dockerfile)
-    fields = image_setting(search, dockerfile, context, name or f"HOST/PATH/{last_part(context)}", chart)
-    return f"hub: {{images: [{{{', '.join(f'{field}: {value}' for field, value in fields.items())}}}]}}"
-
-
-def _named_elsewhere(search: Search, chart: BareChart) -> Unusable | None:
-    """Return the fault of an image that only YAML files other than the chart's values, or secrets, name."""
-    names = search.naming(chart.values_path)
-    found = [place for place, name in names.items() if name == next(iter(names.values()))]
-    what = f"{chart.values_path} names no image there, but in {', '.join(place.file for place in found)}"
-    hint = f"set it in {FILE}: {values_setting((*search.settings.values, *found), ())}"
-    return Unusable(what, where=chart.values_file, hint=hint) if found else None
+def how_to_name(search: Search, dockerfile: str, context: str, name: str, chart: BareChart | None) -> str:
+    """Return the setting that names an image and the files that its tag depends on."""
+    fields = image_setting(search, dockerfile, context, name, chart)
+    return (
+        f"set it in {FILE}: hub: {{images: [{{{', '.join(f'{field}: {value}' for field, value in fields.items())}}}]}}"
+    )
 
 
 def _brought(search: Search, folders: Iterable[str]) -> Unusable | None:
@@ -332,15 +280,14 @@ def _brought(search: Search, folders: Iterable[str]) -> Unusable | None:
 
 def _no_dependency(search: Search, folders: Collection[str], file: str) -> NotNamed:
     dependency = search.settings.dependency
+    where = file if len(folders) > 1 else search.dependencies_of(next(iter(folders)))
+    what, hint = f"no chart depends on {dependency}", how_to_correct("dependency", _add(dependency))
     other = next((one for one in search.charts_among(search.own_folders) if one not in folders), None)
     if other is not None:
-        return NotNamed(
-            f"{CHARTPRESS_FILE} does not list the chart {last_part(other)}, which depends on {dependency}",
-            where=search.dependencies_of(other),
-            hint=f"{DOOR} init tells the lines to add",
-        )
-    return NotNamed(
-        f"no chart depends on {dependency}",
-        where=file if len(folders) > 1 else search.dependencies_of(next(iter(folders))),
-        hint=how_to_correct("dependency", f"add {dependency} to the chart's dependencies, with version and repository"),
-    )
+        what = f"{CHARTPRESS_FILE} does not list the chart {last_part(other)}, which depends on {dependency}"
+        where, hint = search.dependencies_of(other), f"{DOOR} init tells the lines to add"
+    return NotNamed(what, where=where, hint=hint)
+
+
+def _add(dependency: str) -> str:
+    return f"add {dependency} to the chart's dependencies, with version and repository"

@@ -162,15 +162,14 @@ def last_part(folder: str) -> str:
 def _readable(paths: Iterable[str], read: Callable[[str], T | None]) -> dict[str, T]:
     """Return what ``read`` gives for each of ``paths``; raise a fault only where nothing was found."""
     found: dict[str, T] = {}
-    faults: list[Unusable] = []
+    first: Unusable | None = None
     for path in paths:
         try:
             answer = read(path)
         except Unusable as fault:
-            faults.append(fault)
-            continue
+            first, answer = first or fault, None
         if answer is not None:
             found[path] = answer
-    if faults and not found:
-        raise faults[0]
+    if first and not found:
+        raise first
     return found

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from posixpath import commonprefix
 from typing import NamedTuple
 
 from ..core.faults import Unusable
@@ -195,13 +194,9 @@ def named_at(files: Files, file: str, path: str) -> Reference | None:
     return Reference(name) if name else None
 
 
-def values_setting(given: Iterable[ValuesTarget], more: Iterable[ValuesTarget]) -> str:
-    """Return the setting ``values`` of ``given`` and ``more``, of these one pattern for the files of a path."""
-    files: dict[str, list[str]] = {}
-    for one in more:
-        files.setdefault(one.path, []).append(one.file)
-    new = (ValuesTarget(file, path) for path, some in files.items() for file in _patterns(list(dict.fromkeys(some))))
-    entries = ({key: value for key, value in one._asdict().items() if value} for one in (*given, *new))
+def values_setting(targets: Iterable[ValuesTarget]) -> str:
+    """Return the setting ``values`` with ``targets``, each once."""
+    entries = ({key: value for key, value in one._asdict().items() if value} for one in dict.fromkeys(targets))
     written = (", ".join(f"{key}: {quoted(value)}" for key, value in one.items()) for one in entries)
     return f"hub: {{values: [{', '.join(f'{{{entry}}}' for entry in written)}]}}"
 
@@ -209,19 +204,6 @@ def values_setting(given: Iterable[ValuesTarget], more: Iterable[ValuesTarget]) 
 def quoted(text: str) -> str:
     """Return ``text`` as it is written in YAML between brackets."""
     return text if _PLAIN.fullmatch(text) else "'" + text.replace("'", "''") + "'"
-
-
-def _patterns(files: Sequence[str]) -> Sequence[str]:
-    if len(files) == 1 or len({file.count("/") for file in files}) > 1:
-        return files
-    return ["/".join(map(_pattern, zip(*(file.split("/") for file in files), strict=True)))]
-
-
-def _pattern(parts: Sequence[str]) -> str:
-    if len(set(parts)) == 1:
-        return parts[0]
-    _, dot, kind = commonprefix([part[::-1] for part in parts])[::-1].partition(".")
-    return f"*{dot}{kind}"
 
 
 def _image(document: Document, steps: Path) -> MappingNode | Scalar:
