@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ..core.faults import Unusable
 from ..core.names import Reference
 from ..core.settings import ValuesTarget
-from ..core.yaml_tree import Document, MappingNode, Node, Scalar, parse, parse_all, target_of
+from ..core.yaml_tree import Document, MappingNode, Node, Scalar, parse, target_of
 from .charts import ImageSpec
 from .files import Files, is_glob
 from .yaml_edit import Path, Shared, follow, mismatch, reach, text_at, with_scalars
@@ -132,11 +132,17 @@ def find_places(
             claims.setdefault((str(own), path), {})[image.key] = image
     unread: list[Unusable] = []
     for target, file in targets:
+        data, pattern = files.read(file) or b"", is_glob(target.file)
+        lines = (line.partition(b"#")[0] for line in data.splitlines() if pattern)
         # Most files of a pattern name other images, and take long to read.
-        if (pattern := is_glob(target.file)) and not _mentions(files, file, words):
+        if pattern and not any(word in line for line in lines for word in words):
             continue
-        if pattern and (fault := _fault_of(files, file, target.path, words)):
-            unread.append(fault)
+        try:
+            parse(data, file)
+        except Unusable as fault:
+            what = f"the file matches hub.values and names an image of ours, but cannot be read: {fault.what}"
+            hint = "correct it, or narrow the pattern in invoke.yaml"
+            unread += [Unusable(what, where=fault.where, hint=hint)] if pattern else []
         named = named_at(files, file, target.path)
         ours = [image for image in known if named and named.same_repository(Reference(image.name))]
         is_free = not pattern and (target.image is not None or not ours)
@@ -161,28 +167,6 @@ def _owned(
             else:
                 spare.setdefault(key, ValuesPlace(file, path, str(owner)))
     return written, {key: place for key, place in spare.items() if not written[key]}
-
-
-def _mentions(files: Files, file: str, words: Iterable[bytes]) -> bool:
-    data = files.read(file) or b""
-    return any(word in data for word in words)
-
-
-def _fault_of(files: Files, file: str, path: str, words: Sequence[bytes]) -> Unusable | None:
-    """Return why a file that a pattern matches cannot be read, where Helm may read an image of ours in it."""
-    data = files.read(file) or b""
-    try:
-        parse(data, file)
-    except Unusable as fault:
-        with suppress(Unusable):
-            images = [_image_there(one, tuple(path.split("."))).name or "" for one in parse_all(data, file)]
-            if not any(word in name.encode() for name in images for word in words):
-                return None
-        if not any(word in line.partition(b"#")[0] for line in data.splitlines() for word in words):
-            return None
-        what = f"the file matches hub.values and names an image of ours, but cannot be read: {fault.what}"
-        return Unusable(what, where=fault.where, hint="correct it, or narrow the pattern in invoke.yaml")
-    return None
 
 
 def named_at(files: Files, file: str, path: str) -> Reference | None:
@@ -232,10 +216,8 @@ def _changes(document: Document, steps: Path, image: PinnedImage) -> dict[Path, 
     *names, tagged = ((*steps, key) for key in (*NAME_KEYS, TAG_KEY))
     names = [path for path in names if not reach(document, path).missing]
     if not names:
-        what, hint = (
-            f"values path {'.'.join(steps)} has neither name nor repository",
-            f'add "name:" under {".".join(steps)}',
-        )
+        values_path = ".".join(steps)
+        what, hint = f"values path {values_path} has neither name nor repository", f'add "name:" under {values_path}'
         raise Unusable(what, where=document.place(node), hint=hint)
     name, tag, apart = str(image.name), f"{image.tag}{digest}", {}
     if image.digest and any((_text(follow(document, path)) or "").endswith(_DIGEST) for path in names):

@@ -167,24 +167,9 @@ charts:
             "charts:\n- chartPath: c", "charts[0].name is missing (helm-charts/chartpress.yaml)", id="no name"
         ),
         pytest.param(
-            "charts:\n- name: 7",
-            "charts[0].name is the number '7', not a string (helm-charts/chartpress.yaml:2)",
-            id="a name",
-        ),
-        pytest.param(
             "charts:\n- name: c\n  images: [hub]",
             "charts[0].images is a list, not a mapping (helm-charts/chartpress.yaml:3)",
             id="images",
-        ),
-        pytest.param(
-            "charts:\n- name: c\n  images:\n    hub:\n      buildArgs: {V: 1}",
-            "charts[0].images.hub.buildArgs.V is the number '1', not a string (helm-charts/chartpress.yaml:5)",
-            id="a build argument",
-        ),
-        pytest.param(
-            "charts:\n- name: c\n  images:\n    hub:\n      valuesPath: [a, 1]",
-            "charts[0].images.hub.valuesPath[1] is the number '1', not a string (helm-charts/chartpress.yaml:5)",
-            id="a values path",
         ),
         pytest.param(
             "charts:\n- name: c\n  images:\n    hub:\n      rebuildOnContextPathChanges: no",

@@ -311,14 +311,15 @@ SHAPES = [
         "an image on top of an image on top of z2jh's",
         CHART + VALUES + IMAGE.replace("FROM quay.io/jupyterhub/k8s-hub:3.2.1", "FROM ours") + BASE_OF_OURS,
         "error: the hub image may be built from several Dockerfiles: images/base/Dockerfile, "
-        f"images/site-hub/Dockerfile (TOP)\nhint: set it in invoke.yaml: hub: {{images: [{{context: images/base, name: {OURS}, "
+        "images/site-hub/Dockerfile (TOP)\n"
+        f"hint: set it in invoke.yaml: hub: {{images: [{{context: images/base, name: {OURS}, "
         "values: [jupyterhub.hub.image]}]}",
     ),
     site(
         "a build context that holds the values",
         CHART + VALUES + ALONE.replace("RUN true", "COPY logo.svg conf /x"),
-        build="error: the build context of Dockerfile holds hub/values.yaml, so each build would give the image a new tag "
-        f"(.)\nhint: set it in invoke.yaml: hub: {{images: [{{context: ., name: {OURS}, "
+        build="error: the build context of Dockerfile holds hub/values.yaml, so each build would give the image a new "
+        f"tag (.)\nhint: set it in invoke.yaml: hub: {{images: [{{context: ., name: {OURS}, "
         "values: [jupyterhub.hub.image], paths: [logo.svg, conf]}]}",
         bump=CHART_MOVED + ALONE_MOVED,
         init=ADOPTED.replace("        valuesPath", "        contextPath: .\n        valuesPath") + MAKEFILE + IGNORED,
@@ -330,8 +331,8 @@ SHAPES = [
         + f"hub: {{image: {{name: {OURS}, tag: x}}}}\n"
         + f"== invoke.yaml\nhub:\n  images: [{{context: ., name: {OURS}}}]\n"
         + "  values: [{file: clusters/*.yaml, path: hub.image}]\n",
-        build="error: the build context of Dockerfile holds clusters/a.yaml, so each build would give the image a new tag "
-        "(.)\nhint: the Dockerfile copies it too: copy other files one by one, or move clusters/a.yaml out of the "
+        build="error: the build context of Dockerfile holds clusters/a.yaml, so each build would give the image a new "
+        "tag (.)\nhint: the Dockerfile copies it too: copy other files one by one, or move clusters/a.yaml out of the "
         "folder",
         bump=ALONE_MOVED,
         init=MAKEFILE + IGNORED_ALONE,
@@ -354,8 +355,8 @@ SHAPES = [
     site(
         "a Dockerfile that is built from the top",
         CHART + VALUES + FROM_THE_TOP,
-        build="error: the build context of images/site-hub/Dockerfile holds hub/values.yaml, so each build would give the "
-        f"image a new tag (.)\nhint: set it in invoke.yaml: {SET_FROM_THE_TOP}",
+        build="error: the build context of images/site-hub/Dockerfile holds hub/values.yaml, so each build would give "
+        f"the image a new tag (.)\nhint: set it in invoke.yaml: {SET_FROM_THE_TOP}",
         init=ADOPTED.replace(
             "        valuesPath",
             "        contextPath: .\n        dockerfilePath: images/site-hub/Dockerfile\n        valuesPath",
