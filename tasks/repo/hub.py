@@ -241,18 +241,16 @@ class Hub:
         """The files that list the same dependency as the chart; other charts only where no setting names one."""
         others = {self.search.dependencies_of(join(self.layout.root, chart.path or "")) for chart in self.layout.charts}
         is_chosen = self.settings.chart is not None or self.settings.root is not None
-        wholes = CHART_FILES if is_chosen else ()
-        found = (path for path in self.listing.telling if path not in others and path.rpartition("/")[2] not in wholes)
-        telling = [path for path in found if not self._is_no_copy(path)]
+        wholes, own = CHART_FILES if is_chosen else (), {*PurePosixPath(self.layout.file).parents}
+        telling = []
+        for path in (one for one in self.listing.telling if one not in others):
+            folder, _, name = path.rpartition("/")
+            # Helm reads requirements.yaml instead, or it is another hub's, which has its own chartpress.yaml.
+            instead = [join(folder, "requirements.yaml")] if name == "Chart.yaml" else []
+            instead += [str(one / CHARTPRESS_FILE) for one in PurePosixPath(path).parents if one not in own]
+            if name not in wholes and not any(self.files.read(one) is not None for one in instead):
+                telling.append(path)
         return tuple(copies(self.files, telling, self.requirement.name, self.requirement.repository))
-
-    def _is_no_copy(self, path: str) -> bool:
-        """Whether it is another hub's, which has its own chartpress.yaml, or Helm reads requirements.yaml instead."""
-        folder, _, name = path.rpartition("/")
-        if name == "Chart.yaml" and self.files.read(join(folder, "requirements.yaml")) is not None:
-            return True
-        folders = {*PurePosixPath(path).parents} - {*PurePosixPath(self.layout.file).parents}
-        return any(self.files.read(join(str(folder), CHARTPRESS_FILE)) is not None for folder in folders)
 
     def _locks_of(self, chart: Dependency) -> Iterator[Lock]:
         """Yield the committed locks of a chart; Helm reads either."""
@@ -292,7 +290,7 @@ class Hub:
 
     def values_places(self, image: HubImage) -> Sequence[ValuesPlace]:
         """Return every place that ``image`` is written to: chartpress's, then those of the setting ``values``."""
-        return self._values.written[image.spec.key]
+        return self.found_values.written[image.spec.key]
 
     @property
     def places(self) -> tuple[ValuesPlace, ...]:
@@ -307,12 +305,7 @@ class Hub:
     @cached_property
     def spare_images(self) -> Mapping[str, ValuesPlace]:
         """The images that are built only when asked for by name, each with a place where the values name another."""
-        return {} if self.settings.image_keys else self._values.spare
-
-    @property
-    def unread_values(self) -> Sequence[Unusable]:
-        """Why files that ``hub.values`` matches, and that mention an image, cannot be read; a build must write them."""
-        return self._values.unread
+        return {} if self.settings.image_keys else self.found_values.spare
 
     @property
     def usual_images(self) -> tuple[HubImage, ...]:
@@ -320,7 +313,8 @@ class Hub:
         return tuple(image for image in self.images if image.spec.key not in self.spare_images)
 
     @cached_property
-    def _values(self) -> ValuesPlaces:
+    def found_values(self) -> ValuesPlaces:
+        """The places of the images in values files, and the files that cannot be read for them."""
         images, top = [image.spec for image in self.images], self.git.folder
         own = behind_links(top, self.values_file) if self.values_file else None
         targets = [(one, behind_links(top, file)) for one in self.settings.values for file in self._files_of(one)]
