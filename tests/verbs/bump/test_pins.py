@@ -39,11 +39,6 @@ PLACES = {
         f"spec:\r\n  source:\r\n    chart: jupyterhub\r\n    repoURL: {URL}\r\n    targetRevision: «V»\r\n",
         "{file: argo.yaml, path: spec.source.targetRevision}",
     ),
-    "a helmfile": Place(
-        "helmfile.yaml",
-        "releases:\n- {name: x, chart: y/x, version: 3.2.1}\n- {name: hub, chart: j/jupyterhub, version: «V»}\n",
-        "{file: helmfile.yaml, path: releases.1.version}",
-    ),
     "each release of a helmfile": Place(
         "helmfile.yaml",
         "releases:\n- {name: x, chart: y/x, version: 3.2.1}\n- {name: hub, chart: j/jupyterhub, version: «V»}\n",
@@ -59,14 +54,6 @@ PLACES = {
         "fleet.yaml",
         "helm:\n  chart: https://hub.jupyter.org/helm-chart/jupyterhub-3.2.1.tgz\n  version: «V»\n",
         "{file: fleet.yaml, path: helm.version}",
-    ),
-    "kustomize": Place(
-        "kustomization.yaml",
-        f"helmCharts:\n- name: jupyterhub\n  repo: {URL}\n  version: v«V»\n",
-        "{file: kustomization.yaml, path: helmCharts.0.version}",
-    ),
-    "Fleet": Place(
-        "fleet.yaml", "helm:\n  chart: jupyterhub\n  version: «V»\n", "{file: fleet.yaml, path: helm.version}"
     ),
     "an archive's address in JSON": Place(
         "hub.json", '{"hub": {"url": "https://x/jupyterhub-«V».tgz"}}', "{file: hub.json, path: hub.url}"
@@ -94,12 +81,6 @@ PLACES = {
         f"# renovate: datasource=helm depName=jupyterhub registryUrl={URL}\nVERSION = '«V»'\n"
         "# renovate: datasource=helm depName=binderhub\nOTHER = '3.2.1'\n"
         "# renovate: datasource=docker depName=jupyterhub\nIMAGE = '3.2.1'\n",
-    ),
-    "an ARG of another Dockerfile": Place(
-        "ci/Dockerfile", "FROM python:3.2.1\n# hubpress: jupyterhub\nARG Z2JH=«V»\nARG X=3.2.1\n"
-    ),
-    "a workflow": Place(
-        ".github/workflows/deploy.yml", "env:\n  # hubpress: jupyterhub\n  Z2JH_VERSION: «V»\n  OTHER: 3.2.1\n"
     ),
     "a copy of the chart": Place(
         "config/a/hub.Chart.yaml",

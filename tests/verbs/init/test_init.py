@@ -177,18 +177,6 @@ def test_of_several_charts_one_is_named(tmp_path: Path, helm_repository: HelmSer
     assert "charts/theirs/values.yaml" in hub.snapshot()
 
 
-def test_a_name_of_helms_configuration_has_no_index(tmp_path: Path) -> None:
-    refused = init(make_repository(tmp_path / "hub", {"ours/Chart.yaml": CHART.format(url='"@jupyterhub"')}))
-    what = "error: the requirement names @jupyterhub, which has no index to read (ours/Chart.yaml:"
-    assert (refused.code, refused.err.startswith(what)) == (2, True), refused
-
-
-def test_a_chart_that_is_not_committed_yet_is_found(tmp_path: Path, helm_repository: HelmServer) -> None:
-    hub = make_repository(tmp_path / "hub", {"README.md": "# Ours\n"})
-    hub.write("ours/Chart.yaml", CHART.format(url=helm_repository.url))
-    assert "ours/values.yaml" in init(hub, "--json").json["files"]
-
-
 # -- what is there, and lacks something
 
 
@@ -329,13 +317,6 @@ def test_a_repository_with_nothing_in_it_gets_a_chart_for_the_newest_release(
     empty.commit("Give us a hub")
     offline = run_task("check", "--offline", "--json", cwd=empty.path)
     assert [problem["code"] for problem in offline.json["problems"]] == ["values-empty"]
-
-
-def test_the_chart_gets_the_name_that_the_setting_has(empty: Hub, helm_repository: HelmServer) -> None:
-    env = {"INVOKE_HUB_CHART_REPOSITORY": helm_repository.url, "INVOKE_HUB_CHART": "ours"}
-    result = run_task("init", "--prefix", PREFIX, "--json", cwd=empty.path, env=env)
-    assert result.json["files"][0] == "ours/Chart.yaml"
-    assert "\nname: ours\n" in empty.read("ours/Chart.yaml")
 
 
 # -- what the image is called
