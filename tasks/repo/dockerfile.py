@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, dropwhile, takewhile
+from itertools import accumulate, chain, dropwhile, takewhile
 from posixpath import commonprefix
 from types import MappingProxyType
 from typing import NamedTuple
@@ -29,8 +29,6 @@ _Z2JHS_OWN = frozenset({"jupyterhub/k8s-hub", "jupyterhub/k8s-hub-slim"})
 # In a path they are patterns, variables, quotes or parts of an address.
 _NOT_IN_PATHS = frozenset("*?[]$\\<:\"'")
 _BLANKS = " \t\v\f\r"
-# Before any other line: https://docs.docker.com/reference/dockerfile/#escape
-_OTHER_ESCAPE = re.compile(r"(?:[ \t]*#[ \t]*\w+[ \t]*=.*\n)*?[ \t]*#[ \t]*escape[ \t]*=[ \t]*[^\\\s]", re.IGNORECASE)
 _KEYWORD = re.compile(rf"[{_BLANKS}]*([^{_BLANKS}]*)")
 # Blanks in quotes and after a backslash belong to their word.
 _WORD = re.compile(
@@ -137,13 +135,10 @@ def read_stages(text: Text, arguments: Mapping[str, str | None]) -> tuple[list[B
 
 def instructions(text: Text) -> Iterator[Instruction]:
     """Yield a Dockerfile's instructions in order."""
-    if other := _OTHER_ESCAPE.match(text.content):
-        raise Unusable(
-            "the Dockerfile chooses another escape character, which is not supported",
-            where=f"{text.where}:{other[0].count(chr(10)) + 1}",
-            hint="remove # escape=, and continue lines with a backslash",
-        )
-    lines = _lines(text.content)
+    contents = text.content.split("\n")
+    starts = accumulate((len(line) + 1 for line in contents), initial=0)
+    pairs = zip(starts, contents, strict=False)
+    lines = (_Line(number, start, line.removesuffix("\r")) for number, (start, line) in enumerate(pairs, 1))
     for line in lines:
         if _is_skipped(line):
             continue
@@ -151,13 +146,6 @@ def instructions(text: Text) -> Iterator[Instruction]:
         yield instruction
         if instruction.keyword in _TAKES_HEREDOCS and "<<" in instruction.arguments:
             _skip_heredocs(instruction, lines, f"{text.where}:{instruction.line}")
-
-
-def _lines(content: str) -> Iterator[_Line]:
-    start = 0
-    for number, line in enumerate(content.split("\n"), 1):
-        yield _Line(number, start, line.removesuffix("\r"))
-        start += len(line) + 1
 
 
 def _is_skipped(line: _Line) -> bool:

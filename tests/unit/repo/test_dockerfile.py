@@ -106,12 +106,6 @@ def test_only_the_base_image_changes(before: bytes, after: bytes, new: Reference
             id="another base",
         ),
         pytest.param(
-            f"# syntax=docker/dockerfile:1\n# escape=`\nFROM `\n  {HUB}:3.3.8\n",
-            "error: the Dockerfile chooses another escape character, which is not supported (images/hub/Dockerfile:2)\n"
-            "hint: remove # escape=, and continue lines with a backslash",
-            id="another escape character",
-        ),
-        pytest.param(
             "<!doctype html>\n<p>From here\n",
             "error: no FROM in the Dockerfile (images/hub/Dockerfile)\nhint: begin it with FROM image:tag",
             id="HTML",
