@@ -111,15 +111,19 @@ def api_version(data: bytes, where: str) -> str:
 
 def pinned(data: bytes, name: str, where: str) -> Requirement:
     """Return the dependency ``name``, the first of several entries of that name; each must have a version."""
-    entries = [entry for entry in requirements(data, where) if entry.name == name]
+    return next(iter(_entries(data, name, where).values()))
+
+
+def _entries(data: bytes, name: str, where: str) -> dict[int, Requirement]:
+    entries = {at: entry for at, entry in enumerate(requirements(data, where)) if entry.name == name}
     if not entries:
         hint = how_to_correct("dependency", "name the right one as hub.dependency in invoke.yaml")
         raise Unusable(f"no dependency {name}", where=where, hint=hint)
-    for entry in entries:
+    for entry in entries.values():
         if not entry.version:
             what, hint = f"the dependency {name} has no version", "add version: with an exact version"
             raise Unusable(what, where=f"{where}:{entry.line}", hint=hint)
-    return entries[0]
+    return entries
 
 
 def same_address(one: str, other: str) -> bool:
@@ -162,8 +166,8 @@ def address_of(settings: Settings, required: Requirement, file: str) -> str:
 
 def with_version(data: bytes, name: str, version: str, where: str) -> bytes:
     """Return the file with the dependency ``name``, all entries of that name, at ``version``."""
-    first = pinned(data, name, where)
-    entries = {at: entry for at, entry in enumerate(requirements(data, where)) if entry.name == name}
+    entries = _entries(data, name, where)
+    first = next(iter(entries.values()))
     for entry in entries.values():
         if entry.version != first.version:
             here = f"at {first.version} on line {first.line} and at {entry.version} here"

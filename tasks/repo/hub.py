@@ -42,9 +42,8 @@ from .files import (
     require,
     require_named,
 )
-from .layout import Layout, find_layout, how_to_name, no_hub_image
+from .layout import CHARTPRESS_FILE, Layout, Search, find_layout, how_to_name, no_hub_image
 from .pins import COPIES_DIFFER, BasePin, Dependency, Lock, Marker, Pin, copies, misspelt_marks, named_pins
-from .search import CHARTPRESS_FILE, Search
 from .values import PinnedImage, ValuesPlace, ValuesPlaces, find_places, image_at
 
 

@@ -24,9 +24,18 @@ from .charts import JUPYTERHUBS, BareChart, ChartSpec, ImageSpec, NotNamed, Requ
 from .deployments import PROSE, installations, staying_installations
 from .files import SUFFIX, FileEdit, Files, Listing, edit_action, files_with, is_below, join
 from .hub import Hub
-from .layout import Layout, found_image, from_chartpress, image_setting, no_hub_image, one_chart
+from .layout import (
+    CHARTPRESS_FILE,
+    Layout,
+    Search,
+    found_image,
+    from_chartpress,
+    image_setting,
+    last_part,
+    no_hub_image,
+    one_chart,
+)
 from .remotes import upstream_repository
-from .search import CHARTPRESS_FILE, Search, last_part
 from .values import quoted
 from .yaml_edit import is_nothing, reach
 

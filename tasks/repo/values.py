@@ -190,9 +190,9 @@ def quoted(text: str) -> str:
     return text if _PLAIN.fullmatch(text) else "'" + text.replace("'", "''") + "'"
 
 
-def _image(document: Document, steps: Path) -> MappingNode | Scalar:
-    found = reach(document, steps)
-    values_path = ".".join(steps)
+def _changes(document: Document, steps: Path, image: PinnedImage) -> dict[Path, str]:
+    """Return what must be set for ``image`` to stand at ``steps``, the tag last."""
+    found, values_path = reach(document, steps), ".".join(steps)
     if found.missing:
         there = ".".join(steps[: len(steps) - len(found.missing)])
         lines = "".join(f"{step}: {{" for step in found.missing) + "name: , tag: " + "}" * len(found.missing)
@@ -200,15 +200,9 @@ def _image(document: Document, steps: Path) -> MappingNode | Scalar:
         hint = f'add "{lines}"{under}'
         raise Unusable(f"values path {values_path} is missing", where=document.where, hint=hint)
     node = target_of(found.node) if found.node else None
-    if isinstance(node, MappingNode) or (isinstance(node, Scalar) and node.kind == "str"):
-        return node
-    hint = 'write a mapping with "name:" and "tag:" there'
-    raise mismatch(document, found.node, f"values path {values_path}", "an image", hint)
-
-
-def _changes(document: Document, steps: Path, image: PinnedImage) -> dict[Path, str]:
-    """Return what must be set for ``image`` to stand at ``steps``, the tag last."""
-    node = _image(document, steps)
+    if not isinstance(node, MappingNode) and not (isinstance(node, Scalar) and node.kind == "str"):
+        hint = 'write a mapping with "name:" and "tag:" there'
+        raise mismatch(document, found.node, f"values path {values_path}", "an image", hint)
     digest = f"@{image.digest}" if image.digest else ""
     if isinstance(node, Scalar):
         return {steps: f"{image.name}:{image.tag}{digest}"}
@@ -216,7 +210,6 @@ def _changes(document: Document, steps: Path, image: PinnedImage) -> dict[Path, 
     *names, tagged = ((*steps, key) for key in (*NAME_KEYS, TAG_KEY))
     names = [path for path in names if not reach(document, path).missing]
     if not names:
-        values_path = ".".join(steps)
         what, hint = f"values path {values_path} has neither name nor repository", f'add "name:" under {values_path}'
         raise Unusable(what, where=document.place(node), hint=hint)
     name, tag, apart = str(image.name), f"{image.tag}{digest}", {}
