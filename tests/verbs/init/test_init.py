@@ -500,14 +500,6 @@ def test_the_page_is_filled_in_for_the_repository(tmp_path: Path) -> None:
     assert "secret" not in page
 
 
-def test_the_page_has_the_teams_own_steps(tmp_path: Path) -> None:
-    hub = on_google(tmp_path / "hub")
-    hub.write("invoke.yaml", "hub: {next_steps: ['Merge {pull_request}', 'Announce z2jh {version}']}\n")
-    succeed("init", "--docs", PAGE, cwd=hub.path)
-    steps = section(hub.read(PAGE), "Next steps")
-    assert steps == ["1. Merge the pull request", "2. Announce z2jh VERSION"]
-
-
 @pytest.mark.parametrize(
     "files", [{}, {"hub/Chart.yaml": CHART}, {"Dockerfile": "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n"}]
 )
