@@ -248,11 +248,6 @@ def read_chartpress(data: bytes, where: str) -> tuple[ChartSpec, ...]:
     return tuple(_chart(chart, index, top.ignored({"charts"})) for index, chart in enumerate(charts))
 
 
-def values_of(arguments: Mapping[str, BuildArgument]) -> dict[str, str | None]:
-    """Return the values of build arguments by their names."""
-    return {name: argument.value for name, argument in arguments.items()}
-
-
 class _Fields(NamedTuple):
     """A mapping at ``path`` (``charts[0].images``), aliases and merge keys followed; of equal keys the last counts."""
 

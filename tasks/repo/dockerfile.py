@@ -15,7 +15,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, chain, dropwhile, takewhile
 from posixpath import commonprefix
-from types import MappingProxyType
 from typing import NamedTuple
 
 from ..core.faults import Unusable
@@ -23,6 +22,7 @@ from ..core.names import Reference, is_tag
 from ..core.visible import keep_secret
 from ..core.yaml_tree import Edit, Text
 from ..releases.versions import is_like_z2jh
+from .charts import NO_ARGUMENTS, BuildArgument
 
 HUB_NAMES = frozenset({"k8s-hub", "k8s-hub-slim"})
 _Z2JHS_OWN = frozenset({"jupyterhub/k8s-hub", "jupyterhub/k8s-hub-slim"})
@@ -47,7 +47,6 @@ _PIECE = re.compile(
 # Without a slash it may be a stage, or a named context: https://docs.docker.com/reference/dockerfile/#copy---from.
 _FROM_IMAGE = re.compile(r"""--(?:from=|mount=(?:[^,]*,)*?(?i:from)=)([^\s,$"'/]+/[^\s,$"']+)(?=,|\Z)""")
 _MAX_LENGTH = 4096
-NO_VALUES: Mapping[str, str | None] = MappingProxyType({})
 
 
 class Instruction(NamedTuple):
@@ -106,7 +105,7 @@ class _Line(NamedTuple):
     content: str
 
 
-def read_stages(text: Text, arguments: Mapping[str, str | None]) -> tuple[list[BuildStage], list[BuildStage]]:
+def read_stages(text: Text, arguments: Mapping[str, BuildArgument]) -> tuple[list[BuildStage], list[BuildStage]]:
     """Return the stages, at least one, and the images that files are taken from.
 
     A build argument is None where it takes its value from the environment.
@@ -177,14 +176,14 @@ def _skip_heredocs(instruction: Instruction, lines: Iterator[_Line], where: str)
             raise Unusable(f"nothing closes the here-document {name}", where=where, hint=f"end it by a line {name}")
 
 
-def _declare(instruction: Instruction, values: dict[str, Word], arguments: Mapping[str, str | None]) -> None:
+def _declare(instruction: Instruction, values: dict[str, Word], arguments: Mapping[str, BuildArgument]) -> None:
     """Add what ``ARG name=default …`` declares to ``values``; one without a value unsets an earlier one."""
     for word in instruction.words():
         name, sign, written = word[0].partition("=")
         keep_secret(name, written.strip("'\""))
         values.pop(name, None)
         if name in arguments:
-            given = arguments[name]
+            given = arguments[name].value
             if given is None or not {"{", "}"}.isdisjoint(given):
                 values[name] = Word(fault=f"the build argument {name}, whose value is known only while it is built")
             else:
@@ -254,7 +253,7 @@ class BaseImage(NamedTuple):
     other: BaseImage | None = None
 
 
-def hub_base(data: bytes, where: str, arguments: Mapping[str, str | None] = NO_VALUES) -> BaseImage | None:
+def hub_base(data: bytes, where: str, arguments: Mapping[str, BuildArgument] = NO_ARGUMENTS) -> BaseImage | None:
     """Return the hub image that the last stage builds on, else the first one in the file, or None."""
     stages, sources = read_stages(Text.decode(data, where), arguments)
     last = stages[-1].root or stages[-1]
@@ -269,7 +268,9 @@ def hub_base(data: bytes, where: str, arguments: Mapping[str, str | None] = NO_V
     return base._replace(is_last=chosen is last, other=other)
 
 
-def line_below(data: bytes, where: str, target: str, arguments: Mapping[str, str | None] = NO_VALUES) -> int | None:
+def line_below(
+    data: bytes, where: str, target: str, arguments: Mapping[str, BuildArgument] = NO_ARGUMENTS
+) -> int | None:
     """Return the line of the ``FROM`` with the image that a stage builds on, by its name or number; None without it."""
     stages, _ = read_stages(Text.decode(data, where), arguments)
     named = (stage for number, stage in enumerate(stages) if target.lower() in {stage.name, str(number)})
@@ -295,7 +296,7 @@ def copied_files(data: bytes, where: str) -> dict[str, int]:
 
 
 def with_base(
-    data: bytes, new: Reference, where: str, arguments: Mapping[str, str | None] = NO_VALUES
+    data: bytes, new: Reference, where: str, arguments: Mapping[str, BuildArgument] = NO_ARGUMENTS
 ) -> tuple[bytes, Mapping[str, str]]:
     """Return the Dockerfile with its hub images moved to ``new``, and the build arguments that must change with it.
 
@@ -328,10 +329,11 @@ def with_base(
         return data, {}
     after = text.edited(edit for argument, edit in edits if argument is None)
     changed = {
-        name: Text(name, arguments[name] or "", b"").edited(edit for one, edit in edits if one == name).decode()
+        name: Text(name, arguments[name].value or "", b"").edited(edit for one, edit in edits if one == name).decode()
         for name in {argument for argument, _ in edits if argument}
     }
-    moved = chain(*read_stages(Text.decode(after, where), {**arguments, **changed}))
+    given = {**arguments, **{name: arguments[name]._replace(value=text) for name, text in changed.items()}}
+    moved = chain(*read_stages(Text.decode(after, where), given))
     for before, found in zip((*stages, *sources), moved, strict=True):
         meant = str(wanted.get(before, before.image.text))
         if found.image.text != meant:

@@ -32,7 +32,6 @@ from .charts import (
     dependencies_in,
     read_chartpress,
     requirement,
-    values_of,
 )
 from .dockerfile import HUB_NAMES, BaseImage, copied_files, hub_base
 from .files import Files, Listing, behind_links, is_below, join, read_all, require
@@ -97,7 +96,7 @@ class Search:
         """Return z2jh's hub image that a Dockerfile inherits from; None where it does not, or is not there."""
         path = behind_links(self.top, dockerfile)
         data = self.files.read(path)
-        return None if data is None else hub_base(data, path, values_of(arguments))
+        return None if data is None else hub_base(data, path, arguments)
 
     def context_of(self, dockerfile: str) -> str:
         """Return the folder that a Dockerfile is built in: the nearest that has all that it copies, else its own."""

@@ -27,7 +27,6 @@ from .charts import (
     read_chartpress,
     requirement,
     same_address,
-    values_of,
     with_version,
 )
 from .dockerfile import hub_base, with_base
@@ -134,7 +133,7 @@ class BasePin(Pin):
 
     def read(self, files: Files) -> Pinned:
         """Return the image."""
-        base = hub_base(require(files, self.file), self.file, values_of(self._arguments(files)))
+        base = hub_base(require(files, self.file), self.file, self._arguments(files))
         if base is None:
             raise Unusable("no FROM inherits from z2jh's hub image", where=self.file, hint="git diff")
         return Pinned(str(base.reference), base.line)
@@ -142,7 +141,7 @@ class BasePin(Pin):
     def moved(self, files: Files, text: str) -> dict[str, bytes]:
         """Return the files with the image ``text``."""
         arguments = self._arguments(files)
-        data, given = with_base(require(files, self.file), Reference.parse(text), self.file, values_of(arguments))
+        data, given = with_base(require(files, self.file), Reference.parse(text), self.file, arguments)
         changes = {arguments[name].steps: arguments[name].before + value for name, value in given.items()}
         after = {self.file: data}
         if changes and self.config:
