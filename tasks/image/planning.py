@@ -16,7 +16,7 @@ from ..core.options import BuildOptions
 from ..core.plan import Action, Fact, Step, Values
 from ..core.settings import require_like
 from ..repo.edits import image_edits, to_commit
-from ..repo.files import WorkingTree, edit_action, is_below, is_half_written
+from ..repo.files import SUFFIX, WorkingTree, edit_action, is_below
 from ..repo.hub import Hub, HubImage
 from ..repo.values import PinnedImage, ValuesPlace
 from ..tools import cosign, docker
@@ -349,7 +349,7 @@ def _reusing(build: Build, history: History) -> list[ImageBuild]:
 
 def _is_loose(hub: Hub, file: str) -> bool:
     """Whether a file that differs from the commit will still do so when the image is built."""
-    return file not in hub.pending and not is_half_written(file)
+    return file not in hub.pending and not file.endswith(SUFFIX)
 
 
 def _loose_files(hub: Hub, images: Iterable[HubImage]) -> Iterator[tuple[HubImage, list[str]]]:

@@ -197,11 +197,9 @@ def _layout_for(hub: Hub, chart: BareChart, dockerfile: str | None) -> Layout:
 
 
 def _released(hub: Hub, chart: BareChart | None) -> tuple[Release, Reference]:
-    settings = hub.settings
+    settings, address = hub.settings, hub.settings.chart_repository or JUPYTERHUBS
     if chart:
         address = address_of(settings, chart.requirement, hub.search.dependencies_of(chart.folder))
-    else:
-        address = settings.chart_repository or JUPYTERHUBS
     repository = HelmRepository.of(settings, address)
     index = repository.index()
     release = index.releases.get(chart.requirement.version) if chart else newest(index)
