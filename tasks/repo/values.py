@@ -133,16 +133,17 @@ def find_places(
     unread: list[Unusable] = []
     for target, file in targets:
         data, pattern = files.read(file) or b"", is_glob(target.file)
-        lines = (line.partition(b"#")[0] for line in data.splitlines() if pattern)
         # Most files of a pattern name other images, and take long to read.
-        if pattern and not any(word in line for line in lines for word in words):
+        if pattern and not any(word in data for word in words):
             continue
         try:
             parse(data, file)
         except Unusable as fault:
-            what = f"the file matches hub.values and names an image of ours, but cannot be read: {fault.what}"
-            hint = "correct it, or narrow the pattern in invoke.yaml"
-            unread += [Unusable(what, where=fault.where, hint=hint)] if pattern else []
+            lines = [line.partition(b"#")[0] for line in data.splitlines() if pattern]
+            if any(word in line for line in lines for word in words):
+                what = f"the file matches hub.values and names an image of ours, but cannot be read: {fault.what}"
+                hint = "correct it, or narrow the pattern in invoke.yaml"
+                unread.append(Unusable(what, where=fault.where, hint=hint))
         named = named_at(files, file, target.path)
         ours = [image for image in known if named and named.same_repository(Reference(image.name))]
         is_free = not pattern and (target.image is not None or not ours)
