@@ -16,7 +16,6 @@ from shlex import quote
 from typing import NamedTuple
 
 from ..core.faults import Refused, Unusable
-from ..repo.charts import values_of
 from ..repo.dockerfile import copied_files, line_below
 from ..repo.files import behind_links, bytes_to_be, is_below, join
 from ..repo.hub import Hub, HubImage
@@ -139,7 +138,7 @@ def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:
     target = bake_fields(image.spec.extra_options, hub.layout.file, {}, strict=False).get("target", "")
     is_on_base = image.base.is_last
     if target:
-        arguments, dockerfile = values_of(image.spec.arguments), image.dockerfile
+        arguments, dockerfile = image.spec.arguments, image.dockerfile
         is_on_base = line_below(hub.require(dockerfile), dockerfile, target, arguments) == image.base.line
     if not is_on_base:
         raise Refused(

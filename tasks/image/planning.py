@@ -14,7 +14,7 @@ from ..core.options import BuildOptions
 from ..core.plan import Action, Fact, Step, Values
 from ..core.settings import require_like
 from ..repo.edits import image_edits, to_commit
-from ..repo.files import WorkingTree, edit_action, is_below, is_half_written
+from ..repo.files import SUFFIX, WorkingTree, edit_action, is_below
 from ..repo.hub import Hub, HubImage
 from ..repo.values import PinnedImage, ValuesPlace
 from ..tools import cosign, docker
@@ -317,7 +317,7 @@ def _loose_files(hub: Hub, images: Sequence[HubImage]) -> Iterator[tuple[HubImag
         with working_files(hub, images) as tree:
             unlike = [(image, [*tree.unlike(HEAD, sources_of(hub, image).all)]) for image in images]
     for image, files in unlike:
-        loose = [file for file in files if file not in hub.pending and not is_half_written(file)]
+        loose = [file for file in files if file not in hub.pending and not file.endswith(SUFFIX)]
         if loose:
             yield image, loose
 

@@ -19,7 +19,7 @@ from ..core.names import is_name
 from ..core.safe_files import is_inside, is_passable
 from ..core.settings import Settings, how_to_correct
 from ..core.visible import keep_secret
-from ..core.yaml_tree import Document, MappingNode, Node, Scalar, SequenceNode, merged, parse, target_of
+from ..core.yaml_tree import MERGE, Document, MappingNode, Node, Scalar, SequenceNode, merged, parse, target_of
 from .files import Files, join
 from .yaml_edit import Path, follow, is_nothing, mismatch, with_scalars
 
@@ -79,9 +79,9 @@ def requirements(data: bytes, where: str) -> tuple[Requirement, ...]:
     """Return every dependency, in the file's order."""
     document = parse(data, where)
     found = []
-    for index, node in enumerate(_Fields.of(document, document.root, "").items(DEPENDENCIES)):
+    for index, node in enumerate(_Fields.of(document, document.root).items(DEPENDENCIES)):
         entry = _Fields.of(document, node, f"{DEPENDENCIES}[{index}]")
-        name, version, repository, alias = map(entry.scalar, ("name", "version", "repository", "alias"))
+        name, version, repository, alias = map(entry.text, ("name", "version", "repository", "alias"))
         if not name:
             raise Unusable(f"{entry.path} has no name", where=document.place(node), hint="add name: to it")
         line = entry.values.get("version", node).line
@@ -111,15 +111,19 @@ def api_version(data: bytes, where: str) -> str:
 
 def pinned(data: bytes, name: str, where: str) -> Requirement:
     """Return the dependency ``name``, the first of several entries of that name; each must have a version."""
-    entries = [entry for entry in requirements(data, where) if entry.name == name]
+    return next(iter(_entries(data, name, where).values()))
+
+
+def _entries(data: bytes, name: str, where: str) -> dict[int, Requirement]:
+    entries = {at: entry for at, entry in enumerate(requirements(data, where)) if entry.name == name}
     if not entries:
         hint = how_to_correct("dependency", "name the right one as hub.dependency in invoke.yaml")
         raise Unusable(f"no dependency {name}", where=where, hint=hint)
-    for entry in entries:
+    for entry in entries.values():
         if not entry.version:
             what, hint = f"the dependency {name} has no version", "add version: with an exact version"
             raise Unusable(what, where=f"{where}:{entry.line}", hint=hint)
-    return entries[0]
+    return entries
 
 
 def same_address(one: str, other: str) -> bool:
@@ -162,8 +166,8 @@ def address_of(settings: Settings, required: Requirement, file: str) -> str:
 
 def with_version(data: bytes, name: str, version: str, where: str) -> bytes:
     """Return the file with the dependency ``name``, all entries of that name, at ``version``."""
-    first = pinned(data, name, where)
-    entries = {at: entry for at, entry in enumerate(requirements(data, where)) if entry.name == name}
+    entries = _entries(data, name, where)
+    first = next(iter(entries.values()))
     for entry in entries.values():
         if entry.version != first.version:
             here = f"at {first.version} on line {first.line} and at {entry.version} here"
@@ -236,17 +240,12 @@ class ChartSpec(NamedTuple):
 def read_chartpress(data: bytes, where: str) -> tuple[ChartSpec, ...]:
     """Return the charts of a chartpress.yaml, whose name is the last part of ``where``; raise NotNamed without any."""
     document = parse(data, where)
-    top = _Fields.of(document, document.root, "")
+    top = _Fields.of(document, document.root)
     items = top.items("charts")
     if not items:
         raise NotNamed("no charts", where=where, hint="list them under charts:, each with its name:")
     charts = (_Fields.of(document, node, f"charts[{index}]") for index, node in enumerate(items))
     return tuple(_chart(chart, index, top.ignored({"charts"})) for index, chart in enumerate(charts))
-
-
-def values_of(arguments: Mapping[str, BuildArgument]) -> dict[str, str | None]:
-    """Return the values of build arguments by their names."""
-    return {name: argument.value for name, argument in arguments.items()}
 
 
 class _Fields(NamedTuple):
@@ -257,20 +256,16 @@ class _Fields(NamedTuple):
     values: dict[str, Node]
 
     @classmethod
-    def of(cls, document: Document, node: Node | None, path: str) -> _Fields:
+    def of(cls, document: Document, node: Node | None, path: str = "") -> _Fields:
         """Read ``node`` as a mapping; null counts as an empty one."""
         if is_nothing(node):
             return cls(document, path, {})
         if not isinstance(node, MappingNode):
             raise mismatch(document, node, path or "the file", "a mapping")
-        sources = [*reversed(merged(node)), node]
-        entries = [(target_of(key), value) for source in sources for key, value in source.entries]
-        values = {
-            _passable(document, key, path or "a key"): target_of(value)
-            for key, value in entries
-            if isinstance(key, Scalar) and key.value != "<<"
-        }
-        return cls(document, path, values)
+        entries = (entry for source in (*reversed(merged(node)), node) for entry in source.entries)
+        pairs = ((target_of(key), target_of(value)) for key, value in entries)
+        own = ((key, value) for key, value in pairs if isinstance(key, Scalar) and key.value != MERGE)
+        return cls(document, path, {_passable(document, key, path or "a key"): value for key, value in own})
 
     def fields(self, key: str) -> _Fields:
         return _Fields.of(self.document, self.values.get(key), self._name(key))
@@ -284,20 +279,16 @@ class _Fields(NamedTuple):
         return [target_of(item) for item in node.children]
 
     def text(self, key: str, *, is_path: bool = False) -> str | None:
-        """Return the text under ``key``, or the path relative to the document's folder; None if missing or empty."""
+        """Return the characters under ``key``, or the path relative to the document's folder; None for nothing."""
         node = self.values.get(key)
         return None if is_nothing(node) else self._text(node, self._name(key), is_path=is_path) or None
 
-    def scalar(self, key: str) -> str | None:
-        """Return the characters under ``key``, a number's too; None if missing or empty."""
-        node = self.values.get(key)
-        if is_nothing(node):
-            return None
-        if not isinstance(node, Scalar):
-            raise mismatch(self.document, node, self._name(key), "a string", hint="give it one plain value")
-        return node.value or None
-
     def texts(self, key: str, *, is_path: bool = False) -> tuple[str, ...]:
+        """Return what the list under ``key`` has, or the one text that is there; an empty mapping is nothing."""
+        node = self.values.get(key)
+        if not isinstance(node, SequenceNode):
+            is_empty = isinstance(node, MappingNode) and not node.children
+            return () if is_empty else tuple(filter(None, [self.text(key, is_path=is_path)]))
         items = enumerate(self.items(key))
         return tuple(self._text(item, f"{self._name(key)}[{index}]", is_path=is_path) for index, item in items)
 
@@ -317,9 +308,8 @@ class _Fields(NamedTuple):
         return f"{self.path}.{key}" if self.path else key
 
     def _text(self, node: Node | None, name: str, *, is_path: bool) -> str:
-        if not isinstance(node, Scalar) or node.kind != "str":
-            is_scalar = isinstance(node, Scalar) and not is_nothing(node)
-            raise mismatch(self.document, node, name, "a string", hint="put quotes around it" if is_scalar else None)
+        if not isinstance(node, Scalar) or is_nothing(node):
+            raise mismatch(self.document, node, name, "a string", hint="give it one plain value")
         if is_path and not is_inside(node.value, posixpath.dirname(self.document.where)):
             raise Unusable(
                 f"{name} is {node.value!r}, which lies outside the repository",
@@ -351,25 +341,31 @@ def _image(image: _Fields, steps: Path, prefix: str) -> ImageSpec:
     context = image.text("contextPath", is_path=True) or posixpath.join("images", key)
     dockerfile = image.text("dockerfilePath", is_path=True) or posixpath.join(context, "Dockerfile")
     contexts = [context] if image.flag("rebuildOnContextPathChanges", default=True) else []
-    arguments = image.fields("buildArgs")
-    build_args = {name: arguments.text(name) or "" for name in arguments.values}
+    given = image.fields("buildArgs")
+    build_args = {name: given.text(name) or "" for name in given.values}
     options = image.texts("extraBuildCommandOptions")
-    for name, value in build_args.items():
-        keep_secret(name, value)
-    for option in options:
+    for option in (*(f"{name}={value}" for name, value in build_args.items()), *options):
         name, _, value = option.removeprefix(_BUILD_ARG).removeprefix("--label").lstrip("= ").partition("=")
         if not name.startswith("-"):
             keep_secret(name, value)
+    named = image.text("imageName") or prefix + key
+    # Anything else could be read as an option of a program.
+    if not is_name(named):
+        raise Unusable(
+            f"{image.path} has {named!r} for its name, which is not an image name",
+            where=image.document.place(image.values.get("imageName")),
+            hint="write imageName, or imagePrefix and the key, as host/path in small letters",
+        )
     return ImageSpec(
         key=key,
-        named=_image_name(image, key, prefix),
+        named=named,
         context=context,
         dockerfile=dockerfile,
         build_args=build_args,
         extra_options=options,
         paths=tuple(dict.fromkeys([file, *contexts, dockerfile, *image.texts("paths", is_path=True)])),
         skip_platforms=frozenset(image.texts("skipPlatforms")),
-        values_paths=_values_paths(image),
+        values_paths=image.texts("valuesPath"),
         arguments=_arguments(build_args, options, steps),
     )
 
@@ -384,29 +380,6 @@ def _arguments(build_args: Mapping[str, str], options: Sequence[str], steps: Pat
             place = (*steps, "extraBuildCommandOptions", str(index))
             found[name] = BuildArgument(value if sign else None, place, f"{before}{name}=")
     return found
-
-
-def _image_name(image: _Fields, key: str, prefix: str) -> str:
-    """Read the image's full name; anything else could be read as an option of a program."""
-    name = image.text("imageName") or prefix + key
-    if is_name(name):
-        return name
-    raise Unusable(
-        f"{image.path} has {name!r} for its name, which is not an image name",
-        where=image.document.place(image.values.get("imageName")),
-        hint="write imageName, or imagePrefix and the key, as host/path in small letters",
-    )
-
-
-def _values_paths(image: _Fields) -> tuple[str, ...]:
-    """Read ``valuesPath``: one path or a list; an empty text, list or mapping means none."""
-    node = image.values.get("valuesPath")
-    if isinstance(node, SequenceNode):
-        return image.texts("valuesPath")
-    if isinstance(node, MappingNode) and not node.children:
-        return ()
-    path = image.text("valuesPath")
-    return () if path is None else (path,)
 
 
 def _passable(document: Document, node: Scalar, name: str) -> str:

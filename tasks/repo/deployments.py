@@ -28,8 +28,8 @@ from ..releases.versions import parse_version
 from .charts import LOCAL
 from .files import files_with, join
 from .hub import Hub
+from .layout import last_part
 from .pins import versions_of_chart
-from .search import last_part
 from .values import quoted
 
 HUBPLOY_FILE = "hubploy.yaml"
@@ -140,15 +140,15 @@ def _in_cluster(hub: Hub, folder: str, data: bytes) -> Iterator[Deployment]:
     for entry in hubs if isinstance(hubs, list) else ():
         name, chart, override = (text_under(entry, key) for key in ("name", "helm_chart", "chart_override"))
         files, place = child(entry, "helm_chart_values_files"), _chart_folder(hub, chart)
-        if name and chart and isinstance(files, list) and place is None:
-            apart = f"its chart {chart} does not depend on the hub's directly"
-            yield Deployment(f"{group}-{name}", (), name, name, chart_of(hub), group, apart=apart)
-        elif name and isinstance(files, list) and place:
-            apart = f"{join(folder, override)} gives its chart other dependencies" if override else ""
-            paths = [path for file in files if isinstance(file, str) and is_inside(path := join(folder, file))]
-            absent = tuple(path for path in paths if hub.files.read(path) is None)
-            values = tuple(path for path in paths if path not in absent)
-            yield Deployment(f"{group}-{name}", values, name, name, place, group, absent, apart)
+        if not name or not isinstance(files, list) or not (place or chart):
+            continue
+        apart = f"{join(folder, override)} gives its chart other dependencies" if override else ""
+        if not place:
+            apart, files = f"its chart {chart} does not depend on the hub's directly", []
+        paths = [path for file in files if isinstance(file, str) and is_inside(path := join(folder, file))]
+        absent = tuple(path for path in paths if hub.files.read(path) is None)
+        values = tuple(path for path in paths if path not in absent)
+        yield Deployment(f"{group}-{name}", values, name, name, place or chart_of(hub), group, absent, apart)
 
 
 def _of_settings(hub: Hub) -> Iterator[Deployment]:

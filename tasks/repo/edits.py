@@ -116,8 +116,8 @@ def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequenc
 def image_edits(hub: Hub, images: Mapping[ValuesPlace, PinnedImage]) -> tuple[FileEdit, ...]:
     """Return the edits that write images to their places, one for each file; a digest only where one is pinned."""
     edits = []
-    if images and hub.unread_values:
-        raise hub.unread_values[0]
+    if images and hub.found_values.unread:
+        raise hub.found_values.unread[0]
     for file in dict.fromkeys(place.file for place in images):
         pinned = {place.path: image for place, image in images.items() if place.file == file}
         if hub.files.read(file) is None:
@@ -152,12 +152,10 @@ def git_commit(hub: Hub, files: Sequence[str]) -> str:
         at_its_commit = ("diff-index", "--quiet", "--ignore-submodules=dirty", "HEAD", "--", path)
         if not path.endswith("/") and (hub.git.folder / path).is_dir() and hub.git.ask(*at_its_commit).ok:
             return f"commit or stash what is changed in the submodule: git -C {shlex.quote(path)} status"
-    named, of_head = shlex.join(files), hub.git.ask("ls-tree", "-r", "-z", "--name-only", "HEAD", "--", *files).names
-    new = {*files} - {*of_head, *hub.git.names("ls-files", "-z", "--", *files)}
-    if not new:
-        return f"git commit -- {named}"
-    force = "--force " if hub.git.ask("check-ignore", "--quiet", "--", *new).ok else ""
-    return f"git add {force}-- {shlex.join(sorted(new))} && git commit -- {named}"
+    known = hub.git.ask("ls-tree", "-r", "-z", "--name-only", "HEAD", "--", *files).names
+    new = {*files} - {*known, *hub.git.names("ls-files", "-z", "--", *files)}
+    add = f"git add -- {shlex.join(sorted(new))} && " if new else ""
+    return f"{add}git commit -- {shlex.join(files)}"
 
 
 def foreign_changes(hub: Hub) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ import difflib
 import errno
 import os
 import posixpath
-import re
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,9 +26,6 @@ from ..tools.process import Pool, answer_of
 # Lines that may be a chart's list of dependencies, or a marker.
 _TELLING = ("^dependencies:", "hubpress:", "renovate:")
 SUFFIX = ".hubpress-new"
-# What tempfile puts between a prefix and a suffix.
-_RANDOM = "[a-z0-9_]{8}"
-_HALF_WRITTEN = re.compile(rf"\..+\.{_RANDOM}{re.escape(SUFFIX)}", re.DOTALL)
 
 
 class Files(Protocol):
@@ -290,17 +286,13 @@ def is_below(file: str, paths: Iterable[str]) -> bool:
     return any(path in (".", file) or file.startswith(f"{path}/") for path in paths)
 
 
-def is_half_written(path: str) -> bool:
-    """Whether ``path`` has the name of a file of ours before its rename."""
-    return bool(_HALF_WRITTEN.fullmatch(path.rpartition("/")[2]))
-
-
 def sweep(git: Git) -> None:
     """Remove what killed runs have left, in the clone too, where no other run may be under way; as far as possible."""
     clear_away()
-    for path in git.names("ls-files", "--others", "-z", "--", f":(top,glob)**/.*{SUFFIX}"):
+    # tempfile puts eight characters before its suffix.
+    for path in git.names("ls-files", "--others", "-z", "--", f":(top,glob)**/.*.????????{SUFFIX}"):
         file = git.folder / path
-        if is_half_written(path) and not file.is_symlink():
+        if not file.is_symlink():
             with contextlib.suppress(OSError):
                 file.unlink()
 

@@ -42,9 +42,8 @@ from .files import (
     require,
     require_named,
 )
-from .layout import Layout, find_layout, no_hub_image
-from .pins import BasePin, Copy, Dependency, Lock, Marker, Pin, copies, misspelt_marks, named_pins
-from .search import CHARTPRESS_FILE, Search
+from .layout import CHARTPRESS_FILE, Layout, Search, find_layout, how_to_name, no_hub_image
+from .pins import COPIES_DIFFER, BasePin, Dependency, Lock, Marker, Pin, copies, misspelt_marks, named_pins
 from .values import PinnedImage, ValuesPlace, ValuesPlaces, find_places, image_at
 
 
@@ -185,7 +184,7 @@ class Hub:
     def decided(self) -> str:
         """What Helm goes by: the requirement, or the lock where that has one release of a range."""
         pinned = self.requirement.version
-        own = (pin for pin in self.pins if isinstance(pin, Lock) and not isinstance(pin.chart, Copy))
+        own = (pin for pin in self.pins if isinstance(pin, Lock) and not pin.chart.accepted_as)
         locked = (lock.read(self.files).text for lock in own if is_range(pinned))
         return next((text for text in locked if allows(pinned, text)), pinned)
 
@@ -219,7 +218,9 @@ class Hub:
         required = self.requirement
         own = () if self.layout.folder is None else (self.requirement_file,)
         dependencies = [Dependency(file, required.name) for file in own]
-        dependencies += [Copy(file, required.name) for file in self.copies if file not in own]
+        dependencies += [
+            Dependency(file, required.name, accepted_as=COPIES_DIFFER) for file in self.copies if file not in own
+        ]
         marker = Marker(required.name, required.repository or JUPYTERHUBS)
         named = named_pins(self.files, self.listing, self.settings.pins, marker)
         locks = (lock for chart in dependencies for lock in self._locks_of(chart))
@@ -239,22 +240,20 @@ class Hub:
         """The files that list the same dependency as the chart; other charts only where no setting names one."""
         others = {self.search.dependencies_of(join(self.layout.root, chart.path or "")) for chart in self.layout.charts}
         is_chosen = self.settings.chart is not None or self.settings.root is not None
-        wholes = CHART_FILES if is_chosen else ()
-        found = (path for path in self.listing.telling if path not in others and path.rpartition("/")[2] not in wholes)
-        telling = [path for path in found if not self._is_no_copy(path)]
+        wholes, own = CHART_FILES if is_chosen else (), {*PurePosixPath(self.layout.file).parents}
+        telling = []
+        for path in (one for one in self.listing.telling if one not in others):
+            folder, _, name = path.rpartition("/")
+            # Helm reads requirements.yaml instead, or it is another hub's, which has its own chartpress.yaml.
+            instead = [join(folder, "requirements.yaml")] if name == "Chart.yaml" else []
+            instead += [str(one / CHARTPRESS_FILE) for one in PurePosixPath(path).parents if one not in own]
+            if name not in wholes and not any(self.files.read(one) is not None for one in instead):
+                telling.append(path)
         return tuple(copies(self.files, telling, self.requirement.name, self.requirement.repository))
-
-    def _is_no_copy(self, path: str) -> bool:
-        """Whether it is another hub's, which has its own chartpress.yaml, or Helm reads requirements.yaml instead."""
-        folder, _, name = path.rpartition("/")
-        if name == "Chart.yaml" and self.files.read(join(folder, "requirements.yaml")) is not None:
-            return True
-        folders = {*PurePosixPath(path).parents} - {*PurePosixPath(self.layout.file).parents}
-        return any(self.files.read(join(str(folder), CHARTPRESS_FILE)) is not None for folder in folders)
 
     def _locks_of(self, chart: Dependency) -> Iterator[Lock]:
         """Yield the committed locks of a chart; Helm reads either."""
-        own = None if isinstance(chart, Copy) else self.layout.folder
+        own = None if chart.accepted_as else self.layout.folder
         folder, _, name = (dependencies_in(self.files, own) if own else chart.file).rpartition("/")
         paths = [behind_links(self.git.folder, join(folder, lock)) for lock in LOCKS if name in CHART_FILES]
         for path in paths:
@@ -290,7 +289,7 @@ class Hub:
 
     def values_places(self, image: HubImage) -> Sequence[ValuesPlace]:
         """Return every place that ``image`` is written to: chartpress's, then those of the setting ``values``."""
-        return self._values.written[image.spec.key]
+        return self.found_values.written[image.spec.key]
 
     @property
     def places(self) -> tuple[ValuesPlace, ...]:
@@ -305,12 +304,7 @@ class Hub:
     @cached_property
     def spare_images(self) -> Mapping[str, ValuesPlace]:
         """The images that are built only when asked for by name, each with a place where the values name another."""
-        return {} if self.settings.image_keys else self._values.spare
-
-    @property
-    def unread_values(self) -> Sequence[Unusable]:
-        """Why files that ``hub.values`` matches, and that mention an image, cannot be read; a build must write them."""
-        return self._values.unread
+        return {} if self.settings.image_keys else self.found_values.spare
 
     @property
     def usual_images(self) -> tuple[HubImage, ...]:
@@ -318,7 +312,8 @@ class Hub:
         return tuple(image for image in self.images if image.spec.key not in self.spare_images)
 
     @cached_property
-    def _values(self) -> ValuesPlaces:
+    def found_values(self) -> ValuesPlaces:
+        """The places of the images in values files, and the files that cannot be read for them."""
         images, top = [image.spec for image in self.images], self.git.folder
         own = behind_links(top, self.values_file) if self.values_file else None
         targets = [(one, behind_links(top, file)) for one in self.settings.values for file in self._files_of(one)]
@@ -360,7 +355,10 @@ class Hub:
         return tuple(known[name] for name in dict.fromkeys(names)) if names else tuple(images)
 
     def to_build(self, names: Sequence[str]) -> tuple[HubImage, ...]:
-        """Return the images that ``names`` give, else ``usual_images``; refuse two that share a place."""
+        """Return the images that ``names`` give, else ``usual_images``.
+
+        Two that share a place are refused, and one whose tag would never settle, since its files hold its values.
+        """
         chosen = self._select(self.images, names) if names else self.usual_images
         taken: dict[tuple[str, str], ImageSpec] = {}
         for image, place in ((one, place) for one in chosen for place in self.values_places(one)):
@@ -371,7 +369,17 @@ class Hub:
                     where=place.file,
                     hint=f"write the one to use there: name: {first.name}; or build that one: --image {first.key}",
                 )
+            if not self.layout.charts and is_below(place.file, self.paths_of(image)):
+                raise self._never_settling(image, place.file)
         return chosen
+
+    def _never_settling(self, image: HubImage, file: str) -> Unusable:
+        search, spec, chart = self.search, image.spec, self.search.chart_in(self.layout.folder)
+        hint = how_to_name(search, image.dockerfile, spec.context, spec.name, chart)
+        if is_below(file, search.copied_paths(image.dockerfile, spec.context)):
+            hint = f"the Dockerfile copies it too: copy other files one by one, or move {file} out of the folder"
+        what = f"the build context of {image.dockerfile} holds {file}, so each build would give the image a new tag"
+        return Unusable(what, where=spec.context, hint=hint)
 
     def require(self, path: str) -> bytes:
         """Return the bytes of ``path``."""

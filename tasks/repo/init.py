@@ -23,10 +23,19 @@ from ..releases.repository import HelmRepository
 from .charts import JUPYTERHUBS, BareChart, ChartSpec, ImageSpec, NotNamed, Requirement, address_of
 from .deployments import PROSE, installations, staying_installations
 from .files import SUFFIX, FileEdit, Files, Listing, edit_action, files_with, is_below, join
-from .hub import Hub, HubImage
-from .layout import Layout, found_image, from_chartpress, image_setting, no_hub_image, one_chart
+from .hub import Hub
+from .layout import (
+    CHARTPRESS_FILE,
+    Layout,
+    Search,
+    found_image,
+    from_chartpress,
+    image_setting,
+    last_part,
+    no_hub_image,
+    one_chart,
+)
 from .remotes import upstream_repository
-from .search import CHARTPRESS_FILE, Search, last_part
 from .values import quoted
 from .yaml_edit import is_nothing, reach
 
@@ -39,19 +48,9 @@ _TEMPLATES = resources.files(__package__) / "templates"
 # The names that make looks for, in its order.
 _MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
 _RULE = re.compile(r"^([a-z]+): .*\n(?:\t.*\n)+", re.MULTILINE)
-# The targets of a rule; what sets a variable is none.
-_TARGETS = re.compile(
-    r"^ *([^\s:=#][^:=#\n]*)::?(?![:=])(?![ \t]*(?:(?:export|override|private)[ \t]+)*[\w.-]+[ \t]*[:?+!]*=)",
-    re.MULTILINE,
-)
-# Rules in it are there for some runs alone, or for none.
-_BLOCK = re.compile(r"^ *(?:define|ifn?(?:def|eq))\b.*?^ *end(?:ef|if)\b", re.MULTILINE | re.DOTALL)
-# Where a Makefile has one of these, its targets cannot be told, or how it begins a recipe's lines.
-_UNCERTAIN = re.compile(
-    r"^ *(?:[-s]?include\s|define\s|ifn?(?:def|eq)\b|\.RECIPEPREFIX)|^[^\t#:=\n]*(?:&:|\$[({][^#=\n]*:(?!=))"
-    r"|\$[({]eval\s",
-    re.MULTILINE,
-)
+# The targets of a plain rule, and where a Makefile has others, or begins a recipe's lines in another way.
+_TARGETS = re.compile(r"^([\w. -]+?) *::?(?!=)", re.MULTILINE)
+_ELSEWHERE = re.compile(r"^(?:[-s]?include\s|\.RECIPEPREFIX)", re.MULTILINE)
 _IGNORES = ".gitignore"
 
 
@@ -73,7 +72,8 @@ def plan_init(hub: Hub, prefix: str | None) -> tuple[Step, Hub]:
         if hub.settings.whole_images:
             raise
         images = ()
-    adopted = list(_found(images))
+    called = [(f" {image.spec.named}" if image.spec.named else "", image.dockerfile) for image in images]
+    adopted = [f"the hub image{name} is built from {file}" for name, file in called]
     chart, parts = (_adopting if adopted else _beginning)(hub, prefix)
     parts = [*parts, _makefile_part(hub.files), _ignores_part(hub, chart)]
     edits = [part for part in parts if isinstance(part, FileEdit)]
@@ -83,13 +83,20 @@ def plan_init(hub: Hub, prefix: str | None) -> tuple[Step, Hub]:
     is_unused = prefix is not None and not any(_prefix(hub, prefix) in text for text in texts)
     named_in = hub.layout.file if images else CHARTPRESS_FILE
     unused = [f"--prefix {prefix} is not used: {named_in} has the image's name"] if is_unused else []
-    required = chart.requirement if chart else None
-    depends = f"{chart.folder} depends on {required.name} {required.version}" if chart and required else ""
-    why = "; ".join(filter(None, (*adopted, depends)))
+    actions = []
+    if edits:
+        required = chart.requirement if chart else None
+        depends = [f"{chart.folder} depends on {required.name} {required.version}"] if chart and required else []
+        write = edit_action(hub.git.folder, edits, "; ".join((*adopted, *depends)))
+        lines = (line for edit in edits for line in (f"{edit.path}:", *(f"  {line}" for line in edit.diff())))
+        actions = [write._replace(what=f"write {', '.join(edit.path for edit in edits)}", details=tuple(lines))]
+    for part in kept:
+        what = f"{part.path}: exists, left unchanged"
+        actions.append(Action(f"{what}; add by hand:", details=(part.lacks,)) if part.lacks else Action(what))
     to_add = {part.path: part.lacks for part in kept if part.lacks}
     step = Step(
         "init",
-        (*([_write(hub, edits, why)] if edits else []), *map(_keep, kept), *map(Action, unused)),
+        (*actions, *map(Action, unused)),
         report=lambda _: {
             "files": [edit.path for edit in edits],
             "kept": [part.path for part in kept],
@@ -103,14 +110,6 @@ def plan_init(hub: Hub, prefix: str | None) -> tuple[Step, Hub]:
         ],
     )
     return step, _left(hub, edits)
-
-
-def _found(images: Sequence[HubImage]) -> Iterator[str]:
-    """Yield what is said of the hub images that are there, one line for each Dockerfile."""
-    for file in dict.fromkeys(image.dockerfile for image in images):
-        names = [f" {image.spec.named}" for image in images if image.dockerfile == file and image.spec.named]
-        noun, verb = ("images", "are") if names[1:] else ("image", "is")
-        yield f"the hub {noun}{','.join(names)} {verb} built from {file}"
 
 
 def _left(hub: Hub, edits: Sequence[FileEdit]) -> Hub:
@@ -198,11 +197,9 @@ def _layout_for(hub: Hub, chart: BareChart, dockerfile: str | None) -> Layout:
 
 
 def _released(hub: Hub, chart: BareChart | None) -> tuple[Release, Reference]:
-    settings = hub.settings
+    settings, address = hub.settings, hub.settings.chart_repository or JUPYTERHUBS
     if chart:
         address = address_of(settings, chart.requirement, hub.search.dependencies_of(chart.folder))
-    else:
-        address = settings.chart_repository or JUPYTERHUBS
     repository = HelmRepository.of(settings, address)
     index = repository.index()
     release = index.releases.get(chart.requirement.version) if chart else newest(index)
@@ -229,27 +226,14 @@ def _require_no_pin(hub: Hub) -> None:
 def _ignores_part(hub: Hub, chart: BareChart | None) -> Part:
     """Return .gitignore with what it lacks: for what a killed run leaves, and for the archives that helm fetches."""
     wanted = {f"x{SUFFIX}": f"*{SUFFIX}"}
-    if chart is not None:
-        archives = join(chart.folder, "charts")
-        if not hub.git.names("ls-files", "-z", "--", f"{archives}/*.tgz"):
-            wanted[f"{archives}/x.tgz"] = f"/{archives}/*.tgz"
+    archives = join(chart.folder, "charts") if chart else ""
+    if chart and not hub.git.names("ls-files", "-z", "--", f"{archives}/*.tgz"):
+        wanted[f"{archives}/x.tgz"] = f"/{archives}/*.tgz"
     check = ("check-ignore", "--quiet", "--no-index", "--")
     lines = [line for path, line in wanted.items() if not hub.git.ask(*check, path).ok]
     if not lines:
         return Kept(_IGNORES)
     return _with_lines(_IGNORES, hub.files.read(_IGNORES), lines, f"{' and '.join(lines)} added")
-
-
-def _write(hub: Hub, edits: Sequence[FileEdit], why: str) -> Action:
-    """Return the action that writes all of it or nothing, each file shown below its name."""
-    lines = (line for edit in edits for line in (f"{edit.path}:", *(f"  {line}" for line in edit.diff())))
-    what = f"write {', '.join(edit.path for edit in edits)}"
-    return edit_action(hub.git.folder, edits, why)._replace(what=what, details=tuple(lines))
-
-
-def _keep(kept: Kept) -> Action:
-    what = f"{kept.path}: exists, left unchanged"
-    return Action(f"{what}; add by hand:" if kept.lacks else what, details=(kept.lacks,) if kept.lacks else ())
 
 
 def _prefix(hub: Hub, given: str | None) -> str:
@@ -339,12 +323,12 @@ def _makefile_part(files: Files) -> Part:
     text = (_TEMPLATES / "Makefile.in").read_text("utf-8")
     if before is None:
         return FileEdit(path, None, text.encode(), "new")
-    makefile = before.decode("utf-8", "replace")
-    own = {target for targets in _TARGETS.findall(_BLOCK.sub("", makefile)) for target in targets.split()}
+    makefile = "\n".join(line for line in before.decode("utf-8", "replace").splitlines() if line[:1] not in {"\t", "#"})
+    own = {target for targets in _TARGETS.findall(makefile) for target in targets.split()}
     rules = {rule[1]: rule[0].rstrip("\n") for rule in _RULE.finditer(text) if rule[1] not in own}
     if not rules:
         return Kept(path)
-    if _UNCERTAIN.search(makefile):
+    if _ELSEWHERE.search(makefile) or re.search(rf"\b(?:{'|'.join(rules)})\b", makefile):
         return Kept(path, "\n\n".join((*rules.values(), "")))
     lines = [line for rule in rules.values() for line in ("", *rule.split("\n"))]
     phony = ["", f".PHONY: {' '.join(rules)}"]

@@ -7,21 +7,157 @@ z2jh. Without such a chart, the repository holds only the image, which the setti
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
+from pathlib import Path, PurePosixPath
 from posixpath import relpath
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ..core.faults import DOOR, Unusable
-from ..core.settings import FILE, WholeImage, how_to_correct, variable
-from .charts import IMAGES, BareChart, ChartSpec, ImageSpec, NotNamed, read_chartpress
-from .files import is_below, is_glob, join
-from .search import CHARTPRESS_FILE, Search, folder_of, last_part
-from .values import quoted, values_setting
+from ..core.names import is_name
+from ..core.settings import FILE, Settings, ValuesTarget, WholeImage, how_to_correct, variable
+from .charts import (
+    CHART_FILES,
+    NO_ARGUMENTS,
+    BareChart,
+    BuildArgument,
+    ChartSpec,
+    ImageSpec,
+    NotNamed,
+    Requirement,
+    dependencies_in,
+    read_chartpress,
+    requirement,
+)
+from .dockerfile import HUB_NAMES, BaseImage, copied_files, hub_base
+from .files import Files, Listing, behind_links, is_below, join, read_all, require
+from .values import named_at, quoted, values_setting
 
+T = TypeVar("T")
+CHARTPRESS_FILE = "chartpress.yaml"
+_DOCKERFILE = re.compile(r"(?:docker|container)file[^/]*$", re.IGNORECASE)
+_IGNORE_FILE = ".dockerignore"
+_HUB_NAME = min(HUB_NAMES, key=len).encode()
 # Charts that bring jupyterhub along, in a release that they pin.
 _BRINGING = ("binderhub", "daskhub", "pangeo")
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """The search for charts and hub images below the folder ``top``."""
+
+    top: Path
+    files: Files
+    settings: Settings
+    listing: Listing
+
+    @cached_property
+    def roots(self) -> tuple[str, ...]:
+        """The folders, relative to the top, that may hold the hub's chartpress.yaml; empty for the top itself."""
+        if self.settings.root is not None:
+            root = join(self.settings.root)
+            return ("" if root == "." else root,)
+        if self.files.read(CHARTPRESS_FILE) is not None:
+            return ("",)
+        return tuple(path.rpartition("/")[0] for path in self.listing.named(CHARTPRESS_FILE))
+
+    @cached_property
+    def folders(self) -> tuple[str, ...]:
+        """The folders of charts."""
+        return tuple(dict.fromkeys(map(folder_of, self.listing.named(*CHART_FILES))))
+
+    @cached_property
+    def own_folders(self) -> tuple[str, ...]:
+        """The folders of charts that are not inside of another one: there, helm unpacks what a chart depends on."""
+        inside = [join(folder, "charts") for folder in self.folders]
+        return tuple(folder for folder in self.folders if not is_below(folder, inside))
+
+    def charts_among(self, folders: Iterable[str]) -> dict[str, Requirement]:
+        """Return the charts in ``folders`` that depend on z2jh, by their folders."""
+        return _readable(folders, self.requirement_in)
+
+    @cached_property
+    def all_dockerfiles(self) -> tuple[str, ...]:
+        """The files that may be Dockerfiles, where symbolic links lead to."""
+        named = (path for path in self.listing.files if _DOCKERFILE.search(path) and not path.endswith(_IGNORE_FILE))
+        return tuple(dict.fromkeys(behind_links(self.top, path) for path in named))
+
+    @cached_property
+    def dockerfiles(self) -> dict[str, BaseImage]:
+        """The Dockerfiles that inherit from z2jh's hub image, by their paths."""
+        found = read_all(self.files, self.all_dockerfiles)
+        return _readable([path for path, data in found.items() if _HUB_NAME in (data or b"")], self.base_of)
+
+    def base_of(self, dockerfile: str, arguments: Mapping[str, BuildArgument] = NO_ARGUMENTS) -> BaseImage | None:
+        """Return z2jh's hub image that a Dockerfile inherits from; None where it does not, or is not there."""
+        path = behind_links(self.top, dockerfile)
+        data = self.files.read(path)
+        return None if data is None else hub_base(data, path, arguments)
+
+    def context_of(self, dockerfile: str) -> str:
+        """Return the folder that a Dockerfile is built in: the nearest that has all that it copies, else its own."""
+        own = folder_of(dockerfile)
+        # A Makefile or workflow may build it from above: `docker build -f images/hub/Dockerfile .`
+        for folder in (own, *map(str, PurePosixPath(own).parents)):
+            wanted = [path for path in self.copied_paths(dockerfile, folder) if path != "."]
+            if all(any(is_below(file, [path]) for file in self.listing.files) for path in wanted):
+                return folder
+        return own
+
+    def copied_paths(self, dockerfile: str, context: str) -> tuple[str, ...]:
+        """Return what a Dockerfile copies out of the folder ``context``."""
+        copied = copied_files(require(self.files, dockerfile), dockerfile)
+        return tuple(dict.fromkeys(join(context, path.lstrip("/")) for path in copied))
+
+    def charts_in(self, root: str) -> tuple[ChartSpec, ...]:
+        """Return the charts of the chartpress.yaml in ``root``; none where it cannot be used, as a template cannot."""
+        path = join(root, CHARTPRESS_FILE)
+        try:
+            return read_chartpress(self.files.read(path) or b"", path)
+        except Unusable:
+            return ()
+
+    def requirement_in(self, folder: str, name: str | None = None) -> Requirement | None:
+        """Return the dependency ``name`` (default: z2jh) of the chart in ``folder``; None without."""
+        path, wanted = self.dependencies_of(folder), name or self.settings.dependency
+        data = self.files.read(path) or b""
+        # A template that does not have the word need not be YAML.
+        return requirement(data, wanted, path) if wanted.encode() in data else None
+
+    def chart_in(self, folder: str | None) -> BareChart | None:
+        """Return the chart in ``folder``; None without a folder, or where it does not depend on z2jh."""
+        requirement = self.requirement_in(folder) if folder else None
+        return BareChart(folder, requirement) if folder and requirement else None
+
+    def dependencies_of(self, folder: str) -> str:
+        """Return the file with the dependencies of the chart in ``folder``."""
+        return behind_links(self.top, dependencies_in(self.files, folder))
+
+    def places(self, chart: BareChart | None) -> list[ValuesTarget]:
+        """Return the places that may name the hub image: in the values of ``chart``, and those of the settings."""
+        own = [ValuesTarget(chart.values_file, chart.values_path)] if chart else []
+        return [
+            *own,
+            *(one._replace(file=file) for one in self.settings.values for file in self.listing.matching[one.file]),
+        ]
+
+    def names_at(self, places: Iterable[ValuesTarget]) -> dict[ValuesTarget, str]:
+        """Return those of ``places`` that name an image other than z2jh's own, with its name."""
+        found = {}
+        for place in places:
+            named = named_at(self.files, behind_links(self.top, place.file), place.path)
+            if named and is_name(named.name) and named.name.rpartition("/")[2] not in HUB_NAMES:
+                found[place] = named.name
+        return found
+
+    def naming(self, path: str) -> dict[ValuesTarget, str]:
+        """Return where YAML files, but secrets, name an image at ``path``, with its name."""
+        files = (file for file in self.listing.files if file.endswith((".yaml", ".yml")) and "secret" not in file)
+        return self.names_at(ValuesTarget(file, path) for file in files)
 
 
 class Layout(NamedTuple):
@@ -64,7 +200,7 @@ def find_layout(search: Search) -> Layout:
             raise
         return found
     images = zip(named.dockerfiles, named.chart.images, strict=True)
-    if _misplaced(named) or any(search.base_of(file, one.arguments) for file, one in images):
+    if any(search.base_of(file, image.arguments) for file, image in images):
         return named
     return _beside_chartpress(search) or named
 
@@ -91,16 +227,12 @@ def _chosen(search: Search, charts: Mapping[str, str], where: str) -> str | None
         raise Unusable(f"several charts depend on {dependency}: {', '.join(fitting)}", where=where, hint=hint)
     if fitting or wanted is None:
         return named[fitting[0]] if fitting else None
-    if not named:
-        hint = f"these depend on {dependency}: {', '.join(names)}" if names else f"{DOOR} init makes one"
-        raise NotNamed(f"there is no chart {wanted}", where=where, hint=hint)
-    if not names:
-        raise _brought(search, named.values()) or _no_dependency(search, [*named.values()], "")
-    raise Unusable(
-        f"the chart {wanted} does not depend on {dependency}; {' and '.join(names)} does",
-        where=search.dependencies_of(next(iter(named.values()))),
-        hint=f"name that one: hub: {{chart: {names[0]}}} in {FILE}, or {variable('chart')}={names[0]}",
-    )
+    if named and not names and (brought := _brought(search, named.values())):
+        raise brought
+    what, hint = f"there is no chart {wanted}", f"{DOOR} init makes one"
+    if named:
+        what, hint = f"the chart {wanted} does not depend on {dependency}", _add(dependency)
+    raise NotNamed(what, where=where, hint=f"these depend on {dependency}: {', '.join(names)}" if names else hint)
 
 
 def found_image(
@@ -150,45 +282,27 @@ def _folders(charts: Iterable[ChartSpec], root: str) -> dict[str, str]:
 
 def no_hub_image(search: Search, layout: Layout) -> Unusable:
     """Return the fault of a layout none of whose images inherits from z2jh's hub image."""
-    chart, file, folder = layout.chart, layout.file, layout.folder
-    required = search.chart_in(folder)
-    if misplaced := _misplaced(layout):
-        return Unusable(
-            f"{misplaced} stands where chartpress does not read it",
-            where=file,
-            hint=f"move it into the chart: charts: [{{name: {chart.name}, images: …}}]",
-        )
-    if search.dockerfiles and layout.charts and required:
-        dockerfile, path = next(iter(search.dockerfiles)), required.values_path
-        # As chartpress.yaml names them: relative to its folder.
-        named, context = (relpath(one, layout.root or ".") for one in (dockerfile, search.context_of(dockerfile)))
-        image = f"{{{last_part(context)}: {{contextPath: {context}, valuesPath: {path}}}}}"
-        claiming = next((one for one in chart.images if path in one.values_paths), None)
-        is_there = claiming is not None and join(claiming.context) == context
-        claimed = f"set {f'dockerfilePath: {named}' if is_there else f'contextPath: {context}'} there"
-        return NotNamed(
-            f"{file} does not name {dockerfile}, which inherits from z2jh's hub image",
-            where=file,
-            hint=claimed if claiming else f"add images: {image} to {chart.name} there",
-        )
+    chart, file = layout.chart, layout.file
+    required = search.chart_in(layout.folder)
     there = [path for path in layout.dockerfiles if search.files.read(path) is not None]
-    if search.dockerfiles and not there and not layout.charts:
-        dockerfile = next(iter(search.dockerfiles))
-        fields = f"context: {search.context_of(dockerfile)}, dockerfile: {dockerfile}"
-        hint = f"set it in hub.images: {fields}, which inherits from z2jh's hub image"
-        return NotNamed("the Dockerfile is missing", where=", ".join(layout.dockerfiles), hint=hint)
-    pinned = f" in {search.dependencies_of(folder)}" if folder else " that is deployed"
-    return NotNamed(
-        "no FROM inherits from z2jh's hub image" if there else "there is no Dockerfile of a hub image",
-        where=", ".join(there or layout.dockerfiles) or file,
-        hint=f"write FROM quay.io/jupyterhub/k8s-hub:VERSION, with the version{pinned}",
-    )
-
-
-def _misplaced(layout: Layout) -> str | None:
-    """Return ``images`` at a level where chartpress does not read them, in a chart that has none."""
-    keys = layout.chart.ignored if not layout.chart.images else ()
-    return next((key for key in keys if key.rpartition(".")[2] == IMAGES), None)
+    if not search.dockerfiles or (there and not layout.charts) or (layout.charts and not required):
+        pinned = f" in {search.dependencies_of(layout.folder)}" if layout.folder else " that is deployed"
+        return NotNamed(
+            "no FROM inherits from z2jh's hub image" if there else "there is no Dockerfile of a hub image",
+            where=", ".join(there or layout.dockerfiles) or file,
+            hint=f"write FROM quay.io/jupyterhub/k8s-hub:VERSION, with the version{pinned}",
+        )
+    dockerfile = next(iter(search.dockerfiles))
+    # As the file names them: relative to its folder.
+    named, context = (relpath(one, layout.root or ".") for one in (dockerfile, search.context_of(dockerfile)))
+    fields, path = f"contextPath: {context}, dockerfilePath: {named}", required.values_path if required else ""
+    if not layout.charts:
+        hint = f"set it in hub.images: context: {context}, dockerfile: {named}"
+    elif any(path in image.values_paths for image in chart.images):
+        hint = f"set it there: {fields}"
+    else:
+        hint = f"add images: {{{last_part(context)}: {{{fields}, valuesPath: {path}}}}} to {chart.name} there"
+    return NotNamed(f"{file} does not name {dockerfile}, which inherits from z2jh's hub image", where=file, hint=hint)
 
 
 def _from_settings(search: Search, images: Iterable[WholeImage]) -> Layout:
@@ -207,12 +321,12 @@ def _from_settings(search: Search, images: Iterable[WholeImage]) -> Layout:
                 hint=f"name the file too: hub: {{values: [{{file: …, path: {image.values[0]}}}]}}",
             )
         specs[spec.key] = spec
-    return _unnamed_layout(search, chart, specs.values())
+    return _unnamed_layout(chart, specs.values())
 
 
 def _from_what_is_there(search: Search) -> Layout:
-    chart, dockerfiles = one_chart(search), search.dockerfiles
-    if not dockerfiles:
+    chart, found = one_chart(search), [*search.dockerfiles]
+    if not found:
         raise NotNamed(
             "there is no chartpress.yaml in this repository",
             where=search.top,
@@ -220,24 +334,28 @@ def _from_what_is_there(search: Search) -> Layout:
         )
     names = search.names_at(search.places(chart))
     name = next(iter(names.values()), None)
+    called = name.rpartition("/")[2] if name else None
     # Of several Dockerfiles, the one in a folder that is called as the image.
-    dockerfile = max(dockerfiles, key=lambda path: f"/{name}".endswith(f"/{last_part(folder_of(path))}"))
+    dockerfile = max(found, key=lambda path: last_part(folder_of(path)) == called)
     context = search.context_of(dockerfile)
-    suggested = f"set it in {FILE}: {_suggestion(search, dockerfile, chart, name)}"
-    if len(dockerfiles) > 1:
-        what = f"several Dockerfiles inherit from z2jh's hub image: {', '.join(dockerfiles)}"
-        raise Unusable(what, where=search.top, hint=suggested)
+    if called not in {None, last_part(context), last_part(folder_of(dockerfile))}:
+        # Another image on top of it may be the one that is meant.
+        found += [path for path in search.all_dockerfiles if last_part(folder_of(path)) == called]
+    hint = how_to_name(search, dockerfile, context, name or f"HOST/PATH/{last_part(context)}", chart)
+    if len(found) > 1:
+        what = f"the hub image may be built from several Dockerfiles: {', '.join(found)}"
+        raise Unusable(what, where=search.top, hint=hint)
     if chart and name is None:
-        raise _named_elsewhere(search, chart) or NotNamed(
-            f"{chart.values_path} names no image", where=chart.values_file, hint=suggested
-        )
-    image = name.rpartition("/")[2] if name else last_part(context)
-    is_other = image not in map(last_part, (context, folder_of(dockerfile)))
-    for other in (path for path in search.all_dockerfiles if is_other and last_part(folder_of(path)) == image):
-        what = f"{name} may be built from {other}, and {dockerfile} inherits from z2jh's hub image"
-        raise Unusable(what, where=search.top, hint=suggested)
+        elsewhere = search.naming(chart.values_path)
+        ours = [place for place, other in elsewhere.items() if other == next(iter(elsewhere.values()))]
+        what = f"{chart.values_path} names no image there"
+        if ours:
+            files = ", ".join(place.file for place in ours)
+            setting = values_setting((*search.settings.values, *ours))
+            raise Unusable(f"{what}, but in {files}", where=chart.values_file, hint=f"set it in {FILE}: {setting}")
+        raise NotNamed(what, where=chart.values_file, hint=hint)
     values = [place.path for place in names if chart and place.file == chart.values_file]
-    return _unnamed_layout(search, chart, [found_image(name, context, dockerfile, values=values)])
+    return _unnamed_layout(chart, [found_image(name, context, dockerfile, values=values)])
 
 
 def _beside_chartpress(search: Search) -> Layout | None:
@@ -254,34 +372,9 @@ def _beside_chartpress(search: Search) -> Layout | None:
     return None if any(not set(image.values_paths).isdisjoint(ours.values_paths) for image in images) else found
 
 
-def _unnamed_layout(search: Search, chart: BareChart | None, images: Iterable[ImageSpec]) -> Layout:
+def _unnamed_layout(chart: BareChart | None, images: Iterable[ImageSpec]) -> Layout:
     name, folder = (last_part(chart.folder), chart.folder) if chart else ("", None)
-    layout = Layout("", FILE, ChartSpec(name, folder, None, tuple(images)))
-    for image in layout.chart.images:
-        for file in _written_for(search, chart, image):
-            if is_below(file, image.paths):
-                raise _holding_values(search, chart, image, file)
-    return layout
-
-
-def _written_for(search: Search, chart: BareChart | None, image: ImageSpec) -> Iterator[str]:
-    """Yield the values files that a build of ``image`` writes; of a glob those that name it."""
-    if chart and image.values_paths:
-        yield chart.values_file
-    for target in (one for one in search.settings.values if one.image in (None, image.key)):
-        places = [target._replace(file=file) for file in search.listing.matching[target.file]]
-        names = search.names_at(places) if is_glob(target.file) else dict.fromkeys(places, image.named)
-        yield from (place.file for place, name in names.items() if name == image.named)
-
-
-def _holding_values(search: Search, chart: BareChart | None, image: ImageSpec, file: str) -> Unusable:
-    """Return the fault of an image whose files hold the values file that its build writes: its tag never settles."""
-    what = f"the build context of {image.dockerfile} holds {file}, so each build would give the image a new tag"
-    if is_below(file, search.copied_paths(image.dockerfile, image.context)):
-        hint = f"the Dockerfile copies it too: copy other files one by one, or move {file} out of the folder"
-    else:
-        hint = f"set it in {FILE}: {_suggestion(search, image.dockerfile, chart, image.named, image.context)}"
-    return Unusable(what, where=image.context, hint=hint)
+    return Layout("", FILE, ChartSpec(name, folder, None, tuple(images)))
 
 
 def image_setting(
@@ -299,21 +392,12 @@ def image_setting(
     return fields
 
 
-def _suggestion(
-    search: Search, dockerfile: str, chart: BareChart | None, name: str | None, context: str | None = None
-) -> str:
-    context = context or search.context_of(dockerfile)
-    fields = image_setting(search, dockerfile, context, name or f"HOST/PATH/{last_part(context)}", chart)
-    return f"hub: {{images: [{{{', '.join(f'{field}: {value}' for field, value in fields.items())}}}]}}"
-
-
-def _named_elsewhere(search: Search, chart: BareChart) -> Unusable | None:
-    """Return the fault of an image that only YAML files other than the chart's values, or secrets, name."""
-    names = search.naming(chart.values_path)
-    found = [place for place, name in names.items() if name == next(iter(names.values()))]
-    what = f"{chart.values_path} names no image there, but in {', '.join(place.file for place in found)}"
-    hint = f"set it in {FILE}: {values_setting((*search.settings.values, *found), ())}"
-    return Unusable(what, where=chart.values_file, hint=hint) if found else None
+def how_to_name(search: Search, dockerfile: str, context: str, name: str, chart: BareChart | None) -> str:
+    """Return the setting that names an image and the files that its tag depends on."""
+    fields = image_setting(search, dockerfile, context, name, chart)
+    return (
+        f"set it in {FILE}: hub: {{images: [{{{', '.join(f'{field}: {value}' for field, value in fields.items())}}}]}}"
+    )
 
 
 def _brought(search: Search, folders: Iterable[str]) -> Unusable | None:
@@ -332,15 +416,40 @@ def _brought(search: Search, folders: Iterable[str]) -> Unusable | None:
 
 def _no_dependency(search: Search, folders: Collection[str], file: str) -> NotNamed:
     dependency = search.settings.dependency
+    where = file if len(folders) > 1 else search.dependencies_of(next(iter(folders)))
+    what, hint = f"no chart depends on {dependency}", how_to_correct("dependency", _add(dependency))
     other = next((one for one in search.charts_among(search.own_folders) if one not in folders), None)
     if other is not None:
-        return NotNamed(
-            f"{CHARTPRESS_FILE} does not list the chart {last_part(other)}, which depends on {dependency}",
-            where=search.dependencies_of(other),
-            hint=f"{DOOR} init tells the lines to add",
-        )
-    return NotNamed(
-        f"no chart depends on {dependency}",
-        where=file if len(folders) > 1 else search.dependencies_of(next(iter(folders))),
-        hint=how_to_correct("dependency", f"add {dependency} to the chart's dependencies, with version and repository"),
-    )
+        what = f"{CHARTPRESS_FILE} does not list the chart {last_part(other)}, which depends on {dependency}"
+        where, hint = search.dependencies_of(other), f"{DOOR} init tells the lines to add"
+    return NotNamed(what, where=where, hint=hint)
+
+
+def _add(dependency: str) -> str:
+    return f"add {dependency} to the chart's dependencies, with version and repository"
+
+
+def folder_of(path: str) -> str:
+    """Return the folder of ``path``; ``.`` for the repository's top."""
+    return path.rpartition("/")[0] or "."
+
+
+def last_part(folder: str) -> str:
+    """Return a folder's own name; ``hub`` for the repository's top."""
+    return "hub" if folder == "." else folder.rpartition("/")[2]
+
+
+def _readable(paths: Iterable[str], read: Callable[[str], T | None]) -> dict[str, T]:
+    """Return what ``read`` gives for each of ``paths``; raise a fault only where nothing was found."""
+    found: dict[str, T] = {}
+    first: Unusable | None = None
+    for path in paths:
+        try:
+            answer = read(path)
+        except Unusable as fault:
+            first, answer = first or fault, None
+        if answer is not None:
+            found[path] = answer
+    if first and not found:
+        raise first
+    return found

@@ -76,9 +76,12 @@ def named_images(hub: Hub, chart_values: Data = None, telling: re.Pattern[bytes]
             for path, inner in _sections(values, prefixes):
                 yield from _images(_merged(chart_values or {}, inner), path)
     names = _names(hub).values()
-    for file in _naming_files(hub, names):
-        found = _images(_tree_in(hub, file), ())
-        yield from (one for one in found if any(map(one.reference.same_repository, names)))
+    words = [name.written_path for name in names]
+    for file in files_with(hub.git, "--fixed-strings", words, ":(glob)**/*.yaml", ":(glob)**/*.yml"):
+        # Not those of tools, and not what names the images.
+        if file not in (hub.layout.file, FILE) and "/." not in f"/{file}":
+            found = _images(_tree_in(hub, file), ())
+            yield from (one for one in found if any(map(one.reference.same_repository, names)))
 
 
 def lines_of(hub: Hub, image: HubImage) -> list[str]:
@@ -103,7 +106,7 @@ def unmoved_images(hub: Hub) -> dict[str, list[NamedImage]]:
 
 def how_to_move(hub: Hub, unmoved: Iterable[NamedImage]) -> str:
     """Return the lines for invoke.yaml that let builds write ``unmoved`` too."""
-    setting = values_setting(hub.settings.values, (ValuesTarget(one.file, one.path) for one in unmoved))
+    setting = values_setting((*hub.settings.values, *(ValuesTarget(one.file, one.path) for one in unmoved)))
     return f"let builds move it: {setting} in {FILE}"
 
 
@@ -124,13 +127,6 @@ def faulty_files(hub: Hub) -> Iterator[Unusable]:
 
 def _names(hub: Hub) -> dict[str, Reference]:
     return {image.spec.key: Reference(image.spec.named) for image in hub.images if image.spec.named}
-
-
-def _naming_files(hub: Hub, images: Iterable[Reference]) -> Iterator[str]:
-    """Yield the committed YAML files that name one of ``images``, but for those of tools, and what names the images."""
-    words = [image.written_path for image in images]
-    found = files_with(hub.git, "--fixed-strings", words, ":(glob)**/*.yaml", ":(glob)**/*.yml")
-    yield from (path for path in found if path not in (hub.layout.file, FILE) and "/." not in f"/{path}")
 
 
 def _sections(tree: _Tree, prefixes: Sequence[str]) -> Iterator[tuple[tuple[str, ...], _Tree]]:
@@ -207,8 +203,6 @@ def _image(halves: Sequence[_Tree], path: tuple[str, ...]) -> Iterator[NamedImag
     """Yield the image of these halves, where the repository's own values have one and no program fills it in."""
     where = [half.where for half in halves if isinstance(half, _Leaf)]
     texts = [half.value if isinstance(half, _Leaf) else half for half in halves]
-    if where and all(isinstance(text, str) and text for text in texts):
-        text = ":".join(texts)
+    if where and all(isinstance(text, str) and text and not any(sign in text for sign in _TEMPLATES) for text in texts):
         with contextlib.suppress(Unusable):
-            if not any(sign in text for sign in _TEMPLATES):
-                yield NamedImage(where[-1], ".".join(path), Reference.parse(text))
+            yield NamedImage(where[-1], ".".join(path), Reference.parse(":".join(texts)))

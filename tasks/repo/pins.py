@@ -10,9 +10,9 @@ import contextlib
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from shlex import quote
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from ..core.faults import Unusable, nearest
 from ..core.names import Reference
@@ -27,7 +27,6 @@ from .charts import (
     read_chartpress,
     requirement,
     same_address,
-    values_of,
     with_version,
 )
 from .dockerfile import hub_base, with_base
@@ -36,8 +35,7 @@ from .yaml_edit import Path, follow, with_scalars
 
 _SOURCE_KEYS = ("repo", "repository", "repoURL")
 _VERSION_KEYS = ("version", "targetRevision")
-_EACH = "*"
-_PIN_DIFFERS = "pin-differs"
+COPIES_DIFFER, _PIN_DIFFERS = "chart-copies-differ", "pin-differs"
 # A version in other text, `jupyterhub-3.2.1`, `--version v3.2.1`; a part of one where there is no whole one.
 _WHOLE = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?![.\w-]*[0-9])")
 _PART = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+(?![.\w-]*[0-9])")
@@ -63,7 +61,7 @@ class Pin(ABC):
 
     file: str
     name: str
-    accepted_as: ClassVar[str] = ""
+    accepted_as: str = field(default="", kw_only=True)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -81,7 +79,7 @@ class Pin(ABC):
 
 @dataclass(frozen=True)
 class Dependency(Pin):
-    """The dependency ``name`` in a chart's file."""
+    """The dependency ``name`` in a chart's file; in a copy of it, it may stay."""
 
     def read(self, files: Files) -> Pinned:
         """Return its version."""
@@ -91,13 +89,6 @@ class Dependency(Pin):
     def moved(self, files: Files, text: str) -> dict[str, bytes]:
         """Return the file with the version ``text``."""
         return {self.file: with_version(require(files, self.file), self.name, text, self.file)}
-
-
-@dataclass(frozen=True)
-class Copy(Dependency):
-    """The same dependency in another file with such a list."""
-
-    accepted_as: ClassVar[str] = "chart-copies-differ"
 
 
 @dataclass(frozen=True)
@@ -142,7 +133,7 @@ class BasePin(Pin):
 
     def read(self, files: Files) -> Pinned:
         """Return the image."""
-        base = hub_base(require(files, self.file), self.file, values_of(self._arguments(files)))
+        base = hub_base(require(files, self.file), self.file, self._arguments(files))
         if base is None:
             raise Unusable("no FROM inherits from z2jh's hub image", where=self.file, hint="git diff")
         return Pinned(str(base.reference), base.line)
@@ -150,7 +141,7 @@ class BasePin(Pin):
     def moved(self, files: Files, text: str) -> dict[str, bytes]:
         """Return the files with the image ``text``."""
         arguments = self._arguments(files)
-        data, given = with_base(require(files, self.file), Reference.parse(text), self.file, values_of(arguments))
+        data, given = with_base(require(files, self.file), Reference.parse(text), self.file, arguments)
         changes = {arguments[name].steps: arguments[name].before + value for name, value in given.items()}
         after = {self.file: data}
         if changes and self.config:
@@ -173,7 +164,7 @@ class InYaml(Pin):
 
     number: int
     steps: Path
-    accepted_as: ClassVar[str] = _PIN_DIFFERS
+    accepted_as: str = field(default=_PIN_DIFFERS, kw_only=True)
 
     def read(self, files: Files) -> Pinned:
         """Return the version."""
@@ -227,7 +218,7 @@ class Marked(Pin):
 
     marker: Marker
     number: int
-    accepted_as: ClassVar[str] = _PIN_DIFFERS
+    accepted_as: str = field(default=_PIN_DIFFERS, kw_only=True)
 
     def read(self, files: Files) -> Pinned:
         """Return the version."""
@@ -249,15 +240,15 @@ class Marked(Pin):
         at = marks[self.number]
         first, last = self.marker.span_in(lines[at]) or (0, 0)
         code = _COMMENT.sub("", lines[at][:first] + " " * (last - first) + lines[at][last:])
+        behind = _WHOLE.match(code, last + len(code[last:]) - len(code[last:].lstrip(" \t'\"=:")))
+        span = behind.span() if behind and self.marker.text is not None else None
         is_next = True
-        while is_next and not _WHOLE.search(code) and not _PART.search(code) and at + 1 < len(lines):
+        while is_next and not _versions_in(code) and at + 1 < len(lines):
             at += 1
             code = _COMMENT.sub("", lines[at])
             is_next = code.rstrip().endswith(_OPENING)
+        start, end = span or _version_in(code, f"{text.where}:{at + 1}")
         offset = sum(len(line) + 1 for line in lines[:at])
-        behind = _WHOLE.match(code, last + len(code[last:]) - len(code[last:].lstrip(" \t'\"=:")))
-        is_behind = behind and self.marker.text is not None and at == marks[self.number]
-        start, end = behind.span() if behind and is_behind else _version_in(code, f"{text.where}:{at + 1}")
         return offset + start, offset + end
 
 
@@ -273,33 +264,33 @@ def copies(files: Files, telling: Sequence[str], name: str, repository: str) -> 
                 yield path
 
 
-def named_pins(files: Files, found: Listing, targets: Sequence[PinTarget], marker: Marker) -> Iterator[Pin]:
-    """Yield the places that ``hub.pins`` names, and then those that comments mark."""
-    marked, chart = list(found.telling), marker.chart
+def named_pins(files: Files, found: Listing, targets: Sequence[PinTarget], marker: Marker) -> tuple[Pin, ...]:
+    """Return the places that ``hub.pins`` names, and then those that comments mark, each once."""
+    pins: dict[Pin, None] = {}
     for target in targets:
-        own = marker._replace(text=target.marker)
         for path in found.matching[target.file]:
             data = require_named(files, found, path, "hub.pins")
-            pins: list[Pin]
+            there: list[Pin]
             if target.path is not None:
                 try:
-                    pins = [InYaml(path, target.path, *at) for at in _versions_at(data, path, target.path, chart)]
+                    versions = [*_versions_at(data, path, target.path, marker.chart)]
                 except Unusable as fault:
                     hint = f"{fault.hint}; or, if it is no YAML file, hub: {{pins: [{{file: {path}, marker: TEXT}}]}}"
                     raise Unusable(fault.what, where=fault.where, hint=hint) from fault
+                there = [InYaml(path, target.path, *at) for at in versions]
             else:
-                pins = _marked(Text.decode(data, path), own)
-                marked += [path] if target.marker is None else []
-            yield from pins if target.path or target.marker else ()
-            if not pins and not is_glob(target.file):
-                what = target.path or target.marker or f"# hubpress: {chart}"
-                hint = f"correct hub.pins in invoke.yaml, or mark the version's line: # hubpress: {chart}"
+                there = _marked(Text.decode(data, path), marker._replace(text=target.marker))
+            if not there and not is_glob(target.file):
+                what = target.path or target.marker or f"# hubpress: {marker.chart}"
+                hint = f"correct hub.pins in invoke.yaml, or mark the version's line: # hubpress: {marker.chart}"
                 raise Unusable(
-                    f"{what} names no version of {chart} there", where=path, hint=how_to_correct("pins", hint)
+                    f"{what} names no version of {marker.chart} there", where=path, hint=how_to_correct("pins", hint)
                 )
-    for path in dict.fromkeys(marked):
+            pins.update(dict.fromkeys(there))
+    for path in found.telling:
         with contextlib.suppress(Unusable):
-            yield from _marked(Text.decode(files.read(path) or b"", path), marker)
+            pins.update(dict.fromkeys(_marked(Text.decode(files.read(path) or b"", path), marker)))
+    return tuple(pins)
 
 
 def misspelt_marks(files: Files, telling: Sequence[str], chart: str) -> Iterator[tuple[str, str]]:
@@ -324,43 +315,44 @@ def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tup
     helmfile with its repository before it, Fleet perhaps by the archive's address, kustomize as ``name`` beside
     ``repo``. A source of Argo CD without ``chart`` is a git repository.
     """
+    wanted = path.split(".")
     for number, document in enumerate(parse_all(data, where)):
-        for steps in _paths_in(document, tuple(path.split("."))):
-            mapping, scalar = follow(document, steps[:-1]), follow(document, steps)
-            if isinstance(scalar, Scalar) and scalar.kind != "null":
-                named = _name_beside(mapping) if isinstance(mapping, MappingNode) else None
-                if named is None or re.fullmatch(rf"(?:.*/)?{re.escape(chart)}(?:-v?[0-9].*)?", named):
-                    yield number, steps
+        for steps, scalar, around in _scalars_below(document.root):
+            is_there = len(steps) == len(wanted) and all(a in ("*", b) for a, b in zip(wanted, steps, strict=True))
+            named = _name_beside(around) if is_there else None
+            is_its = named is None or re.fullmatch(rf"(?:.*/)?{re.escape(chart)}(?:-v?[0-9].*)?", named)
+            if is_there and is_its and scalar.kind != "null":
+                yield number, steps
 
 
 def versions_of_chart(data: bytes, where: str, chart: str) -> Iterator[tuple[str, Pinned]]:
     """Yield the dotted paths of versions beside which a mapping names ``chart`` and where it is from."""
     for document in parse_all(data, where):
-        left: list[tuple[Path, Node]] = [((), document.root)] if document.root else []
-        while left:
-            steps, node = left.pop()
-            if isinstance(node, SequenceNode):
-                left += [((*steps, str(number)), one) for number, one in enumerate(node.children)]
-            if isinstance(node, MappingNode):
-                left += [((*steps, key.value), one) for key, one in node.entries if isinstance(key, Scalar)]
-                named = _name_beside(node) or ""
-                for key, version in node.entries if named.rpartition("/")[2] == chart else ():
-                    if isinstance(key, Scalar) and key.value in _VERSION_KEYS and isinstance(version, Scalar):
-                        yield ".".join((*steps, key.value)), Pinned(version.value, version.line)
+        for steps, scalar, around in _scalars_below(document.root):
+            named = _name_beside(around) if steps[-1:] and steps[-1] in _VERSION_KEYS else None
+            if named and named.rpartition("/")[2] == chart:
+                yield ".".join(steps), Pinned(scalar.value, scalar.line)
 
 
-def _paths_in(document: Document, steps: Path) -> Iterator[Path]:
-    if _EACH not in steps:
-        yield steps
-        return
-    at = steps.index(_EACH)
-    node = follow(document, steps[:at])
-    for number in range(len(node.children) if isinstance(node, SequenceNode) else 0):
-        yield from _paths_in(document, (*steps[:at], str(number), *steps[at + 1 :]))
+def _scalars_below(
+    node: Node | None, steps: Path = (), around: Node | None = None
+) -> Iterator[tuple[Path, Scalar, Node | None]]:
+    """Yield the way to each scalar, and the mapping or list that it is in; aliases are not followed."""
+    if isinstance(node, Scalar):
+        yield steps, node, around
+    elif isinstance(node, SequenceNode):
+        for number, item in enumerate(node.children):
+            yield from _scalars_below(item, (*steps, str(number)), node)
+    elif isinstance(node, MappingNode):
+        for key, value in node.entries:
+            if isinstance(key, Scalar):
+                yield from _scalars_below(value, (*steps, key.value), node)
 
 
-def _name_beside(mapping: MappingNode) -> str | None:
+def _name_beside(mapping: Node | None) -> str | None:
     """Return the chart that the mapping around a version names; None where it names none."""
+    if not isinstance(mapping, MappingNode):
+        return None
     texts = {key.value: target_of(value) for key, value in mapping.entries if isinstance(key, Scalar)}
     keys = ("chart", "name", "repoURL") if any(key in texts for key in _SOURCE_KEYS) else ("chart",)
     named = (texts.get(key) for key in keys)
@@ -379,7 +371,7 @@ def _version_in(text: str, where: str) -> tuple[int, int]:
     """Return where the one version in ``text`` stands: all of it where it is a requirement as Helm reads them."""
     if parse_constraint(text) is not None:
         return 0, len(text)
-    found = list(_WHOLE.finditer(text)) or list(_PART.finditer(text))
+    found = _versions_in(text)
     if len(found) != 1:
         raise Unusable(
             f"there are {len(found)} versions in {text.strip()!r}, not one" if found else "there is no version here",
@@ -387,3 +379,7 @@ def _version_in(text: str, where: str) -> tuple[int, int]:
             hint="put the version on its own line, with the marker on that line or the line above",
         )
     return found[0].span()
+
+
+def _versions_in(text: str) -> list[re.Match[str]]:
+    return list(_WHOLE.finditer(text)) or list(_PART.finditer(text))

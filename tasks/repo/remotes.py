@@ -5,7 +5,7 @@ What is not set is read from git's configuration, from CI and from the forge, on
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple
 
@@ -121,7 +121,7 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
     with Pool() as pool, output.waiting(f"asking {upstream}"):
         asked = pool.submit(git.remote_branches, upstream)
         address = git.push_address(remotes.push) if remotes.push in remotes.names else upstream
-        heads = asked if address == upstream else pool.submit(git.remote_branches, address)
+        pushing = asked if address == upstream else pool.submit(git.remote_branches, address)
         if request:
             fork, repository = (_repository(git, one) for one in _addresses(remotes, upstream))
             github = _github(git, repository)
@@ -130,16 +130,14 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
                 upstream = _at_path(remotes.config[f"remote.{remotes.push}.url"], parent)
                 github, repository = github._replace(path=parent), fork._replace(path=parent)
                 asked = pool.submit(git.remote_branches, upstream)
-        branches, gap = _answer(asked, required=push and heads is asked)
-        pushed, _ = _answer(heads, required=push)
-    remotes = remotes._replace(upstream=upstream)
-    base = _base(git, settings, remotes, branches)
-    if branches and (request or branches.heads) and base not in branches.heads:
-        raise _no_branch(base, [*branches.heads], upstream)
-    default = branches.default if branches else git.known_default(upstream)
-    shared = _shared(settings, base, default, branches.heads if branches else git.branches_known(upstream))
-    tip = branches.heads.get(base) if branches and ask else None
-    return Review(remotes, base, shared, tip, pushed and pushed.heads, repository, fork, github, gap)
+        branches, gap = _answer(asked, required=push and pushing is asked)
+        pushed, _ = _answer(pushing, required=push)
+    review = _review(git, settings, remotes._replace(upstream=upstream), branches)
+    if branches and (request or branches.heads) and review.base not in branches.heads:
+        raise _no_branch(review.base, [*branches.heads], upstream)
+    tip = branches.heads.get(review.base) if branches and ask else None
+    heads = pushed and pushed.heads
+    return review._replace(tip=tip, heads=heads, repository=repository, fork=fork, github=github, gap=gap)
 
 
 def upstream_repository(git: Git, settings: Settings) -> Repository | None:
@@ -254,27 +252,27 @@ def _answer(asked: Future[RemoteBranches], *, required: bool) -> tuple[RemoteBra
 
 def review_known(git: Git, settings: Settings, remotes: Remotes) -> Review:
     """Return where a branch is pushed and where its pull request goes, by the clone alone: no gh and no ssh is run."""
-    base = _base(git, settings, remotes, None)
-    upstream = remotes.upstream or ORIGIN
-    known = git.branches_known(upstream)
+    review = _review(git, settings, remotes, None)
+    known = git.branches_known(remotes.upstream or ORIGIN)
     # One that was not fetched yet may be there all the same.
-    if base not in known and nearest(base, known):
-        raise _no_branch(base, known, upstream)
+    if review.base not in known and nearest(review.base, known):
+        raise _no_branch(review.base, known, remotes.upstream or ORIGIN)
     fork, repository = map(read_remote, _addresses(remotes, remotes.upstream or ""))
-    shared = _shared(settings, base, git.known_default(upstream), known)
-    return Review(remotes, base, shared, repository=repository, fork=fork)
+    return review._replace(repository=repository, fork=fork)
 
 
-def _shared(settings: Settings, base: str, default: str | None, known: Collection[str]) -> dict[str, str]:
-    """Return the branches that are not committed to directly; ``known`` are those that the upstream has."""
+def _review(git: Git, settings: Settings, remotes: Remotes, asked: RemoteBranches | None) -> Review:
+    """Return the base branch and those that are not committed to directly, as the upstream has them."""
+    base, upstream = _base(git, settings, remotes, asked), remotes.upstream or ORIGIN
+    default = asked.default if asked else git.known_default(upstream)
     default = default or (None if settings.base_branch else base)
-    others = (name for name in (*_USUAL, "staging") if name in known)
-    named = {
+    known = asked.heads if asked else git.branches_known(upstream)
+    shared = {
         **dict.fromkeys(PRODUCTION, "the branch that is deployed"),
-        **dict.fromkeys(others, "a shared branch"),
+        **dict.fromkeys((name for name in (*_USUAL, "staging") if name in known), "a shared branch"),
+        base: "the branch that pull requests go to",
     }
-    named[base] = "the branch that pull requests go to"
-    return {**named, default: "the default branch"} if default else named
+    return Review(remotes, base, {**shared, default: "the default branch"} if default else shared)
 
 
 def _base(git: Git, settings: Settings, remotes: Remotes, asked: RemoteBranches | None) -> str:

@@ -9,16 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from posixpath import commonprefix
 from typing import NamedTuple
 
 from ..core.faults import Unusable
 from ..core.names import Reference
 from ..core.settings import ValuesTarget
-from ..core.yaml_tree import Document, MappingNode, Node, Scalar, parse, parse_all, target_of
+from ..core.yaml_tree import Document, MappingNode, Node, Scalar, parse, target_of
 from .charts import ImageSpec
 from .files import Files, is_glob
-from .yaml_edit import Path, Shared, follow, mismatch, reach, text_at, with_key, with_scalars
+from .yaml_edit import Path, Shared, follow, mismatch, reach, text_at, with_scalars
 
 NAME_KEYS = ("name", "repository")
 TAG_KEY, DIGEST_KEY = "tag", "digest"
@@ -91,19 +90,11 @@ def with_image(data: bytes, values_path: str, image: PinnedImage, where: str) ->
     """Return the values file with the image set, a digest only where one is pinned; ``data`` if nothing changes."""
     document = parse(data, where)
     steps = tuple(values_path.split("."))
-    now = image_at(data, values_path, where)
+    now = _image_there(document, steps)
     if now.digest is None:
         image = image._replace(digest=None)
     try:
-        changes = _changes(document, steps, image)
-        *names, last = changes
-        if names and reach(document, last).missing:
-            # As chartpress does.
-            node = _image(document, steps)
-            flow = isinstance(node, MappingNode) and node.flow
-            data = with_key(document, names[-1], TAG_KEY, changes.pop(last), flow=flow)
-            document = parse(data, where)
-        return with_scalars(document, changes) or data
+        return with_scalars(document, _changes(document, steps, image)) or data
     except Shared:
         if now._replace(line=image.line) == image:
             return data
@@ -141,11 +132,18 @@ def find_places(
             claims.setdefault((str(own), path), {})[image.key] = image
     unread: list[Unusable] = []
     for target, file in targets:
+        data, pattern = files.read(file) or b"", is_glob(target.file)
         # Most files of a pattern name other images, and take long to read.
-        if (pattern := is_glob(target.file)) and not _mentions(files, file, words):
+        if pattern and not any(word in data for word in words):
             continue
-        if pattern and (fault := _fault_of(files, file, target.path, words)):
-            unread.append(fault)
+        try:
+            parse(data, file)
+        except Unusable as fault:
+            lines = [line.partition(b"#")[0] for line in data.splitlines() if pattern]
+            if any(word in line for line in lines for word in words):
+                what = f"the file matches hub.values and names an image of ours, but cannot be read: {fault.what}"
+                hint = "correct it, or narrow the pattern in invoke.yaml"
+                unread.append(Unusable(what, where=fault.where, hint=hint))
         named = named_at(files, file, target.path)
         ours = [image for image in known if named and named.same_repository(Reference(image.name))]
         is_free = not pattern and (target.image is not None or not ours)
@@ -172,28 +170,6 @@ def _owned(
     return written, {key: place for key, place in spare.items() if not written[key]}
 
 
-def _mentions(files: Files, file: str, words: Iterable[bytes]) -> bool:
-    data = files.read(file) or b""
-    return any(word in data for word in words)
-
-
-def _fault_of(files: Files, file: str, path: str, words: Sequence[bytes]) -> Unusable | None:
-    """Return why a file that a pattern matches cannot be read, where Helm may read an image of ours in it."""
-    data = files.read(file) or b""
-    try:
-        parse(data, file)
-    except Unusable as fault:
-        with suppress(Unusable):
-            images = [_image_there(one, tuple(path.split("."))).name or "" for one in parse_all(data, file)]
-            if not any(word in name.encode() for name in images for word in words):
-                return None
-        if not any(word in line.partition(b"#")[0] for line in data.splitlines() for word in words):
-            return None
-        what = f"the file matches hub.values and names an image of ours, but cannot be read: {fault.what}"
-        return Unusable(what, where=fault.where, hint="correct it, or narrow the pattern in invoke.yaml")
-    return None
-
-
 def named_at(files: Files, file: str, path: str) -> Reference | None:
     """Return the image that a values file names at ``path``, as Helm reads it; None where it names none."""
     try:
@@ -203,13 +179,9 @@ def named_at(files: Files, file: str, path: str) -> Reference | None:
     return Reference(name) if name else None
 
 
-def values_setting(given: Iterable[ValuesTarget], more: Iterable[ValuesTarget]) -> str:
-    """Return the setting ``values`` of ``given`` and ``more``, of these one pattern for the files of a path."""
-    files: dict[str, list[str]] = {}
-    for one in more:
-        files.setdefault(one.path, []).append(one.file)
-    new = (ValuesTarget(file, path) for path, some in files.items() for file in _patterns(list(dict.fromkeys(some))))
-    entries = ({key: value for key, value in one._asdict().items() if value} for one in (*given, *new))
+def values_setting(targets: Iterable[ValuesTarget]) -> str:
+    """Return the setting ``values`` with ``targets``, each once."""
+    entries = ({key: value for key, value in one._asdict().items() if value} for one in dict.fromkeys(targets))
     written = (", ".join(f"{key}: {quoted(value)}" for key, value in one.items()) for one in entries)
     return f"hub: {{values: [{', '.join(f'{{{entry}}}' for entry in written)}]}}"
 
@@ -219,22 +191,9 @@ def quoted(text: str) -> str:
     return text if _PLAIN.fullmatch(text) else "'" + text.replace("'", "''") + "'"
 
 
-def _patterns(files: Sequence[str]) -> Sequence[str]:
-    if len(files) == 1 or len({file.count("/") for file in files}) > 1:
-        return files
-    return ["/".join(map(_pattern, zip(*(file.split("/") for file in files), strict=True)))]
-
-
-def _pattern(parts: Sequence[str]) -> str:
-    if len(set(parts)) == 1:
-        return parts[0]
-    _, dot, kind = commonprefix([part[::-1] for part in parts])[::-1].partition(".")
-    return f"*{dot}{kind}"
-
-
-def _image(document: Document, steps: Path) -> MappingNode | Scalar:
-    found = reach(document, steps)
-    values_path = ".".join(steps)
+def _changes(document: Document, steps: Path, image: PinnedImage) -> dict[Path, str]:
+    """Return what must be set for ``image`` to stand at ``steps``, the tag last."""
+    found, values_path = reach(document, steps), ".".join(steps)
     if found.missing:
         there = ".".join(steps[: len(steps) - len(found.missing)])
         lines = "".join(f"{step}: {{" for step in found.missing) + "name: , tag: " + "}" * len(found.missing)
@@ -242,15 +201,9 @@ def _image(document: Document, steps: Path) -> MappingNode | Scalar:
         hint = f'add "{lines}"{under}'
         raise Unusable(f"values path {values_path} is missing", where=document.where, hint=hint)
     node = target_of(found.node) if found.node else None
-    if isinstance(node, MappingNode) or (isinstance(node, Scalar) and node.kind == "str"):
-        return node
-    hint = 'write a mapping with "name:" and "tag:" there'
-    raise mismatch(document, found.node, f"values path {values_path}", "an image", hint)
-
-
-def _changes(document: Document, steps: Path, image: PinnedImage) -> dict[Path, str]:
-    """Return what must be set for ``image`` to stand at ``steps``, the tag last."""
-    node = _image(document, steps)
+    if not isinstance(node, MappingNode) and not (isinstance(node, Scalar) and node.kind == "str"):
+        hint = 'write a mapping with "name:" and "tag:" there'
+        raise mismatch(document, found.node, f"values path {values_path}", "an image", hint)
     digest = f"@{image.digest}" if image.digest else ""
     if isinstance(node, Scalar):
         return {steps: f"{image.name}:{image.tag}{digest}"}
@@ -258,10 +211,7 @@ def _changes(document: Document, steps: Path, image: PinnedImage) -> dict[Path, 
     *names, tagged = ((*steps, key) for key in (*NAME_KEYS, TAG_KEY))
     names = [path for path in names if not reach(document, path).missing]
     if not names:
-        what, hint = (
-            f"values path {'.'.join(steps)} has neither name nor repository",
-            f'add "name:" under {".".join(steps)}',
-        )
+        what, hint = f"values path {values_path} has neither name nor repository", f'add "name:" under {values_path}'
         raise Unusable(what, where=document.place(node), hint=hint)
     name, tag, apart = str(image.name), f"{image.tag}{digest}", {}
     if image.digest and any((_text(follow(document, path)) or "").endswith(_DIGEST) for path in names):

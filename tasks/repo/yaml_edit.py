@@ -2,7 +2,8 @@
 
 A scalar keeps its quotes. A new value always reads back as a text: plain where YAML 1.1 and 1.2 both take it for one,
 else in double quotes. The result is parsed again, and must differ only at the intended scalars.
-A path that an edit cannot follow safely is refused: a duplicate key, or what another place shares.
+What cannot be edited safely is refused: a duplicate key, what another place shares, a value with a tag, an anchor, or
+in a block.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from typing import NamedTuple
 
 from ..core.faults import Unusable
 from ..core.yaml_tree import (
-    STRING,
     Alias,
     Collection,
     Document,
@@ -35,9 +35,6 @@ _BLANKS = " \t"
 _PLAIN = frozenset(ascii_letters + digits + "._/:@+-=")
 # A plain scalar may begin so, too: `--build-arg=A=1`.
 _OPTION = re.compile(r"--?[a-z]")
-# The anchor and the tag before a scalar.
-_PROPERTIES = re.compile(r"\A(?:[&!]\S*\s*)+")
-_LINE_END = re.compile(r"\r?\n|\Z")
 _PLAIN_FIRST = frozenset(ascii_letters + digits + "_/")
 Path = tuple[str, ...]
 _MAX_INDEX_DIGITS = 9
@@ -63,13 +60,12 @@ def reach(document: Document, steps: Path) -> Found:
         node = here.node
         if is_nothing(node):
             return Found(node, missing=steps[taken:])
-        collection = _unshared(document, node, steps[:taken])
-        there = _step(document, collection, step, steps[: taken + 1])
+        there = _step(document, node, step, steps[: taken + 1])
         if there is None:
             return Found(node, missing=steps[taken:])
         here = there
     if here.node and isinstance(target_of(here.node), Collection):
-        _unshared(document, here.node, steps)
+        _refuse_shared(document, here.node, steps)
     return here
 
 
@@ -109,38 +105,30 @@ def with_scalars(document: Document, changes: Mapping[Path, str]) -> bytes | Non
     edits: list[Edit] = []
     written: dict[int, str] = {}
     for path, value in changes.items():
-        found = reach(document, path)
+        found, name = reach(document, path), ".".join(path)
         node = found.node
-        if found.missing or not isinstance(node, Scalar | Alias):
-            raise mismatch(document, node, ".".join(path), _TEXT, _GIVE_TEXT)
+        if found.missing:
+            hint = f'add "{": ".join(found.missing)}:" there'
+            raise Unusable(f"{name} is missing", where=document.place(node), hint=hint)
+        if not isinstance(node, Scalar | Alias):
+            raise mismatch(document, node, name, _TEXT, _GIVE_TEXT)
         if not _reads_as(target_of(node), value):
-            edits += _rewrite(document, node, found.key, path, value)
+            _refuse_shared(document, node, path)
+            edits.append(_rewrite(document, node, found.key, value))
             written[node.order] = value
     if not edits:
         return None
     data = document.text.edited(edits)
-    _require_reads(document.where, data, [node and written.get(node.order, node) for node in document.outline])
-    return data
-
-
-def with_key(document: Document, after: Path, name: str, value: str, *, flow: bool) -> bytes:
-    """Return the bytes with a key more behind the entry at ``after``, a value on one line; it is spelled as that is."""
-    found, content = reach(document, after), document.text.content
-    node, key = found.node, found.key
-    if key is None or not isinstance(node, Scalar) or node.style in {"|", ">"}:
-        raise mismatch(document, node, ".".join(after), _TEXT, _GIVE_TEXT)
-    text, at = f"{_spelled(name, key.style)}: {_spelled(value, node.style)}", node.end
-    if flow:
-        text = f", {text}"
-    else:
-        at = next(_LINE_END.finditer(content, at)).start()
-        newline = "\r\n" if "\r\n" in content else "\n"
-        text = f"{newline}{' ' * key.column}{text}"
-    expected: list[Node | str | None] = []
-    for one in document.outline:
-        expected += (one, name, value) if one is node else (one,)
-    data = document.text.edited([Edit(at, at, text)])
-    _require_reads(document.where, data, expected)
+    try:
+        outline = parse_all(data, document.where)[0].outline
+    except Unusable:
+        outline = ()
+    is_same = (
+        _reads_as(now, written[order]) if order in written else _facts(now) == _facts(before)
+        for order, (before, now) in enumerate(zip(document.outline, outline, strict=False))
+    )
+    if len(outline) != len(document.outline) or not all(is_same):
+        raise _not_plain(document.where)
     return data
 
 
@@ -150,47 +138,26 @@ def mismatch(document: Document, node: Node | None, name: str, wanted: str, hint
     return Unusable(what, where=document.place(node), hint=hint or f"write {wanted} there")
 
 
-def _rewrite(document: Document, node: Scalar | Alias, key: Scalar | None, path: Path, value: str) -> list[Edit]:
-    """Return the edits that put ``value`` in the place of a scalar; of a block scalar, a comment on its line stays."""
+def _rewrite(document: Document, node: Scalar | Alias, key: Scalar | None, value: str) -> Edit:
+    """Return the edit that puts ``value`` in the place of a scalar, or behind a key that has no value."""
     content = document.text.content
-    if isinstance(node, Alias):
-        return [Edit(node.start, node.end, _spelled(value, ""))]
-    _refuse_shared(document, node, path)
-    if node.tag not in {None, "!", STRING}:
-        raise Unusable(
-            f"{'.'.join(path)} carries the tag {node.tag}, so it cannot be a string",
-            where=document.place(node),
-            hint="remove the tag",
-        )
-    if not node.style and not node.value:
-        if node.anchor or node.tag or key is None:
-            return [Edit(node.end, node.end, f" {_spelled(value, '')}")]
-        return [_filling(content, key, _spelled(value, ""))]
-    written = _PROPERTIES.sub("", content[node.start : node.end])
-    start = node.end - len(written)
-    if node.style not in {"|", ">"}:
-        return [Edit(start, node.end, _spelled(value, node.style))]
-    header, last = start + len(written.split(maxsplit=1)[0]), start + len(written.rstrip())
-    line_end = next(_LINE_END.finditer(content, header)).start()
-    return [Edit(start, header, _spelled(value, node.style)), Edit(min(line_end, last), last, "")]
+    if isinstance(node, Alias) or node.tag or node.anchor or node.style in {"|", ">"}:
+        raise _not_plain(document.place(node))
+    if key is None or node.style or node.value:
+        return Edit(node.start, node.end, _spelled(value, node.style))
+    colon = len(content) - len(content[key.end :].lstrip(_BLANKS))
+    rest = len(content) - len(content[colon + 1 :].lstrip(_BLANKS))
+    if rest > colon + 1 and content[rest : rest + 1] != "#":
+        return Edit(colon + 2, colon + 2, _spelled(value, ""))
+    return Edit(colon + 1, colon + 1, f" {_spelled(value, '')}")
 
 
-def _require_reads(where: str, data: bytes, expected: list[Node | str | None]) -> None:
-    """Refuse ``data`` unless its outline is ``expected``, where a str means any scalar that reads as that text."""
-    try:
-        outline = parse_all(data, where)[0].outline
-    except Unusable:
-        outline = ()
-    is_same = [
-        _reads_as(found, node) if isinstance(node, str) else _facts(found) == _facts(node)
-        for node, found in zip(expected, outline, strict=False)
-    ]
-    if len(outline) != len(expected) or not all(is_same):
-        raise Unusable(
-            "the file cannot be edited there without changing something else",
-            where=where,
-            hint="write each value plainly on one line with its key",
-        )
+def _not_plain(where: str) -> Unusable:
+    return Unusable(
+        "the file cannot be edited there without changing something else",
+        where=where,
+        hint="write each value plainly on one line with its key",
+    )
 
 
 def _facts(node: Node | None) -> tuple[object, ...]:
@@ -204,7 +171,7 @@ def _reads_as(node: Node | None, value: str) -> bool:
 
 
 def _spelled(value: str, style: str) -> str:
-    """Return ``value`` as a scalar on one line, in the ``Scalar.style`` where possible; a block counts as plain."""
+    """Return ``value`` as a scalar on one line, in the ``Scalar.style`` where possible."""
     if style == "'" and value.isprintable():
         return "'" + value.replace("'", "''") + "'"
     # What every YAML reader reads as it is, in block and flow context.
@@ -215,20 +182,9 @@ def _spelled(value: str, style: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _filling(content: str, key: Scalar, text: str) -> Edit:
-    """Return the edit that puts ``text`` after a key that has no value; in ``{name, tag}`` a colon too."""
-    colon = len(content) - len(content[key.end :].lstrip(_BLANKS))
-    if content[colon : colon + 1] != ":":
-        return Edit(key.end, key.end, f": {text}")
-    rest = len(content) - len(content[colon + 1 :].lstrip(_BLANKS))
-    if rest == colon + 1 or content[rest : rest + 1] == "#":
-        return Edit(colon + 1, colon + 1, f" {text}")
-    return Edit(colon + 2, colon + 2, text)
-
-
-def _refuse_shared(document: Document, node: Scalar | Collection, path: Path) -> None:
-    line = document.shared.get(node)
-    if line is not None:
+def _refuse_shared(document: Document, node: Node | None, path: Path) -> None:
+    line = node.target.line if isinstance(node, Alias) else document.shared.get(node) if node else None
+    if node and line is not None:
         raise _shared(document, node, path, line)
 
 
@@ -241,27 +197,18 @@ def _shared(document: Document, node: Node, path: Path, line: int) -> Shared:
     )
 
 
-def _unshared(document: Document, node: Node | None, steps: Path) -> MappingNode | SequenceNode:
-    """Return ``node`` as a mapping or list in which an edit changes only one place, or refuse it."""
-    if isinstance(node, Alias):
-        raise _shared(document, node, steps, node.target.line)
-    if isinstance(node, MappingNode | SequenceNode):
-        _refuse_shared(document, node, steps)
-        return node
-    name, hint = ".".join(steps) or "the file", "correct the path, or the file"
-    raise mismatch(document, node, name, "a mapping or a list", hint)
-
-
-def _step(document: Document, inside: MappingNode | SequenceNode, step: str, steps: Path) -> Found | None:
+def _step(document: Document, inside: Node | None, step: str, steps: Path) -> Found | None:
+    """Return where ``step`` leads to, or None; raises where an edit there changes another place too."""
+    above = ".".join(steps[:-1]) or "the file"
+    _refuse_shared(document, inside, steps[:-1])
     if isinstance(inside, SequenceNode):
         index = _index(step)
         if index is None:
-            raise Unusable(
-                f"{'.'.join(steps[:-1]) or 'the file'} is a list, so {step} is not in it",
-                where=document.place(inside),
-                hint="name the item by its number, counted from 0",
-            )
+            hint = "name the item by its number, counted from 0"
+            raise mismatch(document, inside, above, "a mapping", hint)
         return Found(inside.children[index]) if index < len(inside.children) else None
+    if not isinstance(inside, MappingNode):
+        raise mismatch(document, inside, above, "a mapping or a list", "correct the path, or the file")
     entries = inside.own(step)
     if len(entries) > 1:
         lines = " and ".join(str(key.line) for key, _ in entries)

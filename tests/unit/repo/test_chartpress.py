@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from tasks.core.faults import Unusable
-from tasks.repo.charts import BuildArgument, ChartSpec, ImageSpec, read_chartpress
+from tasks.repo.charts import ChartSpec, ImageSpec, read_chartpress
 from tests.support.charts import CAL_ICOR
 
 WHERE = "helm-charts/chartpress.yaml"
@@ -39,65 +39,6 @@ DEFAULTS = ImageSpec(
 @pytest.mark.parametrize("nothing", ["", "{}", "null", "~"])
 def test_an_image_without_options_has_the_defaults(nothing: str) -> None:
     assert image(nothing) == DEFAULTS
-
-
-def test_every_option() -> None:
-    config = read(
-        """
-charts:
-  - name: basehub
-    chartPath: ./helm/basehub
-    imagePrefix: quay.io/2i2c/
-    baseVersion: "0.2.0-0.dev"
-    resetTag: x
-    resetVersion: 0.0.1
-    repo: {git: a/b, published: https://x, oci: oci://x}
-    paths: [x]
-    images:
-      hub:
-        imageName: quay.io/2i2c/pilot-hub
-        contextPath: ../images/hub
-        dockerfilePath: ../images/hub/Dockerfile.slim
-        buildArgs:
-          VERSION: "{TAG}-{LAST_COMMIT}"
-          EMPTY: ""
-        extraBuildCommandOptions: ["--label=maintainer={BRANCH}"]
-        paths: [../lib, ../images/hub]
-        skipPlatforms: [linux/arm64]
-        valuesPath: [jupyterhub.hub.image, other.0.image]
-      plain:
-        rebuildOnContextPathChanges: false
-        valuesPath: plain.image
-"""
-    )
-    hub = ImageSpec(
-        key="hub",
-        named="quay.io/2i2c/pilot-hub",
-        context="../images/hub",
-        dockerfile="../images/hub/Dockerfile.slim",
-        build_args={"VERSION": "{TAG}-{LAST_COMMIT}", "EMPTY": ""},
-        extra_options=("--label=maintainer={BRANCH}",),
-        paths=("chartpress.yaml", "../images/hub", "../images/hub/Dockerfile.slim", "../lib"),
-        skip_platforms=frozenset({"linux/arm64"}),
-        values_paths=("jupyterhub.hub.image", "other.0.image"),
-        arguments={
-            "VERSION": BuildArgument("{TAG}-{LAST_COMMIT}", ("charts", "0", "images", "hub", "buildArgs", "VERSION")),
-            "EMPTY": BuildArgument("", ("charts", "0", "images", "hub", "buildArgs", "EMPTY")),
-        },
-    )
-    plain = ImageSpec(
-        key="plain",
-        named="quay.io/2i2c/plain",
-        context="images/plain",
-        dockerfile="images/plain/Dockerfile",
-        build_args={},
-        extra_options=(),
-        paths=("chartpress.yaml", "images/plain/Dockerfile"),
-        skip_platforms=frozenset(),
-        values_paths=("plain.image",),
-    )
-    chart = ChartSpec("basehub", "./helm/basehub", "0.2.0-0.dev", (hub, plain))
-    assert config == (chart,)
 
 
 @pytest.mark.parametrize(
@@ -167,24 +108,9 @@ charts:
             "charts:\n- chartPath: c", "charts[0].name is missing (helm-charts/chartpress.yaml)", id="no name"
         ),
         pytest.param(
-            "charts:\n- name: 7",
-            "charts[0].name is the number '7', not a string (helm-charts/chartpress.yaml:2)",
-            id="a name",
-        ),
-        pytest.param(
             "charts:\n- name: c\n  images: [hub]",
             "charts[0].images is a list, not a mapping (helm-charts/chartpress.yaml:3)",
             id="images",
-        ),
-        pytest.param(
-            "charts:\n- name: c\n  images:\n    hub:\n      buildArgs: {V: 1}",
-            "charts[0].images.hub.buildArgs.V is the number '1', not a string (helm-charts/chartpress.yaml:5)",
-            id="a build argument",
-        ),
-        pytest.param(
-            "charts:\n- name: c\n  images:\n    hub:\n      valuesPath: [a, 1]",
-            "charts[0].images.hub.valuesPath[1] is the number '1', not a string (helm-charts/chartpress.yaml:5)",
-            id="a values path",
         ),
         pytest.param(
             "charts:\n- name: c\n  images:\n    hub:\n      rebuildOnContextPathChanges: no",

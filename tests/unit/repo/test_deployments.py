@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 from tasks.core.faults import Unusable
-from tasks.core.settings import DeploymentSetting, Settings
+from tasks.core.settings import Settings
 from tasks.repo.deployments import Deployment, deployments
 from tasks.repo.hub import Hub, open_hub_around
-from tasks.repo.values import is_encrypted
 from tests.support.layouts import make_cal_icor_like
 
 SOPS = "jupyterhub:\n  hub:\n    cookieSecret: ENC[AES256_GCM,data:c2VjcmV0]\nsops:\n  mac: ENC[AES256_GCM,data:bWFj]\n"
@@ -56,19 +55,6 @@ def test_hubploys_deployments_have_the_common_values_first(tmp_path: Path) -> No
     )
 
 
-def test_without_any_it_is_the_chart_with_its_own_values(tmp_path: Path) -> None:
-    assert deployments(hub_with(tmp_path, {})) == (Deployment("hub", (), "hub", "hub", "hub"),)
-
-
-def test_those_that_the_settings_name_are_all_there_are(tmp_path: Path) -> None:
-    said = (DeploymentSetting("edx", ("edx.yaml",)), DeploymentSetting("ucb", (), "hubs", "ucb-hub"))
-    hub = hub_with(tmp_path, {**HUBPLOY, "edx.yaml": "jupyterhub: {}\n"}, Settings(deployments=said))
-    assert deployments(hub) == (
-        Deployment("edx", ("edx.yaml",), "edx", "edx", "hub"),
-        Deployment("ucb", (), "hubs", "ucb-hub", "hub"),
-    )
-
-
 def test_an_unknown_name_is_answered_with_the_nearest(tmp_path: Path) -> None:
     hub = hub_with(tmp_path, HUBPLOY)
     assert [one.name for one in deployments(hub, ["edx-staging"])] == ["edx-staging"]
@@ -76,8 +62,3 @@ def test_an_unknown_name_is_answered_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(Unusable, match="there is no deployment edx-stagin") as caught:
         deployments(hub, ["edx-stagin"])
     assert caught.value.hint == "did you mean --deployment edx-staging?"
-
-
-@pytest.mark.parametrize(("content", "expected"), [(SOPS, True), (GIT_CRYPT, True), ("jupyterhub: {}\n", False)])
-def test_files_of_sops_and_git_crypt_are_told_from_others(content: str, *, expected: bool) -> None:
-    assert is_encrypted(content.encode()) is expected

@@ -41,31 +41,6 @@ def two_charts(tmp_path: Path, helm_repository: HelmServer) -> Hub:
     )
 
 
-def test_two_charts_that_depend_on_jupyterhub_are_both_named(two_charts: Hub, hubpress: Hubpress) -> None:
-    with nothing_written(two_charts):
-        told = hubpress(two_charts, "bump")
-    assert told.code == 2
-    assert fault(told) == (
-        "several charts depend on jupyterhub: prod, test (chartpress.yaml)",
-        "name one: hub: {chart: prod} in invoke.yaml, or INVOKE_HUB_CHART=prod",
-    )
-
-
-def test_hub_chart_chooses_among_them(two_charts: Hub, hubpress: Hubpress) -> None:
-    chosen, other = "test", "prod"
-    two_charts.write("invoke.yaml", f"hub: {{chart: {chosen}}}\n")
-    before = two_charts.snapshot()
-    done = hubpress(two_charts, "bump")
-    assert done.code == 0, done
-    assert done.out.startswith(f"images/{chosen}/Dockerfile: "), done
-    after = two_charts.snapshot()
-    assert {name for name in after if after[name] != before[name]} == {
-        f"{chosen}/Chart.yaml",
-        f"images/{chosen}/Dockerfile",
-    }
-    assert b"3.2.1" in after[f"{other}/Chart.yaml"]
-
-
 def test_a_chart_that_is_not_there_is_answered_with_those_that_are(two_charts: Hub, hubpress: Hubpress) -> None:
     two_charts.write("invoke.yaml", "hub: {chart: staging}\n")
     with nothing_written(two_charts):

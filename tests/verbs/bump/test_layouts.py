@@ -49,28 +49,8 @@ def below(folder: str, title: str, *, cwd: str = ".") -> Layout:
 
 EXACTLY = ("version: 3.2.1", "version: 3.3.8")
 LAYOUTS = [
-    Layout(
-        "Chart.yaml v2 beside the requirements.yaml that Helm still prefers",
-        {
-            "chartpress.yaml": CHARTPRESS,
-            "hub/Chart.yaml": f"{V2}dependencies: [{{name: jupyterhub, version: 3.2.0, repository: URL}}]\n",
-            "hub/requirements.yaml": "dependencies: [{name: jupyterhub, version: 3.2.1, repository: URL}]\n",
-            "hub/values.yaml": VALUES,
-            "images/hub/Dockerfile": DOCKERFILE,
-        },
-        {"hub/requirements.yaml": EXACTLY, "images/hub/Dockerfile": (OLD, NEW)},
-    ),
     below("ops/clusters/helm", "chartpress.yaml three folders below"),
     below("helm-charts", "run from a folder beside it", cwd="helm-charts/images"),
-    Layout(
-        "a chart that is not there yet beside the one that counts",
-        {
-            "chartpress.yaml": "charts: [{name: later}, {name: hub, images: {hub: }}]\n",
-            "hub/Chart.yaml": V2_HUB,
-            "images/hub/Dockerfile": DOCKERFILE,
-        },
-        {"hub/Chart.yaml": EXACTLY, "images/hub/Dockerfile": (OLD, NEW)},
-    ),
     Layout(
         "contexts and Dockerfiles above the folder of chartpress.yaml",
         {
@@ -80,21 +60,6 @@ LAYOUTS = [
             "docker/hub.dockerfile": DOCKERFILE,
         },
         {"helm/hub/Chart.yaml": EXACTLY, "docker/hub.dockerfile": (OLD, NEW)},
-    ),
-    Layout(
-        "two images of one Dockerfile, a third with its own",
-        {
-            "chartpress.yaml": "charts:\n- name: hub\n  images:\n"
-            "    hub:\n    beta: {contextPath: images/hub}\n    slim:\n",
-            "hub/Chart.yaml": V2_HUB,
-            "images/hub/Dockerfile": DOCKERFILE,
-            "images/slim/Dockerfile": "from jupyterhub/k8s-hub-slim:3.2.1 as hub\n",
-        },
-        {
-            "hub/Chart.yaml": EXACTLY,
-            "images/hub/Dockerfile": (OLD, NEW),
-            "images/slim/Dockerfile": ("k8s-hub-slim:3.2.1", "k8s-hub-slim:3.3.8"),
-        },
     ),
 ]
 

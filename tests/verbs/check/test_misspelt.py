@@ -110,11 +110,8 @@ def test_a_marker_that_names_almost_the_chart(settled: Hub) -> None:
         ),
         (
             "hub: {images: [{context: imags/hub, name: registry.example/us/hub}]}",
-            "the Dockerfile is missing (imags/hub/Dockerfile)",
-            (
-                "set it in hub.images: context: images/hub, dockerfile: images/hub/Dockerfile, "
-                "which inherits from z2jh's hub image"
-            ),
+            "invoke.yaml does not name images/hub/Dockerfile, which inherits from z2jh's hub image (invoke.yaml)",
+            "set it in hub.images: context: images/hub, dockerfile: images/hub/Dockerfile",
         ),
     ],
 )
@@ -157,4 +154,5 @@ def test_a_wrong_dockerfile_path_below_the_top_is_named_as_chartpress_reads_it(t
     text = hub.read(file).replace("images/hub/Dockerfile", "images/hub/Dockerfil")
     hub.put(file, text.replace("      hub:\n", "      hub:\n        dockerfilePath: images/hub/Dockerfil\n", 1))
     result = check(hub, "--offline")
-    assert (result.code, result.err.splitlines()[-1]) == (2, "hint: set dockerfilePath: images/hub/Dockerfile there")
+    hint = "hint: set it there: contextPath: images/hub, dockerfilePath: images/hub/Dockerfile"
+    assert (result.code, result.err.splitlines()[-1]) == (2, hint)
