@@ -161,12 +161,12 @@ def test_a_charts_folder_that_leads_outside_is_refused_with_its_key(hub: Hub, ke
         ("root: ../etc", "hub.root is '../etc', not a path in the repository"),
         ("root: ..", "hub.root is '..', not a path in the repository"),
         ("values: [{file: /etc/passwd, path: a}]", "hub.values.file is '/etc/passwd', not a path in the repository"),
-        (r'root: "a\0b"', r"hub.root is 'a\x00b', not text that a program can be given"),
-        (r'remote: "a\0b"', r"hub.remote is 'a\x00b', not text that a program can be given"),
-        (r'base_branch: "\ud800"', r"hub.base_branch is '\ud800', not text that a program can be given"),
-        (r'branch: "a\0b"', r"hub.branch is 'a\x00b', not text that a program can be given"),
-        (r'values: [{file: "a\0b", path: a}]', r"hub.values.file is 'a\x00b', not text that a program can be given"),
-        (r'images: ["a\0b"]', r"hub.images is ['a\x00b'], not a list of names"),
+        (r'root: "a\0b"', r"hub.root is 'a\x00b', not a path in the repository"),
+        (r'remote: "a\0b"', r"hub.remote is 'a\x00b', not text"),
+        (r'base_branch: "\ud800"', r"hub.base_branch is '\ud800', not text"),
+        (r'branch: "a\0b"', r"hub.branch is 'a\x00b', not text"),
+        (r'values: [{file: "a\0b", path: a}]', r"hub.values.file is 'a\x00b', not a path in the repository"),
+        (r'images: ["a\0b"]', r"hub.images is 'a\x00b', not a list of names, or of context and name"),
     ],
 )
 def test_a_setting_that_no_file_or_program_can_have_is_refused(hub: Hub, setting: str, named: str) -> None:

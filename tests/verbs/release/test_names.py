@@ -156,7 +156,7 @@ def test_what_is_typed_is_never_an_option(hub: Hub, recorder: Recorder, typed: s
 def test_a_folder_that_is_typed_is_never_an_option(hub: Hub, recorder: Recorder) -> None:
     there = hub.path.rename(hub.path.with_name("--evil"))
     done = run_task("bump", "--repo=--evil", cwd=there.parent, env=recorder.env)
-    assert (done.code, "hub.repo is '--evil', not a name" in done.err) == (2, True), done
+    assert (done.code, "hub.repo is '--evil', not text" in done.err) == (2, True), done
     done = succeed("bump", "--repo=./--evil", cwd=there.parent, env=recorder.env)
     assert taken_for_options(recorder.calls, SIGN) == []
 
