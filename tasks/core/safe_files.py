@@ -66,27 +66,16 @@ def append_to_file(file: Path, data: bytes) -> None:
 
 
 def _open_file(file: Path, flags: int) -> int:
-    """Open a regular file; opening anything else could wait, or set a device going."""
+    """Open a regular file, without waiting for what is another one."""
     try:
-        with contextlib.suppress(FileNotFoundError):
-            _require_regular(file.stat())
         descriptor = os.open(file, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, 0o666)
     except ValueError as err:  # a NUL, or half of a surrogate pair
         raise OSError(errno.EINVAL, "no file can have that name") from err
-    except OSError as err:
-        raise (OSError(errno.ELOOP, "it is a loop of symbolic links") if err.errno == errno.ELOOP else err) from err
-    try:
-        # It may have become another one meanwhile.
-        _require_regular(os.fstat(descriptor))
-    except OSError:
+    kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
+    if kind != stat.S_IFREG:
         os.close(descriptor)
-        raise
+        raise OSError(errno.EINVAL, f"it is {_KINDS.get(kind, 'not a regular file')}")
     return descriptor
-
-
-def _require_regular(found: os.stat_result) -> None:
-    if not stat.S_ISREG(found.st_mode):
-        raise OSError(errno.EINVAL, f"it is {_KINDS.get(stat.S_IFMT(found.st_mode), 'not a regular file')}")
 
 
 def open_lock(file: Path, flags: int = os.O_RDWR | os.O_CREAT, *, shared: bool = False) -> int:

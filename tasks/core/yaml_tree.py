@@ -6,6 +6,7 @@ is as small as its text; duplicate keys stay, as Helm takes them; and nesting is
 
 from __future__ import annotations
 
+import re
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -36,6 +37,8 @@ MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 100
 MAX_NODES = 100_000  # ruamel.yaml takes some seconds for as many
 _PREFIX = "tag:yaml.org,2002:"
+# Tabs inside of lines, which Helm's reader takes for blanks, and ruamel.yaml does not. Those that indent are a fault.
+_TABS = re.compile(r"(?<=\S)[ \t]*\t")
 _SHOWN = 40  # characters of a value in a message
 _KIND_NAMES = {"str": "the text", "int": "the number", "float": "the number", "bool": "the truth value"}
 _CORRECT = "correct the file there"
@@ -283,18 +286,6 @@ def text_under(tree: Data, key: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _without_tabs(content: str) -> str:
-    """Return ``content`` with blanks for the tabs inside of lines: Helm's reader takes them so, ruamel.yaml does not.
-
-    Tabs that indent stay the fault that they are.
-    """
-    if "\t" not in content:
-        return content
-    lines = content.split("\n")
-    indents = (len(line) - len(line.lstrip(" \t")) for line in lines)
-    return "\n".join(line[:at] + line[at:].replace("\t", " ") for line, at in zip(lines, indents, strict=True))
-
-
 def _plain_data(node: Node | None, scalar: Callable[[Scalar], Any], seen: dict[Node, Data]) -> Data:
     """Return a tree as plain data: the last of equal keys counts, a key that is no text is None.
 
@@ -380,7 +371,7 @@ def _node(event: Any, line: int, order: int, anchors: Mapping[str, Node]) -> Nod
 
 def _events(content: str) -> Iterator[Event]:
     try:
-        yield from YAML(typ="safe", pure=True).parse(_without_tabs(content))
+        yield from YAML(typ="safe", pure=True).parse(_TABS.sub(lambda tabs: " " * len(tabs[0]), content))
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         # The library's own words quote the line, which may hold a secret.

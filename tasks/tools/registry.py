@@ -179,7 +179,6 @@ class Conversation:
     deadline: float = field(default_factory=lambda: time.monotonic() + SECONDS)
     _signed: dict[str, str] = field(default_factory=dict, repr=False)
     _helper_fault: Denied | None = None
-    _connections: http.Connections = field(default_factory=dict, repr=False)
 
     @property
     def root(self) -> Address:
@@ -263,7 +262,7 @@ class Conversation:
         left = max(self.deadline - time.monotonic(), _SHORTEST)
         limits = _LIMITS._replace(connect=min(_CONNECT_SECONDS, left), read=left, total=left)
         try:
-            return http.send(HttpRequest(method, address, headers, limits, body, self._connections))
+            return http.send(HttpRequest(method, address, headers, limits, body))
         except Unreachable as err:
             raise self.fault(err.what) from err
 

@@ -44,7 +44,6 @@ def test_the_index_lies_in_the_repositorys_folder(written: str, index: str) -> N
         ("https://hub.test:port/", " (https://hub.test:port/)"),
         ("file://elsewhere/charts", " (file://elsewhere/charts)"),
         ("~nobody-of-that-name/charts", " (~nobody-of-that-name/charts)"),
-        ("127.0.0.1:8741", " (127.0.0.1:8741)"),
         ("charts.hub.test:8741/stable", " (charts.hub.test:8741/stable)"),
         ("", ""),
     ],

@@ -83,7 +83,13 @@ ANYWHERE = [
         1,
         "--evil is neither a version nor a range",
     ),
-    Name("Helm repository", partial(edited, REQUIREMENTS, "http:", "--evil:"), COMMIT, 4, "no such file"),
+    Name(
+        "Helm repository",
+        partial(edited, REQUIREMENTS, "http:", "--evil:"),
+        COMMIT,
+        4,
+        "the file cannot be read: No such file or directory",
+    ),
 ]
 WITH_ENGINE = [
     Name("folders and branch", every_folder_and_the_branch, BUILD),
