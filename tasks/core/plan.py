@@ -140,15 +140,11 @@ class Plan:
     def lines(self, *, whole: bool) -> Iterator[Line]:
         """Yield the plan as people read it: ``whole`` with reasons, diffs and commands, else on one screen."""
         width = max(len(step.name) for step in self.steps)
-        if whole:
-            for step in self.steps:
-                yield from _whole(step, width)
-            return
-        moves = [row for step in self.steps for row in step.moves]
-        warnings = [one for step in self.steps for one in step.warnings]
+        moves = [] if whole else [row for step in self.steps for row in step.moves]
         yield from (*_rows(moves, "  "), *([Line()] if moves else []))
         for step in self.steps:
-            yield from _short(step, width)
+            yield from (_whole if whole else _short)(step, width)
+        warnings = [] if whole else [one for step in self.steps for one in step.warnings]
         yield from ([Line()] if warnings else [])
         yield from (Line(text=f"  ! {one_line(one)}", style=YELLOW) for one in warnings)
 
@@ -195,13 +191,9 @@ class Plan:
 
     def step_reports(self) -> list[dict[str, Any]]:
         """Return each step's name, whether it had anything to do, and its time in seconds (null in a dry run)."""
-        times: Sequence[float | None] = self.times or [None] * len(self.steps)
+        times: Sequence[float | None] = [round(seconds, 3) for seconds in self.times] or [None] * len(self.steps)
         return self.before + [
-            {
-                "name": step.name,
-                "status": "done" if step.to_do else "skipped",
-                "seconds": None if seconds is None else round(seconds, 3),
-            }
+            {"name": step.name, "status": "done" if step.to_do else "skipped", "seconds": seconds}
             for step, seconds in zip(self.steps, times, strict=True)
         ]
 

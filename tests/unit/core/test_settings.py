@@ -322,12 +322,6 @@ def test_a_file_that_says_nothing_is_nothing(text: str, tmp_path: Path) -> None:
     assert read_settings(configured(), own_file(tmp_path, text)) == Settings()
 
 
-@both_ways
-def test_an_empty_value_beside_settings_of_others_is_nothing(way: tuple[str, ...], carrier: Hub) -> None:
-    own_file(carrier.path, "hub: {branch: }\nrun: {echo: true}\n")
-    assert in_hub(way, carrier, "commit", "--dry", "--json").json["branch"] == "bump-z2jh-3.3.8"
-
-
 def test_a_file_that_invoke_stumbles_over_ends_without_a_traceback(carrier: Hub) -> None:
     for text, typed in (("- hub\n", "--list"), ("hub: {1: 2}\n", "commit"), ("hub: !!timestamp x\n", "commit")):
         own_file(carrier.path, text)
@@ -372,36 +366,32 @@ def test_a_file_on_the_command_line_that_cannot_be_used(
 
 
 @both_ways
-def test_a_file_on_the_command_line_wins_over_the_hubs_own_and_a_variable_over_both(
-    way: tuple[str, ...], carrier: Hub
-) -> None:
-    own_file(carrier.path, "hub: {branch: own}\n")
-    (carrier.path / "mine.yaml").write_text("hub: {branch: mine}\n")
-    command = ("-f", "mine.yaml", "commit", "--dry", "--json")
-    assert in_hub(way, carrier, *command).json["branch"] == "mine"
-    assert in_hub(way, carrier, *command, env={"INVOKE_HUB_BRANCH": "shell"}).json["branch"] == "shell"
-
-
-@both_ways
-def test_the_hubs_own_file_wins_over_the_users(way: tuple[str, ...], carrier: Hub, tmp_path: Path) -> None:
+def test_each_source_wins_over_those_before(way: tuple[str, ...], carrier: Hub, tmp_path: Path) -> None:
+    command, env = ("commit", "--dry", "--json"), {"HOME": str(tmp_path)}
     (tmp_path / ".invoke.yaml").write_text("hub: {branch: theirs}\n")
-    own_file(carrier.path, "hub: {branch: own}\n")
-    done = in_hub(way, carrier, "commit", "--dry", "--json", env={"HOME": str(tmp_path)})
-    assert done.json["branch"] == "own", done
+    assert in_hub(way, carrier, *command, env=env).json["branch"] == "theirs"
+    own_file(carrier.path, "hub: {branch: own}\nrun: {echo: true}\n")
+    assert in_hub(way, carrier, *command, env=env).json["branch"] == "own"
+    (carrier.path / "mine.yaml").write_text("hub: {branch: mine}\n")
+    assert in_hub(way, carrier, "-f", "mine.yaml", *command, env=env).json["branch"] == "mine"
+    env["INVOKE_HUB_BRANCH"] = "shell"
+    assert in_hub(way, carrier, "-f", "mine.yaml", *command, env=env).json["branch"] == "shell"
 
 
-@both_ways
-def test_a_fault_names_the_file_that_it_is_in(way: tuple[str, ...], carrier: Hub, tmp_path: Path) -> None:
+def test_a_fault_names_the_file_that_it_is_in(
+    hub: Hub, hubpress: Hubpress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
     mine, theirs = tmp_path / "mine.yaml", tmp_path / ".invoke.yaml"
     mine.write_text("hub: {branhc: x}\n")
-    done = in_hub(way, carrier, "-f", str(mine), "check", "--offline")
+    done = hubpress(hub, "-f", str(mine), "check", "--offline")
     demand_fault(done, 2, f"unknown setting hub.branhc ({mine})", "did you mean hub.branch?")
-    theirs.write_text("hub: [1]\n")
-    done = in_hub(way, carrier, "check", "--offline", env={"HOME": str(tmp_path)})
-    demand_fault(done, 2, f"hub is not a mapping of settings ({theirs})", "write hub: {}")
-    theirs.write_text("hub: {push: maybe}\n")
-    done = in_hub(way, carrier, "check", "--offline", env={"HOME": str(tmp_path)})
-    demand_fault(done, 2, f"hub.push is 'maybe', not true or false ({theirs})", "write push: false")
+    for text, what, hint in (
+        ("hub: [1]\n", "hub is not a mapping of settings", "write hub: {}"),
+        ("hub: {push: maybe}\n", "hub.push is 'maybe', not true or false", "write push: false"),
+    ):
+        theirs.write_text(text)
+        demand_fault(hubpress(hub, "check", "--offline"), 2, f"{what} ({theirs})", hint)
 
 
 # -- which repository
@@ -445,13 +435,6 @@ def test_a_repository_that_git_does_not_open_is_told_of_in_gits_words(hub: Hub) 
         f"git rev-parse: detected dubious ownership in repository at '{hub.path}' ({hub.path})",
         f"git config --global --add safe.directory {hub.path}",
     )
-
-
-def test_a_repository_whose_own_settings_are_broken_is_told_of_in_gits_words(hub: Hub) -> None:
-    (hub.path / ".git/config").write_text("[core\n")
-    done = run_task("commit", cwd=hub.path)
-    assert done.code == 3, done
-    assert done.err.startswith("error: git rev-parse: bad config line 1 in file ")
 
 
 def test_a_current_folder_that_is_gone(tmp_path: Path) -> None:

@@ -1,14 +1,12 @@
 """What others wrote, shown: text is all that it is, on a terminal, in CI, in JSON and in Markdown."""
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.visible import code, one_line, plain, table_lines, visible, visible_json
+from tasks.core.visible import code, one_line, plain, visible, visible_json
 from tests.support.cli import INVOKE, run_on_screen, run_task
 from tests.support.hubs import Hub
 
@@ -117,11 +115,6 @@ def test_a_name_in_a_fault_cannot_forge_a_line_or_draw(hub: Hub) -> None:
 # -- what outside programs say
 
 
-@pytest.mark.skipif(os.name != "posix", reason="names are bytes here")
-def test_a_file_name_that_is_not_utf8_is_shown(tmp_path: Path) -> None:
-    assert visible(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")) == f"{tmp_path}/caf\\xe9"
-
-
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
@@ -146,15 +139,6 @@ def test_code(text: str, shown: str) -> None:
 )
 def test_plain(text: str, shown: str) -> None:
     assert plain(text) == shown
-
-
-def test_table() -> None:
-    assert list(table_lines(("a", "b"), [("1", "2"), ("3", "4")])) == [
-        "| a | b |",
-        "|---|---|",
-        "| 1 | 2 |",
-        "| 3 | 4 |",
-    ]
 
 
 @given(st.text())

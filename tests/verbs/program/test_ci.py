@@ -53,12 +53,6 @@ def test_the_tasks_of_one_step_append(hub: Hub, output: Path, step_summary: Path
     assert PAGE in told
 
 
-def test_outside_of_actions_nothing_is_written(hub: Hub, tmp_path: Path) -> None:
-    before = sorted(tmp_path.iterdir())
-    succeed("bump", cwd=hub.path)
-    assert sorted(tmp_path.iterdir()) == before
-
-
 def test_a_file_that_cannot_be_written_is_a_fault(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "nowhere" / "output"))
     before = hub.snapshot()
@@ -125,12 +119,6 @@ def test_a_status_tells_what_is_pinned_and_what_is_newest(output: Path) -> None:
     }
     tell(content, "any")
     assert output.read_text() == "version=3.2.1\nnewest=4.4.0\nproblems=1\n"
-
-
-def test_a_doctor_tells_of_each_tool(step_summary: Path, output: Path, tmp_path: Path) -> None:
-    assert run_task("doctor", cwd=tmp_path).code == 1
-    assert output.read_text() == "ok=false\n"
-    assert "hint: docker: " in step_summary.read_text()
 
 
 def test_no_text_ends_the_summarys_block(step_summary: Path) -> None:
