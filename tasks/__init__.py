@@ -2,18 +2,9 @@
 
 from invoke.collection import Collection
 
-from .auth import auth
-from .build import build
-from .bump import bump
-from .check import check
-from .commit import commit
+from .changes import auth, build, bump, commit, init, rehearse, release
 from .core.output import mask_records, prepare_streams
-from .doctor import doctor
-from .init import init
-from .preview import preview
-from .rehearse import rehearse
-from .release import release
-from .status import status
+from .looks import check, doctor, preview, status
 
 mask_records()
 prepare_streams()

@@ -29,7 +29,6 @@ from .names import is_loopback
 from .safe_files import read_file
 
 _WEB = frozenset({"http", "https"})
-_CHUNK = 64 * 1024
 _OK = 200
 _NOT_MODIFIED = 304
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -183,16 +182,6 @@ class Address(NamedTuple):
         return target._replace(login=self.login) if same and not target.login else target
 
 
-class HttpRequest(NamedTuple):
-    """A request; the login of its address is not sent."""
-
-    method: str
-    address: Address
-    headers: Mapping[str, str]
-    limits: Limits
-    body: bytes | None = None
-
-
 class Answer(NamedTuple):
     """A server's answer; ``address`` is the one after redirects."""
 
@@ -228,7 +217,7 @@ def get(address: Address, limits: Limits, kept: Page | None = None, *, exact: bo
         "If-None-Match": kept and kept.etag,
         "If-Modified-Since": kept and kept.last_modified,
     }
-    answer = send(HttpRequest("GET", address, {name: value for name, value in wanted.items() if value}, limits))
+    answer = send("GET", address, {name: value for name, value in wanted.items() if value}, limits)
     if answer.status == _OK:
         return Page(answer.body, answer.headers.get("ETag"), answer.headers.get("Last-Modified"))
     if answer.status == _NOT_MODIFIED and kept:
@@ -239,25 +228,28 @@ def get(address: Address, limits: Limits, kept: Page | None = None, *, exact: bo
     raise fault_at(answer.address, missing if answer.status in _MISSING else otherwise)
 
 
-def send(request: HttpRequest) -> Answer:
+def send(
+    method: str, address: Address, headers: Mapping[str, str], limits: Limits, body: bytes | None = None
+) -> Answer:
     """Send a request, and return the answer, whatever its status; a GET follows redirects.
 
-    The work is done in a thread, which is left behind when the time is over: a name server, or headers that drip,
-    could hold a plain call for ever. Raises Unreachable, or Unusable for a proxy of the environment.
+    The login of the address is not sent. The work is done in a thread, which is left behind when the time is over: a
+    name server, or headers that drip, could hold a plain call for ever. Raises Unreachable, or Unusable for a proxy of
+    the environment.
     """
     outcome: Future[Answer] = Future()
 
     def work() -> None:
         try:
-            outcome.set_result(_follow(request))
+            outcome.set_result(_follow(method, address, headers, limits, body))
         except BaseException as error:  # noqa: BLE001 - it is raised where the outcome is awaited
             outcome.set_exception(error)
 
     Thread(target=work, daemon=True).start()
     try:
-        return outcome.result(timeout=request.limits.total)
+        return outcome.result(timeout=limits.total)
     except FutureTimeout:
-        raise fault_at(request.address, f"no complete response within {request.limits.total:g} s") from None
+        raise fault_at(address, f"no complete response within {limits.total:g} s") from None
 
 
 def basic(login: str) -> str:
@@ -277,30 +269,27 @@ def unpacked(data: bytes, limit: int) -> bytes:
     return plain
 
 
-def _follow(request: HttpRequest) -> Answer:
+def _follow(method: str, address: Address, headers: Mapping[str, str], limits: Limits, body: bytes | None) -> Answer:
     """Follow redirects; credentials stay with the server that they are for."""
     for _ in range(_MOST_REDIRECTS + 1):
         try:
-            answer = _exchange(request)
+            answer = _exchange(method, address, headers, limits, body)
         except _FAILURES as error:
             failure = error.reason if isinstance(error, exceptions.MaxRetryError) else error
             causes = (failure, *(failure.args[-1:] if failure else ()))
             why = next(why for kind, why in _REASONS if any(isinstance(one, kind) for one in causes))
-            limits = request.limits
-            raise fault_at(request.address, why.format(limits=limits, size=limits.size / 2**20)) from error
+            raise fault_at(address, why.format(limits=limits, size=limits.size / 2**20)) from error
         location = answer.headers.get("Location")
-        if request.method != "GET" or answer.status not in _REDIRECTS or location is None:
+        if method != "GET" or answer.status not in _REDIRECTS or location is None:
             return answer
-        onward = request.address.resolved(location, request.address.url)
-        if onward.server != request.address.server:
-            kept = {name: value for name, value in request.headers.items() if name != "Authorization"}
-            request = request._replace(headers=kept)
-        request = request._replace(address=onward)
-    raise fault_at(request.address, f"it redirects more than {_MOST_REDIRECTS} times")
+        onward = address.resolved(location, address.url)
+        if onward.server != address.server:
+            headers = {name: value for name, value in headers.items() if name != "Authorization"}
+        address = onward
+    raise fault_at(address, f"it redirects more than {_MOST_REDIRECTS} times")
 
 
-def _exchange(request: HttpRequest) -> Answer:
-    method, address, headers, limits, body = request
+def _exchange(method: str, address: Address, headers: Mapping[str, str], limits: Limits, body: bytes | None) -> Answer:
     with _connections(_proxy(address)).request(
         method,
         address.url,
@@ -319,18 +308,16 @@ def _exchange(request: HttpRequest) -> Answer:
         preload_content=False,
     ) as response:
         log.debug("%s %s: status %d", method, address, response.status)
-        content = bytearray()
-        for piece in response.stream(_CHUNK, decode_content=False):
-            content += piece
-            if len(content) > limits.size:
-                raise TooLarge
-    plain, coding = bytes(content), response.headers.get("Content-Encoding", "identity").strip().lower()
-    if plain and coding != "identity" and headers.get("Accept-Encoding") == "gzip":
+        content = response.read(limits.size + 1, decode_content=False)
+    if len(content) > limits.size:
+        raise TooLarge
+    coding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if content and coding != "identity" and headers.get("Accept-Encoding") == "gzip":
         # urllib3's own decoder takes half a gzip file for a whole one.
         if coding not in {"gzip", "x-gzip"}:
             raise fault_at(address, f"the response is encoded as {coding}, which was not requested")
-        plain = unpacked(plain, limits.size)
-    return Answer(address, response.status, response.headers, plain)
+        content = unpacked(content, limits.size)
+    return Answer(address, response.status, response.headers, content)
 
 
 def _proxy(address: Address) -> Url | None:

@@ -48,12 +48,11 @@ class Fact(NamedTuple):
 
 
 class Moved(Refused):
-    """The world is not the one that the plan was made in."""
+    """The world is not the one that the plan was made in; ``back`` is the command that brings that one back."""
 
-    def __init__(self, what: str, back: str = "", done: str = "nothing was done") -> None:
-        again = f"{back}, then run the same command again" if back else "run the same command again"
-        super().__init__(f"the plan no longer holds: {what}", hint=f"{again}; {done}")
-        self.moved, self.back = what, back
+    def __init__(self, what: str, back: str = "") -> None:
+        again = "run the same command again"
+        super().__init__(f"the plan no longer holds: {what}", hint=f"{back}, then {again}" if back else again)
 
 
 class Action(NamedTuple):
@@ -153,19 +152,18 @@ class Plan:
         self.require_possible()
         width = max(len(step.name) for step in self.steps)
         left: dict[str, Any] = {}
-        done: list[Action] = []
         for step in self.steps:
             begin = time.monotonic()
             result: dict[str, Any] = {}
             self.results.append(result)
             for action in step.to_do:
-                try:
-                    changes = _perform(action, left)
-                except Moved as moved:
-                    raise Moved(moved.moved, moved.back, _told(done, left)) from None
+                # All that it relies on is as planned, or as earlier actions left it.
+                relied = {fact.name: left.get(fact.name, fact.value) for fact in action.relies}
+                for fact in action.relies:
+                    fact.require(relied[fact.name])
+                changes = (action.do({**left, **relied}) if action.do else None) or {}
                 left.update(changes)
                 result.update(changes)
-                done.append(action)
             self.times.append(time.monotonic() - begin)
             if step.to_do and (len(self.steps) > 1 or self.times[-1] >= _LONG):
                 output.say(f" done in {output.duration(self.times[-1])}", lead=step.name.ljust(width))
@@ -229,20 +227,3 @@ def _line(name: str, width: int, mark: str, what: str) -> Line:
 def _rows(rows: Sequence[tuple[str, str]], indent: str) -> Iterator[Line]:
     width = max((len(name) for name, _ in rows), default=0)
     yield from (Line(f"{indent}{name.ljust(width)}  ", one_line(text)) for name, text in rows)
-
-
-def _perform(action: Action, left: Values) -> Values:
-    """Do ``action`` where all that it relies on is as planned or as ``left`` says, and return what it leaves."""
-    values = {fact.name: left.get(fact.name, fact.value) for fact in action.relies}
-    for fact in action.relies:
-        fact.require(values[fact.name])
-    return (action.do({**left, **values}) if action.do else None) or {}
-
-
-def _told(done: Sequence[Action], left: Values) -> str:
-    """Return what was done by the actions that left these values; which files they wrote is seen in git."""
-    if not done:
-        return "nothing was done"
-    words = {fact.name: fact.words for action in done for fact in action.relies}
-    told = [f"{name} {words.get(name, _words)(value)}" for name, value in left.items() if isinstance(value, str)]
-    return f"done so far: {', '.join(told or [action.what for action in done])}"

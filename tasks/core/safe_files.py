@@ -130,21 +130,14 @@ class MarkedFolder(NamedTuple):
         """Lock and yield each folder that a run which was killed has left."""
         for path in sorted(Path(tempfile.gettempdir()).glob(f"{prefix}*")):
             with contextlib.suppress(OSError):
-                taken = cls._take(path)
-                if taken:
-                    yield taken
-
-    @classmethod
-    def _take(cls, path: Path) -> MarkedFolder | None:
-        found = path.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-            return None
-        lock = open_lock(path / MARK, os.O_RDONLY)
-        # Whoever held it until now may have cleared the folder away.
-        if take(lock) and (path / MARK).exists() and os.path.samestat(os.fstat(lock), (path / MARK).lstat()):
-            return cls(path, lock)
-        os.close(lock)
-        return None
+                found, mark = path.lstat(), path / MARK
+                if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
+                    lock = open_lock(mark, os.O_RDONLY)
+                    # Whoever held it until now may have cleared the folder away.
+                    if take(lock) and mark.exists() and os.path.samestat(os.fstat(lock), mark.lstat()):
+                        yield cls(path, lock)
+                    else:
+                        os.close(lock)
 
     def remove(self) -> None:
         """Remove the folder, its mark last: while something is left, it is still known."""

@@ -23,7 +23,7 @@ from urllib.request import parse_http_list, parse_keqv_list
 
 from ..core import http
 from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
-from ..core.http import Address, HttpRequest, basic
+from ..core.http import Address, basic
 from ..core.names import DOCKER_HUB, Reference, is_loopback, short_platform
 from ..core.safe_files import read_file
 from .command import MALFORMED, Command, as_mapping, require_registry
@@ -262,7 +262,7 @@ class Conversation:
         left = max(self.deadline - time.monotonic(), _SHORTEST)
         limits = _LIMITS._replace(connect=min(_CONNECT_SECONDS, left), read=left, total=left)
         try:
-            return http.send(HttpRequest(method, address, headers, limits, body))
+            return http.send(method, address, headers, limits, body)
         except Unreachable as err:
             raise self.fault(err.what) from err
 

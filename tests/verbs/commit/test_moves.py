@@ -56,10 +56,7 @@ def test_a_branch_switched_during_a_hook_gets_no_commit(
     assert (done.code, done.out) == (1, ""), done
     error, hint = fault(done)
     assert error == f"the plan no longer holds: the current branch is now {now}"
-    assert hint == (
-        f"git switch {BRANCH}, then {AGAIN}; done so far: "
-        f"the current branch is now {BRANCH}, the branch {BRANCH} is now {main[:12]}"
-    )
+    assert hint == f"git switch {BRANCH}, then {AGAIN}"
     assert status(moved) == before
     assert set(moved.git("for-each-ref", "--format=%(objectname)", "refs/heads").split()) == {main}
     assert moved.git("rev-parse", "HEAD") == main
@@ -125,7 +122,7 @@ def test_a_branch_switched_between_the_plan_and_the_action_stays_as_it_is(
     done = run_task("commit", cwd=moved.path)
     assert fault(done) == (
         "the plan no longer holds: the current branch is now elsewhere",
-        f"git switch main, then {AGAIN}; nothing was done",
+        f"git switch main, then {AGAIN}",
     )
     assert (moved.snapshot(), moved.git("branch", "--list", BRANCH)) == (before, "")
     assert "elsewhere" in refs(moved)

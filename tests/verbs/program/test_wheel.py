@@ -211,9 +211,3 @@ def test_the_wheel_has_the_tasks_and_what_describes_them(tree: Path, ours: Built
     assert [line.split(">")[0] for line in needed] == [
         *("invoke", "packaging", "platformdirs", "ruamel-yaml", "semver", "sh", "urllib3", "wcmatch")
     ]
-
-
-def test_make_builds_them() -> None:
-    shown = sh("make", "--dry-run", "--old-file=.venv/.ready", "dist", cwd=PROJECT)
-    epoch = "SOURCE_DATE_EPOCH=$(git log -1 --pretty=%ct)"
-    assert shown == f"{epoch} .venv/bin/python -m hatchling build --target wheel --target sdist"

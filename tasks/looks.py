@@ -1,4 +1,4 @@
-"""``status``: show the pinned versions, the newest, problems, and what a release would do."""
+"""The tasks that only look: ask, show, and say by the exit code what was found."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from .core import output
-from .core.faults import DOOR
+from .core.faults import DOOR, ProgramFailed, Refused, Unusable
+from .core.options import CheckOptions, PreviewOptions
+from .core.settings import require_like
 from .core.visible import one_line
 from .run import Call, hub_task
 
@@ -118,3 +120,85 @@ def _registry_words(image: dict[str, Any]) -> str:
     words = {True: "in the registry", False: "not in the registry", None: "no answer from its registry"}
     state = "current" if image["pinned_tag"] == image["computed_tag"] else f"would be {built}"
     return f"{words[image['in_registry']]}, {state}"
+
+
+@hub_task(PreviewOptions)
+def preview(call: Call, options: PreviewOptions) -> None:
+    """Show what a release changes in the cluster.
+
+    Renders the chart with helm, as the base branch has it and as the release
+    leaves it, with each deployment's values, and compares object by object.
+    Read-only; asks no cluster, and masks what looks secret.
+    Exit code 1 where the new chart refuses a deployment's values, or needs a
+    newer Kubernetes. Shows what is committed, and names what is not.
+
+    Examples:
+      preview                    the newest release of this major version
+      preview --to 4.0.0         exactly this one
+      preview --deployment edx   that deployment, or those of that folder
+
+    Afterwards: release.
+    """
+    from .review.preview import plan_preview
+
+    with call.opened(writes=False) as run:
+        if options.kube_version is not None:
+            require_like("kubernetes", "--kube-version 1.30", options.kube_version)
+        cluster = options.kube_version or run.hub.settings.kubernetes
+        found = plan_preview(run.hub, options.bump, options.deployments, cluster)
+        call.present(found.report(), "\n".join(found.lines()), ok=not found.problems)
+
+
+@hub_task(CheckOptions)
+def check(call: Call, options: CheckOptions) -> None:
+    """Fail if the hub repository is inconsistent.
+
+    For CI and pre-commit. Read-only: reads the files and git, and unless
+    --offline the Helm repository and the registries. Exit code 1 if it finds a
+    fault; warnings, and problems that hub.accept names, do not fail. Names
+    what it could not check. Problem codes do not change.
+
+    Examples:
+      check --offline            in a pre-commit hook
+      check                      on a pull request
+      check --json               for scripts
+    """
+    # What asks registries takes longer to import than files take to check.
+    if options.offline:
+        from .checks.files import find_problems_offline as find_problems
+    else:
+        from .checks.outside import find_problems
+
+    with call.opened(writes=False) as run:
+        findings = find_problems(run.hub)
+        text = findings.text("Files and git are consistent." if options.offline else "Everything is consistent.")
+        call.present({"ok": findings.ok, **findings.report()}, text, ok=findings.ok)
+
+
+@hub_task()
+def doctor(call: Call) -> None:
+    """Check that this machine can run a release.
+
+    Checks each tool and its version, the engine, the builder, the sign-in, the
+    registry and the git remotes, and names one fix for each fault. Marks with -
+    what fails and is not needed here, or only for --push or --pr. Outside a hub
+    repository it checks only the tools. Read-only. Exit code 1 if a release
+    could not run.
+
+    Examples:
+      doctor                     before the first release on a machine
+      doctor --json              for scripts
+    """
+    from .checks import machine
+
+    try:
+        with call.opened(writes=False) as run:
+            findings = machine.examine(run.hub)
+    except (ProgramFailed, Refused, Unusable) as fault:
+        findings = [
+            *machine.examine(None),
+            machine.MachineFinding("hub repository", fault.what, ok=False, hint=fault.hint),
+        ]
+    ok = not any(finding.is_fault for finding in findings)
+    tools = [finding._asdict() for finding in findings]
+    call.present({"ok": ok, "tools": tools}, machine.text_of(findings), ok=ok)
