@@ -29,6 +29,7 @@ from .names import is_loopback
 from .safe_files import read_file
 
 _WEB = frozenset({"http", "https"})
+_CHUNK = 64 * 1024
 _OK = 200
 _NOT_MODIFIED = 304
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -308,9 +309,12 @@ def _exchange(method: str, address: Address, headers: Mapping[str, str], limits:
         preload_content=False,
     ) as response:
         log.debug("%s %s: status %d", method, address, response.status)
-        content = response.read(limits.size + 1, decode_content=False)
-    if len(content) > limits.size:
-        raise TooLarge
+        received = bytearray()
+        for piece in response.stream(_CHUNK, decode_content=False):
+            received += piece
+            if len(received) > limits.size:
+                raise TooLarge
+    content = bytes(received)
     coding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if content and coding != "identity" and headers.get("Accept-Encoding") == "gzip":
         # urllib3's own decoder takes half a gzip file for a whole one.

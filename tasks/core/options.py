@@ -146,19 +146,9 @@ class ReleaseOptions:
 
 
 @dataclass(frozen=True)
-class RehearsedCommit(CommitOptions):
-    """Which commit a rehearsal makes."""
-
-    push: bool = flag("implied: the branch is always pushed to the throwaway remote", default=False)
-    request: bool = flag("show the pull request that would be opened", name="pr", default=False)
-
-
-@dataclass(frozen=True)
 class RehearseOptions(ReleaseOptions):
-    """Which release is rehearsed, and how."""
+    """Which release is rehearsed, and how; it always pushes, to its own remote, and never asks."""
 
-    commit: CommitOptions = field(default_factory=RehearsedCommit)
-    agreed: bool = flag("implied: a rehearsal does not ask", name="yes", default=False)
     keep: bool = flag("keep the temporary folder, and print how to look at it", default=False)
     stand_in_base: bool = flag(
         "use a marked stand-in for the base image even if the real one is available", default=False

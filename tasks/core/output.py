@@ -170,8 +170,12 @@ def tell(report: Mapping[str, Any], text: str, *, changed: bool | None = None) -
     ``changed`` is whether there was anything to do; None for a task that only looks.
     """
     _append(OUTPUT, lambda file: "".join(_output_lines(report, changed, file)))
-    shown = fenced("text", visible(text)[:_LONGEST_SUMMARY].splitlines())
-    _append(SUMMARY, lambda _: "\n".join(("### hubpress", "", *shown, "", "")))
+    _append(
+        SUMMARY,
+        lambda _: "\n".join(
+            ("### hubpress", "", *fenced("text", visible(text)[:_LONGEST_SUMMARY].splitlines()), "", "")
+        ),
+    )
 
 
 def require_outputs() -> None:

@@ -178,14 +178,14 @@ class Plan:
     def report(self) -> dict[str, Any]:
         """Return what the steps report; of one key lists are joined, else the later value counts."""
         whole: dict[str, Any] = {}
-        for step, result in self._with_results():
+        for step, result in zip(self.steps, self.results or [{}] * len(self.steps), strict=True):
             for key, value in step.report(result).items():
                 whole[key] = [*whole.get(key, []), *value] if isinstance(value, list) else value
         return whole
 
     def summary(self) -> list[str]:
         """Return the lines that say what was done."""
-        return [line for step, result in self._with_results() for line in step.summary(result)]
+        return [line for step, result in zip(self.steps, self.results, strict=True) for line in step.summary(result)]
 
     def step_reports(self) -> list[dict[str, Any]]:
         """Return each step's name, whether it had anything to do, and its time in seconds (null in a dry run)."""
@@ -194,9 +194,6 @@ class Plan:
             {"name": step.name, "status": "done" if step.to_do else "skipped", "seconds": seconds}
             for step, seconds in zip(self.steps, times, strict=True)
         ]
-
-    def _with_results(self) -> Iterator[tuple[Step, Values]]:
-        return zip(self.steps, self.results or [{}] * len(self.steps), strict=True)
 
 
 def _whole(step: Step, width: int) -> Iterator[Line]:

@@ -123,6 +123,8 @@ def test_a_program_whose_answer_is_not_taken_is_ended(sleeper: str, tmp_path: Pa
 
     with Pool() as pool:
         pool.submit(ask).result()
+        assert not alive(int((tmp_path / "pid").read_text()))
+        (tmp_path / "pid").unlink()
         pool.submit(ask_all, capture, [command])
         wait_for(tmp_path / "pid")
     assert not alive(int((tmp_path / "pid").read_text()))
