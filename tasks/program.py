@@ -54,7 +54,8 @@ _SYNONYMS = {"upgrade": "release", "update": "release", "deploy": "release", "di
 _COMMON = ("--dry", "--help", "--version", "--debug")
 # What may follow a task that takes ``--to``.
 _VERSION = re.compile(r"v?\d[\w.+-]*|latest|newest|stable")
-_SEVERAL = re.compile(r"-[A-Za-z]{2,}")
+# Short flags in one word, of which the last alone may take a value: not -f, not -m.
+_SEVERAL = re.compile(r"-[^\W\d_cfmrDFT]+[A-Za-z]", re.ASCII)
 
 
 class _Config(Config):
@@ -126,7 +127,7 @@ class _CommandLine(NamedTuple):
         task, flags = "", self.core
         rest = iter(enumerate(self.words))
         for index, typed in rest:
-            if _SEVERAL.fullmatch(typed) and typed[:2] != "-f":
+            if _SEVERAL.fullmatch(typed):
                 # The first of several short flags is read now, the others are the next words.
                 self.words[index : index + 1] = [f"-{letter}" for letter in typed[1:]]
             word = self.words[index]

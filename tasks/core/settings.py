@@ -253,6 +253,7 @@ def _of_files(repository_file: Path | None, config: Config | None) -> Iterator[t
     See https://docs.pyinvoke.org/en/stable/concepts/configuration.html#config-files.
     """
     files = [f"{place}.{kind}" for place in ("/etc/invoke", "~/.invoke") for kind in ("yaml", "yml", "json")]
+    # Which files it was given, Invoke keeps to itself.
     beside, named = getattr(config, "_project_path", None), getattr(config, "_runtime_path", None)
     for file in (*(files if config else ()), beside, repository_file, named):
         path = Path(file or os.devnull).expanduser()

@@ -134,6 +134,8 @@ def test_several_short_options_may_stand_in_one_word(typed: str, hubpress: Hubpr
         ("bump -x", "unknown option: -x", "hubpress help bump"),
         ("--xyz", "unknown option: --xyz", "hubpress help"),
         ("release -nx", "unknown option: -x", "hubpress help release"),
+        ("commit -mt", "unknown option: -mt", "hubpress help commit"),
+        ("commit -nmt", "unknown option: -nmt", "hubpress help commit"),
         ("bump -ny", "unknown option: -y", "hubpress help bump"),
         ("-nm text commit", "-m is an option of commit", "put it after commit: hubpress help commit"),
         ("--to=3.3.8 bump", "--to is an option of bump", "put it after bump: hubpress help bump"),
