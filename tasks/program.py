@@ -75,15 +75,21 @@ class HubPress(Program):
         """Begin with Invoke's defaults."""
         self.config = _Config()
 
+    def normalize_argv(self, argv: list[str] | None) -> None:
+        """Take the command line, and spell it as Invoke does."""
+        super().normalize_argv(argv)
+        words = self.argv[1:]
+        # A command line that is not finished follows it.
+        if words[:1] != ["--complete"]:
+            tasks = {str(context.name): _flags(context) for context in ns.to_contexts()}
+            with _understood(words):
+                spelled = _CommandLine([*words], _flags(self.initial_context), tasks).spelled()
+            self.argv = [*self.argv[:1], *spelled]
+
     def parse_core(self, argv: list[str] | None) -> None:
-        """Read Invoke's own flags, spelled as it does; but Python may keep what it compiles, as ``tasks.py`` has it."""
-        _, *words = argv or sys.argv
-        with _understood(words):
-            # A command line that is not finished follows it.
-            if words[:1] != ["--complete"]:
-                tasks = {str(context.name): _flags(context) for context in ns.to_contexts()}
-                words = _CommandLine([*words], _flags(self.initial_context), tasks).spelled()
-            super().parse_core(["hubpress", *words])
+        """Read Invoke's own flags; but Python may keep what it compiles, as ``tasks.py`` has it."""
+        with _understood(argv or sys.argv):
+            super().parse_core(argv)
         sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
 
     def parse_tasks(self) -> None:
