@@ -269,11 +269,11 @@ def section_in(data: bytes, where: str = FILE) -> dict[str, Any]:
     """Return the settings in the bytes of a file."""
     content = yaml.safe_load(data.decode()) or {}  # type: ignore[no-untyped-call]
     section = content.get(SECTION)
-    if SECTION not in content:
-        for key in map(str, content):
-            if key in KEYS or (nearest(key, [SECTION]) and len(key) <= len(SECTION) + 1):
-                hint = f"put settings under {SECTION}: ; if it is another program's, add {SECTION}: {{}}"
-                raise Unusable(f"{key} is outside of {SECTION}", where=where, hint=hint)
+    # Elsewhere, keys of other programs are usual.
+    for key in map(str, content) if where == FILE and SECTION not in content else ():
+        if key in KEYS or (nearest(key, [SECTION]) and len(key) <= len(SECTION) + 1):
+            hint = f"put settings under {SECTION}: ; if it is another program's, add {SECTION}: {{}}"
+            raise Unusable(f"{key} is outside of {SECTION}", where=where, hint=hint)
     if not isinstance(section, dict | None):
         raise Unusable(f"{SECTION} is not a mapping of settings", where=where, hint=f"write {SECTION}: {{}}")
     return {str(key): value for key, value in (section or {}).items()}

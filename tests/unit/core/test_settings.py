@@ -382,6 +382,8 @@ def test_a_fault_names_the_file_that_it_is_in(
     ):
         theirs.write_text(text)
         demand_fault(hubpress(hub, "check", "--offline"), 2, f"{what} ({theirs})", hint)
+    theirs.write_text("remote: of another program\n")
+    assert hubpress(hub, "bump", "--dry", "--to", "3.3.7").code == 0
 
 
 # -- which repository
