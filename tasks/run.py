@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import os
 import shlex
@@ -24,7 +23,7 @@ from .core.faults import DOOR, Refused, Unusable
 from .core.options import CommitOptions, CommonOptions, flags_of, read_options
 from .core.plan import Plan
 from .core.safe_files import open_lock, take
-from .core.settings import FILE, invoke_sources, read_settings
+from .core.settings import FILE, read_settings
 
 if TYPE_CHECKING:
     from .repo.hub import Hub
@@ -123,8 +122,7 @@ class Call(NamedTuple):
         from .repo import files, hub
 
         output.require_outputs()
-        below, named = invoke_sources(self.context.config)
-        read = partial(read_settings, named, repo=self.repo, below=below)
+        read = partial(read_settings, {}, repo=self.repo, config=self.context.config)
         found = hub.open_hub_around(Path(read().repo or ".").expanduser(), lambda top: read(top / FILE))
         dry = bool(self.context.config.run.dry)
         run = Run(_left.get(found.git.folder, found) if dry and writes else found, dry, self.json)
@@ -207,39 +205,29 @@ def exits(*, json: bool = False) -> Iterator[None]:
 def one_run_at_a_time(git_dir: Path) -> Iterator[bool]:
     """Hold the clone's lock, and yield whether the run before did not end: something of it may be left.
 
-    The file holds the process id of the run under way. Another user's file, which may only be read, is locked too.
+    The file holds the process id of the run under way.
     """
     file = git_dir / LOCK_FILE
     with contextlib.ExitStack() as stack:
         try:
-            writes = os.access(file, os.W_OK) or not os.path.lexists(file)
-            handle = open_lock(file, os.O_RDWR | os.O_CREAT if writes else os.O_RDONLY, shared=True)
+            handle = open_lock(file, shared=True)
             stack.callback(os.close, handle)
             is_taken = take(handle)
             holder = os.pread(handle, _MOST_DIGITS, 0).decode("ascii", "replace").strip()
-            if is_taken and writes:
+            if is_taken:
                 # Written over and then cut: a disk that is full takes nothing of what stands there.
                 os.ftruncate(handle, os.pwrite(handle, str(os.getpid()).encode(), 0))
         except OSError as err:
-            raise _unusable(file, err) from err
+            folder, name = shlex.quote(str(git_dir)), shlex.quote(str(file))
+            hint = f"df -h {folder}; ls -ld {name}; if no run is in progress, remove it: rm -r {name}"
+            raise Unusable(f"the lock file cannot be used: {err.strerror}", where=file, hint=hint) from err
         if not is_taken:
-            known = holder.isdecimal()
-            look = f"ps -fp {holder}" if known else f"fuser -v {shlex.quote(str(file))}"
+            look = f"ps -fp {holder}" if holder.isdecimal() else f"fuser -v {shlex.quote(str(file))}"
             raise Refused(
-                f"another run is in progress, process {holder if known else 'unknown'}",
+                f"another run is in progress, process {holder if holder.isdecimal() else 'unknown'}",
                 where=git_dir.parent,
                 hint=f"wait for it, or look at it: {look}",
             )
         yield bool(holder)
         with contextlib.suppress(OSError):
             os.ftruncate(handle, 0)
-
-
-def _unusable(file: Path, err: OSError) -> Unusable:
-    if err.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS} or not os.path.lexists(file):
-        folder = shlex.quote(str(file.parent))
-        hint = f"df -h {folder}; ls -ld {folder}"
-        return Unusable(f"cannot write to the clone: {err.strerror}", where=file, hint=hint)
-    name = shlex.quote(str(file))
-    hint = f"ls -ld {name}; if no run is in progress, remove it: rm -r {name}"
-    return Unusable(f"the lock file cannot be used: {err.strerror}", where=file, hint=hint)

@@ -1,4 +1,4 @@
-"""``status``: show the pinned versions, the newest, problems, and what a release would do."""
+"""``status``: show every pinned version, what the newest is, and what ``release`` would do."""
 
 from __future__ import annotations
 
@@ -37,7 +37,14 @@ def status(call: Call) -> None:
     with call.opened(writes=False) as run:
         found = survey(run.hub)
         content = _content(found)
-        call.present(content, "\n".join((*_release_words(found), "", *_text(found, content))))
+        told = found.findings.text("Everything is consistent.")
+        lines = (
+            *(*_release_words(found), ""),
+            *("Release", output.table(_release_rows(found.world, content["chart"]), "  "), ""),
+            *("Images", output.table(_image_rows(found.world, content), "  "), ""),
+            *(("Problems", textwrap.indent(told, "  ")) if found.findings.problems else (told,)),
+        )
+        call.present(content, "\n".join(lines))
 
 
 def _content(found: Survey) -> dict[str, Any]:
@@ -65,13 +72,6 @@ def _image(world: World, image: HubImage) -> dict[str, Any]:
         "computed_tag": world.current_tag(image),
         "in_registry": world.has(asked) if asked else None,
     }
-
-
-def _text(found: Survey, content: dict[str, Any]) -> Iterator[str]:
-    yield from ("Release", output.table(_release_rows(found.world, content["chart"]), "  "), "")
-    yield from ("Images", output.table(_image_rows(found.world, content), "  "), "")
-    told = found.findings.text("Everything is consistent.")
-    yield from ("Problems", textwrap.indent(told, "  ")) if found.findings.problems else (told,)
 
 
 def _release_rows(world: World, chart: dict[str, Any]) -> list[tuple[str, ...]]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from shlex import quote
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from .visible import one_line
 
@@ -99,36 +99,37 @@ def did_you_mean(word: str, names: Iterable[str], otherwise: str) -> str:
 @contextlib.contextmanager
 def asked_to_end_is_ctrl_c() -> Iterator[None]:
     """Let SIGTERM and SIGHUP interrupt the block as Ctrl-C does, where nobody else handles or ignores them."""
-    numbers = [number for number in _settable(*_ASKED_TO_END) if signal.getsignal(number) is signal.SIG_DFL]
-    for number in numbers:
-        signal.signal(number, signal.default_int_handler)
-    try:
+    with _handled(_ASKED_TO_END, signal.default_int_handler, lambda before: before is signal.SIG_DFL):
         yield
-    finally:
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
 
 
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
     """Hold an interrupt back until the block has ended."""
     came: list[int] = []
-    handlers = {number: signal.getsignal(number) for number in _settable(signal.SIGINT, *_ASKED_TO_END)}
-    handled = {number: handler for number, handler in handlers.items() if callable(handler)}
-    for number in handled:
-        signal.signal(number, lambda number, _: came.append(number))
     try:
-        yield
+        with _handled((signal.SIGINT, *_ASKED_TO_END), lambda number, _: came.append(number), callable):
+            yield
     finally:
-        for number, handler in handled.items():
-            signal.signal(number, handler)
         if came:
             signal.raise_signal(came[0])
 
 
-def _settable(*numbers: int) -> tuple[int, ...]:
-    """Return the signals whose handlers this thread may set: all in the main thread, else none."""
-    return numbers if threading.current_thread() is threading.main_thread() else ()
+@contextlib.contextmanager
+def _handled(
+    numbers: Iterable[int], handler: Callable[[int, Any], object], replaces: Callable[[object], bool]
+) -> Iterator[None]:
+    """Let ``handler`` have these signals in the block, in the main thread, where it ``replaces`` their own."""
+    is_main = threading.current_thread() is threading.main_thread()
+    own = {number: signal.getsignal(number) for number in numbers if is_main}
+    own = {number: before for number, before in own.items() if replaces(before)}
+    for number in own:
+        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, before in own.items():
+            signal.signal(number, before)
 
 
 def _shown(text: str) -> str:

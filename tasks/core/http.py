@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import gzip
 import logging
-import re
 import zlib
 from base64 import b64encode
 from collections.abc import Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
+from functools import lru_cache
 from http.client import HTTPException, IncompleteRead
 from io import BytesIO
 from pathlib import Path
 from ssl import SSLCertVerificationError
 from threading import Thread
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from urllib3 import BaseHTTPResponse, HTTPHeaderDict, PoolManager, ProxyManager, Retry, Timeout, exceptions
-from urllib3.util import parse_url
+from urllib3.util import Url, parse_url
 
 from . import __version__
 from .faults import Denied, Refused, Unreachable, Unusable, fault_at
@@ -29,9 +29,6 @@ from .names import is_loopback
 from .safe_files import read_file
 
 _WEB = frozenset({"http", "https"})
-# A host with its port, where people leave http:// out.
-_HOST_AND_PORT = re.compile(r"[\w.-]+:[0-9]+(/|$)")
-_SCHEMES = _WEB | {"file"}
 _CHUNK = 64 * 1024
 _OK = 200
 _NOT_MODIFIED = 304
@@ -119,21 +116,16 @@ class Address(NamedTuple):
         """Read a URL, or the path of a local file or folder; plain http to another machine must be ``asked`` for."""
         try:
             parts = urlsplit(text)
-            _ = parts.port
-        except ValueError as error:
-            raise _no_address(text) from error
-        if _HOST_AND_PORT.match(text):
-            raise _no_address(text)
-        # A scheme begins with a letter (RFC 3986, 3.1); Python 3.10 takes others for one too.
-        if not parts.scheme[:1].isalpha() and parts.path:
-            try:
+            # A scheme begins with a letter (RFC 3986, 3.1); Python 3.10 takes others for one too.
+            if not parts.scheme[:1].isalpha() and parts.path:
                 parts = urlsplit(Path(text).expanduser().absolute().as_uri())
-            except (RuntimeError, ValueError) as error:
-                raise _no_address(text) from error
+            _ = parts.port
+        except (RuntimeError, ValueError) as error:
+            raise _no_address(text) from error
         login, _, host = parts.netloc.rpartition("@")
         if (parts.scheme, host) == ("file", "localhost"):
             host = ""
-        if parts.scheme not in _SCHEMES or bool(host) != (parts.scheme in _WEB):
+        if parts.scheme not in {*_WEB, "file"} or bool(host) != (parts.scheme in _WEB):
             raise _no_address(text)
         address = cls(parts.scheme, host, parts.path, parts.query, unquote(login) or None, asked)
         if address.is_plain and not asked:
@@ -159,11 +151,6 @@ class Address(NamedTuple):
         return self.scheme == "file"
 
     @property
-    def file(self) -> Path:
-        """The path that a ``file:`` address means."""
-        return Path(unquote(self.path))
-
-    @property
     def name(self) -> str:
         """The last part of the path."""
         return self.path.rpartition("/")[2]
@@ -182,43 +169,18 @@ class Address(NamedTuple):
         """Return the address of ``name`` in this folder."""
         return self._replace(path=f"{self.path.rstrip('/')}/{name}")
 
-    def resolved(self, reference: str) -> Address:
-        """Return the address that ``reference`` means in this folder; it may not be less secure."""
-        return self._leads_to(f"{self.scheme}://{self.host}{self.path.rstrip('/')}/", reference)
-
-    def redirected(self, location: str) -> Address:
-        """Return the address that a redirect leads to, which may not be less secure."""
+    def resolved(self, reference: str, base: str = "") -> Address:
+        """Return the address that ``reference`` means in this folder, or from ``base``; it may not be less secure."""
+        base = base or f"{self.scheme}://{self.host}{self.path.rstrip('/')}/"
         try:
-            return self._leads_to(self.url, location)
-        except (Unusable, Refused) as fault:
+            target = Address.parse(urljoin(base, reference), asked=self.asked)
+        except (ValueError, Unusable, Refused) as fault:
             raise fault_at(self, _LESS_SECURE) from fault
-
-    def _leads_to(self, base: str, reference: str) -> Address:
-        try:
-            url = urljoin(base, reference)
-        except ValueError as error:
-            raise _no_address(reference) from error
-        target = Address.parse(url, asked=self.asked)
         same = target.server == self.server
         less_safe = (target.is_file and not self.is_file) or (self.scheme == "https" and target.scheme != "https")
         if less_safe or (target.scheme == "http" and not same and (self.is_plain or target.is_plain)):
             raise fault_at(self, _LESS_SECURE)
         return target._replace(login=self.login) if same and not target.login else target
-
-
-# Connections that several requests share, by server.
-Connections: TypeAlias = "dict[tuple[str, str], PoolManager]"
-
-
-class HttpRequest(NamedTuple):
-    """A request; the login of its address is not sent."""
-
-    method: str
-    address: Address
-    headers: Mapping[str, str]
-    limits: Limits
-    body: bytes | None = None
-    connections: Connections | None = None
 
 
 class Answer(NamedTuple):
@@ -244,14 +206,19 @@ def get(address: Address, limits: Limits, kept: Page | None = None, *, exact: bo
     The server may send it compressed, unless the bytes are wanted ``exact``. Raises Denied, Unreachable or Unusable.
     """
     if address.is_file:
-        return Page(_read(address, limits))
+        path = Path(unquote(address.path))
+        try:
+            return Page(read_file(path, limits.size))
+        except OSError as error:
+            hint = f"ls -ld {path.parent} {path}"
+            raise Unreachable(f"the file cannot be read: {error.strerror}", where=address, hint=hint) from error
     wanted = {
         "Authorization": basic(address.login) if address.login else None,
         "Accept-Encoding": "identity" if exact else "gzip",
         "If-None-Match": kept and kept.etag,
         "If-Modified-Since": kept and kept.last_modified,
     }
-    answer = send(HttpRequest("GET", address, {name: value for name, value in wanted.items() if value}, limits))
+    answer = send("GET", address, {name: value for name, value in wanted.items() if value}, limits)
     if answer.status == _OK:
         return Page(answer.body, answer.headers.get("ETag"), answer.headers.get("Last-Modified"))
     if answer.status == _NOT_MODIFIED and kept:
@@ -262,25 +229,28 @@ def get(address: Address, limits: Limits, kept: Page | None = None, *, exact: bo
     raise fault_at(answer.address, missing if answer.status in _MISSING else otherwise)
 
 
-def send(request: HttpRequest) -> Answer:
+def send(
+    method: str, address: Address, headers: Mapping[str, str], limits: Limits, body: bytes | None = None
+) -> Answer:
     """Send a request, and return the answer, whatever its status; a GET follows redirects.
 
-    The work is done in a thread, which is left behind when the time is over: a name server, or headers that drip,
-    could hold a plain call for ever. Raises Unreachable, or Unusable for a proxy of the environment.
+    The login of the address is not sent. The work is done in a thread, which is left behind when the time is over: a
+    name server, or headers that drip, could hold a plain call for ever. Raises Unreachable, or Unusable for a proxy of
+    the environment.
     """
     outcome: Future[Answer] = Future()
 
     def work() -> None:
         try:
-            outcome.set_result(_follow(request))
+            outcome.set_result(_follow(method, address, headers, limits, body))
         except BaseException as error:  # noqa: BLE001 - it is raised where the outcome is awaited
             outcome.set_exception(error)
 
     Thread(target=work, daemon=True).start()
     try:
-        return outcome.result(timeout=request.limits.total)
+        return outcome.result(timeout=limits.total)
     except FutureTimeout:
-        raise fault_at(request.address, f"no complete response within {request.limits.total:g} s") from None
+        raise fault_at(address, f"no complete response within {limits.total:g} s") from None
 
 
 def basic(login: str) -> str:
@@ -300,46 +270,28 @@ def unpacked(data: bytes, limit: int) -> bytes:
     return plain
 
 
-def _read(address: Address, limits: Limits) -> bytes:
-    hint = f"ls -l {address.file.parent}"
-    try:
-        return read_file(address.file, limits.size)
-    except PermissionError as error:
-        raise Denied("the file may not be read", where=address, hint=f"ls -l {address.file}") from error
-    except FileNotFoundError as error:
-        raise Unreachable("no such file", where=address, hint=hint) from error
-    except OSError as error:
-        raise Unreachable(f"the file cannot be read: {error.strerror}", where=address, hint=hint) from error
-
-
-def _follow(request: HttpRequest) -> Answer:
+def _follow(method: str, address: Address, headers: Mapping[str, str], limits: Limits, body: bytes | None) -> Answer:
     """Follow redirects; credentials stay with the server that they are for."""
     for _ in range(_MOST_REDIRECTS + 1):
         try:
-            answer = _exchange(request)
+            answer = _exchange(method, address, headers, limits, body)
         except _FAILURES as error:
             failure = error.reason if isinstance(error, exceptions.MaxRetryError) else error
             causes = (failure, *(failure.args[-1:] if failure else ()))
             why = next(why for kind, why in _REASONS if any(isinstance(one, kind) for one in causes))
-            limits = request.limits
-            raise fault_at(request.address, why.format(limits=limits, size=limits.size / 2**20)) from error
+            raise fault_at(address, why.format(limits=limits, size=limits.size / 2**20)) from error
         location = answer.headers.get("Location")
-        if request.method != "GET" or answer.status not in _REDIRECTS or location is None:
+        if method != "GET" or answer.status not in _REDIRECTS or location is None:
             return answer
-        onward = request.address.redirected(location)
-        if onward.server != request.address.server:
-            kept = {name: value for name, value in request.headers.items() if name != "Authorization"}
-            request = request._replace(headers=kept)
-        request = request._replace(address=onward)
-    raise fault_at(request.address, f"it redirects more than {_MOST_REDIRECTS} times")
+        onward = address.resolved(location, address.url)
+        if onward.server != address.server:
+            headers = {name: value for name, value in headers.items() if name != "Authorization"}
+        address = onward
+    raise fault_at(address, f"it redirects more than {_MOST_REDIRECTS} times")
 
 
-def _exchange(request: HttpRequest) -> Answer:
-    method, address, headers, limits, body, connections = request
-    connections = {} if connections is None else connections
-    if address.server not in connections:
-        connections[address.server] = _manager(address)
-    with connections[address.server].request(
+def _exchange(method: str, address: Address, headers: Mapping[str, str], limits: Limits, body: bytes | None) -> Answer:
+    with _connections(_proxy(address)).request(
         method,
         address.url,
         body=body,
@@ -357,38 +309,45 @@ def _exchange(request: HttpRequest) -> Answer:
         preload_content=False,
     ) as response:
         log.debug("%s %s: status %d", method, address, response.status)
-        content = bytearray()
+        received = bytearray()
         for piece in response.stream(_CHUNK, decode_content=False):
-            content += piece
-            if len(content) > limits.size:
+            received += piece
+            if len(received) > limits.size:
                 raise TooLarge
-    plain, coding = bytes(content), response.headers.get("Content-Encoding", "identity").strip().lower()
-    if plain and coding != "identity" and headers.get("Accept-Encoding") == "gzip":
+    content = bytes(received)
+    coding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if content and coding != "identity" and headers.get("Accept-Encoding") == "gzip":
         # urllib3's own decoder takes half a gzip file for a whole one.
         if coding not in {"gzip", "x-gzip"}:
             raise fault_at(address, f"the response is encoded as {coding}, which was not requested")
-        plain = unpacked(plain, limits.size)
-    return Answer(address, response.status, response.headers, plain)
+        content = unpacked(content, limits.size)
+    return Answer(address, response.status, response.headers, content)
 
 
-def _manager(address: Address) -> PoolManager:
-    """Return the connections to an address, by the environment's proxy; this machine is reached by none."""
+def _proxy(address: Address) -> Url | None:
+    """Return the environment's proxy for an address; this machine is reached by none."""
     proxies = {} if is_loopback(address.host) or proxy_bypass(address.host) else getproxies()
     named = proxies.get(address.scheme) or proxies.get("all")
     if not named:
-        return PoolManager()
-    try:
+        return None
+    with suppress(exceptions.LocationParseError):
         proxy = parse_url(named if "://" in named else f"http://{named}")
-        if not proxy.host:
-            raise exceptions.LocationParseError(named)
-        login = {"Proxy-Authorization": basic(unquote(proxy.auth))} if proxy.auth else None
-        return ProxyManager(f"{proxy.scheme}://{proxy.netloc}", proxy_headers=login)
-    except exceptions.LocationValueError as error:
-        raise Unusable(
-            f"the proxy for {address.scheme} cannot be used",
-            where=f"{address.scheme}_proxy",
-            hint=f"set {address.scheme}_proxy to http://HOST:PORT, or name {address.host} in no_proxy",
-        ) from error
+        if proxy.host and proxy.scheme in _WEB:
+            return proxy
+    raise Unusable(
+        f"the proxy for {address.scheme} cannot be used",
+        where=f"{address.scheme}_proxy",
+        hint=f"set {address.scheme}_proxy to http://HOST:PORT, or name {address.host} in no_proxy",
+    )
+
+
+@lru_cache
+def _connections(proxy: Url | None) -> PoolManager:
+    """Return the connections that requests share, through a proxy or straight."""
+    if proxy is None:
+        return PoolManager()
+    login = {"Proxy-Authorization": basic(unquote(proxy.auth))} if proxy.auth else None
+    return ProxyManager(f"{proxy.scheme}://{proxy.netloc}", proxy_headers=login)
 
 
 def _no_address(text: str) -> Unusable:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
-from operator import not_
-from pathlib import Path
 from typing import Any
 
 from invoke.parser import Argument
@@ -19,15 +17,13 @@ def flag(
     *,
     name: str = "",
     default: Any = None,  # noqa: ANN401 - a field's
-    read: Callable[[Any], Any] | None = None,
 ) -> Any:  # noqa: ANN401 - the same
     """Declare a field that the flag ``--name`` sets; ``placeholder`` stands for its value where it is explained.
 
     Its kind is that of ``default``: False for a switch, True for one that turns it off (``--no-FIELD``), ``()`` for a
-    flag that may be repeated, else a text, which ``read`` may make something else of.
+    flag that may be repeated, else a text.
     """
-    about = {"explained": explained, "placeholder": placeholder, "name": name, "read": read}
-    return field(default=default, metadata=about)
+    return field(default=default, metadata={"explained": explained, "placeholder": placeholder, "name": name})
 
 
 class Flag(Argument):
@@ -36,17 +32,17 @@ class Flag(Argument):
     def __init__(self, declared: Field[Any]) -> None:
         about, default = declared.metadata, declared.default
         self.placeholder: str = about["placeholder"]
-        self._read = about["read"] or (not_ if default is True else tuple if default == () else lambda value: value)
-        name = about["name"] or f"{'no-' if default is True else ''}{declared.name}".replace("_", "-")
-        default = False if default is True else [] if default == () else default
-        kind = str if default is None else type(default)
+        self.turns_off = default is True
+        name = about["name"] or f"{'no-' if self.turns_off else ''}{declared.name}".replace("_", "-")
+        kind = list if default == () else bool if isinstance(default, bool) else str
+        default = {list: [], bool: False}.get(kind, default)
         attribute = name.replace("-", "_") if "-" in name else None
         super().__init__(name, kind=kind, default=default, help=about["explained"], attr_name=attribute)
 
     def read(self, given: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a field's value
         """Return the field's value by what was ``given`` for the flags."""
         value = given.get(str(self.name), self.default)
-        return None if value is None else self._read(value)
+        return tuple(value) if self.kind is list else value != self.turns_off if self.kind is bool else value
 
 
 def flags_of(record: Any) -> Iterator[Flag]:  # noqa: ANN401 - a data class
@@ -81,9 +77,7 @@ class CommonOptions:
 class AuthOptions:
     """How to sign in: as a person, or with a ``key_file``."""
 
-    key_file: Path | None = flag(
-        "sign in with this key or workload identity file, without a browser", "PATH", read=Path
-    )
+    key_file: str | None = flag("sign in with this key or workload identity file, without a browser", "PATH")
     browser: bool = flag("print the address to open instead of opening a browser", default=True)
     adc: bool = flag("also create application default credentials", default=False)
     default_registries: bool = flag("also let Docker push to the hosts of gcr.io", default=False)
@@ -152,19 +146,9 @@ class ReleaseOptions:
 
 
 @dataclass(frozen=True)
-class RehearsedCommit(CommitOptions):
-    """Which commit a rehearsal makes."""
-
-    push: bool = flag("implied: the branch is always pushed to the throwaway remote", default=False)
-    request: bool = flag("show the pull request that would be opened", name="pr", default=False)
-
-
-@dataclass(frozen=True)
 class RehearseOptions(ReleaseOptions):
-    """Which release is rehearsed, and how."""
+    """Which release is rehearsed, and how; it always pushes, to its own remote, and never asks."""
 
-    commit: CommitOptions = field(default_factory=RehearsedCommit)
-    agreed: bool = flag("implied: a rehearsal does not ask", name="yes", default=False)
     keep: bool = flag("keep the temporary folder, and print how to look at it", default=False)
     stand_in_base: bool = flag(
         "use a marked stand-in for the base image even if the real one is available", default=False

@@ -16,8 +16,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 from .faults import Unusable
 from .safe_files import append_to_file, read_file
@@ -67,34 +68,40 @@ class _Stream(io.TextIOWrapper):
     """A standard stream that ends the program where it cannot be written to, unless its reader has gone (``head``)."""
 
     def write(self, text: str) -> int:
-        try:
-            return super().write(text)
-        except OSError as err:
-            self._give_up(err)
-            return len(text)
+        with self._written():
+            super().write(text)
+        return len(text)
 
     def flush(self) -> None:
-        try:
+        with self._written():
             super().flush()
-        except OSError as err:
-            self._give_up(err)
 
-    def _give_up(self, err: OSError) -> None:
-        """Let everything from now on lead nowhere: what is still in the buffer would fail again when Python ends."""
-        with Path(os.devnull).open("wb") as nothing:
-            os.dup2(nothing.fileno(), self.fileno())
-        if isinstance(err, BrokenPipeError):
-            return
-        if self is sys.stdout:
-            hint = "send it to a file on a disk with space (df -h)"
-            say(str(Unusable(f"standard output cannot be written: {err.strerror}", hint=hint)))
-        raise SystemExit(Unusable.code)
+    @contextlib.contextmanager
+    def _written(self) -> Iterator[None]:
+        """Where the block cannot write, let everything from now on lead nowhere: it would fail again at the end."""
+        try:
+            yield
+        except OSError as err:
+            with Path(os.devnull).open("wb") as nothing:
+                os.dup2(nothing.fileno(), self.fileno())
+            if isinstance(err, BrokenPipeError):
+                return
+            if self is sys.stdout:
+                hint = "send it to a file on a disk with space (df -h)"
+                say(str(Unusable(f"standard output cannot be written: {err.strerror}", hint=hint)))
+            raise SystemExit(Unusable.code) from None
 
 
 def prepare_streams() -> None:
     """Let missing standard streams lead nowhere, and those that are there show what their encoding lacks as escapes."""
     sys.stdin = sys.stdin or Path(os.devnull).open()  # noqa: SIM115 - open to the end
-    sys.stdout, sys.stderr = _prepared(sys.stdout), _prepared(sys.stderr)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, _Stream(Path(os.devnull).open("wb"), "utf-8"))  # noqa: SIM115 - open to the end
+        elif type(stream) is io.TextIOWrapper:  # else it is ours already, or that of somebody who reads along
+            stream.flush()
+            setattr(sys, name, _Stream(stream.buffer, stream.encoding, "backslashreplace", line_buffering=True))
 
 
 def data(text: str) -> None:
@@ -125,7 +132,8 @@ def say(text: str = "", *, lead: str = "") -> None:
 
 def pass_on(text: str) -> None:
     """Print what an outside program says on standard error, as it says it."""
-    _draw(visible(text))
+    sys.stderr.write(visible(text))
+    sys.stderr.flush()
 
 
 def table(rows: list[tuple[str, ...]], indent: str = "") -> str:
@@ -162,12 +170,12 @@ def tell(report: Mapping[str, Any], text: str, *, changed: bool | None = None) -
     ``changed`` is whether there was anything to do; None for a task that only looks.
     """
     _append(OUTPUT, lambda file: "".join(_output_lines(report, changed, file)))
-    _append(SUMMARY, lambda _: _summary(text))
-
-
-def _summary(text: str) -> str:
-    shown = fenced("text", visible(text)[:_LONGEST_SUMMARY].splitlines())
-    return "\n".join(("### hubpress", "", *shown, "", ""))
+    _append(
+        SUMMARY,
+        lambda _: "\n".join(
+            ("### hubpress", "", *fenced("text", visible(text)[:_LONGEST_SUMMARY].splitlines()), "", "")
+        ),
+    )
 
 
 def require_outputs() -> None:
@@ -196,18 +204,20 @@ def annotate(problems: Sequence[Mapping[str, Any]]) -> None:
         print(f"::{visible(command)}", file=sys.stderr, flush=True)  # noqa: T201 - a command to the runner
 
 
+@dataclass
 class Wait:
     """What is waited for, since when, and the last line that was said of it."""
 
-    def __init__(self, what: str) -> None:
-        self.what, self.last, self.begin = one_line(what), "", time.monotonic()
+    what: str
+    last: str = ""
+    begin: float = field(default_factory=time.monotonic)
 
     def hear(self, text: str) -> None:
         """Take a line as the last one, unless it is blank."""
         self.last = text if text.strip() else self.last
 
     def __str__(self) -> str:
-        told = f"{self.what} ({duration(time.monotonic() - self.begin)})"
+        told = f"{one_line(self.what)} ({duration(time.monotonic() - self.begin)})"
         return f"{told}: {one_line(self.last)}" if self.last else told
 
 
@@ -215,8 +225,7 @@ class Wait:
 def waiting(what: str) -> Iterator[Wait]:
     """Say what is waited for and for how long: on a terminal from the second second on, elsewhere now and then."""
     wait, done = Wait(what), threading.Event()
-    is_drawn = sys.stderr.isatty() and not os.environ.get("CI")
-    teller = threading.Thread(target=_spin if is_drawn else _beat, args=(wait, done), daemon=True)
+    teller = threading.Thread(target=_tell, args=(wait, done), daemon=True)
     teller.start()
     try:
         yield wait
@@ -225,35 +234,21 @@ def waiting(what: str) -> Iterator[Wait]:
         teller.join()
 
 
-def _prepared(stream: TextIO | None) -> TextIO:
-    if stream is None:
-        return _Stream(Path(os.devnull).open("wb"), "utf-8")
-    if type(stream) is not io.TextIOWrapper:  # ours already, or that of somebody who reads along
-        return stream
-    stream.flush()
-    return _Stream(stream.buffer, stream.encoding, "backslashreplace", line_buffering=True)
-
-
-def _spin(wait: Wait, done: threading.Event) -> None:
-    if done.wait(_PATIENCE):
+def _tell(wait: Wait, done: threading.Event) -> None:
+    is_drawn = sys.stderr.isatty() and not os.environ.get("CI")
+    while not is_drawn and not done.wait(_BEAT):
+        say(str(wait))
+    if not is_drawn or done.wait(_PATIENCE):
         return
     for sign in itertools.cycle("|/-\\"):
         # A line that wraps could not be drawn over.
         line = f"{sign} {wait}"[: shutil.get_terminal_size().columns - 1]
-        _draw(f"\r{line}\x1b[K")
+        sys.stderr.write(f"\r{line}\x1b[K")
+        sys.stderr.flush()
         if done.wait(_TURN):
             break
-    _draw("\r\x1b[K")
-
-
-def _draw(text: str) -> None:
-    sys.stderr.write(text)
+    sys.stderr.write("\r\x1b[K")
     sys.stderr.flush()
-
-
-def _beat(wait: Wait, done: threading.Event) -> None:
-    while not done.wait(_BEAT):
-        say(str(wait))
 
 
 def _output_lines(report: Mapping[str, Any], changed: bool | None, file: Path) -> Iterator[str]:

@@ -48,12 +48,11 @@ class Fact(NamedTuple):
 
 
 class Moved(Refused):
-    """The world is not the one that the plan was made in."""
+    """The world is not the one that the plan was made in; ``back`` is the command that brings that one back."""
 
-    def __init__(self, what: str, back: str = "", done: str = "nothing was done") -> None:
-        again = f"{back}, then run the same command again" if back else "run the same command again"
-        super().__init__(f"the plan no longer holds: {what}", hint=f"{again}; {done}")
-        self.moved, self.back = what, back
+    def __init__(self, what: str, back: str = "") -> None:
+        again = "run the same command again"
+        super().__init__(f"the plan no longer holds: {what}", hint=f"{back}, then {again}" if back else again)
 
 
 class Action(NamedTuple):
@@ -140,15 +139,11 @@ class Plan:
     def lines(self, *, whole: bool) -> Iterator[Line]:
         """Yield the plan as people read it: ``whole`` with reasons, diffs and commands, else on one screen."""
         width = max(len(step.name) for step in self.steps)
-        if whole:
-            for step in self.steps:
-                yield from _whole(step, width)
-            return
-        moves = [row for step in self.steps for row in step.moves]
-        warnings = [one for step in self.steps for one in step.warnings]
+        moves = [] if whole else [row for step in self.steps for row in step.moves]
         yield from (*_rows(moves, "  "), *([Line()] if moves else []))
         for step in self.steps:
-            yield from _short(step, width)
+            yield from (_whole if whole else _short)(step, width)
+        warnings = [] if whole else [one for step in self.steps for one in step.warnings]
         yield from ([Line()] if warnings else [])
         yield from (Line(text=f"  ! {one_line(one)}", style=YELLOW) for one in warnings)
 
@@ -157,19 +152,18 @@ class Plan:
         self.require_possible()
         width = max(len(step.name) for step in self.steps)
         left: dict[str, Any] = {}
-        done: list[Action] = []
         for step in self.steps:
             begin = time.monotonic()
             result: dict[str, Any] = {}
             self.results.append(result)
             for action in step.to_do:
-                try:
-                    changes = _perform(action, left)
-                except Moved as moved:
-                    raise Moved(moved.moved, moved.back, _told(done, left)) from None
+                # All that it relies on is as planned, or as earlier actions left it.
+                relied = {fact.name: left.get(fact.name, fact.value) for fact in action.relies}
+                for fact in action.relies:
+                    fact.require(relied[fact.name])
+                changes = (action.do({**left, **relied}) if action.do else None) or {}
                 left.update(changes)
                 result.update(changes)
-                done.append(action)
             self.times.append(time.monotonic() - begin)
             if step.to_do and (len(self.steps) > 1 or self.times[-1] >= _LONG):
                 output.say(f" done in {output.duration(self.times[-1])}", lead=step.name.ljust(width))
@@ -184,29 +178,22 @@ class Plan:
     def report(self) -> dict[str, Any]:
         """Return what the steps report; of one key lists are joined, else the later value counts."""
         whole: dict[str, Any] = {}
-        for step, result in self._with_results():
+        for step, result in zip(self.steps, self.results or [{}] * len(self.steps), strict=True):
             for key, value in step.report(result).items():
                 whole[key] = [*whole.get(key, []), *value] if isinstance(value, list) else value
         return whole
 
     def summary(self) -> list[str]:
         """Return the lines that say what was done."""
-        return [line for step, result in self._with_results() for line in step.summary(result)]
+        return [line for step, result in zip(self.steps, self.results, strict=True) for line in step.summary(result)]
 
     def step_reports(self) -> list[dict[str, Any]]:
         """Return each step's name, whether it had anything to do, and its time in seconds (null in a dry run)."""
-        times: Sequence[float | None] = self.times or [None] * len(self.steps)
+        times: Sequence[float | None] = [round(seconds, 3) for seconds in self.times] or [None] * len(self.steps)
         return self.before + [
-            {
-                "name": step.name,
-                "status": "done" if step.to_do else "skipped",
-                "seconds": None if seconds is None else round(seconds, 3),
-            }
+            {"name": step.name, "status": "done" if step.to_do else "skipped", "seconds": seconds}
             for step, seconds in zip(self.steps, times, strict=True)
         ]
-
-    def _with_results(self) -> Iterator[tuple[Step, Values]]:
-        return zip(self.steps, self.results or [{}] * len(self.steps), strict=True)
 
 
 def _whole(step: Step, width: int) -> Iterator[Line]:
@@ -237,20 +224,3 @@ def _line(name: str, width: int, mark: str, what: str) -> Line:
 def _rows(rows: Sequence[tuple[str, str]], indent: str) -> Iterator[Line]:
     width = max((len(name) for name, _ in rows), default=0)
     yield from (Line(f"{indent}{name.ljust(width)}  ", one_line(text)) for name, text in rows)
-
-
-def _perform(action: Action, left: Values) -> Values:
-    """Do ``action`` where all that it relies on is as planned or as ``left`` says, and return what it leaves."""
-    values = {fact.name: left.get(fact.name, fact.value) for fact in action.relies}
-    for fact in action.relies:
-        fact.require(values[fact.name])
-    return (action.do({**left, **values}) if action.do else None) or {}
-
-
-def _told(done: Sequence[Action], left: Values) -> str:
-    """Return what was done by the actions that left these values; which files they wrote is seen in git."""
-    if not done:
-        return "nothing was done"
-    words = {fact.name: fact.words for action in done for fact in action.relies}
-    told = [f"{name} {words.get(name, _words)(value)}" for name, value in left.items() if isinstance(value, str)]
-    return f"done so far: {', '.join(told or [action.what for action in done])}"

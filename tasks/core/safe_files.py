@@ -66,27 +66,16 @@ def append_to_file(file: Path, data: bytes) -> None:
 
 
 def _open_file(file: Path, flags: int) -> int:
-    """Open a regular file; opening anything else could wait, or set a device going."""
+    """Open a regular file, without waiting for what is another one."""
     try:
-        with contextlib.suppress(FileNotFoundError):
-            _require_regular(file.stat())
         descriptor = os.open(file, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, 0o666)
     except ValueError as err:  # a NUL, or half of a surrogate pair
         raise OSError(errno.EINVAL, "no file can have that name") from err
-    except OSError as err:
-        raise (OSError(errno.ELOOP, "it is a loop of symbolic links") if err.errno == errno.ELOOP else err) from err
-    try:
-        # It may have become another one meanwhile.
-        _require_regular(os.fstat(descriptor))
-    except OSError:
+    kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
+    if kind != stat.S_IFREG:
         os.close(descriptor)
-        raise
+        raise OSError(errno.EINVAL, f"it is {_KINDS.get(kind, 'not a regular file')}")
     return descriptor
-
-
-def _require_regular(found: os.stat_result) -> None:
-    if not stat.S_ISREG(found.st_mode):
-        raise OSError(errno.EINVAL, f"it is {_KINDS.get(stat.S_IFMT(found.st_mode), 'not a regular file')}")
 
 
 def open_lock(file: Path, flags: int = os.O_RDWR | os.O_CREAT, *, shared: bool = False) -> int:
@@ -141,21 +130,14 @@ class MarkedFolder(NamedTuple):
         """Lock and yield each folder that a run which was killed has left."""
         for path in sorted(Path(tempfile.gettempdir()).glob(f"{prefix}*")):
             with contextlib.suppress(OSError):
-                taken = cls._take(path)
-                if taken:
-                    yield taken
-
-    @classmethod
-    def _take(cls, path: Path) -> MarkedFolder | None:
-        found = path.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-            return None
-        lock = open_lock(path / MARK, os.O_RDONLY)
-        # Whoever held it until now may have cleared the folder away.
-        if take(lock) and (path / MARK).exists() and os.path.samestat(os.fstat(lock), (path / MARK).lstat()):
-            return cls(path, lock)
-        os.close(lock)
-        return None
+                found, mark = path.lstat(), path / MARK
+                if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
+                    lock = open_lock(mark, os.O_RDONLY)
+                    # Whoever held it until now may have cleared the folder away.
+                    if take(lock) and mark.exists() and os.path.samestat(os.fstat(lock), mark.lstat()):
+                        yield cls(path, lock)
+                    else:
+                        os.close(lock)
 
     def remove(self) -> None:
         """Remove the folder, its mark last: while something is left, it is still known."""

@@ -1,8 +1,8 @@
 """The settings, from all their sources in one validated record.
 
-Later sources win: the defaults, ``hub:`` in Invoke's files of the machine and of the user, in the hub repository's
-``invoke.yaml``, in the file of ``-f``, ``INVOKE_HUB_*`` in the environment, the command line.
-``docs/settings.md`` is made from the docstring of :class:`Settings`.
+Later sources win: the defaults, ``hub:`` in Invoke's files of the machine and of the user, in the file beside
+``tasks.py``, in the hub repository's ``invoke.yaml``, in the file of ``-f``, ``INVOKE_HUB_*`` in the environment, the
+command line. ``docs/settings.md`` is made from the docstring of :class:`Settings`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,12 @@ import os
 import re
 import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import platformdirs
-from invoke.config import Config, DataProxy
-from invoke.exceptions import UnknownFileType
+from invoke.config import Config
 from invoke.util import yaml
 
 from .faults import Unusable, nearest
@@ -31,23 +29,18 @@ FILE = "invoke.yaml"
 KEEP, CHART = "keep", "chart"
 CACHE_OFF, CACHE_ON, CACHE_INLINE, CACHE_REGISTRY = "off", "on", "inline", "registry"
 CHARTPRESS = "chartpress"
-PROVENANCE = "provenance"
 # What buildx calls them (https://docs.docker.com/build/metadata/attestations/).
 ATTESTATIONS = {
-    PROVENANCE: "type=provenance,mode=min",
+    "provenance": "type=provenance,mode=min",
     "provenance-max": "type=provenance,mode=max",
     "sbom": "type=sbom",
 }
 _PREFIX = "INVOKE_HUB_"
-_YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 _LARGEST_FILE = 1024 * 1024
 # As `kubectl version` shows it, with what a provider puts behind: v1.30.5-gke.1014001.
 _KUBERNETES = re.compile(r"v?\d+\.\d+(\.\d+)?([-+][\w.+-]+)?", re.ASCII)
-# What Invoke raises over a file that it cannot use: a list, a number for a key.
-_INVOKE_ERRORS = (
-    *(OSError, ValueError, LookupError, AttributeError, TypeError, RecursionError),
-    *(UnknownFileType, yaml.YAMLError),
-)
+# What reading a file raises that is not a mapping of settings, by us or by Invoke.
+_READING_ERRORS = (OSError, ValueError, LookupError, AttributeError, TypeError, RuntimeError, yaml.YAMLError)
 # Shows a wrong value in one line, however large it is or however often it holds itself.
 _shown = reprlib.Repr()
 _shown.maxlevel, _shown.maxstring, _shown.maxother = 2, 60, 60
@@ -222,107 +215,75 @@ class Settings(NamedTuple):
 KEYS = Settings._fields
 
 
-class Source(NamedTuple):
-    """Settings by their keys, and where they stand, for people."""
-
-    settings: Mapping[str, Any]
-    where: str = FILE
-
-
-def invoke_sources(config: Config) -> tuple[list[Source], Source]:
-    """Return what Invoke has read: the settings that a repository's file wins over, and those of ``-f``, which win.
-
-    See https://docs.pyinvoke.org/en/stable/concepts/configuration.html#the-configuration-hierarchy. Invoke itself gives
-    only all of its levels in one.
-    """
-    levels = ("collection", "system", "user", "project", "runtime")
-    *below, runtime = (
-        Source(section_of(getattr(config, f"_{level}"), where), where)
-        for level in levels
-        for where in [str(getattr(config, f"_{level}_path", None) or FILE)]
-    )
-    return below, runtime
-
-
 def read_settings(
-    configured: Mapping[str, Any] | Source,
+    configured: Mapping[str, Any],
     repository_file: Path | None = None,
     *,
     repo: str | None = None,
-    below: Sequence[Source] = (),
+    config: Config | None = None,
 ) -> Settings:
     """Return the settings from all their sources; raise Unusable for an unknown key, or a value of the wrong type.
 
-    ``repository_file`` is the hub repository's ``invoke.yaml``, which wins over ``below``; ``configured`` wins over
-    both, and ``repo``, that setting from the command line, over all.
+    ``config`` tells which files Invoke was given, ``repository_file`` is the hub repository's ``invoke.yaml``,
+    ``configured`` wins over all files, and ``repo``, that setting from the command line, over all.
     """
-    own: dict[str, Any] = {}
-    if repository_file is not None:
-        with contextlib.suppress(FileNotFoundError), read_by_invoke(repository_file) as data:
-            own = section_in(data)
-    last = configured if isinstance(configured, Source) else Source(configured)
+    variables = _variables()
+    sources = [
+        *_of_files(repository_file, config),
+        (configured, FILE),
+        *(({key: text}, variable(key)) for key, text in variables.items()),
+        ({"repo": repo}, "--repo"),
+    ]
     given: dict[str, tuple[Any, str]] = {}
-    variables = (Source({key: text}, variable(key)) for key, text in _variables().items())
-    for source in (*below, Source(own), last, *variables, Source({"repo": repo}, "--repo")):
-        for key, value in source.settings.items():
-            if value is not None or key not in given:
-                given[key] = (value, source.where)
+    for source, where in sources:
+        given |= {key: (value, where) for key, value in source.items() if value is not None or key not in given}
     if unknown := sorted(set(given) - set(KEYS)):
-        spell = variable if unknown[0] in _variables() else f"{SECTION}.{{}}".format
+        spell = variable if unknown[0] in variables else f"{SECTION}.{{}}".format
         raise _unknown(unknown[0], KEYS, "settings", given[unknown[0]][1], spell)
-    settings = Settings(**{key: _read(key, *one) for key, one in given.items() if one[0] is not None})
-    if repository_file and settings.cache_folder and given["cache_folder"] == (own.get("cache_folder"), FILE):
+    settings = Settings(**{key: _setting(key, *one) for key, one in given.items() if one[0] is not None})
+    if repository_file and settings.cache_folder and given["cache_folder"][1] == FILE:
         folder = repository_file.parent / Path(settings.cache_folder).expanduser()
         return settings._replace(cache_folder=str(folder))
     return settings
 
 
-def _read(key: str, value: object, where: str) -> Any:  # noqa: ANN401 - what the key is read as
-    default = Settings._field_defaults[key]
-    reader = _READERS.get(key) or _BY_DEFAULT[type(default)]
-    if where == variable(key) and isinstance(default, tuple):
-        value = _in_brackets(str(value))
-    try:
-        return reader(key, value)
-    except _Unknown as fault:
-        raise Unusable(fault.what, where=where, hint=fault.hint) from None
-    except Unusable as fault:
-        hint = fault.hint if where != variable(key) else how_to_correct(key, fault.hint)
-        raise Unusable(fault.what, where=where, hint=hint) from None
+def _of_files(repository_file: Path | None, config: Config | None) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield the settings in each file, the strongest last, and where they stand.
+
+    See https://docs.pyinvoke.org/en/stable/concepts/configuration.html#config-files.
+    """
+    files = [f"{place}.{kind}" for place in ("/etc/invoke", "~/.invoke") for kind in ("yaml", "yml", "json")]
+    # Which files it was given, Invoke keeps to itself.
+    beside, named = getattr(config, "_project_path", None), getattr(config, "_runtime_path", None)
+    for file in (*(files if config else ()), beside, repository_file, named):
+        path = Path(file or os.devnull).expanduser()
+        where = FILE if file is repository_file else str(path)
+        if file and os.path.lexists(path):
+            with readable(path) as data:
+                yield section_in(data, where), where
+        elif file and file is named:
+            raise Unusable("no such file", where=file, hint=f"ls -l {file}")
 
 
-def section_in(data: bytes) -> dict[str, Any]:
-    """Return the settings in the bytes of an ``invoke.yaml``."""
-    content = yaml.safe_load(data.decode())  # type: ignore[no-untyped-call]
-    if isinstance(content, dict) and SECTION not in content:
-        if outside := next((key for key in map(str, content) if key in KEYS), None):
-            hint = f"write {SECTION}: {{{outside}: …}}; if it is another program's, add {SECTION}: {{}}"
-            raise Unusable(f"{outside} is outside of {SECTION}", where=FILE, hint=hint)
-        near = next((key for key in map(str, content) if nearest(key, [SECTION]) and len(key) <= len(SECTION) + 1), "")
-        if near:
-            hint = f"did you mean {SECTION}? if it is another program's, add {SECTION}: {{}}"
-            raise Unusable(f"unknown key {near}", where=FILE, hint=hint)
-    return section_of(content)
-
-
-def section_of(content: object, where: str = FILE) -> dict[str, Any]:
-    """Return the settings of a file's content, or of Invoke's; empty where it has none."""
-    for what in ("the file is not a mapping", f"{SECTION} is not a mapping of settings"):
-        if content is None:
-            return {}
-        if not isinstance(content, (DataProxy, dict)):
-            raise Unusable(what, where=where, hint=f"write {SECTION}: {{}}")
-        whole = {str(key): content[key] for key in content.keys()}  # noqa: SIM118 - Invoke's iterates over the keys too
-        content = whole.get(SECTION)
-    return {key: dict(value) if isinstance(value, DataProxy) else value for key, value in whole.items()}
+def section_in(data: bytes, where: str = FILE) -> dict[str, Any]:
+    """Return the settings in the bytes of a file."""
+    content = yaml.safe_load(data.decode()) or {}  # type: ignore[no-untyped-call]
+    section = content.get(SECTION)
+    # Elsewhere, keys of other programs are usual.
+    for key in map(str, content) if where == FILE and SECTION not in content else ():
+        if key in KEYS or (nearest(key, [SECTION]) and len(key) <= len(SECTION) + 1):
+            hint = f"put settings under {SECTION}: ; if it is another program's, add {SECTION}: {{}}"
+            raise Unusable(f"{key} is outside of {SECTION}", where=where, hint=hint)
+    if not isinstance(section, dict | None):
+        raise Unusable(f"{SECTION} is not a mapping of settings", where=where, hint=f"write {SECTION}: {{}}")
+    return {str(key): value for key, value in (section or {}).items()}
 
 
 def require_like(key: str, flag: str, *texts: str) -> None:
     """Check what the command line gives as the setting ``key`` is checked; ``flag`` is an example of it."""
-    kind = _FLAGS[key]
     for text in texts:
-        if kind.read(text) is None:
-            raise Unusable(f"{text!r} is not {kind.wanted}", where=flag.partition(" ")[0], hint=flag)
+        if _KINDS[key].read(text) is None:
+            raise Unusable(f"{text!r} is not {_KINDS[key].wanted}", where=flag.partition(" ")[0], hint=flag)
 
 
 def variable(key: str) -> str:
@@ -336,62 +297,25 @@ def take_variables() -> None:
         _taken[name] = os.environ.pop(name)
 
 
-def invokes_own_files() -> Iterator[Path]:
-    """Yield the data files that Invoke looks for settings of the machine and of the user in.
-
-    See https://docs.pyinvoke.org/en/stable/concepts/configuration.html#config-files.
-    """
-    for place in ("/etc/invoke", "~/.invoke"):
-        yield from (Path(f"{place}.{kind}").expanduser() for kind in ("yaml", "yml", "json"))
-
-
-def require_readable(file: Path) -> None:
-    """Check that Invoke can read a file of settings, if it is there: it ends in a traceback where it cannot."""
-    with contextlib.suppress(FileNotFoundError), read_by_invoke(file):
-        config = Config(runtime_path=file, lazy=True)
-        config.load_runtime()
-        config.load_shell_env()
-
-
-@contextlib.contextmanager
-def read_by_invoke(file: Path | None) -> Iterator[bytes]:
-    """Let Invoke read ``file`` (None: its own files), and yield its bytes; raise FileNotFoundError or Unusable."""
-    try:
-        yield b"" if file is None else read_file(file, _LARGEST_FILE)
-    except FileNotFoundError:
-        raise
-    except _INVOKE_ERRORS as err:
-        where = file or Path(FILE)
-        raise Unusable(f"the file {_reason(err)}", where=where.name, hint=f"fix {where}") from err
-
-
-def _reason(err: Exception) -> str:
-    if isinstance(err, OSError):
-        return f"cannot be read: {err.strerror}"
-    if isinstance(err, UnicodeDecodeError):
-        return "is not UTF-8"
-    if isinstance(err, yaml.MarkedYAMLError):
-        line = f"line {err.problem_mark.line + 1}: " if err.problem_mark else ""
-        return f"is not YAML: {line}{err.problem}"
-    return "is not YAML" if isinstance(err, yaml.YAMLError) else "is not a mapping that Invoke can read"
-
-
 def _variables() -> dict[str, str]:
     """Return the settings' variables by their keys; an empty one counts as not set, as CI passes on what it lacks."""
     found = {**_taken, **{name: text for name, text in os.environ.items() if name.startswith(_PREFIX)}}
     return {name.removeprefix(_PREFIX).lower(): text for name, text in found.items() if text.strip()}
 
 
-class _Unknown(Unusable):
-    """A key that is not one of those known."""
-
-
-def _unknown(
-    key: str, known: Sequence[str], kind: str, where: str = FILE, spell: Callable[[str], str] = str
-) -> _Unknown:
-    near = nearest(key.rpartition(".")[2], known)
-    hint = f"did you mean {spell(near)}?" if near else f"the {kind} are: {', '.join(known)}"
-    return _Unknown(f"unknown setting {SECTION}.{key}", where=where, hint=hint)
+@contextlib.contextmanager
+def readable(file: Path) -> Iterator[bytes]:
+    """Yield the bytes of a file of settings; raise Unusable where it, or what the block makes of it, is wrong."""
+    try:
+        yield read_file(file, _LARGEST_FILE)
+    except _READING_ERRORS as err:
+        why = "is not a mapping that Invoke can read"
+        if isinstance(err, OSError):
+            why = f"cannot be read: {err.strerror}"
+        elif isinstance(err, yaml.MarkedYAMLError):
+            line = f"line {err.problem_mark.line + 1}: " if err.problem_mark else ""
+            why = f"is not YAML: {line}{err.problem}"
+        raise Unusable(f"the file {why}", where=file.name, hint=f"fix {file}") from err
 
 
 def how_to_correct(key: str, hint: str) -> str:
@@ -399,128 +323,96 @@ def how_to_correct(key: str, hint: str) -> str:
     return f"fix {variable(key)}, or unset it" if key in _variables() else hint
 
 
-def _wrong(key: str, value: object, wanted: str, hint: str) -> Unusable:
-    return Unusable(f"{SECTION}.{key} is {_shown.repr(value)}, not {wanted}", where=FILE, hint=hint)
+def _unknown(
+    key: str, known: Sequence[str], kind: str, where: str = FILE, spell: Callable[[str], str] = str
+) -> Unusable:
+    near = nearest(key.rpartition(".")[2], known)
+    hint = f"did you mean {spell(near)}?" if near else f"the {kind} are: {', '.join(known)}"
+    return Unusable(f"unknown setting {SECTION}.{key}", where=where, hint=hint)
 
 
-@dataclass(frozen=True)
-class _Kind:
-    """Reads a kind of value: ``read`` returns None for what is not one, ``hint`` is how to write ``{key}``."""
+class _Kind(NamedTuple):
+    """A kind of value: ``read`` returns None for what is not one, ``hint`` is how to write it for ``{key}``.
 
-    read: Callable[[Any], Any]
-    wanted: str
-    hint: str
-
-    def __call__(self, key: str, value: object) -> Any:  # noqa: ANN401 - what the kind is read as
-        found = self.read(value)
-        if found is None:
-            raise _wrong(key, value, self.wanted, self.hint.format(key=key))
-        return found
-
-
-@dataclass(frozen=True)
-class _Records:
-    """A list of records written as mappings, or one of them; fields are read by ``readers``, else as texts.
-
-    An entry has the fields ``needed``, or is a text of those in ``short``, separated by a colon.
+    ``record`` is the type of a list's entries, written as mappings or as ``FIRST:SECOND``, that ``read`` does not read.
     """
 
-    record: type[Any]
-    needed: tuple[str, ...]
     wanted: str
-    wanted_list: str
     hint: str
-    readers: Mapping[str, _Reader] = field(default_factory=dict)
-    short: tuple[str, ...] = ()
-
-    def __call__(self, key: str, value: object) -> tuple[Any, ...]:
-        """Read a list; in the environment its entries may be short, and separated by commas."""
-        entries = _names(value) if isinstance(value, str) and self.short else value
-        if not isinstance(entries, (list, tuple, dict)):
-            raise _wrong(key, value, self.wanted_list, self.hint.format(key=key))
-        return tuple(self._entry(key, one) for one in ([entries] if isinstance(entries, dict) else entries))
-
-    def _entry(self, key: str, written: object) -> Any:  # noqa: ANN401 - one of the records
-        entry = written
-        if isinstance(written, str) and self.short:
-            entry = {name: text for name, text in zip(self.short, written.split(":", 1), strict=False) if text}
-        fields = self.record._fields
-        if isinstance(entry, dict) and (unknown := sorted({*map(str, entry)} - {*fields})):
-            raise _unknown(f"{key}.{unknown[0]}", fields, f"keys of {SECTION}.{key}")
-        if not isinstance(entry, dict) or not entry.keys() >= {*self.needed} or {"path", "marker"} <= entry.keys():
-            raise _wrong(key, written, self.wanted, self.hint.format(key=key))
-        given = {name: value for name, value in entry.items() if value is not None}
-        read = {name: self.readers.get(name, _text)(f"{key}.{name}", value) for name, value in given.items()}
-        return self.record(**read)
+    read: Callable[[Any], Any] = lambda _: None
+    record: Any = None
 
 
-def _text(key: str, value: object) -> str:
+def _setting(key: str, value: object, where: str) -> Any:  # noqa: ANN401 - what the key is read as
+    """Return a setting's value from the source ``where``; that of a variable is text, or a list in YAML's brackets."""
+    default, is_variable = Settings._field_defaults[key], where == variable(key)
+    if is_variable and isinstance(default, tuple) and str(value).lstrip()[:1] in {"[", "{"}:
+        with contextlib.suppress(*_READING_ERRORS):
+            value = yaml.safe_load(str(value))  # type: ignore[no-untyped-call]
+    try:
+        return _read(key, value, default)
+    except Unusable as fault:
+        hint = how_to_correct(key, fault.hint) if is_variable else fault.hint
+        raise Unusable(fault.what, where=where, hint=hint) from None
+
+
+def _read(key: str, value: object, default: object) -> Any:  # noqa: ANN401 - what the key is read as
+    kind = _KINDS.get(key) or _BY_DEFAULT[type(default)]
+    found = kind.read(value)
+    if found is None and kind.record:
+        entries = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
+        found = tuple(_entry(key, one, kind) for one in entries)
+    if found is None:
+        raise _wrong(key, value, kind)
+    return found
+
+
+def _entry(key: str, written: object, kind: _Kind) -> Any:  # noqa: ANN401 - one of the kind's record
+    entry, fields, defaults = written, kind.record._fields, kind.record._field_defaults
+    if isinstance(written, str):
+        entry = {name: text for name, text in zip(fields, written.split(":", 1), strict=False) if text}
+    if not isinstance(entry, dict):
+        raise _wrong(key, written, kind)
+    if unknown := sorted({*map(str, entry)} - {*fields}):
+        raise _unknown(f"{key}.{unknown[0]}", fields, f"keys of {SECTION}.{key}")
+    if not entry.keys() >= {*fields} - {*defaults} or {"path", "marker"} <= entry.keys():
+        raise _wrong(key, written, kind)
+    given = {name: value for name, value in entry.items() if value is not None}
+    return kind.record(**{name: _read(f"{key}.{name}", value, defaults.get(name)) for name, value in given.items()})
+
+
+def _wrong(key: str, value: object, kind: _Kind) -> Unusable:
+    what = f"{SECTION}.{key} is {_shown.repr(value)}, not {kind.wanted}"
+    return Unusable(what, where=FILE, hint=kind.hint.format(key=key))
+
+
+def _text(value: object) -> str | None:
     """Read a text; most of them are given to programs, which could take one for an option."""
-    if isinstance(value, str) and value.strip().startswith("-"):
-        raise _wrong(key, value, "a name", "remove the leading -, which makes it an option")
-    if isinstance(value, str) and not is_passable(value):
-        raise _wrong(key, value, "text that a program can be given", "leave out NUL, and what is not UTF-8")
-    if isinstance(value, str) and value.strip():
-        return value.strip()
-    is_empty = isinstance(value, str)
-    raise _wrong(key, value, "text", f"remove {key}, or write its value" if is_empty else "quote it")
+    text = value.strip() if isinstance(value, str) else ""
+    return text if text and not text.startswith("-") and is_passable(text) else None
 
 
-def _path(key: str, value: object) -> str:
-    path = _text(key, value)
-    if is_inside(path):
-        return path
-    raise _wrong(key, value, "a path in the repository", "name it relative to the repository's top")
+def _path(value: object) -> str | None:
+    text = _text(value)
+    return text if text and is_inside(text) else None
 
 
-def _folder(key: str, value: object) -> str:
+def _folder(value: object) -> str | None:
     """Read a folder of the repository; slashes around it do not count, and alone they are the top."""
-    return _path(key, _text(key, value).strip("/") or ".")
+    return _path(value.strip().strip("/") or ".") if isinstance(value, str) else None
 
 
-def _paths(key: str, value: object) -> tuple[str, ...]:
-    return tuple(_path(key, path) for path in _NAMES(key, value))
-
-
-def _in_brackets(text: str) -> object:
-    """Return the list or mapping that a variable holds as YAML in brackets; any other text as it is."""
-    if text.lstrip()[:1] in {"[", "{"}:
-        with contextlib.suppress(*_INVOKE_ERRORS):
-            return yaml.safe_load(text)  # type: ignore[no-untyped-call]
-    return text
-
-
-def _images(key: str, value: object) -> tuple[str | WholeImage, ...]:
-    is_whole = isinstance(value, dict) or (isinstance(value, list) and any(isinstance(one, dict) for one in value))
-    images: tuple[str | WholeImage, ...] = (_WHOLE_IMAGES if is_whole else _NAMES)(key, value)
-    return images
-
-
-def _names(value: object) -> tuple[str, ...] | None:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    if isinstance(value, (list, tuple)) and all(isinstance(part, str) and is_passable(part) for part in value):
-        return tuple(value)
-    return None
+def _names(value: object, read: Callable[[object], str | None] = _text) -> tuple[str, ...] | None:
+    parts = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+    names = [read(part) for part in parts] if isinstance(parts, list) else [None]
+    return None if None in names else tuple(filter(None, names))
 
 
 def _lines(value: object) -> tuple[str, ...] | None:
     lines = value.splitlines() if isinstance(value, str) else value
-    if isinstance(lines, (list, tuple)) and all(isinstance(line, str) for line in lines):
+    if isinstance(lines, list) and all(isinstance(line, str) for line in lines):
         return tuple(line.strip().removeprefix("- ") for line in lines if line.strip())
     return None
-
-
-def _attestations(value: object) -> tuple[str, ...] | None:
-    names = _names(value)
-    return names if names is not None and ATTESTATIONS.keys() >= {*names} else None
-
-
-def _cache(value: object) -> str | None:
-    """Read a kind of build cache; YAML 1.1, which Invoke reads, takes ``on`` and ``off`` for true and false."""
-    word = str(value).strip().lower()
-    known = {CACHE_INLINE: CACHE_INLINE, CACHE_REGISTRY: CACHE_REGISTRY}
-    return {**known, **dict.fromkeys(_YES, CACHE_ON), **dict.fromkeys(_NO, CACHE_OFF)}.get(word)
 
 
 def _platform(value: object) -> str | None:
@@ -530,7 +422,16 @@ def _platform(value: object) -> str | None:
 
 def _switch(value: object) -> bool | None:
     """Read a yes or no; a shell's ``false`` means false, which Invoke's own cast would not see."""
-    return {**dict.fromkeys(_YES, True), **dict.fromkeys(_NO, False)}.get(str(value).strip().lower())
+    word = str(value).strip().lower()
+    return True if word in {"true", "yes", "on", "1"} else False if word in {"false", "no", "off", "0"} else None
+
+
+def _cache(value: object) -> str | None:
+    """Read a kind of build cache; YAML 1.1, which Invoke reads, takes ``on`` and ``off`` for true and false."""
+    is_on = _switch(value)
+    if is_on is not None:
+        return CACHE_ON if is_on else CACHE_OFF
+    return str(value) if value in (CACHE_INLINE, CACHE_REGISTRY) else None
 
 
 def _version(value: object) -> str | None:
@@ -540,76 +441,51 @@ def _version(value: object) -> str | None:
     return text if _KUBERNETES.fullmatch(text) and not is_cut else None
 
 
-_Reader: TypeAlias = Callable[[str, Any], Any]
-_NAMES = _Kind(_names, "a list of names", "write {key}: [hub]")
-_FILE_HINT = "write {key}: [{{file: ..., path: ...}}]"
-_FILE_AND_PATH = ("file", "path")
-_WHOLE_IMAGES = _Records(
-    WholeImage,
-    ("context", "name"),
-    "context and name",
-    "a list of images",
-    "write {key}: [{{context: images/hub, name: HOST/PATH/hub}}]",
-    {
-        "context": _folder,
-        "name": _Kind(
-            lambda value: value if isinstance(value, str) and is_name(value) else None,
-            "the name of an image",
-            "write it as HOST/PATH/NAME in small letters, without a tag",
-        ),
-        "dockerfile": _path,
-        "values": _NAMES,
-        "paths": _paths,
-    },
-)
-# The settings that a flag wins over.
-_FLAGS = {
-    "kubernetes": _Kind(_version, "a version of Kubernetes", 'write {key}: "1.30"'),
-    "platform": _Kind(_platform, "a platform", "write {key}: linux/amd64"),
+_TEXT = _Kind("text", "quote it; it may not be empty, or begin with -", _text)
+_NAMES = _Kind("a list of names", "write {key}: [hub]", _names)
+_PATH_HINT = "name it relative to the repository's top"
+_PATH = _Kind("a path in the repository", _PATH_HINT, _path)
+_PATHS = _Kind("a list of paths in the repository", _PATH_HINT, lambda value: _names(value, _path))
+_FOLDER = _Kind(_PATH.wanted, _PATH_HINT, _folder)
+_FILES = "write {key}: [{{file: ..., path: ...}}]"
+# How keys are read, also those of records; others as their default is: a switch, a list of names, a text.
+_KINDS: Mapping[str, _Kind] = {
+    "accept": _Kind("a problem's code", "write {key}: [image-override, {{code: ..., path: ...}}]", record=Accepted),
+    "attest": _Kind(
+        f"a list of {', '.join(ATTESTATIONS)}",
+        "write {key}: [provenance]",
+        lambda value: _names(value, lambda name: name if name in [*ATTESTATIONS] else None),
+    ),
+    "base": _Kind("keep or chart", "write {key}: keep", lambda value: value if value in (KEEP, CHART) else None),
+    "cache": _Kind("off, on, inline or registry", "write {key}: on", _cache),
+    "deployments": _Kind("name and values", "write {key}: [{{name: ..., values: [...]}}]", record=DeploymentSetting),
+    "deployments.values": _PATHS,
+    "images": _Kind(
+        "a list of names, or of context and name",
+        "write {key}: [hub], or [{{context: images/hub, name: HOST/PATH/hub}}]",
+        _names,
+        WholeImage,
+    ),
+    "images.context": _FOLDER,
+    "images.name": _Kind(
+        "the name of an image",
+        "write it as HOST/PATH/NAME in small letters, without a tag",
+        lambda value: value if isinstance(value, str) and is_name(value) else None,
+    ),
+    "images.dockerfile": _PATH,
+    "images.paths": _PATHS,
+    "kubernetes": _Kind("a version of Kubernetes", 'write {key}: "1.30"', _version),
+    "next_steps": _Kind("a list of strings", "write {key}: [Merge it, Deploy]", _lines),
+    "pins": _Kind("file with path or marker", _FILES, record=PinTarget),
+    "pins.file": _PATH,
+    "platform": _Kind("a platform", "write {key}: linux/amd64", _platform),
+    "root": _FOLDER,
+    "values": _Kind("file and path", _FILES, record=ValuesTarget),
+    "values.file": _PATH,
 }
-# How keys are read; others as their default is: a switch, a list of names, a text.
-_READERS: Mapping[str, _Reader] = {
-    **_FLAGS,
-    "accept": _Records(
-        Accepted,
-        ("code",),
-        "a problem's code",
-        "a problem's code",
-        "write {key}: [image-override, {{code: ..., path: ...}}]",
-        short=("code", "path"),
-    ),
-    "attest": _Kind(_attestations, f"a list of {', '.join(ATTESTATIONS)}", f"write {{key}}: [{PROVENANCE}]"),
-    "base": _Kind(
-        lambda value: value if value in (KEEP, CHART) else None, f"{KEEP} or {CHART}", f"write {{key}}: {KEEP}"
-    ),
-    "cache": _Kind(_cache, "off, on, inline or registry", f"write {{key}}: {CACHE_ON}"),
-    "deployments": _Records(
-        DeploymentSetting,
-        ("name",),
-        "name and values",
-        "a list of deployments",
-        "write {key}: [{{name: ..., values: [...]}}]",
-        {"values": _paths},
-    ),
-    "images": _images,
-    "next_steps": _Kind(_lines, "a list of strings", "write {key}: [Merge it, Deploy]"),
-    "pins": _Records(
-        PinTarget, ("file",), "file with path or marker", "a list of files", _FILE_HINT, {"file": _path}, _FILE_AND_PATH
-    ),
-    "root": _folder,
-    "values": _Records(
-        ValuesTarget,
-        _FILE_AND_PATH,
-        "file and path",
-        "a list of file and path",
-        _FILE_HINT,
-        {"file": _path},
-        _FILE_AND_PATH,
-    ),
-}
-_BY_DEFAULT: Mapping[type, _Reader] = {
-    bool: _Kind(_switch, "true or false", "write {key}: false"),
+_BY_DEFAULT: Mapping[type, _Kind] = {
+    bool: _Kind("true or false", "write {key}: false", _switch),
     tuple: _NAMES,
-    str: _text,
-    type(None): _text,
+    str: _TEXT,
+    type(None): _TEXT,
 }

@@ -58,7 +58,7 @@ def keep_secret(name: str, value: str) -> None:
 def mask(text: str) -> str:
     """Return ``text`` without what the patterns above find, and without values of variables with a secret's name."""
     masked = re.sub(_USERINFO, f"{MASK}@", text)
-    masked = re.sub(_PARAMETER, _without_secret, masked)
+    masked = re.sub(_PARAMETER, lambda one: f"{one[1]}={MASK if names_secret(one[1]) else one[2]}", masked)
     masked = re.sub(_HEADER, rf"\1{MASK}", masked)
     masked = re.sub(_PEM, rf"\1{MASK}\2", masked)
     masked = re.sub(_SHOWS_ITSELF, MASK, masked)
@@ -170,10 +170,6 @@ def _spelled(text: str) -> set[str]:
 
 def _in_json(text: str) -> tuple[str, str]:
     return json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
-
-
-def _without_secret(parameter: re.Match[str]) -> str:
-    return f"{parameter[1]}={MASK}" if names_secret(parameter[1].replace("-", "_")) else parameter[0]
 
 
 def _environments_own() -> Iterator[tuple[str, str]]:

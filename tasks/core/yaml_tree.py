@@ -6,8 +6,9 @@ is as small as its text; duplicate keys stay, as Helm takes them; and nesting is
 
 from __future__ import annotations
 
+import re
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
@@ -36,8 +37,10 @@ MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 100
 MAX_NODES = 100_000  # ruamel.yaml takes some seconds for as many
 _PREFIX = "tag:yaml.org,2002:"
+# Tabs inside of lines, which Helm's reader takes for blanks, and ruamel.yaml does not. Those that indent are a fault.
+_TABS = re.compile(r"(?<=\S)[ \t]*\t")
 _SHOWN = 40  # characters of a value in a message
-_KIND_NAMES = {"str": "the text", "int": "the number", "float": "the number", "bool": "the truth value"}
+_KIND_NAMES = {"str": "text", "int": "number", "float": "number", "bool": "truth value"}
 _CORRECT = "correct the file there"
 # The library raises some of its own mistakes where an escape or a directive is out of range.
 _LIBRARY_ERRORS = (YAMLError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, AssertionError)
@@ -135,13 +138,15 @@ def target_of(node: Node) -> Node:
 def merged(mapping: MappingNode) -> list[MappingNode]:
     """Return the mappings that ``mapping`` takes keys from by ``<<``, the strongest first, each once."""
     found: dict[MappingNode, None] = {}
-    pending = _merge_sources(mapping)[::-1]
+    pending = [mapping]
     while pending:
         source = pending.pop()
-        if source not in found:
-            found[source] = None
-            pending += _merge_sources(source)[::-1]
-    return list(found)
+        found[source] = None
+        values = [target_of(value) for _, value in source.own(MERGE)]
+        items = [item for value in values for item in (value.children if isinstance(value, SequenceNode) else [value])]
+        sources = map(target_of, reversed(items))
+        pending += [one for one in sources if isinstance(one, MappingNode) and one not in found]
+    return [*found][1:]
 
 
 def described(node: Node | None) -> str:
@@ -150,7 +155,7 @@ def described(node: Node | None) -> str:
         return f"the alias *{node.name}"
     if isinstance(node, Scalar) and node.kind != "null":
         value = node.value if len(node.value) <= _SHOWN else f"{node.value[:_SHOWN]}…"
-        return f"{_KIND_NAMES.get(node.kind, node.kind)} {value!r}"
+        return f"the {_KIND_NAMES.get(node.kind, node.kind)} {value!r}"
     if isinstance(node, Collection):
         return "a mapping" if isinstance(node, MappingNode) else "a list"
     return "nothing"
@@ -167,16 +172,6 @@ def plain_kind(plain: str, version: tuple[int, int]) -> str:
         if version in versions and plain[:1] in firsts and pattern.match(plain):
             return str(tag).removeprefix(_PREFIX)
     return "str"
-
-
-def _merge_sources(mapping: MappingNode) -> list[MappingNode]:
-    sources = [target_of(value) for _, value in mapping.own(MERGE)]
-    flat = [
-        target_of(item)
-        for source in sources
-        for item in (source.children if isinstance(source, SequenceNode) else [source])
-    ]
-    return [source for source in flat if isinstance(source, MappingNode)]
 
 
 class Edit(NamedTuple):
@@ -198,11 +193,11 @@ class Text(NamedTuple):
     def decode(cls, data: bytes, where: str) -> Text:
         """Read UTF-8 bytes, with or without a byte order mark; raise Unusable for other ones and too many."""
         if len(data) > MAX_BYTES:
-            raise Unusable(
+            what, hint = (
                 f"the file has {len(data)} bytes, more than {MAX_BYTES}",
-                where=where,
-                hint="name the right file, or split this one",
+                "name the right file, or split this one",
             )
+            raise Unusable(what, where=where, hint=hint)
         bom = BOM_UTF8 if data.startswith(BOM_UTF8) else b""
         try:
             return cls(where, data[len(bom) :].decode("utf-8"), bom)
@@ -252,7 +247,7 @@ def parse_all(data: bytes, where: str, *, many: bool = True) -> tuple[Document, 
     """Read the YAML documents of a file, each with its own root; raise Unusable where that is not possible."""
     text = Text.decode(data, where)
     try:
-        tree = _build(text.content, MAX_NODES, many=many)
+        tree = _Tree(MAX_NODES, many).build(text.content)
     except Unreadable as error:
         place = f"{where}:{error.line}" if error.line else where
         raise Unusable(error.what, where=place, hint=error.hint) from error
@@ -269,7 +264,9 @@ def load(
     """
     if len(text) > size:
         raise Unreadable(f"more than {size // 2**20} MiB", None, "name the right file")
-    return _plain_data(next(iter(_build(text, nodes).roots), None), scalar or (lambda found: found.value), {})
+    return _plain_data(
+        next(iter(_Tree(nodes, many=False).build(text).roots), None), scalar or (lambda found: found.value), {}
+    )
 
 
 def child(tree: Data, key: str) -> Data:
@@ -281,18 +278,6 @@ def text_under(tree: Data, key: str) -> str | None:
     """Return the scalar that a mapping has under ``key``, or None."""
     value = child(tree, key)
     return value if isinstance(value, str) else None
-
-
-def _without_tabs(content: str) -> str:
-    """Return ``content`` with blanks for the tabs inside of lines: Helm's reader takes them so, ruamel.yaml does not.
-
-    Tabs that indent stay the fault that they are.
-    """
-    if "\t" not in content:
-        return content
-    lines = content.split("\n")
-    indents = (len(line) - len(line.lstrip(" \t")) for line in lines)
-    return "\n".join(line[:at] + line[at:].replace("\t", " ") for line, at in zip(lines, indents, strict=True))
 
 
 def _plain_data(node: Node | None, scalar: Callable[[Scalar], Any], seen: dict[Node, Data]) -> Data:
@@ -319,12 +304,30 @@ def _plain_data(node: Node | None, scalar: Callable[[Scalar], Any], seen: dict[N
 
 @dataclass
 class _Tree:
+    """What the events of a text are made into; at most ``most`` nodes, and one document unless ``many``."""
+
     most: int
+    many: bool
     roots: list[Node] = field(default_factory=list)
     outline: list[Node | None] = field(default_factory=list)
     shared: dict[Node, int] = field(default_factory=dict)
     anchors: dict[str, Node] = field(default_factory=dict)
     opened: list[Collection] = field(default_factory=list)
+
+    def build(self, content: str) -> _Tree:
+        """Add the nodes of ``content``."""
+        for event in _events(content):
+            line = event.start_mark.line + 1
+            if isinstance(event, DocumentStartEvent):
+                self.anchors.clear()
+                if self.roots and not self.many:
+                    raise Unreadable("the file holds several YAML documents", line, "keep one of them")
+            elif isinstance(event, CollectionEndEvent):
+                self.outline.append(None)
+                self.opened.pop()
+            elif isinstance(event, NodeEvent):
+                self.add(event, line)
+        return self
 
     def add(self, event: NodeEvent, line: int) -> None:
         """Add the node that ``event`` begins."""
@@ -334,7 +337,7 @@ class _Tree:
             line = siblings[-1].line  # an empty value is marked where the next thing begins
         if len(self.outline) >= self.most:
             raise Unreadable(f"more than {self.most} keys and values", line, "name the right file")
-        node = _node(event, line, len(self.outline), self.anchors)
+        node = self._node(event, line)
         self.outline.append(node)
         siblings.append(node)
         if isinstance(node, Alias):
@@ -346,41 +349,23 @@ class _Tree:
         if len(self.opened) > MAX_DEPTH:
             raise Unreadable(f"nested deeper than {MAX_DEPTH} levels", line, "flatten it")
 
-
-def _build(content: str, most: int, *, many: bool = False) -> _Tree:
-    tree = _Tree(most)
-    documents = 0
-    for event in _events(content):
-        line = event.start_mark.line + 1
-        if isinstance(event, DocumentStartEvent):
-            documents += 1
-            tree.anchors.clear()
-            if documents > 1 and not many:
-                raise Unreadable("the file holds several YAML documents", line, "keep one of them")
-        elif isinstance(event, CollectionEndEvent):
-            tree.outline.append(None)
-            tree.opened.pop()
-        elif isinstance(event, NodeEvent):
-            tree.add(event, line)
-    return tree
-
-
-def _node(event: Any, line: int, order: int, anchors: Mapping[str, Node]) -> Node:  # noqa: ANN401 - one of the library's
-    place = (event.start_mark.index, event.end_mark.index, line, event.start_mark.column, order)
-    if isinstance(event, AliasEvent):
-        if event.anchor not in anchors:
-            raise Unreadable("no anchor before the alias", line, "fix its name; a text that begins with * is quoted")
-        return Alias(*place, None, None, event.anchor, anchors[event.anchor])
-    tag = str(event.tag) if event.tag else None
-    if isinstance(event, ScalarEvent):
-        return Scalar(*place, tag, event.anchor, event.value, event.style or "")
-    make = MappingNode if isinstance(event, MappingStartEvent) else SequenceNode
-    return make(*place, tag, event.anchor, bool(event.flow_style))
+    def _node(self, event: Any, line: int) -> Node:  # noqa: ANN401 - one of the library's
+        place = (event.start_mark.index, event.end_mark.index, line, event.start_mark.column, len(self.outline))
+        if isinstance(event, AliasEvent):
+            if event.anchor not in self.anchors:
+                hint = "fix its name; a text that begins with * is quoted"
+                raise Unreadable("no anchor before the alias", line, hint)
+            return Alias(*place, None, None, event.anchor, self.anchors[event.anchor])
+        tag = str(event.tag) if event.tag else None
+        if isinstance(event, ScalarEvent):
+            return Scalar(*place, tag, event.anchor, event.value, event.style or "")
+        make = MappingNode if isinstance(event, MappingStartEvent) else SequenceNode
+        return make(*place, tag, event.anchor, bool(event.flow_style))
 
 
 def _events(content: str) -> Iterator[Event]:
     try:
-        yield from YAML(typ="safe", pure=True).parse(_without_tabs(content))
+        yield from YAML(typ="safe", pure=True).parse(_TABS.sub(lambda tabs: " " * len(tabs[0]), content))
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         # The library's own words quote the line, which may hold a secret.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from ..core import output
 from ..core.faults import DOOR, Denied, Refused
@@ -64,7 +65,7 @@ def _google_actions(logins: DockerLogins, hosts: Sequence[str], options: AuthOpt
     with output.waiting(f"asking Docker's helper for {', '.join(hosts)}"):
         answering = logins.answering_hosts(hosts)
     silent = [host for host in hosts if host not in answering]
-    account = key_account(options.key_file) if options.key_file else None
+    account = key_account(Path(options.key_file)) if options.key_file else None
     sign_in = _sign_in(logins, silent, options, account)
     yield sign_in
     # A host without a helper is answered for by Docker's store, which does not know the key.

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..core.faults import ProgramFailed, Unreachable
-from ..core.http import Address, HttpRequest, Limits, send
+from ..core.http import Address, Limits, send
 from ..tools.command import Command, bound
 from ..tools.process import capture, find, run_checked
 
@@ -151,12 +151,12 @@ def _configure(folder: Path, listen: str, birthmark: str, htpasswd: str | None) 
 
 def _wait(server: subprocess.Popen[bytes], started: Registry, birthmark: str) -> None:
     deadline = time.monotonic() + START_SECONDS
-    look = HttpRequest("GET", Address("http", started.address, "/v2/"), {}, Limits(total=1, attempts=1))
+    address, limits = Address("http", started.address, "/v2/"), Limits(total=1, attempts=1)
     while time.monotonic() < deadline:
         if server.poll() is not None:
             raise _broken(f"the registry ended with status {server.returncode}", started)
         with contextlib.suppress(Unreachable):
-            if send(look).headers.get(_BIRTHMARK) == birthmark:
+            if send("GET", address, {}, limits).headers.get(_BIRTHMARK) == birthmark:
                 return
         time.sleep(0.02)
     raise _broken(f"the registry did not answer within {START_SECONDS:g} seconds", started)

@@ -19,7 +19,7 @@ from urllib.request import parse_http_list, parse_keqv_list
 
 from ..core import http
 from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable, Unusable
-from ..core.http import Address, HttpRequest, basic
+from ..core.http import Address, basic
 from ..core.names import DOCKER_HUB, Reference, is_loopback, short_platform
 from .command import MALFORMED, require_registry
 from .logins import IDENTITY_TOKEN, DockerLogins, denied
@@ -91,7 +91,6 @@ class Conversation:
     deadline: float = field(default_factory=lambda: time.monotonic() + SECONDS)
     _signed: dict[str, str] = field(default_factory=dict, repr=False)
     _helper_fault: Denied | None = None
-    _connections: http.Connections = field(default_factory=dict, repr=False)
 
     @property
     def root(self) -> Address:
@@ -194,7 +193,7 @@ class Conversation:
         left = max(self.deadline - time.monotonic(), _SHORTEST)
         limits = _LIMITS._replace(connect=min(_CONNECT_SECONDS, left), read=left, total=left)
         try:
-            return http.send(HttpRequest(method, address, headers, limits, body, self._connections))
+            return http.send(method, address, headers, limits, body)
         except Unreachable as err:
             raise self.fault(err.what) from err
 

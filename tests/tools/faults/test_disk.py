@@ -28,7 +28,7 @@ PAGE = 4096
 FULL = {
     ("hub", 0): (
         UNUSABLE,
-        f"cannot write to the clone: {NO_SPACE} (PLACE/hub/.git/hubpress.lock)",
+        f"the lock file cannot be used: {NO_SPACE} (PLACE/hub/.git/hubpress.lock)",
         "df -h PLACE/hub/.git",
     ),
     ("hub", 2): (UNUSABLE, f"the file cannot be written: {NO_SPACE} (hub/requirements.yaml)", "df -h hub"),

@@ -163,7 +163,7 @@ def _remote(text: str) -> None:
 
 
 def _address(text: str) -> None:
-    Address.parse("https://charts.test/").redirected(text)
+    Address.parse("https://charts.test/").resolved(text, "https://charts.test/index.yaml")
     Address.parse(text).resolved(text)
 
 

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core import yaml_tree
 from tasks.core.faults import Unusable
-from tasks.core.settings import read_settings, section_in, section_of
+from tasks.core.settings import read_settings, section_in
 from tasks.repo.deployments import of_hubploy
 from tasks.repo.hub import Hub as OpenHub
 from tasks.repo.hub import open_hub
@@ -121,7 +120,7 @@ def test_the_setting_takes_their_place(setting: object, hub: Hub) -> None:
 def test_the_documented_settings(hub: Hub) -> None:
     page = (PROJECT / "docs/tasks/release.md").read_text(encoding="utf-8")
     told = page.partition("```yaml\n")[2].partition("```")[0]
-    settings = section_of(yaml_tree.load(told))
+    settings = section_in(told.encode())
     assert next_steps(opened(hub, **settings), into("staging"), "PAGE") == (
         "Merge PAGE",
         "Sign in to https://staging.hub.example.edu and start a server",

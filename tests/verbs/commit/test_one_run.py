@@ -58,7 +58,7 @@ def test_what_is_no_lock_file_is_named_with_the_way_to_remove_it(
     error, hint = fault(done)
     assert error.startswith("the lock file cannot be used: ")
     assert error.endswith(f" ({lock})")
-    assert hint == f"ls -ld {lock}; if no run is in progress, remove it: rm -r {lock}"
+    assert hint == f"df -h {lock.parent}; ls -ld {lock}; if no run is in progress, remove it: rm -r {lock}"
     assert mine.read_text() == SECRET
     assert not (moved.path / ".git/nowhere").exists()
     # The hint leads on.

@@ -4,7 +4,7 @@ import pytest
 
 from tasks.core.output import tell
 from tests.support.cli import run_task, succeed
-from tests.support.hubs import Hub, make_hub
+from tests.support.hubs import Hub
 
 pytestmark = pytest.mark.usefixtures("gh")
 
@@ -31,11 +31,6 @@ def step_summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "summary"
 
 
-def test_a_bumps_outputs(hub: Hub, output: Path) -> None:
-    succeed("bump", cwd=hub.path)
-    assert output.read_text() == "version=3.3.8\nchanged=true\n"
-
-
 def test_a_dry_run_tells_what_would_be(hub: Hub, output: Path, step_summary: Path) -> None:
     succeed("--dry", "bump", cwd=hub.path)
     assert output.read_text() == "version=3.3.8\nchanged=true\n"
@@ -51,12 +46,6 @@ def test_the_tasks_of_one_step_append(hub: Hub, output: Path, step_summary: Path
     assert told.count("### hubpress\n") == 2
     assert BRANCH in told
     assert PAGE in told
-
-
-def test_outside_of_actions_nothing_is_written(hub: Hub, tmp_path: Path) -> None:
-    before = sorted(tmp_path.iterdir())
-    succeed("bump", cwd=hub.path)
-    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_a_file_that_cannot_be_written_is_a_fault(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,23 +74,6 @@ def test_a_check_tells_its_problems(hub: Hub, output: Path, step_summary: Path) 
     assert "base-not-of-release" in step_summary.read_text()
 
 
-def test_a_check_without_problems_says_so(output: Path, step_summary: Path, tmp_path: Path) -> None:
-    hub = make_hub(tmp_path / "fine")
-    name = "127.0.0.1:1/core/hub"
-    tag = f"0.0.1-0.dev.git.1.h{hub.git('rev-parse', '--short=7', 'HEAD')}"
-    hub.edit("hub/values.yaml", "name:\n      tag:\n", f"name: {name}\n      tag: {tag}\n")
-    done = run_task("check", "--offline", cwd=hub.path)
-    assert done.out.splitlines()[-1] == "No problems in what was checked.", done
-    assert output.read_text() == "ok=true\nproblems=0\n"
-    assert "No problems in what was checked." in step_summary.read_text()
-    hub.commit("Use the image")
-    output.unlink()
-    step_summary.unlink()
-    assert run_task("check", "--offline", cwd=hub.path).out == "Files and git are consistent.\n"
-    assert output.read_text() == "ok=true\nproblems=0\n"
-    assert step_summary.read_text() == "### hubpress\n\n```text\nFiles and git are consistent.\n```\n\n"
-
-
 def test_a_problem_stands_beside_its_line_in_a_pull_request(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     hub.edit("hub/requirements.yaml", "3.2.1", "3.3.8")
@@ -125,12 +97,6 @@ def test_a_status_tells_what_is_pinned_and_what_is_newest(output: Path) -> None:
     }
     tell(content, "any")
     assert output.read_text() == "version=3.2.1\nnewest=4.4.0\nproblems=1\n"
-
-
-def test_a_doctor_tells_of_each_tool(step_summary: Path, output: Path, tmp_path: Path) -> None:
-    assert run_task("doctor", cwd=tmp_path).code == 1
-    assert output.read_text() == "ok=false\n"
-    assert "hint: docker: " in step_summary.read_text()
 
 
 def test_no_text_ends_the_summarys_block(step_summary: Path) -> None:

@@ -1,7 +1,6 @@
 """The installed command: the same tasks, in repositories that carry none."""
 
 import os
-import re
 import sys
 import tarfile
 import zipfile
@@ -36,10 +35,6 @@ def test_no_module_tasks_is_installed(installed: Path, tmp_path: Path) -> None:
     assert sh(str(installed / "python"), "-c", look, cwd=tmp_path) == "hubpress None"
 
 
-def test_version(installed: Path, tmp_path: Path) -> None:
-    assert sh(str(installed / "hubpress"), "--version", cwd=tmp_path) == f"hubpress {__version__}"
-
-
 def test_list_shows_the_same_tasks_as_in_a_checkout(installed: Path, tmp_path: Path) -> None:
     listed = run(str(installed / "hubpress"), "--list", "-F", "json", cwd=tmp_path)
     assert listed.code == 0, listed
@@ -49,23 +44,9 @@ def test_list_shows_the_same_tasks_as_in_a_checkout(installed: Path, tmp_path: P
     assert [task["name"] for task in listed.json["tasks"]] == TASKS
 
 
-def test_help_explains_every_option_of_the_checkout(installed: Path, tmp_path: Path) -> None:
-    task = "release"
-    shown = run(str(installed / "hubpress"), "help", task, cwd=tmp_path)
-    assert shown.code == 0, shown
-    assert shown.out.startswith(f"Usage: hubpress {task} ")
-    theirs = run_task("--help", task, cwd=tmp_path).out
-    assert flags_in(theirs) - {"--core-opts", "--options"} <= flags_in(shown.out)
-
-
-def flags_in(text: str) -> set[str]:
-    return set(re.findall(r"--[a-z-]+", text))
-
-
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        ("hubpress", TASKS),
         ("hubpress bump -", ["--dev", "--json", "--major", "--pre", "--repo", "--to"]),
         ("hubpress bump --version", ["--dev", "--json", "--major", "--pre", "--repo", "--to"]),
     ],
@@ -81,9 +62,6 @@ def test_bash_completes_the_command(installed: Path, tmp_path: Path) -> None:
     complete = run("bash", "--norc", "-c", PRESS_TAB, cwd=tmp_path, env={"PATH": path})
     assert complete.code == 0, complete
     assert sorted(complete.out.split()) == ["rehearse", "release"], complete
-
-
-# -- a release, from nothing but the wheel
 
 
 # -- and a rehearsal of one: nothing of the checkout is there, and the hub may have a folder `tasks` of its own
@@ -125,14 +103,6 @@ def test_the_hubs_own_settings_are_read_from_wherever_one_stands(installed: Path
     done = run(str(installed / "hubpress"), "commit", cwd=below)
     assert done.code == 0, done
     assert hub.git("rev-parse", "--abbrev-ref", "HEAD") == "z2jh/3.3.8"
-
-
-def test_a_hub_is_named_from_elsewhere_with_its_settings(installed: Path, hub: Hub, tmp_path: Path) -> None:
-    hub.write("invoke.yaml", "hub: {chart: nobody}\n")
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    told = run(str(installed / "hubpress"), "bump", "--repo", str(hub.path), cwd=elsewhere)
-    assert (told.code, fault(told)[0]) == (2, "there is no chart nobody (chartpress.yaml)")
 
 
 def test_a_hint_has_one_type_the_command_that_is_there(installed: Path, tmp_path: Path) -> None:
@@ -241,9 +211,3 @@ def test_the_wheel_has_the_tasks_and_what_describes_them(tree: Path, ours: Built
     assert [line.split(">")[0] for line in needed] == [
         *("invoke", "packaging", "platformdirs", "ruamel-yaml", "semver", "sh", "urllib3", "wcmatch")
     ]
-
-
-def test_make_builds_them() -> None:
-    shown = sh("make", "--dry-run", "--old-file=.venv/.ready", "dist", cwd=PROJECT)
-    epoch = "SOURCE_DATE_EPOCH=$(git log -1 --pretty=%ct)"
-    assert shown == f"{epoch} .venv/bin/python -m hatchling build --target wheel --target sdist"

@@ -136,7 +136,12 @@ ANYWHERE: dict[str, tuple[Put, str, int, str]] = {
     "chart's folder, as a pattern": (folder_like_a_pattern, COMMIT, 0, ""),
     "Dockerfile": (image_key("dockerfilePath: --evil"), LOOK, 2, "does not name images/hub/Dockerfile"),
     "version": (edited(REQUIREMENTS, "3.2.1", "--evil"), COMMIT, 1, "--evil is neither a version nor a range"),
-    "Helm repository": (edited(REQUIREMENTS, "http:", "--evil:"), COMMIT, 4, "no such file"),
+    "Helm repository": (
+        edited(REQUIREMENTS, "http:", "--evil:"),
+        COMMIT,
+        4,
+        "the file cannot be read: No such file or directory",
+    ),
 }
 WITH_ENGINE: dict[str, tuple[Put, str, int, str]] = {
     "folders and branch, in a build": (every_folder_and_the_branch, BUILD, 0, ""),
@@ -203,7 +208,7 @@ def test_what_is_typed_is_never_an_option(hub: Hub, recorder: Recorder, typed: s
 def test_a_folder_that_is_typed_is_never_an_option(hub: Hub, recorder: Recorder) -> None:
     there = hub.path.rename(hub.path.with_name("--evil"))
     done = run_task("bump", "--repo=--evil", cwd=there.parent, env=recorder.env)
-    assert (done.code, "hub.repo is '--evil', not a name" in done.err) == (2, True), done
+    assert (done.code, "hub.repo is '--evil', not text" in done.err) == (2, True), done
     done = succeed("bump", "--repo=./--evil", cwd=there.parent, env=recorder.env)
     assert taken_for_options(recorder.calls, SIGN) == []
 

@@ -3,7 +3,6 @@
 Somebody works on in the same clone, or at the same remote, while a release asks its question or builds its image.
 """
 
-import json
 import os
 import shlex
 import shutil
@@ -14,7 +13,6 @@ import pytest
 
 from tests.support.cli import INVOKE, Result, run_on_screen, run_task, sh, succeed
 from tests.support.hubs import Hub
-from tests.support.machine import PROJECT
 from tests.support.processes import write_program
 from tests.support.scene import DOCKERFILE, VALUES, Scene
 from tests.support.world import World, fault
@@ -79,7 +77,7 @@ def test_what_moves_at_the_question_stops_a_release_before_anything_is_done(
     scene: Scene, somebody: str, error: str, back: str
 ) -> None:
     done, stand = at_the_question(scene, somebody)
-    assert (done.code, *fault(done)) == (1, f"the plan no longer holds: {error}", f"{back}{AGAIN}; nothing was done")
+    assert (done.code, *fault(done)) == (1, f"the plan no longer holds: {error}", f"{back}{AGAIN}")
     assert scene.world() == stand
 
 
@@ -88,9 +86,7 @@ def test_values_saved_at_the_question_stay_and_are_not_committed(scene: Scene) -
     assert done.code == 1, done
     error, hint = fault(done)
     assert error == f"the plan no longer holds: {VALUES} has changed"
-    assert hint == f"{AGAIN}; done so far: the current branch is now {BRANCH}, the branch {BRANCH} is now " + short(
-        scene.hub, "main"
-    )
+    assert hint == AGAIN
     assert scene.hub.git("status", "--porcelain").splitlines() == [
         " M hub/requirements.yaml",
         " M hub/values.yaml",
@@ -102,12 +98,6 @@ def test_values_saved_at_the_question_stay_and_are_not_committed(scene: Scene) -
 # -- during the build
 
 
-def pushed(image: str) -> str:
-    """Return what a run says of an image that it has pushed: the digest is the registry's."""
-    look = ("docker", "buildx", "imagetools", "inspect", image, "--format", "{{json .Manifest}}")
-    return f"{image} is now {json.loads(sh(*look, cwd=PROJECT))['digest']}"
-
-
 def test_a_branch_switched_during_the_build_gets_nothing(scene: Scene, during_build: Somebody) -> None:
     hub = scene.hub
     before = (hub.git("rev-parse", "main"), hub.remote_git("for-each-ref"))
@@ -116,11 +106,7 @@ def test_a_branch_switched_during_the_build_gets_nothing(scene: Scene, during_bu
     assert done.code == 1, done
     error, hint = fault(done)
     assert error == "the plan no longer holds: the current branch is now main"
-    assert hint == (
-        f"git switch {BRANCH}, then {AGAIN}; done so far: the current branch is now {BRANCH}, "
-        f"the branch {BRANCH} is now {short(hub, BRANCH)}, HEAD is now {short(hub, BRANCH)}, "
-        f"{pushed(f'{scene.prefix}/core/hub:0.0.1-0.dev.git.2.h' + hub.git('rev-parse', '--short', BRANCH))}"
-    )
+    assert hint == f"git switch {BRANCH}, then {AGAIN}"
     assert (hub.git("rev-parse", "main"), hub.remote_git("for-each-ref")) == before
     assert hub.git("status", "--porcelain") == ""
     assert hub.subjects(f"main..{BRANCH}") == [MOVED]
@@ -174,10 +160,8 @@ def test_values_saved_during_a_build_keep_it_from_writing_them(scene: Scene, dur
     during_build(save(VALUES))
     done = run_task("build", cwd=hub.path)
     assert done.code == 1, done
-    assert fault(done) == (
-        f"the plan no longer holds: {VALUES} has changed",
-        f"{AGAIN}; done so far: {pushed(image)}",
-    )
+    assert fault(done) == (f"the plan no longer holds: {VALUES} has changed", AGAIN)
+    assert image in done.err.partition("Done so far:\n")[2]
     assert hub.read(VALUES).removesuffix("# mine\n") == before
     hub.git("restore", VALUES)
     succeed("build", cwd=hub.path)
