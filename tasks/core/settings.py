@@ -272,7 +272,7 @@ def section_in(data: bytes, where: str = FILE) -> dict[str, Any]:
     # Elsewhere, keys of other programs are usual.
     for key in map(str, content) if where == FILE and SECTION not in content else ():
         if key in KEYS or (nearest(key, [SECTION]) and len(key) <= len(SECTION) + 1):
-            hint = f"put settings under {SECTION}: ; if it is another program's, add {SECTION}: {{}}"
+            hint = f"put settings under {SECTION}; if it is another program's, add {SECTION}: {{}}"
             raise Unusable(f"{key} is outside of {SECTION}", where=where, hint=hint)
     if not isinstance(section, dict | None):
         raise Unusable(f"{SECTION} is not a mapping of settings", where=where, hint=f"write {SECTION}: {{}}")

@@ -264,7 +264,7 @@ def test_a_setting_beside_its_section_is_refused_unless_there_is_one(key: str, t
         read_settings(configured(), own_file(tmp_path, f"{key}: staging\n"))
     assert str(refused.value) == (
         f"error: {key} is outside of hub (invoke.yaml)\n"
-        "hint: put settings under hub: ; if it is another program's, add hub: {}"
+        "hint: put settings under hub; if it is another program's, add hub: {}"
     )
     assert read_settings(configured(), own_file(tmp_path, f"{key}: staging\nhub: {{}}\n")) == Settings()
 

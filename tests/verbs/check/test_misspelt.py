@@ -70,8 +70,8 @@ def test_a_marker_that_names_almost_the_chart(settled: Hub) -> None:
     [
         (
             "hubs: {tag: x}",
-            "unknown key hubs (invoke.yaml)",
-            "did you mean hub? if it is another program's, add hub: {}",
+            "hubs is outside of hub (invoke.yaml)",
+            "put settings under hub; if it is another program's, add hub: {}",
         ),
         (
             "hub: {values: [{file: hub/valus.yaml, path: a}]}",

@@ -160,7 +160,7 @@ def test_a_charts_folder_that_leads_outside_is_refused_with_its_key(hub: Hub, ke
         (r'root: "a\0b"', r"hub.root is 'a\x00b', not a path in the repository"),
         (r'base_branch: "\ud800"', r"hub.base_branch is '\ud800', not text"),
         (r'values: [{file: "a\0b", path: a}]', r"hub.values.file is 'a\x00b', not a path in the repository"),
-        (r'images: ["a\0b"]', r"hub.images is ['a\x00b'], not a list of names, or of context and name"),
+        (r'images: ["a\0b"]', r"hub.images is 'a\x00b', not a list of names, or of context and name"),
     ],
 )
 def test_a_setting_that_no_file_or_program_can_have_is_refused(hub: Hub, setting: str, named: str) -> None:
