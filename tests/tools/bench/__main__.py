@@ -14,10 +14,15 @@ from .measure import LEAST_PAIRS, Row, as_text
 
 GROUPS: dict[str, Callable[[Lab], Iterator[Row]]] = {
     "starting": rows.starting,
+    "deciding": rows.deciding,
+    "second-look": rows.second_look,
+    "tagging": rows.tagging,
     "checking": rows.checking,
     "nothing-to-do": rows.nothing_to_do,
     "several-images": rows.several_images,
     "releasing": rows.releasing,
+    "first-build": rows.first_build,
+    "squashing": rows.squashing,
     "memory": rows.peaks,
 }
 

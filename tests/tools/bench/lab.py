@@ -48,7 +48,8 @@ class Shape:
     Attributes:
         images: how many images its chart has, all from one Dockerfile.
         lines: about how many lines its values.yaml has.
-        run: the command of the Dockerfile's ``RUN``. Every image runs it anew, since each has its own ``IMAGE``.
+        run: the command of the Dockerfile's ``RUN``, without a network: a second engine has none. Every image runs it
+            anew, since each has its own ``IMAGE``.
     """
 
     images: int = 1
@@ -69,7 +70,7 @@ class Shape:
             f"  - name: jupyterhub\n    version: {version}\n    repository: {charts}\n",
             "hub/values.yaml": f"hubs:\n{places}{hubs}",
             "images/hub/Dockerfile": f"FROM {name}:{version}\nUSER root\nENV CHANGE=0\nARG IMAGE\n"
-            f"RUN {self.run}\nCOPY settings.txt /srv/settings.txt\n",
+            f"RUN --network=none {self.run}\nCOPY settings.txt /srv/settings.txt\n",
             "images/hub/settings.txt": "one\n",
         }
 

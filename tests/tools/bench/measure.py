@@ -63,7 +63,7 @@ class Row:
         against: the baseline.
         value: what was measured, in ``unit``.
         limit: what it may be at most.
-        unit: ``x`` (times the baseline) or ``MiB``.
+        unit: ``x`` (times the baseline), ``MiB`` or ``requests``.
         medians: our own and the baseline's, where times are compared.
     """
 

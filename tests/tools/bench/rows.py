@@ -2,12 +2,16 @@
 
 import secrets
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from statistics import median
 
+from tests.support.charts import LENGTH, write_real_index
 from tests.support.cli import INVOKE
+from tests.support.engine import missing_for_second_engine, second_engine
+from tests.support.helm import served
 from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
 
@@ -58,7 +62,79 @@ def checking(lab: Lab) -> Iterator[Row]:
     yield ratio(ours, empty_task(lab, "nothing"), 3 * lab.pairs, 2.5)
 
 
-# -- build and push: nothing to do, several images, a whole release
+# -- the index, the second look, a tag
+
+# The rooms without the verbs, so that Invoke's own start, a row of its own, is not in these rows too.
+_ROOMS = f"""
+import sys, types
+from pathlib import Path
+rooms = types.ModuleType("tasks")
+rooms.__path__ = [{str(PROJECT / "tasks")!r}]
+sys.modules["tasks"] = rooms
+"""
+_DECIDE = """
+from tasks.releases.index import choose, read_index
+choice = choose(read_index(Path(sys.argv[1]).read_bytes(), sys.argv[1]), "3.3.7")
+print(choice.release.version, choice.release.hub_image)
+"""
+_FULL_LOAD = """
+import sys
+from pathlib import Path
+from ruamel.yaml import YAML
+YAML(typ="safe", pure=True).load(Path(sys.argv[1]))
+"""
+_FETCH = """
+from tasks.releases.repository import HelmRepository
+print(len(HelmRepository(sys.argv[1], Path(sys.argv[2])).index().releases))
+"""
+_TAG = """
+from tasks.core.settings import Settings
+from tasks.image.tag import history_of, name_image
+from tasks.repo.hub import open_hub
+from tasks.tools.git import Git
+hub = open_hub(Settings(), Git.around(Path.cwd()))
+for image in hub.images:
+    print(f"{image.spec.name}:{name_image(hub, history_of(hub), image).tag}")
+"""
+
+
+def python(title: str, program: str, *arguments: str, cwd: Path = PROJECT) -> Call:
+    """Return a run of a Python program."""
+    return Call(title, (sys.executable, "-c", program, *arguments), cwd)
+
+
+def deciding(lab: Lab) -> Iterator[Row]:
+    """From the index to the decision: version and base image."""
+    index = str(write_real_index(lab.folder / "real") / "index.yaml")
+    ours = python(f"index to decision, {LENGTH:,} entries", _ROOMS + _DECIDE, index)
+    yield ratio(ours, python("ruamel.yaml's full load", _FULL_LOAD, index), lab.pairs, 0.1)
+
+
+def second_look(lab: Lab) -> Iterator[Row]:
+    """The second look at a Helm repository that has not changed: one conditional request, no body."""
+    with served(write_real_index(lab.folder / "unchanged")) as server:
+        look = python("second look", _ROOMS + _FETCH, server.url, str(lab.folder / "index-cache"))
+        look.output()
+        first = len(server.requests)
+        look.output()
+        second = server.requests[first:]
+    if second != ["GET /index.yaml 304"]:
+        raise RuntimeError(f"the second look asked: {second}")
+    yield Row("second look at an unchanged Helm repository", "its first look", len(second), 1, "requests")
+
+
+def tagging(lab: Lab) -> Iterator[Row]:
+    """The tag of one image in a long history."""
+    hub = lab.sketch()
+    lengthen(hub, HISTORY)
+    ours = python(f"tag of one image, {HISTORY:,} commits", _ROOMS + _TAG, cwd=hub.path)
+    theirs = Call("chartpress --list-images", ("chartpress", "--list-images"), hub.path)
+    if ours.output() != theirs.output():
+        raise RuntimeError(f"{ours.title}: {ours.output()!r}, {theirs.title}: {theirs.output()!r}")
+    yield ratio(ours, theirs, 3 * lab.pairs, 1)
+
+
+# -- build and push: nothing to do, several images, an engine that never built, a whole release
 
 CHARTPRESS = ("chartpress", "--push")
 MANY_LINES, IMAGES = 10_000, 3
@@ -103,6 +179,67 @@ def change_image(hub: Hub) -> None:
     changed = [f"ENV CHANGE={secrets.token_hex(4)}" if line.startswith("ENV CHANGE=") else line for line in lines]
     hub.write("images/hub/Dockerfile", "".join(f"{line}\n" for line in changed))
     hub.commit("Change the image")
+
+
+# -- an engine that never built anything: a colleague's first build, and a build after a squash merge
+
+CACHE_SECONDS = 12
+
+
+def first_build(lab: Lab) -> Iterator[Row]:
+    """A first build after a change of one line, with ``hub.cache`` on, against chartpress's."""
+    hub = lab.hub(Shape(run=f"sleep {CACHE_SECONDS}"))
+    hub.write("invoke.yaml", "hub: {cache: on}\n")
+    hub.commit("Share the build cache")
+    _build_first(hub)
+
+    def change() -> None:
+        hub.git("checkout", "--quiet", "--", ".")
+        hub.write("images/hub/settings.txt", f"{secrets.token_hex(4)}\n")
+        hub.commit("Change one line")
+
+    title = f"a colleague's first build, one line changed, layers of {CACHE_SECONDS} s"
+    yield _on_an_engine_that_never_built(lab, hub, title, change, 0.15)
+
+
+def squashing(lab: Lab) -> Iterator[Row]:
+    """A build after a squash merge, whose image is in the registry under the tag of another commit."""
+    hub = lab.hub(Shape(run=f"sleep {CACHE_SECONDS}"))
+    hub.write("images/hub/settings.txt", "two\n")
+    hub.commit("Change the image")
+    _build_first(hub)
+    hub.git("reset", "--quiet", "--soft", "HEAD~2")
+    hub.git("commit", "--quiet", "--message", "Change the image")
+
+    def squash() -> None:
+        # As a forge does that squashes: another hash, the same files.
+        hub.git("checkout", "--quiet", "--", ".")
+        hub.git("commit", "--quiet", "--amend", "--message", f"Change the image (#{secrets.token_hex(4)})")
+
+    title = f"build after a squash merge, layers of {CACHE_SECONDS} s"
+    yield _on_an_engine_that_never_built(lab, hub, title, squash, 0.1)
+
+
+def _build_first(hub: Hub) -> None:
+    invoke("build", "build", cwd=hub.path).output()
+    hub.commit("Name the built images")
+
+
+def _on_an_engine_that_never_built(lab: Lab, hub: Hub, title: str, change: Callable[[], None], limit: float) -> Row:
+    """Time a build after ``change``, each on an engine that has forgotten everything, against chartpress's."""
+    if missing := missing_for_second_engine():
+        raise RuntimeError(missing)
+
+    def prepare() -> None:
+        change()
+        engine.forget_everything()
+
+    # A socket's path may have 107 characters.
+    with tempfile.TemporaryDirectory(prefix="hubpress-") as folder, second_engine(Path(folder)) as engine:
+        on_engine = ("env", f"DOCKER_HOST={engine.host}")
+        ours = Call(title, (*on_engine, *INVOKE, "build"), hub.path, prepare)
+        theirs = Call("chartpress --push", (*on_engine, *CHARTPRESS), hub.path, prepare)
+        return ratio(ours, theirs, lab.pairs, limit, warm=False)
 
 
 # What a person who knows every name and number beforehand would put into a script.
