@@ -351,7 +351,7 @@ def _from_what_is_there(search: Search) -> Layout:
         what = f"{chart.values_path} names no image there"
         if ours:
             files = ", ".join(place.file for place in ours)
-            setting = values_setting((*search.settings.values, *ours))
+            setting = values_setting(search.settings.values, ours)
             raise Unusable(f"{what}, but in {files}", where=chart.values_file, hint=f"set it in {FILE}: {setting}")
         raise NotNamed(what, where=chart.values_file, hint=hint)
     values = [place.path for place in names if chart and place.file == chart.values_file]

@@ -106,7 +106,7 @@ def unmoved_images(hub: Hub) -> dict[str, list[NamedImage]]:
 
 def how_to_move(hub: Hub, unmoved: Iterable[NamedImage]) -> str:
     """Return the lines for invoke.yaml that let builds write ``unmoved`` too."""
-    setting = values_setting((*hub.settings.values, *(ValuesTarget(one.file, one.path) for one in unmoved)))
+    setting = values_setting(hub.settings.values, (ValuesTarget(one.file, one.path) for one in unmoved))
     return f"let builds move it: {setting} in {FILE}"
 
 

@@ -179,11 +179,25 @@ def named_at(files: Files, file: str, path: str) -> Reference | None:
     return Reference(name) if name else None
 
 
-def values_setting(targets: Iterable[ValuesTarget]) -> str:
-    """Return the setting ``values`` with ``targets``, each once."""
-    entries = ({key: value for key, value in one._asdict().items() if value} for one in dict.fromkeys(targets))
+def values_setting(given: Iterable[ValuesTarget], more: Iterable[ValuesTarget]) -> str:
+    """Return the setting ``values`` with ``given`` and ``more``; of these, files of one path are one pattern."""
+    files: dict[str, list[str]] = {}
+    for one in more:
+        files.setdefault(one.path, []).append(one.file)
+    new = (ValuesTarget(file, path) for path, some in files.items() for file in _patterns(list(dict.fromkeys(some))))
+    entries = ({key: value for key, value in one._asdict().items() if value} for one in (*given, *new))
     written = (", ".join(f"{key}: {quoted(value)}" for key, value in one.items()) for one in entries)
     return f"hub: {{values: [{', '.join(f'{{{entry}}}' for entry in written)}]}}"
+
+
+def _patterns(files: Sequence[str]) -> Sequence[str]:
+    """Return one pattern for files of the same depth, with ``*`` for each folder and name in which they differ."""
+    if len({file.count("/") for file in files}) > 1:
+        return files
+    *folders, names = zip(*(file.split("/") for file in files), strict=True)
+    kinds = {name.partition(".")[2] for name in names}
+    last = names[0] if len({*names}) == 1 else f"*.{kinds.pop()}" if len(kinds) == 1 else "*"
+    return ["/".join((*(some[0] if len({*some}) == 1 else "*" for some in folders), last))]
 
 
 def quoted(text: str) -> str:

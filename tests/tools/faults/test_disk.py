@@ -39,8 +39,8 @@ FULL = {
 # What is said when a folder cannot be written. The cache's is nobody's trouble: then nothing is kept.
 LOCKED = {
     "hub/hub": (UNUSABLE, f"the file cannot be written: {READ_ONLY} (hub/requirements.yaml)", "ls -ld hub"),
-    "hub/.git/refs": (PROGRAM, f"git switch: cannot lock ref 'refs/heads/{BRANCH}': ", "ls -ld .git; mount"),
-    "hub/.git/objects": (PROGRAM, "git commit: unable to create temporary file: ", "ls -ld .git; mount"),
+    "hub/.git/refs": (PROGRAM, f"git switch: cannot lock ref 'refs/heads/{BRANCH}': ", "git status"),
+    "hub/.git/objects": (PROGRAM, "git commit: unable to create temporary file: ", "git status"),
     "hub.git": (
         UNREACHABLE,
         f"the remote rejected the branch {BRANCH}: unpacker error (origin)",

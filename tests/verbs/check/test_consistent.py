@@ -70,7 +70,7 @@ def found(hub: Hub) -> list[tuple[str, str, str]]:
     offline = ("the last commit", "quay.io/")
     (unchecked,) = (one for one in result.json["not_checked"] if not one["message"].startswith(offline))
     assert unchecked["message"].startswith("pins against the packages of ")
-    assert unchecked["hint"].startswith("docker pull ")
+    assert unchecked["hint"].startswith("docker info; docker pull ")
     return [(one["code"], one["severity"], one["message"]) for one in result.json["problems"]]
 
 
