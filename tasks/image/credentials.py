@@ -19,11 +19,11 @@ _NO_SECRET = ("ENC[", "<", "$", "{", "%")
 _ANY_CASE = re.MULTILINE | re.IGNORECASE
 # RFC 7468, with its headers, but for a placeholder: ``...``.
 _PEM = (
-    r"^-----BEGIN (?:\w+ )*PRIVATE KEY(?: BLOCK)?-----[ \t\r]*\n(?:[\w-]+: [^\n]*\n|[ \t\r]*\n)*"
+    r"^-----BEGIN [^\n]*PRIVATE KEY[^\n]*\n(?:[\w-]+: [^\n]*\n|[ \t\r]*\n)*"
     r"((?:[a-z0-9+/=]+[ \t\r]*\n(?:[ \t\r]*\n)*)+)-----END "
 )
 _AGE = r"^AGE-SECRET-KEY-1(\w{58})"
-_PUTTY = r"\APuTTY-User-Key-File.*\n(Encryption: none)$"
+_PUTTY = r"\APuTTY-User-Key-File.*\n(Encryption: none)\r?$"
 # https://cloud.google.com/docs/authentication/application-default-credentials. Those of a workload identity federation
 # are secret only with a token to exchange in them (https://google.aip.dev/auth/4117), or as google-github-actions/auth
 # writes them.
@@ -35,8 +35,8 @@ _DOCKER = r'"(?:auth|password|identitytoken|registrytoken)"\s*:\s*"([^"]+)"'
 _OF_A_USER = r"""(?<![\w-])(?:client-key-data|token|password)["']?\s*:\s*["']?([^\s"',}]+)"""
 # A password or token in an address, or what actions/checkout puts into .git/config.
 # https://git-scm.com/docs/git-credential-store
-_ADDRESS = r"://(?:[^/\s:@]*:|(?=gh[pousr]_|github_pat_|glpat-))([^/\s:@]+)@|^(?:[^\n=]*=)?[ \t]*(authorization: )"
-_VARIABLE = r"""^[ \t]*(?:export[ \t]+)?(?P<name>\w+)[ \t]*=[ \t]*["']?([^\n"']{8,})"""
+_ADDRESS = r"://(?:[^/\s:@]*:|(?=gh[pousr]_|github_pat_|glpat-|ya29\.))([^/\s@]+)@|^(?:[^\n=]*=)?[ \t]*(authorization: )"
+_VARIABLE = r"""^[ \t]*(?:export[ \t]+)?(?P<name>[\w.-]+)[ \t]*=[ \t]*["']?([^\s"'][^\n]{6,}[^\s"'])"""
 
 
 class _Kind(NamedTuple):
@@ -62,7 +62,7 @@ _KINDS = (
     _Kind("a private key", _PEM, b"PRIVATE KEY"),
     _Kind("a private key", _AGE, b"AGE-SECRET-KEY-1"),
     _Kind("a private key", _PUTTY, b"PuTTY-User-Key"),
-    _Kind(_GOOGLE, r'"private_key"\s*:\s*"(-----BEGIN [^"]+)"', b'"service_account"'),
+    _Kind(_GOOGLE, r'"private_key"\s*:\s*"([^"]+)"', b'"service_account"'),
     _Kind(_GOOGLE, r'"refresh_token"\s*:\s*"([^"]+)"', b'authorized_user"'),
     _Kind(_GOOGLE, _FEDERATION, b'"external_account"'),
     _Kind(_GOOGLE, r'"type"\s*:\s*"([^"]+)"', names=("gha-creds-*.json", "application_default_credentials.json")),

@@ -17,6 +17,7 @@ from tests.support.world import fault
 PEM = "-----BEGIN {kind}PRIVATE KEY-----\n{body}\n-----END {kind}PRIVATE KEY-----\n"
 BODY = base64.b64encode(bytes(range(48))).decode()
 KEY = PEM.format(kind="", body=BODY)
+PIP = "a package index's password"
 CLOUD, REGISTRY, AWS = "credentials of Google Cloud", "a registry's password", "a key of AWS"
 SERVICE_ACCOUNT = {"type": "service_account", "project_id": "hubs", "private_key_id": "4711", "private_key": KEY}
 USER = {"type": "authorized_user", "client_id": "a.apps", "client_secret": "tulip", "refresh_token": "1//tulip"}
@@ -56,6 +57,11 @@ CREDENTIALS = {
     "git's store": (".git-credentials", "https://robin:tulip@github.com\n", "git's password"),
     "git's settings": (".git/config", '[remote "origin"]\n\turl = https://robin:tulip@git.test/a\n', "git's password"),
     "git's settings after actions/checkout": (".git/config", CHECKED_OUT, "git's password"),
+    "git's store, a token alone": (".git-credentials", f"https://ghp_{'a' * 36}:@github.com\n", "git's password"),
+    "pip's index, a password with a colon": ("pip.ini", "index-url = https://u:tu:lip@a.test/\n", PIP),
+    "service account, as a program keeps it": ("key.json", json.dumps({**SERVICE_ACCOUNT, "private_key": "MII"}), CLOUD),
+    "variables, a value with quotes inside": (".env", "DB_PASSWORD=tu\"lip'garden\n", "a secret variable"),
+    "variables, a name with a point": (".env", "db.password=tulip-garden\n", "a secret variable"),
     "pypirc": (".pypirc", "[pypi]\nusername = __token__\npassword = pypi-tulip\n", "a package index's password"),
     "AWS": (".aws/credentials", AWS_KEY, AWS),
     "kubeconfig": (".kube/config", KUBECONFIG, "a cluster's credentials"),
