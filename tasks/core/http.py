@@ -16,6 +16,7 @@ from io import BytesIO
 from pathlib import Path
 from ssl import SSLCertVerificationError
 from threading import Thread
+from time import monotonic
 from typing import NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -36,6 +37,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _DENIED = frozenset({401, 403, 407})
 _MISSING = frozenset({404, 410})
 _MOST_REDIRECTS = 5
+_MINUTE = 60
 _LONGEST_WAIT = 30.0
 _LESS_SECURE = "it redirects to a less secure address"
 
@@ -291,7 +293,7 @@ def _follow(method: str, address: Address, headers: Mapping[str, str], limits: L
 
 
 def _exchange(method: str, address: Address, headers: Mapping[str, str], limits: Limits, body: bytes | None) -> Answer:
-    with _connections(_proxy(address)).request(
+    with _connections(_proxy(address), int(monotonic() // _MINUTE)).request(
         method,
         address.url,
         body=body,
@@ -341,9 +343,9 @@ def _proxy(address: Address) -> Url | None:
     )
 
 
-@lru_cache
-def _connections(proxy: Url | None) -> PoolManager:
-    """Return the connections that requests share, through a proxy or straight."""
+@lru_cache(maxsize=8)
+def _connections(proxy: Url | None, _minute: int) -> PoolManager:
+    """Return the connections that a minute's requests share: one left idle for a build may have died unseen."""
     if proxy is None:
         return PoolManager()
     login = {"Proxy-Authorization": basic(unquote(proxy.auth))} if proxy.auth else None
