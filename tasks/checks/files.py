@@ -256,10 +256,14 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, pinned: PinnedImage) ->
     if named and not hub.git.contains(HEAD, named["commit"]):
         message = f"the tag {tag} names a commit that is not in the history"
         gone = Problem(Code.COMMIT_GONE, where, message, f"{DOOR} build, then {DOOR} commit")
-        # A clone that still has the commit has compared it.
+        # A clone that still has the commit has compared it; in others the files may have changed since the tag came.
         is_known = hub.git.commit_at(named["commit"]) is not None
+        searched = ("log", "--reverse", "--pretty=format:%H", f"-S{tag}", HEAD, "--", where.rpartition(":")[0])
+        since = [f"{commit}..{HEAD}" for commit in hub.git.ask(*searched).text.split()[:1]]
+        later = ("rev-list", "--max-count=1", *since, "--", *hub.paths_of(image))
         hint = f"{gone.hint}; {gone.code.how_to_accept}"
-        yield gone if is_known else gone._replace(hint=hint, severity=Severity.WARNING)
+        is_stale = is_known or not since or hub.git.ask(*later).text
+        yield gone if is_stale else gone._replace(hint=hint, severity=Severity.WARNING)
     elif named or hub.settings.tag != CHARTPRESS or hub.git.ask("rev-parse", "--verify", f"refs/tags/{tag}").ok:
         yield stale_problem(where, tag, computed)
     else:

@@ -93,6 +93,9 @@ def test_a_commit_that_was_never_fetched_is_a_warning(branched: Hub, tmp_path: P
     problem = only_problem(fresh, "--offline")
     assert (problem["code"], problem["severity"]) == ("values-commit-gone", "warning")
     assert problem["hint"].startswith("invoke build, then invoke commit; if this is intended, in invoke.yaml: ")
+    # But the image is not that of the files any more, which nobody has built since.
+    fresh.change("images/hub/requirements.txt", "nativeauthenticator==", "nativeauthenticator>=")
+    assert only_problem(fresh, "--offline") == gone(pinned_tag(fresh))
 
 
 @pytest.mark.engine
