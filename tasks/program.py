@@ -133,7 +133,7 @@ class _CommandLine(NamedTuple):
         task, flags = "", self.core
         rest = iter(enumerate(self.words))
         for index, typed in rest:
-            if _SEVERAL.fullmatch(typed):
+            if _SEVERAL.fullmatch(typed) and f"-{typed}" not in flags:
                 # The first of several short flags is read now, the others are the next words.
                 self.words[index : index + 1] = [f"-{letter}" for letter in typed[1:]]
             word = self.words[index]
@@ -165,6 +165,11 @@ class _CommandLine(NamedTuple):
         if name not in flags:
             raise self._unknown(index, task)
         argument = flags[name]
+        # Invoke takes a collection of tasks behind it, and there is one alone.
+        if name in {"-l", "--list"} and (equals or "".join(self.words[index + 1 : index + 2]) in self.tasks):
+            raise Refused(f"{name} takes no value", hint=f"hubpress {name}")
+        if argument.optional and equals and value not in self.tasks:
+            raise Refused(f"unknown task: {value}", hint=f"hubpress help {nearest(value, self.tasks) or ''}".strip())
         if equals and not argument.takes_value:
             raise Refused(f"{name} takes no value", hint=self._with(index, name))
         if argument.takes_value and not argument.optional:
