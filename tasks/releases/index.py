@@ -158,14 +158,15 @@ def _read_whole(text: str, where: str, chart: str) -> dict[str, Release]:
     entries = child(tree, "entries")
     if not isinstance(entries, dict):
         raise fault_at(where, "this is not the index of a Helm repository")
-    # Helm's last key, and its last line.
-    if child(tree, "generated") is None and not text.endswith(("\n", "}")):
-        raise fault_at(where, "the index is truncated")
     offered = entries.get(chart)
+    releases = [_release(one) for one in offered] if isinstance(offered, list) else []
+    # Helm's last key is missing, and an entry's last key, or the end of the last line.
+    is_whole = all(one.version for one in releases[-1:]) and text.endswith(("\n", "}"))
+    if child(tree, "generated") is None and not is_whole:
+        raise fault_at(where, "the index is truncated")
     found: dict[str, Release] = {}
-    for release in map(_release, offered if isinstance(offered, list) else []):
-        if release.version:
-            found.setdefault(release.version, release)
+    for release in (one for one in releases if one.version):
+        found.setdefault(release.version, release)
     return found
 
 

@@ -165,6 +165,7 @@ BAD = {
     "no yaml": ("apiVersion: v1\nentries: {]\n", "the index is not YAML: line 2: "),
     "no jupyterhub": (TINY.replace("  jupyterhub:", "  pebble:"), "the index has no release of jupyterhub"),
     "cut off": (TINY[: TINY.index("3.8\ngenerated")], "the index is truncated"),
+    "cut off after a line": (TINY[: TINY.index("    version: 3.3.8")], "the index is truncated"),
     "two documents": (
         f"---\n{TINY}---\n{TINY}",
         "the index cannot be read: line 15: the file holds several YAML documents",
