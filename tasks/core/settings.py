@@ -375,9 +375,9 @@ def _entry(key: str, written: object, kind: _Kind) -> Any:  # noqa: ANN401 - one
         raise _wrong(key, written, kind)
     if unknown := sorted({*map(str, entry)} - {*fields}):
         raise _unknown(f"{key}.{unknown[0]}", fields, f"keys of {SECTION}.{key}")
-    if not entry.keys() >= {*fields} - {*defaults} or {"path", "marker"} <= entry.keys():
-        raise _wrong(key, written, kind)
     given = {name: value for name, value in entry.items() if value is not None}
+    if not given.keys() >= {*fields} - {*defaults} or {"path", "marker"} <= given.keys():
+        raise _wrong(key, written, kind)
     return kind.record(**{name: _read(f"{key}.{name}", value, defaults.get(name)) for name, value in given.items()})
 
 

@@ -179,11 +179,15 @@ def test_a_fault_of_a_variable_names_the_variable(
     ("image", "fault"),
     [
         ({"context": "../i", "name": "a/b"}, "hub.images.context is '../i', not a path in the repository"),
+        (
+            {"context": None, "name": "a/b"},
+            "hub.images is {'context': None, 'name': 'a/b'}, not a list of names, or of context and name",
+        ),
         ({"context": "i", "name": "a/b:1"}, "hub.images.name is 'a/b:1', not the name of an image"),
         ({"context": "i", "name": "a/b", "tag": "1"}, "unknown setting hub.images.tag"),
     ],
 )
-def test_a_whole_image_is_refused_by_what_is_wrong_in_it(image: dict[str, str], fault: str) -> None:
+def test_a_whole_image_is_refused_by_what_is_wrong_in_it(image: dict[str, str | None], fault: str) -> None:
     with pytest.raises(Unusable) as raised:
         read_settings({"images": [image]})
     assert raised.value.what == fault
