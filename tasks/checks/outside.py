@@ -20,7 +20,7 @@ from ..repo.named_images import NamedImage, lines_of, named_images
 from ..review.branches import Outlook
 from ..review.release import foreseen_refusal
 from ..review.rendering import TO_UPGRADE
-from ..tools.cosign import PROGRAM, Signature, public_key, signature_of
+from ..tools.cosign import PROGRAM, Signature, require_public_key, signature_of
 from ..tools.process import require_installed
 from ..tools.registry import FoundImage, ImageAnswer, inspect_all
 from .files import (
@@ -250,7 +250,7 @@ def _signature_problems(hub: Hub, pinned: Reference, found: FoundImage, where: s
     key = hub.settings.verify
     if key is None:
         return
-    public = public_key(key, hub.git.folder)
+    public = require_public_key(key, hub.git.folder)
     try:
         require_installed(PROGRAM)
         signature = signature_of(pinned.name, found.digests, public, hub.git.folder, log=hub.settings.public_log)

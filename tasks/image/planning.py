@@ -164,7 +164,7 @@ def _sign_actions(build: Build, relies: Sequence[Fact]) -> tuple[Action, ...]:
     hub, key, folder = build.hub, build.hub.settings.sign, build.hub.git.folder
     if key is None or not build.pushes:
         return ()
-    public = cosign.public_key(hub.settings.verify or key, folder)
+    public = cosign.require_public_key(hub.settings.verify or cosign.public_key_of(key), folder)
     images = [one for one in build.images if one.status != SKIPPED]
     wanted = [one for one in images if one.pinned is None or not _is_signed(hub, one.pinned, public)]
     if not wanted:

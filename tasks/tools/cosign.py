@@ -18,7 +18,7 @@ from .process import ask_all, capture, require_installed
 # A key service and the public log are asked over the network.
 SECONDS = 120.0
 PROGRAM = "cosign"
-_ADDRESS, _PRIVATE = "://", ".key"
+_ADDRESS = "://"
 
 
 class Signature(Enum):
@@ -46,13 +46,22 @@ def require_signing(key: str, folder: Path) -> None:
         raise Refused(f"COSIGN_PASSWORD is not set, and {key} needs it", where="hub.sign", hint=hint)
 
 
-def public_key(key: str, folder: Path) -> str:
-    """Return the key that verifies what ``key`` signs: ``NAME.pub`` for ``NAME.key``, else itself; check its file."""
-    public = f"{key.removesuffix(_PRIVATE)}.pub" if key.endswith(_PRIVATE) else key
-    if _ADDRESS not in public and not (folder / public).is_file():
-        hint = f"cosign public-key --key KEY >{quote(public)}"
-        raise Unusable("the public key does not exist", where=f"hub.verify: {public}", hint=hint)
-    return public
+def public_key_of(key: str) -> str:
+    """Return what verifies signatures of the signing ``key``: its service, or the ``.pub`` beside its file.
+
+    A variable (``env://NAME``) has the private key alone: then it is the file that cosign itself would write.
+    """
+    if key.startswith("env://"):
+        return "cosign.pub"
+    return key if _ADDRESS in key else f"{key.removesuffix('.key')}.pub"
+
+
+def require_public_key(key: str, folder: Path) -> str:
+    """Return ``key``; raise Unusable where its file does not exist."""
+    if _ADDRESS not in key and not (folder / key).is_file():
+        hint = f"cosign public-key --key KEY >{quote(key)}"
+        raise Unusable("the public key does not exist", where=f"hub.verify: {key}", hint=hint)
+    return key
 
 
 def sign_command(images: Sequence[str], key: str, folder: Path, *, log: bool) -> Command:

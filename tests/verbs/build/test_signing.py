@@ -200,6 +200,12 @@ def test_keys_that_are_no_pair(signing: Hub, keys: Path) -> None:
             "cosign public-key --key KEY >alone.pub",
         ),
         (
+            "signer",
+            None,
+            "the public key does not exist (hub.verify: signer.pub)",
+            "cosign public-key --key KEY >signer.pub",
+        ),
+        (
             "cosign.key",
             "no.pub",
             "the public key does not exist (hub.verify: no.pub)",
@@ -210,7 +216,8 @@ def test_keys_that_are_no_pair(signing: Hub, keys: Path) -> None:
 def test_a_key_that_is_missing_is_seen_in_the_plan(
     signing: Hub, key: str, verify: str | None, error: str, hint: str
 ) -> None:
-    (signing.path / "alone.key").write_bytes((signing.path / "cosign.key").read_bytes())
+    for name in ("alone.key", "signer"):
+        (signing.path / name).write_bytes((signing.path / "cosign.key").read_bytes())
     settings(signing, **{"sign": key, **({"verify": verify} if verify else {})})
     done = run_task("build", cwd=signing.path)
     assert world.fault(done) == (error, hint)
