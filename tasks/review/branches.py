@@ -242,8 +242,9 @@ def _committed_version(hub: Hub) -> str | None:
 
 def require_name(git: Git, name: str, hint: str) -> None:
     """Check that git takes ``name`` for a branch."""
-    # It prints another name for @{-1}, the branch before.
-    if git.ask("check-ref-format", "--branch", name).text != name or name.startswith("refs/"):
+    # It prints another name for @{-1}, the branch before, and takes what means another commit elsewhere.
+    is_other = re.fullmatch(r"refs/.*|@|(?:.*_)?HEAD", name)
+    if is_other or git.ask("check-ref-format", "--branch", name).text != name:
         raise Unusable(f"{name!r} cannot be a branch's name", where="git check-ref-format", hint=hint)
 
 

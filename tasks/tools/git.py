@@ -48,9 +48,13 @@ _REMOTE_DENIED = (
 # What git advises for a folder that belongs to somebody else, as containers and CI have them.
 _ADVICE = "git config --global --add safe.directory "
 _DISKS = "df -h .git {temporary}"
+_ELSEWHERE = "work in that folder, or remove it: git worktree list"
 _FIXES = {
     "tell me who you are": "git config --global user.email YOU@EXAMPLE, and user.name",
     "failed to sign": "see why: git commit --allow-empty --gpg-sign; or sign none: git config commit.gpgSign false",
+    "is already checked out at": _ELSEWHERE,
+    "is already used by worktree": _ELSEWHERE,
+    "cannot create 'refs/heads/": "git branch --list; use another branch: --branch NAME",
     "no space left on device": _DISKS,
     " filter '": "see which program that is, and install it: git config --show-origin --get-regexp ^filter[.]",
     "unable to write file": _DISKS,  # it often does not say why
