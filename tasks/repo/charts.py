@@ -342,6 +342,10 @@ def _image(image: _Fields, steps: Path, prefix: str) -> ImageSpec:
     dockerfile = image.text("dockerfilePath", is_path=True) or posixpath.join(context, "Dockerfile")
     contexts = [context] if image.flag("rebuildOnContextPathChanges", default=True) else []
     given = image.fields("buildArgs")
+    for name, node in given.values.items():
+        # Chartpress gives 3.10 to Docker as 3.1, and true as True.
+        if isinstance(node, Scalar) and node.kind in {"float", "bool"}:
+            raise mismatch(image.document, node, f"{given.path}.{name}", "a string", hint="put quotes around it")
     build_args = {name: given.text(name) or "" for name in given.values}
     options = image.texts("extraBuildCommandOptions")
     for option in (*(f"{name}={value}" for name, value in build_args.items()), *options):
