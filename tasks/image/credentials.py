@@ -35,7 +35,9 @@ _DOCKER = r'"(?:auth|password|identitytoken|registrytoken)"\s*:\s*"([^"]+)"'
 _OF_A_USER = r"""(?<![\w-])(?:client-key-data|token|password)["']?\s*:\s*["']?([^\s"',}]+)"""
 # A password or token in an address, or what actions/checkout puts into .git/config.
 # https://git-scm.com/docs/git-credential-store
-_ADDRESS = r"://(?:[^/\s:@]*:|(?=gh[pousr]_|github_pat_|glpat-|ya29\.))([^/\s@]+)@|^(?:[^\n=]*=)?[ \t]*(authorization: )"
+_ADDRESS = (
+    r"://(?:[^/\s:@]*:|(?=gh[pousr]_|github_pat_|glpat-|ya29\.))([^/\s@]+)@|^(?:[^\n=]*=)?[ \t]*(authorization: )"
+)
 _VARIABLE = r"""^[ \t]*(?:export[ \t]+)?(?P<name>[\w.-]+)[ \t]*=[ \t]*["']?([^\s"'][^\n]{6,}[^\s"'])"""
 
 

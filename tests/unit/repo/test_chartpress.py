@@ -108,6 +108,11 @@ charts:
             "charts:\n- chartPath: c", "charts[0].name is missing (helm-charts/chartpress.yaml)", id="no name"
         ),
         pytest.param(
+            "charts:\n- {name: c, images: {h: {buildArgs: {PYTHON: 3.10}}}}",
+            "charts[0].images.h.buildArgs.PYTHON is the number '3.10', not a string (helm-charts/chartpress.yaml:2)",
+            id="a number that chartpress gives to Docker as 3.1",
+        ),
+        pytest.param(
             "charts:\n- name: c\n  images: [hub]",
             "charts[0].images is a list, not a mapping (helm-charts/chartpress.yaml:3)",
             id="images",
