@@ -119,7 +119,8 @@ class Address(NamedTuple):
         try:
             parts = urlsplit(text)
             # A scheme begins with a letter (RFC 3986, 3.1); Python 3.10 takes others for one too.
-            if not parts.scheme[:1].isalpha() and parts.path:
+            is_host = ":" in text.partition("/")[0]  # with a port, where people leave http:// out
+            if not parts.scheme[:1].isalpha() and parts.path and not is_host:
                 parts = urlsplit(Path(text).expanduser().absolute().as_uri())
             _ = parts.port
         except (RuntimeError, ValueError) as error:

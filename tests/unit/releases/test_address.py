@@ -38,6 +38,7 @@ def test_the_index_lies_in_the_repositorys_folder(written: str, index: str) -> N
         ("https:///helm-chart", " (https:///helm-chart)"),
         ("https://me:pw@[::1", " ([::1)"),
         ("charts.hub.test:8741/stable", " (charts.hub.test:8741/stable)"),
+        ("127.0.0.1:8741/stable", " (127.0.0.1:8741/stable)"),
         ("", ""),
     ],
 )
