@@ -169,4 +169,5 @@ def test_the_pull_request_and_the_next_steps_are_told_of_as_the_release_has_them
     address, _, form = told["pull_request"]["url"].partition("?")
     assert (address, told["pull_request"]["status"]) == ("https://gitlab.com/org/hubs/-/merge_requests/new", "by hand")
     assert "source_branch%5D=bump-z2jh-3.3.8&" in form
+    assert "| built on the base image | yes, proved by its layers |\n" in told["pull_request"]["body"]
     assert "After that, open a pull request from main into prod" in told["next_steps"]
