@@ -72,11 +72,10 @@ def _make_mirror(folder: Path, tags: Iterable[str]) -> None:
 
 def sign_in(address: str, user: str, password: str) -> None:
     """Let Docker sign in at ``address`` from now on, as ``docker login`` would, in the test's own Docker folder."""
-    path = Path(os.environ["DOCKER_CONFIG"]) / "config.json"
-    config = json.loads(path.read_text())
+    config = docker_config()
     secret = base64.b64encode(f"{user}:{password}".encode()).decode()
     config.setdefault("auths", {})[address] = {"auth": secret}
-    path.write_text(json.dumps(config))
+    _config_file().write_text(json.dumps(config))
 
 
 def _hashed(password: str) -> str:

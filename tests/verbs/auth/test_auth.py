@@ -130,9 +130,6 @@ def test_a_sign_in_that_fails_is_denied(hub: Hub, gcloud: GcloudStandIn) -> None
 # -- without a terminal
 
 
-NO_DEFAULTS = "there are no application default credentials"
-
-
 @pytest.mark.parametrize(
     ("has", "typed", "missing", "command"),
     [

@@ -1,7 +1,6 @@
 """The right to push is proved before anything is built."""
 
 import base64
-import json
 import re
 import secrets
 from collections.abc import Callable, Iterator
@@ -14,11 +13,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from tasks.rehearsal.registry import Registry
-from tests.support.cli import Result, run_task, sh, succeed
+from tests.support.cli import Result, run_task, succeed
 from tests.support.conduct import asks_for, says
 from tests.support.hubs import Hub
 from tests.support.registry import private_registry, sign_in, use_short_lived_tokens
 from tests.support.server import Answer, Asked, Server, misbehaving
+from tests.support.world import in_registry
 
 pytestmark = pytest.mark.engine
 
@@ -179,11 +179,6 @@ def times_run(result: Result, mark: str) -> int:
     return len(re.findall(rf"^#\d+ [\d.]+ {mark}$", result.err, re.MULTILINE))
 
 
-def digest_of(image: str, hub: Hub) -> str:
-    seen = sh("docker", "buildx", "imagetools", "inspect", image, "--format={{json .Manifest}}", cwd=hub.path)
-    return str(json.loads(seen)["digest"])
-
-
 def test_a_release_whose_first_push_is_refused_as_expired_ends_well_with_one_build(
     hub: Hub, keeper: ShortLived, mark: str
 ) -> None:
@@ -194,7 +189,7 @@ def test_a_release_whose_first_push_is_refused_as_expired_ends_well_with_one_bui
     assert mark in first
     assert re.search(rf"^(#\d+) .*{mark[:-3]}.*\n\1 CACHED$", second, re.MULTILINE), result
     (image,) = result.json["images"]
-    assert digest_of(f"{image['repository']}:{image['tag']}", hub) == image["digest"]
+    assert in_registry(f"{image['repository']}:{image['tag']}")["manifest"]["digest"] == image["digest"]
     assert f"      tag: {image['tag']}\n" in hub.read(VALUES)
     assert hub.subjects("main..HEAD") == [f"Use hub image {image['tag']}", "Move z2jh from 3.2.1 to 3.3.8"]
 
