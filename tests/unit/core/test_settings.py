@@ -360,24 +360,19 @@ def test_a_fault_names_the_file_that_it_is_in(
 # -- which repository
 
 
-@pytest.fixture
-def moved(hub: Hub) -> Hub:
-    hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
-    return hub
-
-
 def planned(done_in: Path, *arguments: str, env: dict[str, str] | None = None) -> str:
     """Return the folder that a dry commit is planned for."""
     done = succeed("commit", "--dry", *arguments, cwd=done_in, env=env)
     return done.out.splitlines()[0].removeprefix("Plan for ")
 
 
-def test_repo_wins_over_the_variable_and_both_over_the_current_folder(moved: Hub, tmp_path: Path) -> None:
+def test_repo_wins_over_the_variable_and_both_over_the_current_folder(hub: Hub, tmp_path: Path) -> None:
+    hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
     other = make_hub(tmp_path / "other")
     env = {"INVOKE_HUB_REPO": str(other.path)}
-    assert planned(moved.path, env=env) == str(other.path)
-    assert planned(tmp_path, "--repo", str(moved.path), env=env) == str(moved.path)
-    assert planned(moved.path, "--repo", "~/other", env={"HOME": str(tmp_path)}) == str(other.path)
+    assert planned(hub.path, env=env) == str(other.path)
+    assert planned(tmp_path, "--repo", str(hub.path), env=env) == str(hub.path)
+    assert planned(hub.path, "--repo", "~/other", env={"HOME": str(tmp_path)}) == str(other.path)
 
 
 def test_a_repository_that_is_not_there(hub: Hub) -> None:
