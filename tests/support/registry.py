@@ -19,7 +19,6 @@ from tasks.rehearsal.stand_in import build_stand_in, remove_stand_in
 
 from .cli import sh
 from .installed import alone
-from .processes import write_program
 
 
 @contextmanager
@@ -71,14 +70,6 @@ def sign_in(address: str, user: str, password: str) -> None:
 # -- docker's configuration and its credential helpers, as a test wants them
 
 
-SHORT_LIVED = "short-lived"
-# Gives another token each time that it is asked.
-_SHORT_LIVED = """\
-echo asked >>"$0.asked"
-printf '{"Username": "robin", "Secret": "token-%s"}' "$(grep -c . "$0.asked")"
-"""
-
-
 def docker_config() -> dict[str, Any]:
     """Return the test's Docker configuration."""
     content: dict[str, Any] = json.loads(_config_file().read_text())
@@ -90,12 +81,6 @@ def use_helper(host: str, helper: str) -> None:
     config = docker_config()
     config.setdefault("credHelpers", {})[host] = helper
     _config_file().write_text(json.dumps(config))
-
-
-def use_short_lived_tokens(programs: Path, host: str) -> None:
-    """Let Docker's helper for ``host`` give out ``token-1``, ``token-2``, ...: another one each time."""
-    write_program(programs, f"docker-credential-{SHORT_LIVED}", _SHORT_LIVED)
-    use_helper(host, SHORT_LIVED)
 
 
 def _config_file() -> Path:

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,12 +15,22 @@ from tasks.tools import docker
 from tasks.tools.docker import Builder
 from tasks.tools.git import Git
 from tests.support.cli import run_task, sh, succeed
-from tests.support.engine import Engine, make_context
+from tests.support.engine import Engine, make_context, missing_for_second_engine, second_engine
 from tests.support.hubs import Hub, make_hub
+from tests.support.machine import demand
 from tests.support.processes import write_program
 from tests.support.world import demand_fault, fault
 
 # -- on an engine somewhere else: people name it, and need not know how Docker reaches it
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    """A second engine."""
+    demand(missing_for_second_engine())
+    # A socket's path may have 107 characters; pytest's own folders are longer than that.
+    with tempfile.TemporaryDirectory(prefix="hubpress-") as folder, second_engine(Path(folder)) as running:
+        yield running
 
 
 def write_dockerfile(hub: Hub, mirror: str, *lines: str) -> None:
