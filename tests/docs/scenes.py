@@ -125,18 +125,21 @@ def _behind(scene: Scene) -> Scene:
     return scene
 
 
-def _fork(scene: Scene) -> Scene:
-    """The same after ``bump``, and up to date."""
+def _up_to_date(scene: Scene) -> Scene:
+    """The same, and up to date."""
     _behind(scene).hub.git("pull", "--quiet", "--ff-only", "upstream", "staging")
-    scene.type("bump")
+    return scene
+
+
+def _fork(scene: Scene) -> Scene:
+    """The same after ``bump``."""
+    _up_to_date(scene).type("bump")
     return scene
 
 
 def _team(scene: Scene) -> Scene:
     """The fork before ``bump``, of a team that says how it works in ``invoke.yaml``."""
-    _behind(scene)
-    hub = scene.hub
-    hub.git("pull", "--quiet", "--ff-only", "upstream", "staging")
+    hub = _up_to_date(scene).hub
     hub.write(
         "invoke.yaml",
         """\
@@ -156,8 +159,7 @@ hub:
 
 def _merged(scene: Scene) -> Scene:
     """The fork after a first move whose pull request was merged as one commit, and another ``bump``."""
-    _behind(scene).hub.git("pull", "--quiet", "--ff-only", "upstream", "staging")
-    scene.type("bump", "--to", "3.3.7")
+    _up_to_date(scene).type("bump", "--to", "3.3.7")
     scene.type("commit", "--pr")
     colleague = Hub(scene.home / "colleague", scene.home / "upstream.git")
     colleague.git("fetch", "--quiet", str(scene.hub.remote), "bump-z2jh-3.3.7")

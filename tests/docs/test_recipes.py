@@ -12,14 +12,13 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from tasks.rehearsal.registry import Registry
 from tasks.tools.process import find
 from tests.support import machine
 from tests.support.cli import Result, run
 from tests.support.gh import StandInGh
-from tests.support.helm import HelmServer
-from tests.support.hubs import ON_GITHUB, Hub, at, make_hub
+from tests.support.hubs import ON_GITHUB, Hub, at
 from tests.support.machine import PROJECT
+from tests.support.processes import write_program
 
 # -- a job's shell steps, run as GitHub's runner runs them; what other actions would do is left out
 
@@ -121,8 +120,9 @@ KNOWN = {"inputs.version": "", "github.token": "a-token", "vars.HUBPRESS": ADDRE
 
 
 @pytest.fixture
-def hub(github_hub: Hub) -> Hub:
-    return github_hub
+def hub(hub: Hub) -> Hub:
+    at(hub, ON_GITHUB)
+    return hub
 
 
 @pytest.mark.parametrize(("schema", "files"), SCHEMAS.items(), ids=SCHEMAS)
@@ -194,8 +194,8 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "path"
     StandInGh(folder).install()
     program = "from tasks.program import program; program.run()"
-    write(folder / "hubpress", f'PYTHONPATH={PROJECT} exec {sys.executable} -c "{program}" "$@"')
-    write(folder / "pipx", f'echo "$*" >> {folder}/pipx.calls')
+    write_program(folder, "hubpress", f'PYTHONPATH={PROJECT} exec {sys.executable} -c "{program}" "$@"')
+    write_program(folder, "pipx", f'echo "$*" >> {folder}/pipx.calls')
     monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
     (tmp_path / "gitconfig").write_text("[user]\nname = hubpress\nemail = hubpress@hub.example\n")
@@ -205,11 +205,6 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def gh(path: Path) -> StandInGh:
     return StandInGh(path)
-
-
-def write(file: Path, script: str) -> None:
-    file.write_text(f"#!/bin/sh\n{script}\n")
-    file.chmod(0o755)
 
 
 def cloned(hub: Hub, folder: Path) -> Hub:
@@ -279,15 +274,11 @@ def test_renovates_task_moves_the_base_image_along_with_the_chart(hub: Hub) -> N
 
 
 @pytest.fixture
-def real_hub(tmp_path: Path, helm_repository: HelmServer, registry: Registry, mirror: str) -> Hub:
-    """A hub repository on 3.2.1 whose images a registry really takes, and which labels pull requests by their files."""
-    prefix = f"{registry.address}/{tmp_path.name.lower()}"
-    made = make_hub(tmp_path / "hub", base=mirror, registry=prefix, chart_repository=helm_repository.url)
-    made.write(".github/labeler.yml", LABELER)
-    made.commit("Label pull requests")
-    made.git("push", "--quiet")
-    at(made, ON_GITHUB)
-    return made
+def real_hub(hub: Hub) -> Hub:
+    """The same, whose images a registry really takes, and which labels pull requests by their files."""
+    hub.put(".github/labeler.yml", LABELER)
+    hub.git("push", "--quiet")
+    return hub
 
 
 @pytest.mark.engine
@@ -369,7 +360,7 @@ class StandInGitLab:
                jq --compact-output '[. + {{iid: 7, labels: (.labels // .add_labels | split(","))}}]' {0}/sent > {0}/open
                echo '{{"web_url": "https://gitlab.example/7"}}' ;;
         esac"""
-        write(self.folder / "curl", script.format(self.folder))
+        write_program(self.folder, "curl", script.format(self.folder))
 
     @property
     def addresses(self) -> list[str]:
@@ -443,7 +434,7 @@ def test_gitlabs_merge_request_is_opened_once_then_updated_where_it_differs(
 
 @pytest.mark.engine
 def test_gitlabs_jobs(real_hub: Hub, path: Path, gitlab: StandInGitLab, tmp_path: Path) -> None:
-    write(path / "apk", "true")
+    write_program(path, "apk", "true")
     recipe = read(RECIPES / "gitlab-ci.yml")
     clone = cloned(real_hub, tmp_path / "clone")
     (clone.path / "ci").symlink_to(RECIPES)

@@ -33,8 +33,7 @@ def hub(tmp_path: Path, helm_repository: HelmServer, request: pytest.FixtureRequ
     """
     if not request.node.get_closest_marker("engine"):
         return make_hub(tmp_path / "hub", chart_repository=helm_repository.url)
-    prefix = f"{request.getfixturevalue('registry').address}/{secrets.token_hex(4)}"
-    base = request.getfixturevalue("mirror")
+    base, prefix = map(request.getfixturevalue, ("mirror", "prefix"))
     return make_hub(tmp_path / "hub", base=base, registry=prefix, chart_repository=helm_repository.url)
 
 
@@ -75,12 +74,6 @@ def hubpress(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str])
 def prefix(registry: Registry) -> str:
     """What a test's images begin with: the registry, and a path that is the test's alone."""
     return f"{registry.address}/{secrets.token_hex(4)}"
-
-
-@pytest.fixture
-def plain(tmp_path: Path, prefix: str, mirror: str, helm_repository: HelmServer) -> Hub:
-    """A hub repository with one chart and one image, on 3.2.1."""
-    return make_hub(tmp_path / "hub", base=mirror, registry=prefix, chart_repository=helm_repository.url)
 
 
 @pytest.fixture

@@ -138,16 +138,11 @@ def _images(release: ChartRelease) -> str:
     return "".join(f"- image: {image}\n  name: {name}\n" for name, image in images.items())
 
 
-def _annotations(release: ChartRelease) -> str:
-    if not release.annotated:
-        return ""
-    return f"annotations:\n  artifacthub.io/images: |\n{_indented(_images(release), 4)}"
-
-
 def _chart_yaml(release: ChartRelease, created: str = "", digest: str = "", url: str = "") -> str:
     """Return Chart.yaml; with the index's own keys where they are given, since an entry is both in one."""
+    images = f"annotations:\n  artifacthub.io/images: |\n{_indented(_images(release), 4)}"
     return (
-        f"{_annotations(release)}apiVersion: v2\nappVersion: {release.app_version}\n"
+        f"{images if release.annotated else ''}apiVersion: v2\nappVersion: {release.app_version}\n"
         + (f'created: "{created}T10:00:00.000000001Z"\n' if created else "")
         + "description: Multi-user Jupyter installation\n"
         + (f"digest: {digest}\n" if digest else "")

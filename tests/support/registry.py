@@ -19,24 +19,15 @@ from tasks.rehearsal.stand_in import build_stand_in, remove_stand_in
 
 from .cli import sh
 from .installed import alone
-from .processes import write_program
-
-_CHEAPEST = 4
 
 
 @contextmanager
 def private_registry(folder: Path, users: Mapping[str, str], *, port: int | None = None) -> Iterator[Registry]:
     """Serve a registry from ``folder`` that lets in ``users`` (name to password) alone."""
-    lines = (f"{name}:{_hashed(password)}\n" for name, password in users.items())
+    cheapest = bcrypt.gensalt(4)
+    lines = (f"{name}:{bcrypt.hashpw(word.encode(), cheapest).decode()}\n" for name, word in users.items())
     with registry(folder, htpasswd="".join(lines), port=port) as served:
         yield served
-
-
-def push_stand_in(reference: str) -> None:
-    """Put a stand-in into the registry that ``reference`` names, and keep no local copy."""
-    build_stand_in(reference)
-    sh("docker", "push", "--quiet", reference, cwd=Path.cwd())
-    remove_stand_in(reference)
 
 
 def mirror_at(address: str) -> str:
@@ -47,8 +38,10 @@ def mirror_at(address: str) -> str:
 def push_mirror(address: str, tags: Iterable[str]) -> str:
     """Put stand-ins for the hub images of ``tags`` into the registry at ``address``, and return their name there."""
     mirror = mirror_at(address)
-    for tag in tags:
-        push_stand_in(f"{mirror}:{tag}")
+    for reference in (f"{mirror}:{tag}" for tag in tags):
+        build_stand_in(reference)
+        sh("docker", "push", "--quiet", reference, cwd=Path.cwd())
+        remove_stand_in(reference)
     return mirror
 
 
@@ -56,42 +49,25 @@ def put_mirror(served: Registry, folder: Path, tags: Iterable[str]) -> str:
     """Do as :func:`push_mirror` with a copy of what is in ``folder``; whoever comes first makes that."""
     with alone(folder):
         if not (folder / "ready").exists():
-            _make_mirror(folder, tags)
+            with registry(folder) as made:
+                try:
+                    push_mirror(made.address, tags)
+                finally:
+                    forget_images(made.address)
             (folder / "ready").touch()
     shutil.copytree(folder / "content", served.folder / "content", dirs_exist_ok=True)
     return mirror_at(served.address)
 
 
-def _make_mirror(folder: Path, tags: Iterable[str]) -> None:
-    with registry(folder) as made:
-        try:
-            push_mirror(made.address, tags)
-        finally:
-            forget_images(made.address)
-
-
 def sign_in(address: str, user: str, password: str) -> None:
     """Let Docker sign in at ``address`` from now on, as ``docker login`` would, in the test's own Docker folder."""
-    path = Path(os.environ["DOCKER_CONFIG"]) / "config.json"
-    config = json.loads(path.read_text())
+    config = docker_config()
     secret = base64.b64encode(f"{user}:{password}".encode()).decode()
     config.setdefault("auths", {})[address] = {"auth": secret}
-    path.write_text(json.dumps(config))
-
-
-def _hashed(password: str) -> str:
-    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(_CHEAPEST)).decode()
+    _config_file().write_text(json.dumps(config))
 
 
 # -- docker's configuration and its credential helpers, as a test wants them
-
-
-SHORT_LIVED = "short-lived"
-# Gives another token each time that it is asked.
-_SHORT_LIVED = """\
-echo asked >>"$0.asked"
-printf '{"Username": "robin", "Secret": "token-%s"}' "$(grep -c . "$0.asked")"
-"""
 
 
 def docker_config() -> dict[str, Any]:
@@ -105,12 +81,6 @@ def use_helper(host: str, helper: str) -> None:
     config = docker_config()
     config.setdefault("credHelpers", {})[host] = helper
     _config_file().write_text(json.dumps(config))
-
-
-def use_short_lived_tokens(programs: Path, host: str) -> None:
-    """Let Docker's helper for ``host`` give out ``token-1``, ``token-2``, ...: another one each time."""
-    write_program(programs, f"docker-credential-{SHORT_LIVED}", _SHORT_LIVED)
-    use_helper(host, SHORT_LIVED)
 
 
 def _config_file() -> Path:

@@ -1,6 +1,8 @@
 """What stands before and after a commit: edits as the other tasks make them, and looks at git."""
 
-from .cli import Result, run_task, sh
+from typing import Any
+
+from .cli import Result, run_task, sh, succeed
 from .hubs import Hub
 
 BRANCH = "bump-z2jh-3.3.8"
@@ -11,6 +13,11 @@ MANAGED = "hub/requirements.yaml\nimages/hub/Dockerfile"
 def commit(hub: Hub, *arguments: str) -> Result:
     """Run ``invoke commit`` in the hub."""
     return run_task("commit", *arguments, cwd=hub.path)
+
+
+def build(hub: Hub, *flags: str) -> Any:  # noqa: ANN401 - the JSON that it prints
+    """Run ``invoke build`` in the hub, demand that it ends well, and return its report."""
+    return succeed("build", "--json", *flags, cwd=hub.path).json
 
 
 def move(hub: Hub, before: str = "3.2.1", after: str = "3.3.8") -> None:

@@ -17,16 +17,12 @@ from ruamel.yaml import YAML
 from tasks.core.names import Reference
 from tasks.tools.registry import inspect
 
-from .cli import Result, run
+from .cli import Result, run, sh
 from .hubs import Hub
+from .registry import DOCKER_INDEX, DOCKER_MANIFEST, INDEX, MANIFEST
 
 PLATFORM = "linux/amd64"
-_MANIFESTS = (
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-)
+_MANIFESTS = (INDEX, MANIFEST, DOCKER_INDEX, DOCKER_MANIFEST)
 LOOKS = (
     ("status", "--porcelain=v2", "--branch", "--show-stash", "--untracked-files=all"),
     ("for-each-ref",),
@@ -75,6 +71,11 @@ def images_in(address: str, below: str = "") -> dict[str, str]:
     repositories = [name for name in _ask(address, "_catalog?n=1000")["repositories"] if name.startswith(below)]
     tags = [(name, tag) for name in repositories for tag in _ask(address, f"{name}/tags/list").get("tags") or ()]
     return {f"{name}:{tag}": _digest(address, name, tag) for name, tag in tags}
+
+
+def in_registry(image: str) -> Any:  # noqa: ANN401 - the JSON that buildx prints
+    """Return what a registry says of an image, asked without this project's help."""
+    return json.loads(sh("docker", "buildx", "imagetools", "inspect", image, "--format={{json .}}", cwd=Path.cwd()))
 
 
 def labels(image: str) -> Mapping[str, str]:

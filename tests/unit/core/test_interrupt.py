@@ -76,19 +76,48 @@ def test_an_interrupt_while_a_server_is_waited_for_is_130(tmp_path: Path) -> Non
     assert hub.snapshot() == before
 
 
-@pytest.mark.parametrize("door", ["attend", "capture", "watch"])
-def test_an_interrupt_is_passed_on_to_the_program_that_is_waited_for(door: str, tmp_path: Path) -> None:
-    script = (
-        f"from pathlib import Path\nfrom tasks.tools.process import Command, {door}\n"
-        f"{door}(Command(('sh', '-c', {SLEEPER!r}), Path({str(tmp_path)!r})))"
-    )
-    argv = (sys.executable, "-c", script)
+WAITS = f"""\
+import signal, sys, threading
+from pathlib import Path
+from tasks.core.faults import asked_to_end_is_ctrl_c
+from tasks.tools.process import Command, ask_all, attend, capture, watch
+commands = [Command(("sh", "-c", {SLEEPER!r}), Path(folder)) for folder in sys.argv[1:]]
+with asked_to_end_is_ctrl_c():
+"""
+SIDE_BY_SIDE = "    ask_all(capture, commands)\n"
+# The main thread blocks the signal, so that another one gets it: as when it arrives just before the wait.
+IN_ANOTHER_THREAD = f"""\
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+{SIDE_BY_SIDE}"""
+
+
+@pytest.mark.parametrize(
+    ("waits", "number", "programs"),
+    [
+        *(
+            pytest.param(f"    {door}(*commands)\n", signal.SIGINT, 1, id=door)
+            for door in ("attend", "capture", "watch")
+        ),
+        pytest.param(SIDE_BY_SIDE, signal.SIGINT, 3, id="side by side"),
+        pytest.param(SIDE_BY_SIDE, signal.SIGHUP, 3, id="side by side, the terminal closes"),
+        pytest.param(IN_ANOTHER_THREAD, signal.SIGTERM, 1, id="another thread gets it"),
+    ],
+)
+def test_a_signal_ends_every_program_that_is_waited_for(
+    waits: str, number: signal.Signals, programs: int, tmp_path: Path
+) -> None:
+    folders = [tmp_path / str(index) for index in range(programs)]
+    for folder in folders:
+        folder.mkdir()
+    argv = (sys.executable, "-c", WAITS + waits, *map(str, folders))
     with subprocess.Popen(argv, cwd=PROJECT, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
-        wait_for(tmp_path / "pid")
-        child.send_signal(signal.SIGINT)
+        for folder in folders:
+            wait_for(folder / "pid")
+        child.send_signal(number)
         child.communicate(timeout=PATIENCE)
     assert child.returncode == -signal.SIGINT
-    wait_until(lambda: not alive(int((tmp_path / "pid").read_text())), PATIENCE)
+    wait_until(lambda: not alive(*(int((folder / "pid").read_text()) for folder in folders)), PATIENCE)
 
 
 @pytest.mark.parametrize("door", [attend, capture, watch])
@@ -127,46 +156,6 @@ def test_a_program_whose_answer_is_not_taken_is_ended(sleeper: str, tmp_path: Pa
         (tmp_path / "pid").unlink()
         pool.submit(ask_all, capture, [command])
         wait_for(tmp_path / "pid")
-    assert not alive(int((tmp_path / "pid").read_text()))
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-def test_a_signal_ends_every_program_that_was_asked_side_by_side(number: signal.Signals, tmp_path: Path) -> None:
-    folders = [tmp_path / str(index) for index in range(3)]
-    for folder in folders:
-        folder.mkdir()
-    script = (
-        "import sys\nfrom pathlib import Path\nfrom tasks.core.faults import asked_to_end_is_ctrl_c\n"
-        "from tasks.tools.process import Command, ask_all, capture\nwith asked_to_end_is_ctrl_c():\n"
-        f"    ask_all(capture, [Command(('sh', '-c', {SLEEPER!r}), Path(folder)) for folder in sys.argv[1:]])"
-    )
-    argv = (sys.executable, "-c", script, *map(str, folders))
-    with subprocess.Popen(argv, cwd=PROJECT, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
-        for folder in folders:
-            wait_for(folder / "pid")
-        child.send_signal(number)
-        child.communicate(timeout=PATIENCE)
-    assert child.returncode == -signal.SIGINT
-    assert not any(alive(int((folder / "pid").read_text())) for folder in folders)
-
-
-def test_a_signal_that_does_not_wake_the_main_thread_ends_what_was_asked(tmp_path: Path) -> None:
-    """The main thread blocks the signal, so that another one gets it: as when it arrives just before the wait."""
-    script = (
-        "import signal, sys, threading\nfrom pathlib import Path\n"
-        "from tasks.core.faults import asked_to_end_is_ctrl_c\n"
-        "from tasks.tools.process import Command, ask_all, capture\n"
-        "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
-        "with asked_to_end_is_ctrl_c():\n"
-        "    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])\n"
-        f"    ask_all(capture, [Command(('sh', '-c', {SLEEPER!r}), Path(sys.argv[1]))])"
-    )
-    argv = (sys.executable, "-c", script, str(tmp_path))
-    with subprocess.Popen(argv, cwd=PROJECT, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
-        wait_for(tmp_path / "pid")
-        child.send_signal(signal.SIGTERM)
-        child.communicate(timeout=PATIENCE)
-    assert child.returncode == -signal.SIGINT
     assert not alive(int((tmp_path / "pid").read_text()))
 
 

@@ -200,11 +200,6 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
     assert read_settings({}) == Settings()
 
 
-def test_a_pin_has_a_path_or_a_marker() -> None:
-    with pytest.raises(Unusable, match="not file with path or marker"):
-        read_settings(configured(pins=[{"file": "a", "path": "b", "marker": "c"}]))
-
-
 def test_an_unknown_key_is_refused_with_the_nearest_or_those_that_are_known() -> None:
     with pytest.raises(Unusable) as refused:
         read_settings(configured(imgaes=["hub"]))
@@ -236,7 +231,7 @@ def test_the_hubs_own_file_is_read(tmp_path: Path) -> None:
         pytest.param("- hub\n", id="a list for the file"),
         pytest.param("hub: {remote: [origin]}\n", id="a list for a name"),
         pytest.param("hub: {1: 2}\n", id="a number for a key"),
-        pytest.param("hub: " + "[" * 50_000, id="deeper than one can read"),
+        pytest.param("hub: " + "[" * 5_000, id="deeper than one can read"),
         pytest.param(
             "a: &a [x,x,x,x,x,x,x,x,x]\n"
             + "".join(f"{b}: &{b} [{','.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
@@ -306,7 +301,6 @@ def carrier(hub: Hub) -> Hub:
 
 INVOKE = ("-m", "invoke")
 HUBPRESS = ("-c", "from tasks.program import program; program.run()")
-both_ways = pytest.mark.parametrize("way", [INVOKE, HUBPRESS], ids=["invoke", "hubpress"])
 
 
 def in_hub(way: tuple[str, ...], hub: Hub, *arguments: str, env: dict[str, str] | None = None) -> Result:
@@ -330,36 +324,7 @@ def test_a_file_that_invoke_stumbles_over_ends_without_a_traceback(carrier: Hub)
         )
 
 
-@both_ways
-def test_variables_win_over_a_file_of_other_types(way: tuple[str, ...], carrier: Hub) -> None:
-    own_file(carrier.path, "hub: {images: [other], values: [{file: other.yaml, path: a}], branch: 3}\n")
-    env = {
-        "INVOKE_HUB_IMAGES": "hub",
-        "INVOKE_HUB_VALUES": "hub/values.yaml:jupyterhub.hub.image",
-        "INVOKE_HUB_BRANCH": "bump-z2jh-{version}",
-    }
-    done = in_hub(way, carrier, "commit", "--dry", "--json", env=env)
-    assert done.code == 0, done
-    assert done.json["branch"] == "bump-z2jh-3.3.8"
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "what"),
-    [
-        ("list.yaml", "- hub\n", "the file is not a mapping that Invoke can read"),
-        ("nothing.yaml", None, "no such file"),
-    ],
-)
-def test_a_file_on_the_command_line_that_cannot_be_used(
-    name: str, text: str | None, what: str, hub: Hub, hubpress: Hubpress
-) -> None:
-    if text is not None:
-        hub.write(name, text)
-    done = hubpress(hub, "-f", name, "commit")
-    assert (done.code, done.out, done.err.splitlines()[0]) == (2, "", f"error: {what} ({name})")
-
-
-@both_ways
+@pytest.mark.parametrize("way", [INVOKE, HUBPRESS], ids=["invoke", "hubpress"])
 def test_each_source_wins_over_those_before(way: tuple[str, ...], carrier: Hub, tmp_path: Path) -> None:
     command, env = ("commit", "--dry", "--json"), {"HOME": str(tmp_path)}
     (tmp_path / ".invoke.yaml").write_text("hub: {branch: theirs}\n")
@@ -368,6 +333,9 @@ def test_each_source_wins_over_those_before(way: tuple[str, ...], carrier: Hub, 
     assert in_hub(way, carrier, *command, env=env).json["branch"] == "own"
     (carrier.path / "mine.yaml").write_text("hub: {branch: mine}\n")
     assert in_hub(way, carrier, "-f", "mine.yaml", *command, env=env).json["branch"] == "mine"
+    # Variables win over values of other types too.
+    own_file(carrier.path, "hub: {images: [other], values: [{file: other.yaml, path: a}], branch: 3}\n")
+    env |= {"INVOKE_HUB_IMAGES": "hub", "INVOKE_HUB_VALUES": "hub/values.yaml:jupyterhub.hub.image"}
     env["INVOKE_HUB_BRANCH"] = "shell"
     assert in_hub(way, carrier, "-f", "mine.yaml", *command, env=env).json["branch"] == "shell"
 
@@ -380,6 +348,9 @@ def test_a_fault_names_the_file_that_it_is_in(
     mine.write_text("hub: {branhc: x}\n")
     done = hubpress(hub, "-f", str(mine), "check", "--offline")
     demand_fault(done, 2, f"unknown setting hub.branhc ({mine})", "did you mean hub.branch?")
+    mine.write_text("- hub\n")
+    what = "error: the file is not a mapping that Invoke can read (mine.yaml)"
+    assert hubpress(hub, "-f", str(mine), "check", "--offline").err.splitlines()[0] == what
     for text, what, hint in (
         ("hub: [1]\n", "hub is not a mapping of settings", "write hub: {}"),
         ("hub: {push: maybe}\n", "hub.push is 'maybe', not true or false", "write push: false"),
@@ -393,24 +364,19 @@ def test_a_fault_names_the_file_that_it_is_in(
 # -- which repository
 
 
-@pytest.fixture
-def moved(hub: Hub) -> Hub:
-    hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
-    return hub
-
-
 def planned(done_in: Path, *arguments: str, env: dict[str, str] | None = None) -> str:
     """Return the folder that a dry commit is planned for."""
     done = succeed("commit", "--dry", *arguments, cwd=done_in, env=env)
     return done.out.splitlines()[0].removeprefix("Plan for ")
 
 
-def test_repo_wins_over_the_variable_and_both_over_the_current_folder(moved: Hub, tmp_path: Path) -> None:
+def test_repo_wins_over_the_variable_and_both_over_the_current_folder(hub: Hub, tmp_path: Path) -> None:
+    hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
     other = make_hub(tmp_path / "other")
     env = {"INVOKE_HUB_REPO": str(other.path)}
-    assert planned(moved.path, env=env) == str(other.path)
-    assert planned(tmp_path, "--repo", str(moved.path), env=env) == str(moved.path)
-    assert planned(moved.path, "--repo", "~/other", env={"HOME": str(tmp_path)}) == str(other.path)
+    assert planned(hub.path, env=env) == str(other.path)
+    assert planned(tmp_path, "--repo", str(hub.path), env=env) == str(hub.path)
+    assert planned(hub.path, "--repo", "~/other", env={"HOME": str(tmp_path)}) == str(other.path)
 
 
 def test_a_repository_that_is_not_there(hub: Hub) -> None:

@@ -80,19 +80,13 @@ def test_a_problem_is_told_to_the_runner_and_what_it_quotes_is_no_command(hub: H
 # -- the program's own screens
 
 
-def evil(hub: Hub) -> None:
-    """Let a line of the Dockerfile that a release edits draw on the terminal."""
-    text = hub.read(DOCKERFILE)
-    image = text.partition("FROM ")[2].partition(":")[0]
-    rest = text.partition("\n")[2]
-    hub.put(DOCKERFILE, f"ARG V=3.2.1 W={CLEAR}{HIDE}{TITLE}\u202e\nFROM {image}:${{V}}\n{rest}")
-
-
 SHOWN_LINE = r"-ARG V=3.2.1 W=\x1b[2J\x1b[8m\x1b]0;evil\x07\u202e"
 
 
 def test_a_plan_shows_what_a_line_says_and_does_not_do_it(hub: Hub) -> None:
-    evil(hub)
+    text = hub.read(DOCKERFILE)
+    image, rest = text.partition("FROM ")[2].partition(":")[0], text.partition("\n")[2]
+    hub.put(DOCKERFILE, f"ARG V=3.2.1 W={CLEAR}{HIDE}{TITLE}\u202e\nFROM {image}:${{V}}\n{rest}")
     task = ("--dry", "bump", "--to", "3.3.8")
     for done in (run_task(*task, cwd=hub.path), run_on_screen(*INVOKE, *task, cwd=hub.path)):
         assert done.code == 0, done
@@ -107,33 +101,22 @@ def test_a_name_in_a_fault_cannot_forge_a_line_or_draw(hub: Hub) -> None:
     assert "\x1b" not in done.err
 
 
-# -- what outside programs say
+# -- Markdown
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "as_code", "as_text"),
     [
-        ("3.3.8", "`3.3.8`"),
-        ("a`b", "`a'b`"),
-        ("a|b", "`a¦b`"),
-        ("a\nb\x1b[31m", r"`a b\x1b[31m`"),
+        ("3.3.8", "`3.3.8`", "3.3.8"),
+        ("a`b|c", "`a'b¦c`", "a\\`b\\|c"),
+        ("a\nb\x1b[31m", r"`a b\x1b[31m`", r"a b\\x1b\[31m"),
+        ("*bold* _thin_ [a](b)", "`*bold* _thin_ [a](b)`", r"\*bold\* \_thin\_ \[a\](b)"),
+        ("<b>@all #1 ~~x~~", "`<b>@all #1 ~~x~~`", r"\<b\>\@all \#1 \~\~x\~\~"),
+        ("back\\slash", r"`back\slash`", r"back\\slash"),
     ],
 )
-def test_code(text: str, shown: str) -> None:
-    assert code(text) == shown
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("chart requirement jupyterhub", "chart requirement jupyterhub"),
-        ("*bold* _thin_ [a](b)", "\\*bold\\* \\_thin\\_ \\[a\\](b)"),
-        ("<b>@all #1 ~~x~~", "\\<b\\>\\@all \\#1 \\~\\~x\\~\\~"),
-        ("back\\slash", "back\\\\slash"),
-    ],
-)
-def test_plain(text: str, shown: str) -> None:
-    assert plain(text) == shown
+def test_what_outside_programs_say_is_no_markdown(text: str, as_code: str, as_text: str) -> None:
+    assert (code(text), plain(text)) == (as_code, as_text)
 
 
 @given(st.text())

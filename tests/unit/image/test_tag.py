@@ -217,13 +217,13 @@ def test_the_tag_is_chartpresss(drawing: Drawing, has: dict[str, str], history: 
     assert (ours, without_hashes(ours)) == (chartpress_lists(drawing), tags)
 
 
-@pytest.mark.parametrize("history", ["other image", "tag=1.2.3 image other", "config"])
-def test_the_tag_is_chartpresss_in_a_subfolder(tmp_path: Path, history: str) -> None:
+def test_the_tag_is_chartpresss_in_a_subfolder(tmp_path: Path) -> None:
     drawing = Drawing(tmp_path / "clone", root="helm-charts/")
     drawing.begin(files(HUB, "second: {contextPath: images/second, valuesPath: second.image}"))
     (drawing.top / "README.md").write_text("not the charts' business\n")
-    drawing.draw(history)
-    assert our_tags(open_at(drawing.top)) == chartpress_lists(drawing)
+    for history in ("config", "other image", "tag=1.2.3 image other"):
+        drawing.draw(history)
+        assert our_tags(open_at(drawing.top)) == chartpress_lists(drawing)
 
 
 @pytest.mark.parametrize(
@@ -296,24 +296,17 @@ def test_a_tag_template_is_filled_in(drawing: Drawing, template: str, expected: 
 
 
 @pytest.mark.parametrize(
-    ("template", "why"),
+    ("template", "what"),
     [
-        ("{verson}", "it may use {chart_version}, {base_version}, {commit}, {commits}"),
-        ("{commit", "expected '}' before end of string"),
+        ("{verson}", "cannot be filled in: it may use {chart_version}, {base_version}, {commit}, {commits} (hub.tag)"),
+        ("{commit", "cannot be filled in: expected '}' before end of string (hub.tag)"),
+        ("a/{commits}", "'a/1' is not a valid image tag"),
+        ("-{commits}", "'-1' is not a valid image tag"),
     ],
 )
-def test_a_tag_template_that_cannot_be_filled_in_is_refused(drawing: Drawing, template: str, why: str) -> None:
+def test_a_tag_template_that_makes_no_tag_is_refused(drawing: Drawing, template: str, what: str) -> None:
     drawing.begin(files())
-    with pytest.raises(Unusable) as refused:
-        our_tags(open_at(drawing.top, tag=template))
-    what = f"error: the template '{template}' cannot be filled in: {why} (hub.tag)"
-    assert str(refused.value) == f"{what}\nhint: fix it in hub.tag"
-
-
-@pytest.mark.parametrize(("template", "tag"), [("a/{commits}", "a/1"), ("-{commits}", "-1")])
-def test_a_template_that_makes_no_tag_is_refused(drawing: Drawing, template: str, tag: str) -> None:
-    drawing.begin(files())
-    with pytest.raises(Refused, match=re.escape(f"'{tag}' is not a valid image tag")):
+    with pytest.raises((Unusable, Refused), match=re.escape(what)):
         our_tags(open_at(drawing.top, tag=template))
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a question to a registry that misbehaves."""
+"""What a registry says of images of every make, and what becomes of a question to one that misbehaves."""
 
 import json
 import os
@@ -10,12 +10,24 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.faults import Denied, Fault, Refused, Unreachable
+from tasks.core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable
 from tasks.core.names import Reference
-from tasks.tools.registry import Conversation, inspect, require_push_right
+from tasks.tools.command import Output
+from tasks.tools.docker import local, registry_fault, require_builder
+from tasks.tools.registry import Conversation, FoundImage, inspect, require_push_right
 from tests.support.charts import DATA
 from tests.support.conduct import CONDUCTS, Conduct, asks_for, says, sends_to
-from tests.support.registry import DOCKER_INDEX, DOCKER_MANIFEST, INDEX, MANIFEST, Repository, sign_in
+from tests.support.registry import (
+    ATTESTATION,
+    DOCKER_INDEX,
+    DOCKER_MANIFEST,
+    INDEX,
+    MANIFEST,
+    Repository,
+    layer_digest,
+    sign_in,
+    use_helper,
+)
 from tests.support.server import Drip, Server, misbehaving, reply
 
 ALL = [pytest.param(conduct, id=title) for title, conduct in CONDUCTS.items() if conduct.registry]
@@ -79,6 +91,79 @@ def at(repository: Repository, tag: str) -> Reference:
     return Reference(f"{repository.address}/{repository.path}", tag)
 
 
+def look(repository: Repository, tag: str) -> FoundImage:
+    found = inspect(at(repository, tag))
+    assert found is not None
+    return found
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("media_type", [MANIFEST, DOCKER_MANIFEST], ids=["OCI's manifest", "Docker's manifest"])
+def test_one_image(repository: Repository, media_type: str) -> None:
+    pushed = repository.push("1", AMD64, "abc", media_type=media_type)
+    found = look(repository, "1")
+    assert found.digest == pushed["digest"]
+    assert {name: image.layers for name, image in found.platforms.items()} == {
+        AMD64: (layer_digest("a"), layer_digest("b"), layer_digest("c"))
+    }
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("media_type", [INDEX, DOCKER_INDEX], ids=["OCI's index", "Docker's list"])
+def test_an_index_of_several_platforms(repository: Repository, media_type: str) -> None:
+    entries = [repository.push("amd64", AMD64, "ab"), repository.push("arm64", "linux/arm64/v8", "xy")]
+    entries.append(repository.push("armv7", "linux/arm/v7", "x"))
+    digest = repository.push_index("1", *entries, media_type=media_type)
+    found = look(repository, "1")
+    assert set(found.platforms) == {AMD64, ARM64, "linux/arm/v7"}
+    assert found.digests == (digest, *(entry["digest"] for entry in entries))
+    assert found.platforms[ARM64].layers == (layer_digest("x"), layer_digest("y"))
+    # A platform is spelled the same in an image and in an index.
+    assert set(look(repository, "arm64").platforms) == {ARM64}
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("first", "second", "is_named"),
+    [
+        pytest.param(AMD64, AMD64, True, id="two images"),
+        pytest.param("linux/arm64", "linux/arm64/v8", True, id="in two spellings"),
+        pytest.param(AMD64, AMD64, False, id="without their platform"),
+        pytest.param(AMD64, None, False, id="the same image twice"),
+    ],
+)
+def test_an_index_with_two_manifests_for_a_platform_is_refused(
+    repository: Repository, first: str, second: str | None, *, is_named: bool
+) -> None:
+    one = repository.push("first", first, "ab")
+    entries = [one, repository.push("second", second, "xy") if second else one]
+    entries = [{key: entry[key] for key in entry if is_named or key != "platform"} for entry in entries]
+    repository.push_index("1", *entries, repository.push("other", "linux/s390x", "s"))
+    with pytest.raises(Refused) as fault:
+        look(repository, "1")
+    image = at(repository, "1")
+    inspected = f"docker buildx imagetools inspect {image}"
+    assert str(fault.value) == (
+        f"error: the index has 2 manifests for {first} ({image})\n"
+        f"hint: look at it: {inspected}; rebuild it: invoke build --force"
+    )
+
+
+@pytest.mark.engine
+def test_attestations_beside_an_image_are_no_platforms(repository: Repository) -> None:
+    image = repository.push("image", AMD64, "abc")
+    marks = [{**repository.push(f"p{n}", "unknown/unknown", "p" * n), "platform": ATTESTATION} for n in (1, 2)]
+    digest = repository.push_index("1", image, *marks)
+    assert look(repository, "1").digests == (digest, image["digest"])
+
+
+@pytest.mark.engine
+def test_an_index_of_nothing_is_no_usable_answer(repository: Repository) -> None:
+    repository.push_index("1")
+    with pytest.raises(Unreachable, match="the response is not an image"):
+        inspect(at(repository, "1"))
+
+
 def whole(media_type: str) -> str:
     """Return the media type of an index whose images have ``media_type``."""
     return DOCKER_INDEX if media_type == DOCKER_MANIFEST else INDEX
@@ -113,9 +198,7 @@ def test_an_index_without_platforms_has_those_of_its_images(repository: Reposito
     image = repository.push("image", AMD64, "ab")
     del image["platform"]
     repository.push_index("1", image)
-    found = inspect(at(repository, "1"))
-    assert found is not None
-    assert set(found.platforms) == {AMD64}
+    assert set(look(repository, "1").platforms) == {AMD64}
 
 
 LOST = says("404 Not Found", "MANIFEST_UNKNOWN", "manifest unknown")
@@ -137,13 +220,11 @@ def test_an_image_without_one_of_its_parts_is_not_missing(
 @pytest.mark.engine
 def test_a_blob_that_lies_on_another_server_is_taken_from_there(repository: Repository, before: Server) -> None:
     pushed = repository.push("1", AMD64, "ab")
-    assert inspect(at(repository, "1")) is not None
+    look(repository, "1")
     blob = next(asked.path for asked in before.asked if "/blobs/sha256" in asked.path)
     with misbehaving(before.behind) as storage:
         before.answer(blob, sends_to(f"http://{storage.address}{blob}"))
-        found = inspect(at(repository, "1"))
-    assert found is not None
-    assert found.digest == pushed["digest"]
+        assert look(repository, "1").digest == pushed["digest"]
     assert [str(asked) for asked in storage.asked] == [f"GET {blob}"]
 
 
@@ -205,6 +286,15 @@ def test_a_denial_of_the_right_to_push_is_the_registrys_own_words(asking: Server
         "error: the registry denied access: DENIED requested access to the resource is denied "
         f"({asking.address})\nhint: docker login {asking.address}"
     )
+
+
+def test_a_missing_credential_helper_is_denied_with_the_way_to_sign_in(alone: Server) -> None:
+    alone.answer("", asks_for('Basic realm="hub"'))
+    use_helper(alone.address, "of-the-day")
+    with pytest.raises(Denied) as fault:
+        inspect(named(alone))
+    assert "credential helper is not on PATH" in fault.value.what
+    assert fault.value.hint == "put the folder of docker-credential-of-the-day on PATH"
 
 
 @pytest.fixture
@@ -277,3 +367,26 @@ def test_a_registry_beyond_this_machine_is_never_asked_by_http() -> None:
     assert Conversation(Reference("registry.example:80/hub")).root.url == "https://registry.example:80/v2/hub/"
     assert Conversation(Reference("127.0.0.1.evil.example/hub")).root.url == "https://127.0.0.1.evil.example/v2/hub/"
     assert Conversation(Reference("localhost:5000/hub")).root.url == "http://localhost:5000/v2/hub/"
+
+
+# -- what Docker says of registries, builders and images
+
+
+def test_of_a_build_the_registry_that_did_not_answer_is_named() -> None:
+    asked = "https://registry-1.docker.io/v2/docker/dockerfile/manifests/1.3"
+    words = f'ERROR: failed to do request: Head "{asked}": dial tcp: lookup registry-1.docker.io: no such host'
+    fault = registry_fault(Output(1, b"", words), "127.0.0.1:5000")
+    assert (fault.where, fault.hint) == ("registry-1.docker.io", "curl -I https://registry-1.docker.io/v2/")
+
+
+@pytest.mark.engine
+def test_a_builder_that_nobody_made_is_a_fault_with_the_list() -> None:
+    with pytest.raises(ProgramFailed) as fault:
+        require_builder("nobody-made-this")
+    assert (fault.value.where, fault.value.hint) == ("nobody-made-this", "docker buildx ls")
+    require_builder(None)
+
+
+@pytest.mark.engine
+def test_what_the_engine_does_not_have_is_none() -> None:
+    assert local(Reference("registry.test/nobody/has/this", "1")) is None

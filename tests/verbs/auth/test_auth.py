@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -87,36 +86,31 @@ def prepare(gcloud: GcloudStandIn, has: str) -> None:
         HAS[one](gcloud)
 
 
-class Run(NamedTuple):
-    """What a machine has, what is typed, and the calls of gcloud that come of it."""
-
-    has: str
-    typed: str
-    calls: list[str]
-
-
+# What a machine has, what is typed, and the calls of gcloud that come of it.
 RUNS = {
-    "nothing is set up": Run("", "", [LIST, LOGIN, CONFIGURE]),
-    "somebody is signed in": Run("account", "", [LIST, CONFIGURE]),
-    "the sign-in has expired": Run("account, expired, helper", "", [LIST, LOGIN]),
-    "all is set up": Run("account, helper", "", []),
-    "no browser": Run("", "--no-browser", [LIST, f"{LOGIN} --no-launch-browser", CONFIGURE]),
-    "default credentials": Run("account, helper", "--adc", [ADC]),
-    "default credentials that are there": Run("account, helper, default credentials", "--adc", []),
-    "gcr's hosts": Run("account, helper", "--default-registries", [DEFAULTS]),
-    "another helper for Google's registry": Run("account, another helper", "", []),
-    "Docker Desktop's store has nothing": Run("account, empty store", "", [LIST, CONFIGURE]),
-    "Docker Desktop's store has a login": Run("store with a login", "", []),
+    "nothing is set up": ("", "", [LIST, LOGIN, CONFIGURE]),
+    "somebody is signed in": ("account", "", [LIST, CONFIGURE]),
+    "the sign-in has expired": ("account, expired, helper", "", [LIST, LOGIN]),
+    "all is set up": ("account, helper", "", []),
+    "no browser": ("", "--no-browser", [LIST, f"{LOGIN} --no-launch-browser", CONFIGURE]),
+    "default credentials": ("account, helper", "--adc", [ADC]),
+    "default credentials that are there": ("account, helper, default credentials", "--adc", []),
+    "gcr's hosts": ("account, helper", "--default-registries", [DEFAULTS]),
+    "another helper for Google's registry": ("account, another helper", "", []),
+    "Docker Desktop's store has nothing": ("account, empty store", "", [LIST, CONFIGURE]),
+    "Docker Desktop's store has a login": ("store with a login", "", []),
 }
 
 
-@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
-def test_what_is_missing_is_run_and_nothing_else(hub: Hub, gcloud: GcloudStandIn, run: Run) -> None:
-    prepare(gcloud, run.has)
-    asks = any(call.startswith((LOGIN, ADC)) for call in run.calls)
-    done = (auth_on_terminal if asks else auth)(hub, gcloud, *run.typed.split())
-    assert (done.code, done.err, gcloud.calls) == (0, "", run.calls), done
-    assert done.out == (f"signed in for {HOST}\n" if run.calls else "Nothing to do.\n")
+@pytest.mark.parametrize(("has", "typed", "calls"), RUNS.values(), ids=RUNS)
+def test_what_is_missing_is_run_and_nothing_else(
+    hub: Hub, gcloud: GcloudStandIn, has: str, typed: str, calls: list[str]
+) -> None:
+    prepare(gcloud, has)
+    asks = any(call.startswith((LOGIN, ADC)) for call in calls)
+    done = (auth_on_terminal if asks else auth)(hub, gcloud, *typed.split())
+    assert (done.code, done.err, gcloud.calls) == (0, "", calls), done
+    assert done.out == (f"signed in for {HOST}\n" if calls else "Nothing to do.\n")
 
 
 def test_a_sign_in_that_fails_is_denied(hub: Hub, gcloud: GcloudStandIn) -> None:
@@ -137,14 +131,8 @@ NO_DEFAULTS = "there are no application default credentials"
     ("has", "typed", "missing", "command"),
     [
         ("", "", "not signed in", LOGIN),
-        (
-            "account, helper",
-            "--adc --no-browser",
-            "there are no application default credentials",
-            f"{ADC} --no-launch-browser",
-        ),
+        ("account, helper", "--adc --no-browser", NO_DEFAULTS, f"{ADC} --no-launch-browser"),
     ],
-    ids=["account", "default credentials"],
 )
 def test_without_a_terminal_nobody_is_asked_to_sign_in(
     hub: Hub, gcloud: GcloudStandIn, has: str, typed: str, missing: str, command: str
@@ -233,15 +221,10 @@ def test_a_key_for_which_the_helper_does_not_answer_is_no_success(
     assert done.err.splitlines()[-2:] == [f"error: {told[0]} ({HOST})", f"hint: {hint}"], done
 
 
-NO_KEYS = {
-    "a person's credentials": '{"type": "authorized_user"}',
-    "a list": "[]",
-    "no JSON": "-----BEGIN PRIVATE KEY-----",
-    "deeper than one can read": "[" * 100_000,
-}
-
-
-@pytest.mark.parametrize("text", NO_KEYS.values(), ids=NO_KEYS)
+@pytest.mark.parametrize(
+    "text",
+    ['{"type": "authorized_user"}', "[]", "-----BEGIN PRIVATE KEY-----", pytest.param("[" * 100_000, id="deep")],
+)
 def test_a_file_that_is_no_key_is_refused(hub: Hub, gcloud: GcloudStandIn, tmp_path: Path, text: str) -> None:
     (tmp_path / "key.json").write_text(text)
     done = auth(hub, gcloud, "--key-file", str(tmp_path / "key.json"))

@@ -1,7 +1,7 @@
 """The right to push is proved before anything is built."""
 
 import base64
-import json
+import os
 import re
 import secrets
 from collections.abc import Callable, Iterator
@@ -14,11 +14,14 @@ from urllib.parse import urlsplit
 import pytest
 
 from tasks.rehearsal.registry import Registry
-from tests.support.cli import Result, run_task, sh, succeed
+from tests.support.cli import Result, run_task, succeed
 from tests.support.conduct import asks_for, says
-from tests.support.hubs import Hub
-from tests.support.registry import private_registry, sign_in, use_short_lived_tokens
+from tests.support.helm import HelmServer
+from tests.support.hubs import Hub, make_hub
+from tests.support.processes import write_program
+from tests.support.registry import private_registry, sign_in, use_helper
 from tests.support.server import Answer, Asked, Server, misbehaving
+from tests.support.world import in_registry
 
 pytestmark = pytest.mark.engine
 
@@ -71,6 +74,17 @@ class ShortLived:
 
 OpenDoor: TypeAlias = Callable[[Callable[[Asked], Answer | None]], Server]
 HubAt: TypeAlias = Callable[[str], Hub]
+
+
+@pytest.fixture
+def hub_at(tmp_path: Path, mirror: str, helm_repository: HelmServer) -> HubAt:
+    """Makes a hub repository on 3.2.1 whose image goes to a registry; its base can be had by everybody."""
+
+    def make(address: str) -> Hub:
+        prefix = f"{address}/{secrets.token_hex(4)}"
+        return make_hub(tmp_path / "hub", base=mirror, registry=prefix, chart_repository=helm_repository.url)
+
+    return make
 
 
 @pytest.fixture
@@ -150,6 +164,10 @@ def test_who_may_not_is_found_out_before_the_build(private: Registry, hub_at: Hu
 
 DOCKERFILE, VALUES = "images/hub/Dockerfile", "hub/values.yaml"
 AGAIN = "; pushing once more with fresh credentials"
+TOKENS = """\
+echo asked >>"$0.asked"
+printf '{"Username": "robin", "Secret": "token-%s"}' "$(grep -c . "$0.asked")"
+"""
 
 
 @pytest.fixture
@@ -158,12 +176,13 @@ def keeper() -> ShortLived:
 
 
 @pytest.fixture
-def hub(registry: Registry, keeper: ShortLived, programs: Path, hub_at: Callable[[str], Hub]) -> Iterator[Hub]:
+def hub(open_door: OpenDoor, keeper: ShortLived, hub_at: HubAt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
     """A hub whose registry is behind a door; Docker's helper has another token each time that it is asked."""
-    with misbehaving(registry.address) as opened:
-        opened.keeper = keeper
-        use_short_lived_tokens(programs, opened.address)
-        yield hub_at(opened.address)
+    opened = open_door(keeper)
+    write_program(tmp_path / "programs", "docker-credential-short-lived", TOKENS)
+    monkeypatch.setenv("PATH", str(tmp_path / "programs"), prepend=os.pathsep)
+    use_helper(opened.address, "short-lived")
+    return hub_at(opened.address)
 
 
 @pytest.fixture
@@ -179,11 +198,6 @@ def times_run(result: Result, mark: str) -> int:
     return len(re.findall(rf"^#\d+ [\d.]+ {mark}$", result.err, re.MULTILINE))
 
 
-def digest_of(image: str, hub: Hub) -> str:
-    seen = sh("docker", "buildx", "imagetools", "inspect", image, "--format={{json .Manifest}}", cwd=hub.path)
-    return str(json.loads(seen)["digest"])
-
-
 def test_a_release_whose_first_push_is_refused_as_expired_ends_well_with_one_build(
     hub: Hub, keeper: ShortLived, mark: str
 ) -> None:
@@ -194,7 +208,7 @@ def test_a_release_whose_first_push_is_refused_as_expired_ends_well_with_one_bui
     assert mark in first
     assert re.search(rf"^(#\d+) .*{mark[:-3]}.*\n\1 CACHED$", second, re.MULTILINE), result
     (image,) = result.json["images"]
-    assert digest_of(f"{image['repository']}:{image['tag']}", hub) == image["digest"]
+    assert in_registry(f"{image['repository']}:{image['tag']}")["manifest"]["digest"] == image["digest"]
     assert f"      tag: {image['tag']}\n" in hub.read(VALUES)
     assert hub.subjects("main..HEAD") == [f"Use hub image {image['tag']}", "Move z2jh from 3.2.1 to 3.3.8"]
 

@@ -9,8 +9,9 @@ import pytest
 
 from tests.support.cli import run_task, sh, succeed
 from tests.support.engine import Engine, make_context, missing_for_second_engine, second_engine
-from tests.support.hubs import Hub, make_hub
+from tests.support.hubs import Hub
 from tests.support.machine import demand
+from tests.support.steps import build
 
 pytestmark = pytest.mark.engine
 WAY_OUT = "docker buildx create --name own --driver docker-container"
@@ -32,20 +33,12 @@ def attesting(engine: Engine) -> str:
 
 
 @pytest.fixture
-def hub(tmp_path: Path, prefix: str, mirror: str) -> Hub:
-    hub = make_hub(tmp_path / "hub", registry=prefix, base=mirror)
+def hub(hub: Hub, mirror: str) -> Hub:
     dockerfile = f"FROM {mirror}:3.2.1\nUSER root\nRUN --network=none echo made > /srv/made\n"
     hub.write("images/hub/Dockerfile", dockerfile)
     hub.write("invoke.yaml", "hub: {attest: [provenance]}\n")
     hub.commit("Attest the image")
     return hub
-
-
-def build(hub: Hub, *flags: str) -> dict[str, Any]:
-    """Build, and return what is reported of the one image."""
-    done = succeed("build", *flags, "--json", cwd=hub.path)
-    (image,) = done.json["images"]
-    return dict(image)
 
 
 def index_of(image: dict[str, Any]) -> dict[str, Any]:
@@ -59,8 +52,8 @@ def platform_images(index: dict[str, Any]) -> list[str]:
 
 
 def test_an_attested_image_is_proved_retagged_and_found_consistent(hub: Hub, attesting: str) -> None:
-    first = build(hub, "--builder", attesting)
-    image = build(hub, "--builder", attesting, "--force")
+    (first,) = build(hub, "--builder", attesting)["images"]
+    (image,) = build(hub, "--builder", attesting, "--force")["images"]
     index = index_of(image)
     # Each build has another index around the same image.
     assert first["digest"] != image["digest"]
@@ -72,20 +65,21 @@ def test_an_attested_image_is_proved_retagged_and_found_consistent(hub: Hub, att
     shown = run_task("status", "--json", cwd=hub.path)
     assert shown.json["images"][0]["in_registry"] is True
 
-    assert build(hub)["status"] == "present"
+    assert build(hub)["images"][0]["status"] == "present"
 
     hub.git("commit", "--quiet", "--amend", "--message", "Say it otherwise", "--allow-empty")
     hub.write("images/hub/Dockerfile", hub.read("images/hub/Dockerfile") + "# a comment\n")
     hub.commit("Touch the image")
     hub.git("revert", "--no-edit", "HEAD")
-    retagged = build(hub)
+    (retagged,) = build(hub)["images"]
     assert (retagged["status"], retagged["digest"]) == ("retagged", image["digest"])
     assert index_of(retagged) == index
 
 
 def test_without_the_setting_there_is_one_manifest_on_any_engine(hub: Hub, attesting: str) -> None:
     hub.write("invoke.yaml", "hub: {}\n")
-    assert "manifests" not in index_of(build(hub, "--builder", attesting))
+    (image,) = build(hub, "--builder", attesting)["images"]
+    assert "manifests" not in index_of(image)
 
 
 def test_a_builder_that_cannot_is_refused_in_planning_with_the_way_out(hub: Hub) -> None:

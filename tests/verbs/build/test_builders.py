@@ -1,55 +1,54 @@
 """Builders of every kind and place: how they are reached, what they say, and the cache that they share."""
 
-import json
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tasks.core.settings import Settings
 from tasks.image.engines import cache_fields
-from tasks.rehearsal.registry import Registry
 from tasks.repo.hub import open_hub
 from tasks.tools import docker
 from tasks.tools.docker import Builder
 from tasks.tools.git import Git
-from tests.support.cli import Result, run_task, sh, succeed
-from tests.support.engine import Engine, make_context
+from tests.support.cli import run_task, sh, succeed
+from tests.support.engine import Engine, make_context, missing_for_second_engine, second_engine
 from tests.support.hubs import Hub, make_hub
+from tests.support.machine import demand
 from tests.support.processes import write_program
+from tests.support.world import demand_fault, fault
 
 # -- on an engine somewhere else: people name it, and need not know how Docker reaches it
 
 
-FROM = "FROM {mirror}:3.2.1\nUSER root\n"
-
-
-@pytest.fixture
-def hub(tmp_path: Path, registry: Registry, mirror: str) -> Hub:
-    hub = make_hub(tmp_path / "hub", registry=f"{registry.address}/{tmp_path.name.lower()}", base=mirror)
-    write_dockerfile(hub, mirror, "RUN --network=none echo made > /srv/made")
-    return hub
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    """A second engine."""
+    demand(missing_for_second_engine())
+    # A socket's path may have 107 characters; pytest's own folders are longer than that.
+    with tempfile.TemporaryDirectory(prefix="hubpress-") as folder, second_engine(Path(folder)) as running:
+        yield running
 
 
 def write_dockerfile(hub: Hub, mirror: str, *lines: str) -> None:
-    hub.write("images/hub/Dockerfile", FROM.format(mirror=mirror) + "".join(f"{line}\n" for line in lines))
-    hub.commit("Change the image")
+    text = "".join(f"{line}\n" for line in (f"FROM {mirror}:3.2.1", "USER root", *lines))
+    hub.put("images/hub/Dockerfile", text)
 
 
 @pytest.mark.engine
-def test_a_docker_context_is_a_builder_like_any_other(hub: Hub, engine: Engine) -> None:
+def test_a_docker_context_is_a_builder_like_any_other(hub: Hub, mirror: str, engine: Engine) -> None:
+    write_dockerfile(hub, mirror, "RUN --network=none echo made > /srv/made")
     make_context("cluster", engine)
     shown = succeed("--dry", "build", "--builder", "cluster", cwd=hub.path)
     assert "for linux/amd64, native on the builder cluster\n" in shown.out
     assert '(cd "$context" && docker --context cluster buildx bake --file - --metadata-file metadata.json' in shown.out
 
-    built = run_task("build", "--json", cwd=hub.path, env={"INVOKE_HUB_BUILDER": "cluster"})
-
-    assert built.code == 0, built
+    built = succeed("build", "--json", cwd=hub.path, env={"INVOKE_HUB_BUILDER": "cluster"})
     (image,) = built.json["images"]
-    assert image["status"] == "built"
-    assert image["platforms"] == ["linux/amd64"]
+    assert (image["status"], image["platforms"]) == ("built", ["linux/amd64"])
     assert f"{image['repository']}:{image['tag']}" in engine.docker(
         "image", "ls", "--format", "{{.Repository}}:{{.Tag}}"
     )
@@ -77,13 +76,9 @@ def test_each_driver_is_reached_its_own_way(builder: Builder, line: str, env: di
 NOBODY = "tcp://127.0.0.1:1"
 ARM = "Name: default\nDriver: docker\nNodes:\nName: default\nStatus: running\nPlatforms: linux/arm64, linux/amd64\n"
 BUILD_NATIVELY = (
-    "hint: build on a machine of that platform: --builder NAME; or install what emulates it: "
+    "build on a machine of that platform: --builder NAME; or install what emulates it: "
     "docker run --privileged --rm tonistiigi/binfmt --install all"
 )
-
-
-def last_lines(done: Result) -> list[str]:
-    return done.err.splitlines()[-2:]
 
 
 @pytest.mark.engine
@@ -91,12 +86,8 @@ def test_an_engine_somewhere_else_that_is_down(hub: Hub) -> None:
     sh("docker", "context", "create", "far", "--docker", f"host={NOBODY}", cwd=hub.path)
     for flags in ((), ("--dry",)):
         refused = run_task(*flags, "build", "--builder", "far", cwd=hub.path)
-        assert refused.code == 3, refused
-        assert refused.err == (
-            f"error: the builder does not answer: Cannot connect to the Docker daemon at {NOBODY}. "
-            "Is the docker daemon running? (far)\n"
-            "hint: docker --context far info\n"
-        )
+        what = f"the builder does not answer: Cannot connect to the Docker daemon at {NOBODY}. "
+        demand_fault(refused, 3, f"{what}Is the docker daemon running? (far)", "docker --context far info")
 
 
 # -- that emulate
@@ -105,12 +96,12 @@ def test_an_engine_somewhere_else_that_is_down(hub: Hub) -> None:
 @pytest.mark.engine
 def test_a_program_that_dies_in_qemu_is_said_to(hub: Hub, mirror: str) -> None:
     words = "qemu: uncaught target signal 11 (Segmentation fault) - core dumped"
-    run = f"RUN --network=none echo '{words}' >&2; exit 139"
-    hub.put("images/hub/Dockerfile", f"FROM {mirror}:3.2.1\nUSER root\n{run}\n")
+    write_dockerfile(hub, mirror, f"RUN --network=none echo '{words}' >&2; exit 139")
     failed = run_task("build", cwd=hub.path)
     assert failed.code == 3, failed
-    assert last_lines(failed)[0].endswith("exit code: 139")
-    assert last_lines(failed)[1] == BUILD_NATIVELY
+    error, hint = fault(failed)
+    assert error.endswith("exit code: 139")
+    assert hint == BUILD_NATIVELY
 
 
 @pytest.mark.engine
@@ -182,11 +173,9 @@ def test_the_cache_is_the_one_that_the_builder_can(
 
 
 @pytest.mark.engine
-def test_a_colleague_does_not_build_again_what_the_last_image_has(
-    tmp_path: Path, registry: Registry, mirror: str, engine: Engine
-) -> None:
+def test_a_colleague_does_not_build_again_what_the_last_image_has(hub: Hub, mirror: str, engine: Engine) -> None:
     """The second engine is the colleague's: it has never built anything."""
-    hub = _hub_with_cache(tmp_path, registry, mirror, "on")
+    cache(hub, mirror, "on")
     succeed("build", cwd=hub.path)
     hub.put("images/hub/requirements.txt", "changed\n")
     engine.forget_everything()
@@ -195,31 +184,22 @@ def test_a_colleague_does_not_build_again_what_the_last_image_has(
 
     assert built.code == 0, built
     assert "RUN --network=none date +%N > /srv/made\n#" in built.err
-    assert _was_cached(built.err, "RUN --network=none date"), built.err
+    # So BuildKit's plain progress says that a step was taken from a cache.
+    numbers = {line.split()[0] for line in built.err.splitlines() if "RUN --network=none date" in line}
+    assert {f"{number} CACHED" for number in numbers} & {*built.err.splitlines()}, built.err
 
 
 @pytest.mark.engine
-def test_a_cache_that_fails_does_not_fail_the_build(tmp_path: Path, registry: Registry, mirror: str) -> None:
+def test_a_cache_that_fails_does_not_fail_the_build(hub: Hub, mirror: str) -> None:
     """The values name an image that the registry has lost; and Docker's own driver cannot write the registry kind."""
-    hub = _hub_with_cache(tmp_path, registry, mirror, "registry")
-    name = json.loads(run_task("--dry", "build", "--json", cwd=hub.path).out)["images"][0]["repository"]
+    cache(hub, mirror, "registry")
+    name = run_task("--dry", "build", "--json", cwd=hub.path).json["images"][0]["repository"]
     hub.change("hub/values.yaml", "name:\n      tag:\n", f"name: {name}\n      tag: lost\n")
 
-    built = run_task("build", cwd=hub.path)
-
-    assert built.code == 0, built
+    built = succeed("build", cwd=hub.path)
     assert "building once more without the shared cache" in built.err
 
 
-def _hub_with_cache(tmp_path: Path, registry: Registry, mirror: str, mode: str) -> Hub:
-    hub = make_hub(tmp_path / "hub", registry=f"{registry.address}/{tmp_path.name.lower()}", base=mirror)
+def cache(hub: Hub, mirror: str, mode: str) -> None:
     hub.write("invoke.yaml", f"hub: {{cache: {mode}}}\n")
-    steps = "RUN --network=none date +%N > /srv/made\nCOPY requirements.txt /srv/\n"
-    hub.put("images/hub/Dockerfile", f"FROM {mirror}:3.2.1\nUSER root\n{steps}")
-    return hub
-
-
-def _was_cached(progress: str, step: str) -> bool:
-    """Whether BuildKit's plain progress says of ``step`` that it was taken from a cache."""
-    numbers = {line.split()[0] for line in progress.splitlines() if step in line and line.startswith("#")}
-    return any(line in {f"{number} CACHED" for number in numbers} for line in progress.splitlines())
+    write_dockerfile(hub, mirror, "RUN --network=none date +%N > /srv/made", "COPY requirements.txt /srv/")

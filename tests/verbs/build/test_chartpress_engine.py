@@ -22,15 +22,15 @@ FOR_AMD64 = "chartpress --push --builder docker-buildx --platform linux/amd64"
 
 
 def test_chartpress_builds_and_we_prove_and_write(
-    plain: Hub, registry: Registry, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, registry: Registry, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    before = plain.snapshot()
-    done = succeed("--debug", "build", "--json", *ENGINE, cwd=plain.path, env={"TMPDIR": str(temporary)})
+    before = hub.snapshot()
+    done = succeed("--debug", "build", "--json", *ENGINE, cwd=hub.path, env={"TMPDIR": str(temporary)})
     (image,) = done.json["images"]
-    commit = plain.git("log", "-1", "--pretty=%h")
+    commit = hub.git("log", "-1", "--pretty=%h")
     assert image["status"] == "built"
     assert image["tag"] == f"0.0.1-0.dev.git.1.h{commit}"
     assert image["platforms"] == ["linux/amd64"]
@@ -40,20 +40,20 @@ def test_chartpress_builds_and_we_prove_and_write(
     values = before["hub/values.yaml"].decode()
     expected = values.replace("      name:\n", f"      name: {prefix}/core/hub\n")
     expected = expected.replace("      tag:\n", f"      tag: {image['tag']}\n")
-    assert plain.snapshot() == {**before, "hub/values.yaml": expected.encode()}
+    assert hub.snapshot() == {**before, "hub/values.yaml": expected.encode()}
     assert list(temporary.iterdir()) == []
     assert "$> docker push" in done.err
 
 
-def test_what_either_engine_has_pushed_the_other_finds(plain: Hub) -> None:
-    succeed("build", cwd=plain.path)
-    found = run_task("--debug", "build", "--json", *ENGINE, cwd=plain.path)
+def test_what_either_engine_has_pushed_the_other_finds(hub: Hub) -> None:
+    succeed("build", cwd=hub.path)
+    found = run_task("--debug", "build", "--json", *ENGINE, cwd=hub.path)
     assert [image["status"] for image in found.json["images"]] == ["present"]
     assert "$> docker" not in found.err
 
 
-def test_the_macs_command_works(plain: Hub, prefix: str) -> None:
-    done = succeed("--debug", "build", "--json", "--platform", "linux/amd64", *ENGINE, cwd=plain.path)
+def test_the_macs_command_works(hub: Hub, prefix: str) -> None:
+    done = succeed("--debug", "build", "--json", "--platform", "linux/amd64", *ENGINE, cwd=hub.path)
     assert "$> docker buildx build --progress plain" in done.err
     assert "--platform linux/amd64 --push" in done.err
     (image,) = done.json["images"]
@@ -71,13 +71,13 @@ COMMANDS = {
 }
 
 
-def test_the_runbooks_command_is_shown(plain: Hub, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_runbooks_command_is_shown(hub: Hub, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch) -> None:
     # It is listed, in the test's own Docker folder, and never started.
-    sh("docker", "buildx", "create", "--name", "idle", "--driver", "docker-container", cwd=plain.path)
+    sh("docker", "buildx", "create", "--name", "idle", "--driver", "docker-container", cwd=hub.path)
     for title, (host, flags, command) in COMMANDS.items():
         monkeypatch.setattr(Host, "here", partial(Host, *host))
-        with nothing_written(plain):
-            shown = hubpress(plain, "--dry", "build", *ENGINE, *flags.split())
+        with nothing_written(hub):
+            shown = hubpress(hub, "--dry", "build", *ENGINE, *flags.split())
         assert shown.code == 0, shown
         commands = [line.strip() for line in shown.out.splitlines() if line.strip().startswith("$ ")]
         assert commands == [f"$ {command}"], title
@@ -96,11 +96,11 @@ def test_the_runbooks_command_is_shown(plain: Hub, hubpress: Hubpress, monkeypat
     ],
 )
 def test_what_chartpress_does_not_know_is_refused(
-    flags: str, settings: str, named: str, plain: Hub, hubpress: Hubpress
+    flags: str, settings: str, named: str, hub: Hub, hubpress: Hubpress
 ) -> None:
-    plain.write("invoke.yaml", settings or "hub: {}\n")
-    with nothing_written(plain):
-        told = hubpress(plain, "build", *ENGINE, *flags.split())
+    hub.write("invoke.yaml", settings or "hub: {}\n")
+    with nothing_written(hub):
+        told = hubpress(hub, "build", *ENGINE, *flags.split())
     assert (told.code, *fault(told)) == (
         1,
         f"chartpress does not know {named} (--engine)",
@@ -108,9 +108,9 @@ def test_what_chartpress_does_not_know_is_refused(
     )
 
 
-def test_without_chartpress_the_hint_says_how_to_get_it(plain: Hub, installed: Path) -> None:
-    with nothing_written(plain):
-        told = run(str(installed / "hubpress"), "build", *ENGINE, cwd=plain.path)
+def test_without_chartpress_the_hint_says_how_to_get_it(hub: Hub, installed: Path) -> None:
+    with nothing_written(hub):
+        told = run(str(installed / "hubpress"), "build", *ENGINE, cwd=hub.path)
     assert (told.code, *fault(told)) == (
         3,
         "chartpress is not installed (PATH)",

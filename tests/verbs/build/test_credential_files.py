@@ -123,11 +123,6 @@ def test_another_file_is_none(name: str, text: str) -> None:
     assert credential_in(name, text.encode()) is None
 
 
-@pytest.mark.parametrize("name", ["id_rsa", ".netrc", "gha-creds-1.json", "a.pem"])
-def test_what_git_crypt_has_encrypted_is_none(name: str) -> None:
-    assert credential_in(name, b"\0GITCRYPT\0" + bytes(range(256))) is None
-
-
 def test_no_file_of_a_hub_repository_is_taken_for_one() -> None:
     folders = (PROJECT / "hub", PROJECT / "images", PROJECT / "docs", CAL_ICOR)
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]

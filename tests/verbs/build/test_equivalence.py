@@ -27,14 +27,6 @@ def chartpress_push(hub: Hub, folder: Path, *, below: str = ".") -> tuple[Result
     return run(sys.executable, "-m", "chartpress", "--push", cwd=copy / below), copy / below
 
 
-def test_chartpress_has_nothing_to_do_after_a_git_tag_that_is_no_version(
-    plain: Hub, registry: Registry, tmp_path: Path
-) -> None:
-    plain.git("tag", "20240731-224556")
-    plain.put("images/hub/requirements.txt", "jupyterhub-ltiauthenticator~=1.2.0\n")
-    assert_equivalent(plain, "build", "hub/values.yaml", registry, tmp_path)
-
-
 def test_chartpress_has_nothing_to_do_for_three_images_in_a_folder_below(
     pilot: Hub, registry: Registry, tmp_path: Path
 ) -> None:

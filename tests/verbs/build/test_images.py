@@ -15,6 +15,7 @@ from tests.support.cli import run, run_task, succeed
 from tests.support.engine import files_of
 from tests.support.fixtures import Hubpress
 from tests.support.hubs import BASE, FROM_BASE, Hub, Maker
+from tests.support.steps import build
 from tests.support.world import commands, data, fault, images_in, labels, nothing_written, values_of
 
 pytestmark = pytest.mark.engine
@@ -23,12 +24,6 @@ ONE = {"images/hub/Dockerfile": FROM_BASE, "lib/which.txt": "lib\n"}
 TWO = {"images/hub/Dockerfile": FROM_BASE, "images/lab/Dockerfile": f"{FROM_BASE}LABEL which=lab\n"}
 PATHS = "hub: {valuesPath: hub.image}\nlab: {valuesPath: lab.image}\n"
 BOTH = "hub:\n  image: {name: , tag: }\nlab:\n  image: {name: , tag: }\n"
-
-
-def built(hub: Hub, *flags: str) -> Any:  # noqa: ANN401 - the report
-    """Build, and return the report."""
-    done = succeed("build", "--json", *flags, cwd=hub.path)
-    return done.json
 
 
 def planned(hubpress: Hubpress, hub: Hub, *flags: str) -> Any:  # noqa: ANN401 - a bake definition
@@ -59,19 +54,19 @@ def test_pasted_commands_build_each_image_from_the_commit_that_its_tag_names(mak
     for command in commands(hubpress(hub, "--dry", "build").out):
         pasted = run("bash", "-c", command, cwd=hub.path)
         assert pasted.code == 0, pasted
-    told = {image["name"]: image for image in built(hub)["images"]}
+    told = {image["name"]: image for image in build(hub)["images"]}
     assert [image["status"] for image in told.values()] == ["present", "present"]
     lab = f"{told['lab']['repository']}:{told['lab']['tag']}"
     pushed = files_of(lab)["/which"]
-    built(hub, "--force", "--image", "lab")
+    build(hub, "--force", "--image", "lab")
     assert files_of(lab)["/which"] == pushed
 
 
 def test_one_bake_builds_what_the_registry_lacks_alone(make: Maker, hubpress: Hubpress) -> None:
     hub = make(PATHS, TWO, BOTH)
-    built(hub, "--image", "hub")
+    build(hub, "--image", "hub")
     assert list(planned(hubpress, hub)["target"]) == ["lab"]
-    assert [(image["name"], image["status"]) for image in built(hub)["images"]] == [
+    assert [(image["name"], image["status"]) for image in build(hub)["images"]] == [
         ("hub", "present"),
         ("lab", "built"),
     ]
@@ -98,7 +93,7 @@ def test_a_last_stage_on_another_image_is_refused_unless_a_target_is_named(make:
     )
     option = "hub: {valuesPath: jupyterhub.hub.image, extraBuildCommandOptions: [--target=site]}"
     hub.change("chartpress.yaml", "hub: {valuesPath: jupyterhub.hub.image}", option)
-    assert built(hub)["images"][0]["status"] == "built"
+    assert build(hub)["images"][0]["status"] == "built"
     for wrong in ("1", "sitte"):
         hub.put("chartpress.yaml", hub.read("chartpress.yaml").replace("--target=site", f"--target={wrong}"))
         for task in (("--dry", "build"), ("build",)):
@@ -127,7 +122,7 @@ def test_names_prefixes_contexts_and_dockerfiles(make: Maker, registry: Registry
     )
     below = prefix.partition("/")[2]
     names = [f"{below}/hub.v2", f"{below}/lab", f"{below}/apart/sub/other"]
-    assert [image["repository"].partition("/")[2] for image in built(hub)["images"]] == names
+    assert [image["repository"].partition("/")[2] for image in build(hub)["images"]] == names
     assert {name.rpartition(":")[0] for name in images_in(registry.address, below)} == set(names)
     assert values_of(hub)["jupyterhub"]["hub"]["image"]["name"] == f"{prefix}/apart/sub/other"
 
@@ -148,50 +143,40 @@ def test_two_images_with_one_name_and_tag_are_refused(make: Maker, prefix: str) 
 # -- build arguments and options
 
 
-def test_extra_options_win_over_build_arguments_as_the_last_ones_of_a_command(make: Maker, prefix: str) -> None:
-    hub = make(
-        """\
-        hub:
-          valuesPath: jupyterhub.hub.image
-          buildArgs: {FIRST: one, SECOND: one}
-          extraBuildCommandOptions:
-          - --build-arg=SECOND=two
-          - --build-arg
-          - TOKEN
-          - --build-context=lib=lib
-          - --target=final
-          - --label=org.opencontainers.image.source=https://hub.example/{BRANCH}
-          - --rm
-        """,
-        {
-            "lib/which.txt": "lib\n",
-            "images/hub/Dockerfile": f"FROM {BASE} AS final\nARG FIRST SECOND TOKEN\nLABEL args=$FIRST,$SECOND,$TOKEN\n"
-            "COPY --from=lib which.txt /\nFROM final AS later\nLABEL args=later\n",
-        },
-    )
-    done = succeed("build", "--json", cwd=hub.path, env={"TOKEN": "three"})
-    found = labels(f"{prefix}/hub:{done.json['images'][0]['tag']}")
-    assert found["args"] == "one,two,three"
-    assert found["org.opencontainers.image.source"] == "https://hub.example/main"
-
-
-def test_options_and_arguments_come_to_the_same_with_chartpress(make: Maker, prefix: str, tmp_path: Path) -> None:
+def test_options_and_arguments_come_to_the_same_with_chartpress(
+    make: Maker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "three")
     hub = make(
         """\
         hub:
           valuesPath: jupyterhub.hub.image
           buildArgs: {ONE: "{TAG}{LAST_COMMIT}", TWO: "{{x}}"}
-          extraBuildCommandOptions: ["--build-arg=TWO={BRANCH}", --label, "mine={TAG}", --rm, "--target=hub"]
+          extraBuildCommandOptions:
+          - --build-arg=TWO={BRANCH}
+          - --build-arg
+          - TOKEN
+          - --build-context=lib=lib
+          - --label=mine={TAG}
+          - --label=org.opencontainers.image.source=https://hub.example/{BRANCH}
+          - --rm
+          - --target=hub
         """,
-        {"images/hub/Dockerfile": f"FROM {BASE} AS hub\nARG ONE TWO\nLABEL args=$ONE,$TWO\nFROM hub\nLABEL args=no\n"},
+        {
+            "lib/which.txt": "lib\n",
+            "images/hub/Dockerfile": f"FROM {BASE} AS hub\nARG ONE TWO TOKEN\nLABEL args=$ONE,$TWO,$TOKEN\n"
+            "COPY --from=lib which.txt /\nFROM hub\nLABEL args=no\n",
+        },
     )
-    image = f"{prefix}/hub:{built(hub)['images'][0]['tag']}"
+    image = f"{prefix}/hub:{build(hub)['images'][0]['tag']}"
     ours = labels(image)
     chartpress_writes(hub, tmp_path, "--push", "--force-build", "--force-push")
     theirs = labels(image)
     assert theirs != ours
+    assert ours["args"].endswith(",main,three")
+    assert ours["org.opencontainers.image.source"] == theirs["org.opencontainers.image.source"]
     standard = {name for name in ours if name.startswith(("org.opencontainers.image.", INPUTS_LABEL))}
-    assert {name: value for name, value in ours.items() if name not in standard} == theirs
+    assert {name: value for name, value in ours.items() if name not in standard or name in theirs} == theirs
 
 
 @pytest.mark.parametrize(
@@ -224,7 +209,7 @@ def test_an_image_that_skips_the_platform_is_left_out(make: Maker, registry: Reg
         TWO,
         BOTH,
     )
-    report = built(hub)
+    report = build(hub)
     assert [(image["name"], image["status"]) for image in report["images"]] == [("hub", "built"), ("lab", "skipped")]
     below = prefix.partition("/")[2]
     assert [name.rpartition(":")[0] for name in images_in(registry.address, below)] == [f"{below}/hub"]
@@ -300,10 +285,10 @@ def test_of_two_images_at_one_values_path_the_one_that_is_named_there_is_built_a
     assert run_task("check", "--offline", cwd=hub.path).out == "Files and git are consistent.\n"
     rehearsed = succeed("rehearse", "--json", cwd=hub.path)
     assert {one["name"]: one["status"] for one in rehearsed.json["images"]} == {named: "built", other: "skipped"}
-    report = built(hub, "--image", other)
+    report = build(hub, "--image", other)
     assert [(one["name"], one["status"]) for one in report["images"]] == [(other, "built")]
     assert report["values"]["changed"] is False
-    statuses = {one["name"]: one["status"] for one in built(hub)["images"]}
+    statuses = {one["name"]: one["status"] for one in build(hub)["images"]}
     assert statuses == {named: "present", other: "skipped"}
 
 
@@ -315,7 +300,7 @@ def test_two_images_at_a_values_path_that_names_neither_are_asked_about(make: Ma
         "error: hub and lab share jupyterhub.hub.image, which names neither of them (hub/values.yaml)\n"
         f"hint: write the one to use there: name: {prefix}/hub; or build that one: --image hub\n"
     )
-    built(hub, "--image", "lab")
+    build(hub, "--image", "lab")
     assert values_of(hub)["jupyterhub"]["hub"]["image"]["name"] == f"{prefix}/lab"
 
 
@@ -333,7 +318,7 @@ def test_more_places_for_an_image_than_chartpress_can_write(make: Maker, prefix:
         },
         BOTH,
     )
-    report = built(hub)
+    report = build(hub)
     tag = report["images"][0]["tag"]
     assert hub.read("deployments/prod.yaml") == (
         f"jupyterhub:\n  hub:\n    # Pinned.\n    image: {{name: {prefix}/hub, tag: {tag}}}\n"
@@ -347,10 +332,6 @@ def test_more_places_for_an_image_than_chartpress_can_write(make: Maker, prefix:
     ("target", "error"),
     [
         ("{file: deployments/none.yaml, path: image}", "the values file is missing (deployments/none.yaml)"),
-        (
-            "{file: ../outside.yaml, path: image}",
-            "hub.values.file is '../outside.yaml', not a path in the repository (invoke.yaml)",
-        ),
         ("{file: README.md, path: image.name}", "values path image.name is missing (README.md)"),
     ],
 )
@@ -361,7 +342,6 @@ def test_a_place_that_is_not_there_is_refused_before_anything_is_built(
         "hub: {valuesPath: jupyterhub.hub.image}\n",
         {**ONE, "README.md": "title: hub\n", "invoke.yaml": f"hub: {{values: [{target}]}}\n"},
     )
-    (hub.path.parent / "outside.yaml").write_text("image: {name: , tag: }\n")
     with nothing_written(hub):
         told = hubpress(hub, "build")
     assert (told.code, fault(told)[0]) == (2, f"{error}")

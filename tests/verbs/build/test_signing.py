@@ -184,47 +184,26 @@ def test_keys_that_are_no_pair(signing: Hub, keys: Path) -> None:
     assert signing.read(VALUES) == values
 
 
-@pytest.mark.parametrize(
-    ("key", "verify", "error", "hint"),
-    [
-        (
-            "no.key",
-            "cosign.pub",
-            "the signing key does not exist (no.key)",
-            "get it from who signs; or, for a first key: cosign generate-key-pair",
-        ),
-        (
-            "alone.key",
-            None,
-            "the public key does not exist (hub.verify: alone.pub)",
-            "cosign public-key --key KEY >alone.pub",
-        ),
-        (
-            "signer",
-            None,
-            "the public key does not exist (hub.verify: signer.pub)",
-            "cosign public-key --key KEY >signer.pub",
-        ),
-        (
-            "cosign.key",
-            "no.pub",
-            "the public key does not exist (hub.verify: no.pub)",
-            "cosign public-key --key KEY >no.pub",
-        ),
-    ],
-)
-def test_a_key_that_is_missing_is_seen_in_the_plan(
-    signing: Hub, key: str, verify: str | None, error: str, hint: str
-) -> None:
-    for name in ("alone.key", "signer"):
-        (signing.path / name).write_bytes((signing.path / "cosign.key").read_bytes())
-    settings(signing, **{"sign": key, **({"verify": verify} if verify else {})})
-    done = run_task("build", cwd=signing.path)
-    assert world.fault(done) == (error, hint)
+def test_a_key_or_password_that_is_missing_is_seen_in_the_plan(signing: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = (
+        "the signing key does not exist (no.key)",
+        "get it from who signs; or, for a first key: cosign generate-key-pair",
+    )
+    public = ("the public key does not exist (hub.verify: alone.pub)", "cosign public-key --key KEY >alone.pub")
+    plain = ("the public key does not exist (hub.verify: signer.pub)", "cosign public-key --key KEY >signer.pub")
+    (signing.path / "signer").write_bytes((signing.path / "cosign.key").read_bytes())
+    (signing.path / "cosign.key").rename(signing.path / "alone.key")
+    for pair, told in (
+        ({"sign": "no.key", "verify": "cosign.pub"}, key),
+        ({"sign": "alone.key"}, public),
+        ({"sign": "signer"}, plain),
+    ):
+        settings(signing, **pair)
+        assert world.fault(run_task("build", cwd=signing.path)) == told
     assert images(signing) == {}
 
-
-def test_a_password_that_is_not_set_is_seen_in_the_plan(signing: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    (signing.path / "alone.key").rename(signing.path / "cosign.key")
+    settings(signing, sign="cosign.key", verify="cosign.pub")
     monkeypatch.delenv("COSIGN_PASSWORD")
     error, hint = world.fault(run_task("--dry", "build", cwd=signing.path))
     assert error == "COSIGN_PASSWORD is not set, and cosign.key needs it (hub.sign)"

@@ -4,7 +4,7 @@ import pytest
 
 from tasks.core.output import tell
 from tests.support.cli import run_task, succeed
-from tests.support.hubs import Hub
+from tests.support.hubs import ON_GITHUB, Hub, at
 
 pytestmark = pytest.mark.usefixtures("gh")
 
@@ -13,8 +13,9 @@ PAGE = "https://github.com/org/hubs/pull/1"
 
 
 @pytest.fixture
-def hub(github_hub: Hub) -> Hub:
-    return github_hub
+def hub(hub: Hub) -> Hub:
+    at(hub, ON_GITHUB)
+    return hub
 
 
 @pytest.fixture

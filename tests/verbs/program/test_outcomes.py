@@ -55,28 +55,16 @@ def test_every_fault_has_its_code(kind: type[Fault], code: int) -> None:
 # -- the edge
 
 
-def outcome(body: BaseException) -> Exit:
-    """Return how a task ends whose body raises ``body``."""
-
+@pytest.mark.parametrize("kind", [RuntimeError, RecursionError, MemoryError])
+def test_an_unexpected_exception_is_one_line_too(kind: type[Exception]) -> None:
     @hub_task()
     def boom(_: Call) -> None:
         """Do something."""
-        raise body
+        raise kind("two\nlines of https://robin:tulip@git.example/hub")
 
     with pytest.raises(Exit) as end:
         boom(Context())
-    return end.value
-
-
-def test_a_fault_ends_the_task_with_its_code() -> None:
-    end = outcome(Unusable("it is so", where="here", hint="do this"))
-    assert (end.code, end.message) == (2, "error: it is so (here)\nhint: do this")
-
-
-@pytest.mark.parametrize("kind", [RuntimeError, RecursionError, MemoryError])
-def test_an_unexpected_exception_is_one_line_too(kind: type[Exception]) -> None:
-    end = outcome(kind("two\nlines of https://robin:tulip@git.example/hub"))
-    assert (end.code, end.message) == (
+    assert (end.value.code, end.value.message) == (
         1,
         (
             f"error: unexpected {kind.__name__}: two lines of https://***@git.example/hub\n"
@@ -102,7 +90,7 @@ def test_a_traceback_for_those_who_ask(hub: Hub) -> None:
 
 HUBPRESS = "import sys; from tasks.program import program; program.run(['hubpress', *sys.argv[1:]])"
 DOORS = {"invoke": INVOKE, "hubpress": (sys.executable, "-c", HUBPRESS)}
-LOOKS = ("--dry bump --json --to 3.3.8", "--help release")
+LOOKS = [("invoke", "--dry bump --json --to 3.3.8"), ("hubpress", "--help release")]
 FULL = Path("/dev/full")
 NOISE = ("unexpected", "Traceback", "Exception ignored")
 
@@ -125,8 +113,7 @@ def closed_pipe() -> int:
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full here")
-@pytest.mark.parametrize("typed", LOOKS)
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(("door", "typed"), LOOKS)
 def test_what_a_full_disk_does_not_take_is_a_fault(hub: Hub, door: str, typed: str) -> None:
     with FULL.open("wb") as full:
         code, err = run(door, typed, hub, stdout=full.fileno())
@@ -139,8 +126,7 @@ def test_what_a_full_disk_does_not_take_is_a_fault(hub: Hub, door: str, typed: s
     assert err.count("error: ") == 1
 
 
-@pytest.mark.parametrize("typed", LOOKS)
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(("door", "typed"), LOOKS)
 def test_a_reader_that_has_gone_is_no_fault(hub: Hub, door: str, typed: str) -> None:
     writing = closed_pipe()
     try:

@@ -44,17 +44,11 @@ def test_list_shows_the_same_tasks_as_in_a_checkout(installed: Path, tmp_path: P
     assert [task["name"] for task in listed.json["tasks"]] == TASKS
 
 
-@pytest.mark.parametrize(
-    ("typed", "offered"),
-    [
-        ("hubpress bump -", ["--dev", "--json", "--major", "--pre", "--repo", "--to"]),
-        ("hubpress bump --version", ["--dev", "--json", "--major", "--pre", "--repo", "--to"]),
-    ],
-)
-def test_completion(typed: str, offered: list[str], installed: Path, tmp_path: Path) -> None:
-    answer = run(str(installed / "hubpress"), "--complete", "--", *typed.split(), cwd=tmp_path)
-    assert answer.code == 0, answer
-    assert sorted(answer.out.split()) == offered
+def test_completion(installed: Path, tmp_path: Path) -> None:
+    for typed in ("hubpress bump -", "hubpress bump --version"):
+        answer = run(str(installed / "hubpress"), "--complete", "--", *typed.split(), cwd=tmp_path)
+        assert answer.code == 0, answer
+        assert sorted(answer.out.split()) == ["--dev", "--json", "--major", "--pre", "--repo", "--to"]
 
 
 def test_bash_completes_the_command(installed: Path, tmp_path: Path) -> None:

@@ -1,30 +1,19 @@
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tasks.rehearsal.registry import Registry
 from tasks.rehearsal.stand_in import stand_ins
-from tests.support.cli import run, run_task, sh, succeed
+from tests.support.cli import run, run_task
 from tests.support.helm import HelmServer
 from tests.support.hubs import make_hub
 from tests.support.machine import PROJECT
 from tests.support.scene import VALUES, Scene
+from tests.support.steps import build
+from tests.support.world import in_registry
 
 pytestmark = pytest.mark.engine
 
 LABEL = "org.opencontainers.image."
-
-
-def build(scene: Scene, *flags: str) -> Any:  # noqa: ANN401 - the JSON that the task prints
-    result = succeed("build", *flags, "--json", cwd=scene.hub.path, env=scene.env)
-    return result.json
-
-
-def in_registry(image: str) -> Any:  # noqa: ANN401 - the JSON that buildx prints
-    """Return what a registry says of an image, asked without this project's help."""
-    return json.loads(sh("docker", "buildx", "imagetools", "inspect", image, "--format", "{{json .}}", cwd=PROJECT))
 
 
 def test_an_image_is_pushed_proved_and_written_into_the_values_and_not_built_again(scene: Scene) -> None:
@@ -33,7 +22,7 @@ def test_an_image_is_pushed_proved_and_written_into_the_values_and_not_built_aga
     digest = base["manifest"]["digest"]
     plan = run_task("--dry", "build", "--json", cwd=scene.hub.path)
     assert f'"{scene.base}:3.2.1": "docker-image://{scene.base}:3.2.1@{digest}"' in plan.err
-    told = build(scene)
+    told = build(scene.hub)
     pushed = in_registry(scene.image)
     base_layers = base["image"]["rootfs"]["diff_ids"]
     assert pushed["image"]["rootfs"]["diff_ids"][: len(base_layers)] == base_layers
@@ -64,32 +53,33 @@ def test_an_image_is_pushed_proved_and_written_into_the_values_and_not_built_aga
     )
     assert scene.hub.read(VALUES) == written
     scene.hub.git("restore", VALUES)
-    assert build(scene) == {"images": [{**image, "status": "present"}], "values": told["values"]}
+    assert build(scene.hub) == {"images": [{**image, "status": "present"}], "values": told["values"]}
     assert scene.hub.read(VALUES) == written
 
 
 def test_a_base_whose_registry_is_out_of_reach_is_taken_from_this_machine(
-    registry: Registry, helm_repository: HelmServer, tmp_path: Path, request: pytest.FixtureRequest
+    prefix: str, helm_repository: HelmServer, tmp_path: Path
 ) -> None:
     base = "registry.invalid/jupyterhub/k8s-hub"
-    prefix = f"{registry.address}/local-base"
     hub = make_hub(tmp_path / "hub", base=base, registry=prefix, chart_repository=helm_repository.url)
-    scene = Scene(hub, helm_repository, tmp_path, request)
     with stand_ins((f"{base}:3.2.1",)):
         plan = run_task("--dry", "build", cwd=hub.path).out
-        (image,) = build(scene)["images"]
+        (image,) = build(hub)["images"]
     assert f"{base}:3.2.1 is taken from this machine's image store: registry.invalid cannot be reached" in plan
     assert image["base"] == {"image": f"{base}:3.2.1", "digest": None, "inherited": True}
 
 
-def test_without_a_push_the_values_and_the_registry_stay_as_they_are(scene: Scene) -> None:
+def test_without_a_push_the_values_and_the_registry_stay_as_they_are(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for own, env, pushes in (("false", {}, False), ("false", {"INVOKE_HUB_PUSH": "1"}, True)):
         scene.hub.write("invoke.yaml", f"hub: {{push: {own}}}\n")
         shown = run_task("--dry", "build", cwd=scene.hub.path, env=env).out
         assert ('"type=registry"' in shown, '"type=docker"' in shown) == (pushes, not pushes)
     (scene.hub.path / "invoke.yaml").unlink()
-    before, scene.env["INVOKE_HUB_PUSH"] = scene.world(), "true"
-    (image,) = build(scene, "--no-push")["images"]
+    monkeypatch.setenv("INVOKE_HUB_PUSH", "true")
+    before = scene.world()
+    (image,) = build(scene.hub, "--no-push")["images"]
     assert (image["tag"], image["status"], image["digest"]) == (scene.tag, "built", None)
     assert run("docker", "image", "inspect", scene.image, cwd=PROJECT).code == 0
     assert scene.world() == before

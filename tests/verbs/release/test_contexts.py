@@ -10,12 +10,11 @@ import pytest
 from tests.support.cli import run_task, succeed
 from tests.support.engine import files_of
 from tests.support.hubs import Hub
-from tests.support.scene import Scene
-from tests.support.steps import add_submodule
+from tests.support.scene import CHARTPRESS, DOCKERFILE, Scene
+from tests.support.steps import add_submodule, build
 from tests.support.world import fault
 
 pytestmark = pytest.mark.engine
-CHARTPRESS, DOCKERFILE, VALUES = "chartpress.yaml", "images/hub/Dockerfile", "hub/values.yaml"
 CONTENT = {"INVOKE_HUB_TAG": "{chart_version}-{content}"}
 
 
@@ -27,11 +26,6 @@ def hub(hub: Hub) -> Hub:
     hub.write("images/hub/lib/a.py", "a\n")
     hub.commit("Copy all")
     return hub
-
-
-def built(hub: Hub, *flags: str, env: dict[str, str] | None = None) -> Any:  # noqa: ANN401 - the JSON that it prints
-    done = succeed("build", "--json", *flags, cwd=hub.path, env=env)
-    return done.json["images"][0]
 
 
 def held(image: Any) -> dict[str, tuple[int, str]]:  # noqa: ANN401 - the same
@@ -56,7 +50,7 @@ def test_chartpress_does_not_build_what_the_tags_commit_does_not_have(hub: Hub, 
         "chartpress builds from the last commit, which has other files than the one that the tag names "
         f"({scene.prefix}/core/hub:{tag})"
     )
-    image = built(hub)
+    (image,) = build(hub)["images"]
     assert (image["status"], image["tag"]) == ("built", tag)
     files = held(image)
     assert "/ctx/Dockerfile" in files

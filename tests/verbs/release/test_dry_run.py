@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.cli import run, run_task, succeed
-from tests.support.scene import VALUES, Scene
+from tests.support.scene import Scene
 from tests.support.world import commands, files_in
 
 pytestmark = pytest.mark.engine
@@ -60,15 +60,6 @@ def shape(told: Any) -> Any:  # noqa: ANN401 - any part of what a task printed a
     if isinstance(told, dict):
         return {key: shape(value) for key, value in told.items()}
     return [shape(value) for value in told] if isinstance(told, list) else None
-
-
-def test_a_plans_build_command_can_be_pasted(scene: Scene) -> None:
-    (build,) = commands(run_task("--dry", "build", cwd=scene.hub.path).out)
-    pasted = run("bash", "-c", build, cwd=scene.hub.path)
-    assert pasted.code == 0, pasted
-    told = run_task("build", "--json", cwd=scene.hub.path).json
-    assert (told["images"][0]["status"], told["values"]["changed"]) == ("present", True)
-    assert f"tag: {scene.tag}\n" in scene.hub.read(VALUES)
 
 
 def test_a_plans_git_commands_can_be_pasted(scene: Scene) -> None:

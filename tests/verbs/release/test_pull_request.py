@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import run_task, sh, succeed
+from tests.support.cli import run_task, succeed
 from tests.support.gh import StandInGh
 from tests.support.hubs import ON_GITHUB, Hub, at
 
@@ -76,12 +76,3 @@ def test_values_that_still_name_an_image_on_the_older_base_are_said_to(hub: Hub,
     (request,) = gh.requests
     assert "**Not verified**: the image is not built on 127.0.0.1:" in request["body"]
     assert "- [ ] The image is built and verified: `hubpress build`, then `hubpress commit --pr`.\n" in request["body"]
-
-
-def test_a_rehearsal_shows_what_the_pull_request_would_say(hub: Hub, gh: StandInGh) -> None:
-    at(hub, str(hub.remote))
-    sh("git", "config", "--unset", f"url.{hub.remote}.insteadOf", cwd=hub.path)
-    done = succeed("rehearse", "--pr", cwd=hub.path)
-    assert done.out.count("\nMove z2jh from 3.2.1 to 3.3.8\n\n### What moved\n") == 1
-    assert "| built on the base image | yes, proved by its layers |\n" in done.out
-    assert gh.calls == []

@@ -7,14 +7,13 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.support.cli import run, run_task, sh, succeed
-from tests.support.hubs import Hub, make_hub
+from tests.support.hubs import make_hub
 from tests.support.scene import DOCKERFILE, VALUES, Scene
-from tests.support.world import fault, files_in
+from tests.support.world import fault, files_in, in_registry
 
 pytestmark = pytest.mark.engine
 
@@ -24,11 +23,6 @@ NOT_COMMITTED = (
     "(images/hub/Dockerfile)"
 )
 OUT_OF_REACH = "registry.invalid/jupyterhub/k8s-hub"
-
-
-def rehearse(hub: Hub, *flags: str, env: dict[str, str] | None = None) -> Any:  # noqa: ANN401 - the JSON that it prints
-    result = succeed("rehearse", *flags, "--json", cwd=hub.path, env=env)
-    return result.json
 
 
 def test_a_rehearsal_releases_for_a_remote_and_a_registry_of_its_own_and_shows_it(scene: Scene) -> None:
@@ -64,10 +58,7 @@ def test_a_rehearsal_releases_for_a_remote_and_a_registry_of_its_own_and_shows_i
     values = sh("git", "show", f"{BRANCH}:{VALUES}", cwd=remote)
     assert f"      name: {repository}\n      tag: {tag}\n" in values
     with serving(shown["its images"], json.loads((folder / "rehearsal.json").read_text())["port"]):
-        pushed, base = (
-            json.loads(sh("docker", "buildx", "imagetools", "inspect", one, "--format={{json .}}", cwd=folder))["image"]
-            for one in (image, f"{scene.base}:3.3.8")
-        )
+        pushed, base = (in_registry(one)["image"] for one in (image, f"{scene.base}:3.3.8"))
     assert (pushed["os"], pushed["architecture"]) == ("linux", "amd64")
     base_layers = base["rootfs"]["diff_ids"]
     assert pushed["rootfs"]["diff_ids"][: len(base_layers)] == base_layers
@@ -165,8 +156,9 @@ def test_a_build_that_fails_on_a_stand_in_says_that_it_is_one(scene: Scene) -> N
 def test_the_pull_request_and_the_next_steps_are_told_of_as_the_release_has_them(scene: Scene) -> None:
     scene.hub.git("push", "--quiet", "origin", "main:prod")
     scene.hub.git("remote", "set-url", "origin", "git@gitlab.com:org/hubs.git")
-    told = rehearse(scene.hub, "--stand-in-base", "--pr")
+    told = succeed("rehearse", "--stand-in-base", "--pr", "--json", cwd=scene.hub.path).json
     address, _, form = told["pull_request"]["url"].partition("?")
     assert (address, told["pull_request"]["status"]) == ("https://gitlab.com/org/hubs/-/merge_requests/new", "by hand")
     assert "source_branch%5D=bump-z2jh-3.3.8&" in form
+    assert "| built on the base image | yes, proved by its layers |\n" in told["pull_request"]["body"]
     assert "After that, open a pull request from main into prod" in told["next_steps"]

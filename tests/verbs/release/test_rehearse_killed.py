@@ -4,11 +4,10 @@ import os
 import signal
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -26,13 +25,12 @@ PATIENCE = 90.0
 IN_THE_BUILD = "the build has come to here"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Rehearsal:
-    """A rehearsal that runs, and what it leaves."""
+    """A rehearsal that runs, what it says, and what it leaves."""
 
-    child: subprocess.Popen[str]
+    child: subprocess.Popen[bytes]
     temporary: Path
-    said: list[str] = field(default_factory=list)
 
     @property
     def folder(self) -> Path | None:
@@ -42,12 +40,9 @@ class Rehearsal:
     def record(self) -> Record | None:
         return Record.read(self.folder) if self.folder else None
 
-    def listen(self) -> None:
-        assert self.child.stdout is not None
-        self.said.extend(iter(self.child.stdout.readline, ""))
-
-    def has_said(self, words: str) -> bool:
-        return any(words in line for line in list(self.said))
+    @property
+    def said(self) -> str:
+        return self.temporary.with_name("said").read_text(errors="replace")
 
 
 @pytest.fixture
@@ -71,25 +66,15 @@ def temporary(tmp_path: Path) -> Path:
 @contextmanager
 def rehearsing(hub: Hub, temporary: Path, *flags: str) -> Iterator[Rehearsal]:
     """Start a rehearsal, its two outputs as one; whatever it comes to, it does not outlive the block."""
-    pipe = subprocess.PIPE
-    with subprocess.Popen(
-        (*INVOKE, "rehearse", *flags),
-        cwd=hub.path,
-        env={**os.environ, "TMPDIR": str(temporary)},
-        stdin=subprocess.DEVNULL,
-        stdout=pipe,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-    ) as child:
-        rehearsal = Rehearsal(child, temporary)
-        listener = threading.Thread(target=rehearsal.listen)
-        listener.start()
+    argv, env = (*INVOKE, "rehearse", *flags), {**os.environ, "TMPDIR": str(temporary)}
+    with (
+        temporary.with_name("said").open("wb") as said,
+        subprocess.Popen(argv, cwd=hub.path, env=env, stdin=subprocess.DEVNULL, stdout=said, stderr=said) as child,
+    ):
         try:
-            yield rehearsal
+            yield Rehearsal(child, temporary)
         finally:
             child.kill()
-            listener.join()
 
 
 def images() -> set[str]:
@@ -133,7 +118,7 @@ def test_what_a_killed_rehearsal_leaves_is_cleared_up(hub: Hub, temporary: Path)
 def test_an_interrupted_rehearsal_clears_up_itself(hub: Hub, temporary: Path) -> None:
     take_time(hub)
     with rehearsing(hub, temporary) as rehearsal:
-        wait_until(lambda: rehearsal.has_said(IN_THE_BUILD))
+        wait_until(lambda: IN_THE_BUILD in rehearsal.said)
         record = rehearsal.record
         for _ in range(2):
             rehearsal.child.send_signal(signal.SIGINT)
@@ -150,7 +135,7 @@ def test_a_rehearsal_to_be_kept_stays_when_it_is_killed_and_the_next_one_removes
 ) -> None:
     take_time(hub)
     with rehearsing(hub, temporary, "--keep") as rehearsal:
-        wait_until(lambda: rehearsal.has_said(IN_THE_BUILD))
+        wait_until(lambda: IN_THE_BUILD in rehearsal.said)
         folder, record = rehearsal.folder, rehearsal.record
         rehearsal.child.send_signal(signal.SIGKILL)
     assert folder
