@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 from ..core.faults import DOOR, Unusable
 from ..core.names import Reference
 from ..core.settings import FILE, ValuesTarget
-from ..core.yaml_tree import MERGE, Data, Text, Unreadable, load
+from ..core.yaml_tree import MERGE, Data, Text, load
 from .deployments import HUBPLOY_FILE, deployments, has_deployments
 from .files import behind_links, files_with
 from .hub import Hub, HubImage
@@ -53,10 +53,6 @@ class NamedImage(NamedTuple):
     def file(self) -> str:
         """The file of ``where``."""
         return self.where.rpartition(":")[0]
-
-
-class NotYaml(Unusable):
-    """The file is not YAML, for Helm either."""
 
 
 def named_images(hub: Hub, chart_values: Data = None, telling: re.Pattern[bytes] = _ANYTHING) -> Iterator[NamedImage]:
@@ -151,14 +147,8 @@ def _tree_in(hub: Hub, path: str, telling: re.Pattern[bytes] = _ANYTHING) -> _Tr
 def _tree(data: bytes, path: str) -> _Tree:
     if is_encrypted(data):
         return {}
-    try:
-        tree = load(Text.decode(data, path).content, lambda scalar: _Leaf(scalar.value, f"{path}:{scalar.line}"))
-    except Unreadable as fault:
-        where = f"{path}:{fault.line}" if fault.line else path
-        what = fault.what if fault.is_yaml else f"the file is {fault.what}"
-        raise (Unusable if fault.is_yaml else NotYaml)(what, where=where, hint=fault.hint) from fault
-    except Unusable as fault:
-        raise NotYaml(fault.what, where=fault.where, hint=fault.hint) from fault
+    text = Text.decode(data, path).content
+    tree = load(text, lambda scalar: _Leaf(scalar.value, f"{path}:{scalar.line}"), where=path)
     return _written_out(tree, iter(range(_MOST_VALUES)))
 
 
