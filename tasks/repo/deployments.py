@@ -170,9 +170,9 @@ def _of_settings(hub: Hub) -> Iterator[Deployment]:
 
 def _chart_folder(hub: Hub, wanted: str | None) -> str | None:
     """Return the folder of the hub's chart, or of one that wraps it, by its folder or the folder's name; else None."""
-    for folder in hub.search.own_folders:
+    for folder in hub.own_folders:
         if wanted and wanted.rstrip("/") in (folder, last_part(folder)):
-            found = hub.search.requirement_in(folder, hub.layout.chart.name)
+            found = hub.requirement_in(folder, hub.layout.chart.name)
             if folder == hub.layout.folder or (found and found.repository.startswith(LOCAL)):
                 return folder
     return None
