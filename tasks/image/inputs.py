@@ -16,7 +16,7 @@ from shlex import quote
 from typing import NamedTuple
 
 from ..core.faults import Refused, Unusable
-from ..repo.dockerfile import copied_files, line_below
+from ..repo.dockerfile import copied_files
 from ..repo.files import behind_links, bytes_to_be, is_below, join
 from ..repo.hub import Hub, HubImage
 from .credentials import LARGEST, credential_in, may_be_credentials
@@ -136,11 +136,7 @@ def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:
     """Check what can be seen of a build before it: of its files the first 10,000."""
     sources = sources_of(hub, image)
     target = bake_fields(image.spec.extra_options, hub.layout.file, {}, strict=False).get("target", "")
-    is_on_base = image.base.is_last
-    if target:
-        arguments, dockerfile = image.spec.arguments, image.dockerfile
-        is_on_base = line_below(hub.require(dockerfile), dockerfile, target, arguments) == image.base.line
-    if not is_on_base:
+    if target.lower() not in image.base.targets:
         raise Refused(
             f"{f'the stage {target}' if target else 'the last stage'} does not build on {image.base.reference}",
             where=image.dockerfile,
