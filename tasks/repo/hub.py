@@ -44,7 +44,7 @@ from .files import (
 )
 from .layout import CHARTPRESS_FILE, Contents, Layout, find_layout, how_to_name, no_hub_image
 from .pins import COPIES_DIFFER, BasePin, Dependency, Lock, Marker, Pin, copies, misspelt_marks, named_pins
-from .values import PinnedImage, ValuesPlace, ValuesPlaces, find_places, image_at
+from .values import PinnedImage, ValuesPlace, ValuesPlaces, find_places
 
 
 def layout_warnings(hub: Hub) -> Iterator[str]:
@@ -290,8 +290,7 @@ class Hub(Contents):
 
     def pinned(self, image: HubImage) -> dict[ValuesPlace, PinnedImage]:
         """Return what the values have at each place of ``image``; raises Unusable where that cannot be read."""
-        places = self.values_places(image)
-        return {place: image_at(self.require(place.file), place.path, place.file) for place in places}
+        return {place: place.read(self.files) for place in self.values_places(image)}
 
     @cached_property
     def spare_images(self) -> Mapping[str, ValuesPlace]:

@@ -345,9 +345,11 @@ def _values_part(files: Files, chart: BareChart) -> Part:
         return FileEdit(path, None, _block(steps, 0).encode(), "new")
     document = parse(before, path)
     found = reach(document, steps)
-    node, content = found.node, document.text.content
+    node, content = found.around, document.text.content
     if not found.missing:
         return Kept(path)
+    if found.shared:
+        raise found.shared
     if document.root is node and is_nothing(node):
         at, block = len(content), _block(steps, 0)
         block = block if not content or content.endswith("\n") else f"\n{block}"
