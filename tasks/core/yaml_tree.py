@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
@@ -244,23 +244,15 @@ def parse_all(data: bytes, where: str, *, many: bool = True) -> tuple[Document, 
     return tuple(Document(text, root, tuple(tree.outline), tree.shared) for root in roots)
 
 
-def load(
-    text: str,
-    scalar: Callable[[Scalar], Any] | None = None,
-    *,
-    where: str = "",
-    size: int = MAX_BYTES,
-    nodes: int = MAX_NODES,
-) -> Data:
+def load(text: str, *, size: int = MAX_BYTES, nodes: int = MAX_NODES) -> Data:
     """Read one YAML document of at most ``size`` characters and ``nodes`` keys and values as plain data.
 
-    ``scalar`` returns the value of a scalar that is not null; without it that is its text. Raises Unusable, without
-    ``where`` with the line alone.
+    Scalars are texts. Raises Unusable, of which ``where`` is the line.
     """
     if len(text) > size:
-        raise Unusable(f"more than {size // 2**20} MiB", where=where, hint="name the right file")
-    roots = _Tree(where, nodes, many=False).build(text).roots
-    return _plain_data(roots[0] if roots else None, scalar or (lambda found: found.value), {})
+        raise Unusable(f"more than {size // 2**20} MiB", hint="name the right file")
+    roots = _Tree("", nodes, many=False).build(text).roots
+    return _plain_data(roots[0], {}) if roots else None
 
 
 def child(tree: Data, key: str) -> Data:
@@ -274,25 +266,25 @@ def text_under(tree: Data, key: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _plain_data(node: Node | None, scalar: Callable[[Scalar], Any], seen: dict[Node, Data]) -> Data:
+def _plain_data(node: Node, seen: dict[Node, Data]) -> Data:
     """Return a tree as plain data: the last of equal keys counts, a key that is no text is None.
 
     An alias is the same object again, never a copy; so the recursion is as deep as the text is nested.
     """
-    node = target_of(node) if node else None
+    node = target_of(node)
     if isinstance(node, Scalar):
-        return None if node.kind == "null" else scalar(node)
+        return None if node.kind == "null" else node.value
     if not isinstance(node, Collection) or node in seen:
-        return seen[node] if node else None
+        return seen[node]
     if isinstance(node, MappingNode):
         mapping = seen[node] = {}
         for key, value in node.entries:
             found = target_of(key)
             name = found.value if isinstance(found, Scalar) and found.kind != "null" else None
-            mapping[name] = _plain_data(value, scalar, seen)
+            mapping[name] = _plain_data(value, seen)
         return mapping
     items = seen[node] = []
-    items += [_plain_data(item, scalar, seen) for item in node.children]
+    items += [_plain_data(item, seen) for item in node.children]
     return items
 
 
