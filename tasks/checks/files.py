@@ -12,7 +12,7 @@ from ..core.faults import DOOR, Refused
 from ..core.names import Reference
 from ..core.output import first_of
 from ..core.settings import CHARTPRESS
-from ..core.yaml_tree import Data, child, text_under
+from ..core.yaml_tree import Data, Malformed, child, text_under
 from ..image.inputs import arguments_of, counted_paths
 from ..image.tag import HEAD, history_of, name_image, names_commit, tells_images_apart
 from ..image.tree import Tree
@@ -21,7 +21,7 @@ from ..repo.deployments import staying_installations
 from ..repo.edits import archives, to_commit
 from ..repo.files import is_below, join
 from ..repo.hub import Hub, HubImage, without_effect
-from ..repo.named_images import NamedImage, NotYaml, faulty_files, how_to_move, unmoved_images
+from ..repo.named_images import NamedImage, faulty_files, how_to_move, unmoved_images
 from ..repo.pins import Lock
 from ..repo.values import TAG_KEY, PinnedImage, ValuesPlace
 from .problems import MOST_NAMED, Code, Findings, Problem, Severity, Unchecked
@@ -49,7 +49,7 @@ def file_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem |
     yield from _values_problems(hub, current, uncommitted)
     yield from _unmoved_problems(hub)
     for one in faulty_files(hub):
-        if isinstance(one, NotYaml):
+        if isinstance(one, Malformed):
             yield Problem(Code.NOT_YAML, str(one.where), one.what, one.hint)
         else:
             yield Unchecked(f"the images in {one.where}: {one.what}", one.hint)

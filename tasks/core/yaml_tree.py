@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
@@ -46,16 +46,8 @@ _CORRECT = "correct the file there"
 _LIBRARY_ERRORS = (YAMLError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, AssertionError)
 
 
-class Unreadable(Exception):  # noqa: N818 - a clause for people
-    """A text is not one YAML document, or exceeds the bounds; ``str`` is a clause: ``is not YAML: line 2: ...``."""
-
-    def __init__(self, what: str, line: int | None, hint: str, *, is_yaml: bool = True) -> None:
-        place = f"line {line}: " if line else ""
-        super().__init__(f"{'cannot be read' if is_yaml else 'is not YAML'}: {place}{what}")
-        self.what = what if is_yaml else f"not YAML: {what}"
-        self.is_yaml = is_yaml
-        self.line = line
-        self.hint = hint
+class Malformed(Unusable):
+    """The bytes are not UTF-8, or the text is not YAML, for Helm either."""
 
 
 @dataclass(eq=False, slots=True)
@@ -203,7 +195,8 @@ class Text(NamedTuple):
             return cls(where, data[len(bom) :].decode("utf-8"), bom)
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, len(bom) + error.start) + 1
-            raise Unusable("the file is not UTF-8", where=f"{where}:{line}", hint="save it as UTF-8 text") from error
+            what, hint = "the file is not UTF-8", "save it as UTF-8 text"
+            raise Malformed(what, where=f"{where}:{line}", hint=hint) from error
 
     def edited(self, edits: Iterable[Edit]) -> bytes:
         """Return the file's bytes with ``edits`` done; those must not overlap."""
@@ -246,27 +239,20 @@ def parse(data: bytes, where: str) -> Document:
 def parse_all(data: bytes, where: str, *, many: bool = True) -> tuple[Document, ...]:
     """Read the YAML documents of a file, each with its own root; raise Unusable where that is not possible."""
     text = Text.decode(data, where)
-    try:
-        tree = _Tree(MAX_NODES, many).build(text.content)
-    except Unreadable as error:
-        place = f"{where}:{error.line}" if error.line else where
-        raise Unusable(error.what, where=place, hint=error.hint) from error
+    tree = _Tree(where, MAX_NODES, many).build(text.content)
     roots: list[Node | None] = [*tree.roots] or [None]
     return tuple(Document(text, root, tuple(tree.outline), tree.shared) for root in roots)
 
 
-def load(
-    text: str, scalar: Callable[[Scalar], Any] | None = None, *, size: int = MAX_BYTES, nodes: int = MAX_NODES
-) -> Data:
+def load(text: str, *, size: int = MAX_BYTES, nodes: int = MAX_NODES) -> Data:
     """Read one YAML document of at most ``size`` characters and ``nodes`` keys and values as plain data.
 
-    ``scalar`` returns the value of a scalar that is not null; without it that is its text. Raises Unreadable.
+    Scalars are texts. Raises Unusable, of which ``where`` is the line.
     """
     if len(text) > size:
-        raise Unreadable(f"more than {size // 2**20} MiB", None, "name the right file")
-    return _plain_data(
-        next(iter(_Tree(nodes, many=False).build(text).roots), None), scalar or (lambda found: found.value), {}
-    )
+        raise Unusable(f"more than {size // 2**20} MiB", hint="name the right file")
+    roots = _Tree("", nodes, many=False).build(text).roots
+    return _plain_data(roots[0], {}) if roots else None
 
 
 def child(tree: Data, key: str) -> Data:
@@ -280,25 +266,25 @@ def text_under(tree: Data, key: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _plain_data(node: Node | None, scalar: Callable[[Scalar], Any], seen: dict[Node, Data]) -> Data:
+def _plain_data(node: Node, seen: dict[Node, Data]) -> Data:
     """Return a tree as plain data: the last of equal keys counts, a key that is no text is None.
 
     An alias is the same object again, never a copy; so the recursion is as deep as the text is nested.
     """
-    node = target_of(node) if node else None
+    node = target_of(node)
     if isinstance(node, Scalar):
-        return None if node.kind == "null" else scalar(node)
+        return None if node.kind == "null" else node.value
     if not isinstance(node, Collection) or node in seen:
-        return seen[node] if node else None
+        return seen[node]
     if isinstance(node, MappingNode):
         mapping = seen[node] = {}
         for key, value in node.entries:
             found = target_of(key)
             name = found.value if isinstance(found, Scalar) and found.kind != "null" else None
-            mapping[name] = _plain_data(value, scalar, seen)
+            mapping[name] = _plain_data(value, seen)
         return mapping
     items = seen[node] = []
-    items += [_plain_data(item, scalar, seen) for item in node.children]
+    items += [_plain_data(item, seen) for item in node.children]
     return items
 
 
@@ -306,6 +292,7 @@ def _plain_data(node: Node | None, scalar: Callable[[Scalar], Any], seen: dict[N
 class _Tree:
     """What the events of a text are made into; at most ``most`` nodes, and one document unless ``many``."""
 
+    where: str
     most: int
     many: bool
     roots: list[Node] = field(default_factory=list)
@@ -316,12 +303,12 @@ class _Tree:
 
     def build(self, content: str) -> _Tree:
         """Add the nodes of ``content``."""
-        for event in _events(content):
+        for event in self._events(content):
             line = event.start_mark.line + 1
             if isinstance(event, DocumentStartEvent):
                 self.anchors.clear()
                 if self.roots and not self.many:
-                    raise Unreadable("the file holds several YAML documents", line, "keep one of them")
+                    raise self._fault("the file holds several YAML documents", line, "keep one of them")
             elif isinstance(event, CollectionEndEvent):
                 self.outline.append(None)
                 self.opened.pop()
@@ -336,7 +323,7 @@ class _Tree:
         if is_empty and self.opened and siblings:
             line = siblings[-1].line  # an empty value is marked where the next thing begins
         if len(self.outline) >= self.most:
-            raise Unreadable(f"more than {self.most} keys and values", line, "name the right file")
+            raise self._fault(f"more than {self.most} keys and values", line, "name the right file")
         node = self._node(event, line)
         self.outline.append(node)
         siblings.append(node)
@@ -347,14 +334,14 @@ class _Tree:
         if isinstance(node, Collection):
             self.opened.append(node)
         if len(self.opened) > MAX_DEPTH:
-            raise Unreadable(f"nested deeper than {MAX_DEPTH} levels", line, "flatten it")
+            raise self._fault(f"nested deeper than {MAX_DEPTH} levels", line, "flatten it")
 
     def _node(self, event: Any, line: int) -> Node:  # noqa: ANN401 - one of the library's
         place = (event.start_mark.index, event.end_mark.index, line, event.start_mark.column, len(self.outline))
         if isinstance(event, AliasEvent):
             if event.anchor not in self.anchors:
                 hint = "fix its name; a text that begins with * is quoted"
-                raise Unreadable("no anchor before the alias", line, hint)
+                raise self._fault("no anchor before the alias", line, hint)
             return Alias(*place, None, None, event.anchor, self.anchors[event.anchor])
         tag = str(event.tag) if event.tag else None
         if isinstance(event, ScalarEvent):
@@ -362,13 +349,19 @@ class _Tree:
         make = MappingNode if isinstance(event, MappingStartEvent) else SequenceNode
         return make(*place, tag, event.anchor, bool(event.flow_style))
 
+    def _events(self, content: str) -> Iterator[Event]:
+        try:
+            yield from YAML(typ="safe", pure=True).parse(_TABS.sub(lambda tabs: " " * len(tabs[0]), content))
+        except MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else 1
+            # The library's own words quote the line, which may hold a secret.
+            raise self._fault(f"not YAML: {error.problem or error.context}", line, _CORRECT, Malformed) from None
+        except _LIBRARY_ERRORS as error:
+            what = f"not YAML: {getattr(error, 'reason', None) or error}"
+            raise self._fault(what, None, _CORRECT, Malformed) from error
 
-def _events(content: str) -> Iterator[Event]:
-    try:
-        yield from YAML(typ="safe", pure=True).parse(_TABS.sub(lambda tabs: " " * len(tabs[0]), content))
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        # The library's own words quote the line, which may hold a secret.
-        raise Unreadable(str(error.problem or error.context), line, _CORRECT, is_yaml=False) from None
-    except _LIBRARY_ERRORS as error:
-        raise Unreadable(str(getattr(error, "reason", None) or error), None, _CORRECT, is_yaml=False) from error
+    def _fault(self, what: str, line: int | None, hint: str, kind: type[Unusable] = Unusable) -> Unusable:
+        place = [self.where] if self.where else []
+        if line:
+            place.append(str(line) if place else f"line {line}")
+        return kind(what, where=":".join(place), hint=hint)

@@ -16,8 +16,8 @@ from shlex import quote
 from typing import NamedTuple
 
 from ..core.faults import Refused, Unusable
-from ..repo.dockerfile import copied_files, line_below
-from ..repo.files import behind_links, bytes_to_be, is_below, join
+from ..repo.dockerfile import copied_files
+from ..repo.files import behind_links, is_below, join, planned_bytes
 from ..repo.hub import Hub, HubImage
 from .credentials import LARGEST, credential_in, may_be_credentials
 from .definition import bake_fields, is_local
@@ -117,8 +117,7 @@ def filled_in(hub: Hub, image: HubImage, name: ImageName) -> tuple[dict[str, str
 def working_files(hub: Hub, images: Iterable[HubImage]) -> AbstractContextManager[Tree]:
     """Yield the tree of the working files of ``images``, planned edits included."""
     paths = dict.fromkeys(path for image in images for path in sources_of(hub, image).all)
-    planned = ((path, bytes_to_be(hub.files, path)) for path in hub.managed)
-    return snapshot(hub.git, tuple(paths), {path: data for path, data in planned if data is not None})
+    return snapshot(hub.git, tuple(paths), planned_bytes(hub.files))
 
 
 def write_files(hub: Hub, images: Iterable[HubImage], tree: Tree, folder: Path) -> None:
@@ -136,11 +135,7 @@ def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:
     """Check what can be seen of a build before it: of its files the first 10,000."""
     sources = sources_of(hub, image)
     target = bake_fields(image.spec.extra_options, hub.layout.file, {}, strict=False).get("target", "")
-    is_on_base = image.base.is_last
-    if target:
-        arguments, dockerfile = image.spec.arguments, image.dockerfile
-        is_on_base = line_below(hub.require(dockerfile), dockerfile, target, arguments) == image.base.line
-    if not is_on_base:
+    if target.lower() not in image.base.targets:
         raise Refused(
             f"{f'the stage {target}' if target else 'the last stage'} does not build on {image.base.reference}",
             where=image.dockerfile,

@@ -21,7 +21,7 @@ from ..repo.edits import image_edits
 from ..repo.files import FileEdit, WorkingTree, require
 from ..repo.hub import Hub, open_hub
 from ..repo.remotes import PRODUCTION
-from ..repo.values import ValuesPlace, image_at
+from ..repo.values import ValuesPlace
 from ..repo.yaml_edit import text_at, with_scalars
 from ..tools.git import Clone, Git, in_list
 
@@ -101,7 +101,7 @@ def name_at(address: str, name: str) -> str:
 
 
 def _renamed(hub: Hub, address: str, places: Iterable[ValuesPlace]) -> tuple[FileEdit, ...]:
-    found = ((place, image_at(require(hub.files, place.file), place.path, place.file)) for place in places)
+    found = ((place, place.read(hub.files)) for place in places)
     names = {image.spec.named for image in hub.images}
     pinned = {
         place: one._replace(name=name_at(address, one.name))

@@ -19,7 +19,7 @@ import semver
 
 from ..core.faults import Refused, Unusable, fault_at
 from ..core.names import Reference
-from ..core.yaml_tree import Data, Unreadable, child, load, text_under
+from ..core.yaml_tree import Data, child, load, text_under
 from .versions import is_dev, is_range, order, parse_constraint, parse_version
 
 # A YAML list in a string: https://artifacthub.io/docs/topics/annotations/helm/
@@ -71,7 +71,7 @@ class Release(NamedTuple):
         """
         try:
             tree = load(self.images or "")
-        except Unreadable:
+        except Unusable:
             return None
         pinned = []
         for item in tree if isinstance(tree, list) else []:
@@ -125,7 +125,7 @@ class _Releases(Mapping[str, Release]):
         try:
             tree = load(f"  {self._entries[version]}")
             return _release(tree[0] if isinstance(tree, list) else None)
-        except Unreadable:
+        except Unusable:
             return _read_whole(*self._whole)[version]
 
     def __iter__(self) -> Iterator[str]:
@@ -153,8 +153,8 @@ def _cut(text: str, chart: str) -> dict[str, str] | None:
 def _read_whole(text: str, where: str, chart: str) -> dict[str, Release]:
     try:
         tree = load(text, size=_LARGEST_READ, nodes=_MOST_NODES)
-    except Unreadable as error:
-        raise fault_at(where, f"the index {error}") from error
+    except Unusable as error:
+        raise fault_at(where, f"the index cannot be read: {error.told}") from error
     entries = child(tree, "entries")
     if not isinstance(entries, dict):
         raise fault_at(where, "this is not the index of a Helm repository")

@@ -20,7 +20,7 @@ from ..core.http import Address, Limits, NotGzip, Page, TooLarge, get, unpacked
 from ..core.names import Reference
 from ..core.safe_files import read_file
 from ..core.settings import Settings
-from ..core.yaml_tree import Data, Unreadable, child, load, text_under
+from ..core.yaml_tree import Data, child, load, text_under
 from .index import Index, Release, read_index
 
 LARGEST_ARCHIVE = 64 * 1024 * 1024
@@ -180,8 +180,8 @@ def _values_in(data: bytes, where: str) -> Data:
                 return load(bytes(content).decode("utf-8", "replace"))
     except TooLarge:
         raise _unusable(f"the archive unpacks to more than {LARGEST_ARCHIVE // 2**20} MiB", where) from None
-    except Unreadable as error:
-        raise _unusable(f"values.yaml in the archive {error}", where) from error
+    except Unusable as error:
+        raise _unusable(f"values.yaml in the archive cannot be read: {error.told}", where) from error
     except (NotGzip, tarfile.TarError, ValueError) as error:
         raise _unusable("not a chart archive", where) from error
     raise _unusable("the archive has no values.yaml", where)

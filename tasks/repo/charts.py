@@ -21,7 +21,7 @@ from ..core.settings import Settings, how_to_correct
 from ..core.visible import keep_secret
 from ..core.yaml_tree import MERGE, Document, MappingNode, Node, Scalar, SequenceNode, merged, parse, target_of
 from .files import Files, join
-from .yaml_edit import Path, follow, is_nothing, mismatch, with_scalars
+from .yaml_edit import Path, is_nothing, mismatch, text_at, with_scalars
 
 DEPENDENCIES = "dependencies"
 CHART_FILES = ("requirements.yaml", "Chart.yaml")
@@ -105,8 +105,7 @@ def dependencies_in(files: Files, folder: str) -> str:
 
 def api_version(data: bytes, where: str) -> str:
     """Return the ``apiVersion`` of a Chart.yaml: ``v1`` where it has none, as Helm has it."""
-    node = follow(parse(data, where), ("apiVersion",))
-    return node.value if isinstance(node, Scalar) and node.value else "v1"
+    return text_at(parse(data, where), ("apiVersion",)) or "v1"
 
 
 def pinned(data: bytes, name: str, where: str) -> Requirement:

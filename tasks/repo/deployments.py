@@ -23,7 +23,7 @@ from typing import NamedTuple
 from ..core.faults import DOOR, Unusable, nearest
 from ..core.safe_files import is_inside
 from ..core.settings import FILE
-from ..core.yaml_tree import Unreadable, child, load, text_under
+from ..core.yaml_tree import child, load, text_under
 from ..releases.versions import parse_version
 from .charts import LOCAL
 from .files import files_with, join
@@ -132,11 +132,9 @@ def _of_clusters(hub: Hub) -> tuple[Deployment, ...]:
 
 
 def _in_cluster(hub: Hub, folder: str, data: bytes) -> Iterator[Deployment]:
-    try:
-        content = load(data.decode("utf-8", "replace"))
-    except Unreadable:
-        return
-    hubs, group = child(content, "hubs"), last_part(folder)
+    hubs, group = None, last_part(folder)
+    with suppress(Unusable):
+        hubs = child(load(data.decode("utf-8", "replace")), "hubs")
     for entry in hubs if isinstance(hubs, list) else ():
         name, chart, override = (text_under(entry, key) for key in ("name", "helm_chart", "chart_override"))
         files, place = child(entry, "helm_chart_values_files"), _chart_folder(hub, chart)
@@ -172,9 +170,9 @@ def _of_settings(hub: Hub) -> Iterator[Deployment]:
 
 def _chart_folder(hub: Hub, wanted: str | None) -> str | None:
     """Return the folder of the hub's chart, or of one that wraps it, by its folder or the folder's name; else None."""
-    for folder in hub.search.own_folders:
+    for folder in hub.own_folders:
         if wanted and wanted.rstrip("/") in (folder, last_part(folder)):
-            found = hub.search.requirement_in(folder, hub.layout.chart.name)
+            found = hub.requirement_in(folder, hub.layout.chart.name)
             if folder == hub.layout.folder or (found and found.repository.startswith(LOCAL)):
                 return folder
     return None

@@ -242,14 +242,15 @@ def _piece(match: re.Match[str], place: int, values: Mapping[str, Word]) -> Word
 class BaseImage(NamedTuple):
     """A ``FROM`` of a z2jh hub image: also as written, and the build arguments that hold a part of it.
 
-    ``is_last`` is whether the last stage builds on it, ``other`` the first hub image of the file with another tag.
+    ``targets`` are the stages that build on it, by name and by number, an empty text for the last one; ``other`` is the
+    first hub image of the file with another tag.
     """
 
     reference: Reference
     line: int
     text: str
     arguments: tuple[str, ...] = ()
-    is_last: bool = True
+    targets: frozenset[str] = frozenset()
     other: BaseImage | None = None
 
 
@@ -265,17 +266,9 @@ def hub_base(data: bytes, where: str, arguments: Mapping[str, BuildArgument] = N
     others = (stage for stage in (*found, *filter(_is_hub, sources)) if stage is not chosen and not stage.image.fault)
     tagged = (one for one in (_base(stage, where) for stage in others) if one.reference.tag and base.reference.tag)
     other = next((one for one in tagged if one.reference.tag != base.reference.tag), None)
-    return base._replace(is_last=chosen is last, other=other)
-
-
-def line_below(
-    data: bytes, where: str, target: str, arguments: Mapping[str, BuildArgument] = NO_ARGUMENTS
-) -> int | None:
-    """Return the line of the ``FROM`` with the image that a stage builds on, by its name or number; None without it."""
-    stages, _ = read_stages(Text.decode(data, where), arguments)
-    named = (stage for number, stage in enumerate(stages) if target.lower() in {stage.name, str(number)})
-    stage = next(named, None)
-    return stage and (stage.root or stage).line
+    on_it = [(str(number), stage.name) for number, stage in enumerate(stages) if (stage.root or stage) == chosen]
+    targets = frozenset(name for names in on_it for name in names if name)
+    return base._replace(targets=targets | {""} if chosen == last else targets, other=other)
 
 
 def copied_files(data: bytes, where: str) -> dict[str, int]:

@@ -18,7 +18,7 @@ from ..tools.process import require_installed, run_checked
 from .files import Edited, FileEdit, Files, WorkingTree, edit_action, join, require
 from .hub import Hub
 from .pins import Lock, Pin
-from .values import PinnedImage, ValuesPlace, image_at, with_image
+from .values import PinnedImage, ValuesPlace
 
 _MOST_NAMED = 8
 
@@ -44,10 +44,17 @@ def release_edits(hub: Hub, texts: Mapping[Pin, str]) -> tuple[FileEdit, ...]:
                 where=f"{pin.file}:{found.line}",
                 hint="give each place its own version",
             )
+    return _edits(hub, after, {path: [*filter(None, words)] or [rest[path]] for path, words in said.items()})
+
+
+def _edits(hub: Hub, after: Files, said: Mapping[str, Sequence[str]]) -> tuple[FileEdit, ...]:
+    """Return the edits that leave the files as ``after`` has them, with what is said of each, by path."""
+    absent = next((path for path in said if path in hub.listing.absent), None)
+    if absent:
+        folder = shlex.quote(absent.rpartition("/")[0] or "/")
+        raise Refused("the file is not checked out", where=absent, hint=f"git sparse-checkout add {folder}")
     return tuple(
-        FileEdit(
-            path, _here(hub, path), require(after, path), ", ".join(dict.fromkeys(filter(None, words))) or rest[path]
-        )
+        FileEdit(path, hub.require(path), require(after, path), ", ".join(dict.fromkeys(words)))
         for path, words in said.items()
     )
 
@@ -115,28 +122,18 @@ def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequenc
 
 def image_edits(hub: Hub, images: Mapping[ValuesPlace, PinnedImage]) -> tuple[FileEdit, ...]:
     """Return the edits that write images to their places, one for each file; a digest only where one is pinned."""
-    edits = []
     if images and hub.found_values.unread:
         raise hub.found_values.unread[0]
-    for file in dict.fromkeys(place.file for place in images):
-        pinned = {place.path: image for place, image in images.items() if place.file == file}
-        if hub.files.read(file) is None:
-            keys = next(iter(pinned)).split(".")
+    after: Files = hub.files
+    said: dict[str, list[str]] = {}
+    for place, image in images.items():
+        if hub.files.read(place.file) is None:
+            keys = place.path.split(".")
             lines = "".join(f"{{{key}: " for key in keys) + "{name: , tag: }" + "}" * len(keys)
-            raise Unusable("the values file is missing", where=file, hint=f"write it with {lines}")
-        before = after = _here(hub, file)
-        for path, image in pinned.items():
-            after = with_image(after, path, image, file)
-        said = ", ".join(f"{path} -> {image.name}:{image.tag}" for path, image in pinned.items())
-        edits.append(FileEdit(file, before, after, said))
-    return tuple(edits)
-
-
-def _here(hub: Hub, path: str) -> bytes:
-    if path in hub.listing.absent:
-        folder = shlex.quote(path.rpartition("/")[0] or "/")
-        raise Refused("the file is not checked out", where=path, hint=f"git sparse-checkout add {folder}")
-    return hub.require(path)
+            raise Unusable("the values file is missing", where=place.file, hint=f"write it with {lines}")
+        after = Edited(after, place.moved(after, image))
+        said.setdefault(place.file, []).append(f"{place.path} -> {image.name}:{image.tag}")
+    return _edits(hub, after, said)
 
 
 def to_commit(hub: Hub, files: Sequence[str]) -> str:
@@ -168,9 +165,7 @@ def foreign_changes(hub: Hub) -> tuple[str, ...]:
         elif not set(changed).isdisjoint(pin.files) and None not in map(hub.committed.read, pin.files):
             ours = Edited(ours, pin.moved(ours, pin.read(hub.files).text))
     for place in hub.places:
-        data = ours.read(place.file)
-        named = image_at(hub.require(place.file), place.path, place.file) if place.file in changed else None
-        if data is not None and named and named.name is not None and (named.tag or named.digest):
-            after = with_image(data, place.path, named, place.file)
-            ours = Edited(ours, {place.file: after})
+        named = place.read(hub.files) if place.file in changed and ours.read(place.file) is not None else None
+        if named and named.name is not None and (named.tag or named.digest):
+            ours = Edited(ours, place.moved(ours, named))
     return tuple(path for path in changed if not hub.git.keeps_same(path, ours.read(path), hub.files.read(path)))

@@ -246,13 +246,9 @@ def read_all(files: Files, paths: Sequence[str]) -> dict[str, bytes | None]:
     return {path: files.read(path) for path in paths}
 
 
-def bytes_to_be(files: Files, path: str) -> bytes | None:
-    """Return the bytes that a planned edit will leave in ``path``; None if no edit is planned."""
-    while isinstance(files, Edited):
-        if path in files.after:
-            return files.after[path]
-        files = files.under
-    return None
+def planned_bytes(files: Files) -> dict[str, bytes]:
+    """Return what planned edits will leave, by path."""
+    return {**planned_bytes(files.under), **files.after} if isinstance(files, Edited) else {}
 
 
 def is_glob(pattern: str) -> bool:

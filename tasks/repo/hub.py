@@ -42,9 +42,9 @@ from .files import (
     require,
     require_named,
 )
-from .layout import CHARTPRESS_FILE, Layout, Search, find_layout, how_to_name, no_hub_image
+from .layout import CHARTPRESS_FILE, Contents, Layout, find_layout, how_to_name, no_hub_image
 from .pins import COPIES_DIFFER, BasePin, Dependency, Lock, Marker, Pin, copies, misspelt_marks, named_pins
-from .values import PinnedImage, ValuesPlace, ValuesPlaces, find_places, image_at
+from .values import PinnedImage, ValuesPlace, ValuesPlaces, find_places
 
 
 def layout_warnings(hub: Hub) -> Iterator[str]:
@@ -92,21 +92,18 @@ class HubImage(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Hub:
+class Hub(Contents):
     """A hub repository, as it is or as a plan will leave it.
 
     Attributes:
         files: its files now, or as planned edits will leave them.
+        listing: what git lists of it.
         committed: its files in HEAD, or as planned commits will leave them.
         pending: the files in planned commits.
         index: the Helm repository's index if this run has read it.
     """
 
-    git: Git
-    settings: Settings
-    files: Files
     committed: Files
-    listing: Listing
     planned_branch: str | None = None
     pending: frozenset[str] = frozenset()
     index: Index | None = None
@@ -133,20 +130,15 @@ class Hub:
         return self.planned_branch or self.git.branch()
 
     @cached_property
-    def search(self) -> Search:
-        """The search for the chart and the images."""
-        return Search(self.git.folder, self.files, self.settings, self.listing)
-
-    @cached_property
     def layout(self) -> Layout:
         """Where the chart and its images are."""
-        return find_layout(self.search)
+        return find_layout(self)
 
     @cached_property
     def requirement_file(self) -> str:
         """The file that pins the release, as git knows it; without a chart the Dockerfile."""
         folder = self.layout.folder
-        return self.images[0].dockerfile if folder is None else self.search.dependencies_of(folder)
+        return self.images[0].dockerfile if folder is None else self.dependencies_of(folder)
 
     @cached_property
     def requirements(self) -> tuple[Requirement, ...]:
@@ -238,7 +230,7 @@ class Hub:
     @cached_property
     def copies(self) -> tuple[str, ...]:
         """The files that list the same dependency as the chart; other charts only where no setting names one."""
-        others = {self.search.dependencies_of(join(self.layout.root, chart.path or "")) for chart in self.layout.charts}
+        others = {self.dependencies_of(join(self.layout.root, chart.path or "")) for chart in self.layout.charts}
         is_chosen = self.settings.chart is not None or self.settings.root is not None
         wholes, own = CHART_FILES if is_chosen else (), {*PurePosixPath(self.layout.file).parents}
         telling = []
@@ -269,7 +261,7 @@ class Hub:
     def images(self) -> tuple[HubImage, ...]:
         """The chart's images that inherit from z2jh's hub image, narrowed to the setting ``images`` if given."""
         if not self._hub_images:
-            raise no_hub_image(self.search, self.layout)
+            raise no_hub_image(self, self.layout)
         return self._select(self._hub_images, self.settings.image_keys)
 
     @cached_property
@@ -298,8 +290,7 @@ class Hub:
 
     def pinned(self, image: HubImage) -> dict[ValuesPlace, PinnedImage]:
         """Return what the values have at each place of ``image``; raises Unusable where that cannot be read."""
-        places = self.values_places(image)
-        return {place: image_at(self.require(place.file), place.path, place.file) for place in places}
+        return {place: place.read(self.files) for place in self.values_places(image)}
 
     @cached_property
     def spare_images(self) -> Mapping[str, ValuesPlace]:
@@ -374,9 +365,9 @@ class Hub:
         return chosen
 
     def _never_settling(self, image: HubImage, file: str) -> Unusable:
-        search, spec, chart = self.search, image.spec, self.search.chart_in(self.layout.folder)
-        hint = how_to_name(search, image.dockerfile, spec.context, spec.name, chart)
-        if is_below(file, search.copied_paths(image.dockerfile, spec.context)):
+        spec, chart = image.spec, self.chart_in(self.layout.folder)
+        hint = how_to_name(self, image.dockerfile, spec.context, spec.name, chart)
+        if is_below(file, self.copied_paths(image.dockerfile, spec.context)):
             hint = f"the Dockerfile copies it too: copy other files one by one, or move {file} out of the folder"
         what = f"the build context of {image.dockerfile} holds {file}, so each build would give the image a new tag"
         return Unusable(what, where=spec.context, hint=hint)
@@ -389,7 +380,7 @@ class Hub:
     def _hub_images(self) -> tuple[HubImage, ...]:
         files = zip(self.layout.chart.images, self.layout.dockerfiles, strict=True)
         placed = ((spec, behind_links(self.git.folder, file)) for spec, file in files)
-        found = ((spec, file, self.search.base_of(file, spec.arguments)) for spec, file in placed)
+        found = ((spec, file, self.base_of(file, spec.arguments)) for spec, file in placed)
         return tuple(HubImage(spec, file, base) for spec, file, base in found if base is not None)
 
 
@@ -399,7 +390,7 @@ def open_hub(settings: Settings, git: Git, moved: Collection[str] = ()) -> Hub:
         raise Refused("no file of the clone is checked out", where=git.folder, hint="git checkout")
     committed, listing = Committed(git), Listing.of(git, settings)
     there = Switched(WorkingTree(git.folder), Committed(git, INDEX), listing.absent)
-    return Hub(git, settings, Switched(there, committed, moved), committed, listing)
+    return Hub(git, settings, Switched(there, committed, moved), listing, committed)
 
 
 def open_hub_around(inside: Path, settings_in: Callable[[Path], Settings]) -> Hub:

@@ -27,7 +27,6 @@ from .hub import Hub
 from .layout import (
     CHARTPRESS_FILE,
     Layout,
-    Search,
     found_image,
     from_chartpress,
     image_setting,
@@ -131,11 +130,11 @@ def _adopting(hub: Hub, prefix: str | None) -> tuple[BareChart | None, list[Part
     """Return the chart, and what is kept and added for the hub images that are there."""
     layout = hub.layout
     parts: list[Part] = [Kept(path) for path in dict.fromkeys(image.dockerfile for image in hub.images)]
-    chart = hub.search.chart_in(layout.folder)
+    chart = hub.chart_in(layout.folder)
     if layout.charts:
         parts.append(Kept(layout.file))
-    elif chart is not None and not hub.search.roots and not hub.settings.whole_images:
-        parts.append(_chartpress_part(hub.search, layout, None))
+    elif chart is not None and not hub.roots and not hub.settings.whole_images:
+        parts.append(_chartpress_part(hub, layout, None))
     if chart is None and (lines := list(_settings_lines(hub, prefix))):
         parts.append(_settings_part(hub.files, lines))
     if chart is not None and any(chart.values_path in image.spec.values_paths for image in hub.images):
@@ -145,13 +144,13 @@ def _adopting(hub: Hub, prefix: str | None) -> tuple[BareChart | None, list[Part
 
 def _beginning(hub: Hub, prefix: str | None) -> tuple[BareChart, list[Part]]:
     """Return the chart, and what is kept and added where there is no hub image with a name."""
-    search, settings, files = hub.search, hub.settings, hub.files
-    found = one_chart(search) if search.folders else None
-    dockerfile = next(iter(search.dockerfiles), None)
-    if found is None and (search.folders or dockerfile):
+    settings, files = hub.settings, hub.files
+    found = one_chart(hub) if hub.folders else None
+    dockerfile = next(iter(hub.dockerfiles), None)
+    if found is None and (hub.folders or dockerfile):
         raise Unusable(
             f"no chart here depends on {settings.dependency}",
-            where=", ".join(map(search.dependencies_of, search.folders)) or dockerfile,
+            where=", ".join(map(hub.dependencies_of, hub.folders)) or dockerfile,
             hint=f"add {settings.dependency} to the dependencies of one, with version and repository",
         )
     if found is None:
@@ -168,7 +167,7 @@ def _beginning(hub: Hub, prefix: str | None) -> tuple[BareChart, list[Part]]:
     parts = [
         *([] if found else [_new(f"{chart.folder}/Chart.yaml", "Chart.yaml", name=layout.chart.name, chart=chart)]),
         *(_dockerfile_parts(files, place, context, released[1]) if released else [Kept(place)]),
-        _chartpress_part(search, layout, prefix),
+        _chartpress_part(hub, layout, prefix),
         _values_part(files, chart),
     ]
     return chart, parts
@@ -177,18 +176,18 @@ def _beginning(hub: Hub, prefix: str | None) -> tuple[BareChart, list[Part]]:
 def _layout_for(hub: Hub, chart: BareChart, dockerfile: str | None) -> Layout:
     """Return the layout of ``chart`` and its hub image, as chartpress.yaml has it or should have it."""
     named = None
-    if hub.search.roots:
+    if hub.roots:
         with contextlib.suppress(NotNamed):
-            named = from_chartpress(hub.search)
+            named = from_chartpress(hub)
     if named is not None:
         claimed = [image for image in named.chart.images if chart.values_path in image.values_paths]
         if claimed and dockerfile:
-            raise no_hub_image(hub.search, named)
+            raise no_hub_image(hub, named)
         if claimed:
             return named._replace(chart=named.chart._replace(images=(claimed[0],)))
-    above = [root for root in hub.search.roots if is_below(chart.folder, [root or "."])]
+    above = [root for root in hub.roots if is_below(chart.folder, [root or "."])]
     root = named.root if named else max(above, key=len, default="")
-    context = posixpath.relpath(hub.search.context_of(dockerfile), root or ".") if dockerfile else "images/hub"
+    context = posixpath.relpath(hub.context_of(dockerfile), root or ".") if dockerfile else "images/hub"
     place = posixpath.relpath(dockerfile, root or ".") if dockerfile else join(context, "Dockerfile")
     image = found_image(None, context, place, values=[chart.values_path])
     path = posixpath.relpath(chart.folder, root or ".")
@@ -199,7 +198,7 @@ def _layout_for(hub: Hub, chart: BareChart, dockerfile: str | None) -> Layout:
 def _released(hub: Hub, chart: BareChart | None) -> tuple[Release, Reference]:
     settings, address = hub.settings, hub.settings.chart_repository or JUPYTERHUBS
     if chart:
-        address = address_of(settings, chart.requirement, hub.search.dependencies_of(chart.folder))
+        address = address_of(settings, chart.requirement, hub.dependencies_of(chart.folder))
     repository = HelmRepository.of(settings, address)
     index = repository.index()
     release = index.releases.get(chart.requirement.version) if chart else newest(index)
@@ -260,35 +259,35 @@ def _dockerfile_parts(files: Files, dockerfile: str, context: str, base: Referen
     yield Kept(packages) if files.read(packages) is not None else _new(packages, "requirements.txt")
 
 
-def _chartpress_part(search: Search, layout: Layout, prefix: str | None) -> Part:
+def _chartpress_part(hub: Hub, layout: Layout, prefix: str | None) -> Part:
     """Return chartpress.yaml with the chart and image of ``layout``; what it lacks where it is there."""
     chart, (image,) = layout.chart, layout.chart.images
     path = join(layout.root, CHARTPRESS_FILE)
     if layout.charts and image.named:
         return Kept(path)
     lines = [
-        *([] if search.charts_in(layout.root) else ["charts:"]),
+        *([] if hub.charts_in(layout.root) else ["charts:"]),
         f"  - name: {chart.name}",
         f"    chartPath: {chart.path}",
         *([f"    imagePrefix: {prefix}"] if prefix else []),
         *_image_lines(image),
     ]
-    if search.files.read(path) is None:
+    if hub.files.read(path) is None:
         return FileEdit(path, None, "\n".join([*lines, ""]).encode(), "new")
     return Kept(path, "\n".join([*(_image_lines(image) if layout.charts else lines), ""]))
 
 
 def _settings_lines(hub: Hub, prefix: str | None) -> Iterator[str]:
     """Yield the settings that an image without a chart lacks: its name, its values, and where the release is pinned."""
-    search, settings = hub.search, hub.settings
-    known = {place.file for place in search.places(None)}
-    found = search.naming(_Z2JHS_OWN)
+    settings = hub.settings
+    known = {place.file for place in hub.targets(None)}
+    found = hub.naming(_Z2JHS_OWN)
     unnamed = next((image for image in hub.layout.chart.images if image.named is None), None)
     names = [image.named for image in hub.layout.chart.images if image.named] or [*found.values()][:1]
     files = [place.file for place, name in found.items() if name in names and place.file not in known]
     if unnamed:
         name = names[0] if names and prefix is None else f"{_prefix(hub, prefix)}{unnamed.key}"
-        fields = image_setting(search, unnamed.dockerfile, unnamed.context, name, None, files)
+        fields = image_setting(hub, unnamed.dockerfile, unnamed.context, name, None, files)
         first, *others = (f"{field}: {value}" for field, value in fields.items())
         yield from ("images:", f"  - {first}", *(f"    {line}" for line in others))
     if files:
@@ -346,9 +345,11 @@ def _values_part(files: Files, chart: BareChart) -> Part:
         return FileEdit(path, None, _block(steps, 0).encode(), "new")
     document = parse(before, path)
     found = reach(document, steps)
-    node, content = found.node, document.text.content
+    node, content = found.around, document.text.content
     if not found.missing:
         return Kept(path)
+    if found.shared:
+        raise found.shared
     if document.root is node and is_nothing(node):
         at, block = len(content), _block(steps, 0)
         block = block if not content or content.endswith("\n") else f"\n{block}"

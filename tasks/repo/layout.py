@@ -13,13 +13,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from posixpath import relpath
 from typing import NamedTuple, TypeVar
 
 from ..core.faults import DOOR, Unusable
 from ..core.names import is_name
 from ..core.settings import FILE, Settings, ValuesTarget, WholeImage, how_to_correct, variable
+from ..tools.git import Git
 from .charts import (
     CHART_FILES,
     NO_ARGUMENTS,
@@ -47,12 +48,12 @@ _BRINGING = ("binderhub", "daskhub", "pangeo")
 
 
 @dataclass(frozen=True, eq=False)
-class Search:
-    """The search for charts and hub images below the folder ``top``."""
+class Contents:
+    """A repository's files, as they are or as a plan will leave them, with the charts and Dockerfiles among them."""
 
-    top: Path
-    files: Files
+    git: Git
     settings: Settings
+    files: Files
     listing: Listing
 
     @cached_property
@@ -84,7 +85,7 @@ class Search:
     def all_dockerfiles(self) -> tuple[str, ...]:
         """The files that may be Dockerfiles, where symbolic links lead to."""
         named = (path for path in self.listing.files if _DOCKERFILE.search(path) and not path.endswith(_IGNORE_FILE))
-        return tuple(dict.fromkeys(behind_links(self.top, path) for path in named))
+        return tuple(dict.fromkeys(behind_links(self.git.folder, path) for path in named))
 
     @cached_property
     def dockerfiles(self) -> dict[str, BaseImage]:
@@ -94,7 +95,7 @@ class Search:
 
     def base_of(self, dockerfile: str, arguments: Mapping[str, BuildArgument] = NO_ARGUMENTS) -> BaseImage | None:
         """Return z2jh's hub image that a Dockerfile inherits from; None where it does not, or is not there."""
-        path = behind_links(self.top, dockerfile)
+        path = behind_links(self.git.folder, dockerfile)
         data = self.files.read(path)
         return None if data is None else hub_base(data, path, arguments)
 
@@ -135,9 +136,9 @@ class Search:
 
     def dependencies_of(self, folder: str) -> str:
         """Return the file with the dependencies of the chart in ``folder``."""
-        return behind_links(self.top, dependencies_in(self.files, folder))
+        return behind_links(self.git.folder, dependencies_in(self.files, folder))
 
-    def places(self, chart: BareChart | None) -> list[ValuesTarget]:
+    def targets(self, chart: BareChart | None) -> list[ValuesTarget]:
         """Return the places that may name the hub image: in the values of ``chart``, and those of the settings."""
         own = [ValuesTarget(chart.values_file, chart.values_path)] if chart else []
         return [
@@ -149,7 +150,7 @@ class Search:
         """Return those of ``places`` that name an image other than z2jh's own, with its name."""
         found = {}
         for place in places:
-            named = named_at(self.files, behind_links(self.top, place.file), place.path)
+            named = named_at(self.files, behind_links(self.git.folder, place.file), place.path)
             if named and is_name(named.name) and named.name.rpartition("/")[2] not in HUB_NAMES:
                 found[place] = named.name
         return found
@@ -186,40 +187,40 @@ class Layout(NamedTuple):
         return [join(self.root, image.dockerfile) for image in self.chart.images]
 
 
-def find_layout(search: Search) -> Layout:
+def find_layout(repo: Contents) -> Layout:
     """Return where the chart and its images are; raises NotNamed where there is no hub image or no name of it."""
-    if search.settings.whole_images:
-        return _from_settings(search, search.settings.whole_images)
-    if not search.roots:
-        return _from_what_is_there(search)
+    if repo.settings.whole_images:
+        return _from_settings(repo, repo.settings.whole_images)
+    if not repo.roots:
+        return _from_what_is_there(repo)
     try:
-        named = from_chartpress(search)
+        named = from_chartpress(repo)
     except NotNamed:
-        found = _beside_chartpress(search)
+        found = _beside_chartpress(repo)
         if found is None:
             raise
         return found
     images = zip(named.dockerfiles, named.chart.images, strict=True)
-    if any(search.base_of(file, image.arguments) for file, image in images):
+    if any(repo.base_of(file, image.arguments) for file, image in images):
         return named
-    return _beside_chartpress(search) or named
+    return _beside_chartpress(repo) or named
 
 
-def one_chart(search: Search) -> BareChart | None:
+def one_chart(repo: Contents) -> BareChart | None:
     """Return the only chart that depends on z2jh, or the one that the setting names; else None."""
-    folders = search.own_folders
-    if search.settings.chart is None and not search.charts_among(folders):
-        if brought := _brought(search, folders):
+    folders = repo.own_folders
+    if repo.settings.chart is None and not repo.charts_among(folders):
+        if brought := _brought(repo, folders):
             raise brought
-        folders = search.folders
-    return search.chart_in(_chosen(search, {one: one for one in folders}, str(search.top)))
+        folders = repo.folders
+    return repo.chart_in(_chosen(repo, {one: one for one in folders}, str(repo.git.folder)))
 
 
-def _chosen(search: Search, charts: Mapping[str, str], where: str) -> str | None:
+def _chosen(repo: Contents, charts: Mapping[str, str], where: str) -> str | None:
     """Return the only one of these folders by name that depends on z2jh, of several the setting's; else None."""
-    wanted, dependency = search.settings.chart, search.settings.dependency
+    wanted, dependency = repo.settings.chart, repo.settings.dependency
     named = {name: folder for name, folder in charts.items() if wanted in {None, name, folder, last_part(folder)}}
-    depending = search.charts_among(charts.values())
+    depending = repo.charts_among(charts.values())
     fitting = [name for name, folder in named.items() if folder in depending]
     names = [name for name, folder in charts.items() if folder in depending]
     if len(fitting) > 1:
@@ -227,7 +228,7 @@ def _chosen(search: Search, charts: Mapping[str, str], where: str) -> str | None
         raise Unusable(f"several charts depend on {dependency}: {', '.join(fitting)}", where=where, hint=hint)
     if fitting or wanted is None:
         return named[fitting[0]] if fitting else None
-    if named and not names and (brought := _brought(search, named.values())):
+    if named and not names and (brought := _brought(repo, named.values())):
         raise brought
     what, hint = f"there is no chart {wanted}", f"{DOOR} init makes one"
     if named:
@@ -244,35 +245,35 @@ def found_image(
     return ImageSpec(key, name, context, dockerfile, {}, (), tagged_by, frozenset(), tuple(values))
 
 
-def from_chartpress(search: Search) -> Layout:
+def from_chartpress(repo: Contents) -> Layout:
     """Return where the chart and its images are by chartpress.yaml; raise what ``find_layout`` raises."""
-    roots = search.roots
-    fitting = [root for root in roots if len(roots) == 1 or _fits(search, root)]
+    roots = repo.roots
+    fitting = [root for root in roots if len(roots) == 1 or _fits(repo, root)]
     if len(fitting) != 1:
         candidates = fitting or roots
         raise (Unusable if fitting else NotNamed)(
             f"there are several chartpress.yaml: {', '.join(candidates)}",
-            where=search.top,
+            where=repo.git.folder,
             hint=f"set it in {FILE}: hub: {{root: {candidates[0]}}}",
         )
     file = join(fitting[0], CHARTPRESS_FILE)
-    data = search.files.read(file)
+    data = repo.files.read(file)
     if data is None:
-        there = [folder_of(path) for path in search.listing.named(CHARTPRESS_FILE)]
+        there = [folder_of(path) for path in repo.listing.named(CHARTPRESS_FILE)]
         hint = f"correct hub.root in {FILE}: {CHARTPRESS_FILE} is in {', '.join(there)}"
         unset = f"remove hub.root from {FILE}: no folder has a {CHARTPRESS_FILE}"
         raise Unusable("the file is missing", where=file, hint=how_to_correct("root", hint if there else unset))
     charts = read_chartpress(data, file)
     folders = _folders(charts, fitting[0])
-    folder = _chosen(search, folders, file)
+    folder = _chosen(repo, folders, file)
     if folder is None:
-        raise _brought(search, folders.values()) or _no_dependency(search, [*folders.values()], file)
+        raise _brought(repo, folders.values()) or _no_dependency(repo, [*folders.values()], file)
     return Layout(fitting[0], file, next(one for one in charts if folders[one.name] == folder), charts)
 
 
-def _fits(search: Search, root: str) -> bool:
+def _fits(repo: Contents, root: str) -> bool:
     with suppress(Unusable):
-        return _chosen(search, _folders(search.charts_in(root), root), root) is not None
+        return _chosen(repo, _folders(repo.charts_in(root), root), root) is not None
     return False
 
 
@@ -280,21 +281,21 @@ def _folders(charts: Iterable[ChartSpec], root: str) -> dict[str, str]:
     return {chart.name: join(root, str(chart.path)) for chart in charts}
 
 
-def no_hub_image(search: Search, layout: Layout) -> Unusable:
+def no_hub_image(repo: Contents, layout: Layout) -> Unusable:
     """Return the fault of a layout none of whose images inherits from z2jh's hub image."""
     chart, file = layout.chart, layout.file
-    required = search.chart_in(layout.folder)
-    there = [path for path in layout.dockerfiles if search.files.read(path) is not None]
-    if not search.dockerfiles or (there and not layout.charts) or (layout.charts and not required):
-        pinned = f" in {search.dependencies_of(layout.folder)}" if layout.folder else " that is deployed"
+    required = repo.chart_in(layout.folder)
+    there = [path for path in layout.dockerfiles if repo.files.read(path) is not None]
+    if not repo.dockerfiles or (there and not layout.charts) or (layout.charts and not required):
+        pinned = f" in {repo.dependencies_of(layout.folder)}" if layout.folder else " that is deployed"
         return NotNamed(
             "no FROM inherits from z2jh's hub image" if there else "there is no Dockerfile of a hub image",
             where=", ".join(there or layout.dockerfiles) or file,
             hint=f"write FROM quay.io/jupyterhub/k8s-hub:VERSION, with the version{pinned}",
         )
-    dockerfile = next(iter(search.dockerfiles))
+    dockerfile = next(iter(repo.dockerfiles))
     # As the file names them: relative to its folder.
-    named, context = (relpath(one, layout.root or ".") for one in (dockerfile, search.context_of(dockerfile)))
+    named, context = (relpath(one, layout.root or ".") for one in (dockerfile, repo.context_of(dockerfile)))
     fields, path = f"contextPath: {context}, dockerfilePath: {named}", required.values_path if required else ""
     if not layout.charts:
         hint = f"set it in hub.images: context: {context}, dockerfile: {named}"
@@ -305,8 +306,8 @@ def no_hub_image(search: Search, layout: Layout) -> Unusable:
     return NotNamed(f"{file} does not name {dockerfile}, which inherits from z2jh's hub image", where=file, hint=hint)
 
 
-def _from_settings(search: Search, images: Iterable[WholeImage]) -> Layout:
-    chart = one_chart(search)
+def _from_settings(repo: Contents, images: Iterable[WholeImage]) -> Layout:
+    chart = one_chart(repo)
     specs: dict[str, ImageSpec] = {}
     for image in images:
         dockerfile = image.dockerfile or join(image.context, "Dockerfile")
@@ -316,7 +317,7 @@ def _from_settings(search: Search, images: Iterable[WholeImage]) -> Layout:
             raise Unusable(f"two of hub.images are called {spec.key}", where=FILE, hint=hint)
         if image.values and chart is None:
             raise Unusable(
-                f"hub.images has {image.values[0]} in values, but no chart depends on {search.settings.dependency}",
+                f"hub.images has {image.values[0]} in values, but no chart depends on {repo.settings.dependency}",
                 where=FILE,
                 hint=f"name the file too: hub: {{values: [{{file: …, path: {image.values[0]}}}]}}",
             )
@@ -324,48 +325,48 @@ def _from_settings(search: Search, images: Iterable[WholeImage]) -> Layout:
     return _unnamed_layout(chart, specs.values())
 
 
-def _from_what_is_there(search: Search) -> Layout:
-    chart, found = one_chart(search), [*search.dockerfiles]
+def _from_what_is_there(repo: Contents) -> Layout:
+    chart, found = one_chart(repo), [*repo.dockerfiles]
     if not found:
         raise NotNamed(
             "there is no chartpress.yaml in this repository",
-            where=search.top,
+            where=repo.git.folder,
             hint=f"name the hub repository (--repo PATH), or give a chart its hub image: {DOOR} init",
         )
-    names = search.names_at(search.places(chart))
+    names = repo.names_at(repo.targets(chart))
     name = next(iter(names.values()), None)
     called = name.rpartition("/")[2] if name else None
     # Of several Dockerfiles, the one in a folder that is called as the image.
     dockerfile = max(found, key=lambda path: last_part(folder_of(path)) == called)
-    context = search.context_of(dockerfile)
+    context = repo.context_of(dockerfile)
     if called not in {None, last_part(context), last_part(folder_of(dockerfile))}:
         # Another image on top of it may be the one that is meant.
-        found += [path for path in search.all_dockerfiles if last_part(folder_of(path)) == called]
-    hint = how_to_name(search, dockerfile, context, name or f"HOST/PATH/{last_part(context)}", chart)
+        found += [path for path in repo.all_dockerfiles if last_part(folder_of(path)) == called]
+    hint = how_to_name(repo, dockerfile, context, name or f"HOST/PATH/{last_part(context)}", chart)
     if len(found) > 1:
         what = f"the hub image may be built from several Dockerfiles: {', '.join(found)}"
-        raise Unusable(what, where=search.top, hint=hint)
+        raise Unusable(what, where=repo.git.folder, hint=hint)
     if chart and name is None:
-        elsewhere = search.naming(chart.values_path)
+        elsewhere = repo.naming(chart.values_path)
         ours = [place for place, other in elsewhere.items() if other == next(iter(elsewhere.values()))]
         what = f"{chart.values_path} names no image there"
         if ours:
             files = ", ".join(place.file for place in ours)
-            setting = values_setting(search.settings.values, ours)
+            setting = values_setting(repo.settings.values, ours)
             raise Unusable(f"{what}, but in {files}", where=chart.values_file, hint=f"set it in {FILE}: {setting}")
         raise NotNamed(what, where=chart.values_file, hint=hint)
     values = [place.path for place in names if chart and place.file == chart.values_file]
     return _unnamed_layout(chart, [found_image(name, context, dockerfile, values=values)])
 
 
-def _beside_chartpress(search: Search) -> Layout | None:
+def _beside_chartpress(repo: Contents) -> Layout | None:
     """Return what is there where no chartpress.yaml has the Dockerfile, or the place in the values, for itself."""
     try:
-        found = _from_what_is_there(search)
+        found = _from_what_is_there(repo)
     except Unusable:
         return None
     ours = found.chart.images[0]
-    layouts = [Layout(root, "", chart) for root in search.roots for chart in search.charts_in(root)]
+    layouts = [Layout(root, "", chart) for root in repo.roots for chart in repo.charts_in(root)]
     if any(ours.dockerfile in layout.dockerfiles for layout in layouts):
         return None
     images = (image for layout in layouts if layout.folder == found.folder for image in layout.chart.images)
@@ -378,7 +379,7 @@ def _unnamed_layout(chart: BareChart | None, images: Iterable[ImageSpec]) -> Lay
 
 
 def image_setting(
-    search: Search, dockerfile: str, context: str, name: str, chart: BareChart | None, files: Iterable[str] = ()
+    repo: Contents, dockerfile: str, context: str, name: str, chart: BareChart | None, files: Iterable[str] = ()
 ) -> dict[str, str]:
     """Return the fields of an entry of ``hub.images``; ``files`` are values files besides those of the settings."""
     fields = {"context": quoted(context), "name": name}
@@ -386,42 +387,42 @@ def image_setting(
         fields["dockerfile"] = quoted(dockerfile)
     if chart:
         fields["values"] = f"[{chart.values_path}]"
-    if any(is_below(file, [context]) for file in (*files, *(place.file for place in search.places(chart)))):
-        paths = search.copied_paths(dockerfile, context) or (dockerfile,)
+    if any(is_below(file, [context]) for file in (*files, *(place.file for place in repo.targets(chart)))):
+        paths = repo.copied_paths(dockerfile, context) or (dockerfile,)
         fields["paths"] = f"[{', '.join(map(quoted, paths))}]"
     return fields
 
 
-def how_to_name(search: Search, dockerfile: str, context: str, name: str, chart: BareChart | None) -> str:
+def how_to_name(repo: Contents, dockerfile: str, context: str, name: str, chart: BareChart | None) -> str:
     """Return the setting that names an image and the files that its tag depends on."""
-    fields = image_setting(search, dockerfile, context, name, chart)
+    fields = image_setting(repo, dockerfile, context, name, chart)
     return (
         f"set it in {FILE}: hub: {{images: [{{{', '.join(f'{field}: {value}' for field, value in fields.items())}}}]}}"
     )
 
 
-def _brought(search: Search, folders: Iterable[str]) -> Unusable | None:
+def _brought(repo: Contents, folders: Iterable[str]) -> Unusable | None:
     for folder, name in product(folders, _BRINGING):
-        brought = search.requirement_in(folder, name)
+        brought = repo.requirement_in(folder, name)
         if brought is not None:
-            wanted = search.settings.dependency
+            wanted = repo.settings.dependency
             return Unusable(
                 f"the chart {last_part(folder)} gets {wanted} through {name}, which pins it",
-                where=search.dependencies_of(folder),
+                where=repo.dependencies_of(folder),
                 hint=f"move {name} instead, by hand; a release's own {wanted}: "
                 f"helm show chart {name} --repo {brought.repository} --version {brought.version}",
             )
     return None
 
 
-def _no_dependency(search: Search, folders: Collection[str], file: str) -> NotNamed:
-    dependency = search.settings.dependency
-    where = file if len(folders) > 1 else search.dependencies_of(next(iter(folders)))
+def _no_dependency(repo: Contents, folders: Collection[str], file: str) -> NotNamed:
+    dependency = repo.settings.dependency
+    where = file if len(folders) > 1 else repo.dependencies_of(next(iter(folders)))
     what, hint = f"no chart depends on {dependency}", how_to_correct("dependency", _add(dependency))
-    other = next((one for one in search.charts_among(search.own_folders) if one not in folders), None)
+    other = next((one for one in repo.charts_among(repo.own_folders) if one not in folders), None)
     if other is not None:
         what = f"{CHARTPRESS_FILE} does not list the chart {last_part(other)}, which depends on {dependency}"
-        where, hint = search.dependencies_of(other), f"{DOOR} init tells the lines to add"
+        where, hint = repo.dependencies_of(other), f"{DOOR} init tells the lines to add"
     return NotNamed(what, where=where, hint=hint)
 
 

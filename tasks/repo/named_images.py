@@ -15,11 +15,12 @@ from typing import Any, NamedTuple, TypeAlias
 from ..core.faults import DOOR, Unusable
 from ..core.names import Reference
 from ..core.settings import FILE, ValuesTarget
-from ..core.yaml_tree import MERGE, Data, Text, Unreadable, load
+from ..core.yaml_tree import MERGE, Data, MappingNode, Node, Scalar, SequenceNode, parse, target_of
 from .deployments import HUBPLOY_FILE, deployments, has_deployments
 from .files import behind_links, files_with
 from .hub import Hub, HubImage
 from .values import NAME_KEYS, TAG_KEY, is_encrypted, values_setting
+from .yaml_edit import is_nothing
 
 _IMAGE, _EXTRA = "image", "extraImages"
 _SPAWNER = frozenset({"kubespawner_override", "KubeSpawner"})
@@ -53,10 +54,6 @@ class NamedImage(NamedTuple):
     def file(self) -> str:
         """The file of ``where``."""
         return self.where.rpartition(":")[0]
-
-
-class NotYaml(Unusable):
-    """The file is not YAML, for Helm either."""
 
 
 def named_images(hub: Hub, chart_values: Data = None, telling: re.Pattern[bytes] = _ANYTHING) -> Iterator[NamedImage]:
@@ -151,32 +148,28 @@ def _tree_in(hub: Hub, path: str, telling: re.Pattern[bytes] = _ANYTHING) -> _Tr
 def _tree(data: bytes, path: str) -> _Tree:
     if is_encrypted(data):
         return {}
-    try:
-        tree = load(Text.decode(data, path).content, lambda scalar: _Leaf(scalar.value, f"{path}:{scalar.line}"))
-    except Unreadable as fault:
-        where = f"{path}:{fault.line}" if fault.line else path
-        what = fault.what if fault.is_yaml else f"the file is {fault.what}"
-        raise (Unusable if fault.is_yaml else NotYaml)(what, where=where, hint=fault.hint) from fault
-    except Unusable as fault:
-        raise NotYaml(fault.what, where=fault.where, hint=fault.hint) from fault
-    return _written_out(tree, iter(range(_MOST_VALUES)))
+    return _written_out(parse(data, path).root, path, iter(range(_MOST_VALUES)))
 
 
-def _written_out(tree: _Tree, left: Iterator[int], depth: int = 0) -> _Tree:
-    """Return ``tree`` with its aliases and merge keys written out, of a bomb of aliases as much as is ``left``."""
-    if depth > _DEEPEST or next(left, None) is None:
+def _written_out(node: Node | None, path: str, left: Iterator[int], depth: int = 0) -> _Tree:
+    """Return what ``node`` holds, aliases and merge keys written out, of a bomb of aliases as much as is ``left``."""
+    node = target_of(node) if node else None
+    if depth > _DEEPEST or is_nothing(node) or next(left, None) is None:
         return None
-    if isinstance(tree, list):
-        return [_written_out(item, left, depth + 1) for item in tree]
-    if not isinstance(tree, dict):
-        return tree
+    if isinstance(node, Scalar):
+        return _Leaf(node.value, f"{path}:{node.line}")
+    if isinstance(node, SequenceNode):
+        return [_written_out(item, path, left, depth + 1) for item in node.children]
     whole: dict[str, _Tree] = {}
-    shared = tree.get(MERGE)
+    own: dict[str, _Tree] = {}
+    for key, value in node.entries if isinstance(node, MappingNode) else ():
+        name = target_of(key)
+        if isinstance(name, Scalar) and name.kind != "null":
+            own[name.value] = _written_out(value, path, left, depth + 1)
+    shared = own.pop(MERGE, None)
     for source in reversed(shared if isinstance(shared, list) else [shared]):
-        merged = _written_out(source, left, depth + 1)
-        whole |= merged if isinstance(merged, dict) else {}
-    own = ((key, value) for key, value in tree.items() if key not in (None, MERGE))
-    return whole | {key: _written_out(value, left, depth + 1) for key, value in own}
+        whole |= source if isinstance(source, dict) else {}
+    return whole | own
 
 
 def _merged(weaker: _Tree, stronger: _Tree) -> _Tree:

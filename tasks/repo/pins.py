@@ -31,7 +31,7 @@ from .charts import (
 )
 from .dockerfile import hub_base, with_base
 from .files import Files, Listing, is_glob, join, require, require_named
-from .yaml_edit import Path, follow, with_scalars
+from .yaml_edit import Path, reach, with_scalars
 
 _SOURCE_KEYS = ("repo", "repository", "repoURL")
 _VERSION_KEYS = ("version", "targetRevision")
@@ -179,7 +179,7 @@ class InYaml(Pin):
 
     def _place(self, files: Files) -> tuple[Document, Scalar, tuple[int, int]]:
         documents = parse_all(require(files, self.file), self.file)[self.number :]
-        scalar = follow(documents[0], self.steps) if documents else None
+        scalar = reach(documents[0], self.steps).node if documents else None
         if not isinstance(scalar, Scalar):
             raise Unusable(f"{self.name} is missing", where=self.file, hint="git diff")
         return documents[0], scalar, _version_in(scalar.value, f"{self.file}:{scalar.line}")

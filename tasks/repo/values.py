@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
 from ..core.faults import Unusable
 from ..core.names import Reference
 from ..core.settings import ValuesTarget
-from ..core.yaml_tree import Document, MappingNode, Node, Scalar, parse, target_of
+from ..core.yaml_tree import Document, MappingNode, Scalar, parse
 from .charts import ImageSpec
-from .files import Files, is_glob
-from .yaml_edit import Path, Shared, follow, mismatch, reach, text_at, with_scalars
+from .files import Files, is_glob, require
+from .yaml_edit import Path, mismatch, reach, text_at, with_scalars
 
 NAME_KEYS = ("name", "repository")
 TAG_KEY, DIGEST_KEY = "tag", "digest"
@@ -52,6 +51,14 @@ class ValuesPlace(NamedTuple):
     path: str
     image: str
 
+    def read(self, files: Files) -> PinnedImage:
+        """Return the image there; raises Unusable where it cannot be read."""
+        return image_at(require(files, self.file), self.path, self.file)
+
+    def moved(self, files: Files, image: PinnedImage) -> dict[str, bytes]:
+        """Return the file with the image set."""
+        return {self.file: with_image(require(files, self.file), self.path, image, self.file)}
+
 
 def is_encrypted(data: bytes) -> bool:
     """Whether sops or git-crypt has encrypted a file that holds ``data``."""
@@ -62,43 +69,34 @@ def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
     """Read the image at ``values_path`` as Helm does: keys joined by dots, digits for the index in a list."""
     document = parse(data, where)
     steps = tuple(values_path.split("."))
-    with suppress(Shared):
-        _changes(document, steps, PinnedImage("", "", 0))
+    _changes(document, steps, PinnedImage("", "", 0))
     return _image_there(document, steps)
 
 
 def _image_there(document: Document, steps: Path) -> PinnedImage:
-    node = follow(document, steps)
+    node = reach(document, steps).node
     if isinstance(node, Scalar):
         tagged_name, _, digest = node.value.partition("@")
         name, colon, tag = tagged_name.rpartition(":")
         if not colon or "/" in tag:
             name, tag = tagged_name, ""
         return PinnedImage(name or None, tag or None, node.line, digest or None)
-    names = [follow(document, (*steps, key)) for key in NAME_KEYS]
-    tagged = follow(document, (*steps, TAG_KEY))
-    found = [text for text in map(_text, names) if text is not None]
-    tag, _, behind = (_text(tagged) or "").partition("@")
-    digest = behind or _text(follow(document, (*steps, DIGEST_KEY))) or ""
-    line = next((one.line for one in (tagged, *names, node) if one is not None), 1)
-    if found and found[0].endswith(_DIGEST):
-        return PinnedImage(found[0].removesuffix(_DIGEST), None, line, f"{_DIGEST[1:]}:{tag}")
-    return PinnedImage(found[0] if found else None, tag or None, line, digest or None)
+    texts = {key: text_at(document, (*steps, key)) for key in (*NAME_KEYS, TAG_KEY, DIGEST_KEY)}
+    named = next(filter(None, map(texts.get, NAME_KEYS)), None)
+    tag, _, behind = (texts[TAG_KEY] or "").partition("@")
+    nodes = (reach(document, (*steps, key)).node for key in (TAG_KEY, *NAME_KEYS))
+    line = next((one.line for one in (*nodes, node) if one is not None), 1)
+    if named and named.endswith(_DIGEST):
+        return PinnedImage(named.removesuffix(_DIGEST), None, line, f"{_DIGEST[1:]}:{tag}")
+    return PinnedImage(named, tag or None, line, behind or texts[DIGEST_KEY])
 
 
 def with_image(data: bytes, values_path: str, image: PinnedImage, where: str) -> bytes:
     """Return the values file with the image set, a digest only where one is pinned; ``data`` if nothing changes."""
-    document = parse(data, where)
-    steps = tuple(values_path.split("."))
-    now = _image_there(document, steps)
-    if now.digest is None:
+    if image_at(data, values_path, where).digest is None:
         image = image._replace(digest=None)
-    try:
-        return with_scalars(document, _changes(document, steps, image)) or data
-    except Shared:
-        if now._replace(line=image.line) == image:
-            return data
-        raise
+    document, steps = parse(data, where), tuple(values_path.split("."))
+    return with_scalars(document, _changes(document, steps, image)) or data
 
 
 class ValuesPlaces(NamedTuple):
@@ -211,13 +209,13 @@ def _changes(document: Document, steps: Path, image: PinnedImage) -> dict[Path, 
     if found.missing:
         there = ".".join(steps[: len(steps) - len(found.missing)])
         lines = "".join(f"{step}: {{" for step in found.missing) + "name: , tag: " + "}" * len(found.missing)
-        under = f" under {there}, line {found.node.line}" if there and found.node else " at the top level"
+        under = f" under {there}, line {found.around.line}" if there and found.around else " at the top level"
         hint = f'add "{lines}"{under}'
         raise Unusable(f"values path {values_path} is missing", where=document.where, hint=hint)
-    node = target_of(found.node) if found.node else None
+    node = found.node
     if not isinstance(node, MappingNode) and not (isinstance(node, Scalar) and node.kind == "str"):
         hint = 'write a mapping with "name:" and "tag:" there'
-        raise mismatch(document, found.node, f"values path {values_path}", "an image", hint)
+        raise mismatch(document, node, f"values path {values_path}", "an image", hint)
     digest = f"@{image.digest}" if image.digest else ""
     if isinstance(node, Scalar):
         return {steps: f"{image.name}:{image.tag}{digest}"}
@@ -228,15 +226,11 @@ def _changes(document: Document, steps: Path, image: PinnedImage) -> dict[Path, 
         what, hint = f"values path {values_path} has neither name nor repository", f'add "name:" under {values_path}'
         raise Unusable(what, where=document.place(node), hint=hint)
     name, tag, apart = str(image.name), f"{image.tag}{digest}", {}
-    if image.digest and any((_text(follow(document, path)) or "").endswith(_DIGEST) for path in names):
+    if image.digest and any((text_at(document, path) or "").endswith(_DIGEST) for path in names):
         name, tag = f"{name}{_DIGEST}", image.digest.partition(":")[2]
-    elif image.digest and _text(follow(document, (*steps, DIGEST_KEY))):
+    elif image.digest and text_at(document, (*steps, DIGEST_KEY)):
         tag, apart = str(image.tag), {(*steps, DIGEST_KEY): image.digest}
     changes = {**apart, **dict.fromkeys(names, name), tagged: tag}
     # What is there must be texts.
     _ = [text_at(document, path) for path in changes]
     return changes
-
-
-def _text(node: Node | None) -> str | None:
-    return node.value or None if isinstance(node, Scalar) and node.kind != "null" else None

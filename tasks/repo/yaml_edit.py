@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from string import ascii_letters, digits
 from typing import NamedTuple
 
 from ..core.faults import Unusable
 from ..core.yaml_tree import (
     Alias,
-    Collection,
     Document,
     Edit,
     MappingNode,
@@ -41,58 +40,41 @@ _MAX_INDEX_DIGITS = 9
 _TEXT, _GIVE_TEXT = "a string", "give it one plain value"
 
 
-class Shared(Unusable):
-    """What stands at a path is shared with another place, so it can be read and not edited."""
-
-
 class Found(NamedTuple):
-    """How far a path leads: to ``node``, the value of ``key``; ``missing`` are the steps that do not exist."""
+    """Where a path leads: to ``node``, the value of ``key`` in the mapping or list ``around``.
+
+    Attributes:
+        node: what is there, never an alias; None where it is missing.
+        missing: the steps that ``around`` does not have.
+        shared: the fault of an edit there, where another place would change too.
+    """
 
     node: Node | None
+    around: Node | None = None
     key: Scalar | None = None
     missing: Path = ()
+    shared: Unusable | None = None
 
 
 def reach(document: Document, steps: Path) -> Found:
-    """Follow ``steps`` from the outermost node; raises Shared where the way is shared with another place."""
-    here = Found(document.root)
+    """Follow ``steps`` from the outermost node, through aliases and merge keys, as Helm does."""
+    here = Found(document.root, shared=_sharing(document, document.root, ()))
     for taken, step in enumerate(steps):
-        node = here.node
-        if is_nothing(node):
-            return Found(node, missing=steps[taken:])
-        there = _step(document, node, step, steps[: taken + 1])
+        there = None if is_nothing(here.node) else _step(document, here, step, steps[: taken + 1])
         if there is None:
-            return Found(node, missing=steps[taken:])
+            return Found(None, here.node, missing=steps[taken:], shared=here.shared)
         here = there
-    if here.node and isinstance(target_of(here.node), Collection):
-        _refuse_shared(document, here.node, steps)
     return here
-
-
-def follow(document: Document, steps: Path) -> Node | None:
-    """Return the node that ``steps`` lead to through aliases and merge keys, as Helm reads them; None for none."""
-    node = document.root and target_of(document.root)
-    for step in steps:
-        if isinstance(node, SequenceNode):
-            index = _index(step)
-            found = [] if index is None else node.children[index : index + 1]
-        elif isinstance(node, MappingNode):
-            found = [value for source in (node, *merged(node)) for _, value in source.own(step)[-1:]]
-        else:
-            found = []
-        node = target_of(found[0]) if found else None
-    return node
 
 
 def text_at(document: Document, steps: Path) -> str | None:
     """Return the characters of the scalar at ``steps``; None if it is missing, null or empty."""
-    found = reach(document, steps)
-    node = target_of(found.node) if found.node and not found.missing else None
+    node = reach(document, steps).node
     if is_nothing(node):
         return None
     if isinstance(node, Scalar):
         return node.value or None
-    raise mismatch(document, found.node, ".".join(steps), _TEXT, _GIVE_TEXT)
+    raise mismatch(document, node, ".".join(steps), _TEXT, _GIVE_TEXT)
 
 
 def is_nothing(node: Node | None) -> bool:
@@ -109,11 +91,12 @@ def with_scalars(document: Document, changes: Mapping[Path, str]) -> bytes | Non
         node = found.node
         if found.missing:
             hint = f'add "{": ".join(found.missing)}:" there'
-            raise Unusable(f"{name} is missing", where=document.place(node), hint=hint)
-        if not isinstance(node, Scalar | Alias):
+            raise Unusable(f"{name} is missing", where=document.place(found.around), hint=hint)
+        if not isinstance(node, Scalar):
             raise mismatch(document, node, name, _TEXT, _GIVE_TEXT)
-        if not _reads_as(target_of(node), value):
-            _refuse_shared(document, node, path)
+        if not _reads_as(node, value):
+            if found.shared:
+                raise found.shared
             edits.append(_rewrite(document, node, found.key, value))
             written[node.order] = value
     if not edits:
@@ -138,10 +121,10 @@ def mismatch(document: Document, node: Node | None, name: str, wanted: str, hint
     return Unusable(what, where=document.place(node), hint=hint or f"write {wanted} there")
 
 
-def _rewrite(document: Document, node: Scalar | Alias, key: Scalar | None, value: str) -> Edit:
+def _rewrite(document: Document, node: Scalar, key: Scalar | None, value: str) -> Edit:
     """Return the edit that puts ``value`` in the place of a scalar, or behind a key that has no value."""
     content = document.text.content
-    if isinstance(node, Alias) or node.tag or node.anchor or node.style in {"|", ">"}:
+    if node.tag or node.anchor or node.style in {"|", ">"}:
         raise _not_plain(document.place(node))
     if key is None or node.style or node.value:
         return Edit(node.start, node.end, _spelled(value, node.style))
@@ -182,45 +165,47 @@ def _spelled(value: str, style: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _refuse_shared(document: Document, node: Node | None, path: Path) -> None:
+def _sharing(document: Document, node: Node | None, path: Path) -> Unusable | None:
+    """Return the fault of an edit at ``path`` where ``node`` is an alias, or has one elsewhere."""
     line = node.target.line if isinstance(node, Alias) else document.shared.get(node) if node else None
-    if node and line is not None:
-        raise _shared(document, node, path, line)
+    return None if node is None or line is None else _shared(document, node, path, line)
 
 
-def _shared(document: Document, node: Node, path: Path, line: int) -> Shared:
+def _shared(document: Document, node: Node, path: Path, line: int) -> Unusable:
     where = ".".join(path) or "the file"
-    return Shared(
+    return Unusable(
         f"{where} is shared with line {line}, so an edit changes both",
         where=document.place(node),
         hint=f"write the value of {where} out, without an alias or merge key (<<)",
     )
 
 
-def _step(document: Document, inside: Node | None, step: str, steps: Path) -> Found | None:
-    """Return where ``step`` leads to, or None; raises where an edit there changes another place too."""
-    above = ".".join(steps[:-1]) or "the file"
-    _refuse_shared(document, inside, steps[:-1])
+def _step(document: Document, here: Found, step: str, steps: Path) -> Found | None:
+    """Return where ``step`` leads to from ``here``, or None; raises Unusable where nothing can be below, or two are."""
+    above, inside = ".".join(steps[:-1]) or "the file", here.node
+    entries: Sequence[tuple[Scalar | None, Node]] = []
+    shared = here.shared
     if isinstance(inside, SequenceNode):
         index = _index(step)
         if index is None:
             hint = "name the item by its number, counted from 0"
             raise mismatch(document, inside, above, "a mapping", hint)
-        return Found(inside.children[index]) if index < len(inside.children) else None
-    if not isinstance(inside, MappingNode):
+        entries = [(None, item) for item in inside.children[index : index + 1]]
+    elif isinstance(inside, MappingNode):
+        entries = own = inside.own(step)
+        if len(own) > 1:
+            lines = " and ".join(str(key.line) for key, _ in own)
+            raise Unusable(
+                f"{'.'.join(steps)} is ambiguous: the key {step} stands on lines {lines}",
+                where=document.where,
+                hint="keep one of them: Helm reads the last, chartpress refuses both",
+            )
+        if not own and (below := [entry for source in merged(inside) for entry in source.own(step)[-1:]]):
+            entries, shared = below, shared or _shared(document, inside, steps, below[0][0].line)
+    else:
         raise mismatch(document, inside, above, "a mapping or a list", "correct the path, or the file")
-    entries = inside.own(step)
-    if len(entries) > 1:
-        lines = " and ".join(str(key.line) for key, _ in entries)
-        raise Unusable(
-            f"{'.'.join(steps)} is ambiguous: the key {step} stands on lines {lines}",
-            where=document.where,
-            hint="keep one of them: Helm reads the last, chartpress refuses both",
-        )
-    if entries:
-        return Found(entries[0][1], entries[0][0])
-    for key in (key for source in merged(inside) for key, _ in source.own(step)):
-        raise _shared(document, inside, steps, key.line)
+    for key, node in entries:
+        return Found(target_of(node), inside, key, shared=shared or _sharing(document, node, steps))
     return None
 
 

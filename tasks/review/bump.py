@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import NamedTuple, TypeVar
 
 from ..core import output
@@ -22,8 +21,8 @@ from ..repo.charts import require_movable
 from ..repo.deployments import staying_installations
 from ..repo.edits import moving_action, release_edits
 from ..repo.hub import Hub, HubImage
-from ..repo.pins import Pin
-from ..repo.values import ValuesPlace, image_at
+from ..repo.pins import Pin, Pinned
+from ..repo.values import PinnedImage, ValuesPlace
 from ..tools.git_states import standing
 from .upgrades import upgrade_paragraph, upgrade_warnings, upgrades_here
 
@@ -147,25 +146,19 @@ def changes_between(before: Hub, after: Hub) -> Changes:
     name, version = after.requirement.name, after.version
     old_version = _or_none(lambda: before.version)
     release = Move(f"chart requirement {name}", old_version, version, after.requirement_file)
-    old_bases = {image.dockerfile: str(image.base.reference) for image in _or_none(lambda: before.images) or ()}
-    bases = [
-        Move("base image", old_bases.get(image.dockerfile), str(image.base.reference), image.dockerfile)
-        for image in after.images
-    ]
-    old_pins = {pin: _or_none(partial(pin.read, before.files)) for pin in after.pins if pin.accepted_as}
-    pins = [
-        Move(f"chart {name}", old and old.text, pin.read(after.files).text, pin.file) for pin, old in old_pins.items()
-    ]
-    named = [(place, pinned_at(before, place), pinned_at(after, place)) for place in after.places]
-    images = [Move(f"hub image ({place.path})", old, new, place.file) for place, old, new in named if new]
-    # Several images may be made from one Dockerfile, or written to one place.
     return Changes(
         release if release.before != release.after else None,
-        tuple(move for move in dict.fromkeys(bases) if move.before != move.after),
-        tuple(move for move in dict.fromkeys(images) if move.before != move.after),
-        tuple(move for move in dict.fromkeys(pins) if move.before != move.after),
+        _moves_at(before, after, [("base image", pin) for pin in after.base_pins]),
+        _moves_at(before, after, [(f"hub image ({place.path})", place) for place in after.places]),
+        _moves_at(before, after, [(f"chart {name}", pin) for pin in after.pins if pin.accepted_as]),
         not any(one.version != version for one in staying_installations(after)),
     )
+
+
+def _moves_at(before: Hub, after: Hub, places: Iterable[tuple[str, Pin | ValuesPlace]]) -> tuple[Move, ...]:
+    """Return what moved at ``places``, each with what it has; two images may have one place."""
+    read = ((what, pinned_at(before, place), pinned_at(after, place), place.file) for what, place in places)
+    return tuple(dict.fromkeys(Move(what, old, new, file) for what, old, new, file in read if new and old != new))
 
 
 def read_releases(hub: Hub, before: str | None, after: str, *, ask: bool) -> tuple[Release | None, Release]:
@@ -190,11 +183,12 @@ def release_facts(before: Release | None, after: Release) -> dict[str, tuple[str
     }
 
 
-def pinned_at(hub: Hub, place: ValuesPlace) -> str | None:
-    """Return the image at ``place`` as ``name:tag``; None where the file names none."""
-    data = hub.files.read(place.file)
-    pinned = _or_none(lambda: image_at(data, place.path, place.file)) if data is not None else None
-    return f"{pinned.name}:{pinned.tag}" if pinned and pinned.name and pinned.tag else None
+def pinned_at(hub: Hub, place: Pin | ValuesPlace) -> str | None:
+    """Return what a place has, in values ``name:tag``; None where the file has nothing there."""
+    pinned: Pinned | PinnedImage | None = _or_none(lambda: place.read(hub.files))
+    if isinstance(pinned, PinnedImage):
+        return f"{pinned.name}:{pinned.tag}" if pinned.name and pinned.tag else None
+    return pinned.text if pinned else None
 
 
 def _base_for(image: HubImage, released: Reference, policy: str) -> Reference:

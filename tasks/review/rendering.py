@@ -239,7 +239,7 @@ def _fill(hub: Hub, folder: Path, chart: str, own: str) -> tuple[Requirement, ..
     if not place.parent.is_dir():
         raise Unusable(f"{chart} is not committed", where=chart, hint="git commit it")
     place.mkdir(exist_ok=True)
-    file = hub.search.dependencies_of(chart)
+    file = hub.dependencies_of(chart)
     required = requirements(hub.require(file), file)
     for one in required:
         there = [old for old in (place / one.name, *place.glob(f"{one.name}-[0-9v]*.tgz")) if old.exists()]

@@ -99,7 +99,7 @@ class InMemory(dict[str, bytes]):
 def _hub(files: dict[str, bytes]) -> None:
     """Read a hub repository whose files are all committed on ``main``."""
     held = InMemory(files)
-    hub = Hub(Git(Path("/nowhere")), Settings(root=""), held, held, Listing(tuple(files), {}, ()), "main")
+    hub = Hub(Git(Path("/nowhere")), Settings(root=""), held, Listing(tuple(files), {}, ()), held, "main")
     for image in hub.images:
         hub.values_places(image)
     assert hub.requirement.name == "jupyterhub"

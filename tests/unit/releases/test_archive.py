@@ -59,8 +59,8 @@ BAD = {
     ),
     "a list": (chart(b"- hub\n"), "values.yaml in the archive names no hub image at hub.image"),
     "hub is text": (chart(b"hub: image\n"), "values.yaml in the archive names no hub image at hub.image"),
-    "no yaml": (chart(b"hub: [\n"), "values.yaml in the archive is not YAML: line 2: "),
-    "deep": (chart(b"[" * 10_000), "values.yaml in the archive cannot be read: line 1: nested deeper than 100 levels"),
+    "no yaml": (chart(b"hub: [\n"), "values.yaml in the archive cannot be read: not YAML: "),
+    "deep": (chart(b"[" * 10_000), "values.yaml in the archive cannot be read: nested deeper than 100 levels (line 1)"),
     "no image's name": (
         chart(VALUES.replace(b"quay.io", b"$(reboot)")),
         "values.yaml in the archive: '$(reboot)/jupyterhub/k8s-hub:3.3.8' is not an image name",

@@ -141,7 +141,7 @@ def test_a_damaged_entry_is_noticed_when_it_is_asked_for() -> None:
     text = TINY.replace(entry, entry + entry.replace("3.3.8", "9.9.9").replace("    name", "     name"))
     releases = read(text).releases
     assert releases["3.3.8"] == read(TINY).releases["3.3.8"]
-    with pytest.raises(Unreachable, match=r"the index is not YAML: line 18: "):
+    with pytest.raises(Unreachable, match=r"the index cannot be read: not YAML: .* \(line 18\)"):
         releases["9.9.9"]
 
 
@@ -159,18 +159,18 @@ def test_entries_of_odd_types_are_left_out(odd: str) -> None:
 # No usable index.
 
 BAD = {
-    "a web page": ("<!DOCTYPE html>\n<html>Sign in: now</html>", "the index is not YAML: line 2: "),
+    "a web page": ("<!DOCTYPE html>\n<html>Sign in: now</html>", "the index cannot be read: not YAML: "),
     "nothing": ("", "this is not the index of a Helm repository"),
     "a chart": ("apiVersion: v2\nname: jupyterhub\n", "this is not the index of a Helm repository"),
-    "no yaml": ("apiVersion: v1\nentries: {]\n", "the index is not YAML: line 2: "),
+    "no yaml": ("apiVersion: v1\nentries: {]\n", "the index cannot be read: not YAML: "),
     "no jupyterhub": (TINY.replace("  jupyterhub:", "  pebble:"), "the index has no release of jupyterhub"),
     "cut off": (TINY[: TINY.index("3.8\ngenerated")], "the index is truncated"),
     "cut off after a line": (TINY[: TINY.index("    version: 3.3.8")], "the index is truncated"),
     "two documents": (
         f"---\n{TINY}---\n{TINY}",
-        "the index cannot be read: line 15: the file holds several YAML documents",
+        "the index cannot be read: the file holds several YAML documents (line 15)",
     ),
-    "deep nesting": ("[" * 100_000, "the index cannot be read: line 1: nested deeper than 100 levels"),
+    "deep nesting": ("[" * 100_000, "the index cannot be read: nested deeper than 100 levels (line 1)"),
 }
 
 

@@ -212,11 +212,20 @@ def test_one_digest_is_not_pinned_on_two_images() -> None:
                 Reference("k8s-hub", "2"), 2, "k8s-hub:2", other=BaseImage(Reference("k8s-hub", "1"), 1, "k8s-hub:1")
             ),
         ),
-        ("FROM k8s-hub:1 AS a\nFROM python\n", BaseImage(Reference("k8s-hub", "1"), 1, "k8s-hub:1", is_last=False)),
     ],
 )
 def test_reading(data: str, expected: BaseImage | None) -> None:
-    assert hub_base(data.encode(), WHERE) == expected
+    found = hub_base(data.encode(), WHERE)
+    assert (found and found._replace(targets=frozenset())) == expected
+
+
+def test_the_stages_that_build_on_it() -> None:
+    base = hub_base(b"FROM python AS py\nFROM k8s-hub:1 AS a\nFROM A AS b\nFROM py\n", WHERE)
+    assert base is not None
+    assert base.targets == {"1", "a", "2", "b"}
+    last = hub_base(b"FROM k8s-hub:1\n", WHERE)
+    assert last is not None
+    assert last.targets == {"0", ""}
 
 
 @pytest.mark.parametrize(

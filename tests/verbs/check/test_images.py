@@ -128,7 +128,7 @@ def test_what_is_not_yaml_is_named_and_what_is_encrypted_is_left_alone(flags: tu
         ("deployments/bio/config/prod.yaml", 2, "fault"),
         ("clusters/a.yaml", 3, "fault"),
     ]
-    assert problems[0]["message"].startswith("the file is not YAML: ")
+    assert problems[0]["message"].startswith("not YAML: ")
 
 
 CLUSTERS = {"a/staging": "jupyterhub", "b/common": "basehub:\n  jupyterhub", "c/prod": "jupyterhub"}

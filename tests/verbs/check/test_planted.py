@@ -255,7 +255,7 @@ def deployment_that_is_not_yaml(hub: Hub) -> Problem:
     hub.write("deployments/bio/hubploy.yaml", "cluster: {}\n")
     hub.write("deployments/bio/config/prod.yaml", "jupyterhub:\n\thub: {}\n")
     hub.commit("Deploy it")
-    message = "the file is not YAML: found character '\\t' that cannot start any token"
+    message = "not YAML: found character '\\t' that cannot start any token"
     return Problem(Code.NOT_YAML, "deployments/bio/config/prod.yaml:2", message, "correct the file there")
 
 

@@ -88,27 +88,6 @@ def bare(tmp_path: Path, helm_repository: HelmServer) -> Hub:
     return chart_repository(tmp_path / "bare", helm_repository.url)
 
 
-def test_a_chart_without_a_hub_image_gets_one_for_its_pinned_release(bare: Hub) -> None:
-    result = init(bare, "--json")
-    assert (result.code, result.json) == (0, {"files": WRITTEN, "kept": [], "to_add": {}})
-    assert "\nFROM quay.io/jupyterhub/k8s-hub:3.2.1\n" in bare.read("images/hub/Dockerfile")
-    assert bare.read("hub/values.yaml") == (
-        "jupyterhub:\n  hub:\n    image:\n      name:\n      tag:\n    config: {}\n"
-    )
-    assert bare.read("chartpress.yaml") == (
-        "charts:\n  - name: hub\n    chartPath: hub\n    imagePrefix: 127.0.0.1:1/ours/\n"
-        "    images:\n      hub:\n        valuesPath: jupyterhub.hub.image\n"
-    )
-
-
-def test_the_second_time_there_is_nothing_to_do(bare: Hub) -> None:
-    assert init(bare).code == 0
-    before = bare.snapshot()
-    for again in (init(bare), run_task("init", cwd=bare.path)):
-        assert (again.code, again.out) == (0, "Nothing to do.\n")
-    assert bare.snapshot() == before
-
-
 def test_the_plan_comes_first_and_touches_nothing(bare: Hub) -> None:
     before = bare.snapshot()
     result = init(bare, "--dry")
@@ -164,17 +143,6 @@ def test_where_no_chart_depends_on_z2jh_nothing_is_written(tmp_path: Path) -> No
         "hint: add jupyterhub to the dependencies of one, with version and repository\n"
     )
     assert list(hub.snapshot()) == ["web/Chart.yaml"]
-
-
-def test_of_several_charts_one_is_named(tmp_path: Path, helm_repository: HelmServer) -> None:
-    chart = CHART.format(url=helm_repository.url)
-    hub = make_repository(tmp_path / "hub", {"charts/ours/Chart.yaml": chart, "charts/theirs/Chart.yaml": chart})
-    refused = init(hub)
-    hint = "hint: name one: hub: {chart: charts/ours} in invoke.yaml, or INVOKE_HUB_CHART=charts/ours"
-    assert (refused.code, refused.err.splitlines()[1]) == (2, hint)
-    succeed("init", "--prefix", PREFIX, cwd=hub.path, env={"INVOKE_HUB_CHART": "theirs"})
-    assert hub.read("chartpress.yaml").startswith("charts:\n  - name: theirs\n    chartPath: charts/theirs\n")
-    assert "charts/theirs/values.yaml" in hub.snapshot()
 
 
 # -- what is there, and lacks something
