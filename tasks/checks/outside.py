@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Unreachable
 from ..core.names import Reference, short_platform
 from ..core.options import ReleaseOptions
+from ..core.problems import Code, Findings, Problem, Severity, Unchecked
 from ..core.settings import Settings
 from ..core.yaml_tree import Data
 from ..image.proof import LABEL, base_label, is_out_of_reach
@@ -19,7 +20,6 @@ from ..repo.hub import Hub, HubImage
 from ..repo.named_images import NamedImage, lines_of, named_images
 from ..review.branches import Outlook
 from ..review.release import foreseen_refusal
-from ..review.rendering import TO_UPGRADE
 from ..tools.cosign import PROGRAM, Signature, public_key, signature_of
 from ..tools.process import require_installed
 from ..tools.registry import FoundImage, ImageAnswer, inspect_all
@@ -31,10 +31,7 @@ from .files import (
     stale_problem,
 )
 from .packages import package_problems
-from .problems import Code, Findings, Problem, Severity, Unchecked
 from .world import World, look
-
-_TO_CORRECT = "fix it there; the chart's values: https://z2jh.jupyter.org/en/stable/resources/reference.html"
 
 
 def find_problems(hub: Hub) -> Findings:
@@ -136,11 +133,10 @@ def _release_problems(
         values = f"the values of {', '.join(names)}" if names else "the values"
         if isinstance(refusal, Fault):
             yield _unanswered(f"whether {requirement.name} {hub.version} takes {values}", refusal)
-        elif refusal.code == Code.KUBERNETES.value:
-            yield Problem(Code.KUBERNETES, refusal.where, refusal.message, TO_UPGRADE)
+        elif refusal.code is Code.INVALID:
+            yield refusal._replace(message=f"{requirement.name} {hub.version} refuses {values}: {refusal.message}")
         else:
-            message = f"{requirement.name} {hub.version} refuses {values}: {refusal.message}"
-            yield Problem(Code.INVALID, refusal.where, message, _TO_CORRECT)
+            yield refusal
 
 
 def _image_problems(world: World, image: HubImage) -> Iterator[Problem | Unchecked]:

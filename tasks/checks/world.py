@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from ..core.faults import DOOR, Fault, Refused, Unreachable, Unusable
 from ..core.names import Reference, platforms_left
+from ..core.problems import Problem
 from ..image.inputs import inputs_hash, working_files
 from ..image.proof import LABEL, base_of, inputs_label
 from ..image.tag import HEAD, depends_on, history_of, name_image, names_commit, tells_images_apart
@@ -17,7 +18,7 @@ from ..releases.repository import HelmRepository
 from ..releases.versions import parse_version
 from ..repo.deployments import has_deployments
 from ..repo.hub import Hub, HubImage
-from ..review.rendering import Refusal, refused_values
+from ..review.rendering import refused_values
 from ..tools.process import Pool, answer_of
 from ..tools.registry import FoundImage, ImageAnswer, inspect_all
 
@@ -42,7 +43,7 @@ class World:
     unplaced: dict[str, Reference]
     digests: dict[str, list[tuple[str, Reference]]]
     answers: dict[Reference, ImageAnswer] = field(repr=False)
-    refused: Mapping[Refusal | Fault, tuple[str, ...]] = field(repr=False)
+    refused: Mapping[Problem | Fault, tuple[str, ...]] = field(repr=False)
 
     @property
     def release(self) -> Release | None:
@@ -205,7 +206,7 @@ def _ask_repository(hub: Hub) -> tuple[HelmRepository | None, Index | None, Faul
         return repository, None, silent
 
 
-def _refused(hub: Hub, index: Index | None) -> Mapping[Refusal | Fault, tuple[str, ...]]:
+def _refused(hub: Hub, index: Index | None) -> Mapping[Problem | Fault, tuple[str, ...]]:
     if not hub.settings.preview or not has_deployments(hub) or not index or not hub.release_in(index):
         return {}
     try:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..core.faults import Fault
 from ..core.names import Reference
 from ..core.plan import Values
-from ..core.settings import VALUES_INVALID
+from ..core.problems import Code
 from ..core.visible import code, code_or, one_line, plain, table_lines
 from ..image.proof import Base, prove
 from ..image.tag import COMMIT_TO_COME
@@ -191,7 +191,7 @@ class Description(NamedTuple):
         version = self.after.semver
         if version is None or is_dev(version):
             yield f"{code(self.after.version)} is a development build of z2jh: confirm that this is intended."
-        if isinstance(self.cluster, Preview) and any(one.code == VALUES_INVALID for one in self.cluster.problems):
+        if isinstance(self.cluster, Preview) and any(one.code is Code.INVALID for one in self.cluster.problems):
             yield "The values that the new chart refuses are corrected."
         yield f"Read the release notes: {', '.join(release_links(self.after))}"
         if self.upgrades:
