@@ -22,7 +22,7 @@ from ..tools.registry import ImageAnswer, inspect_all
 from .bump import KUBERNETES, NOTHING, Changes, changes_between, pinned_at, read_releases, release_facts
 from .preview import Preview, before_branch
 from .team import next_steps, staging_hubs
-from .upgrades import MOST_SHOWN, UpgradeHere, needs, upgrades_here
+from .upgrades import UpgradeHere, needs, shown, upgrades_here
 
 NOT_KNOWN, MISSING = "not known", "the registry does not have it yet"
 # GitHub takes 256 characters of a title, and 65,536 of a text.
@@ -159,9 +159,8 @@ class Description(NamedTuple):
             yield from (f"- {line}" for line in needs(here))
             for text, found in here.notes.items():
                 yield f"- {text}"
-                yield from (f"  - {code(one.place)} {code(one.key)}" for one in found[:MOST_SHOWN])
-                if len(found) > MOST_SHOWN:
-                    yield f"  - and {len(found) - MOST_SHOWN} more"
+                places = (f"{code(one.place)} {code(one.key)}" for one in found)
+                yield from (f"  - {line}" for line in shown(places))
             yield ""
 
     def _cluster(self) -> Iterator[str]:
