@@ -143,9 +143,9 @@ class Preview(NamedTuple):
         """Return why the release is refused: the first problem that is not accepted."""
         for problem in self.problems:
             if problem.judged(accept).severity is not Severity.ACCEPTED:
-                refuses = f"{self.after} refuses the values: " if problem.code is Code.INVALID else ""
-                hint = f"{problem.hint}; {problem.code.how_to_accept}"
-                return Refused(f"{refuses}{problem.message}", where=problem.path, hint=hint)
+                is_invalid = problem.code is Code.INVALID
+                what = f"{self.after} refuses the values: {problem.message}" if is_invalid else problem.message
+                return Refused(what, where=problem.path, hint=f"{problem.hint}; {problem.code.how_to_accept}")
         return None
 
     def _groups(self) -> list[list[Outcome]]:
