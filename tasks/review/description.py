@@ -22,7 +22,7 @@ from ..tools.registry import ImageAnswer, inspect_all
 from .bump import KUBERNETES, NOTHING, Changes, changes_between, pinned_at, read_releases, release_facts
 from .preview import Preview, before_branch
 from .team import next_steps, staging_hubs
-from .upgrades import UpgradeHere, needs, shown, upgrades_here
+from .upgrades import Upgrades, needs, shown, upgrades_here
 
 NOT_KNOWN, MISSING = "not known", "the registry does not have it yet"
 # GitHub takes 256 characters of a title, and 65,536 of a text.
@@ -96,7 +96,7 @@ class Description(NamedTuple):
     evidence: tuple[Evidence, ...]
     before: Release | None
     after: Release
-    upgrades: tuple[UpgradeHere, ...]
+    upgrades: Upgrades
     next_steps: tuple[str, ...] = ()
     cluster: Preview | Fault | None = None
     has_staging: bool = False
@@ -154,10 +154,10 @@ class Description(NamedTuple):
             yield from ("", *table_lines(("image", code(one.image)), rows), "")
 
     def _upgrade_notes(self) -> Iterator[str]:
-        for here in self.upgrades:
-            yield from (f"### {here.upgrade.title}: [upgrade notes]({here.upgrade.guide})", "")
-            yield from (f"- {line}" for line in needs(here))
-            for text, found in here.notes.items():
+        for upgrade, notes in self.upgrades.items():
+            yield from (f"### {upgrade.title}: [upgrade notes]({upgrade.guide})", "")
+            yield from (f"- {line}" for line in needs(upgrade))
+            for text, found in notes.items():
                 yield f"- {text}"
                 places = (f"{code(one.place)} {code(one.key)}" for one in found)
                 yield from (f"  - {line}" for line in shown(places))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from itertools import accumulate
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from ..core.faults import Fault
 from ..core.yaml_tree import Collection, MappingNode, Node, Scalar, parse
@@ -18,6 +18,10 @@ DEEPEST_ROOT = 2
 MOST_BYTES = 8 * 1024 * 1024
 _MOST_SHOWN = 10
 _ALL = "**"
+
+
+# Upgrades that are crossed, with the notes of each, and the values of this repository that a note concerns.
+Upgrades: TypeAlias = "Mapping[Upgrade, Mapping[str, tuple[Value, ...]]]"
 
 
 class Value(NamedTuple):
@@ -38,21 +42,14 @@ class Value(NamedTuple):
         return f"{self.place} {self.key}"
 
 
-class UpgradeHere(NamedTuple):
-    """An upgrade that is crossed, and its notes, each with the values of this repository that it concerns."""
-
-    upgrade: Upgrade
-    notes: Mapping[str, tuple[Value, ...]]
-
-
-def upgrades_here(hub: Hub, before: str | None, after: str) -> tuple[UpgradeHere, ...]:
+def upgrades_here(hub: Hub, before: str | None, after: str) -> Upgrades:
     """Return the upgrades from one version of z2jh to another, with the values that each note concerns.
 
     It reads the YAML files that have the chart's key, at most ``MOST_BYTES``.
     """
     crossed = upgrades_between(before, after)
     if not crossed:
-        return ()
+        return {}
     chart = hub.requirement.key
     files = tuple(_values_files(hub, chart))
     sizes = accumulate(len(data) for _, data in files)
@@ -61,34 +58,34 @@ def upgrades_here(hub: Hub, before: str | None, after: str) -> tuple[UpgradeHere
     for path, data in read:
         with suppress(Fault):  # a template, or a broken file: bump and build report those that they need
             values += values_below(parse(data, path).root, path, chart)
-    here = [UpgradeHere(one, {note.text: findings(note, values) for note in one.notes}) for one in crossed]
+    here = {one: {note.text: findings(note, values) for note in one.notes} for one in crossed}
     if len(read) < len(files):
         text = f"Only {len(read)} of {len(files)} values files were looked through for what these notes concern."
-        here[0] = here[0]._replace(notes={**here[0].notes, text: ()})
-    return tuple(here)
+        here[crossed[0]][text] = ()
+    return here
 
 
-def needs(here: UpgradeHere) -> Iterator[str]:
+def needs(upgrade: Upgrade) -> Iterator[str]:
     """Yield what comes with an upgrade: JupyterHub's major version, the oldest Kubernetes."""
-    if here.upgrade.jupyterhub:
-        yield "JupyterHub {} to {}.".format(*here.upgrade.jupyterhub)
-    if here.upgrade.kubernetes:
-        yield f"Kubernetes {here.upgrade.kubernetes} or newer."
+    if upgrade.jupyterhub:
+        yield "JupyterHub {} to {}.".format(*upgrade.jupyterhub)
+    if upgrade.kubernetes:
+        yield f"Kubernetes {upgrade.kubernetes} or newer."
 
 
-def upgrade_warnings(upgrades: Sequence[UpgradeHere]) -> Iterator[str]:
+def upgrade_warnings(upgrades: Upgrades) -> Iterator[str]:
     """Yield a plan's warnings: each upgrade, then its notes with the values that they concern."""
-    for here in upgrades:
-        yield " ".join((f"{here.upgrade.title}:", *needs(here), here.upgrade.guide))
-        for text, found in here.notes.items():
+    for upgrade, notes in upgrades.items():
+        yield " ".join((f"{upgrade.title}:", *needs(upgrade), upgrade.guide))
+        for text, found in notes.items():
             where = f" See {', '.join(shown(map(str, found)))}." if found else ""
             yield f"- {text}{where}"
 
 
-def upgrade_paragraph(upgrades: Sequence[UpgradeHere]) -> list[str]:
+def upgrade_paragraph(upgrades: Upgrades) -> list[str]:
     """Return the lines of a commit's message: the upgrades, and the values to look at."""
-    crossed = [f"Crosses {' '.join((f'{here.upgrade.title}.', *needs(here)))}" for here in upgrades if any(needs(here))]
-    values = {one for here in upgrades for found in here.notes.values() for one in found}
+    crossed = [f"Crosses {' '.join((f'{one.title}.', *needs(one)))}" for one in upgrades if any(needs(one))]
+    values = {one for notes in upgrades.values() for found in notes.values() for one in found}
     heading = ["Values to look at:"] if values else []
     return [*crossed, *heading, *(f"- {line}" for line in shown(map(str, sorted(values, key=lambda one: one[:3]))))]
 
