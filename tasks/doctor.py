@@ -26,10 +26,6 @@ def doctor(call: Call) -> None:
         with call.opened(writes=False) as run:
             findings = machine.examine(run.hub)
     except (ProgramFailed, Refused, Unusable) as fault:
-        findings = [
-            *machine.examine(None),
-            machine.MachineFinding("hub repository", fault.what, ok=False, hint=fault.hint),
-        ]
+        findings = [*machine.examine(None), machine.MachineFinding("hub repository", fault.what, fault.hint)]
     ok = not any(finding.is_fault for finding in findings)
-    tools = [finding._asdict() for finding in findings]
-    call.present({"ok": ok, "tools": tools}, machine.text_of(findings), ok=ok)
+    call.present({"ok": ok, "tools": [finding.report() for finding in findings]}, machine.text_of(findings), ok=ok)

@@ -13,8 +13,7 @@ from .run import Call, hub_task
 
 if TYPE_CHECKING:
     from .checks.outside import Survey
-    from .checks.world import World
-    from .repo.hub import HubImage
+    from .checks.world import SeenImage, World
 
 UNKNOWN = "unknown"
 
@@ -58,19 +57,17 @@ def _content(found: Survey) -> dict[str, Any]:
             "next": world.next(),
         },
         "base": {"dockerfile": str(hub.images[0].base.reference), "chart": str(base) if base else None},
-        "images": [_image(world, image) for image in hub.images],
+        "images": [_image(one) for one in world.images],
         **found.findings.report(),
     }
 
 
-def _image(world: World, image: HubImage) -> dict[str, Any]:
-    pinned = world.images.get(image.spec.key)
-    asked = pinned or world.unplaced.get(image.spec.key)
+def _image(seen: SeenImage) -> dict[str, Any]:
     return {
-        "name": image.spec.key,
-        "pinned_tag": (pinned.tag or pinned.digest) if pinned else None,
-        "computed_tag": world.current_tag(image),
-        "in_registry": world.has(asked) if asked else None,
+        "name": seen.image.spec.key,
+        "pinned_tag": (seen.named.tag or seen.named.digest) if seen.named else None,
+        "computed_tag": seen.computed_tag,
+        "in_registry": seen.in_registry,
     }
 
 

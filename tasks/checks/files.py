@@ -11,6 +11,7 @@ from itertools import chain
 from ..core.faults import DOOR, Refused
 from ..core.names import Reference
 from ..core.output import first_of
+from ..core.problems import MOST_NAMED, Code, Findings, Problem, Severity, Unchecked
 from ..core.settings import CHARTPRESS
 from ..core.yaml_tree import Data, Malformed, child, text_under
 from ..image.inputs import arguments_of, counted_paths
@@ -24,7 +25,6 @@ from ..repo.hub import Hub, HubImage, without_effect
 from ..repo.named_images import NamedImage, faulty_files, how_to_move, unmoved_images
 from ..repo.pins import Lock
 from ..repo.values import TAG_KEY, PinnedImage, ValuesPlace
-from .problems import MOST_NAMED, Code, Findings, Problem, Severity, Unchecked
 
 # chartpress ends a tag in `.h<commit>`, in older versions after `n<commits>`.
 _COMMIT = re.compile(r"(?:\.|-n\d+\.)h(?P<commit>[0-9a-f]{6,40})$")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from ..core.faults import DOOR, Fault, ProgramFailed
 from ..core.names import Host, Reference, platform_argument, short_platform
@@ -34,19 +34,27 @@ _ENGINE, _BUILDER = "engine", "builder"
 _VERSION = re.compile(r"(?<!\d)\d{1,9}(?:\.\d{1,9})+")
 
 
+# The program's version or other words, and how to fix what is wrong with it.
+Answer: TypeAlias = "tuple[str | None, str | None]"
+
+
 class MachineFinding(NamedTuple):
-    """What one look found: the program's version or words, whether a release needs it here, how to fix it."""
+    """What one look found: the program's version or words, how to fix it, whether a release needs it here."""
 
     name: str
     version: str | None
-    ok: bool
-    needed: bool = True
     hint: str | None = None
+    needed: bool = True
 
     @property
     def is_fault(self) -> bool:
         """Whether a release could not run because of it."""
-        return self.needed and not self.ok
+        return self.needed and self.hint is not None
+
+    def report(self) -> dict[str, Any]:
+        """Return its part of the JSON report."""
+        ok = self.hint is None
+        return {"name": self.name, "version": self.version, "ok": ok, "needed": self.needed, "hint": self.hint}
 
 
 class _Look(NamedTuple):
@@ -54,7 +62,7 @@ class _Look(NamedTuple):
 
     name: str
     command: Command
-    read: Callable[[str, Output], MachineFinding]
+    read: Callable[[Output], Answer]
     needed: bool = True
 
 
@@ -76,7 +84,7 @@ def text_of(findings: Sequence[MachineFinding]) -> str:
     rows: list[tuple[str, ...]] = []
     for one in findings:
         # With - is marked what a release can do without.
-        mark, words = "ok" if one.ok else "FAULT" if one.needed else "-", "" if one.is_fault else one.hint
+        mark, words = "ok" if one.hint is None else "FAULT" if one.needed else "-", "" if one.is_fault else one.hint
         rows.append((mark, one.name, one.version or words or "-"))
     hints = dict.fromkeys(f"hint: {one.name}: {one.hint}" for one in findings if one.is_fault and one.hint)
     return "\n".join((table(rows), *hints))
@@ -87,29 +95,33 @@ def _ask(look: _Look) -> tuple[MachineFinding, Output | None]:
         output = capture(look.command, seconds=LOOK_SECONDS)
     except ProgramFailed as fault:
         hint = start_engine() if look.name == _ENGINE and isinstance(fault, TooSlow) else fault.hint
-        what = f"{fault.what}: {hint}"
-        return MachineFinding(look.name, None, ok=False, needed=look.needed, hint=what), None
-    return look.read(look.name, output)._replace(needed=look.needed), output
+        return MachineFinding(look.name, None, f"{fault.what}: {hint}", look.needed), None
+    return MachineFinding(look.name, *look.read(output), look.needed), output
 
 
 def _tool_looks(hub: Hub | None) -> Iterator[_Look]:
     builder = hub.settings.builder if hub else None
     google = builder == CLOUD_BUILD or any(is_google(host) for host in (hub.registries if hub else ()))
-    yield _Look("git", Command(("git", "--version")), partial(_at_least, (2, 23), "git"))
-    yield _Look("docker", Command(("docker", "--version")), partial(_at_least, (20, 10), "docker"))
-    yield _Look("buildx", Command(("docker", "buildx", "version")), partial(_at_least, (0, 10), INSTALL_BUILDX))
+    locked = hub is not None and any(isinstance(pin, Lock) for pin in hub.pins)
+    signs = hub is not None and (hub.settings.sign or hub.settings.verify) is not None
+    yield _version_look("git", (2, 23))
+    yield _version_look("docker", (20, 10))
+    yield _version_look("buildx", (0, 10), ("docker", "buildx", "version"))
     # Who builds somewhere else needs no engine here.
     engine = Command(("docker", "info", "--format", "{{.ServerVersion}}"))
     yield _Look(_ENGINE, engine, _engine, needed=builder is None)
     if builder != CLOUD_BUILD:
         inspect = Command(("docker", "buildx", "inspect", *([builder] if builder else [])))
         yield _Look(_BUILDER, inspect, _builder)
-    yield _Look("gcloud", Command(("gcloud", "--version")), partial(_at_least, (400, 0), "gcloud"), needed=google)
-    locked = hub is not None and any(isinstance(pin, Lock) for pin in hub.pins)
-    yield _Look("helm", Command(("helm", "version", "--short")), partial(_at_least, (3, 0), "helm"), needed=locked)
-    signs = hub is not None and (hub.settings.sign or hub.settings.verify) is not None
+    yield _version_look("gcloud", (400, 0), needed=google)
+    yield _version_look("helm", (3, 0), ("helm", "version", "--short"), needed=locked)
     yield _Look("cosign", Command(("cosign", "version")), _cosign, needed=signs)
-    yield _Look("gh", Command(("gh", "--version")), partial(_at_least, (2, 0), "gh"), needed=False)
+    yield _version_look("gh", (2, 0), needed=False)
+
+
+def _version_look(name: str, wanted: tuple[int, int], argv: tuple[str, ...] = (), *, needed: bool = True) -> _Look:
+    install = INSTALL_HINTS.get(name, INSTALL_BUILDX)
+    return _Look(name, Command(argv or (name, "--version")), partial(_at_least, wanted, install), needed)
 
 
 def _outside_looks(hub: Hub) -> Iterator[_Look]:
@@ -125,55 +137,59 @@ def _outside_looks(hub: Hub) -> Iterator[_Look]:
     upstream = read_remote(remotes.address(remotes.upstream or ""))
     if upstream and upstream.forge == GITHUB and find("gh"):
         status = Command(("gh", "auth", "status", "--hostname", upstream.server))
-        yield _Look(f"sign-in {upstream.server}", status, _gh_sign_in, needed=False)
+        yield _Look(f"sign-in {upstream.server}", status, partial(_gh_sign_in, upstream.server), needed=False)
 
 
-def _at_least(wanted: tuple[int, int], install: str, name: str, output: Output) -> MachineFinding:
-    hint = INSTALL_HINTS.get(install, install)
+def _at_least(wanted: tuple[int, int], install: str, output: Output) -> Answer:
     found = _VERSION.search(output.text)
     if not output.ok or not found:
-        return MachineFinding(name, output.last_words if not output.ok else None, ok=False, hint=hint)
+        return None if output.ok else output.last_words, install
     is_new = tuple(map(int, found[0].split(".")[:2])) >= wanted
-    needs = f"at least {wanted[0]}.{wanted[1]} is needed: {hint}"
-    return MachineFinding(name, found[0], ok=is_new, hint=None if is_new else needs)
+    return found[0], None if is_new else f"at least {wanted[0]}.{wanted[1]} is needed: {install}"
 
 
-def _cosign(name: str, output: Output) -> MachineFinding:
+def _cosign(output: Output) -> Answer:
     """Read cosign's version, which a distribution's may call ``devel``."""
-    version = _field(output, "GitVersion") if output.ok else None
-    hint = None if version else INSTALL_HINTS[name]
-    words = version if output.ok else output.last_words
-    return MachineFinding(name, words, ok=version is not None, hint=hint)
+    words = _field(output, "GitVersion") if output.ok else output.last_words
+    return words, None if output.ok and words else INSTALL_HINTS["cosign"]
 
 
-def _engine(name: str, output: Output) -> MachineFinding:
+def _engine(output: Output) -> Answer:
     if output.ok and output.text.strip():
-        return MachineFinding(name, output.text.strip(), ok=True)
+        return output.text.strip(), None
     fault = machine_fault(output.stderr)
-    return MachineFinding(name, fault.what if fault else None, ok=False, hint=fault.hint if fault else start_engine())
+    return (fault.what, fault.hint) if fault else (None, start_engine())
 
 
-def _builder(name: str, output: Output) -> MachineFinding:
+def _builder(output: Output) -> Answer:
     builder = Builder.read(_field(output, "Name"), output.text)
     if not output.ok or builder.error:
         no_engine = machine_fault(f"{builder.error}\n{output.stderr}")
         hint = no_engine.hint if no_engine else "docker buildx ls; docker buildx use NAME"
-        return MachineFinding(name, builder.error or output.last_words, ok=False, hint=hint)
+        return builder.error or output.last_words, hint
     if builder.driver == REMOTE_DRIVER and not builder.runs:
-        return MachineFinding(name, f"{builder.title} does not answer", ok=False, hint=builder.look)
-    return MachineFinding(name, f"{builder.name or '?'} ({builder.driver or '?'})", ok=True)
+        return f"{builder.title} does not answer", builder.look
+    return f"{builder.name or '?'} ({builder.driver or '?'})", None
 
 
-def _remote(remote: str, name: str, output: Output) -> MachineFinding:
+def _remote(remote: str, output: Output) -> Answer:
     if output.ok:
-        return MachineFinding(name, "answers", ok=True)
+        return "answers", None
     fault = remote_fault(output, remote)
-    return MachineFinding(name, None, ok=False, hint=f"{fault.what}; for --push: {fault.hint}")
+    return None, f"{fault.what}; for --push: {fault.hint}"
 
 
-def _gh_sign_in(name: str, output: Output) -> MachineFinding:
-    hint = None if output.ok else f"gh is not signed in; for --pr: gh auth login --hostname {name.split()[1]}"
-    return MachineFinding(name, "gh is signed in" if output.ok else None, output.ok, hint=hint)
+def _gh_sign_in(server: str, output: Output) -> Answer:
+    if output.ok:
+        return "gh is signed in", None
+    return None, f"gh is not signed in; for --pr: gh auth login --hostname {server}"
+
+
+def _registry(probe: Reference, output: Output) -> Answer:
+    if output.ok or output.last_words.endswith(": not found"):
+        return f"answers for {probe.name}", None
+    fault = registry_fault(output, probe.host)
+    return fault.what, fault.hint
 
 
 def _sign_in_findings(hub: Hub | None) -> list[MachineFinding]:
@@ -182,22 +198,15 @@ def _sign_in_findings(hub: Hub | None) -> list[MachineFinding]:
     for host in hosts:
         name, hint = f"sign-in {host}", f"{DOOR} auth" if is_google(host) else f"docker login {host}"
         if host in answering:
-            found.append(MachineFinding(name, "Docker's helper answers", ok=True))
+            found.append(MachineFinding(name, "Docker's helper answers"))
         elif helper := logins.helper_for(host):
             program = f"docker-credential-{helper}"
             fault = None if find(program) else missing(program)
             words = fault.what if fault else "Docker's helper returned no credentials"
-            found.append(MachineFinding(name, words, ok=False, hint=fault.hint if fault else hint))
+            found.append(MachineFinding(name, words, fault.hint if fault else hint))
         elif is_google(host) and logins.credentials(host) is None:
-            found.append(MachineFinding(name, "Docker has no credential helper for it", ok=False, hint=hint))
+            found.append(MachineFinding(name, "Docker has no credential helper for it", hint))
     return found
-
-
-def _registry(probe: Reference, name: str, output: Output) -> MachineFinding:
-    if output.ok or output.last_words.endswith(": not found"):
-        return MachineFinding(name, f"answers for {probe.name}", ok=True)
-    fault = registry_fault(output, probe.host)
-    return MachineFinding(name, fault.what, ok=False, hint=fault.hint)
 
 
 def _platform_findings(hub: Hub | None, inspection: Output | None) -> Iterator[MachineFinding]:
@@ -206,10 +215,10 @@ def _platform_findings(hub: Hub | None, inspection: Output | None) -> Iterator[M
     try:
         argument = platform_argument(host, wanted)
     except Fault as fault:
-        yield MachineFinding("platform", fault.what, ok=False, hint=fault.hint)
+        yield MachineFinding("platform", fault.what, fault.hint)
         return
     row = f"{host.title}: {'native' if argument is None else f'--platform {argument}'}"
-    yield MachineFinding("platform", row, ok=True)
+    yield MachineFinding("platform", row)
     builder = Builder.read(None, inspection.text if inspection else "")
     if argument is None or not builder.runs:
         return
@@ -217,7 +226,7 @@ def _platform_findings(hub: Hub | None, inspection: Output | None) -> Iterator[M
     can, words = all(map(builder.can_run, platforms)), f"none, the builder is of {argument} itself"
     if not all(map(builder.is_native, platforms)):
         words = f"the builder {'emulates' if can else 'cannot run'} {argument}"
-    yield MachineFinding("emulation", words, can, hint=None if can else BUILD_NATIVELY)
+    yield MachineFinding("emulation", words, None if can else BUILD_NATIVELY)
 
 
 def _field(output: Output, name: str) -> str | None:

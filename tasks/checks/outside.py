@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Unreachable
 from ..core.names import Reference, short_platform
 from ..core.options import ReleaseOptions
+from ..core.problems import Code, Findings, Problem, Severity, Unchecked
 from ..core.settings import Settings
 from ..core.yaml_tree import Data
 from ..image.proof import LABEL, base_label, is_out_of_reach
@@ -19,7 +20,6 @@ from ..repo.hub import Hub, HubImage
 from ..repo.named_images import NamedImage, lines_of, named_images
 from ..review.branches import Outlook
 from ..review.release import foreseen_refusal
-from ..review.rendering import TO_UPGRADE
 from ..tools.cosign import PROGRAM, Signature, require_public_key, signature_of
 from ..tools.process import require_installed
 from ..tools.registry import FoundImage, ImageAnswer, inspect_all
@@ -31,10 +31,7 @@ from .files import (
     stale_problem,
 )
 from .packages import package_problems
-from .problems import Code, Findings, Problem, Severity, Unchecked
-from .world import World, look
-
-_TO_CORRECT = "fix it there; the chart's values: https://z2jh.jupyter.org/en/stable/resources/reference.html"
+from .world import SeenImage, World, look
 
 
 def find_problems(hub: Hub) -> Findings:
@@ -63,7 +60,7 @@ def survey(hub: Hub) -> Survey:
 def _findings(world: World) -> Findings:
     hub = world.hub
     # Of these the image's label tells more than files and git.
-    current = [image.spec.key for image in hub.images if world.is_current(image) or world.has_other_files(image)]
+    current = [one.image.spec.key for one in world.images if one.is_current or one.has_other_files]
     return Findings.of((*file_problems(hub, current), *_outside(world)), hub.settings.accept)
 
 
@@ -106,8 +103,8 @@ def _outside(world: World) -> Iterator[Problem | Unchecked]:
     if world.index:
         yield from _release_problems(world, chart_values, named)
         yield from security_problems(hub, world.index)
-    for image in hub.images:
-        yield from _image_problems(world, image)
+    for seen in world.images:
+        yield from _image_problems(seen)
     yield from _other_image_problems(hub, named, world.answers)
     yield from package_problems(hub, world.answers)
 
@@ -136,19 +133,17 @@ def _release_problems(
         values = f"the values of {', '.join(names)}" if names else "the values"
         if isinstance(refusal, Fault):
             yield _unanswered(f"whether {requirement.name} {hub.version} takes {values}", refusal)
-        elif refusal.code == Code.KUBERNETES.value:
-            yield Problem(Code.KUBERNETES, refusal.where, refusal.message, TO_UPGRADE)
+        elif refusal.code is Code.INVALID:
+            yield refusal._replace(message=f"{requirement.name} {hub.version} refuses {values}: {refusal.message}")
         else:
-            message = f"{requirement.name} {hub.version} refuses {values}: {refusal.message}"
-            yield Problem(Code.INVALID, refusal.where, message, _TO_CORRECT)
+            yield refusal
 
 
-def _image_problems(world: World, image: HubImage) -> Iterator[Problem | Unchecked]:
-    hub = world.hub
-    pinned = world.own(image)
-    answer = world.answers[pinned] if pinned else None
+def _image_problems(seen: SeenImage) -> Iterator[Problem | Unchecked]:
+    hub, image, pinned = seen.hub, seen.image, seen.own
     if pinned is None:
         return
+    answer = seen.answers[pinned]
     if isinstance(answer, Fault):
         yield _unanswered(str(pinned), answer)
         return
@@ -157,7 +152,7 @@ def _image_problems(world: World, image: HubImage) -> Iterator[Problem | Uncheck
         message = f"the registry does not have {pinned}"
         yield Problem(Code.NOT_IN_REGISTRY, where, message, f"{DOOR} build", also=tuple(also))
         return
-    yield from _digest_problems(world, image, pinned, answer)
+    yield from _digest_problems(seen, pinned, answer)
     yield from _signature_problems(hub, pinned, answer, where)
     wanted = {short_platform(one) for one in hub.settings.platform.split(",")} - image.spec.skip_platforms
     missing = sorted(wanted - set(answer.platforms))
@@ -165,16 +160,15 @@ def _image_problems(world: World, image: HubImage) -> Iterator[Problem | Uncheck
         message = f"{pinned} is for {', '.join(answer.platforms)}, not for {missing[0]}"
         yield Problem(Code.PLATFORM, where, message, f"{DOOR} build --force")
     else:
-        yield from _base_problems(world, image, pinned, answer, where)
-    if world.has_other_files(image) and pinned.tag == world.current_tag(image):
+        yield from _base_problems(seen, pinned, answer, where)
+    if seen.has_other_files and pinned.tag == seen.computed_tag:
         message = f"{pinned} was built from other files, and hub.tag gives today's the same tag"
         hint = f"put {{commit}} into hub.tag, or overwrite it: {DOOR} build --force"
         yield Problem(Code.TAG_STALE, where, message, hint)
-    if not missing and pinned.tag and not names_commit(hub.settings.tag):
-        # Files alone do not tell that a tag names other content than today's: the base image belongs to it.
-        current = world.current_tag(image)
-        if current not in (None, pinned.tag):
-            yield stale_problem(where, str(pinned.tag), str(current))
+    # Files alone do not tell that a tag names other content than today's: the base image belongs to it.
+    by_content = not missing and pinned.tag and not names_commit(hub.settings.tag)
+    if by_content and seen.computed_tag not in (None, pinned.tag):
+        yield stale_problem(where, str(pinned.tag), str(seen.computed_tag))
 
 
 def _other_image_problems(
@@ -205,11 +199,9 @@ def _ask(references: Iterable[Reference]) -> dict[Reference, ImageAnswer]:
     return {one: answers[one] if one in answers else away[one.host] for one in wanted}
 
 
-def _digest_problems(
-    world: World, image: HubImage, own: Reference, tagged: FoundImage
-) -> Iterator[Problem | Unchecked]:
-    for where, pinned in world.digests[image.spec.key]:
-        answer = world.answers[pinned]
+def _digest_problems(seen: SeenImage, own: Reference, tagged: FoundImage) -> Iterator[Problem | Unchecked]:
+    for where, pinned in seen.digests:
+        answer = seen.answers[pinned]
         if isinstance(answer, Fault):
             yield _unanswered(str(pinned), answer)
         elif answer is None:
@@ -220,20 +212,18 @@ def _digest_problems(
             yield Problem(Code.DIGEST, where, message, f"{DOOR} build, then {DOOR} commit")
 
 
-def _base_problems(
-    world: World, image: HubImage, pinned: Reference, found: FoundImage, where: str
-) -> Iterator[Problem | Unchecked]:
-    hub = world.hub
+def _base_problems(seen: SeenImage, pinned: Reference, found: FoundImage, where: str) -> Iterator[Problem | Unchecked]:
+    image = seen.image
     wanted = image.base.reference
     # The digest that the base's tag had then, by the image's label; none where FROM pins one.
     labels = [one.labels for one in found.platforms.values() if wanted.digest is None]
     digests = [one.get(f"{LABEL}base.digest") for one in labels if one.get(f"{LABEL}base.name") == base_label(wanted)]
     digest = next(filter(None, digests), None)
-    base = world.answers[wanted]
+    base = seen.answers[wanted]
     if isinstance(base, FoundImage) and digest and base.digest not in (None, digest):
         message = f"{wanted} is {base.digest} now, and {pinned} was built on {digest}"
         # A tag that names the content is another one on another base.
-        force = " --force" if names_commit(hub.settings.tag) else ""
+        force = " --force" if names_commit(seen.hub.settings.tag) else ""
         at = f"{image.dockerfile}:{image.base.line}"
         yield Problem(Code.BASE_MOVED, at, message, f"{DOOR} build{force}", Severity.WARNING)
     elif not _is_built_on(found, image, base):

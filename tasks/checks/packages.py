@@ -16,6 +16,7 @@ from packaging.version import InvalidVersion, Version
 
 from ..core.faults import DOOR
 from ..core.names import Reference
+from ..core.problems import Code, Problem, Severity, Unchecked
 from ..core.yaml_tree import Text
 from ..repo.dockerfile import instructions
 from ..repo.files import join
@@ -23,7 +24,6 @@ from ..repo.hub import Hub, HubImage
 from ..tools import docker
 from ..tools.process import ask_all
 from ..tools.registry import FoundImage, ImageAnswer
-from .problems import Code, Problem, Severity, Unchecked
 
 _EXACT = ("==", "===")
 # What keeps a package from getting newer.

@@ -65,11 +65,6 @@ class DeploymentSetting(NamedTuple):
     chart: str | None = None
 
 
-# The codes of problems that others than checks tell too: values that the chart refuses, a cluster that is too old, and
-# values that a build leaves.
-VALUES_INVALID, KUBERNETES_TOO_OLD, VALUES_DIFFER = "values-invalid", "kubernetes-too-old", "values-differ"
-
-
 class Accepted(NamedTuple):
     """Problems that are intended; ``path`` is a pattern that their file fits."""
 

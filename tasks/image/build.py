@@ -14,7 +14,8 @@ from ..core.names import Reference
 from ..core.options import BuildOptions
 from ..core.output import first_of
 from ..core.plan import Values
-from ..core.settings import CHARTPRESS, VALUES_DIFFER
+from ..core.problems import Code
+from ..core.settings import CHARTPRESS
 from ..repo.hub import Hub, HubImage, layout_warnings
 from ..repo.named_images import how_to_move, unmoved_images
 from ..tools.command import current_folder
@@ -170,7 +171,9 @@ class Build:
                 yield f"no values file uses {one.key}"
         yield from self.spared
         for key, places in unmoved.items():
-            left = [one for one in places if not any(it.covers(VALUES_DIFFER, one.file) for it in hub.settings.accept)]
+            left = [
+                one for one in places if not any(it.covers(Code.VALUES_DIFFER, one.file) for it in hub.settings.accept)
+            ]
             if left:
                 files = first_of([one.file for one in left], _MOST_NAMED)
                 yield f"{key} is also named by {files}, where no build writes it; {how_to_move(hub, left)}"

@@ -18,8 +18,6 @@ _DOCS = "https://z2jh.jupyter.org/en/stable"
 CHANGELOG = f"{_DOCS}/changelog.html"
 _JUPYTERHUB_CHANGELOG = "https://jupyterhub.readthedocs.io/en/stable/reference/changelog.html"
 _GUIDES = f"{_DOCS}/administrator/upgrading"
-# The major versions that have an upgrade guide, by where one comes from.
-_GUIDED = range(1, 4)
 _HASH_LENGTHS = range(7, 41)
 
 
@@ -152,13 +150,10 @@ def comparison(before: Release, after: Release) -> str | None:
     return f"{REPOSITORY}/compare/{old}...{new}" if old and new else None
 
 
-def upgrade_links(before: str, after: str) -> tuple[str, ...]:
-    """Return the general upgrade guide and that of each major version crossed, oldest first."""
-    old, new = parse_version(before), parse_version(after)
-    if old is None or new is None or old.major >= new.major:
-        return ()
-    crossed = [major for major in _GUIDED if old.major <= major < new.major]
-    return (f"{_GUIDES}/index.html", *(f"{_GUIDES}/upgrade-{major}-to-{major + 1}.html" for major in crossed))
+def upgrade_links(before: str | None, after: str) -> tuple[str, ...]:
+    """Return z2jh's upgrade guides for what is crossed on the way up, oldest first."""
+    crossed = (one.guide for one in upgrades_between(before, after) if one is not known().going_back)
+    return tuple(guide for guide in crossed if guide.startswith(_GUIDES))
 
 
 def _point(release: Release) -> str | None:

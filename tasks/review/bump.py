@@ -134,7 +134,7 @@ def commit_message(hub: Hub) -> str:
     before, after = moved.release.before, moved.release.after
     old, new = read_releases(hub, before, after, ask=False)
     lines += [f"- {what}: {_move(*pair)}" for what, pair in release_facts(old, new).items() if pair[1]]
-    links = (*release_links(new), *(upgrade_links(before, after) if before else ()))
+    links = (*release_links(new), *upgrade_links(before, after))
     if links:
         lines += ["", "Release notes:", *(f"- {link}" for link in links)]
     paragraph = [*security_news(before, after), *upgrade_paragraph(upgrades_here(hub, before, after))]

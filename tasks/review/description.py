@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..core.faults import Fault
 from ..core.names import Reference
 from ..core.plan import Values
-from ..core.settings import VALUES_INVALID
+from ..core.problems import Code
 from ..core.visible import code, code_or, one_line, plain, table_lines
 from ..image.proof import Base, prove
 from ..image.tag import COMMIT_TO_COME
@@ -22,7 +22,7 @@ from ..tools.registry import ImageAnswer, inspect_all
 from .bump import KUBERNETES, NOTHING, Changes, changes_between, pinned_at, read_releases, release_facts
 from .preview import Preview, before_branch
 from .team import next_steps, staging_hubs
-from .upgrades import MOST_SHOWN, UpgradeHere, needs, upgrades_here
+from .upgrades import Upgrades, needs, shown, upgrades_here
 
 NOT_KNOWN, MISSING = "not known", "the registry does not have it yet"
 # GitHub takes 256 characters of a title, and 65,536 of a text.
@@ -96,7 +96,7 @@ class Description(NamedTuple):
     evidence: tuple[Evidence, ...]
     before: Release | None
     after: Release
-    upgrades: tuple[UpgradeHere, ...]
+    upgrades: Upgrades
     next_steps: tuple[str, ...] = ()
     cluster: Preview | Fault | None = None
     has_staging: bool = False
@@ -154,14 +154,13 @@ class Description(NamedTuple):
             yield from ("", *table_lines(("image", code(one.image)), rows), "")
 
     def _upgrade_notes(self) -> Iterator[str]:
-        for here in self.upgrades:
-            yield from (f"### {here.upgrade.title}: [upgrade notes]({here.upgrade.guide})", "")
-            yield from (f"- {line}" for line in needs(here))
-            for text, found in here.notes.items():
+        for upgrade, notes in self.upgrades.items():
+            yield from (f"### {upgrade.title}: [upgrade notes]({upgrade.guide})", "")
+            yield from (f"- {line}" for line in needs(upgrade))
+            for text, found in notes.items():
                 yield f"- {text}"
-                yield from (f"  - {code(one.place)} {code(one.key)}" for one in found[:MOST_SHOWN])
-                if len(found) > MOST_SHOWN:
-                    yield f"  - and {len(found) - MOST_SHOWN} more"
+                places = (f"{code(one.place)} {code(one.key)}" for one in found)
+                yield from (f"  - {line}" for line in shown(places))
             yield ""
 
     def _cluster(self) -> Iterator[str]:
@@ -191,7 +190,7 @@ class Description(NamedTuple):
         version = self.after.semver
         if version is None or is_dev(version):
             yield f"{code(self.after.version)} is a development build of z2jh: confirm that this is intended."
-        if isinstance(self.cluster, Preview) and any(one.code == VALUES_INVALID for one in self.cluster.problems):
+        if isinstance(self.cluster, Preview) and any(one.code is Code.INVALID for one in self.cluster.problems):
             yield "The values that the new chart refuses are corrected."
         yield f"Read the release notes: {', '.join(release_links(self.after))}"
         if self.upgrades:

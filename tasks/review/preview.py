@@ -12,8 +12,9 @@ from ..core import output
 from ..core.faults import DOOR, Fault, Refused
 from ..core.options import BumpOptions
 from ..core.output import first_of
+from ..core.problems import Code, Problem, Severity
 from ..core.safe_files import temporary_folder
-from ..core.settings import FILE, VALUES_INVALID, Accepted
+from ..core.settings import Accepted
 from ..core.visible import code, fenced, one_line, plain, visible, without
 from ..image.tree import Tree
 from ..repo.deployments import Deployment, deployments, has_deployments
@@ -25,7 +26,7 @@ from ..tools.process import Pool, answer_of, require_installed
 from .branches import Outlook
 from .bump import changes_between, plan_bump
 from .manifests import Difference, compare
-from .rendering import TO_UPGRADE, Refusal, Side, paths_of, write_side
+from .rendering import Side, paths_of, write_side
 
 # What stands for a release's and a namespace's name while renderings are compared: deployments then share them.
 _RELEASE, _NAMESPACE = "RELEASE-NAME", "RELEASE-NAMESPACE"
@@ -40,7 +41,7 @@ class Outcome(NamedTuple):
 
     deployment: Deployment
     difference: Difference = Difference()
-    problems: tuple[Refusal, ...] = ()
+    problems: tuple[Problem, ...] = ()
     unrendered: str = ""
 
 
@@ -62,7 +63,7 @@ class Preview(NamedTuple):
     restarts: bool = False
 
     @property
-    def problems(self) -> tuple[Refusal, ...]:
+    def problems(self) -> tuple[Problem, ...]:
         """Every problem, once."""
         return tuple(dict.fromkeys(problem for one in self.outcomes for problem in one.problems))
 
@@ -74,7 +75,10 @@ class Preview(NamedTuple):
                     "name": one.deployment.name,
                     "values": list(one.deployment.values),
                     "objects": None if one.unrendered else _objects(one),
-                    "problems": [problem.report() for problem in one.problems],
+                    "problems": [
+                        {"path": told["path"], "line": told["line"] or 0, "message": told["message"]}
+                        for told in (problem.report() for problem in one.problems)
+                    ],
                 }
                 for one in self.outcomes
             ]
@@ -85,7 +89,11 @@ class Preview(NamedTuple):
         yield f"{self.before} -> {self.after}, compared with {self.base}"
         for same in self._groups():
             one = same[0]
-            yield from ("", f"{_names(same)}: {_what(one)}", *(f"  {problem}" for problem in one.problems))
+            yield from (
+                "",
+                f"{_names(same)}: {_what(one)}",
+                *(f"  {problem.told}" for problem in one.problems),
+            )
             if one.unrendered:
                 yield f"  not compared, {one.unrendered}"
             for head, lines in one.difference.told():
@@ -105,7 +113,7 @@ class Preview(NamedTuple):
         yield from self._besides()
         yield from (f"in the cluster, {_names(same, _MOST_NAMES)}: {_what(same[0])}" for same in self._groups())
         for problem in self.problems:
-            yield f"{self.after} refuses {problem}" if problem.code == VALUES_INVALID else str(problem)
+            yield f"{self.after} refuses {problem.told}" if problem.code is Code.INVALID else problem.told
         yield f"the differences: {DOOR} preview --to {self.after}"
 
     def markdown(self) -> Iterator[str]:
@@ -115,7 +123,7 @@ class Preview(NamedTuple):
         yield ""
         for same in self._groups():
             yield f"- {plain(_names(same, _MOST_NAMES))}: {_what(same[0])}"
-            yield from (f"  - {code(one.where)} {plain(one.message)}" for one in same[0].problems)
+            yield from (f"  - {code(one.path)} {plain(one.message)}" for one in same[0].problems)
             if same[0].unrendered:
                 yield f"  - not compared, {plain(same[0].unrendered)}"
         if self.unread:
@@ -134,12 +142,10 @@ class Preview(NamedTuple):
     def refusal(self, accept: Sequence[Accepted]) -> Fault | None:
         """Return why the release is refused: the first problem that is not accepted."""
         for problem in self.problems:
-            if not any(entry.covers(problem.code, problem.path) for entry in accept):
-                is_invalid = problem.code == VALUES_INVALID
+            if problem.judged(accept).severity is not Severity.ACCEPTED:
+                is_invalid = problem.code is Code.INVALID
                 what = f"{self.after} refuses the values: {problem.message}" if is_invalid else problem.message
-                fix = "fix it" if is_invalid else TO_UPGRADE
-                hint = f"{fix}; if it is intended, in {FILE}: hub: {{accept: [{problem.code}]}}"
-                return Refused(what, where=problem.where, hint=hint)
+                return Refused(what, where=problem.path, hint=f"{problem.hint}; {problem.code.how_to_accept}")
         return None
 
     def _groups(self) -> list[list[Outcome]]:
@@ -273,7 +279,7 @@ def _diff(same: Sequence[Outcome]) -> Iterator[str]:
 
 def _what(one: Outcome) -> str:
     if one.problems:
-        is_invalid = one.problems[0].code == VALUES_INVALID
+        is_invalid = one.problems[0].code is Code.INVALID
         return "the new chart refuses the values" if is_invalid else "the cluster's Kubernetes is too old"
     if one.unrendered:
         return "not compared"

@@ -8,11 +8,12 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from ..core.faults import Fault, ProgramFailed, Refused, Unusable
+from ..core.problems import Code, Problem
 from ..core.safe_files import read_file, temporary_folder
-from ..core.settings import FILE, KUBERNETES_TOO_OLD, VALUES_INVALID
+from ..core.settings import FILE
 from ..core.visible import Secrets, one_line, without
 from ..core.yaml_tree import MappingNode, Scalar, parse, target_of
 from ..image.tree import Tree, snapshot
@@ -27,7 +28,8 @@ from ..tools.command import Output
 from ..tools.process import ask_all, require_installed
 from .manifests import looks_secret
 
-TO_UPGRADE = "upgrade the cluster, or correct hub.kubernetes"
+_TO_UPGRADE = "upgrade the cluster, or correct hub.kubernetes"
+_TO_CORRECT = "fix it there; the chart's values: https://z2jh.jupyter.org/en/stable/resources/reference.html"
 _CHARTS = "charts"
 # What stands for the tag of each image that is built here: the release moves it, whatever the chart does.
 _BUILT_HERE = "built-here"
@@ -41,27 +43,6 @@ _ERROR = "Error: "
 
 # The ways to the values of what a chart depends on, by the names that helm tells.
 Ways: TypeAlias = "Mapping[str, tuple[str, ...]]"
-
-
-class Refusal(NamedTuple):
-    """Why a deployment cannot be rendered: the values file or template, its line (0 where helm names none)."""
-
-    path: str
-    line: int
-    message: str
-    code: str = VALUES_INVALID
-
-    @property
-    def where(self) -> str:
-        """The place, as people write it."""
-        return f"{self.path}:{self.line}" if self.line else self.path
-
-    def report(self) -> dict[str, Any]:
-        """Return its part of the JSON report."""
-        return {"path": self.path, "line": self.line, "message": self.message}
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.message}"
 
 
 class Side(NamedTuple):
@@ -89,13 +70,14 @@ class Side(NamedTuple):
         there = [path for path in self._files(deployment) if (self.folder / path).is_file()]
         return helm.template(self.folder, deployment.chart, deployment.release, deployment.namespace, there, kubernetes)
 
-    def refusals(self, deployment: Deployment, kubernetes: str | None, rendered: Output) -> tuple[Refusal, ...]:
+    def refusals(self, deployment: Deployment, kubernetes: str | None, rendered: Output) -> tuple[Problem, ...]:
         """Return why the chart cannot be installed so; nothing where it can."""
         hub, oldest = self.hub, self.release.oldest_kubernetes
         has, needs = ([int(part) for part in re.findall(r"\d+", one or "")[:2]] for one in (kubernetes, oldest))
         if kubernetes and has < needs:
             message = f"{hub.version} needs Kubernetes {oldest} or newer, and the cluster has {kubernetes}"
-            return (Refusal(hub.requirement_file, hub.requirement.line, message, KUBERNETES_TOO_OLD),)
+            where = f"{hub.requirement_file}:{hub.requirement.line}"
+            return (Problem(Code.KUBERNETES, where, message, _TO_UPGRADE),)
         return () if rendered.ok else self._problems(deployment, rendered)
 
     def secrets_of(self, deployment: Deployment) -> Secrets:
@@ -105,9 +87,9 @@ class Side(NamedTuple):
     def _files(self, deployment: Deployment) -> list[str]:
         return [path for path in deployment.values if path not in self.encrypted]
 
-    def _problems(self, deployment: Deployment, rendered: Output) -> tuple[Refusal, ...]:
+    def _problems(self, deployment: Deployment, rendered: Output) -> tuple[Problem, ...]:
         said, ways = without(rendered.stderr, self.secrets_of(deployment)), self.charts[deployment.chart]
-        found: list[Refusal] = []
+        found: list[Problem] = []
         below: tuple[str, ...] = ()
         for line in map(str.strip, said.splitlines()):
             if name := _SUBCHART.fullmatch(line):
@@ -124,14 +106,14 @@ class Side(NamedTuple):
         if not last:
             raise ProgramFailed(f"helm template: {one_line(rendered.last_words)}", hint="helm version")
         place = _BROKEN.search(last) or _TEMPLATE.search(last)
-        where = (place["path"], int(place["line"] or 0)) if place else (self._own_values(deployment), 0)
-        return (Refusal(*where, one_line(last)),)
+        file, at = (place["path"], place["line"]) if place else (self._own_values(deployment), None)
+        return (_invalid(file, at, one_line(last)),)
 
     def _own_values(self, deployment: Deployment) -> str:
         """Return the values file of the chart; that of the settings where the chart is z2jh's own archive."""
         return f"{deployment.chart}/values.yaml" if (self.folder / deployment.chart).is_dir() else FILE
 
-    def _placed(self, deployment: Deployment, path: tuple[str, ...], message: str) -> Refusal:
+    def _placed(self, deployment: Deployment, path: tuple[str, ...], message: str) -> Problem:
         """Find the line that a fault of the schema is about: in the strongest file that has it."""
         unknown = _KEYS.search(message)
         keys = re.findall(r"[^\s',]+", unknown["names"]) if unknown else []
@@ -142,14 +124,19 @@ class Side(NamedTuple):
             deeper, at = _way(_read(self.folder / file), whole)
             if deeper and deeper >= depth:
                 depth, line, where = deeper, at, file
-        return Refusal(where, line, one_line(f"{'.'.join(path)}: {message}"))
+        return _invalid(where, line, one_line(f"{'.'.join(path)}: {message}"))
 
 
-def refused_values(hub: Hub) -> dict[Refusal | Fault, tuple[str, ...]]:
+def _invalid(path: str, line: int | str | None, message: str) -> Problem:
+    """Return why a chart refuses its values; ``path`` is the values file or template, without ``line`` all of it."""
+    return Problem(Code.INVALID, f"{path}:{line}" if line else path, message, _TO_CORRECT)
+
+
+def refused_values(hub: Hub) -> dict[Problem | Fault, tuple[str, ...]]:
     """Return what the pinned chart refuses of the values, or why that is not known, with the deployments' names."""
     require_installed("helm")
     wanted, kubernetes = [one for one in deployments(hub) if not one.apart], hub.settings.kubernetes
-    found: dict[Refusal | Fault, tuple[str, ...]] = {}
+    found: dict[Problem | Fault, tuple[str, ...]] = {}
     planned = {path: data for path in hub.managed if (data := hub.files.read(path)) is not None}
     with (
         temporary_folder() as folder,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from itertools import accumulate
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from ..core.faults import Fault
 from ..core.yaml_tree import Collection, MappingNode, Node, Scalar, parse
@@ -16,18 +16,22 @@ from ..repo.hub import Hub
 # Where a chart wraps another, the chart's own key stands that many levels below the top (2i2c: `basehub: jupyterhub:`).
 DEEPEST_ROOT = 2
 MOST_BYTES = 8 * 1024 * 1024
-MOST_SHOWN = 10
+_MOST_SHOWN = 10
 _ALL = "**"
 
 
+# Upgrades that are crossed, with the notes of each, and the values of this repository that a note concerns.
+Upgrades: TypeAlias = "Mapping[Upgrade, Mapping[str, tuple[Value, ...]]]"
+
+
 class Value(NamedTuple):
-    """A value below the chart's own key: its file, its line, its values path, and the keys below that key."""
+    """A value below the chart's own key: its file, line and values path, the keys below that key, a scalar's text."""
 
     file: str
     line: int
     key: str
     path: tuple[str, ...] = ()
-    node: Node | None = None
+    text: str | None = None
 
     @property
     def place(self) -> str:
@@ -38,21 +42,14 @@ class Value(NamedTuple):
         return f"{self.place} {self.key}"
 
 
-class UpgradeHere(NamedTuple):
-    """An upgrade that is crossed, and its notes, each with the values of this repository that it concerns."""
-
-    upgrade: Upgrade
-    notes: Mapping[str, tuple[Value, ...]]
-
-
-def upgrades_here(hub: Hub, before: str | None, after: str) -> tuple[UpgradeHere, ...]:
+def upgrades_here(hub: Hub, before: str | None, after: str) -> Upgrades:
     """Return the upgrades from one version of z2jh to another, with the values that each note concerns.
 
     It reads the YAML files that have the chart's key, at most ``MOST_BYTES``.
     """
     crossed = upgrades_between(before, after)
     if not crossed:
-        return ()
+        return {}
     chart = hub.requirement.key
     files = tuple(_values_files(hub, chart))
     sizes = accumulate(len(data) for _, data in files)
@@ -61,43 +58,49 @@ def upgrades_here(hub: Hub, before: str | None, after: str) -> tuple[UpgradeHere
     for path, data in read:
         with suppress(Fault):  # a template, or a broken file: bump and build report those that they need
             values += values_below(parse(data, path).root, path, chart)
-    here = [UpgradeHere(one, {note.text: tuple(findings(note, values)) for note in one.notes}) for one in crossed]
+    here = {one: {note.text: findings(note, values) for note in one.notes} for one in crossed}
     if len(read) < len(files):
         text = f"Only {len(read)} of {len(files)} values files were looked through for what these notes concern."
-        here[0] = here[0]._replace(notes={**here[0].notes, text: ()})
-    return tuple(here)
+        here[crossed[0]][text] = ()
+    return here
 
 
-def needs(here: UpgradeHere) -> Iterator[str]:
+def needs(upgrade: Upgrade) -> Iterator[str]:
     """Yield what comes with an upgrade: JupyterHub's major version, the oldest Kubernetes."""
-    if here.upgrade.jupyterhub:
-        yield "JupyterHub {} to {}.".format(*here.upgrade.jupyterhub)
-    if here.upgrade.kubernetes:
-        yield f"Kubernetes {here.upgrade.kubernetes} or newer."
+    if upgrade.jupyterhub:
+        yield "JupyterHub {} to {}.".format(*upgrade.jupyterhub)
+    if upgrade.kubernetes:
+        yield f"Kubernetes {upgrade.kubernetes} or newer."
 
 
-def upgrade_warnings(upgrades: Sequence[UpgradeHere]) -> Iterator[str]:
+def upgrade_warnings(upgrades: Upgrades) -> Iterator[str]:
     """Yield a plan's warnings: each upgrade, then its notes with the values that they concern."""
-    for here in upgrades:
-        yield " ".join((f"{here.upgrade.title}:", *needs(here), here.upgrade.guide))
-        for text, found in here.notes.items():
-            where = f" See {', '.join(_shown(found))}." if found else ""
+    for upgrade, notes in upgrades.items():
+        yield " ".join((f"{upgrade.title}:", *needs(upgrade), upgrade.guide))
+        for text, found in notes.items():
+            where = f" See {', '.join(shown(map(str, found)))}." if found else ""
             yield f"- {text}{where}"
 
 
-def upgrade_paragraph(upgrades: Sequence[UpgradeHere]) -> list[str]:
+def upgrade_paragraph(upgrades: Upgrades) -> list[str]:
     """Return the lines of a commit's message: the upgrades, and the values to look at."""
-    crossed = [f"Crosses {' '.join((f'{here.upgrade.title}.', *needs(here)))}" for here in upgrades if any(needs(here))]
-    found = sorted({one[:3] for here in upgrades for values in here.notes.values() for one in values})
-    heading = ["Values to look at:"] if found else []
-    return [*crossed, *heading, *(f"- {line}" for line in _shown([Value(*one) for one in found]))]
+    crossed = [f"Crosses {' '.join((f'{one.title}.', *needs(one)))}" for one in upgrades if any(needs(one))]
+    values = {one for notes in upgrades.values() for found in notes.values() for one in found}
+    heading = ["Values to look at:"] if values else []
+    return [*crossed, *heading, *(f"- {line}" for line in shown(map(str, sorted(values, key=lambda one: one[:3]))))]
 
 
-def findings(note: Note, values: Iterable[Value]) -> Iterator[Value]:
-    """Yield those of ``values`` that ``note`` concerns, each once."""
-    for value in values if note.watches else ():
-        if any(_fits(watch, value) for watch in note.watches):
-            yield value
+def shown(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the first of several lines, and how many more there are."""
+    every = list(lines)
+    yield from every[:_MOST_SHOWN]
+    if len(every) > _MOST_SHOWN:
+        yield f"and {len(every) - _MOST_SHOWN} more"
+
+
+def findings(note: Note, values: Iterable[Value]) -> tuple[Value, ...]:
+    """Return those of ``values`` that ``note`` concerns, each once."""
+    return tuple(value for value in values if any(_fits(watch, value) for watch in note.watches))
 
 
 def values_below(
@@ -112,14 +115,14 @@ def values_below(
         if not depth and key == chart and isinstance(child, MappingNode):
             below = len(here)
         elif depth:
-            yield Value(file, at.line, ".".join(here), here[depth:], child)
+            yield Value(file, at.line, ".".join(here), here[depth:], child.value if isinstance(child, Scalar) else None)
         elif len(keys) >= DEEPEST_ROOT or not isinstance(node, MappingNode):
             continue
         yield from values_below(child, file, chart, here, below)
 
 
 def _fits(watch: Watch, value: Value) -> bool:
-    path, node = value.path, value.node
+    path, text = value.path, value.text
     *first, last = watch.path.split(".")
     steps = first if last == _ALL else [*first, last]
     long_enough = len(path) > len(steps) if last == _ALL else len(path) == len(steps)
@@ -127,7 +130,7 @@ def _fits(watch: Watch, value: Value) -> bool:
         return False
     if not watch.holds and not watch.other_than:
         return True
-    return isinstance(node, Scalar) and watch.holds in node.value and node.value != watch.other_than
+    return text is not None and watch.holds in text and text != watch.other_than
 
 
 def _children(node: Node | None) -> list[tuple[str, Node, Node]]:
@@ -148,9 +151,3 @@ def _values_files(hub: Hub, chart: str) -> Iterator[tuple[str, bytes]]:
             continue
         if data is not None and f"{chart}:".encode() in data:
             yield path, data
-
-
-def _shown(found: Sequence[Value]) -> Iterator[str]:
-    yield from map(str, found[:MOST_SHOWN])
-    if len(found) > MOST_SHOWN:
-        yield f"and {len(found) - MOST_SHOWN} more"

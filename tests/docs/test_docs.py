@@ -10,8 +10,8 @@ from jsonschema import Draft202012Validator
 from markdown_it import MarkdownIt
 
 from tasks import ns
-from tasks.checks.problems import Code
 from tasks.core.faults import Denied, Interrupted, ProgramFailed, Refused, Unreachable, Unusable
+from tasks.core.problems import Code
 from tasks.core.settings import Settings
 from tests.support.cli import succeed
 from tests.support.hubs import at, make_hub

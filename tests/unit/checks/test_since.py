@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tasks.checks.outside import security_problems
-from tasks.checks.problems import Problem, Unchecked
+from tasks.core.problems import Problem, Unchecked
 from tasks.core.settings import Settings
 from tasks.releases.index import Index, Release
 from tasks.releases.notes import known

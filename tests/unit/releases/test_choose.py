@@ -5,7 +5,7 @@ import pytest
 import semver
 
 from tasks.core.faults import Refused
-from tasks.releases.index import Index, Release, choose, newest, release_with_image
+from tasks.releases.index import Index, Release, choose, release_with_image
 from tasks.releases.versions import is_dev, order, parse_version
 
 WHERE = "https://charts.test/index.yaml"
@@ -160,17 +160,6 @@ def test_never_down_from_a_version_that_the_index_does_not_have() -> None:
         f"error: the pinned version 3.9.0 does not exist, and nothing newer does ({WHERE})\n"
         "hint: name the release to move to: --to 3.3.8"
     )
-
-
-def test_newest_over_all_majors_and_within_one() -> None:
-    assert [release and release.version for release in (newest(OFFER), newest(OFFER, range(2, 3)))] == [
-        "3.3.8",
-        "2.0.0",
-    ]
-    assert newest(OFFER, range(4, 5)) is None
-    beta = newest(OFFER, range(4, 5), pre=True)
-    assert beta is not None
-    assert beta.version == "4.0.0-beta.4"
 
 
 def test_a_build_of_main_is_no_release() -> None:

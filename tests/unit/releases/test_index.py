@@ -4,7 +4,6 @@ import pytest
 from ruamel.yaml import YAML
 
 from tasks.core.faults import Unreachable
-from tasks.core.names import Reference
 from tasks.releases import index as room
 from tasks.releases.index import Index, Release, read_index
 from tests.support import charts
@@ -37,17 +36,6 @@ def read(text: str) -> Index:
 def never_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing be read whole."""
     monkeypatch.setattr(room, "_read_whole", lambda *_: pytest.fail("the whole was read"))
-
-
-def test_an_entry_of_the_real_index(index: Index) -> None:
-    release = index.releases["3.3.8"]
-    assert release.version == "3.3.8"
-    assert release.app_version == "4.1.6"
-    assert release.kube_version == ">=1.23.0-0"
-    assert release.urls == ("https://jupyterhub.github.io/helm-chart/jupyterhub-3.3.8.tgz",)
-    assert release.digest == "ac4dd85c814a322353d68e1a322ba1a5ea0ada6cd8945affcebc46f6ccb2b645"
-    assert release.hub_image == Reference("quay.io/jupyterhub/k8s-hub", "3.3.8")
-    assert str(release.semver) == "3.3.8"
 
 
 @pytest.mark.parametrize(
@@ -235,8 +223,5 @@ def test_no_hub_image_means_ask_the_archive(annotation: str) -> None:
 
 
 def test_a_digest_says_which_image_too() -> None:
-    digest = "sha256:" + "0" * 64
-    assert (
-        str(Release("4.4.0", images=f"- image: a/k8s-hub@{digest}\n  name: k8s-hub\n").hub_image)
-        == f"a/k8s-hub@{digest}"
-    )
+    image = f"a/k8s-hub@sha256:{'0' * 64}"
+    assert str(Release("4.4.0", images=f"- image: {image}\n  name: k8s-hub\n").hub_image) == image

@@ -25,19 +25,10 @@ def test_a_build_of_main_links_its_commits(version: str, page: str) -> None:
     assert release_links(Release(version)) == (f"{GITHUB}/{page}",)
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "pages"),
-    [
-        ("3.2.1", "3.3.8", []),
-        ("4.0.0", "3.3.8", []),
-        ("3.3.8", "4.4.0", ["index", "upgrade-3-to-4"]),
-        ("1.2.0", "4.4.0", ["index", "upgrade-1-to-2", "upgrade-2-to-3", "upgrade-3-to-4"]),
-        ("0.11.1", "1.2.0", ["index"]),
-        ("latest", "4.4.0", []),
-    ],
-)
-def test_the_guides_of_each_major_version_crossed(before: str, after: str, pages: list[str]) -> None:
-    assert upgrade_links(before, after) == tuple(f"{GUIDES}/{page}.html" for page in pages)
+def test_the_guides_of_each_major_version_crossed_on_the_way_up() -> None:
+    pages = ("index", "upgrade-1-to-2", "upgrade-2-to-3", "upgrade-3-to-4")
+    assert upgrade_links("1.2.0", "4.4.0") == tuple(f"{GUIDES}/{page}.html" for page in pages)
+    assert upgrade_links("4.0.0", "3.3.8") == ()
 
 
 @pytest.mark.parametrize(

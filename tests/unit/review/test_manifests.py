@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import pytest
 
+from tasks.core.problems import Code, Problem
 from tasks.core.settings import Accepted
 from tasks.repo.deployments import Deployment
 from tasks.review.manifests import Change, Difference, compare, looks_secret
 from tasks.review.preview import Outcome, Preview
-from tasks.review.rendering import Refusal
 
 OLD = """\
 ---
@@ -176,10 +176,11 @@ def test_a_line_is_masked_behind_the_first_name_that_looks_secret(line: str, sho
 # -- what a pull request shows of a preview: short, bounded, harmless
 
 
-REFUSED = Refusal("deployments/edx/config/prod.yaml", 3, "jupyterhub.hub: additional properties 'x' not allowed")
+MESSAGE = "jupyterhub.hub: additional properties 'x' not allowed"
+REFUSED = Problem(Code.INVALID, "deployments/edx/config/prod.yaml:3", MESSAGE, "fix it")
 
 
-def outcome(name: str, changed: Mapping[str, tuple[Change, ...]], *problems: Refusal) -> Outcome:
+def outcome(name: str, changed: Mapping[str, tuple[Change, ...]], *problems: Problem) -> Outcome:
     return Outcome(Deployment(name, (), name, name, "hub"), Difference(changed=changed), problems)
 
 

@@ -148,7 +148,7 @@ def test_the_values_that_a_note_concerns(watch: Watch, found: list[str]) -> None
 
 def places(hub: Hub, settings: Settings | None = None) -> list[str]:
     here = upgrades_here(open_hub(settings or Settings(), Git(hub.path)), "1.2.0", "4.4.0")
-    return sorted({str(one) for upgrade in here for found in upgrade.notes.values() for one in found})
+    return sorted({str(one) for notes in here.values() for found in notes.values() for one in found})
 
 
 def test_every_values_file_of_the_repository_is_looked_through(tmp_path: Path) -> None:
@@ -193,15 +193,15 @@ def test_not_all_files_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         hub.write(f"deployments/{number}.yaml", "jupyterhub:\n  hub: {fsGid: 1000}\n")
     hub.commit("Add deployments")
     monkeypatch.setattr(looked, "MOST_BYTES", len(hub.read("hub/values.yaml")) + 40)
-    (general, *_) = upgrades_here(open_hub(Settings(), Git(hub.path)), "3.3.8", "4.4.0")
-    assert [*general.notes][-1] == "Only 2 of 4 values files were looked through for what these notes concern."
+    (general, *_) = upgrades_here(open_hub(Settings(), Git(hub.path)), "3.3.8", "4.4.0").values()
+    assert [*general][-1] == "Only 2 of 4 values files were looked through for what these notes concern."
 
 
 def test_cal_icors_own_values(tmp_path: Path) -> None:
     hub = make_cal_icor_like(tmp_path / "hub")
     hub.put("hub/values.yaml", (CAL_ICOR / "hub/values.yaml").read_text(encoding="utf-8"))
-    (general, to_4, in_4) = upgrades_here(open_hub(Settings(), Git(hub.path)), "3.3.8", "4.4.0")
-    found = [[str(one) for one in values] for upgrade in (general, to_4, in_4) for values in upgrade.notes.values()]
+    here = upgrades_here(open_hub(Settings(), Git(hub.path)), "3.3.8", "4.4.0")
+    found = [[str(one) for one in values] for notes in here.values() for values in notes.values()]
     assert [lines for lines in found if lines] == [
         ["hub/values.yaml:52 jupyterhub.proxy.chp.image"],
         [
@@ -257,10 +257,10 @@ def test_the_commits_message_names_the_values_to_look_at(github_hub: Hub, progra
 
 def test_a_message_names_ten_values_and_counts_the_rest() -> None:
     found = tuple(Value("values.yaml", line, "key") for line in range(1, 15))
-    here = looked.UpgradeHere(UPGRADE_TO_4, {"Any.": found})
-    paragraph = upgrade_paragraph([here])
+    here = {UPGRADE_TO_4: {"Any.": found}}
+    paragraph = upgrade_paragraph(here)
     assert paragraph[2:4] + paragraph[-2:] == [
         *("- values.yaml:1 key", "- values.yaml:2 key"),
         *("- values.yaml:10 key", "- and 4 more"),
     ]
-    assert [*upgrade_warnings([here])][1].endswith(", values.yaml:10 key, and 4 more.")
+    assert [*upgrade_warnings(here)][1].endswith(", values.yaml:10 key, and 4 more.")

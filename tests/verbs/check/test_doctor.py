@@ -36,7 +36,7 @@ def seen(findings: list[MachineFinding]) -> dict[str, MachineFinding]:
 
 def unfit(name: str, version: str | None, hint: str) -> MachineFinding:
     """Return what is found of a tool that a release cannot do with."""
-    return MachineFinding(name, version, ok=False, needed=name in NEEDED, hint=hint)
+    return MachineFinding(name, version, needed=name in NEEDED, hint=hint)
 
 
 # -- the tools
@@ -45,16 +45,16 @@ def unfit(name: str, version: str | None, hint: str) -> MachineFinding:
 @pytest.mark.usefixtures("tools")
 def test_a_machine_that_is_fit() -> None:
     assert examine(None) == [
-        MachineFinding("git", "2.39.5", ok=True),
-        MachineFinding("docker", "28.2.2", ok=True),
-        MachineFinding("buildx", "0.13.1", ok=True),
-        MachineFinding("engine", "26.1.5+dfsg1", ok=True),
-        MachineFinding("builder", "default (docker)", ok=True),
-        MachineFinding("gcloud", "528.0.0", ok=True, needed=False),
-        MachineFinding("helm", "3.15.2", ok=True, needed=False),
-        MachineFinding("cosign", "v2.5.0", ok=True, needed=False),
-        MachineFinding("gh", "2.62.0", ok=True, needed=False),
-        MachineFinding("platform", "PC, x86_64: native", ok=True),
+        MachineFinding("git", "2.39.5"),
+        MachineFinding("docker", "28.2.2"),
+        MachineFinding("buildx", "0.13.1"),
+        MachineFinding("engine", "26.1.5+dfsg1"),
+        MachineFinding("builder", "default (docker)"),
+        MachineFinding("gcloud", "528.0.0", needed=False),
+        MachineFinding("helm", "3.15.2", needed=False),
+        MachineFinding("cosign", "v2.5.0", needed=False),
+        MachineFinding("gh", "2.62.0", needed=False),
+        MachineFinding("platform", "PC, x86_64: native"),
     ]
 
 

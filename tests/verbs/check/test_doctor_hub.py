@@ -62,16 +62,16 @@ def look(name: str, hub: OpenHub | None = None) -> MachineFinding:
 )
 def test_docker_that_is_there_in_part(tools: Path, docker: Docker, name: str, version: str, hint: str) -> None:
     write_tool(tools, "docker", docker.script)
-    assert look(name) == MachineFinding(name, version, ok=False, hint=hint)
-    assert look("docker").ok
+    assert look(name) == MachineFinding(name, version, hint=hint)
+    assert look("docker").hint is None
 
 
 def test_docker_without_buildx(tools: Path) -> None:
     words = "docker: 'buildx' is not a docker command."
     write_tool(tools, "docker", f'case $1 in buildx) echo "{words}" >&2; exit 1 ;; esac\n{Docker().script}')
-    assert look("buildx") == MachineFinding("buildx", words, ok=False, hint=BUILDX_HINT)
-    assert not look("builder").ok
-    assert look("engine").ok
+    assert look("buildx") == MachineFinding("buildx", words, hint=BUILDX_HINT)
+    assert look("builder").hint
+    assert look("engine").hint is None
 
 
 @pytest.mark.engine
@@ -79,9 +79,9 @@ def test_an_engine_that_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     host = f"unix://{tmp_path}/nobody.sock"
     monkeypatch.setenv("DOCKER_HOST", host)
     hint = f"start the engine that DOCKER_HOST names, {host}, or: unset DOCKER_HOST"
-    assert look("engine") == MachineFinding("engine", "the Docker engine does not answer", ok=False, hint=hint)
+    assert look("engine") == MachineFinding("engine", "the Docker engine does not answer", hint=hint)
     builder = look("builder")
-    assert (builder.ok, builder.hint) == (False, hint)
+    assert builder.hint == hint
 
 
 def test_an_engine_that_refuses_the_user(tools: Path) -> None:
@@ -96,8 +96,8 @@ def test_an_engine_that_refuses_the_user(tools: Path) -> None:
         "https://docs.docker.com/engine/security/rootless/"
     )
     refused = "this user may not use the Docker engine"
-    assert look("engine") == MachineFinding("engine", refused, ok=False, hint=hint)
-    assert (look("builder").ok, look("builder").hint) == (False, hint)
+    assert look("engine") == MachineFinding("engine", refused, hint=hint)
+    assert look("builder").hint == hint
 
 
 # -- the host's row of the table
@@ -125,12 +125,12 @@ def test_the_hosts_row_and_whether_its_builder_emulates(
     monkeypatch.setattr(Host, "here", lambda: host)
     hub = hub_at(tmp_path, OTHER, platform=wanted)
     found = {finding.name: finding for finding in examine(hub)}
-    assert found["platform"] == MachineFinding("platform", row, ok=True)
+    assert found["platform"] == MachineFinding("platform", row)
     if emulation is None:
         assert "emulation" not in found
         return
     words = f"none, the builder is of {wanted} itself" if emulation else f"the builder cannot run {wanted}"
-    assert found["emulation"] == MachineFinding("emulation", words, emulation, hint=None if emulation else EMULATE)
+    assert found["emulation"] == MachineFinding("emulation", words, hint=None if emulation else EMULATE)
 
 
 def test_who_builds_on_cloud_build_needs_gcloud_and_no_engine(tmp_path: Path, tools: Path) -> None:
@@ -148,7 +148,7 @@ def test_helm_is_needed_where_a_lock_is_committed(tmp_path: Path, tools: Path, *
     if locked:
         made.put("hub/requirements.lock", "dependencies: []\n")
     found = look("helm", open_hub(read_settings({}), Git(made.path)))
-    assert (found.ok, found.needed, found.is_fault) == (False, locked, locked)
+    assert (found.hint is None, found.needed) == (False, locked)
 
 
 def test_a_remote_builder_at_whose_address_nobody_listens(tmp_path: Path, tools: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_remote_builder_at_whose_address_nobody_listens(tmp_path: Path, tools:
     write_tool(tools, "docker", Docker(builder=told).script)
     found = look("builder", hub_at(tmp_path, OTHER, builder="far"))
     assert found == MachineFinding(
-        "builder", "the builder far does not answer", ok=False, hint="docker buildx inspect --bootstrap far"
+        "builder", "the builder far does not answer", hint="docker buildx inspect --bootstrap far"
     )
 
 
@@ -164,7 +164,7 @@ def test_a_remote_builder_at_whose_address_nobody_listens(tmp_path: Path, tools:
 def test_windows_itself_is_refused_with_the_way_to_wsl(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Host, "here", lambda: Host("win32", "AMD64"))
     found = look("platform")
-    assert (found.ok, found.version) == (False, "hub images cannot be built on Windows directly")
+    assert (found.is_fault, found.version) == (True, "hub images cannot be built on Windows directly")
     assert (found.hint or "").endswith("wsl --install")
 
 
@@ -174,9 +174,9 @@ def test_windows_itself_is_refused_with_the_way_to_wsl(monkeypatch: pytest.Monke
 def test_nobody_signed_in_to_googles_registry(tools: Path, tmp_path: Path) -> None:
     hub = hub_at(tmp_path, f"{GOOGLE}/cal-icor-hubs")
     words = "Docker has no credential helper for it"
-    assert look(f"sign-in {GOOGLE}", hub) == MachineFinding(f"sign-in {GOOGLE}", words, ok=False, hint="invoke auth")
+    assert look(f"sign-in {GOOGLE}", hub) == MachineFinding(f"sign-in {GOOGLE}", words, hint="invoke auth")
     (tools / "gcloud").unlink()
-    assert not look("gcloud", hub).ok
+    assert look("gcloud", hub).hint
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_dockers_helper_is_asked(
     use_helper(host, "lab")
     write_tool(tools, "docker-credential-lab", f"{answer}\n")
     words = "Docker's helper answers" if ok else "Docker's helper returned no credentials"
-    assert look(f"sign-in {host}", hub_at(tmp_path, host)) == MachineFinding(f"sign-in {host}", words, ok, hint=hint)
+    assert look(f"sign-in {host}", hub_at(tmp_path, host)) == MachineFinding(f"sign-in {host}", words, hint=hint)
 
 
 def test_dockers_helper_is_asked_for_docker_hub_by_the_name_that_it_has_there(tools: Path, tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_dockers_helper_is_asked_for_docker_hub_by_the_name_that_it_has_there(to
     use_helper(key, "lab")
     answer = 'echo \'{"Username": "x", "Secret": "y"}\''
     write_tool(tools, "docker-credential-lab", f'read -r host; [ "$host" = {key} ] && {answer}\n')
-    assert look("sign-in docker.io", hub_at(tmp_path, "docker.io/team")).ok
+    assert look("sign-in docker.io", hub_at(tmp_path, "docker.io/team")).hint is None
 
 
 @pytest.mark.engine
@@ -209,6 +209,6 @@ def test_a_registry_that_denies_until_one_signs_in(tmp_path: Path) -> None:
     with private_registry(tmp_path / "private", {"robin": "tulip-garden"}) as served:
         hub = hub_at(tmp_path, served.address)
         found = look(f"registry {served.address}", hub)
-        assert (found.ok, found.hint) == (False, f"docker login {served.address}")
+        assert found.hint == f"docker login {served.address}"
         sign_in(served.address, "robin", "tulip-garden")
-        assert look(f"registry {served.address}", hub).ok
+        assert look(f"registry {served.address}", hub).hint is None

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tasks.checks.packages import pin_problems, pins_of
-from tasks.checks.problems import Code
 from tasks.core.names import Reference
+from tasks.core.problems import Code
 from tasks.core.settings import read_settings
 from tasks.rehearsal.registry import Registry
 from tasks.repo.hub import open_hub

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tasks.checks.problems import Code, Problem, Severity
+from tasks.core.problems import Code, Problem, Severity
 from tests.support.cli import run_task, succeed
 from tests.support.hubs import Hub
 from tests.support.world import images_in

@@ -9,7 +9,7 @@ from tests.support.cli import Result, run_task
 from tests.support.hubs import Hub
 
 pytestmark = pytest.mark.engine
-INTENDED = "if it is intended, in invoke.yaml: hub: {accept:"
+INTENDED = "if this is intended, in invoke.yaml: hub: {accept:"
 REFUSED = "deployments/school1/config/prod.yaml:2"
 
 
@@ -44,7 +44,8 @@ def test_refused_values_are_a_warning_before_the_question_and_stop_a_release_tha
     assert done.code == 1, done
     assert (done.json["where"], done.json["code"]) == (REFUSED, 1)
     assert done.json["error"].startswith("3.3.8 refuses the values: jupyterhub: ")
-    assert done.json["hint"] == "fix it; if it is intended, in invoke.yaml: hub: {accept: [values-invalid]}"
+    assert done.json["hint"].startswith("fix it there; the chart's values: https://z2jh.jupyter.org/")
+    assert done.json["hint"].endswith(f"; {INTENDED} [values-invalid]}}")
     assert buildable.snapshot() == before
     assert planned(buildable, "--yes").code == 1
     buildable.put("invoke.yaml", "hub: {accept: [{code: values-invalid, path: deployments/school1/*}]}\n")

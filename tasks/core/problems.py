@@ -1,4 +1,4 @@
-"""What a check finds: problems, each a fault, a warning or accepted, and what it could not look at."""
+"""What is found inconsistent: problems, each a fault, a warning or accepted, and what could not be looked at."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
-from ..core.faults import Unusable, did_you_mean
-from ..core.output import first_of
-from ..core.settings import FILE, KUBERNETES_TOO_OLD, VALUES_DIFFER, VALUES_INVALID, Accepted
-from ..core.visible import one_line
+from .faults import Unusable, did_you_mean
+from .output import first_of
+from .settings import FILE, Accepted
+from .visible import one_line
 
 # How many of several names a message tells.
 MOST_NAMED = 3
@@ -36,7 +36,7 @@ class Code(str, Enum):
     PIN_STAYS = "pin-stays"
     VALUES_EMPTY = "values-empty"
     VALUES_NAME = "values-name-differs"
-    VALUES_DIFFER = VALUES_DIFFER
+    VALUES_DIFFER = "values-differ"
     TAG_STALE = "values-tag-stale"
     COMMIT_GONE = "values-commit-gone"
     NOT_IN_REGISTRY = "tag-not-in-registry"
@@ -45,11 +45,11 @@ class Code(str, Enum):
     DIGEST = "values-digest-differs"
     OVERRIDE = "image-override"
     OLD_PIN = "pin-older-than-base"
-    INVALID = VALUES_INVALID
+    INVALID = "values-invalid"
     NOT_YAML = "not-yaml"
     NO_EFFECT = "no-effect"
     CONTEXT_MISSING = "context-missing"
-    KUBERNETES = KUBERNETES_TOO_OLD
+    KUBERNETES = "kubernetes-too-old"
     IMAGE_MISSING = "image-missing"
     SECURITY = "security-release"
     BASE_MOVED = "base-moved"
@@ -71,6 +71,11 @@ class Problem(NamedTuple):
     hint: str
     severity: Severity = Severity.FAULT
     also: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> str:
+        """Its place and its message."""
+        return f"{self.path}: {self.message}"
 
     def judged(self, accept: Sequence[Accepted]) -> Problem:
         """Return it as accepted, or at the first place that none of ``accept`` covers."""
