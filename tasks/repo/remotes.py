@@ -161,7 +161,7 @@ def fork_point(git: Git, review: Review, commit: str = "HEAD") -> str | None:
 
 def read_remotes(git: Git, settings: Settings) -> Remotes:
     """Return which remote is pushed to, and which one is the upstream, by the clone and the settings."""
-    return choose_remotes(git.configuration(), settings, git.branch())
+    return choose_remotes(git.configuration, settings, git.start.branch)
 
 
 def choose_remotes(config: Mapping[str, str], settings: Settings, branch: str | None) -> Remotes:

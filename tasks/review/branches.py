@@ -20,8 +20,8 @@ from ..image.tag import render
 from ..repo.hub import Hub, open_hub
 from ..repo.remotes import Review, base_here, find_review, read_remotes, review_known
 from ..tools.forges import MERGED, is_ci
-from ..tools.git import Git
-from ..tools.git_states import CURRENT_BRANCH, HEAD, local_branch, remote_branch, standing, switched
+from ..tools.git import Git, Head
+from ..tools.git_states import HEAD, local_branch, remote_branch, standing, switched
 from ..tools.process import ask_all, capture
 
 _SHORT = 12
@@ -105,7 +105,7 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
     Where the upstream was not asked, only a branch that was merged by what the clone knows is left.
     """
     git, tip, base = hub.git, review.tip, review.base
-    current, head = hub.branch, git.head()
+    current, head = git.start
     is_own = current not in {None, *review.shared}
     gap = f"{review.upstream} was not asked for {base}: {review.gap}; the plan uses the clone's copy"
     warnings = (gap,) if review.gap else ()
@@ -159,7 +159,7 @@ def target_branch(hub: Hub, review: Review, wanted: str | None) -> TargetBranch:
     commit = hub.git.branch_commit(name)
     if commit is None:
         return TargetBranch(name, why, ("switch", "--create", name))
-    if commit == hub.git.head():
+    if commit == hub.git.start.commit:
         return TargetBranch(name, why, ("switch", name), commit)
     raise _has_other_commits(hub.git, name)
 
@@ -188,7 +188,7 @@ def waits_for(hub: Hub, review: Review, branch: str, page: str | None) -> str:
 
 def _feature_branch(hub: Hub, review: Review, why: str) -> TargetBranch:
     """Return a new branch for what a release commits, one that can go on, or the next name that is free."""
-    git, head = hub.git, str(hub.git.head())
+    git, head = hub.git, str(hub.git.start.commit)
     first = _name(hub)
     hint = f"correct hub.branch in invoke.yaml; the default is {Settings().branch}"
     require_name(git, first, how_to_correct("branch", hint))
@@ -307,11 +307,11 @@ def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: 
         def do(_: Values) -> Values:
             git.require_unlocked()
             git.read(*arguments)
-            return {CURRENT_BRANCH: git.branch(), HEAD: end, at.name: end}
+            return {HEAD: Head(base, end), at.name: end}
 
         changes = (f"changes {output.first_of(moving, _MOST_NAMED, 'files')}",) if moving else ()
         details = (*changes, f"$ {git.command(*arguments)}")
-        moves.append(Action(what, why, do, details, (*standing(git, current), at)))
+        moves.append(Action(what, why, do, details, (standing(git, current), at)))
     done = [f"{base} is at {tip[:_SHORT]}, as in {review.upstream}"] if moves else []
     return Step("fetch", tuple(moves), summary=lambda _: done), end, moving
 

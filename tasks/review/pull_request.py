@@ -181,7 +181,7 @@ def _has_more_commits(git: Git, remote: str, branch: str) -> Refused:
     pull = f"pull --rebase --autostash {remote} {branch}, and to keep theirs on a conflict: git rebase --skip"
     there_too = branch if git.branch_commit(branch) else f"--create {branch} {remote}/{branch}"
     switch = f"stash && git fetch {remote} && git switch {there_too}"
-    hint = f"git {pull if git.branch() == branch else switch}; or use another branch: --branch NAME"
+    hint = f"git {pull if git.start.branch == branch else switch}; or use another branch: --branch NAME"
     return Refused(f"the remote's branch {branch} has commits that are not here", where=remote, hint=hint)
 
 

@@ -8,10 +8,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..core.plan import Fact
-from .git import COMPARED, Git, in_list
+from ..core.plan import Fact, Moved
+from .git import COMPARED, Git, Head, in_list
 
-CURRENT_BRANCH = "the current branch"
 HEAD = "HEAD"
 _SHORT = 12
 # What a git directory beside the clone's begins with as a copy, and what it begins without; everything else is the
@@ -20,16 +19,22 @@ _COPIED, _LEFT_OUT = ("HEAD", "info", "packed-refs", "refs", "reftable"), ("inde
 _NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
 
 
-def standing(git: Git, branch: str | None) -> tuple[Fact, Fact]:
-    """Return the facts that the clone is on ``branch`` (None for a detached HEAD), at the commit that HEAD is now."""
-    current = Fact(
-        CURRENT_BRANCH,
-        git.branch,
-        branch,
-        lambda branch: f"is now {branch}" if branch else "is now none: HEAD is detached",
-        lambda branch: f"git switch {branch}" if branch else "",
-    )
-    return current, Fact(HEAD, git.head, git.head(), _is_at)
+class Standing(Fact):
+    """The fact that HEAD is at a branch and a commit (:class:`.git.Head`)."""
+
+    def require(self, value: Head) -> None:
+        """Ask again, and check that HEAD is at ``value``."""
+        now = self.ask()
+        if now.branch != value.branch:
+            what = f"is now {now.branch}" if now.branch else "is now none: HEAD is detached"
+            raise Moved(f"the current branch {what}", f"git switch {value.branch}" if value.branch else "")
+        if now != value:
+            raise Moved(f"{HEAD} {_is_at(now.commit)}")
+
+
+def standing(git: Git, branch: str | None) -> Fact:
+    """Return the fact that HEAD is at ``branch`` (None where it is detached), at the commit that the plan starts at."""
+    return Standing(HEAD, git.head, Head(branch, git.start.commit))
 
 
 def local_branch(git: Git, branch: str, value: str | None) -> Fact:
@@ -86,7 +91,7 @@ def switched(git: Git, branch: str, commit: str, moved: Sequence[str], folder: P
     ahead = Git(git.folder, git.clone._replace(git_dir=folder, is_found=False), moved=frozenset(moved))
     ahead.read(*_NO_HOOKS, "update-ref", f"refs/heads/{branch}", commit)
     ahead.read(*_NO_HOOKS, "symbolic-ref", "HEAD", f"refs/heads/{branch}")
-    ahead.read("read-tree", "-m", "-i", str(git.head()), commit)
+    ahead.read("read-tree", "-m", "-i", str(git.start.commit), commit)
     there = ahead.names("--literal-pathspecs", "ls-files", "-z", "--", *moved) if moved else ()
     ahead.read("update-index", "-z", "--assume-unchanged", "--stdin", stdin="".join(f"{path}\0" for path in there))
     gone = (re.sub(r"([\\*?\[ ])", r"\\\1", path) for path in sorted({*moved} - {*there}))
