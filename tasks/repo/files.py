@@ -108,7 +108,7 @@ class Edited(NamedTuple):
     """The files ``under`` edits, and the bytes that those edits leave, by path."""
 
     under: Files
-    after: Mapping[str, bytes]
+    after: Mapping[str, bytes | None]
 
     def read(self, path: str) -> bytes | None:
         """Return the bytes of ``path`` as they will be; None if there is no such file."""

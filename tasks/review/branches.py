@@ -110,7 +110,7 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
     gap = f"{review.upstream} was not asked for {base}: {review.gap}; the plan uses the clone's copy"
     warnings = (gap,) if review.gap else ()
     stay = Step("fetch", (), warnings=warnings)
-    if head is None or hub.planned_branch or git.under_way():
+    if head is None or (current, head) == (base, tip) or hub.planned_branch or git.under_way():
         return stay, hub
     if tip is None:
         known = review._replace(tip=base_here(git, review))
@@ -325,7 +325,7 @@ def _fetch(git: Git, review: Review, tip: str, why: str) -> Action:
             raise Moved(f"{review.base} of {review.upstream} is no longer {tip[:_SHORT]}")
         return {}
 
-    there = remote_branch(git, review.upstream, review.base, tip, push=False)
+    there = remote_branch(git, review.upstream, review.base, tip, review.upstream)
     return Action(f"fetch {review.base} from {review.upstream}", why, do, (f"$ {command}",), (there,))
 
 

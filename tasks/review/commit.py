@@ -13,7 +13,7 @@ from ..core.options import CommitOptions
 from ..core.plan import COMMIT, PUSHED, Action, Fact, Step, Values, refused
 from ..image.credentials import credential_in
 from ..repo.edits import foreign_changes, git_commit
-from ..repo.files import Committed, WorkingTree
+from ..repo.files import Edited, WorkingTree, read_all
 from ..repo.hub import Hub
 from ..repo.remotes import Review, base_here
 from ..tools.command import Output
@@ -128,12 +128,14 @@ class _Start(NamedTuple):
     def commit(self, text: str, given: str | None) -> Action:
         hub = self.hub
         head = self.head._replace(value=self.head.value._replace(branch=self.target.name))
+        # Kept as they are now: what a planned commit leaves is read in the folder, where the build writes meanwhile.
+        committed = Edited(hub.committed, read_all(hub.committed, hub.managed))
 
         def do(values: Values) -> Values:
             known = {fact.name: values[fact.name] for fact in self.files}
             staged, place = values[self.staged.name], values[HEAD]
             # The tag of an image that was only planned is known now.
-            message = _message(replace(hub, committed=Committed(hub.git, place.commit)).holding(known), given)
+            message = _message(replace(hub, committed=committed).holding(known), given)
             made = _make_commit(
                 hub.git, head._replace(value=place), {path: known[path] for path in self.changed}, message
             )

@@ -99,14 +99,12 @@ class RemoteBranches(NamedTuple):
 class Git:
     """One clone, whose commands run in ``folder``: its top folder, or one below it.
 
-    ``more_objects`` is a folder with objects that it does not have; ``moved`` are the files that count as HEAD has
-    them, whatever the work tree has (:mod:`.git_states`).
+    ``more_objects`` is a folder with objects that it does not have.
     """
 
     folder: Path
     known: Clone | None = field(default=None, repr=False)
     more_objects: Path | None = None
-    moved: frozenset[str] = frozenset()
 
     @classmethod
     def around(cls, folder: Path) -> Git:

@@ -42,9 +42,8 @@ def local_branch(git: Git, branch: str, value: str | None) -> Fact:
     return Fact(f"the branch {branch}", lambda: git.branch_commit(branch), value, _is_at)
 
 
-def remote_branch(git: Git, remote: str, branch: str, value: str | None, *, push: bool = True) -> Fact:
-    """Return the fact that ``branch`` of ``remote``, pushed to or fetched, is the commit ``value`` (None: missing)."""
-    address = git.push_address(remote) if push else remote
+def remote_branch(git: Git, remote: str, branch: str, value: str | None, address: str) -> Fact:
+    """Return the fact that ``branch`` of ``remote``, asked at ``address``, is the commit ``value`` (None: missing)."""
     return Fact(f"{remote}'s branch {branch}", lambda: git.remote_commit(address, branch), value, _is_at)
 
 
@@ -88,7 +87,7 @@ def switched(git: Git, branch: str, commit: str, moved: Sequence[str], folder: P
         (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "objects/info/alternates").write_bytes(os.fsencode(f"{in_list(git.path_of('--git-path', 'objects'))}\n"))
     shutil.copy(git.path_of("--git-path", "index"), folder / "index")
-    ahead = Git(git.folder, git.clone._replace(git_dir=folder, is_found=False), moved=frozenset(moved))
+    ahead = Git(git.folder, git.clone._replace(git_dir=folder, is_found=False))
     ahead.read(*_NO_HOOKS, "update-ref", f"refs/heads/{branch}", commit)
     ahead.read(*_NO_HOOKS, "symbolic-ref", "HEAD", f"refs/heads/{branch}")
     ahead.read("read-tree", "-m", "-i", str(git.start.commit), commit)
