@@ -18,7 +18,7 @@ from ..core.safe_files import temporary_folder
 from ..core.settings import Settings, how_to_correct
 from ..image.tag import render
 from ..repo.hub import Hub, open_hub
-from ..repo.remotes import Review, base_here, find_review, read_remotes, review_known
+from ..repo.remotes import Review, base_here, find_review, review_known
 from ..tools.forges import MERGED, is_ci
 from ..tools.git import Git, Head
 from ..tools.git_states import HEAD, local_branch, remote_branch, standing, switched
@@ -90,8 +90,7 @@ class Outlook(NamedTuple):
         """Look at ``hub``; remotes are asked with ``ask`` alone, and only where the clone does not tell the base."""
         git, settings = hub.git, hub.settings
         try:
-            known = None if ask else review_known(git, settings, read_remotes(git, settings))
-            review = known or find_review(git, settings, ask=False)
+            review = find_review(git, settings, ask=False) if ask else review_known(git, settings)
             step, left = _plan_start(hub, review._replace(tip=base_here(git, review)))
         except Fault as fault:
             return cls(hub, fault=fault)
@@ -291,7 +290,7 @@ def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: 
         hint = f"put them aside: git stash push -- {' '.join(carried)}; then run the same command again"
         raise Refused(what, where=git.folder, hint=hint)
     why = f"{base} here is {_commits(behind)} behind" if behind else f"{base} is where feature branches start"
-    moves = [] if git.commit_at(tip) else [_fetch(git, review, tip, why)]
+    moves = [] if seen is git else [_fetch(git, review, tip, why)]
     arguments: tuple[str, ...] = ()
     if current != base:
         # At once: on the way by the clone's own base branch, uncommitted changes could be in the way.

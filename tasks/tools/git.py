@@ -285,31 +285,23 @@ class Git:
         pairs = (entry.partition("\n") for entry in self.ask("config", "--null", "--get-regexp", about).names)
         return {key: value for key, _, value in pairs}
 
-    def known_default(self, remote: str) -> str | None:
-        """Return the remote's default branch as the clone knows it (``refs/remotes/REMOTE/HEAD``), or None."""
-        prefix = f"refs/remotes/{remote}/"
-        known = self.ask("symbolic-ref", "--quiet", f"{prefix}HEAD")
-        return known.text.removeprefix(prefix) if known.ok else None
-
-    def branches_known(self, remote: str) -> list[str]:
+    def known_branches(self, remote: str) -> RemoteBranches:
         """Return the remote's branches as they were last fetched; where nothing was, the clone's own."""
-        for prefix in (f"refs/remotes/{remote}/", _HEADS):
-            names = self.read("for-each-ref", "--format=%(refname)", prefix).split()
-            if names:
-                return [name.removeprefix(prefix) for name in names]
-        return []
+        fetched = f"refs/remotes/{remote}/"
+        listed = self.read("for-each-ref", "--format=%(refname) %(objectname) %(symref)", fetched, _HEADS)
+        lines = [line.split(" ") for line in listed.splitlines()]
+        prefix = fetched if any(name.startswith(fetched) for name, _, _ in lines) else _HEADS
+        heads = {name.removeprefix(prefix): commit for name, commit, _ in lines if name.startswith(prefix)}
+        default = next((link.removeprefix(fetched) for name, _, link in lines if name == f"{fetched}HEAD"), None)
+        return RemoteBranches(heads, default)
 
     def commit_at(self, revision: str) -> str | None:
         """Return the full hash of the commit that ``revision`` names, or None."""
         output = self.ask("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
         return output.text if output.ok else None
 
-    def remote_commit(self, remote: str, branch: str) -> str | None:
-        """Ask ``remote`` for the commit of its branch ``branch``, or None; raise Unreachable or Denied."""
-        return self.remote_branches(remote, branch).heads.get(branch)
-
     def remote_branches(self, remote: str, pattern: str = "*") -> RemoteBranches:
-        """Ask ``remote`` for its default branch and the branches that fit ``pattern``."""
+        """Ask ``remote`` for its default branch and the branches that fit ``pattern``; raise Unreachable or Denied."""
         output = self.ask("ls-remote", "--symref", "--", remote, "HEAD", f"{_HEADS}{pattern}")
         if not output.ok:
             raise remote_fault(output, remote)

@@ -44,7 +44,8 @@ def local_branch(git: Git, branch: str, value: str | None) -> Fact:
 
 def remote_branch(git: Git, remote: str, branch: str, value: str | None, address: str) -> Fact:
     """Return the fact that ``branch`` of ``remote``, asked at ``address``, is the commit ``value`` (None: missing)."""
-    return Fact(f"{remote}'s branch {branch}", lambda: git.remote_commit(address, branch), value, _is_at)
+    name = f"{remote}'s branch {branch}"
+    return Fact(name, lambda: git.remote_branches(address, branch).heads.get(branch), value, _is_at)
 
 
 def push_address(git: Git, remote: str) -> Fact:
