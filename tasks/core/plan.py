@@ -23,8 +23,8 @@ Values: TypeAlias = "Mapping[str, Any]"
 
 def _words(value: object) -> str:
     if value is None:
-        return "is missing"
-    return "has changed" if isinstance(value, bytes) else f"is now {value}"
+        return "is gone"
+    return f"is now {value}" if isinstance(value, str) else "has changed"
 
 
 class Fact(NamedTuple):

@@ -59,7 +59,7 @@ def push_address(git: Git, remote: str) -> Fact:
 
 def index(git: Git, paths: Sequence[str]) -> Fact:
     """Return the fact that the index has for ``paths`` what it has now."""
-    return Fact("the index", lambda: staged_entries(git, paths), staged_entries(git, paths), lambda _: "has changed")
+    return Fact("the index", lambda: staged_entries(git, paths), staged_entries(git, paths))
 
 
 def staged_entries(git: Git, paths: Sequence[str]) -> dict[str, str]:
