@@ -84,6 +84,8 @@ class StandInGitHub:
     def _rest(self, call: str, content: dict[str, Any]) -> tuple[str, Any]:
         if call == f"GET repos/{TEAM}/labels?per_page=100":
             return "200 OK", [{"name": label} for label in self.labels]
+        if call == f"GET repos/{ROBIN}":
+            return "200 OK", {"parent": {"full_name": TEAM}}
         number, what = re.fullmatch(rf"\w+ repos/{TEAM}/\w+/(\d+)/?(\w*)", call).groups()  # type: ignore[union-attr]
         request = self.requests[int(number) - 1]
         if what == "labels":
