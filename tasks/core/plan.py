@@ -23,28 +23,26 @@ Values: TypeAlias = "Mapping[str, Any]"
 
 def _words(value: object) -> str:
     if value is None:
-        return "is missing"
-    return "has changed" if isinstance(value, bytes) else f"is now {value}"
+        return "is gone"
+    return f"is now {value}" if isinstance(value, str) else "has changed"
 
 
 class Fact(NamedTuple):
     """One thing of the world that an action relies on, which ``ask`` asks for again before it acts.
 
-    ``words`` tells a value behind the name (``is now main``), ``back`` returns the command that brings one back, if
-    there is one.
+    ``words`` tells another value behind the name: ``is now main``.
     """
 
     name: str
     ask: Callable[[], Any]
     value: Any
     words: Callable[[Any], str] = _words
-    back: Callable[[Any], str] = lambda _: ""
 
-    def require(self, value: object) -> None:
+    def require(self, value: Any) -> None:  # noqa: ANN401 - what ``ask`` returns
         """Ask again, and check that it is ``value``."""
         now = self.ask()
         if now != value:
-            raise Moved(f"{self.name} {self.words(now)}", self.back(value))
+            raise Moved(f"{self.name} {self.words(now)}")
 
 
 class Moved(Refused):

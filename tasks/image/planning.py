@@ -49,7 +49,7 @@ _MOST_COMMITS = 20
 
 def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
     """Plan the build of what the registry does not have, and return it with the repository as it will leave it."""
-    relies = standing(hub.git, hub.branch)
+    relies = (standing(hub.git, hub.branch),)
     engine = engine_for(hub, options)
     build = _plan_images(hub, options, engine)
     edits = image_edits(hub, _pins(build)) if build.pushes else ()

@@ -133,7 +133,7 @@ class History:
         """Return the hashes of the last commit of HEAD or of those named; None where there is none yet."""
         question = ("log", "--max-count=1", "--pretty=format:%h %H", *which)
         answer = self._ask(*question)
-        if not answer.ok and self.git.head() is not None:
+        if not answer.ok and self.git.start.commit is not None:
             self.git.read(*question)  # raises what git says
         short, _, whole = answer.text.partition(" ")
         return (short, whole) if whole else None

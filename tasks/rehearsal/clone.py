@@ -136,7 +136,7 @@ def _new_repository(folder: Path, branch: str, objects: Path, *flags: str) -> Gi
 
 def _set_head(original: Git, clone: Git) -> None:
     """Give the clone the original's commit, tags, and the branches of next steps; a shallow history is one commit."""
-    head = original.head()
+    head = original.start.commit
     if head is None:
         return
     if original.clone.shallow:

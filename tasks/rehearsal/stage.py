@@ -91,7 +91,7 @@ class Stage(NamedTuple):
 
     def _branches(self) -> tuple[str, str]:
         default = str(self.hub.settings.base_branch)
-        return default, self.hub.git.branch() or default
+        return default, self.hub.git.head().branch or default
 
 
 @contextlib.contextmanager

@@ -71,7 +71,7 @@ class WorkingTree(NamedTuple):
 
     def fact(self, path: str, value: bytes | None) -> Fact:
         """Return the fact that ``path`` holds the bytes ``value``; None if there is no such file."""
-        return Fact(path, lambda: self.read(path), value, lambda now: "is gone" if now is None else "has changed")
+        return Fact(path, lambda: self.read(path), value)
 
     def replace(self, edits: Sequence[FileEdit]) -> dict[str, bytes]:
         """Replace the files of ``edits``, all of them or none, and return their new bytes.
@@ -108,7 +108,7 @@ class Edited(NamedTuple):
     """The files ``under`` edits, and the bytes that those edits leave, by path."""
 
     under: Files
-    after: Mapping[str, bytes]
+    after: Mapping[str, bytes | None]
 
     def read(self, path: str) -> bytes | None:
         """Return the bytes of ``path`` as they will be; None if there is no such file."""

@@ -122,12 +122,12 @@ class Hub(Contents):
 
     def again(self) -> Hub:
         """Return the repository as it is now."""
-        return replace(open_hub(self.settings, self.git), index=self.index)
+        return replace(open_hub(self.settings, replace(self.git)), index=self.index)
 
-    @cached_property
+    @property
     def branch(self) -> str | None:
         """The current branch, or the one that a planned commit is on; None on a detached HEAD."""
-        return self.planned_branch or self.git.branch()
+        return self.planned_branch or self.git.start.branch
 
     @cached_property
     def layout(self) -> Layout:
@@ -386,7 +386,7 @@ class Hub(Contents):
 
 def open_hub(settings: Settings, git: Git, moved: Collection[str] = ()) -> Hub:
     """Return the hub repository whose clone is ``git``, as it is now, with the files ``moved`` as HEAD has them."""
-    if not (git.clone.git_dir / "index").exists() and git.head():
+    if not (git.clone.git_dir / "index").exists() and git.start.commit:
         raise Refused("no file of the clone is checked out", where=git.folder, hint="git checkout")
     committed, listing = Committed(git), Listing.of(git, settings)
     there = Switched(WorkingTree(git.folder), Committed(git, INDEX), listing.absent)

@@ -111,7 +111,7 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
     remotes = read_remotes(git, settings)
     if not remotes.names or not ask:
         try:
-            return review_known(git, settings, remotes)
+            return review_known(git, settings)
         except Refused:
             if not remotes.names:
                 raise
@@ -132,7 +132,10 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
                 asked = pool.submit(git.remote_branches, upstream)
         branches, gap = _answer(asked, required=push and pushing is asked)
         pushed, _ = _answer(pushing, required=push)
-    review = _review(git, settings, remotes._replace(upstream=upstream), branches)
+    # What the upstream does not tell, `git remote set-head` may have told the clone.
+    there = branches if branches and branches.default else git.known_branches(upstream)
+    there = there._replace(heads=branches.heads) if branches else there
+    review = _review(git, settings, remotes._replace(upstream=upstream), there, is_asked=branches is not None)
     if branches and (request or branches.heads) and review.base not in branches.heads:
         raise _no_branch(review.base, [*branches.heads], upstream)
     tip = branches.heads.get(review.base) if branches and ask else None
@@ -161,7 +164,7 @@ def fork_point(git: Git, review: Review, commit: str = "HEAD") -> str | None:
 
 def read_remotes(git: Git, settings: Settings) -> Remotes:
     """Return which remote is pushed to, and which one is the upstream, by the clone and the settings."""
-    return choose_remotes(git.configuration(), settings, git.branch())
+    return choose_remotes(git.configuration, settings, git.start.branch)
 
 
 def choose_remotes(config: Mapping[str, str], settings: Settings, branch: str | None) -> Remotes:
@@ -250,45 +253,42 @@ def _answer(asked: Future[RemoteBranches], *, required: bool) -> tuple[RemoteBra
         return None, fault.what
 
 
-def review_known(git: Git, settings: Settings, remotes: Remotes) -> Review:
+def review_known(git: Git, settings: Settings) -> Review:
     """Return where a branch is pushed and where its pull request goes, by the clone alone: no gh and no ssh is run."""
-    review = _review(git, settings, remotes, None)
-    known = git.branches_known(remotes.upstream or ORIGIN)
+    remotes = read_remotes(git, settings)
+    known = git.known_branches(remotes.upstream or ORIGIN)
+    review = _review(git, settings, remotes, known, is_asked=False)
     # One that was not fetched yet may be there all the same.
-    if review.base not in known and nearest(review.base, known):
-        raise _no_branch(review.base, known, remotes.upstream or ORIGIN)
+    if review.base not in known.heads and nearest(review.base, known.heads):
+        raise _no_branch(review.base, [*known.heads], remotes.upstream or ORIGIN)
     fork, repository = map(read_remote, _addresses(remotes, remotes.upstream or ""))
     return review._replace(repository=repository, fork=fork)
 
 
-def _review(git: Git, settings: Settings, remotes: Remotes, asked: RemoteBranches | None) -> Review:
-    """Return the base branch and those that are not committed to directly, as the upstream has them."""
-    base, upstream = _base(git, settings, remotes, asked), remotes.upstream or ORIGIN
-    default = asked.default if asked else git.known_default(upstream)
-    default = default or (None if settings.base_branch else base)
-    known = asked.heads if asked else git.branches_known(upstream)
+def _review(git: Git, settings: Settings, remotes: Remotes, there: RemoteBranches, *, is_asked: bool) -> Review:
+    """Return the base branch and those that are not committed to directly, as the upstream has them ``there``."""
+    base = _base(git, settings, remotes, there, is_asked=is_asked)
+    default = there.default or (None if settings.base_branch else base)
     shared = {
         **dict.fromkeys(PRODUCTION, "the branch that is deployed"),
-        **dict.fromkeys((name for name in (*_USUAL, "staging") if name in known), "a shared branch"),
+        **dict.fromkeys((name for name in (*_USUAL, "staging") if name in there.heads), "a shared branch"),
         base: "the branch that pull requests go to",
     }
     return Review(remotes, base, {**shared, default: "the default branch"} if default else shared)
 
 
-def _base(git: Git, settings: Settings, remotes: Remotes, asked: RemoteBranches | None) -> str:
+def _base(git: Git, settings: Settings, remotes: Remotes, there: RemoteBranches, *, is_asked: bool) -> str:
     """Return the base branch: the setting's, CI's, the upstream's default, or what the clone knows of it."""
     if settings.base_branch:
         return settings.base_branch
     upstream = remotes.upstream or ORIGIN
-    ci, there = read_ci(), read_remote(remotes.address(upstream))
-    is_its = there.path.lower() == ci.path.lower() if there else remotes.push == remotes.upstream
-    if ci.base and is_its and (asked is None or ci.base in asked.heads):
+    ci, repository = read_ci(), read_remote(remotes.address(upstream))
+    is_its = repository.path.lower() == ci.path.lower() if repository else remotes.push == remotes.upstream
+    if ci.base and is_its and (not is_asked or ci.base in there.heads):
         return ci.base
-    if asked and asked.default:
-        return asked.default
-    if known := git.known_default(upstream):
-        return known
-    branches = [*asked.heads] if asked else git.branches_known(upstream)
+    if there.default:
+        return there.default
+    branches = [*there.heads]
     usual = (*_USUAL, remotes.config.get("init.defaultbranch"))
     likely = next((name for name in usual if name in branches), None)
     if likely or len(branches) == 1:
@@ -296,7 +296,7 @@ def _base(git: Git, settings: Settings, remotes: Remotes, asked: RemoteBranches 
     if branches:
         set_head = f"git remote set-head {upstream} BRANCH; or name it " if upstream in remotes.names else "name it "
         hint = f"{set_head}{_SAY_BASE.format('NAME')}"
-        kind = NotKnownHere if asked is None else Refused
+        kind = Refused if is_asked else NotKnownHere
         raise kind(f"cannot determine the default branch of {upstream}", where=git.folder, hint=hint)
     return _USUAL[0]
 

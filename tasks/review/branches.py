@@ -18,10 +18,10 @@ from ..core.safe_files import temporary_folder
 from ..core.settings import Settings, how_to_correct
 from ..image.tag import render
 from ..repo.hub import Hub, open_hub
-from ..repo.remotes import Review, base_here, find_review, read_remotes, review_known
+from ..repo.remotes import Review, base_here, find_review, review_known
 from ..tools.forges import MERGED, is_ci
-from ..tools.git import Git
-from ..tools.git_states import CURRENT_BRANCH, HEAD, local_branch, remote_branch, standing, switched
+from ..tools.git import Git, Head
+from ..tools.git_states import HEAD, local_branch, remote_branch, standing, switched
 from ..tools.process import ask_all, capture
 
 _SHORT = 12
@@ -90,8 +90,7 @@ class Outlook(NamedTuple):
         """Look at ``hub``; remotes are asked with ``ask`` alone, and only where the clone does not tell the base."""
         git, settings = hub.git, hub.settings
         try:
-            known = None if ask else review_known(git, settings, read_remotes(git, settings))
-            review = known or find_review(git, settings, ask=False)
+            review = find_review(git, settings, ask=False) if ask else review_known(git, settings)
             step, left = _plan_start(hub, review._replace(tip=base_here(git, review)))
         except Fault as fault:
             return cls(hub, fault=fault)
@@ -105,12 +104,12 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
     Where the upstream was not asked, only a branch that was merged by what the clone knows is left.
     """
     git, tip, base = hub.git, review.tip, review.base
-    current, head = hub.branch, git.head()
+    current, head = git.start
     is_own = current not in {None, *review.shared}
     gap = f"{review.upstream} was not asked for {base}: {review.gap}; the plan uses the clone's copy"
     warnings = (gap,) if review.gap else ()
     stay = Step("fetch", (), warnings=warnings)
-    if head is None or hub.planned_branch or git.under_way():
+    if head is None or (current, head) == (base, tip) or hub.planned_branch or git.under_way():
         return stay, hub
     if tip is None:
         known = review._replace(tip=base_here(git, review))
@@ -159,7 +158,7 @@ def target_branch(hub: Hub, review: Review, wanted: str | None) -> TargetBranch:
     commit = hub.git.branch_commit(name)
     if commit is None:
         return TargetBranch(name, why, ("switch", "--create", name))
-    if commit == hub.git.head():
+    if commit == hub.git.start.commit:
         return TargetBranch(name, why, ("switch", name), commit)
     raise _has_other_commits(hub.git, name)
 
@@ -188,7 +187,7 @@ def waits_for(hub: Hub, review: Review, branch: str, page: str | None) -> str:
 
 def _feature_branch(hub: Hub, review: Review, why: str) -> TargetBranch:
     """Return a new branch for what a release commits, one that can go on, or the next name that is free."""
-    git, head = hub.git, str(hub.git.head())
+    git, head = hub.git, str(hub.git.start.commit)
     first = _name(hub)
     hint = f"correct hub.branch in invoke.yaml; the default is {Settings().branch}"
     require_name(git, first, how_to_correct("branch", hint))
@@ -292,7 +291,7 @@ def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: 
         hint = f"put them aside: git stash push -- {' '.join(carried)}; then run the same command again"
         raise Refused(what, where=git.folder, hint=hint)
     why = f"{base} here is {_commits(behind)} behind" if behind else f"{base} is where feature branches start"
-    moves = [] if git.commit_at(tip) else [_fetch(git, review, tip, why)]
+    moves = [] if seen is git else [_fetch(git, review, tip, why)]
     arguments: tuple[str, ...] = ()
     if current != base:
         # At once: on the way by the clone's own base branch, uncommitted changes could be in the way.
@@ -308,11 +307,11 @@ def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: 
         def do(_: Values) -> Values:
             git.require_unlocked()
             git.read(*arguments)
-            return {CURRENT_BRANCH: git.branch(), HEAD: end, at.name: end}
+            return {HEAD: Head(base, end), at.name: end}
 
         changes = (f"changes {output.first_of(moving, _MOST_NAMED, 'files')}",) if moving else ()
         details = (*changes, f"$ {git.command(*arguments)}")
-        moves.append(Action(what, why, do, details, (*standing(git, current), at)))
+        moves.append(Action(what, why, do, details, (standing(git, current), at)))
     done = [f"{base} is at {tip[:_SHORT]}, as in {review.upstream}"] if moves else []
     return Step("fetch", tuple(moves), summary=lambda _: done), end, moving
 
@@ -326,7 +325,7 @@ def _fetch(git: Git, review: Review, tip: str, why: str) -> Action:
             raise Moved(f"{review.base} of {review.upstream} is no longer {tip[:_SHORT]}")
         return {}
 
-    there = remote_branch(git, review.upstream, review.base, tip, push=False)
+    there = remote_branch(git, review.upstream, review.base, tip, review.upstream)
     return Action(f"fetch {review.base} from {review.upstream}", why, do, (f"$ {command}",), (there,))
 
 

@@ -81,7 +81,7 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
 
     One look at the index decides base image and requirement: no tag is derived from the chart's version.
     """
-    relies = standing(hub.git, hub.branch)
+    relies = (standing(hub.git, hub.branch),)
     said = {pin: pin.read(hub.files).text for pin in hub.pins}
     require_movable(hub.requirement, hub.requirement_file)
     repository = HelmRepository.of(hub.settings, hub.helm_repository)

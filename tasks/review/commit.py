@@ -13,12 +13,12 @@ from ..core.options import CommitOptions
 from ..core.plan import COMMIT, PUSHED, Action, Fact, Step, Values, refused
 from ..image.credentials import credential_in
 from ..repo.edits import foreign_changes, git_commit
-from ..repo.files import Committed, WorkingTree
+from ..repo.files import Edited, WorkingTree, read_all
 from ..repo.hub import Hub
 from ..repo.remotes import Review, base_here
 from ..tools.command import Output
-from ..tools.git import INDEX, Git, failed
-from ..tools.git_states import index, local_branch, standing
+from ..tools.git import INDEX, Git, Head, failed
+from ..tools.git_states import HEAD, index, local_branch, standing
 from ..tools.process import watch
 from .branches import TargetBranch, earlier_release, require_name, target_branch
 from .bump import commit_message
@@ -94,7 +94,6 @@ class _Start(NamedTuple):
     hub: Hub
     target: TargetBranch
     changed: tuple[str, ...]
-    branch: Fact
     head: Fact
     staged: Fact
     files: tuple[Fact, ...]
@@ -104,42 +103,47 @@ class _Start(NamedTuple):
     def read(cls, hub: Hub, review: Review, wanted: str | None) -> _Start:
         """Read where a commit starts; the facts first, so that what changes from here on is noticed."""
         git, tree = hub.git, WorkingTree(hub.git.folder)
-        current = git.require_commit_can_be_made()
-        branch, commit = standing(git, hub.branch or current)
+        git.require_commit_can_be_made()
+        current, head = str(hub.branch), standing(git, hub.branch)
         staged = index(git, hub.managed)
         files = tuple(tree.fact(path, hub.files.read(path)) for path in hub.managed)
-        target = target_branch(hub, review, wanted) if hub.changed else TargetBranch(hub.branch or current, "")
-        local = local_branch(git, target.name, target.commit if target.switch else commit.value)
-        return cls(hub, target, hub.changed, branch, commit, staged, files, local)
+        target = target_branch(hub, review, wanted) if hub.changed else TargetBranch(current, "")
+        local = local_branch(git, target.name, target.commit if target.switch else head.value.commit)
+        return cls(hub, target, hub.changed, head, staged, files, local)
 
     def switch(self) -> Action:
         git, target = self.hub.git, self.target
 
         def do(values: Values) -> Values:
             git.switch(*target.switch, branch=target.name)
-            return {self.branch.name: target.name, self.local.name: values[self.head.name]}
+            commit = values[HEAD].commit
+            return {HEAD: Head(target.name, commit), self.local.name: commit}
 
         command = f"$ {git.command(*target.switch)}"
         is_new = any(one.startswith("--") for one in target.switch)
-        cut = f"create {target.name} from {self.branch.value or 'HEAD'}"
+        cut = f"create {target.name} from {self.head.value.branch}"
         what = cut if is_new else f"switch to {target.name}"
-        return Action(what, target.why, do, (command,), (self.branch, self.head, self.local))
+        return Action(what, target.why, do, (command,), (self.head, self.local))
 
     def commit(self, text: str, given: str | None) -> Action:
-        hub, on_branch = self.hub, self.branch._replace(value=self.target.name)
+        hub = self.hub
+        head = self.head._replace(value=self.head.value._replace(branch=self.target.name))
+        # Kept as they are now: what a planned commit leaves is read in the folder, where the build writes meanwhile.
+        committed = Edited(hub.committed, read_all(hub.committed, hub.managed))
 
         def do(values: Values) -> Values:
             known = {fact.name: values[fact.name] for fact in self.files}
-            staged, parent = values[self.staged.name], values[self.head.name]
+            staged, place = values[self.staged.name], values[HEAD]
             # The tag of an image that was only planned is known now.
-            message = _message(replace(hub, committed=Committed(hub.git, parent)).holding(known), given)
-            place = on_branch, self.head._replace(value=parent)
-            made = _make_commit(hub.git, place, {path: known[path] for path in self.changed}, message)
+            message = _message(replace(hub, committed=committed).holding(known), given)
+            made = _make_commit(
+                hub.git, head._replace(value=place), {path: known[path] for path in self.changed}, message
+            )
             left = {path: entry for path, entry in staged.items() if path not in self.changed}
             commit = _commit_of(message, made)
-            return {self.head.name: made, self.local.name: made, self.staged.name: left, COMMIT: commit}
+            return {HEAD: Head(place.branch, made), self.local.name: made, self.staged.name: left, COMMIT: commit}
 
-        relies = (on_branch, self.head, self.staged, *self.files)
+        relies = (head, self.staged, *self.files)
         what = f'commit {", ".join(self.changed)}: "{_commit_of(text)["subject"]}"'
         return Action(what, "", do, (text,), relies)
 
@@ -149,18 +153,18 @@ def _commit_of(message: str, made: str | None = None) -> dict[str, str | None]:
     return {"hash": made, "subject": message.partition("\n")[0]}
 
 
-def _make_commit(git: Git, place: Sequence[Fact], wanted: Mapping[str, bytes], message: str) -> str:
+def _make_commit(git: Git, place: Fact, wanted: Mapping[str, bytes], message: str) -> str:
     """Commit the files of ``wanted`` (bytes by path) and nothing else, and return the commit's full hash.
 
     The clone's hooks run. ``place`` are the branch and the parent that it belongs to.
     """
-    branch, parent = (fact.value for fact in place)
+    branch, parent = place.value
     git.require_unlocked()
     flags = ("--quiet", "--only", "--cleanup=whitespace", "--file=-")
     output = watch(git.command("--literal-pathspecs", "commit", *flags, "--", *wanted, stdin=message))
     if not output.ok:
-        for fact in place if output.status > 0 else ():
-            fact.require(fact.value)
+        if output.status > 0:
+            place.require(place.value)
         raise _stopped(git, output, wanted, message)
     commit = git.child_of(parent, f"refs/heads/{branch}")
     if commit is None:

@@ -96,7 +96,8 @@ def plan_push(hub: Hub, review: Review, branch: Branch, why: str) -> tuple[Actio
     remote, heads = review.remote, review.heads or {}
     if name in heads and not git.contains("HEAD", heads[name]):
         raise _has_more_commits(git, remote, name)
-    address, there = push_address(git, remote), remote_branch(git, remote, name, heads.get(name))
+    address = push_address(git, remote)
+    there = remote_branch(git, remote, name, heads.get(name), git.push_address(remote))
     # A push that was killed after the remote had taken the branch leaves a clone that does not know of it.
     if not branch.waits and there.value == branch.commit.value and git.follows(remote, name):
         return Action(f"{remote} has {name} already"), there
@@ -108,8 +109,9 @@ def plan_push(hub: Hub, review: Review, branch: Branch, why: str) -> tuple[Actio
     def do(values: Values) -> Values:
         if others:
             output.say("\n".join(others))
-        push(git, remote, values[branch.commit.name], name)
-        return {there.name: values[branch.commit.name], PUSHED: remote}
+        commit = values[branch.commit.name]
+        _push(git, remote, commit, name, there)
+        return {there.name: commit, PUSHED: remote}
 
     # What is yet to be committed is what the branch holds when somebody types it.
     commit = f"refs/heads/{name}" if branch.waits else branch.commit.value
@@ -118,10 +120,10 @@ def plan_push(hub: Hub, review: Review, branch: Branch, why: str) -> tuple[Actio
     return Action(f"push {name} to {remote}", why, do, details, (branch.commit, address, there)), there
 
 
-def push(git: Git, remote: str, commit: str, branch: str) -> None:
+def _push(git: Git, remote: str, commit: str, branch: str, place: Fact) -> None:
     """Push ``commit`` to ``remote`` as ``branch``, verify that it is there, and have the clone's branch follow it."""
     done = capture(git.push_command(remote, commit, branch), seconds=PUSH_SECONDS)
-    there = git.remote_commit(git.push_address(remote), branch)
+    there = place.ask()
     if there == commit:
         # A forge may tell where to open a request.
         lines = (line.partition("remote: ") for line in done.stderr.splitlines())
@@ -181,7 +183,7 @@ def _has_more_commits(git: Git, remote: str, branch: str) -> Refused:
     pull = f"pull --rebase --autostash {remote} {branch}, and to keep theirs on a conflict: git rebase --skip"
     there_too = branch if git.branch_commit(branch) else f"--create {branch} {remote}/{branch}"
     switch = f"stash && git fetch {remote} && git switch {there_too}"
-    hint = f"git {pull if git.branch() == branch else switch}; or use another branch: --branch NAME"
+    hint = f"git {pull if git.start.branch == branch else switch}; or use another branch: --branch NAME"
     return Refused(f"the remote's branch {branch} has commits that are not here", where=remote, hint=hint)
 
 

@@ -85,6 +85,13 @@ class Clone(NamedTuple):
     is_found: bool
 
 
+class Head(NamedTuple):
+    """Where HEAD is: the current branch, None where it is detached, and the full hash of its commit, None without."""
+
+    branch: str | None
+    commit: str | None
+
+
 class RemoteBranches(NamedTuple):
     """A remote's branches, each with its commit, and the name of the default one, if it is told."""
 
@@ -96,14 +103,12 @@ class RemoteBranches(NamedTuple):
 class Git:
     """One clone, whose commands run in ``folder``: its top folder, or one below it.
 
-    ``more_objects`` is a folder with objects that it does not have; ``moved`` are the files that count as HEAD has
-    them, whatever the work tree has (:mod:`.git_states`).
+    ``more_objects`` is a folder with objects that it does not have.
     """
 
     folder: Path
     known: Clone | None = field(default=None, repr=False)
     more_objects: Path | None = None
-    moved: frozenset[str] = frozenset()
 
     @classmethod
     def around(cls, folder: Path) -> Git:
@@ -163,7 +168,7 @@ class Git:
     def switch(self, *arguments: str, branch: str) -> None:
         """Run git with ``arguments``, which switch to ``branch``; a hook that fails after that does not undo it."""
         output = self.ask(*arguments)
-        if not output.ok and self.branch() != branch:
+        if not output.ok and self.head().branch != branch:
             raise failed(arguments, output)
 
     # -- where the clone stands
@@ -173,14 +178,18 @@ class Git:
         """What stays as it is: asked once."""
         return self.known or Git.around(self.folder).clone
 
-    def head(self) -> str | None:
-        """Return the full hash of HEAD's commit; None on an unborn branch."""
-        return self.commit_at("HEAD")
+    @cached_property
+    def start(self) -> Head:
+        """Where HEAD was when this was asked for first: what is planned is planned there."""
+        return self.head()
 
-    def branch(self) -> str | None:
-        """Return the current branch's name; None on a detached HEAD."""
-        output = self.ask("symbolic-ref", "--quiet", "HEAD")
-        return output.text.removeprefix(_HEADS) if output.ok else None
+    def head(self) -> Head:
+        """Return where HEAD is now."""
+        commit, _, name = self.ask("rev-parse", "HEAD", "--symbolic-full-name", "HEAD").text.partition("\n")
+        if not name:  # no commit yet, or a branch of the name HEAD
+            output = self.ask("symbolic-ref", "--quiet", "HEAD")
+            commit, name = self.commit_at("HEAD") or "", output.text if output.ok else ""
+        return Head(name.removeprefix(_HEADS) if name.startswith(_HEADS) else None, commit or None)
 
     def under_way(self) -> str | None:
         """Return what is under way (``merge``, ``rebase``, ...), or None."""
@@ -195,21 +204,19 @@ class Git:
                     raise locked(lock)
                 time.sleep(_GLANCE)
 
-    def require_commit_can_be_made(self) -> str:
-        """Return the current branch, after checking that a commit could be made on it."""
+    def require_commit_can_be_made(self) -> None:
+        """Check that a commit could be made on the branch that the plan starts from."""
         # A rebase detaches HEAD: leaving it by a switch would lose what it has done.
         step = self.under_way()
         if step:
             raise Refused(
                 f"a {step} is under way", where=self.folder, hint=f"git {step} --continue, or git {step} --abort"
             )
-        branch = self.branch()
-        if branch is None:
+        if self.start.branch is None:
             raise Refused("HEAD is detached", where=self.folder, hint="git switch BRANCH")
-        if self.head() is None:
+        if self.start.commit is None:
             hint = "make the first one: git add --all && git commit"
-            raise Refused(f"the branch {branch} has no commit yet", where=self.folder, hint=hint)
-        return branch
+            raise Refused(f"the branch {self.start.branch} has no commit yet", where=self.folder, hint=hint)
 
     def path_of(self, *question: str) -> Path:
         """Return a path that ``git rev-parse`` prints, which may be relative to where it is asked."""
@@ -275,37 +282,30 @@ class Git:
         fetch, push = (self.ask("remote", "get-url", *flag, remote) for flag in ((), ("--push",)))
         return push.text if push.ok and push.text != fetch.text else remote
 
+    @cached_property
     def configuration(self) -> dict[str, str]:
-        """Return git's settings of remotes and branches, variables in small letters."""
+        """Git's settings of remotes and branches, variables in small letters; asked once."""
         about = r"^(remote|branch|init)\."
         pairs = (entry.partition("\n") for entry in self.ask("config", "--null", "--get-regexp", about).names)
         return {key: value for key, _, value in pairs}
 
-    def known_default(self, remote: str) -> str | None:
-        """Return the remote's default branch as the clone knows it (``refs/remotes/REMOTE/HEAD``), or None."""
-        prefix = f"refs/remotes/{remote}/"
-        known = self.ask("symbolic-ref", "--quiet", f"{prefix}HEAD")
-        return known.text.removeprefix(prefix) if known.ok else None
-
-    def branches_known(self, remote: str) -> list[str]:
+    def known_branches(self, remote: str) -> RemoteBranches:
         """Return the remote's branches as they were last fetched; where nothing was, the clone's own."""
-        for prefix in (f"refs/remotes/{remote}/", _HEADS):
-            names = self.read("for-each-ref", "--format=%(refname)", prefix).split()
-            if names:
-                return [name.removeprefix(prefix) for name in names]
-        return []
+        fetched = f"refs/remotes/{remote}/"
+        listed = self.read("for-each-ref", "--format=%(refname) %(objectname) %(symref)", fetched, _HEADS)
+        lines = [line.split(" ") for line in listed.splitlines()]
+        prefix = fetched if any(name.startswith(fetched) for name, _, _ in lines) else _HEADS
+        heads = {name.removeprefix(prefix): commit for name, commit, _ in lines if name.startswith(prefix)}
+        default = next((link.removeprefix(fetched) for name, _, link in lines if name == f"{fetched}HEAD"), None)
+        return RemoteBranches(heads, default)
 
     def commit_at(self, revision: str) -> str | None:
         """Return the full hash of the commit that ``revision`` names, or None."""
         output = self.ask("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
         return output.text if output.ok else None
 
-    def remote_commit(self, remote: str, branch: str) -> str | None:
-        """Ask ``remote`` for the commit of its branch ``branch``, or None; raise Unreachable or Denied."""
-        return self.remote_branches(remote, branch).heads.get(branch)
-
     def remote_branches(self, remote: str, pattern: str = "*") -> RemoteBranches:
-        """Ask ``remote`` for its default branch and the branches that fit ``pattern``."""
+        """Ask ``remote`` for its default branch and the branches that fit ``pattern``; raise Unreachable or Denied."""
         output = self.ask("ls-remote", "--symref", "--", remote, "HEAD", f"{_HEADS}{pattern}")
         if not output.ok:
             raise remote_fault(output, remote)

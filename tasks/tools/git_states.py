@@ -8,10 +8,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..core.plan import Fact
-from .git import COMPARED, Git, in_list
+from ..core.plan import Fact, Moved
+from .git import COMPARED, Git, Head, in_list
 
-CURRENT_BRANCH = "the current branch"
 HEAD = "HEAD"
 _SHORT = 12
 # What a git directory beside the clone's begins with as a copy, and what it begins without; everything else is the
@@ -20,16 +19,22 @@ _COPIED, _LEFT_OUT = ("HEAD", "info", "packed-refs", "refs", "reftable"), ("inde
 _NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
 
 
-def standing(git: Git, branch: str | None) -> tuple[Fact, Fact]:
-    """Return the facts that the clone is on ``branch`` (None for a detached HEAD), at the commit that HEAD is now."""
-    current = Fact(
-        CURRENT_BRANCH,
-        git.branch,
-        branch,
-        lambda branch: f"is now {branch}" if branch else "is now none: HEAD is detached",
-        lambda branch: f"git switch {branch}" if branch else "",
-    )
-    return current, Fact(HEAD, git.head, git.head(), _is_at)
+class Standing(Fact):
+    """The fact that HEAD is at a branch and a commit (:class:`.git.Head`)."""
+
+    def require(self, value: Head) -> None:
+        """Ask again, and check that HEAD is at ``value``."""
+        now = self.ask()
+        if now.branch != value.branch:
+            what = f"is now {now.branch}" if now.branch else "is now none: HEAD is detached"
+            raise Moved(f"the current branch {what}", f"git switch {value.branch}" if value.branch else "")
+        if now != value:
+            raise Moved(f"{HEAD} {_is_at(now.commit)}")
+
+
+def standing(git: Git, branch: str | None) -> Fact:
+    """Return the fact that HEAD is at ``branch`` (None where it is detached), at the commit that the plan starts at."""
+    return Standing(HEAD, git.head, Head(branch, git.start.commit))
 
 
 def local_branch(git: Git, branch: str, value: str | None) -> Fact:
@@ -37,10 +42,10 @@ def local_branch(git: Git, branch: str, value: str | None) -> Fact:
     return Fact(f"the branch {branch}", lambda: git.branch_commit(branch), value, _is_at)
 
 
-def remote_branch(git: Git, remote: str, branch: str, value: str | None, *, push: bool = True) -> Fact:
-    """Return the fact that ``branch`` of ``remote``, pushed to or fetched, is the commit ``value`` (None: missing)."""
-    address = git.push_address(remote) if push else remote
-    return Fact(f"{remote}'s branch {branch}", lambda: git.remote_commit(address, branch), value, _is_at)
+def remote_branch(git: Git, remote: str, branch: str, value: str | None, address: str) -> Fact:
+    """Return the fact that ``branch`` of ``remote``, asked at ``address``, is the commit ``value`` (None: missing)."""
+    name = f"{remote}'s branch {branch}"
+    return Fact(name, lambda: git.remote_branches(address, branch).heads.get(branch), value, _is_at)
 
 
 def push_address(git: Git, remote: str) -> Fact:
@@ -54,7 +59,7 @@ def push_address(git: Git, remote: str) -> Fact:
 
 def index(git: Git, paths: Sequence[str]) -> Fact:
     """Return the fact that the index has for ``paths`` what it has now."""
-    return Fact("the index", lambda: staged_entries(git, paths), staged_entries(git, paths), lambda _: "has changed")
+    return Fact("the index", lambda: staged_entries(git, paths), staged_entries(git, paths))
 
 
 def staged_entries(git: Git, paths: Sequence[str]) -> dict[str, str]:
@@ -83,10 +88,10 @@ def switched(git: Git, branch: str, commit: str, moved: Sequence[str], folder: P
         (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "objects/info/alternates").write_bytes(os.fsencode(f"{in_list(git.path_of('--git-path', 'objects'))}\n"))
     shutil.copy(git.path_of("--git-path", "index"), folder / "index")
-    ahead = Git(git.folder, git.clone._replace(git_dir=folder, is_found=False), moved=frozenset(moved))
+    ahead = Git(git.folder, git.clone._replace(git_dir=folder, is_found=False))
     ahead.read(*_NO_HOOKS, "update-ref", f"refs/heads/{branch}", commit)
     ahead.read(*_NO_HOOKS, "symbolic-ref", "HEAD", f"refs/heads/{branch}")
-    ahead.read("read-tree", "-m", "-i", str(git.head()), commit)
+    ahead.read("read-tree", "-m", "-i", str(git.start.commit), commit)
     there = ahead.names("--literal-pathspecs", "ls-files", "-z", "--", *moved) if moved else ()
     ahead.read("update-index", "-z", "--assume-unchanged", "--stdin", stdin="".join(f"{path}\0" for path in there))
     gone = (re.sub(r"([\\*?\[ ])", r"\\\1", path) for path in sorted({*moved} - {*there}))

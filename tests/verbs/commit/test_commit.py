@@ -42,15 +42,6 @@ def test_on_another_branch_the_commit_goes_there(moved: Hub) -> None:
     assert moved.git("branch", "--format=%(refname:short)") == "main\nmy-work"
 
 
-def test_a_second_commit_stays_on_the_feature_branch(moved: Hub) -> None:
-    commit(moved)
-    pin(moved, "0.0.1-0.dev.git.2.h1234567")
-    succeed("commit", cwd=moved.path)
-    assert moved.git("branch", "--show-current") == BRANCH
-    assert moved.subjects() == ["Use hub image 0.0.1-0.dev.git.2.h1234567", SUBJECT, "Set up the hub"]
-    assert committed_files(moved) == "hub/values.yaml"
-
-
 def test_json_tells_the_branch_and_the_commit(moved: Hub) -> None:
     done = commit(moved, "--json")
     assert done.json == {

@@ -7,7 +7,7 @@ import pytest
 from tests.support.cli import sh, succeed
 from tests.support.hubs import Hub
 from tests.support.processes import write_program
-from tests.support.steps import BRANCH, SUBJECT, commit, pin, refs
+from tests.support.steps import BRANCH, SUBJECT, commit, committed_files, pin, refs
 from tests.support.world import demand_fault, fault, nothing_written
 
 
@@ -42,6 +42,7 @@ def test_the_branch_is_pushed_and_tracked_and_a_second_commit_is_added(moved: Hu
     assert commit(moved, "--push").code == 0
     pushed = moved.remote_git("log", "--pretty=%s", BRANCH).splitlines()
     assert pushed == ["Use hub image 1.0.0", SUBJECT, "Set up the hub"]
+    assert committed_files(moved) == "hub/values.yaml"
 
 
 @pytest.mark.parametrize("seen", ["nothing of it", "an older commit"])

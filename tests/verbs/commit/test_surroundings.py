@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.tools.git import Git
+from tasks.tools.git import Git, Head
 from tasks.tools.git_states import switched
 from tests.support.cli import INVOKE, Result, run, run_task, sh, succeed
 from tests.support.helm import HelmServer
@@ -188,8 +188,8 @@ def test_a_clone_at_an_odd_path_as_it_will_be_on_another_branch(tmp_path: Path) 
     sh("git", "init", "--quiet", "--initial-branch=main", cwd=clone)
     sh("git", "commit", "--quiet", "--allow-empty", "--message", "begin", cwd=clone)
     (tmp_path / "ahead").mkdir()
-    ahead = switched(Git(clone), "other", str(Git(clone).head()), (), tmp_path / "ahead")
-    assert (ahead.branch(), ahead.head()) == ("other", Git(clone).head())
+    commit = str(Git(clone).start.commit)
+    assert switched(Git(clone), "other", commit, (), tmp_path / "ahead").start == Head("other", commit)
 
 
 def test_files_of_any_name(hub: Hub) -> None:
