@@ -248,7 +248,9 @@ def read_all(files: Files, paths: Sequence[str]) -> dict[str, bytes | None]:
 
 def planned_bytes(files: Files) -> dict[str, bytes]:
     """Return what planned edits will leave, by path."""
-    return {**planned_bytes(files.under), **files.after} if isinstance(files, Edited) else {}
+    if not isinstance(files, Edited):
+        return {}
+    return planned_bytes(files.under) | {path: data for path, data in files.after.items() if data is not None}
 
 
 def is_glob(pattern: str) -> bool:
