@@ -6,6 +6,7 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
 
@@ -60,16 +61,16 @@ def test_a_page_comes_as_it_is(server: Server) -> None:
 def test_a_connection_that_was_idle_while_an_image_was_built_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """What stands between may have dropped it without a word: nobody answers there any more."""
     monkeypatch.setattr("tasks.core.http.monotonic", iter((0.0, 1200.0)).__next__)
-    opened = []
+    opened: list[socket.socket] = []
 
-    def answer_once() -> None:
-        while True:
-            opened.append(listener.accept()[0])
+    def answer_each_once() -> None:
+        while len(opened) < 2:
+            opened.append(held.enter_context(listener.accept()[0]))
             opened[-1].recv(4096)
             opened[-1].sendall(reply(b"a", Connection="keep-alive"))
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=answer_once, daemon=True).start()
+    with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as held:
+        threading.Thread(target=answer_each_once, daemon=True).start()
         address = Address.parse(f"http://127.0.0.1:{listener.getsockname()[1]}/")
         assert [get(address, QUICK._replace(read=1, attempts=1)).body for _ in range(2)] == [b"a", b"a"]
     assert len(opened) == 2

@@ -106,8 +106,8 @@ ANYWHERE: dict[str, tuple[Put, str, int, str]] = {
     "Helm repository": (
         edited(REQUIREMENTS, "http:", "--evil:"),
         COMMIT,
-        4,
-        "the file cannot be read: No such file or directory",
+        2,
+        "this is not the address of a Helm repository",
     ),
 }
 WITH_ENGINE: dict[str, tuple[Put, str, int, str]] = {
