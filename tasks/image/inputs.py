@@ -145,13 +145,13 @@ def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:
     objects = tree.objects(sources.built_from)
     for path in (*sources.folders, sources.dockerfile):
         if path not in objects:
+            what = "Dockerfile" if path == sources.dockerfile else "build context"
+            if submodule := tree.submodule_around(path):
+                hint = f"move the Dockerfile and its folder into this repository; other files may stay in {submodule}"
+                raise Refused(f"the {what} is in the submodule {submodule}", where=path, hint=hint)
             add = f"git ignores it: git add --force -- {quote(path)}"
             fix = f"commit it, or fix images.{image.spec.key} in {hub.layout.file}"
-            raise Unusable(
-                f"the {'Dockerfile' if path == sources.dockerfile else 'build context'} is missing",
-                where=path,
-                hint=add if _is_ignored(hub, path) else fix,
-            )
+            raise Unusable(f"the {what} is missing", where=path, hint=add if _is_ignored(hub, path) else fix)
     _require_not_ignored(hub, image, tree, sources)
     _look_into_files(tree, [tree.real_path(path) for path in sources.folders])
 

@@ -97,6 +97,12 @@ class Tree:
         wanted = (path for path, entry in self._entries.items() if entry.mode == SUBMODULE and is_below(path, paths))
         return {path: self._submodule(path) for path in wanted}
 
+    def submodule_around(self, path: str) -> str | None:
+        """Return the path of the submodule that ``path`` lies in."""
+        return next(
+            (one for one, entry in self._entries.items() if entry.mode == SUBMODULE and is_below(path, [one])), None
+        )
+
     def write(self, paths: Sequence[str], folder: Path) -> None:
         """Write what is at and below ``paths``, symbolic links followed, into the empty ``folder``.
 

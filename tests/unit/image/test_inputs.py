@@ -103,6 +103,20 @@ def test_the_revision_of_a_submodule_among_the_paths_counts(repository: Hub, tmp
     assert hash_of(repository.path) != before
 
 
+def test_an_image_in_a_submodule_is_refused_with_what_to_do(repository: Hub, tmp_path: Path) -> None:
+    sub = make_repository(tmp_path / "sub", {"ctx/Dockerfile": repository.read("images/hub/Dockerfile")})
+    repository.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(sub.path), "sub")
+    repository.edit("chartpress.yaml", "        valuesPath:", "        contextPath: sub/ctx\n        valuesPath:")
+    repository.commit("Take the image from elsewhere")
+    hub = open_hub(Settings(), Git.around(repository.path))
+    with pytest.raises(Refused) as fault:
+        require_buildable(hub, hub.images[0], Tree(hub.git, "HEAD"))
+    assert str(fault.value) == (
+        "error: the build context is in the submodule sub (sub/ctx)\n"
+        "hint: move the Dockerfile and its folder into this repository; other files may stay in sub"
+    )
+
+
 def test_a_files_time_tells_its_content_so_that_a_builder_gets_only_what_has_changed(
     repository: Hub, tmp_path: Path
 ) -> None:
