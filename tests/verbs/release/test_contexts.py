@@ -10,7 +10,7 @@ import pytest
 from tests.support.cli import run_task, succeed
 from tests.support.engine import files_of
 from tests.support.hubs import Hub
-from tests.support.scene import CHARTPRESS, DOCKERFILE, Scene
+from tests.support.scene import CHARTPRESS, DOCKERFILE, VALUES, Scene
 from tests.support.steps import add_submodule, build
 from tests.support.world import fault
 
@@ -57,6 +57,13 @@ def test_chartpress_does_not_build_what_the_tags_commit_does_not_have(hub: Hub, 
     assert "/ctx/later.txt" not in files
 
 
+def test_a_build_in_a_hook_asks_the_clone_that_it_is_for(hub: Hub, scene: Scene) -> None:
+    nowhere = f"{scene.folder}/none"
+    variables = {"GIT_DIR": nowhere, "GIT_INDEX_FILE": f"{nowhere}/index", "GIT_WORK_TREE": "/"}
+    succeed("build", "--engine", "chartpress", cwd=hub.path, env=variables)
+    assert scene.tag in hub.read(VALUES)
+
+
 # -- a release that names the content
 
 
@@ -77,6 +84,13 @@ def test_what_is_changed_in_a_submodule_is_committed_there(hub: Hub) -> None:
     assert error == "the image hub has files that are not committed (images/hub/sub)"
     look = "commit or stash what is changed in the submodule: git -C images/hub/sub status"
     assert hint == f"{look}; its tag names the last commit"
+
+
+def test_what_is_staged_elsewhere_does_not_stop_a_release(hub: Hub) -> None:
+    hub.write("notes.txt", "staged\n")
+    hub.git("add", "notes.txt")
+    succeed("release", "--yes", cwd=hub.path, env=CONTENT)
+    assert hub.git("status", "--porcelain") == "A  notes.txt"
 
 
 def test_a_builder_gets_only_what_has_changed_since_the_build_before(hub: Hub, tmp_path: Path) -> None:
