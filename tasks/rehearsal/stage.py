@@ -21,7 +21,7 @@ from ..core.faults import DOOR, Fault, Refused, Unreachable, Unusable, held_back
 from ..core.names import Reference, is_loopback
 from ..core.options import RehearseOptions, ReleaseOptions
 from ..core.plan import Plan
-from ..core.safe_files import MARK, MarkedFolder, read_file, unwritable
+from ..core.safe_files import MARK, MarkedFolder, clear_away, read_file, unwritable
 from ..core.settings import CACHE_OFF, WholeImage
 from ..image.proof import Base
 from ..releases.repository import HelmRepository
@@ -172,6 +172,7 @@ def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
 
 def clear_up_after_killed_ones() -> None:
     """Clear up after each rehearsal of this user that was killed; what cannot be removed is left for the next time."""
+    clear_away()
     for place in (one for prefix in (TEMPORARY, KEPT) for one in MarkedFolder.left_behind(prefix)):
         with held_back(), contextlib.suppress(Fault, OSError):
             _clear_up(place)

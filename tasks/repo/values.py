@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from ..core.faults import Unusable
@@ -134,15 +135,15 @@ def find_places(
         # Most files of a pattern name other images, and take long to read.
         if pattern and not any(word in data for word in words):
             continue
+        named = None
         try:
-            parse(data, file)
+            named = _named(data, file, target.path)
         except Unusable as fault:
             lines = [line.partition(b"#")[0] for line in data.splitlines() if pattern]
             if any(word in line for line in lines for word in words):
                 what = f"the file matches hub.values and names an image of ours, but cannot be read: {fault.what}"
                 hint = "correct it, or narrow the pattern in invoke.yaml"
                 unread.append(Unusable(what, where=fault.where, hint=hint))
-        named = named_at(files, file, target.path)
         ours = [image for image in known if named and named.same_repository(Reference(image.name))]
         is_free = not pattern and (target.image is not None or not ours)
         for image in images:
@@ -170,10 +171,13 @@ def _owned(
 
 def named_at(files: Files, file: str, path: str) -> Reference | None:
     """Return the image that a values file names at ``path``, as Helm reads it; None where it names none."""
-    try:
-        name = _image_there(parse(files.read(file) or b"", file), tuple(path.split("."))).name
-    except Unusable:
-        return None
+    with suppress(Unusable):
+        return _named(files.read(file) or b"", file, path)
+    return None
+
+
+def _named(data: bytes, file: str, path: str) -> Reference | None:
+    name = _image_there(parse(data, file), tuple(path.split("."))).name
     return Reference(name) if name else None
 
 

@@ -56,6 +56,7 @@ _FIXES = {
     "is already used by worktree": _ELSEWHERE,
     "cannot create 'refs/heads/": "git branch --list; use another branch: --branch NAME",
     "no space left on device": _DISKS,
+    "out of diskspace": _DISKS,
     " filter '": "see which program that is, and install it: git config --show-origin --get-regexp ^filter[.]",
     "unable to write file": _DISKS,  # it often does not say why
 }

@@ -33,8 +33,10 @@ FULL = {
     ),
     ("hub", 2): (UNUSABLE, f"the file cannot be written: {NO_SPACE} (hub/requirements.yaml)", "df -h hub"),
     ("hub", 16): (PROGRAM, f"git commit: unable to write loose object file: {NO_SPACE} (PLACE/hub)", DISKS),
-    ("tmp", 1): (UNUSABLE, f"temporary files cannot be written: {NO_SPACE} (PLACE/tmp)", "df -h PLACE/tmp"),
-    ("tmp", 4): (PROGRAM, "git checkout-index: unable to write file ", DISKS),
+    # Python takes another folder then.
+    ("tmp", 0): (0, "", ""),
+    ("tmp", 1): (PROGRAM, "git read-tree: ", DISKS),
+    ("tmp", 2): (PROGRAM, "git checkout-index: unable to write file ", DISKS),
 }
 # What is said when a folder cannot be written. The cache's is nobody's trouble: then nothing is kept.
 LOCKED = {

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import sh
 
+from tasks.core.faults import Unusable
 from tasks.core.safe_files import temporary_folder
 from tasks.tools.command import Command
 from tasks.tools.process import Pool, ask_all, attend, capture, watch
@@ -200,3 +201,14 @@ def test_an_interrupt_while_a_temporary_folder_is_made_leaves_none(
     with pytest.raises(KeyboardInterrupt), temporary_folder():
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_system_that_takes_no_temporary_files_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    monkeypatch.setattr("tempfile.tempdir", str(gone))
+    with pytest.raises(Unusable) as fault, temporary_folder():
+        pass
+    assert str(fault.value) == (
+        f"error: temporary files cannot be written: No such file or directory ({gone})\n"
+        f"hint: df -h {gone}; ls -ld {gone}"
+    )
