@@ -15,7 +15,7 @@ from ..core.problems import MOST_NAMED, Code, Findings, Problem, Severity, Unche
 from ..core.settings import CHARTPRESS
 from ..core.yaml_tree import Data, Malformed, child, text_under
 from ..image.inputs import arguments_of, counted_paths
-from ..image.tag import HEAD, history_of, name_image, names_commit, tells_images_apart
+from ..image.tag import HEAD, name_image, names_commit, tells_images_apart
 from ..image.tree import Tree
 from ..releases.versions import allows, is_range, parse_version
 from ..repo.deployments import staying_installations
@@ -241,7 +241,7 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, pinned: PinnedImage) ->
         yield Unchecked(f"whether {image.spec.key}@{pinned.digest} is current: it has no tag", f"{DOOR} build")
         return
     try:
-        computed = name_image(hub, history_of(hub), image).tag
+        computed = name_image(hub, image).tag
     except Refused as fault:
         yield Unchecked(f"whether {image.spec.key}:{tag} is current: {fault.what}", fault.hint)
         return
@@ -274,7 +274,7 @@ def _has_the_same_files(hub: Hub, image: HubImage, commit: str, tag: str) -> boo
     """Whether a build of ``commit``, which ``tag`` names, has today's files too, as after a squash or rebase."""
     if hub.git.commit_at(commit) is None:
         return False
-    called = name_image(hub, history_of(hub), image)
+    called = name_image(hub, image)
     if arguments_of(hub, image, called) != arguments_of(hub, image, called._replace(tag=tag, commit=commit)):
         return False
     paths = (*counted_paths(hub, image), *hub.paths_of(image))

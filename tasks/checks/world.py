@@ -12,7 +12,7 @@ from ..core.names import Reference, platforms_left
 from ..core.problems import Problem
 from ..image.inputs import inputs_hash, working_files
 from ..image.proof import LABEL, base_of, inputs_label
-from ..image.tag import HEAD, depends_on, history_of, name_image, names_commit, tells_images_apart
+from ..image.tag import HEAD, depends_on, name_image, names_commit, tells_images_apart
 from ..image.tree import Tree
 from ..releases.index import Index, Release, choose, newest
 from ..releases.repository import HelmRepository
@@ -64,7 +64,7 @@ class SeenImage:
                 platform = platforms_left(hub.settings.platform, image.spec.skip_platforms)
                 with working_files(hub, [image]) as tree:
                     content = inputs_hash(hub, image, tree, base.identity, platform)
-            return name_image(hub, history_of(hub), image, content).tag
+            return name_image(hub, image, content).tag
         except (Refused, Unreachable):
             return None
 
@@ -78,7 +78,7 @@ class SeenImage:
         base = {one.labels.get(f"{LABEL}base.digest", "") for one in found.platforms.values()}
         platform = platforms_left(hub.settings.platform, image.spec.skip_platforms)
         try:
-            called = name_image(hub, history_of(hub), image)
+            called = name_image(hub, image)
             tree = Tree(hub.git, called.revision or HEAD)
             return inputs_label(found) == inputs_hash(hub, image, tree, "".join(base), platform, called)
         except (Refused, Unusable):
@@ -225,7 +225,7 @@ def _named(hub: Hub, image: HubImage) -> tuple[Reference | None, Reference | Non
         return first, None, [(where, one) for where, one in named if one.digest and one.same_repository(first)]
     if not hub.values_places(image) and image.spec.named is not None and names_commit(hub.settings.tag):
         with suppress(Refused):
-            return None, Reference(image.spec.named, name_image(hub, history_of(hub), image).tag), []
+            return None, Reference(image.spec.named, name_image(hub, image).tag), []
     return None, None, []
 
 

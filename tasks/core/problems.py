@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from .faults import Unusable, did_you_mean
 from .output import first_of
-from .settings import FILE, Accepted
+from .settings import FILE, Accepted, is_accepted
 from .visible import one_line
 
 # How many of several names a message tells.
@@ -78,10 +78,10 @@ class Problem(NamedTuple):
         return f"{self.path}: {self.message}"
 
     def judged(self, accept: Sequence[Accepted]) -> Problem:
-        """Return it as accepted, or at the first place that none of ``accept`` covers."""
+        """Return it as accepted, or at the first place that none of ``accept`` names."""
         places = (self.path, *self.also)
         files = {place: _file_and_line(place)[0] for place in places}
-        left = (one for one in places if not any(entry.covers(self.code.value, files[one]) for entry in accept))
+        left = (one for one in places if not is_accepted(accept, self.code.value, files[one]))
         place = next(left, None)
         return self._replace(path=place) if place else self._replace(severity=Severity.ACCEPTED)
 

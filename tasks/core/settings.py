@@ -11,7 +11,7 @@ import contextlib
 import os
 import re
 import reprlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -71,9 +71,10 @@ class Accepted(NamedTuple):
     code: str
     path: str | None = None
 
-    def covers(self, code: str, path: str) -> bool:
-        """Whether it accepts a problem in the file ``path``."""
-        return self.code == code and (self.path is None or fnmatchcase(path, self.path))
+
+def is_accepted(accept: Iterable[Accepted], code: str, path: str) -> bool:
+    """Whether one of ``accept`` names a problem of the kind ``code`` in the file ``path``."""
+    return any(one.code == code and (one.path is None or fnmatchcase(path, one.path)) for one in accept)
 
 
 class WholeImage(NamedTuple):

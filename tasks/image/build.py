@@ -15,7 +15,7 @@ from ..core.options import BuildOptions
 from ..core.output import first_of
 from ..core.plan import Values
 from ..core.problems import Code
-from ..core.settings import CHARTPRESS
+from ..core.settings import CHARTPRESS, is_accepted
 from ..repo.hub import Hub, HubImage, layout_warnings
 from ..repo.named_images import how_to_move, unmoved_images
 from ..tools.command import current_folder
@@ -23,7 +23,7 @@ from ..tools.docker import Builder
 from ..tools.registry import FoundImage, ImageAnswer, inspect
 from .inputs import INPUTS_LABEL, inputs_hash, sources_of, working_files, write_files
 from .proof import LABEL, Base, Proof, base_label, inputs_label, prove, tag_fact
-from .tag import COMMIT_TO_COME, HEAD, ImageName, depends_on, history_of, name_image, names_commit
+from .tag import COMMIT_TO_COME, HEAD, ImageName, depends_on, name_image, names_commit
 from .tree import Tree
 
 # An image's status: (to be) built, under the tag of another commit until it is retagged, in the registry already,
@@ -171,9 +171,7 @@ class Build:
                 yield f"no values file uses {one.key}"
         yield from self.spared
         for key, places in unmoved.items():
-            left = [
-                one for one in places if not any(it.covers(Code.VALUES_DIFFER, one.file) for it in hub.settings.accept)
-            ]
+            left = [one for one in places if not is_accepted(hub.settings.accept, Code.VALUES_DIFFER, one.file)]
             if left:
                 files = first_of([one.file for one in left], _MOST_NAMED)
                 yield f"{key} is also named by {files}, where no build writes it; {how_to_move(hub, left)}"
@@ -257,8 +255,7 @@ def name_after_commit(build: Build) -> Build:
     """Return the build with the tags that waited for a commit, which exists now."""
     waiting = [one for one in build.to_build if one.name.commit == COMMIT_TO_COME]
     hub = build.hub.again()
-    history = history_of(hub)
-    named = [one._replace(name=name_image(hub, history, one.image)) for one in waiting]
+    named = [one._replace(name=name_image(hub, one.image)) for one in waiting]
     for one in named:
         if build.pushes and not build.options.force:
             tag_fact(one.reference).require(None)

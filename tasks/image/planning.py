@@ -34,7 +34,6 @@ from .tag import (
     HEAD,
     ImageName,
     earlier_tags,
-    history_of,
     name_image,
     names_commit,
     tells_images_apart,
@@ -236,10 +235,10 @@ def _on_builder(build: Build) -> Build:
 def _image_builds(hub: Hub, images: Sequence[HubImage], options: BuildOptions, *, look: bool) -> tuple[ImageBuild, ...]:
     # All registries are asked at once for the base images and for what they have already; but a tag that names the
     # content needs its base image first.
-    by_commit, history = names_commit(hub.settings.tag), history_of(hub)
+    by_commit = names_commit(hub.settings.tag)
     references = [image.base.reference for image in images]
     answers: dict[Reference, ImageAnswer] = {base: docker.local(base) for base in options.stand_ins}
-    names = [(image, name_image(hub, history, image)) for image in images if by_commit and look]
+    names = [(image, name_image(hub, image)) for image in images if by_commit and look]
     _ask(answers, [*references, *_known_references(names)])
     loopback = all(is_loopback(Reference(image.spec.name).host) for image in images)
     bases = find_bases(references, answers, loopback=loopback)
@@ -267,7 +266,7 @@ def _image_build(hub: Hub, options: BuildOptions, image: HubImage, base: Base, t
     if tree is not None:
         require_stable(hub, image)
         content = inputs_hash(hub, image, tree, base.identity, left)
-    name = name_image(hub, history_of(hub), image, content or "")
+    name = name_image(hub, image, content or "")
     if not left:
         return ImageBuild(image, name, base, wanted, None, SKIPPED)
     # A builder elsewhere has a platform of its own, unless one is named to it.
@@ -299,7 +298,7 @@ def _reusing(build: Build) -> list[ImageBuild]:
     """
     hub, candidates = build.hub, dict[str, list[Reference]]()
     for one in (one for one in build.to_build if one.inputs):
-        tags = earlier_tags(hub, history_of(hub), one.image, _MOST_COMMITS) if one.name.commit else []
+        tags = earlier_tags(hub, one.image, _MOST_COMMITS) if one.name.commit else []
         named = [*pinned_images(hub, one.image), *(Reference(one.image.spec.name, tag) for tag in tags)]
         candidates[one.key] = [reference for reference in dict.fromkeys(named) if reference != one.reference]
     answers: dict[Reference, ImageAnswer] = {}

@@ -54,23 +54,24 @@ class ImageName(NamedTuple):
     revision: str | None
 
 
-def name_image(hub: Hub, history: History, image: HubImage, content: str = "") -> ImageName:
+def name_image(hub: Hub, image: HubImage, content: str = "") -> ImageName:
     """Return the tag of ``image`` and the commit that it names; ``content`` is for a tag with that in it."""
     if not names_commit(hub.settings.tag):
         tag = _filled(hub, image, {"content": content[:_CONTENT_DIGITS]})
         return ImageName(_checked(tag, hub.settings.tag), "", None)
+    history = history_of(hub)
     if history.git.clone.shallow:
         what, hint = "the clone is shallow, so commits cannot be counted", "git fetch --unshallow"
         raise Refused(what, where=history.git.folder, hint=hint)
     is_planned = depends_on(hub, image, hub.pending)
     commit, revision = (COMMIT_TO_COME, None) if is_planned else history.naming_commit(image.spec.paths)
-    return ImageName(_checked(_tag_at(hub, history, image, commit), hub.settings.tag), commit, revision)
+    return ImageName(_checked(_tag_at(hub, image, commit), hub.settings.tag), commit, revision)
 
 
-def earlier_tags(hub: Hub, history: History, image: HubImage, most: int) -> list[str]:
+def earlier_tags(hub: Hub, image: HubImage, most: int) -> list[str]:
     """Return the tags that builds of the last ``most`` commits of any branch gave ``image``, the newest first."""
-    commits = history.commits_of(image.spec.paths, most)
-    return list(dict.fromkeys(_tag_at(hub, history, image, commit) for commit in commits))
+    commits = history_of(hub).commits_of(image.spec.paths, most)
+    return list(dict.fromkeys(_tag_at(hub, image, commit) for commit in commits))
 
 
 def depends_on(hub: Hub, image: HubImage, files: Iterable[str]) -> bool:
@@ -126,7 +127,9 @@ class History:
         return tag, int(since)
 
     def count(self, commit: str) -> int:
-        """Return how many commits lead to ``commit``, itself included."""
+        """Return how many commits lead to ``commit``, itself included; ``COMMIT_TO_COME`` follows HEAD."""
+        if commit == COMMIT_TO_COME:
+            return self.count(HEAD) + 1
         return int(self._ask(*_COUNT, commit, "--").text)
 
     def _commit(self, *which: str) -> tuple[str, str] | None:
@@ -185,19 +188,17 @@ def _checked(tag: str, template: str) -> str:
     )
 
 
-def _tag_at(hub: Hub, history: History, image: HubImage, commit: str) -> str:
+def _tag_at(hub: Hub, image: HubImage, commit: str) -> str:
     """Return the tag of ``image`` as it is at ``commit``, which is ``COMMIT_TO_COME`` for the next one."""
-    is_planned = commit == COMMIT_TO_COME
+    history, is_planned = history_of(hub), commit == COMMIT_TO_COME
     if hub.settings.tag != CHARTPRESS:
-        commits = history.count(HEAD) + 1 if is_planned else history.count(commit)
-        return _filled(hub, image, {"commit": commit, "commits": str(commits)})
+        return _filled(hub, image, {"commit": commit, "commits": str(history.count(commit))})
     base = _base_version(hub.layout.chart.base_version, *history.tagged(HEAD))
     tag, since = history.tagged(HEAD if is_planned else commit)
     if tag is not None and since == 0 and not is_planned:
         return tag
     base = base or tag or _UNTAGGED_BASE
-    commits = history.count(HEAD) + 1 if is_planned else history.count(commit)
-    return f"{base}{'' if '-' in base else '-0.dev'}.git.{commits}.h{commit}"
+    return f"{base}{'' if '-' in base else '-0.dev'}.git.{history.count(commit)}.h{commit}"
 
 
 def _base_version(written: str | None, tag: str | None, since: int) -> str | None:

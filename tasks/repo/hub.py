@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..core.faults import Refused, Unusable, did_you_mean
 from ..core.names import Reference
-from ..core.settings import FILE, Settings, ValuesTarget
+from ..core.settings import FILE, Settings, ValuesTarget, is_accepted
 from ..releases.index import Index, Release, pinned_release, release_with_image
 from ..releases.versions import allows, is_range, parse_version, without_sign
 from ..tools.git import INDEX, Git
@@ -201,7 +201,7 @@ class Hub(Contents):
     def held_pins(self) -> tuple[Pin, ...]:
         """The copies and other places that stay, since the setting ``accept`` names their difference."""
         accepted = self.settings.accept
-        held = [pin for pin in self._all_pins if any(one.covers(pin.accepted_as, pin.file) for one in accepted)]
+        held = [pin for pin in self._all_pins if is_accepted(accepted, pin.accepted_as, pin.file)]
         return (*held, *(lock for lock in self._all_pins if isinstance(lock, Lock) and lock.chart in held))
 
     @cached_property

@@ -89,12 +89,12 @@ print(len(HelmRepository(sys.argv[1], Path(sys.argv[2])).index().releases))
 """
 _TAG = """
 from tasks.core.settings import Settings
-from tasks.image.tag import history_of, name_image
+from tasks.image.tag import name_image
 from tasks.repo.hub import open_hub
 from tasks.tools.git import Git
 hub = open_hub(Settings(), Git.around(Path.cwd()))
 for image in hub.images:
-    print(f"{image.spec.name}:{name_image(hub, history_of(hub), image).tag}")
+    print(f"{image.spec.name}:{name_image(hub, image).tag}")
 """
 
 

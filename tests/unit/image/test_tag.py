@@ -127,8 +127,7 @@ def open_at(folder: Path, *, tag: str = CHARTPRESS_TAGS) -> Hub:
 
 
 def our_tags(hub: Hub) -> list[str]:
-    history = history_of(hub)
-    return [f"{image.spec.name}:{name_image(hub, history, image).tag}" for image in hub.images]
+    return [f"{image.spec.name}:{name_image(hub, image).tag}" for image in hub.images]
 
 
 def chartpress_lists(drawing: Drawing) -> list[str]:
