@@ -69,8 +69,7 @@ class HelmRepository:
     def archive(self, release: Release) -> bytes:
         """Fetch a release's archive, from the first of its addresses that has it."""
         digest = (release.digest or "").lower().removeprefix("sha256:")
-        kept = self._cache.page(f"archive {digest}") if digest else None
-        if kept is not None and sha256(kept.body).hexdigest() == digest:
+        if digest and (kept := self._cache.page(f"archive {digest}")):
             return kept.body
         body, address = self._first_that_answers(release)
         if digest and sha256(body).hexdigest() != digest:
@@ -130,30 +129,27 @@ class Cache(NamedTuple):
         return page.body
 
     def page(self, url: str) -> Page | None:
-        """Return the page that was kept, or None."""
+        """Return the page that was kept, or None, also where its file is not as it was written."""
         try:
-            head, _, body = read_file(self._file(url), _LARGEST_KEPT).partition(b"\n")
-            about = json.loads(head)
-        except (OSError, ValueError, RecursionError):
+            digest, _, written = read_file(self._file(url), _LARGEST_KEPT).partition(b"\n")
+        except OSError:
             return None
-        if not isinstance(about, dict) or about.get("sha256") != sha256(body).hexdigest():
+        if digest != sha256(written).hexdigest().encode():
             return None
-        validators = about.get("etag"), about.get("last_modified")
-        # None, or text that may be sent as a header.
-        usable = (one is None or (isinstance(one, str) and one.isascii() and one.isprintable()) for one in validators)
-        return Page(body, *validators) if all(usable) else None
+        validators, _, body = written.partition(b"\n")
+        return Page(body, *json.loads(validators))
 
     def keep_page(self, url: str, page: Page) -> None:
         """Keep a page for its address in place of an earlier one, where the folder can be written.
 
-        Of two runs that write one at once the last counts; what is torn is not taken for a page.
+        Of two runs that write one at once the last counts.
         """
-        about = {"etag": page.etag, "last_modified": page.last_modified, "sha256": sha256(page.body).hexdigest()}
+        written = json.dumps(page[1:]).encode() + b"\n" + page.body
         file = self._file(url)
         part = file.with_suffix(".part")
         with contextlib.suppress(OSError):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            part.write_bytes(json.dumps(about).encode() + b"\n" + page.body)
+            part.write_bytes(sha256(written).hexdigest().encode() + b"\n" + written)
             part.replace(file)
 
     def _file(self, url: str) -> Path:

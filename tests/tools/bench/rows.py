@@ -85,7 +85,7 @@ YAML(typ="safe", pure=True).load(Path(sys.argv[1]))
 """
 _FETCH = """
 from tasks.releases.repository import HelmRepository
-print(len(HelmRepository(sys.argv[1], Path(sys.argv[2])).index().releases))
+print(len(HelmRepository(sys.argv[1], Path(sys.argv[2])).index()))
 """
 _TAG = """
 from tasks.core.settings import Settings
