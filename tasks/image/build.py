@@ -1,19 +1,21 @@
-"""A build of several images, and what is shown of it."""
+"""A build of several images: what each is, what was proved of it, and what is shown of it.
+
+The proof of an image is what its registry has, compared with what it must be.
+"""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import partial
 from shlex import quote
 from typing import Any, NamedTuple
 
-from ..core.faults import Refused
-from ..core.names import Reference
+from ..core.faults import DOOR, Denied, Refused, Unreachable, Unusable
+from ..core.names import Reference, is_tag, short_platform
 from ..core.options import BuildOptions
 from ..core.output import first_of
-from ..core.plan import Values
+from ..core.plan import Fact, Values
 from ..core.problems import Code
 from ..core.settings import CHARTPRESS, is_accepted
 from ..repo.hub import Hub, HubImage, layout_warnings
@@ -21,17 +23,66 @@ from ..repo.named_images import how_to_move, unmoved_images
 from ..tools.command import current_folder
 from ..tools.docker import Builder
 from ..tools.registry import FoundImage, ImageAnswer, inspect
-from .inputs import INPUTS_LABEL, inputs_hash, sources_of, working_files, write_files
-from .proof import LABEL, Base, Proof, base_label, inputs_label, prove, tag_fact
-from .tag import COMMIT_TO_COME, HEAD, ImageName, depends_on, name_image, names_commit
-from .tree import Tree
+from .inputs import INPUTS_LABEL, sources_of
+from .tag import HEAD, ImageName, depends_on, names_commit
 
 # An image's status: (to be) built, under the tag of another commit until it is retagged, in the registry already,
 # without a platform to build for.
 BUILT, RETAGGED, PRESENT, SKIPPED = "built", "retagged", "present", "skipped"
-# The folder that a build context is written into.
-CONTEXT = "context"
+# https://github.com/opencontainers/image-spec/blob/main/annotations.md
+LABEL = "org.opencontainers.image."
+# Marks an image that stands in for z2jh's own where that cannot be reached; see tasks/rehearsal.
+STAND_IN_LABEL = "io.github.hubpress.stand-in"
 _MOST_NAMED = 3
+
+
+class Base(NamedTuple):
+    """The base image that a Dockerfile names, as its registry or the engine's local store has it."""
+
+    reference: Reference
+    found: FoundImage
+
+    @property
+    def identity(self) -> str:
+        """Its digest, or else those of its layers."""
+        layers = sorted(",".join(image.layers) for image in self.found.platforms.values())
+        return self.found.digest or ";".join(layers)
+
+    @property
+    def is_stand_in(self) -> bool:
+        """Whether it only stands in for z2jh's hub image."""
+        return any(STAND_IN_LABEL in image.labels for image in self.found.platforms.values())
+
+
+def prove(image: Reference, found: FoundImage | None, base: Base, wanted: str, digest: str | None = None) -> FoundImage:
+    """Return what the registry has of ``image``, after comparing it with what it must be.
+
+    The layers of ``base`` must be its first layers (OCI image specification, ``rootfs.diff_ids``); it must hold the
+    platforms ``wanted``, separated by commas, and have the ``digest`` that was pushed.
+    """
+    if found is None or found.digest is None:
+        raise Refused("the registry does not have the image that was pushed", where=image, hint=f"{DOOR} build")
+    if digest is not None and digest != found.digest:
+        raise Refused(
+            f"the tag was moved after the push: it names {found.digest}, {digest} was pushed",
+            where=image,
+            hint=f"find out who pushes this tag, then: {DOOR} build --force",
+        )
+    for platform in map(short_platform, wanted.split(",")):
+        ours, theirs = found.platforms.get(platform), base.found.platforms.get(platform)
+        if ours is None:
+            raise Refused(
+                f"the image is for {', '.join(found.platforms) or 'no platform at all'}, not for {platform}",
+                where=image,
+                hint=f"rebuild it for the right platform: {DOOR} build --force",
+            )
+        if theirs is None or not theirs.layers or ours.layers[: len(theirs.layers)] != theirs.layers:
+            raise Refused(
+                f"the image is not built on {base.reference}",
+                where=image,
+                hint=f"commit a change of the image's files for a new tag, or rebuild this one: {DOOR} build --force",
+            )
+    return found
 
 
 class ImageBuild(NamedTuple):
@@ -40,6 +91,7 @@ class ImageBuild(NamedTuple):
     Attributes:
         platform: the platforms that it must run on, separated by commas.
         argument: the value of ``--platform``; None for a native build without it.
+        found: what the registry has of it, proved.
         inputs: the hash of what it is built from; None while a commit is only planned, and where it is not needed.
         source: the image of the same inputs, pinned by digest, that is retagged.
         signed: the public key that its new signature was verified with.
@@ -49,9 +101,9 @@ class ImageBuild(NamedTuple):
     name: ImageName
     base: Base
     platform: str
-    argument: str | None
+    argument: str | None = None
     status: str = BUILT
-    proof: Proof | None = None
+    found: FoundImage | None = None
     inputs: str | None = None
     source: Reference | None = None
     signed: str | None = None
@@ -69,37 +121,11 @@ class ImageBuild(NamedTuple):
     @property
     def pinned(self) -> Reference | None:
         """The image by the digest that the registry has of it, under this tag or another; None before it is pushed."""
-        return self.reference.pinned(self.proof.digest) if self.proof else self.source
+        return self.reference._replace(digest=self.found.digest) if self.found else self.source
 
-    def present(self, found: FoundImage) -> ImageBuild:
-        """Return the build of an image that the registry has already."""
-        proof = prove(self.reference, found, self.base, self.platform)
-        return self._replace(proof=proof, status=PRESENT, inputs=self.inputs or inputs_label(found))
-
-    def reusing(self, candidates: Mapping[Reference, ImageAnswer]) -> ImageBuild:
-        """Return the build that only retags the first of ``candidates`` with the same inputs, if there is one."""
-        for candidate, found in candidates.items():
-            if isinstance(found, FoundImage) and found.digest and inputs_label(found) == self.inputs:
-                with contextlib.suppress(Refused):
-                    prove(candidate, found, self.base, self.platform)
-                    return self._replace(source=candidate.pinned(found.digest), status=RETAGGED)
-        return self
-
-    def proved(self, digest: str | None) -> ImageBuild:
-        """Return the build after the push of ``digest``, if that is known, proved by the registry's answer."""
-        found = inspect(self.reference)
-        return self._replace(proof=prove(self.reference, found, self.base, self.platform, digest))
-
-    def labels(self) -> dict[str, str]:
-        """Return the image's labels."""
-        own = {
-            f"{LABEL}version": self.name.tag,
-            f"{LABEL}revision": self.name.revision,
-            f"{LABEL}base.name": base_label(self.base.reference),
-            f"{LABEL}base.digest": self.base.found.digest,
-            INPUTS_LABEL: self.inputs,
-        }
-        return {name: value for name, value in own.items() if value}
+    def proved(self, found: FoundImage | None, digest: str | None = None) -> ImageBuild:
+        """Return the build of an image that the registry has: ``found``, which must have the ``digest`` if given."""
+        return self._replace(found=prove(self.reference, found, self.base, self.platform, digest))
 
     def report(self) -> dict[str, Any]:
         """Return the image's part of the JSON report."""
@@ -107,32 +133,32 @@ class ImageBuild(NamedTuple):
             "name": self.key,
             "repository": self.image.spec.name,
             "tag": self.name.tag,
-            "digest": self.proof.digest if self.proof else None,
-            "platforms": list(self.proof.platforms) if self.proof else self.platform.split(","),
+            "digest": self.found.digest if self.found else None,
+            "platforms": list(self.found.platforms if self.found else self.platform.split(",")),
             "status": self.status,
             "base": {
                 "image": str(self.base.reference),
                 "digest": self.base.found.digest,
-                "inherited": True if self.proof else None,
+                "inherited": True if self.found else None,
             },
             "inputs": self.inputs,
         }
 
     def summary(self) -> list[str]:
         """Return the lines that tell what was built and proved."""
-        if self.proof is None:
+        if self.found is None:
             return [f"{self.reference}: {self.status}, not pushed"]
         words = {
             BUILT: "built, pushed, verified",
             RETAGGED: f"retagged from {self.source.tag if self.source else ''}, verified",
             PRESENT: "already in the registry, verified",
         }
-        base, found = self.base.reference, self.base.found.digest
-        pinned = base if base.digest or not found else base.pinned(found)
+        base = self.base.reference
+        pinned = base._replace(digest=base.digest or self.base.found.digest)
         return [
             f"{self.reference}: {words[self.status]}",
-            f"  digest    {self.proof.digest}",
-            f"  platform  {', '.join(self.proof.platforms)}",
+            f"  digest    {self.found.digest}",
+            f"  platform  {', '.join(self.found.platforms)}",
             f"  base      {pinned}: proved by its layers",
             *([f"  signed    verified with {self.signed}"] if self.signed else []),
         ]
@@ -191,13 +217,12 @@ class Build:
         ]
 
     @property
-    def parts(self) -> dict[str, Build]:
-        """The builds of the images that one commit has, each by the name of its folder, which the context is below."""
+    def parts(self) -> list[Build]:
+        """The builds of the images that one commit has."""
         commits: dict[str | None, list[ImageBuild]] = {}
         for one in self.to_build:
             commits.setdefault(one.name.revision, []).append(one)
-        builds = enumerate(replace(self, images=tuple(images)) for images in commits.values())
-        return {f"upload-{index}" if index else "upload": build for index, build in builds}
+        return [replace(self, images=tuple(images)) for images in commits.values()]
 
     def shown_context(self, folder: str) -> list[str]:
         """Return the commands that write the build context of one part into ``folder``."""
@@ -241,52 +266,89 @@ class Build:
         ]
 
 
-def results_of(images: Iterable[ImageBuild]) -> dict[str, Any]:
-    """Return what an action of a build leaves: each image, and the digest of each that was pushed."""
-    left: dict[str, Any] = {}
-    for one in images:
-        left[f"the build of {one.key}"] = one
-        if one.proof:
-            left[str(one.reference)] = one.proof.digest
-    return left
+def results_of(images: Iterable[ImageBuild]) -> dict[str, ImageBuild]:
+    """Return what an action of a build leaves."""
+    return {f"the build of {one.key}": one for one in images}
 
 
-def name_after_commit(build: Build) -> Build:
-    """Return the build with the tags that waited for a commit, which exists now."""
-    waiting = [one for one in build.to_build if one.name.commit == COMMIT_TO_COME]
-    hub = build.hub.again()
-    named = [one._replace(name=name_image(hub, one.image)) for one in waiting]
-    for one in named:
-        if build.pushes and not build.options.force:
-            tag_fact(one.reference).require(None)
-    return replace(build, hub=hub).with_images(named)
+def pinned_images(hub: Hub, image: HubImage) -> list[Reference]:
+    """Return the images that the values name in ``image``'s repository."""
+    try:
+        found = hub.pinned(image).values()
+    except Unusable:
+        return []  # the step that writes the values says what is wrong with them
+    named = (Reference(one.name, one.tag) for one in found if one.name == image.spec.name and is_tag(one.tag or ""))
+    return list(dict.fromkeys(named))
 
 
-def write_contexts(build: Build, folder: Path) -> Build:
-    """Write the parts' build contexts out of git below ``folder``, and return the build with each image's inputs."""
-    hub, written = build.hub, []
-    for name, part in build.parts.items():
-        with source_tree(part) as tree:
-            for one in part.images:
-                inputs = inputs_of(hub, one, tree)
-                if one.inputs not in (None, inputs):
-                    raise Refused(
-                        f"the files of {one.key} have changed since the plan was made",
-                        where=one.reference,
-                        hint="run the same command again: it plans with the files as they are now",
-                    )
-                written.append(one._replace(inputs=inputs))
-            write_files(hub, [one.image for one in part.images], tree, folder / name / CONTEXT)
-    return build.with_images(written)
+def require_platforms(base: Base, wanted: str) -> None:
+    """Check that ``base`` exists for every platform of ``wanted`` (separated by commas)."""
+    missing = [one for one in map(short_platform, wanted.split(",")) if one not in base.found.platforms]
+    if missing:
+        raise Refused(
+            f"the base image is not available for {missing[0]}, only for {', '.join(base.found.platforms)}",
+            where=base.reference,
+            hint="name another platform: --platform, or hub.platform in invoke.yaml",
+        )
 
 
-def source_tree(part: Build) -> contextlib.AbstractContextManager[Tree]:
-    """Yield the tree that the images of one part are built from: their commit's, or that of the working files."""
-    if names_commit(part.hub.settings.tag):
-        return contextlib.nullcontext(Tree(part.hub.git, part.images[0].name.revision or HEAD))
-    return working_files(part.hub, [one.image for one in part.images])
+def base_of(reference: Reference, answer: ImageAnswer, stored: FoundImage | None) -> Base:
+    """Return the base image from its registry's answer or, where that is out of reach, as the engine has it."""
+    if isinstance(answer, FoundImage):
+        return Base(reference, answer)
+    if answer is None:
+        raise Refused(
+            "the base image does not exist",
+            where=reference,
+            hint=f"{DOOR} bump, or fix the FROM; a mirror needs a copy of that release's image",
+        )
+    if isinstance(answer, Refused):
+        hint = f"take another release, {DOOR} bump --to VERSION, or ask those who push it"
+        raise Refused(f"the base image cannot be used: {answer.what}", where=reference, hint=hint)
+    if stored is None:
+        raise answer
+    return Base(reference, stored)
 
 
-def inputs_of(hub: Hub, one: ImageBuild, tree: Tree) -> str:
-    """Return the hash of the inputs of an image that is built from ``tree``."""
-    return inputs_hash(hub, one.image, tree, one.base.identity, one.platform, one.name)
+def is_out_of_reach(answer: ImageAnswer) -> bool:
+    """Whether a registry's answer leaves open what it has, so that the engine's store may be asked."""
+    return isinstance(answer, Unreachable) and not isinstance(answer, Denied)
+
+
+def with_digest(old: Reference, new: Reference) -> Reference:
+    """Return the base image ``new`` with a digest where ``old`` has one: the same for the same tag, else its own."""
+    if old.digest is None:
+        return new
+    if old.tag == new.tag and old.same_repository(new):
+        return new.pinned(old.digest)
+    found = inspect(new)
+    if found is None or found.digest is None:
+        raise Refused("the base image does not exist", where=new, hint=f"docker buildx imagetools inspect {new}")
+    return new.pinned(found.digest)
+
+
+def base_label(base: Reference) -> str:
+    """Return how an image's label names its base image."""
+    return f"{base.host}/{base.path}:{base.tag}"
+
+
+def inputs_label(found: FoundImage) -> str | None:
+    """Return the hash of inputs in an image's labels, if it is the same on all of its platforms."""
+    labels = {image.labels.get(INPUTS_LABEL) for image in found.platforms.values()}
+    return labels.pop() if len(labels) == 1 else None
+
+
+def tag_fact(reference: Reference) -> Fact:
+    """Return the fact that the registry has no image of this name and tag."""
+    return Fact(f"the tag {reference}", partial(_digest_of, reference), None, lambda at: f"is taken now, by {at}")
+
+
+def image_fact(reference: Reference) -> Fact:
+    """Return the fact that the registry has this image, pinned by digest."""
+    words = "is not in the registry any more"
+    return Fact(f"the image {reference}", partial(_digest_of, reference), reference.digest, lambda _: words)
+
+
+def _digest_of(reference: Reference) -> str | None:
+    found = inspect(reference)
+    return None if found is None else found.digest

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import suppress
 from dataclasses import replace
 from itertools import chain, combinations
+from typing import TypeAlias
 
 from ..core import output
 from ..core.faults import DOOR, Fault, Refused
@@ -23,27 +24,35 @@ from ..tools.cosign import Signature
 from ..tools.docker import CLOUD_BUILD, Builder
 from ..tools.git_states import standing
 from ..tools.process import run_checked
-from ..tools.registry import ImageAnswer, inspect, inspect_all, require_push_right, retag
-from .build import BUILT, PRESENT, RETAGGED, SKIPPED, Build, ImageBuild, inputs_of, results_of, source_tree
-from .definition import pinned_images
-from .engines import Engine, build_images, engine_for
-from .inputs import inputs_hash, require_buildable, require_links_covered, require_stable, sources_of, working_files
-from .proof import Base, find_bases, image_fact, inputs_label, require_platforms, tag_fact
-from .tag import (
-    COMMIT_TO_COME,
-    HEAD,
-    ImageName,
-    earlier_tags,
-    name_image,
-    names_commit,
-    tells_images_apart,
+from ..tools.registry import FoundImage, ImageAnswer, inspect, inspect_all, require_push_right, retag
+from .build import (
+    BUILT,
+    PRESENT,
+    RETAGGED,
+    SKIPPED,
+    Base,
+    Build,
+    ImageBuild,
+    base_of,
+    image_fact,
+    inputs_label,
+    is_out_of_reach,
+    pinned_images,
+    prove,
+    require_platforms,
+    results_of,
+    tag_fact,
 )
-from .tree import Tree
+from .engines import Engine, build_images, engine_for
+from .inputs import inputs_hash, require_buildable, require_links_covered, source_tree, sources_of
+from .tag import COMMIT_TO_COME, HEAD, earlier_tags, name_image, names_commit, tells_images_apart
 
 # Stands for the digest of an image that is yet to be built.
 _TO_COME = "sha256:{digest}"
 # How many commits, of any branch, are looked at for an image of the same inputs.
 _MOST_COMMITS = 20
+
+Answers: TypeAlias = dict[Reference, ImageAnswer]
 
 
 def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
@@ -91,13 +100,19 @@ def _plan_images(hub: Hub, options: BuildOptions, engine: Engine) -> Build:
     given = () if options.platform is None else options.platform.split(",")
     require_like("platform", "--platform linux/amd64", *given)
     images = hub.to_build(options.images)
-    if names_commit(hub.settings.tag):
+    by_commit = names_commit(hub.settings.tag)
+    if by_commit:
         for image in images:
             require_links_covered(hub, image)
         _require_no_loose_files(hub, images)
     pushes = options.push and hub.settings.push
     look = pushes and not options.force
-    planned = _image_builds(hub, images, options, look=look)
+    answers: Answers = {base: docker.local(base) for base in options.stand_ins}
+    # All at once, as far as it is known by now what is asked for.
+    names = [(image, name_image(hub, image)) for image in images if look and by_commit]
+    known = [Reference(image.spec.name, name.tag) for image, name in names if name.commit != COMMIT_TO_COME]
+    _ask(answers, [*(image.base.reference for image in images), *known])
+    planned = tuple(_look_at(hub, image, options, answers, look=look, reuse=engine.retags) for image in images)
     for one, other in combinations(planned, 2):
         if one.reference == other.reference:
             raise Refused(
@@ -106,15 +121,84 @@ def _plan_images(hub: Hub, options: BuildOptions, engine: Engine) -> Build:
                 hint=f"give each its own imageName in {hub.layout.file}",
             )
     build = Build(hub, options, planned, pushes, Builder(options.builder or hub.settings.builder))
-    if not build.to_build:
-        return build
-    for part in build.parts.values():
-        with source_tree(part) as tree:
-            for one in part.images:
-                require_buildable(hub, one.image, tree)
-    if look and engine.retags:
-        build = build.with_images(_reusing(build))
     return _on_builder(build) if build.to_build else build
+
+
+def _ask(answers: Answers, references: Iterable[Reference]) -> None:
+    """Ask the registries for those of ``references`` that have no answer yet, side by side."""
+    new = dict.fromkeys(reference for reference in references if reference not in answers)
+    with output.waiting(f"asking {', '.join(dict.fromkeys(reference.host for reference in new))}"):
+        answers.update(inspect_all(new))
+
+
+def _look_at(
+    hub: Hub, image: HubImage, options: BuildOptions, answers: Answers, *, look: bool, reuse: bool
+) -> ImageBuild:
+    """Return where one image stands, and so what is to be done with it.
+
+    With ``look`` its registry is asked for it, with ``reuse`` also for images of the same inputs.
+    """
+    base, template = _base_of(image, answers), hub.settings.tag
+    wanted = options.platform or hub.settings.platform
+    left = platforms_left(wanted, image.spec.skip_platforms)
+    name, content = (name_image(hub, image) if names_commit(template) else None), None
+    with source_tree(hub, [image], name and name.revision) as tree:
+        if name is None:
+            content = inputs_hash(hub, image, tree, base.identity, left)
+            name = name_image(hub, image, content)
+        one = ImageBuild(image, name, base, left or wanted, inputs=content)
+        if not left:
+            return one._replace(status=SKIPPED)
+        require_platforms(base, left)
+        found, is_telling = None, tells_images_apart(template)
+        if look and name.commit != COMMIT_TO_COME:
+            _ask(answers, [one.reference])
+            found = answers[one.reference]
+        if isinstance(found, Fault):
+            raise found
+        if name.revision and (found is None or not is_telling):
+            one = one._replace(inputs=inputs_hash(hub, image, tree, base.identity, left, name))
+        if found and not is_telling and inputs_label(found) != one.inputs:
+            raise Refused(
+                "the tag is there, for an image of other files",
+                where=one.reference,
+                hint=f"put {{commit}} into hub.tag, or overwrite it: {DOOR} build --force",
+            )
+        if found:
+            return one.proved(found)._replace(status=PRESENT, inputs=one.inputs or inputs_label(found))
+        require_buildable(hub, image, tree)
+    return _reusing(hub, one, answers) if look and reuse and one.inputs else one
+
+
+def _base_of(image: HubImage, answers: Answers) -> Base:
+    """Return the image's base image; a stand-in is refused unless all stays here."""
+    reference = image.base.reference
+    answer = answers[reference]
+    base = base_of(reference, answer, docker.local(reference) if is_out_of_reach(answer) else None)
+    if base.is_stand_in and not is_loopback(Reference(image.spec.name).host):
+        raise Refused(
+            "the base image here is a rehearsal's stand-in, not z2jh's hub image",
+            where=reference,
+            hint=f"docker image rm {reference}, then: docker pull {reference}",
+        )
+    return base
+
+
+def _reusing(hub: Hub, one: ImageBuild, answers: Answers) -> ImageBuild:
+    """Return the build that only retags, where the registry has an image of the same inputs.
+
+    It is asked for what the values name, and for the tags of the last commits of any branch.
+    """
+    tags = earlier_tags(hub, one.image, _MOST_COMMITS) if one.name.commit else []
+    candidates = [*pinned_images(hub, one.image), *(Reference(one.image.spec.name, tag) for tag in tags)]
+    _ask(answers, candidates)
+    for candidate in candidates:
+        found = answers[candidate]
+        if isinstance(found, FoundImage) and found.digest and inputs_label(found) == one.inputs:
+            with suppress(Refused):
+                prove(candidate, found, one.base, one.platform)
+                return one._replace(source=candidate.pinned(found.digest), status=RETAGGED)
+    return one
 
 
 def _push_right_actions(build: Build) -> list[Action]:
@@ -130,17 +214,17 @@ def _push_right_actions(build: Build) -> list[Action]:
 def _retag_actions(build: Build, relies: Sequence[Fact]) -> list[Action]:
     images = [(one, one.source) for one in build.images if one.status == RETAGGED and one.source]
     what = f"give {', '.join(f'{source} the tag {one.name.tag}' for one, source in images)}"
-    action = Action(
-        what,
-        "it was built from the same files, arguments and base",
-        lambda _: results_of(one.proved(retag(source, one.name.tag)) for one, source in images),
-        relies=(
-            *relies,
-            *map(image_fact, dict.fromkeys(source for _, source in images)),
-            *(tag_fact(one.reference) for one, _ in images),
-        ),
+
+    def do(_: Values) -> Values:
+        digests = [(one, retag(source, one.name.tag)) for one, source in images]
+        return results_of(one.proved(inspect(one.reference), digest) for one, digest in digests)
+
+    facts = (
+        *relies,
+        *map(image_fact, dict.fromkeys(source for _, source in images)),
+        *(tag_fact(one.reference) for one, _ in images),
     )
-    return [action] if images else []
+    return [Action(what, "it was built from the same files, arguments and base", do, (), facts)] if images else []
 
 
 def _build_action(build: Build, engine: Engine, relies: Sequence[Fact]) -> Action:
@@ -211,7 +295,7 @@ def _platform_detail(build: Build, argument: str | None) -> str:
 
 def _pins(build: Build) -> dict[ValuesPlace, PinnedImage]:
     return {
-        place: PinnedImage(one.image.spec.name, one.name.tag, 0, one.proof.digest if one.proof else _TO_COME)
+        place: PinnedImage(one.image.spec.name, one.name.tag, 0, (one.found.digest if one.found else None) or _TO_COME)
         for one in build.images
         if one.status != SKIPPED
         for place in build.hub.values_places(one.image)
@@ -220,90 +304,22 @@ def _pins(build: Build) -> dict[ValuesPlace, PinnedImage]:
 
 def _on_builder(build: Build) -> Build:
     """Return the build with what its builder tells, and the platforms that it has to be told."""
-    if build.builder.name == CLOUD_BUILD:
-        return build
-    builder = docker.require_builder(build.builder.name)
-    if build.pushes and build.hub.settings.attest:
-        docker.require_image_store(builder, "attest images", "hub.attest")
-    if any("," in one.platform for one in build.to_build):
-        docker.require_image_store(builder, "build for several platforms", "--platform")
-    foreign = [one for one in build.to_build if one.argument is None and not builder.is_native(one.platform)]
-    named = [one._replace(argument=one.platform) for one in foreign if builder.runs]
-    return replace(build, builder=builder).with_images(named)
-
-
-def _image_builds(hub: Hub, images: Sequence[HubImage], options: BuildOptions, *, look: bool) -> tuple[ImageBuild, ...]:
-    # All registries are asked at once for the base images and for what they have already; but a tag that names the
-    # content needs its base image first.
-    by_commit = names_commit(hub.settings.tag)
-    references = [image.base.reference for image in images]
-    answers: dict[Reference, ImageAnswer] = {base: docker.local(base) for base in options.stand_ins}
-    names = [(image, name_image(hub, image)) for image in images if by_commit and look]
-    _ask(answers, [*references, *_known_references(names)])
-    loopback = all(is_loopback(Reference(image.spec.name).host) for image in images)
-    bases = find_bases(references, answers, loopback=loopback)
-    with nullcontext(None) if by_commit else working_files(hub, images) as tree:
-        builds = [_image_build(hub, options, image, base, tree) for image, base in zip(images, bases, strict=True)]
-    _ask(answers, _known_references([(one.image, one.name) for one in builds if look]))
-    return tuple(_compared(hub, one, answers.get(one.reference)) for one in builds)
-
-
-def _ask(answers: dict[Reference, ImageAnswer], references: Iterable[Reference]) -> None:
-    new = [reference for reference in references if reference not in answers]
-    hosts = dict.fromkeys(reference.host for reference in new)
-    with output.waiting(f"asking {', '.join(hosts)}"):
-        answers.update(inspect_all(new))
-
-
-def _known_references(names: Iterable[tuple[HubImage, ImageName]]) -> list[Reference]:
-    return [Reference(image.spec.name, name.tag) for image, name in names if name.commit != COMMIT_TO_COME]
-
-
-def _image_build(hub: Hub, options: BuildOptions, image: HubImage, base: Base, tree: Tree | None) -> ImageBuild:
-    wanted = options.platform or hub.settings.platform
-    left = platforms_left(wanted, image.spec.skip_platforms)
-    content = None
-    if tree is not None:
-        require_stable(hub, image)
-        content = inputs_hash(hub, image, tree, base.identity, left)
-    name = name_image(hub, image, content or "")
-    if not left:
-        return ImageBuild(image, name, base, wanted, None, SKIPPED)
+    hub, options, builder = build.hub, build.options, build.builder
     # A builder elsewhere has a platform of its own, unless one is named to it.
-    named = options.platform or options.builder or hub.settings.builder
-    argument = platform_argument(Host.here(), hub.settings.platform, left if named else None)
-    return ImageBuild(image, name, base, left, argument, inputs=content)
+    asked = options.platform or builder.name
+    if builder.name != CLOUD_BUILD:
+        builder = docker.require_builder(builder.name)
+        if build.pushes and hub.settings.attest:
+            docker.require_image_store(builder, "attest images", "hub.attest")
+        if any("," in one.platform for one in build.to_build):
+            docker.require_image_store(builder, "build for several platforms", "--platform")
 
+    def told(one: ImageBuild) -> ImageBuild:
+        argument = platform_argument(Host.here(), hub.settings.platform, one.platform if asked else None)
+        is_foreign = bool(builder.runs) and not builder.is_native(one.platform)
+        return one._replace(argument=argument or (one.platform if is_foreign else None))
 
-def _compared(hub: Hub, one: ImageBuild, answer: ImageAnswer) -> ImageBuild:
-    require_platforms(one.base, one.platform)
-    if isinstance(answer, Fault):
-        raise answer
-    is_telling = tells_images_apart(hub.settings.tag)
-    if one.name.revision and (answer is None or not is_telling):
-        one = one._replace(inputs=inputs_of(hub, one, Tree(hub.git, one.name.revision)))
-    if answer is not None and not is_telling and inputs_label(answer) != one.inputs:
-        raise Refused(
-            "the tag is there, for an image of other files",
-            where=one.reference,
-            hint=f"put {{commit}} into hub.tag, or overwrite it: {DOOR} build --force",
-        )
-    return one if answer is None or one.status == SKIPPED else one.present(answer)
-
-
-def _reusing(build: Build) -> list[ImageBuild]:
-    """Return the images to be built, retagged instead where the registry has one of the same inputs.
-
-    It is asked for what the values name, and for the tags of the last commits of any branch.
-    """
-    hub, candidates = build.hub, dict[str, list[Reference]]()
-    for one in (one for one in build.to_build if one.inputs):
-        tags = earlier_tags(hub, one.image, _MOST_COMMITS) if one.name.commit else []
-        named = [*pinned_images(hub, one.image), *(Reference(one.image.spec.name, tag) for tag in tags)]
-        candidates[one.key] = [reference for reference in dict.fromkeys(named) if reference != one.reference]
-    answers: dict[Reference, ImageAnswer] = {}
-    _ask(answers, chain.from_iterable(candidates.values()))
-    return [one.reusing({each: answers[each] for each in candidates.get(one.key, ())}) for one in build.to_build]
+    return replace(build, builder=builder).with_images(map(told, build.to_build))
 
 
 def _loose_files(hub: Hub, images: Sequence[HubImage]) -> Iterator[tuple[HubImage, list[str]]]:
@@ -313,7 +329,7 @@ def _loose_files(hub: Hub, images: Sequence[HubImage]) -> Iterator[tuple[HubImag
         changed = hub.git.changed([*dict.fromkeys(chain.from_iterable(below for _, below in paths))])
         unlike = [(image, [file for file in changed if is_below(file, below)]) for image, below in paths]
     else:
-        with working_files(hub, images) as tree:
+        with source_tree(hub, images) as tree:
             unlike = [(image, [*tree.unlike(HEAD, sources_of(hub, image).all)]) for image in images]
     for image, files in unlike:
         loose = [file for file in files if file not in hub.pending and not file.endswith(SUFFIX)]

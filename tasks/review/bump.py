@@ -12,7 +12,7 @@ from ..core.names import Reference
 from ..core.options import BumpOptions
 from ..core.plan import Step
 from ..core.settings import CHART
-from ..image.proof import with_digest
+from ..image.build import with_digest
 from ..releases.index import Choice, Release, choose
 from ..releases.notes import release_links, security_fixes, security_news, upgrade_links
 from ..releases.repository import HelmRepository
