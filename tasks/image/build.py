@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from shlex import quote
 from typing import Any, NamedTuple
 
@@ -127,23 +126,6 @@ class ImageBuild(NamedTuple):
         """Return the build of an image that the registry has: ``found``, which must have the ``digest`` if given."""
         return self._replace(found=prove(self.reference, found, self.base, self.platform, digest))
 
-    def report(self) -> dict[str, Any]:
-        """Return the image's part of the JSON report."""
-        return {
-            "name": self.key,
-            "repository": self.image.spec.name,
-            "tag": self.name.tag,
-            "digest": self.found.digest if self.found else None,
-            "platforms": list(self.found.platforms if self.found else self.platform.split(",")),
-            "status": self.status,
-            "base": {
-                "image": str(self.base.reference),
-                "digest": self.base.found.digest,
-                "inherited": True if self.found else None,
-            },
-            "inputs": self.inputs,
-        }
-
     def summary(self) -> list[str]:
         """Return the lines that tell what was built and proved."""
         if self.found is None:
@@ -258,12 +240,33 @@ class Build:
         """Return the images' part of the JSON report, those that are left alone last."""
         left = {*self.hub.other_images, *self.hub.spare_images} - {one.key for one in self.images}
         base = {"image": None, "digest": None, "inherited": None}
-        skipped: dict[str, Any] = {"tag": None, "digest": None, "platforms": [], "status": SKIPPED}
-        others = (spec for spec in self.hub.layout.chart.images if spec.key in left)
-        return [
-            *(one.report() for one in self.images),
-            *({"name": spec.key, "repository": spec.name, **skipped, "base": base, "inputs": None} for spec in others),
+        skipped: dict[str, Any] = {
+            "tag": None,
+            "digest": None,
+            "platforms": [],
+            "status": SKIPPED,
+            "base": base,
+            "inputs": None,
+        }
+        own = [
+            {
+                "name": one.key,
+                "repository": one.image.spec.name,
+                "tag": one.name.tag,
+                "digest": one.found.digest if one.found else None,
+                "platforms": list(one.found.platforms if one.found else one.platform.split(",")),
+                "status": one.status,
+                "base": {
+                    "image": str(one.base.reference),
+                    "digest": one.base.found.digest,
+                    "inherited": True if one.found else None,
+                },
+                "inputs": one.inputs,
+            }
+            for one in self.images
         ]
+        others = (spec for spec in self.hub.layout.chart.images if spec.key in left)
+        return [*own, *({"name": spec.key, "repository": spec.name, **skipped} for spec in others)]
 
 
 def results_of(images: Iterable[ImageBuild]) -> dict[str, ImageBuild]:
@@ -338,17 +341,12 @@ def inputs_label(found: FoundImage) -> str | None:
     return labels.pop() if len(labels) == 1 else None
 
 
-def tag_fact(reference: Reference) -> Fact:
-    """Return the fact that the registry has no image of this name and tag."""
-    return Fact(f"the tag {reference}", partial(_digest_of, reference), None, lambda at: f"is taken now, by {at}")
-
-
 def image_fact(reference: Reference) -> Fact:
-    """Return the fact that the registry has this image, pinned by digest."""
-    words = "is not in the registry any more"
-    return Fact(f"the image {reference}", partial(_digest_of, reference), reference.digest, lambda _: words)
+    """Return the fact that the registry has this image, pinned by digest; without one, that it has none of the tag."""
 
+    def digest() -> str | None:
+        found = inspect(reference)
+        return found.digest if found else None
 
-def _digest_of(reference: Reference) -> str | None:
-    found = inspect(reference)
-    return None if found is None else found.digest
+    kind, words = ("image", "is not in the registry any more") if reference.digest else ("tag", "is taken now, by {}")
+    return Fact(f"the {kind} {reference}", digest, reference.digest, words.format)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -35,7 +35,7 @@ from ..tools.git import Git
 from ..tools.logins import DockerLogins, Expired, is_google
 from ..tools.process import require_installed, run_folded
 from ..tools.registry import inspect
-from .build import LABEL, Build, ImageBuild, base_label, pinned_images, tag_fact
+from .build import LABEL, Build, ImageBuild, base_label, image_fact, pinned_images
 from .inputs import INPUTS_LABEL, bake_fields, filled_in, inputs_hash, source_tree, sources_of, write_files
 from .tag import COMMIT_TO_COME, name_image
 from .tree import Tree
@@ -89,7 +89,7 @@ def _named(build: Build) -> Build:
     named = [one._replace(name=name_image(hub, one.image)) for one in waiting]
     for one in named:
         if build.pushes and not build.options.force:
-            tag_fact(one.reference).require(None)
+            image_fact(one.reference).require(None)
     return replace(build, hub=hub).with_images(named)
 
 
@@ -183,16 +183,10 @@ def _bake(part: Build, scratch: Path) -> dict[str, str]:
                 raise
             output.say(f"{fault.what}; pushing once more with fresh credentials")
             is_again = True
-    keys = [one.key for one in part.images]
-    targets = [target_name(index, key) for index, key in enumerate(keys)]
-    return dict(zip(keys, pushed_digests(metadata, targets), strict=True))
-
-
-def pushed_digests(metadata: Path, targets: Sequence[str]) -> list[str]:
-    """Return the digests of ``targets``, in their order, from the file that bake wrote."""
     try:
         written = json.loads(metadata.read_text(encoding="utf-8"))
-        return [str(written[name]["containerimage.digest"]) for name in targets]
+        targets = {one.key: target_name(index, one.key) for index, one in enumerate(part.images)}
+        return {key: str(written[target]["containerimage.digest"]) for key, target in targets.items()}
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as err:
         raise ProgramFailed(
             f"bake did not say what it built: {type(err).__name__}",
@@ -382,12 +376,11 @@ def _target(build: Build, one: ImageBuild, no_cache: bool, *, shared: bool) -> d
 
 def with_own_file(secret: str, folder: Path) -> str:
     """Return a bake target's secret with the whole path of its file in ``folder``: that is in no commit."""
-    parts = [part.partition("=") for part in secret.split(",")]
-    own = [key in ("src", "source") and (folder / value).is_file() for key, _, value in parts]
-    return ",".join(
-        f"{key}={folder / value}" if is_own else f"{key}{sign}{value}"
-        for (key, sign, value), is_own in zip(parts, own, strict=True)
-    )
+    parts = []
+    for key, sign, value in (part.partition("=") for part in secret.split(",")):
+        is_own = key in ("src", "source") and (folder / value).is_file()
+        parts.append(f"{key}={folder / value}" if is_own else f"{key}{sign}{value}")
+    return ",".join(parts)
 
 
 def cache_fields(hub: Hub, image: HubImage, builder: Builder, *, push: bool) -> dict[str, list[str]]:

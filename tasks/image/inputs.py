@@ -36,19 +36,22 @@ _EARLIEST, _SPAN = 315_532_800, 30 * 365 * 24 * 60 * 60
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _LFS_FILTERS = r"^filter\.lfs\.(smudge|process)$"
 
-# Field of the bake file, by the option that may be given again and again.
-_LISTS = {
+# Fields of the bake file by the options that may be given again and again, and by the others.
+_REPEATED = {
     "--annotation": "annotations",
     "--attest": "attest",
+    "--build-arg": "args",
+    "--build-context": "contexts",
     "--cache-from": "cache-from",
     "--cache-to": "cache-to",
+    "--label": "labels",
     "--no-cache-filter": "no-cache-filter",
     "--secret": "secret",
     "--ssh": "ssh",
     "--ulimit": "ulimits",
 }
-_MAPPINGS = {"--build-arg": "args", "--build-context": "contexts", "--label": "labels"}
-_TEXTS = {"--network": "network", "--shm-size": "shm-size", "--target": "target"}
+_ONCE = {"--network": "network", "--shm-size": "shm-size", "--target": "target"}
+_MAPPINGS = ("args", "contexts", "labels")
 _NO_FIELD = "nothing"
 # The image is the same without the last ones: they tidy up after the older builder, or say what is shown.
 _SWITCHES = {
@@ -60,7 +63,7 @@ _SWITCHES = {
 _ATTESTATIONS = {"--provenance": "provenance", "--sbom": "sbom"}
 # Values of --build-context that are not plain folders.
 _ELSEWHERE = ("docker-image://", "target:", "http://", "https://", "git://", "ssh://", "git@", "github.com/")
-_TRUE, _FALSE = frozenset({"1", "t", "true"}), frozenset({"0", "f", "false"})
+_TRUTH = {**dict.fromkeys(("1", "t", "true"), True), **dict.fromkeys(("0", "f", "false"), False)}
 
 
 class Sources(NamedTuple):
@@ -261,9 +264,9 @@ def bake_fields(options: Sequence[str], where: str, env: Mapping[str, str], *, s
     An option that no field means is refused where it is ``strict``, else left out.
     """
     parser = _Parser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    for option, key in (*_LISTS.items(), *_MAPPINGS.items()):
+    for option, key in _REPEATED.items():
         parser.add_argument(option, dest=key, action="append")
-    for option, key in _TEXTS.items():
+    for option, key in _ONCE.items():
         parser.add_argument(option, dest=key)
     for option, kind in _ATTESTATIONS.items():
         parser.add_argument(option, dest="attest", action="append", type=partial(_attestation, kind))
@@ -280,11 +283,11 @@ def bake_fields(options: Sequence[str], where: str, env: Mapping[str, str], *, s
             hint=f"take it out, or build as chartpress does: {DOOR} build --engine chartpress",
         ) from err
     given = {key: value for key, value in vars(known).items() if value and key != _NO_FIELD}
-    for key in (key for key in _MAPPINGS.values() if key in given):
-        pairs = [item.partition("=") for item in given[key]]
+    for key in (key for key in _MAPPINGS if key in given):
         # docker build takes an argument without a value from the environment.
-        from_env = [item for item in pairs if item[1] or key != "args" or item[0] in env]
-        given[key] = {name: value if sign or key != "args" else env[name] for name, sign, value in from_env}
+        texts = [f"{one}={env[one]}" if key == "args" and one in env else one for one in given[key]]
+        pairs = (one.partition("=") for one in texts if key != "args" or "=" in one)
+        given[key] = {name: value for name, _, value in pairs}
     return {key: value for key, value in given.items() if value}
 
 
@@ -295,15 +298,15 @@ class _Parser(argparse.ArgumentParser):
 
 def _attestation(kind: str, value: str) -> str:
     """Return the ``--attest`` that a shorthand means: its value is a truth value, or the parameters."""
-    if value.lower() in _TRUE | _FALSE:
+    if value.lower() in _TRUTH:
         return f"type={kind}" if _truth(value) else f"type={kind},disabled=true"
     return f"type={kind},{value}"
 
 
 def _truth(value: str) -> bool:
-    if value.lower() not in _TRUE | _FALSE:
+    if value.lower() not in _TRUTH:
         raise argparse.ArgumentTypeError(f"{value!r} is neither true nor false")
-    return value.lower() in _TRUE
+    return _TRUTH[value.lower()]
 
 
 def _is_local(context: str) -> bool:

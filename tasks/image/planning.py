@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import chain, combinations
+from itertools import combinations
 from typing import TypeAlias
 
 from ..core import output
@@ -15,7 +15,7 @@ from ..core.options import BuildOptions
 from ..core.plan import Action, Fact, Step, Values
 from ..core.settings import require_like
 from ..repo.edits import image_edits, to_commit
-from ..repo.files import SUFFIX, WorkingTree, edit_action, is_below
+from ..repo.files import SUFFIX, WorkingTree, edit_action
 from ..repo.hub import Hub, HubImage
 from ..repo.values import PinnedImage, ValuesPlace
 from ..tools import cosign, docker
@@ -41,7 +41,6 @@ from .build import (
     prove,
     require_platforms,
     results_of,
-    tag_fact,
 )
 from .engines import Engine, build_images, engine_for
 from .inputs import inputs_hash, require_buildable, require_links_covered, source_tree, sources_of
@@ -67,6 +66,10 @@ def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
         now = hub.holding({edit.path: values[edit.path] for edit in edits})
         return WorkingTree(hub.git.folder).replace(image_edits(now, _pins(build.after(values))))
 
+    leaves = hub.with_commit("", hub.changed)
+    # A tag of the content names these files too, and no commit of ours takes them.
+    loose = {} if names_commit(hub.settings.tag) else _loose_files(leaves, [one.image for one in build.images])
+    uncommitted = (f"{key} has files that are not committed: {to_commit(hub, files)}" for key, files in loose.items())
     writing = edit_action(hub.git.folder, edits, "the registry has confirmed the image", relies)
     there = ", ".join(str(one.reference) for one in build.images if one.status == PRESENT)
     nothing = Action(f"{there}: already in the registry, verified" if there else "nothing to build")
@@ -85,7 +88,7 @@ def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
             "values": {"path": hub.values_file, "changed": any(edit.changes for edit in edits)},
         },
         summary=lambda values: [*build.after(values).summary(values), *build.spared],
-        warnings=(*build.warnings(), *_uncommitted(build)),
+        warnings=(*build.warnings(), *uncommitted),
     )
     return step, hub.edited(edits)
 
@@ -138,36 +141,33 @@ def _look_at(
 
     With ``look`` its registry is asked for it, with ``reuse`` also for images of the same inputs.
     """
-    base, template = _base_of(image, answers), hub.settings.tag
+    base, is_telling = _base_of(image, answers), tells_images_apart(hub.settings.tag)
     wanted = options.platform or hub.settings.platform
     left = platforms_left(wanted, image.spec.skip_platforms)
-    name, content = (name_image(hub, image) if names_commit(template) else None), None
+    name = name_image(hub, image) if names_commit(hub.settings.tag) else None
+    is_planned = name is not None and name.commit == COMMIT_TO_COME
     with source_tree(hub, [image], name and name.revision) as tree:
-        if name is None:
-            content = inputs_hash(hub, image, tree, base.identity, left)
-            name = name_image(hub, image, content)
-        one = ImageBuild(image, name, base, left or wanted, inputs=content)
+        inputs = None if is_planned else inputs_hash(hub, image, tree, base.identity, left, name)
+        one = ImageBuild(image, name or name_image(hub, image, inputs or ""), base, left or wanted, inputs=inputs)
         if not left:
             return one._replace(status=SKIPPED)
         require_platforms(base, left)
-        found, is_telling = None, tells_images_apart(template)
-        if look and name.commit != COMMIT_TO_COME:
+        found = None
+        if look and not is_planned:
             _ask(answers, [one.reference])
             found = answers[one.reference]
         if isinstance(found, Fault):
             raise found
-        if name.revision and (found is None or not is_telling):
-            one = one._replace(inputs=inputs_hash(hub, image, tree, base.identity, left, name))
-        if found and not is_telling and inputs_label(found) != one.inputs:
+        if found and not is_telling and inputs_label(found) != inputs:
             raise Refused(
                 "the tag is there, for an image of other files",
                 where=one.reference,
                 hint=f"put {{commit}} into hub.tag, or overwrite it: {DOOR} build --force",
             )
         if found:
-            return one.proved(found)._replace(status=PRESENT, inputs=one.inputs or inputs_label(found))
+            return one.proved(found)._replace(status=PRESENT, inputs=inputs_label(found) or inputs)
         require_buildable(hub, image, tree)
-    return _reusing(hub, one, answers) if look and reuse and one.inputs else one
+    return _reusing(hub, one, answers) if look and reuse and inputs else one
 
 
 def _base_of(image: HubImage, answers: Answers) -> Base:
@@ -222,7 +222,7 @@ def _retag_actions(build: Build, relies: Sequence[Fact]) -> list[Action]:
     facts = (
         *relies,
         *map(image_fact, dict.fromkeys(source for _, source in images)),
-        *(tag_fact(one.reference) for one, _ in images),
+        *(image_fact(one.reference) for one, _ in images),
     )
     return [Action(what, "it was built from the same files, arguments and base", do, (), facts)] if images else []
 
@@ -238,7 +238,7 @@ def _build_action(build: Build, engine: Engine, relies: Sequence[Fact]) -> Actio
         "of --force: replaces what the registry has" if build.options.force else why,
         lambda _: results_of(build_images(build, engine)),
         (*platforms, *(f"$ {command}" for command in engine.shown(build))),
-        (*relies, *(map(tag_fact, known) if must_be_free else ())),
+        (*relies, *(map(image_fact, known) if must_be_free else ())),
     )
 
 
@@ -322,34 +322,23 @@ def _on_builder(build: Build) -> Build:
     return replace(build, builder=builder).with_images(map(told, build.to_build))
 
 
-def _loose_files(hub: Hub, images: Sequence[HubImage]) -> Iterator[tuple[HubImage, list[str]]]:
-    """Yield each image that has files which are not committed, and will not be when it is built, with those files."""
-    if names_commit(hub.settings.tag):
-        paths = [(image, hub.paths_of(image)) for image in images]
-        changed = hub.git.changed([*dict.fromkeys(chain.from_iterable(below for _, below in paths))])
-        unlike = [(image, [file for file in changed if is_below(file, below)]) for image, below in paths]
-    else:
-        with source_tree(hub, images) as tree:
-            unlike = [(image, [*tree.unlike(HEAD, sources_of(hub, image).all)]) for image in images]
-    for image, files in unlike:
-        loose = [file for file in files if file not in hub.pending and not file.endswith(SUFFIX)]
-        if loose:
-            yield image, loose
+def _loose_files(hub: Hub, images: Sequence[HubImage]) -> dict[str, list[str]]:
+    """Return the files of each image that are not committed, and will not be when it is built, by the images' keys."""
+    found = {}
+    by_commit = names_commit(hub.settings.tag)
+    with source_tree(hub, images) as tree:
+        for image in images:
+            paths = hub.paths_of(image) if by_commit else sources_of(hub, image).all
+            files = hub.git.changed(paths) if by_commit else tree.unlike(HEAD, paths)
+            found[image.spec.key] = [one for one in files if one not in hub.pending and not one.endswith(SUFFIX)]
+    return {key: loose for key, loose in found.items() if loose}
 
 
 def _require_no_loose_files(hub: Hub, images: Sequence[HubImage]) -> None:
-    for image, loose in _loose_files(hub, images):
-        why = "its tag names the last commit" if names_commit(hub.settings.tag) else "a release does not commit them"
+    why = "its tag names the last commit" if names_commit(hub.settings.tag) else "a release does not commit them"
+    for key, loose in _loose_files(hub, images).items():
         raise Refused(
-            f"the image {image.spec.key} has files that are not committed",
+            f"the image {key} has files that are not committed",
             where=", ".join(loose[:3]),
             hint=f"{to_commit(hub, loose)}; {why}",
         )
-
-
-def _uncommitted(build: Build) -> Iterator[str]:
-    """Yield what a tag of the content names, and no commit of ours takes."""
-    if not names_commit(build.hub.settings.tag):
-        leaves = build.hub.with_commit("", build.hub.changed)
-        for image, loose in _loose_files(leaves, [one.image for one in build.images]):
-            yield f"{image.spec.key} has files that are not committed: {to_commit(build.hub, loose)}"
