@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
-from itertools import chain, takewhile
+from itertools import takewhile
 from typing import NamedTuple
 
 import semver
@@ -65,23 +65,20 @@ class Release(NamedTuple):
 
     @property
     def hub_image(self) -> Reference | None:
-        """The image that the annotation ``IMAGES`` lists as ``k8s-hub``, else the first whose path ends so.
+        """The image that the annotation ``IMAGES`` lists as ``k8s-hub``, with a tag or digest.
 
-        None where only the archive knows it: an image without tag and digest does not count.
+        None where only the archive knows it.
         """
         try:
             tree = load(self.images or "")
         except Unusable:
             return None
-        pinned = []
         for item in tree if isinstance(tree, list) else []:
             with contextlib.suppress(Unusable):
                 image = Reference.parse(text_under(item, "image") or "")
-                if image.tag or image.digest:
-                    pinned.append((text_under(item, "name"), image))
-        named = (image for name, image in pinned if name == HUB_IMAGE)
-        alike = (image for _, image in pinned if f"/{image.name}".endswith(f"/{HUB_IMAGE}"))
-        return next(chain(named, alike), None)
+                if text_under(item, "name") == HUB_IMAGE and (image.tag or image.digest):
+                    return image
+        return None
 
 
 @dataclass(frozen=True, eq=False)

@@ -91,28 +91,25 @@ class HelmRepository:
         return _values_in(self.archive(release), f"{self._chart} {release.version}")
 
     def _first_that_answers(self, release: Release) -> tuple[bytes, Address]:
+        addresses = []
+        for url in release.urls:
+            with contextlib.suppress(Fault):
+                address = self.address.resolved(url)
+                # This may be a mirror of the host that the index names: it is asked for the file first.
+                if address.host != self.address.host and "/" not in unquote(address.name):
+                    addresses += [self.address.below(folder + address.name) for folder in _MIRRORED]
+                addresses.append(address)
         last = Unreachable(
             f"the index names no address for the archive of {self._chart} {release.version} that can be used",
             where=self._index,
             hint="choose another release with --to VERSION",
         )
-        for address in self._addresses(release):
+        for address in addresses:
             try:
                 return get(address, self._limits, exact=True).body, address
             except Unreachable as fault:  # noqa: PERF203 - the next address may have it
                 last = fault
         raise last
-
-    def _addresses(self, release: Release) -> Iterator[Address]:
-        # Where the index names another host, this may be a mirror: the file of that name is looked for in it first.
-        for url in release.urls:
-            try:
-                address = self.address.resolved(url)
-            except Fault:
-                continue
-            if address.host != self.address.host and "/" not in unquote(address.name):
-                yield from (self.address.below(folder + address.name) for folder in _MIRRORED)
-            yield address
 
 
 class Cache(NamedTuple):

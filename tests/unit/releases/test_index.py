@@ -194,10 +194,7 @@ NAMED = {
     "as z2jh writes it": f"- image: traefik:v3.1.6\n  name: traefik\n- image: {HUB}\n  name: k8s-hub\n",
     "name first": f"- name: k8s-hub\n  image: {HUB}\n",
     "flow": f"[{{name: k8s-hub, image: {HUB}}}]",
-    "no name at all": f"- image: {HUB}\n",
     "the named one before another alike": f"- image: a/k8s-hub:1\n  name: x\n- image: {HUB}\n  name: k8s-hub\n",
-    "an alike one where none is named": f"- image: a/k8s-hub-slim:1\n  name: x\n- image: {HUB}\n  name: hub\n",
-    "the first that has a tag": f"- image: a/k8s-hub\n  name: k8s-hub\n- image: {HUB}\n  name: x\n",
 }
 
 
@@ -208,6 +205,7 @@ def test_the_hub_image_is_found(annotation: str) -> None:
 
 NOT_NAMED = {
     "other images": "- image: quay.io/jupyterhub/k8s-hub-slim:3.3.8\n  name: k8s-hub-slim\n",
+    "no name": f"- image: {HUB}\n",
     "no tag": "- image: quay.io/jupyterhub/k8s-hub\n  name: k8s-hub\n",
     "no yaml": "- [",
     "a mapping": "k8s-hub: 1\n",
