@@ -1,29 +1,28 @@
-"""A build of several images: what each is, what was proved of it, and what is shown of it.
+"""A build of several images: where each stands, what was proved of it, and what is shown of it.
 
 The proof of an image is what its registry has, compared with what it must be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from shlex import quote
-from typing import Any, NamedTuple
+from itertools import combinations
+from typing import Any, NamedTuple, TypeAlias
 
-from ..core.faults import DOOR, Denied, Refused, Unreachable, Unusable
-from ..core.names import Reference, is_tag, short_platform
+from ..core import output
+from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable, Unusable
+from ..core.names import Host, Reference, is_loopback, is_tag, platform_argument, platforms_left, short_platform
 from ..core.options import BuildOptions
-from ..core.output import first_of
 from ..core.plan import Fact, Values
-from ..core.problems import Code
-from ..core.settings import CHARTPRESS, is_accepted
-from ..repo.hub import Hub, HubImage, layout_warnings
-from ..repo.named_images import how_to_move, unmoved_images
-from ..tools.command import current_folder
-from ..tools.docker import Builder
-from ..tools.registry import FoundImage, ImageAnswer, inspect
-from .inputs import INPUTS_LABEL, sources_of
-from .tag import HEAD, ImageName, depends_on, names_commit
+from ..core.settings import require_like
+from ..repo.hub import Hub, HubImage
+from ..tools import docker
+from ..tools.docker import CLOUD_BUILD, Builder
+from ..tools.registry import FoundImage, ImageAnswer, inspect, inspect_all
+from .inputs import INPUTS_LABEL, inputs_hash, require_buildable, require_committed, source_tree
+from .tag import COMMIT_TO_COME, ImageName, earlier_tags, name_image, names_commit, tells_images_apart
 
 # An image's status: (to be) built, under the tag of another commit until it is retagged, in the registry already,
 # without a platform to build for.
@@ -32,7 +31,10 @@ BUILT, RETAGGED, PRESENT, SKIPPED = "built", "retagged", "present", "skipped"
 LABEL = "org.opencontainers.image."
 # Marks an image that stands in for z2jh's own where that cannot be reached; see tasks/rehearsal.
 STAND_IN_LABEL = "io.github.hubpress.stand-in"
-_MOST_NAMED = 3
+# How many commits, of any branch, are looked at for an image of the same inputs.
+_MOST_COMMITS = 20
+
+Answers: TypeAlias = dict[Reference, ImageAnswer]
 
 
 class Base(NamedTuple):
@@ -161,43 +163,6 @@ class Build:
         """The images that are (to be) built."""
         return tuple(one for one in self.images if one.status == BUILT)
 
-    def warnings(self) -> Iterator[str]:
-        """Yield what people should know before they say yes."""
-        hub, own = self.hub, {one.key for one in self.images}
-        yield from layout_warnings(hub)
-        local = dict.fromkeys(one.base.reference for one in self.images if one.base.found.digest is None)
-        for base in (reference for reference in local if reference not in self.options.stand_ins):
-            yield f"{base} is taken from this machine's image store: {base.host} cannot be reached"
-        if any(one.base.is_stand_in for one in self.images):
-            yield "the base image is a rehearsal's STAND-IN, not z2jh's"
-        others = dict.fromkeys(spec.key for chart in hub.layout.charts for spec in chart.images if spec.key not in own)
-        if self.options.engine == CHARTPRESS and others:
-            yield f"chartpress builds all images of {hub.layout.file}, so also {', '.join(others)}"
-        unmoved = unmoved_images(hub)
-        for one in self.images:
-            if one.status != SKIPPED and one.key not in unmoved and not hub.values_places(one.image):
-                yield f"no values file uses {one.key}"
-        yield from self.spared
-        for key, places in unmoved.items():
-            left = [one for one in places if not is_accepted(hub.settings.accept, Code.VALUES_DIFFER, one.file)]
-            if left:
-                files = first_of([one.file for one in left], _MOST_NAMED)
-                yield f"{key} is also named by {files}, where no build writes it; {how_to_move(hub, left)}"
-
-    @property
-    def spared(self) -> list[str]:
-        """A line for each image that could be built, and is not."""
-        own = [one.key for one in self.images]
-        left = (one for one in self.hub.images if depends_on(self.hub, one, self.hub.pending))
-        why = {one.spec.key: ", but its files change" for one in left}
-        why |= {key: f": {at.file} names {at.image} at {at.path}" for key, at in self.hub.spare_images.items()}
-        flags = "".join(f"--image {key} " for key in own)
-        return [
-            f"{key} is not built{reason}; to build it too: {flags}--image {key}"
-            for key, reason in why.items()
-            if key not in own
-        ]
-
     @property
     def parts(self) -> list[Build]:
         """The builds of the images that one commit has."""
@@ -205,21 +170,6 @@ class Build:
         for one in self.to_build:
             commits.setdefault(one.name.revision, []).append(one)
         return [replace(self, images=tuple(images)) for images in commits.values()]
-
-    def shown_context(self, folder: str) -> list[str]:
-        """Return the commands that write the build context of one part into ``folder``."""
-        top, first = self.hub.git.folder, self.images[0].name
-        git = "git" if top == current_folder() else f"git -C {quote(str(top))}"
-        listed = dict.fromkeys(path for one in self.images for path in sources_of(self.hub, one.image).built_from)
-        paths = " ".join(map(quote, listed))
-        add = [] if names_commit(self.hub.settings.tag) else [f"{git} add --all --ignore-errors -- {paths}"]
-        return [
-            f'export GIT_INDEX_FILE="{folder}.index"',
-            f"{git} read-tree {first.commit if first.revision else HEAD}",
-            *add,
-            f'{git} ls-files -z -- {paths} | {git} checkout-index -q -z --stdin --prefix="{folder}/"',
-            "unset GIT_INDEX_FILE",
-        ]
 
     def with_images(self, images: Iterable[ImageBuild]) -> Build:
         """Return the build with ``images`` in place of those of the same keys."""
@@ -282,6 +232,127 @@ def pinned_images(hub: Hub, image: HubImage) -> list[Reference]:
         return []  # the step that writes the values says what is wrong with them
     named = (Reference(one.name, one.tag) for one in found if one.name == image.spec.name and is_tag(one.tag or ""))
     return list(dict.fromkeys(named))
+
+
+def look_at(hub: Hub, options: BuildOptions, *, reuse: bool) -> Build:
+    """Return the build, each image as it stands; with ``reuse`` one of the same inputs is only retagged."""
+    given = () if options.platform is None else options.platform.split(",")
+    require_like("platform", "--platform linux/amd64", *given)
+    images = hub.to_build(options.images)
+    by_commit = names_commit(hub.settings.tag)
+    if by_commit:
+        require_committed(hub, images)
+    pushes = options.push and hub.settings.push
+    look = pushes and not options.force
+    answers: Answers = {base: docker.local(base) for base in options.stand_ins}
+    # All at once, as far as it is known by now what is asked for.
+    names = [(image, name_image(hub, image)) for image in images if look and by_commit]
+    known = [Reference(image.spec.name, name.tag) for image, name in names if name.commit != COMMIT_TO_COME]
+    _ask(answers, [*(image.base.reference for image in images), *known])
+    planned = tuple(_look_at(hub, image, options, answers, look=look, reuse=reuse) for image in images)
+    for one, other in combinations(planned, 2):
+        if one.reference == other.reference:
+            raise Refused(
+                f"the images {one.key} and {other.key} have the same name and tag",
+                where=one.reference,
+                hint=f"give each its own imageName in {hub.layout.file}",
+            )
+    build = Build(hub, options, planned, pushes, Builder(options.builder or hub.settings.builder))
+    return _on_builder(build) if build.to_build else build
+
+
+def _ask(answers: Answers, references: Iterable[Reference]) -> None:
+    """Ask the registries for those of ``references`` that have no answer yet, side by side."""
+    new = dict.fromkeys(reference for reference in references if reference not in answers)
+    with output.waiting(f"asking {', '.join(dict.fromkeys(reference.host for reference in new))}"):
+        answers.update(inspect_all(new))
+
+
+def _look_at(
+    hub: Hub, image: HubImage, options: BuildOptions, answers: Answers, *, look: bool, reuse: bool
+) -> ImageBuild:
+    """Return where one image stands, and so what is to be done with it.
+
+    With ``look`` its registry is asked for it, with ``reuse`` also for images of the same inputs.
+    """
+    base, is_telling = _base_of(image, answers), tells_images_apart(hub.settings.tag)
+    wanted = options.platform or hub.settings.platform
+    left = platforms_left(wanted, image.spec.skip_platforms)
+    name = name_image(hub, image) if names_commit(hub.settings.tag) else None
+    is_planned = name is not None and name.commit == COMMIT_TO_COME
+    with source_tree(hub, [image], name and name.revision) as tree:
+        inputs = None if is_planned else inputs_hash(hub, image, tree, base.identity, left, name)
+        one = ImageBuild(image, name or name_image(hub, image, inputs or ""), base, left or wanted, inputs=inputs)
+        if not left:
+            return one._replace(status=SKIPPED)
+        require_platforms(base, left)
+        found = None
+        if look and not is_planned:
+            _ask(answers, [one.reference])
+            found = answers[one.reference]
+        if isinstance(found, Fault):
+            raise found
+        if found and not is_telling and inputs_label(found) != inputs:
+            raise Refused(
+                "the tag is there, for an image of other files",
+                where=one.reference,
+                hint=f"put {{commit}} into hub.tag, or overwrite it: {DOOR} build --force",
+            )
+        if found:
+            return one.proved(found)._replace(status=PRESENT, inputs=inputs_label(found) or inputs)
+        require_buildable(hub, image, tree)
+    return _reusing(hub, one, answers) if look and reuse and inputs else one
+
+
+def _base_of(image: HubImage, answers: Answers) -> Base:
+    """Return the image's base image; a stand-in is refused unless all stays here."""
+    reference = image.base.reference
+    answer = answers[reference]
+    base = base_of(reference, answer, docker.local(reference) if is_out_of_reach(answer) else None)
+    if base.is_stand_in and not is_loopback(Reference(image.spec.name).host):
+        raise Refused(
+            "the base image here is a rehearsal's stand-in, not z2jh's hub image",
+            where=reference,
+            hint=f"docker image rm {reference}, then: docker pull {reference}",
+        )
+    return base
+
+
+def _reusing(hub: Hub, one: ImageBuild, answers: Answers) -> ImageBuild:
+    """Return the build that only retags, where the registry has an image of the same inputs.
+
+    It is asked for what the values name, and for the tags of the last commits of any branch.
+    """
+    tags = earlier_tags(hub, one.image, _MOST_COMMITS) if one.name.commit else []
+    candidates = [*pinned_images(hub, one.image), *(Reference(one.image.spec.name, tag) for tag in tags)]
+    _ask(answers, candidates)
+    for candidate in candidates:
+        found = answers[candidate]
+        if isinstance(found, FoundImage) and found.digest and inputs_label(found) == one.inputs:
+            with suppress(Refused):
+                prove(candidate, found, one.base, one.platform)
+                return one._replace(source=candidate.pinned(found.digest), status=RETAGGED)
+    return one
+
+
+def _on_builder(build: Build) -> Build:
+    """Return the build with what its builder tells, and the platforms that it has to be told."""
+    hub, options, builder = build.hub, build.options, build.builder
+    # A builder elsewhere has a platform of its own, unless one is named to it.
+    asked = options.platform or builder.name
+    if builder.name != CLOUD_BUILD:
+        builder = docker.require_builder(builder.name)
+        if build.pushes and hub.settings.attest:
+            docker.require_image_store(builder, "attest images", "hub.attest")
+        if any("," in one.platform for one in build.to_build):
+            docker.require_image_store(builder, "build for several platforms", "--platform")
+
+    def told(one: ImageBuild) -> ImageBuild:
+        argument = platform_argument(Host.here(), hub.settings.platform, one.platform if asked else None)
+        is_foreign = bool(builder.runs) and not builder.is_native(one.platform)
+        return one._replace(argument=argument or (one.platform if is_foreign else None))
+
+    return replace(build, builder=builder).with_images(map(told, build.to_build))
 
 
 def require_platforms(base: Base, wanted: str) -> None:

@@ -29,7 +29,7 @@ from ..core.visible import bake_literal, keep_secret
 from ..repo.hub import Hub, HubImage
 from ..repo.remotes import upstream_repository
 from ..tools import docker
-from ..tools.command import Command, Output, mentions
+from ..tools.command import Command, Output, current_folder, mentions
 from ..tools.docker import BAKE_MAY_READ, CLOUD_BUILD, DOCKER_DRIVER, Builder
 from ..tools.git import Git
 from ..tools.logins import DockerLogins, Expired, is_google
@@ -37,7 +37,7 @@ from ..tools.process import require_installed, run_folded
 from ..tools.registry import inspect
 from .build import LABEL, Build, ImageBuild, base_label, image_fact, pinned_images
 from .inputs import INPUTS_LABEL, bake_fields, filled_in, inputs_hash, source_tree, sources_of, write_files
-from .tag import COMMIT_TO_COME, name_image
+from .tag import COMMIT_TO_COME, HEAD, name_image, names_commit
 from .tree import Tree
 
 BUILDX = "buildx"
@@ -147,7 +147,7 @@ class Buildx:
         for part in build.parts:
             bake_file = _bake_definition(part, no_cache=build.options.no_cache)
             bake = docker.bake_command(build.builder, bake_file, None, Path("metadata.json"))
-            context = "\n".join(("context=$(mktemp -d)/context", *part.shown_context("$context")))
+            context = "\n".join(("context=$(mktemp -d)/context", *_shown_context(part, "$context")))
             shown.append(f'{context}\n(cd "$context{below}" && {bake}\n)')
         return shown
 
@@ -193,6 +193,22 @@ def _bake(part: Build, scratch: Path) -> dict[str, str]:
             where=metadata.name,
             hint="docker buildx version: 0.13 or newer is needed",
         ) from err
+
+
+def _shown_context(part: Build, folder: str) -> list[str]:
+    """Return the commands that write the build context of one part into ``folder``."""
+    top, first = part.hub.git.folder, part.images[0].name
+    git = "git" if top == current_folder() else f"git -C {quote(str(top))}"
+    listed = dict.fromkeys(path for one in part.images for path in sources_of(part.hub, one.image).built_from)
+    paths = " ".join(map(quote, listed))
+    add = [] if names_commit(part.hub.settings.tag) else [f"{git} add --all --ignore-errors -- {paths}"]
+    return [
+        f'export GIT_INDEX_FILE="{folder}.index"',
+        f"{git} read-tree {first.commit if first.revision else HEAD}",
+        *add,
+        f'{git} ls-files -z -- {paths} | {git} checkout-index -q -z --stdin --prefix="{folder}/"',
+        "unset GIT_INDEX_FILE",
+    ]
 
 
 class Chartpress:
@@ -281,7 +297,7 @@ class CloudBuild:
             sent = _submit_command(part, Path("$request")).argv
             lines = (
                 "request=$(mktemp -d)",
-                *part.shown_context(f"$request/{CONTEXT}"),
+                *_shown_context(part, f"$request/{CONTEXT}"),
                 *(f"cat > \"$request/{name}\" <<'END'\n{text.rstrip()}\nEND" for name, text in files),
                 " ".join(f'"{word}"' if "$" in word else quote(word) for word in sent),
             )

@@ -19,7 +19,8 @@ from typing import Any, NamedTuple, NoReturn
 
 from ..core.faults import DOOR, Refused, Unusable
 from ..repo.dockerfile import copied_files
-from ..repo.files import behind_links, is_below, join, planned_bytes
+from ..repo.edits import to_commit
+from ..repo.files import SUFFIX, behind_links, is_below, join, planned_bytes
 from ..repo.hub import Hub, HubImage
 from .credentials import LARGEST, credential_in, may_be_credentials
 from .tag import HEAD, ImageName, names_commit, render
@@ -201,18 +202,41 @@ def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:
     _look_into_files(tree, [tree.real_path(path) for path in sources.folders])
 
 
-def require_links_covered(hub: Hub, image: HubImage) -> None:
-    """Refuse links, on the way to the Dockerfile or a build context, to files that do not count for the image's tag."""
-    sources = sources_of(hub, image)
-    covered = hub.paths_of(image)
-    for path in (sources.dockerfile, *sources.folders):
-        real = behind_links(hub.git.folder, path)
-        if is_below(path, covered) and not is_below(real, covered):
-            raise Refused(
-                f"{path} is a link to {real}, whose changes give the image no new tag",
-                where=f"{hub.layout.file}: images.{image.spec.key}",
-                hint=f"add {real} to the image's paths in {hub.layout.file}, or replace the link by the file",
-            )
+def loose_files(hub: Hub, images: Sequence[HubImage]) -> dict[str, list[str]]:
+    """Return the files of each image that are not committed, and will not be when it is built, by the images' keys."""
+    found = {}
+    by_commit = names_commit(hub.settings.tag)
+    with source_tree(hub, images) as tree:
+        for image in images:
+            paths = hub.paths_of(image) if by_commit else sources_of(hub, image).all
+            files = hub.git.changed(paths) if by_commit else tree.unlike(HEAD, paths)
+            found[image.spec.key] = [one for one in files if one not in hub.pending and not one.endswith(SUFFIX)]
+    return {key: loose for key, loose in found.items() if loose}
+
+
+def require_committed(hub: Hub, images: Sequence[HubImage]) -> None:
+    """Check that the images' files are as committed, and that each commit which changes them gives a new tag.
+
+    It gives none for the target of a link, on the way to the Dockerfile or a build context, that is not in ``paths``.
+    """
+    by_commit = names_commit(hub.settings.tag)
+    for image, sources in ((one, sources_of(hub, one)) for one in images if by_commit):
+        covered = hub.paths_of(image)
+        for path in (sources.dockerfile, *sources.folders):
+            real = behind_links(hub.git.folder, path)
+            if is_below(path, covered) and not is_below(real, covered):
+                raise Refused(
+                    f"{path} is a link to {real}, whose changes give the image no new tag",
+                    where=f"{hub.layout.file}: images.{image.spec.key}",
+                    hint=f"add {real} to the image's paths in {hub.layout.file}, or replace the link by the file",
+                )
+    why = "its tag names the last commit" if by_commit else "a release does not commit them"
+    for key, loose in loose_files(hub, images).items():
+        raise Refused(
+            f"the image {key} has files that are not committed",
+            where=", ".join(loose[:3]),
+            hint=f"{to_commit(hub, loose)}; {why}",
+        )
 
 
 def _look_into_files(tree: Tree, folders: Sequence[str]) -> None:

@@ -1,64 +1,57 @@
-"""Planning a build: each image's tag, its base image, whether its registry has it already, and the actions left."""
+"""The plans of ``auth`` and ``build``: the sign-in that registries need, and the actions that give images there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from dataclasses import replace
-from itertools import combinations
-from typing import TypeAlias
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from ..core import output
-from ..core.faults import DOOR, Fault, Refused
-from ..core.names import Host, Reference, is_loopback, platform_argument, platforms_left
-from ..core.options import BuildOptions
+from ..core.faults import DOOR, Denied, Refused
+from ..core.names import Host, Reference
+from ..core.options import AuthOptions, BuildOptions
 from ..core.plan import Action, Fact, Step, Values
-from ..core.settings import require_like
+from ..core.problems import Code
+from ..core.settings import CHARTPRESS, is_accepted
 from ..repo.edits import image_edits, to_commit
-from ..repo.files import SUFFIX, WorkingTree, edit_action
-from ..repo.hub import Hub, HubImage
+from ..repo.files import WorkingTree, edit_action
+from ..repo.hub import Hub, layout_warnings
+from ..repo.named_images import how_to_move, unmoved_images
 from ..repo.values import PinnedImage, ValuesPlace
-from ..tools import cosign, docker
+from ..tools import cosign
 from ..tools.command import Command
 from ..tools.cosign import Signature
-from ..tools.docker import CLOUD_BUILD, Builder
 from ..tools.git_states import standing
-from ..tools.process import run_checked
-from ..tools.registry import FoundImage, ImageAnswer, inspect, inspect_all, require_push_right, retag
-from .build import (
-    BUILT,
-    PRESENT,
-    RETAGGED,
-    SKIPPED,
-    Base,
-    Build,
-    ImageBuild,
-    base_of,
-    image_fact,
-    inputs_label,
-    is_out_of_reach,
-    pinned_images,
-    prove,
-    require_platforms,
-    results_of,
+from ..tools.logins import (
+    HELPER,
+    DockerLogins,
+    account_of,
+    active_account,
+    adc_file,
+    ask_helper,
+    is_google,
+    key_account,
+    run_login,
 )
+from ..tools.process import require_installed, run_checked
+from ..tools.registry import inspect, require_push_right, retag
+from .build import BUILT, PRESENT, RETAGGED, SKIPPED, Build, ImageBuild, image_fact, look_at, results_of
 from .engines import Engine, build_images, engine_for
-from .inputs import inputs_hash, require_buildable, require_links_covered, source_tree, sources_of
-from .tag import COMMIT_TO_COME, HEAD, earlier_tags, name_image, names_commit, tells_images_apart
+from .inputs import loose_files
+from .tag import COMMIT_TO_COME, depends_on, names_commit
 
 # Stands for the digest of an image that is yet to be built.
 _TO_COME = "sha256:{digest}"
-# How many commits, of any branch, are looked at for an image of the same inputs.
-_MOST_COMMITS = 20
-
-Answers: TypeAlias = dict[Reference, ImageAnswer]
+_MOST_NAMED = 3
+# What makes gcloud Docker's helper for the hosts that follow; without any, for gcr.io's.
+_CONFIGURE = ("gcloud", "auth", "configure-docker")
 
 
 def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
     """Plan the build of what the registry does not have, and return it with the repository as it will leave it."""
     relies = (standing(hub.git, hub.branch),)
     engine = engine_for(hub, options)
-    build = _plan_images(hub, options, engine)
+    build = look_at(hub, options, reuse=engine.retags)
     edits = image_edits(hub, _pins(build)) if build.pushes else ()
 
     def write(values: Values) -> Values:
@@ -68,7 +61,7 @@ def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
 
     leaves = hub.with_commit("", hub.changed)
     # A tag of the content names these files too, and no commit of ours takes them.
-    loose = {} if names_commit(hub.settings.tag) else _loose_files(leaves, [one.image for one in build.images])
+    loose = {} if names_commit(hub.settings.tag) else loose_files(leaves, [one.image for one in build.images])
     uncommitted = (f"{key} has files that are not committed: {to_commit(hub, files)}" for key, files in loose.items())
     writing = edit_action(hub.git.folder, edits, "the registry has confirmed the image", relies)
     there = ", ".join(str(one.reference) for one in build.images if one.status == PRESENT)
@@ -80,6 +73,7 @@ def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
         *_sign_actions(build, relies),
         *([writing._replace(do=writing.do and write)] if edits else ()),
     )
+    spared = _spared(build)
     step = Step(
         "build",
         actions,
@@ -87,118 +81,48 @@ def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
             "images": build.after(values).report(),
             "values": {"path": hub.values_file, "changed": any(edit.changes for edit in edits)},
         },
-        summary=lambda values: [*build.after(values).summary(values), *build.spared],
-        warnings=(*build.warnings(), *uncommitted),
+        summary=lambda values: [*build.after(values).summary(values), *spared],
+        warnings=(*_warnings(build, spared), *uncommitted),
     )
     return step, hub.edited(edits)
 
 
-def require_committed(hub: Hub, keys: Sequence[str]) -> None:
-    """Check that the images' files are as committed, but for what a release is about to commit itself."""
-    leaves = hub.with_commit("", hub.changed)
-    _require_no_loose_files(leaves, hub.to_build(keys))
+def _warnings(build: Build, spared: Sequence[str]) -> Iterator[str]:
+    """Yield what people should know before they say yes."""
+    hub, own = build.hub, {one.key for one in build.images}
+    yield from layout_warnings(hub)
+    local = dict.fromkeys(one.base.reference for one in build.images if one.base.found.digest is None)
+    for base in (reference for reference in local if reference not in build.options.stand_ins):
+        yield f"{base} is taken from this machine's image store: {base.host} cannot be reached"
+    if any(one.base.is_stand_in for one in build.images):
+        yield "the base image is a rehearsal's STAND-IN, not z2jh's"
+    others = dict.fromkeys(spec.key for chart in hub.layout.charts for spec in chart.images if spec.key not in own)
+    if build.options.engine == CHARTPRESS and others:
+        yield f"chartpress builds all images of {hub.layout.file}, so also {', '.join(others)}"
+    unmoved = unmoved_images(hub)
+    for one in build.images:
+        if one.status != SKIPPED and one.key not in unmoved and not hub.values_places(one.image):
+            yield f"no values file uses {one.key}"
+    yield from spared
+    for key, places in unmoved.items():
+        left = [one for one in places if not is_accepted(hub.settings.accept, Code.VALUES_DIFFER, one.file)]
+        if left:
+            files = output.first_of([one.file for one in left], _MOST_NAMED)
+            yield f"{key} is also named by {files}, where no build writes it; {how_to_move(hub, left)}"
 
 
-def _plan_images(hub: Hub, options: BuildOptions, engine: Engine) -> Build:
-    given = () if options.platform is None else options.platform.split(",")
-    require_like("platform", "--platform linux/amd64", *given)
-    images = hub.to_build(options.images)
-    by_commit = names_commit(hub.settings.tag)
-    if by_commit:
-        for image in images:
-            require_links_covered(hub, image)
-        _require_no_loose_files(hub, images)
-    pushes = options.push and hub.settings.push
-    look = pushes and not options.force
-    answers: Answers = {base: docker.local(base) for base in options.stand_ins}
-    # All at once, as far as it is known by now what is asked for.
-    names = [(image, name_image(hub, image)) for image in images if look and by_commit]
-    known = [Reference(image.spec.name, name.tag) for image, name in names if name.commit != COMMIT_TO_COME]
-    _ask(answers, [*(image.base.reference for image in images), *known])
-    planned = tuple(_look_at(hub, image, options, answers, look=look, reuse=engine.retags) for image in images)
-    for one, other in combinations(planned, 2):
-        if one.reference == other.reference:
-            raise Refused(
-                f"the images {one.key} and {other.key} have the same name and tag",
-                where=one.reference,
-                hint=f"give each its own imageName in {hub.layout.file}",
-            )
-    build = Build(hub, options, planned, pushes, Builder(options.builder or hub.settings.builder))
-    return _on_builder(build) if build.to_build else build
-
-
-def _ask(answers: Answers, references: Iterable[Reference]) -> None:
-    """Ask the registries for those of ``references`` that have no answer yet, side by side."""
-    new = dict.fromkeys(reference for reference in references if reference not in answers)
-    with output.waiting(f"asking {', '.join(dict.fromkeys(reference.host for reference in new))}"):
-        answers.update(inspect_all(new))
-
-
-def _look_at(
-    hub: Hub, image: HubImage, options: BuildOptions, answers: Answers, *, look: bool, reuse: bool
-) -> ImageBuild:
-    """Return where one image stands, and so what is to be done with it.
-
-    With ``look`` its registry is asked for it, with ``reuse`` also for images of the same inputs.
-    """
-    base, is_telling = _base_of(image, answers), tells_images_apart(hub.settings.tag)
-    wanted = options.platform or hub.settings.platform
-    left = platforms_left(wanted, image.spec.skip_platforms)
-    name = name_image(hub, image) if names_commit(hub.settings.tag) else None
-    is_planned = name is not None and name.commit == COMMIT_TO_COME
-    with source_tree(hub, [image], name and name.revision) as tree:
-        inputs = None if is_planned else inputs_hash(hub, image, tree, base.identity, left, name)
-        one = ImageBuild(image, name or name_image(hub, image, inputs or ""), base, left or wanted, inputs=inputs)
-        if not left:
-            return one._replace(status=SKIPPED)
-        require_platforms(base, left)
-        found = None
-        if look and not is_planned:
-            _ask(answers, [one.reference])
-            found = answers[one.reference]
-        if isinstance(found, Fault):
-            raise found
-        if found and not is_telling and inputs_label(found) != inputs:
-            raise Refused(
-                "the tag is there, for an image of other files",
-                where=one.reference,
-                hint=f"put {{commit}} into hub.tag, or overwrite it: {DOOR} build --force",
-            )
-        if found:
-            return one.proved(found)._replace(status=PRESENT, inputs=inputs_label(found) or inputs)
-        require_buildable(hub, image, tree)
-    return _reusing(hub, one, answers) if look and reuse and inputs else one
-
-
-def _base_of(image: HubImage, answers: Answers) -> Base:
-    """Return the image's base image; a stand-in is refused unless all stays here."""
-    reference = image.base.reference
-    answer = answers[reference]
-    base = base_of(reference, answer, docker.local(reference) if is_out_of_reach(answer) else None)
-    if base.is_stand_in and not is_loopback(Reference(image.spec.name).host):
-        raise Refused(
-            "the base image here is a rehearsal's stand-in, not z2jh's hub image",
-            where=reference,
-            hint=f"docker image rm {reference}, then: docker pull {reference}",
-        )
-    return base
-
-
-def _reusing(hub: Hub, one: ImageBuild, answers: Answers) -> ImageBuild:
-    """Return the build that only retags, where the registry has an image of the same inputs.
-
-    It is asked for what the values name, and for the tags of the last commits of any branch.
-    """
-    tags = earlier_tags(hub, one.image, _MOST_COMMITS) if one.name.commit else []
-    candidates = [*pinned_images(hub, one.image), *(Reference(one.image.spec.name, tag) for tag in tags)]
-    _ask(answers, candidates)
-    for candidate in candidates:
-        found = answers[candidate]
-        if isinstance(found, FoundImage) and found.digest and inputs_label(found) == one.inputs:
-            with suppress(Refused):
-                prove(candidate, found, one.base, one.platform)
-                return one._replace(source=candidate.pinned(found.digest), status=RETAGGED)
-    return one
+def _spared(build: Build) -> list[str]:
+    """Return a line for each image that could be built, and is not."""
+    own = [one.key for one in build.images]
+    left = (one for one in build.hub.images if depends_on(build.hub, one, build.hub.pending))
+    why = {one.spec.key: ", but its files change" for one in left}
+    why |= {key: f": {at.file} names {at.image} at {at.path}" for key, at in build.hub.spare_images.items()}
+    flags = "".join(f"--image {key} " for key in own)
+    return [
+        f"{key} is not built{reason}; to build it too: {flags}--image {key}"
+        for key, reason in why.items()
+        if key not in own
+    ]
 
 
 def _push_right_actions(build: Build) -> list[Action]:
@@ -302,43 +226,116 @@ def _pins(build: Build) -> dict[ValuesPlace, PinnedImage]:
     }
 
 
-def _on_builder(build: Build) -> Build:
-    """Return the build with what its builder tells, and the platforms that it has to be told."""
-    hub, options, builder = build.hub, build.options, build.builder
-    # A builder elsewhere has a platform of its own, unless one is named to it.
-    asked = options.platform or builder.name
-    if builder.name != CLOUD_BUILD:
-        builder = docker.require_builder(builder.name)
-        if build.pushes and hub.settings.attest:
-            docker.require_image_store(builder, "attest images", "hub.attest")
-        if any("," in one.platform for one in build.to_build):
-            docker.require_image_store(builder, "build for several platforms", "--platform")
-
-    def told(one: ImageBuild) -> ImageBuild:
-        argument = platform_argument(Host.here(), hub.settings.platform, one.platform if asked else None)
-        is_foreign = bool(builder.runs) and not builder.is_native(one.platform)
-        return one._replace(argument=argument or (one.platform if is_foreign else None))
-
-    return replace(build, builder=builder).with_images(map(told, build.to_build))
-
-
-def _loose_files(hub: Hub, images: Sequence[HubImage]) -> dict[str, list[str]]:
-    """Return the files of each image that are not committed, and will not be when it is built, by the images' keys."""
-    found = {}
-    by_commit = names_commit(hub.settings.tag)
-    with source_tree(hub, images) as tree:
-        for image in images:
-            paths = hub.paths_of(image) if by_commit else sources_of(hub, image).all
-            files = hub.git.changed(paths) if by_commit else tree.unlike(HEAD, paths)
-            found[image.spec.key] = [one for one in files if one not in hub.pending and not one.endswith(SUFFIX)]
-    return {key: loose for key, loose in found.items() if loose}
-
-
-def _require_no_loose_files(hub: Hub, images: Sequence[HubImage]) -> None:
-    why = "its tag names the last commit" if names_commit(hub.settings.tag) else "a release does not commit them"
-    for key, loose in _loose_files(hub, images).items():
+def plan_auth(hosts: Sequence[str], options: AuthOptions) -> Step:
+    """Plan the sign-in that the registries ``hosts`` need."""
+    logins = DockerLogins.read()
+    google = [host for host in hosts if is_google(host)]
+    if options.key_file and not google:
         raise Refused(
-            f"the image {key} has files that are not committed",
-            where=", ".join(loose[:3]),
-            hint=f"{to_commit(hub, loose)}; {why}",
+            "a key file signs in to Google, where none of the registries is",
+            where=", ".join(hosts),
+            hint=f"docker login {hosts[0]}",
         )
+    actions = [_foreign(logins, host) for host in hosts if host not in google]
+    if google:
+        actions += _google_actions(logins, google, options)
+    return Step(
+        "auth",
+        tuple(actions),
+        report=lambda _: {
+            "auth": [{"host": host, "google": host in google, "helper": logins.helper_for(host)} for host in hosts]
+        },
+        summary=lambda _: [f"signed in for {', '.join(hosts)}"] if any(action.do for action in actions) else [],
+        changes=False,
+    )
+
+
+def _foreign(logins: DockerLogins, host: str) -> Action:
+    helper = logins.helper_for(host)
+    if helper:
+        return Action(f"{host}: not Google's, Docker asks its helper {helper}")
+    if logins.credentials(host):
+        return Action(f"{host}: not Google's, Docker has a login for it")
+    return Action(f"{host}: not Google's, Docker has no login for it (if it needs one: docker login {host})")
+
+
+def _google_actions(logins: DockerLogins, hosts: Sequence[str], options: AuthOptions) -> Iterator[Action]:
+    with output.waiting(f"asking Docker's helper for {', '.join(hosts)}"):
+        answering = logins.answering_hosts(hosts)
+    silent = [host for host in hosts if host not in answering]
+    account = key_account(Path(options.key_file)) if options.key_file else None
+    sign_in = _sign_in(logins, silent, options, account)
+    yield sign_in
+    # A host without a helper is answered for by Docker's store, which does not know the key.
+    unset = [host for host in (hosts if options.key_file else silent) if host not in logins.helpers]
+    if unset:
+        yield _run_once((*_CONFIGURE, ",".join(unset), "--quiet"), f"Docker has no helper for {', '.join(unset)}")
+    if options.key_file and (sign_in.do or unset):
+        what = f"ask Docker's helper for {', '.join(hosts)}"
+        yield Action(what, f"it must answer as {account or 'the workload'}", lambda _: _require_answers(hosts, account))
+    elif options.key_file:
+        _require_answers(hosts, account)
+    if options.adc and not adc_file().is_file():
+        yield _login_action(options, "there are no application default credentials", "application-default")
+    if options.default_registries and "gcr.io" not in logins.helpers:
+        yield _run_once((*_CONFIGURE, "--quiet"), "of --default-registries")
+
+
+def _require_answers(hosts: Sequence[str], account: str | None) -> None:
+    logins = DockerLogins.read()
+    for host in hosts:
+        name = logins.helper_for(host) or HELPER
+        found, helper = ask_helper(name, host), f"docker-credential-{name}"
+        if found is None:
+            hint = f"see why: echo {host} | {helper} get"
+            raise Denied(f"{helper} returned no credentials for the key file", where=host, hint=hint)
+        theirs = account_of(found.user, found.secret) or active_account()
+        if account not in (None, theirs):
+            raise Denied(
+                f"{helper} answers for {theirs or 'no account'}, not for {account}",
+                where=host,
+                hint="unset CLOUDSDK_CORE_ACCOUNT and CLOUDSDK_AUTH_ACCESS_TOKEN_FILE, or remove the host's entry "
+                f"from {logins.file}; then run it again",
+            )
+
+
+def _sign_in(logins: DockerLogins, silent: Sequence[str], options: AuthOptions, key_account: str | None) -> Action:
+    """Return the sign-in, if it is needed; where gcloud has no account, its helper may know a token, as in CI."""
+    # The helpers that Docker asks, and that give no credentials (any more).
+    expired = [logins.helpers[host] for host in silent if host in logins.helpers]
+    for name in expired:
+        require_installed(f"docker-credential-{name}")
+    if options.key_file is not None:
+        argv = ("gcloud", "auth", "login", f"--cred-file={options.key_file}", "--quiet")
+        is_signed_in = not expired and key_account is not None and key_account == active_account()
+        return Action(f"signed in as {key_account}") if is_signed_in else _run_once(argv, "a key file was given")
+    if not silent:
+        return Action("Docker's helper answers")
+    account = active_account()
+    if account is None and ask_helper(HELPER, silent[0]) is None:
+        return _login_action(options, "not signed in")
+    if account is None:
+        return Action("gcloud has a token that it was given")
+    if not expired:
+        return Action(f"signed in as {account}")
+    return _login_action(options, f"Docker's helper {expired[0]} gives no credentials for {account} any more")
+
+
+def _login_action(options: AuthOptions, why: str, *kind: str) -> Action:
+    command = Command(("gcloud", "auth", *kind, "login", *([] if options.browser else ["--no-launch-browser"])))
+    action = Action("sign in to Google Cloud", why, lambda _: run_login(command), (f"$ {command}",))
+    if sys.stdin.isatty():
+        return action
+    why = f"{why}, and there is no terminal to sign in on"
+    hint = f"on a terminal: {command}; in CI: {DOOR} auth --key-file PATH"
+    return action._replace(why=why, do=None, refusal=Denied(why, where="gcloud", hint=hint))
+
+
+def _run_once(argv: tuple[str, ...], why: str) -> Action:
+    command = Command(argv)
+    require_installed(argv[0])
+
+    def do(_: Values) -> None:
+        run_checked(command)
+
+    return Action(f"run {' '.join(argv[:3])}", why, do, (f"$ {command}",))
