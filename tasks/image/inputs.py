@@ -6,16 +6,14 @@ a rebase or an amended commit, on every machine and in a shallow clone.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 from pathlib import Path
 from shlex import quote
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from ..core.faults import DOOR, Refused, Unusable
 from ..repo.dockerfile import copied_files
@@ -52,16 +50,12 @@ _REPEATED = {
     "--ulimit": "ulimits",
 }
 _ONCE = {"--network": "network", "--shm-size": "shm-size", "--target": "target"}
-_MAPPINGS = ("args", "contexts", "labels")
-_NO_FIELD = "nothing"
-# The image is the same without the last ones: they tidy up after the older builder, or say what is shown.
-_SWITCHES = {
-    "--no-cache": "no-cache",
-    "--pull": "pull",
-    **dict.fromkeys(("--force-rm", "--quiet", "--rm"), _NO_FIELD),
-}
 # Shorthands for --attest, by the kind of attestation.
 _ATTESTATIONS = {"--provenance": "provenance", "--sbom": "sbom"}
+_SWITCHES = {"--no-cache": "no-cache", "--pull": "pull"}
+# The image is the same without them: they tidy up after the older builder, or say what is shown.
+_WITHOUT_EFFECT = frozenset({"--force-rm", "--quiet", "--rm"})
+_MAPPINGS = ("args", "contexts", "labels")
 # Values of --build-context that are not plain folders.
 _ELSEWHERE = ("docker-image://", "target:", "http://", "https://", "git://", "ssh://", "git@", "github.com/")
 _TRUTH = {**dict.fromkeys(("1", "t", "true"), True), **dict.fromkeys(("0", "f", "false"), False)}
@@ -287,50 +281,40 @@ def bake_fields(options: Sequence[str], where: str, env: Mapping[str, str], *, s
 
     An option that no field means is refused where it is ``strict``, else left out.
     """
-    parser = _Parser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    for option, key in _REPEATED.items():
-        parser.add_argument(option, dest=key, action="append")
-    for option, key in _ONCE.items():
-        parser.add_argument(option, dest=key)
-    for option, kind in _ATTESTATIONS.items():
-        parser.add_argument(option, dest="attest", action="append", type=partial(_attestation, kind))
-    for option, key in _SWITCHES.items():
-        parser.add_argument(option, dest=key, nargs="?", const=True, type=_truth)
-    try:
-        known, unknown = parser.parse_known_args(list(options))
-        if unknown and strict:
-            parser.error(f"{unknown[0]} has no counterpart in a bake definition")
-    except (ValueError, argparse.ArgumentError) as err:
-        raise Unusable(
-            f"an extra build option cannot be used: {err}",
-            where=where,
-            hint=f"take it out, or build as chartpress does: {DOOR} build --engine chartpress",
-        ) from err
-    given = {key: value for key, value in vars(known).items() if value and key != _NO_FIELD}
+    given: dict[str, Any] = {}
+    words = iter(options)
+    for option, sign, value in (word.partition("=") for word in words):
+        fault, truth = "", _TRUTH.get(value.lower())
+        if option in _SWITCHES or option in _WITHOUT_EFFECT:
+            fault = f"{value!r} is neither true nor false" if sign and truth is None else ""
+            given |= {_SWITCHES[option]: truth or not sign} if option in _SWITCHES else {}
+        elif option not in {*_REPEATED, *_ONCE, *_ATTESTATIONS}:
+            fault = "bake has no field for it" if strict else ""
+        elif not sign and (value := next(words, "")) == "":
+            fault = "its value is missing"
+        elif option in _ONCE:
+            given[_ONCE[option]] = value
+        else:
+            kind = _ATTESTATIONS.get(option)
+            given.setdefault(_REPEATED.get(option, "attest"), []).append(_attestation(kind, value) if kind else value)
+        if fault:
+            raise Unusable(
+                f"an extra build option cannot be used: {option}: {fault}",
+                where=where,
+                hint=f"take it out, or build as chartpress does: {DOOR} build --engine chartpress",
+            )
     for key in (key for key in _MAPPINGS if key in given):
         # docker build takes an argument without a value from the environment.
         texts = [f"{one}={env[one]}" if key == "args" and one in env else one for one in given[key]]
         pairs = (one.partition("=") for one in texts if key != "args" or "=" in one)
-        given[key] = {name: value for name, _, value in pairs}
+        given[key] = {name: text for name, _, text in pairs}
     return {key: value for key, value in given.items() if value}
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ValueError(message)
 
 
 def _attestation(kind: str, value: str) -> str:
     """Return the ``--attest`` that a shorthand means: its value is a truth value, or the parameters."""
-    if value.lower() in _TRUTH:
-        return f"type={kind}" if _truth(value) else f"type={kind},disabled=true"
-    return f"type={kind},{value}"
-
-
-def _truth(value: str) -> bool:
-    if value.lower() not in _TRUTH:
-        raise argparse.ArgumentTypeError(f"{value!r} is neither true nor false")
-    return _TRUTH[value.lower()]
+    parameters: dict[bool | None, str] = {True: "", False: ",disabled=true"}
+    return f"type={kind}{parameters.get(_TRUTH.get(value.lower()), f',{value}')}"
 
 
 def _is_local(context: str) -> bool:
