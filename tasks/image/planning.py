@@ -59,9 +59,10 @@ def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
         now = hub.holding({edit.path: values[edit.path] for edit in edits})
         return WorkingTree(hub.git.folder).replace(image_edits(now, _pins(build.after(values))))
 
-    leaves = hub.with_commit("", hub.changed)
-    # A tag of the content names these files too, and no commit of ours takes them.
-    loose = {} if names_commit(hub.settings.tag) else loose_files(leaves, [one.image for one in build.images])
+    loose = {}
+    if not names_commit(hub.settings.tag):
+        # Such a tag names these files too, and no commit of ours takes them.
+        loose = loose_files(hub.with_commit("", hub.changed), [one.image for one in build.images])
     uncommitted = (f"{key} has files that are not committed: {to_commit(hub, files)}" for key, files in loose.items())
     writing = edit_action(hub.git.folder, edits, "the registry has confirmed the image", relies)
     there = ", ".join(str(one.reference) for one in build.images if one.status == PRESENT)
