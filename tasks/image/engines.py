@@ -2,7 +2,7 @@
 
 A new engine is a class like :class:`Buildx`, and a row in :func:`engine_for`: ``require_fit`` checks that it is
 installed, and can do what the options and settings want; ``shown`` returns the commands as one could paste them;
-``build`` runs them with the parts of the build, which ``scratch`` has, and returns the pushed digests that it knows by
+``build`` runs them, with the context of each part in ``scratch``, and returns the pushed digests that it knows by
 the images' keys; ``retags`` is whether an image of the same inputs that is in the registry already is retagged, not
 built.
 """
