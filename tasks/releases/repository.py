@@ -10,6 +10,7 @@ import contextlib
 import json
 import tarfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -24,52 +25,49 @@ from ..core.yaml_tree import Data, child, load, text_under
 from .index import Index, Release, read_index
 
 LARGEST_ARCHIVE = 64 * 1024 * 1024
+_USUAL = Limits()
 _LARGEST_KEPT = 64 * 1024 * 1024 + 4096
 # The folders of a mirror in which archives lie.
 _MIRRORED = ("", "charts/")
 _REGULAR = (tarfile.REGTYPE, tarfile.AREGTYPE)
 
 
+@dataclass(frozen=True)
 class HelmRepository:
-    """What a Helm repository offers of one chart.
+    """What a Helm repository offers of one chart; ``cache`` keeps what is fetched."""
 
-    ``url`` is its address or its index's, see :meth:`Address.parse`, ``cache`` the folder for what is fetched.
-    """
-
-    def __init__(
-        self,
-        url: str,
-        cache: Path,
-        chart: str = "jupyterhub",
-        limits: Limits | None = None,
-        *,
-        asked: bool = False,
-    ) -> None:
-        self.address = Address.parse(url.removesuffix("index.yaml"), asked=asked)
-        self._index = self.address.below("index.yaml")
-        self._chart = chart
-        self._cache = Cache(cache)
-        self._limits = limits or Limits()
+    address: Address
+    cache: Cache
+    chart: str = "jupyterhub"
+    limits: Limits = _USUAL
 
     @classmethod
     def of(cls, settings: Settings, address: str) -> HelmRepository:
-        """Return the dependency's repository; raises Refused for plain http elsewhere, unless the settings name it."""
+        """Return the dependency's repository at ``address``, which may be its index's.
+
+        Raises Refused for plain http elsewhere, unless the settings name it.
+        """
         asked = settings.chart_repository is not None
-        return cls(address, settings.fetched, settings.dependency, asked=asked)
+        parsed = Address.parse(address.removesuffix("index.yaml"), asked=asked)
+        return cls(parsed, Cache(settings.fetched), settings.dependency)
+
+    @property
+    def _index(self) -> Address:
+        return self.address.below("index.yaml")
 
     def index(self) -> Index:
         """Fetch and read the repository's ``index.yaml``."""
-        return read_index(self._cache.fetch(self._index, self._limits), str(self._index), self._chart)
+        return read_index(self.cache.fetch(self._index, self.limits), str(self._index), self.chart)
 
     def kept_index(self) -> Index | None:
         """Read the index that was fetched last, if it was kept."""
-        page = get(self._index, self._limits) if self._index.is_file else self._cache.page(self._index.url)
-        return read_index(page.body, str(self._index), self._chart) if page else None
+        page = get(self._index, self.limits) if self._index.is_file else self.cache.page(self._index.url)
+        return read_index(page.body, str(self._index), self.chart) if page else None
 
     def archive(self, release: Release) -> bytes:
         """Fetch a release's archive, from the first of its addresses that has it."""
         digest = (release.digest or "").lower().removeprefix("sha256:")
-        if digest and (kept := self._cache.page(f"archive {digest}")):
+        if digest and (kept := self.cache.page(f"archive {digest}")):
             return kept.body
         body, address = self._first_that_answers(release)
         if digest and sha256(body).hexdigest() != digest:
@@ -79,16 +77,16 @@ class HelmRepository:
                 hint="choose another release with --to VERSION, and tell those who keep the repository",
             )
         if digest:
-            self._cache.keep_page(f"archive {digest}", Page(body))
+            self.cache.keep_page(f"archive {digest}", Page(body))
         return body
 
     def hub_image(self, release: Release) -> Reference:
         """Return the hub image that a release's entry names, else the one in its archive."""
-        return release.hub_image or hub_image_in(self.archive(release), f"{self._chart} {release.version}")
+        return release.hub_image or hub_image_in(self.archive(release), f"{self.chart} {release.version}")
 
     def values(self, release: Release) -> Data:
         """Return the default values of a release's chart."""
-        return _values_in(self.archive(release), f"{self._chart} {release.version}")
+        return _values_in(self.archive(release), f"{self.chart} {release.version}")
 
     def _first_that_answers(self, release: Release) -> tuple[bytes, Address]:
         addresses = []
@@ -100,13 +98,13 @@ class HelmRepository:
                     addresses += [self.address.below(folder + address.name) for folder in _MIRRORED]
                 addresses.append(address)
         last = Unreachable(
-            f"the index names no address for the archive of {self._chart} {release.version} that can be used",
+            f"the index names no address for the archive of {self.chart} {release.version} that can be used",
             where=self._index,
             hint="choose another release with --to VERSION",
         )
         for address in addresses:
             try:
-                return get(address, self._limits, exact=True).body, address
+                return get(address, self.limits, exact=True).body, address
             except Unreachable as fault:  # noqa: PERF203 - the next address may have it
                 last = fault
         raise last

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from tasks.core.faults import Unreachable
-from tasks.core.http import Limits
+from tasks.core.http import Address, Limits
 from tasks.releases.index import Release
-from tasks.releases.repository import HelmRepository
+from tasks.releases.repository import Cache, HelmRepository
 from tests.support.charts import VALUES, chart
 from tests.support.helm import HelmServer, served
 
@@ -29,7 +29,7 @@ generated: "2024-10-24T11:45:31Z"
 
 
 def repository(url: str, cache: Path = NOWHERE) -> HelmRepository:
-    return HelmRepository(url, cache, limits=QUICK)
+    return HelmRepository(Address.parse(url), Cache(cache), limits=QUICK)
 
 
 def write(folder: Path, *, url: str, name: str = "", body: bytes = b"", digest: str = "") -> None:
