@@ -413,8 +413,7 @@ def cache_fields(hub: Hub, image: HubImage, builder: Builder, *, push: bool) -> 
     else:
         kept = Reference(image.spec.name, _CACHE_TAG)
         sources, target = [kept], f"type=registry,ref={kept},mode=max,ignore-error=true"
-    fields = {"cache-from": [f"type=registry,ref={source}" for source in sources], "cache-to": [target] if push else []}
-    return {name: values for name, values in fields.items() if values}
+    return {"cache-from": [f"type=registry,ref={source}" for source in sources], "cache-to": [target] if push else []}
 
 
 def _gcloud_fault(done: Output, project: str | None) -> Fault:

@@ -253,11 +253,9 @@ def plan_auth(hosts: Sequence[str], options: AuthOptions) -> Step:
 
 def _foreign(logins: DockerLogins, host: str) -> Action:
     helper = logins.helper_for(host)
-    if helper:
-        return Action(f"{host}: not Google's, Docker asks its helper {helper}")
-    if logins.credentials(host):
-        return Action(f"{host}: not Google's, Docker has a login for it")
-    return Action(f"{host}: not Google's, Docker has no login for it (if it needs one: docker login {host})")
+    known = f"asks its helper {helper}" if helper else "has a login for it" if logins.credentials(host) else None
+    none = f"has no login for it (if it needs one: docker login {host})"
+    return Action(f"{host}: not Google's, Docker {known or none}")
 
 
 def _google_actions(logins: DockerLogins, hosts: Sequence[str], options: AuthOptions) -> Iterator[Action]:
