@@ -18,21 +18,10 @@ from ..repo.files import WorkingTree, edit_action
 from ..repo.hub import Hub, layout_warnings
 from ..repo.named_images import how_to_move, unmoved_images
 from ..repo.values import PinnedImage, ValuesPlace
-from ..tools import cosign
+from ..tools import cosign, logins
 from ..tools.command import Command
 from ..tools.cosign import Signature
 from ..tools.git_states import standing
-from ..tools.logins import (
-    HELPER,
-    DockerLogins,
-    account_of,
-    active_account,
-    adc_file,
-    ask_helper,
-    is_google,
-    key_account,
-    run_login,
-)
 from ..tools.process import require_installed, run_checked
 from ..tools.registry import inspect, require_push_right, retag
 from .build import BUILT, PRESENT, RETAGGED, SKIPPED, Build, ImageBuild, image_fact, look_at, results_of
@@ -229,44 +218,44 @@ def _pins(build: Build) -> dict[ValuesPlace, PinnedImage]:
 
 def plan_auth(hosts: Sequence[str], options: AuthOptions) -> Step:
     """Plan the sign-in that the registries ``hosts`` need."""
-    logins = DockerLogins.read()
-    google = [host for host in hosts if is_google(host)]
+    docker = logins.DockerLogins.read()
+    google = [host for host in hosts if logins.is_google(host)]
     if options.key_file and not google:
         raise Refused(
             "a key file signs in to Google, where none of the registries is",
             where=", ".join(hosts),
             hint=f"docker login {hosts[0]}",
         )
-    actions = [_foreign(logins, host) for host in hosts if host not in google]
+    actions = [_foreign(docker, host) for host in hosts if host not in google]
     if google:
-        actions += _google_actions(logins, google, options)
+        actions += _google_actions(docker, google, options)
     return Step(
         "auth",
         tuple(actions),
         report=lambda _: {
-            "auth": [{"host": host, "google": host in google, "helper": logins.helper_for(host)} for host in hosts]
+            "auth": [{"host": host, "google": host in google, "helper": docker.helper_for(host)} for host in hosts]
         },
         summary=lambda _: [f"signed in for {', '.join(hosts)}"] if any(action.do for action in actions) else [],
         changes=False,
     )
 
 
-def _foreign(logins: DockerLogins, host: str) -> Action:
-    helper = logins.helper_for(host)
-    known = f"asks its helper {helper}" if helper else "has a login for it" if logins.credentials(host) else None
+def _foreign(docker: logins.DockerLogins, host: str) -> Action:
+    helper = docker.helper_for(host)
+    known = f"asks its helper {helper}" if helper else "has a login for it" if docker.credentials(host) else None
     none = f"has no login for it (if it needs one: docker login {host})"
     return Action(f"{host}: not Google's, Docker {known or none}")
 
 
-def _google_actions(logins: DockerLogins, hosts: Sequence[str], options: AuthOptions) -> Iterator[Action]:
+def _google_actions(docker: logins.DockerLogins, hosts: Sequence[str], options: AuthOptions) -> Iterator[Action]:
     with output.waiting(f"asking Docker's helper for {', '.join(hosts)}"):
-        answering = logins.answering_hosts(hosts)
+        answering = docker.answering_hosts(hosts)
     silent = [host for host in hosts if host not in answering]
-    account = key_account(Path(options.key_file)) if options.key_file else None
-    sign_in = _sign_in(logins, silent, options, account)
+    account = logins.key_account(Path(options.key_file)) if options.key_file else None
+    sign_in = _sign_in(docker, silent, options, account)
     yield sign_in
     # A host without a helper is answered for by Docker's store, which does not know the key.
-    unset = [host for host in (hosts if options.key_file else silent) if host not in logins.helpers]
+    unset = [host for host in (hosts if options.key_file else silent) if host not in docker.helpers]
     if unset:
         yield _run_once((*_CONFIGURE, ",".join(unset), "--quiet"), f"Docker has no helper for {', '.join(unset)}")
     if options.key_file and (sign_in.do or unset):
@@ -274,44 +263,46 @@ def _google_actions(logins: DockerLogins, hosts: Sequence[str], options: AuthOpt
         yield Action(what, f"it must answer as {account or 'the workload'}", lambda _: _require_answers(hosts, account))
     elif options.key_file:
         _require_answers(hosts, account)
-    if options.adc and not adc_file().is_file():
+    if options.adc and not logins.adc_file().is_file():
         yield _login_action(options, "there are no application default credentials", "application-default")
-    if options.default_registries and "gcr.io" not in logins.helpers:
+    if options.default_registries and "gcr.io" not in docker.helpers:
         yield _run_once((*_CONFIGURE, "--quiet"), "of --default-registries")
 
 
 def _require_answers(hosts: Sequence[str], account: str | None) -> None:
-    logins = DockerLogins.read()
+    docker = logins.DockerLogins.read()
     for host in hosts:
-        name = logins.helper_for(host) or HELPER
-        found, helper = ask_helper(name, host), f"docker-credential-{name}"
+        name = docker.helper_for(host) or logins.HELPER
+        found, helper = logins.ask_helper(name, host), f"docker-credential-{name}"
         if found is None:
             hint = f"see why: echo {host} | {helper} get"
             raise Denied(f"{helper} returned no credentials for the key file", where=host, hint=hint)
-        theirs = account_of(found.user, found.secret) or active_account()
+        theirs = logins.account_of(found.user, found.secret) or logins.active_account()
         if account not in (None, theirs):
             raise Denied(
                 f"{helper} answers for {theirs or 'no account'}, not for {account}",
                 where=host,
                 hint="unset CLOUDSDK_CORE_ACCOUNT and CLOUDSDK_AUTH_ACCESS_TOKEN_FILE, or remove the host's entry "
-                f"from {logins.file}; then run it again",
+                f"from {docker.file}; then run it again",
             )
 
 
-def _sign_in(logins: DockerLogins, silent: Sequence[str], options: AuthOptions, key_account: str | None) -> Action:
+def _sign_in(
+    docker: logins.DockerLogins, silent: Sequence[str], options: AuthOptions, key_account: str | None
+) -> Action:
     """Return the sign-in, if it is needed; where gcloud has no account, its helper may know a token, as in CI."""
     # The helpers that Docker asks, and that give no credentials (any more).
-    expired = [logins.helpers[host] for host in silent if host in logins.helpers]
+    expired = [docker.helpers[host] for host in silent if host in docker.helpers]
     for name in expired:
         require_installed(f"docker-credential-{name}")
     if options.key_file is not None:
         argv = ("gcloud", "auth", "login", f"--cred-file={options.key_file}", "--quiet")
-        is_signed_in = not expired and key_account is not None and key_account == active_account()
+        is_signed_in = not expired and key_account is not None and key_account == logins.active_account()
         return Action(f"signed in as {key_account}") if is_signed_in else _run_once(argv, "a key file was given")
     if not silent:
         return Action("Docker's helper answers")
-    account = active_account()
-    if account is None and ask_helper(HELPER, silent[0]) is None:
+    account = logins.active_account()
+    if account is None and logins.ask_helper(logins.HELPER, silent[0]) is None:
         return _login_action(options, "not signed in")
     if account is None:
         return Action("gcloud has a token that it was given")
@@ -322,7 +313,7 @@ def _sign_in(logins: DockerLogins, silent: Sequence[str], options: AuthOptions, 
 
 def _login_action(options: AuthOptions, why: str, *kind: str) -> Action:
     command = Command(("gcloud", "auth", *kind, "login", *([] if options.browser else ["--no-launch-browser"])))
-    action = Action("sign in to Google Cloud", why, lambda _: run_login(command), (f"$ {command}",))
+    action = Action("sign in to Google Cloud", why, lambda _: logins.run_login(command), (f"$ {command}",))
     if sys.stdin.isatty():
         return action
     why = f"{why}, and there is no terminal to sign in on"
