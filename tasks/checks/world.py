@@ -56,10 +56,10 @@ class SeenImage:
     @cached_property
     def computed_tag(self) -> str | None:
         """The tag that a build would give it now; None where that cannot be told."""
-        hub, image, reference, content = self.hub, self.image, self.image.base.reference, ""
+        hub, image, content = self.hub, self.image, ""
         try:
             if not names_commit(hub.settings.tag):
-                base = base_of(reference, self.answers[reference], None)
+                base = base_of(image, self.answers[image.base.reference], stored=False)
                 platform = platforms_left(hub.settings.platform, image.spec.skip_platforms)
                 with source_tree(hub, [image]) as tree:
                     content = inputs_hash(hub, image, tree, base.identity, platform)

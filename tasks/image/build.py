@@ -275,7 +275,7 @@ def _look_at(
 
     With ``look`` its registry is asked for it, with ``reuse`` also for images of the same inputs.
     """
-    base, is_telling = _base_of(image, answers), tells_images_apart(hub.settings.tag)
+    base, is_telling = base_of(image, answers[image.base.reference]), tells_images_apart(hub.settings.tag)
     wanted = options.platform or hub.settings.platform
     left = platforms_left(wanted, image.spec.skip_platforms)
     name = name_image(hub, image) if names_commit(hub.settings.tag) else None
@@ -302,20 +302,6 @@ def _look_at(
             return one.proved(found)._replace(status=PRESENT, inputs=inputs_label(found) or inputs)
         require_buildable(hub, image, tree)
     return _reusing(hub, one, answers) if look and reuse and inputs else one
-
-
-def _base_of(image: HubImage, answers: Answers) -> Base:
-    """Return the image's base image; a stand-in is refused unless all stays here."""
-    reference = image.base.reference
-    answer = answers[reference]
-    base = base_of(reference, answer, docker.local(reference) if is_out_of_reach(answer) else None)
-    if base.is_stand_in and not is_loopback(Reference(image.spec.name).host):
-        raise Refused(
-            "the base image here is a rehearsal's stand-in, not z2jh's hub image",
-            where=reference,
-            hint=f"docker image rm {reference}, then: docker pull {reference}",
-        )
-    return base
 
 
 def _reusing(hub: Hub, one: ImageBuild, answers: Answers) -> ImageBuild:
@@ -366,10 +352,14 @@ def require_platforms(base: Base, wanted: str) -> None:
         )
 
 
-def base_of(reference: Reference, answer: ImageAnswer, stored: FoundImage | None) -> Base:
-    """Return the base image from its registry's answer or, where that is out of reach, as the engine has it."""
-    if isinstance(answer, FoundImage):
-        return Base(reference, answer)
+def base_of(image: HubImage, answer: ImageAnswer, *, stored: bool = True) -> Base:
+    """Return the base image of ``image`` from its registry's ``answer``.
+
+    Where that is out of reach it is as the engine has it (``stored``). A stand-in is refused unless all stays here.
+    """
+    reference = image.base.reference
+    if stored and is_out_of_reach(answer):
+        answer = docker.local(reference) or answer
     if answer is None:
         raise Refused(
             "the base image does not exist",
@@ -379,9 +369,16 @@ def base_of(reference: Reference, answer: ImageAnswer, stored: FoundImage | None
     if isinstance(answer, Refused):
         hint = f"take another release, {DOOR} bump --to VERSION, or ask those who push it"
         raise Refused(f"the base image cannot be used: {answer.what}", where=reference, hint=hint)
-    if stored is None:
+    if isinstance(answer, Fault):
         raise answer
-    return Base(reference, stored)
+    base = Base(reference, answer)
+    if base.is_stand_in and not is_loopback(Reference(image.spec.name).host):
+        raise Refused(
+            "the base image here is a rehearsal's stand-in, not z2jh's hub image",
+            where=reference,
+            hint=f"docker image rm {reference}, then: docker pull {reference}",
+        )
+    return base
 
 
 def is_out_of_reach(answer: ImageAnswer) -> bool:
