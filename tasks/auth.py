@@ -22,7 +22,7 @@ def auth(call: Call, options: AuthOptions) -> None:
 
     Afterwards: bump.
     """
-    from .image.sign_in import plan_auth
+    from .image.planning import plan_auth
 
     with call.opened() as run:
         run.carry_out(Plan((plan_auth(run.hub.registries, options),)))

@@ -14,7 +14,7 @@ from ..core.output import first_of
 from ..core.problems import MOST_NAMED, Code, Findings, Problem, Severity, Unchecked
 from ..core.settings import CHARTPRESS
 from ..core.yaml_tree import Data, Malformed, child, text_under
-from ..image.inputs import arguments_of, counted_paths
+from ..image.inputs import counted_paths, filled_in
 from ..image.tag import HEAD, name_image, names_commit, tells_images_apart
 from ..image.tree import Tree
 from ..releases.versions import allows, is_range, parse_version
@@ -275,7 +275,7 @@ def _has_the_same_files(hub: Hub, image: HubImage, commit: str, tag: str) -> boo
     if hub.git.commit_at(commit) is None:
         return False
     called = name_image(hub, image)
-    if arguments_of(hub, image, called) != arguments_of(hub, image, called._replace(tag=tag, commit=commit)):
+    if filled_in(hub, image, called) != filled_in(hub, image, called._replace(tag=tag, commit=commit)):
         return False
     paths = (*counted_paths(hub, image), *hub.paths_of(image))
     then, now = Tree(hub.git, commit), Tree(hub.git, called.revision or HEAD)

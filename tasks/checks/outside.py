@@ -11,7 +11,7 @@ from ..core.options import ReleaseOptions
 from ..core.problems import Code, Findings, Problem, Severity, Unchecked
 from ..core.settings import Settings
 from ..core.yaml_tree import Data
-from ..image.proof import LABEL, base_label, is_out_of_reach
+from ..image.build import LABEL, base_label, is_out_of_reach
 from ..image.tag import names_commit
 from ..releases.index import Index, newest
 from ..releases.notes import CHANGELOG, fixes_between, known

@@ -10,10 +10,9 @@ from functools import cached_property
 from ..core.faults import DOOR, Fault, Refused, Unreachable, Unusable
 from ..core.names import Reference, platforms_left
 from ..core.problems import Problem
-from ..image.inputs import inputs_hash, working_files
-from ..image.proof import LABEL, base_of, inputs_label
-from ..image.tag import HEAD, depends_on, name_image, names_commit, tells_images_apart
-from ..image.tree import Tree
+from ..image.build import LABEL, base_of, inputs_label
+from ..image.inputs import inputs_hash, source_tree
+from ..image.tag import depends_on, name_image, names_commit, tells_images_apart
 from ..releases.index import Index, Release, choose, newest
 from ..releases.repository import HelmRepository
 from ..releases.versions import parse_version
@@ -57,12 +56,12 @@ class SeenImage:
     @cached_property
     def computed_tag(self) -> str | None:
         """The tag that a build would give it now; None where that cannot be told."""
-        hub, image, reference, content = self.hub, self.image, self.image.base.reference, ""
+        hub, image, content = self.hub, self.image, ""
         try:
             if not names_commit(hub.settings.tag):
-                base = base_of(reference, self.answers[reference], None)
+                base = base_of(image, self.answers[image.base.reference], stored=False)
                 platform = platforms_left(hub.settings.platform, image.spec.skip_platforms)
-                with working_files(hub, [image]) as tree:
+                with source_tree(hub, [image]) as tree:
                     content = inputs_hash(hub, image, tree, base.identity, platform)
             return name_image(hub, image, content).tag
         except (Refused, Unreachable):
@@ -79,8 +78,8 @@ class SeenImage:
         platform = platforms_left(hub.settings.platform, image.spec.skip_platforms)
         try:
             called = name_image(hub, image)
-            tree = Tree(hub.git, called.revision or HEAD)
-            return inputs_label(found) == inputs_hash(hub, image, tree, "".join(base), platform, called)
+            with source_tree(hub, [image], called.revision) as tree:
+                return inputs_label(found) == inputs_hash(hub, image, tree, "".join(base), platform, called)
         except (Refused, Unusable):
             return False
 

@@ -23,7 +23,7 @@ from ..core.options import RehearseOptions, ReleaseOptions
 from ..core.plan import Plan
 from ..core.safe_files import MARK, MarkedFolder, clear_away, read_file, unwritable
 from ..core.settings import CACHE_OFF, WholeImage
-from ..image.proof import Base
+from ..image.build import Base
 from ..releases.repository import HelmRepository
 from ..repo.hub import Hub, open_hub
 from ..repo.named_images import unmoved_images

@@ -20,7 +20,7 @@ import platformdirs
 from ..core.faults import ProgramFailed, Refused, Unusable
 from ..core.names import Reference
 from ..core.safe_files import open_lock, take, temporary_folder
-from ..image.proof import STAND_IN_LABEL, Base
+from ..image.build import STAND_IN_LABEL, Base
 from ..tools.command import Command
 from ..tools.docker import local
 from ..tools.process import run_checked

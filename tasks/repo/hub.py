@@ -325,7 +325,7 @@ class Hub(Contents):
     def managed(self) -> tuple[str, ...]:
         """The files that bump and build write, relative to the repository's top, without repetition."""
         pinning = (file for pin in self.pins for file in pin.files)
-        values = (place.file for image in self._hub_images for place in self.values_places(image))
+        values = (place.file for image in self.images for place in self.values_places(image))
         return tuple(dict.fromkeys((*pinning, *values)))
 
     @property

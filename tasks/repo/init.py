@@ -201,7 +201,7 @@ def _released(hub: Hub, chart: BareChart | None) -> tuple[Release, Reference]:
         address = address_of(settings, chart.requirement, hub.dependencies_of(chart.folder))
     repository = HelmRepository.of(settings, address)
     index = repository.index()
-    release = index.releases.get(chart.requirement.version) if chart else newest(index)
+    release = index.get(chart.requirement.version) if chart else newest(index)
     if release is None:
         raise Refused(
             f"there is no {settings.dependency} {chart.requirement.version if chart else 'that is stable'}",

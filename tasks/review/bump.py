@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
@@ -12,7 +12,7 @@ from ..core.names import Reference
 from ..core.options import BumpOptions
 from ..core.plan import Step
 from ..core.settings import CHART
-from ..image.proof import with_digest
+from ..image.build import with_digest
 from ..releases.index import Choice, Release, choose
 from ..releases.notes import release_links, security_fixes, security_news, upgrade_links
 from ..releases.repository import HelmRepository
@@ -96,7 +96,7 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
     bases = [with_digest(image.base.reference, _base_for(image, released, hub.settings.base)) for image in hub.images]
     moved: dict[Pin, str] = dict(zip(hub.base_pins, map(str, bases), strict=True))
     edits = release_edits(
-        hub, {pin: moved.get(pin) or respelled(text, release.version, index.releases) for pin, text in said.items()}
+        hub, {pin: moved.get(pin) or respelled(text, release.version, index) for pin, text in said.items()}
     )
     why = f"{release.version} is {choice.reason}"
     image, base = hub.images[0], bases[0]
@@ -170,7 +170,7 @@ def read_releases(hub: Hub, before: str | None, after: str, *, ask: bool) -> tup
             index = repository.index() if ask else repository.kept_index()
         except Fault:
             index = None
-    releases = index.releases if index else {}
+    releases: Mapping[str, Release] = index or {}
     old = releases.get(before, Release(before)) if before else None
     return old, releases.get(after, Release(after))
 

@@ -11,7 +11,7 @@ from ..core.names import Reference
 from ..core.plan import Values
 from ..core.problems import Code
 from ..core.visible import code, code_or, one_line, plain, table_lines
-from ..image.proof import Base, prove
+from ..image.build import Base, prove
 from ..image.tag import COMMIT_TO_COME
 from ..releases.index import Release
 from ..releases.notes import comparison, release_links, security_news

@@ -12,8 +12,8 @@ from ..core.faults import Denied, Fault, Unreachable
 from ..core.names import Reference
 from ..core.options import AuthOptions, BuildOptions, CommitOptions, ReleaseOptions
 from ..core.plan import Action, Plan, Step, Values, refused
-from ..image.planning import plan_build, require_committed
-from ..image.sign_in import plan_auth
+from ..image.inputs import require_committed
+from ..image.planning import plan_auth, plan_build
 from ..image.tag import names_commit
 from ..releases.index import Index
 from ..repo.hub import Hub
@@ -39,7 +39,7 @@ def foreseen_refusal(begin: Outlook, index: Index | None, options: ReleaseOption
             plan_commit(moved, CommitOptions(), begin.review)
         if begin.review and options.commit.pushes:
             _ = begin.review.remote
-        require_committed(moved, ())
+        require_committed(moved.with_commit("", moved.changed), moved.to_build(()))
         _ = moved.registries
     except Unreachable:
         return begin.fault
@@ -93,7 +93,8 @@ def _steps(hub: Hub, options: ReleaseOptions, review: Review, asked: Future[Step
                 # A message that was given belongs to the first commit that is made.
                 commit = replace(commit, message=None)
         else:
-            require_committed(hub, build.images)
+            # But for what it is about to commit itself.
+            require_committed(hub.with_commit("", hub.changed), hub.to_build(build.images))
             building, built = plan_build(hub, build)
         yield building, built
         with output.waiting("rendering the chart"):

@@ -20,7 +20,7 @@ def test_the_hub_image_stands_in_the_charts_values() -> None:
 @pytest.mark.parametrize(("version", "values"), real_values().items(), ids=real_values())
 def test_real_values_name_the_image_that_the_real_index_names(real_index: Index, version: str, values: bytes) -> None:
     image = hub_image_in(chart(values), version)
-    assert image == real_index.releases[version].hub_image
+    assert image == real_index[version].hub_image
     assert image.tag is not None
 
 

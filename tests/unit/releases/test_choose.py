@@ -86,7 +86,7 @@ def test_to_is_exactly_that_whatever_is_pinned(version: str, pinned: str) -> Non
         ("3.2.11", "choose an existing one: --to 3.2.1 or --to 3.3.8"),
         ("v2.0.7", "choose an existing one: --to 2.0.0"),
         ("4.4.0", "choose an existing one: --to 4.0.0-beta.4"),
-        ("latest", "leave --to out for the newest release of 3.x: 3.3.8"),
+        ("latest", "choose an existing one: --to 3.3.8"),
     ],
 )
 def test_to_a_version_that_does_not_exist(to: str, hint: str) -> None:
@@ -170,16 +170,16 @@ def test_a_build_of_main_is_no_release() -> None:
 
 
 def test_the_kinds_of_release_in_the_real_index(real_index: Index) -> None:
-    versions = [version for version in map(parse_version, real_index.releases) if version]
+    versions = [version for version in map(parse_version, real_index) if version]
     assert len(versions) == 1058
     assert sum(version.prerelease is None for version in versions) == 44
     assert sum(version.prerelease is not None and not is_dev(version) for version in versions) == 18
 
 
 def test_the_release_of_an_image_is_found_without_reading_the_others() -> None:
-    dev, hub = "4.3.3-0.dev.git", "quay.io/jupyterhub/k8s-hub"
+    dev, hub = "4.3.3-0.dev.git", "name: k8s-hub, image: 'quay.io/jupyterhub/k8s-hub"
     tags = {f"{dev}.{number}.h{number}abcd": f"{dev}.{min(number, 7263)}.h7263abcd" for number in (7262, 7263, 7272)}
-    index = {version: Release(version, images=f"[{{image: '{hub}:{tag}'}}]") for version, tag in tags.items()}
+    index = {version: Release(version, images=f"[{{{hub}:{tag}'}}]") for version, tag in tags.items()}
     asked = _Recording({**index, "4.4.0": Release("4.4.0"), "odd": Release("odd")})
     found = release_with_image(Index(asked, WHERE), f"{dev}.7263.h7263abcd")
     assert (found and found.version, asked.read) == (f"{dev}.7263.h7263abcd", [f"{dev}.7263.h7263abcd"])

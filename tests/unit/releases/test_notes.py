@@ -70,5 +70,5 @@ def test_the_security_releases_on_the_way(before: str | None, after: str, beginn
 
 
 def test_they_stand_in_semvers_order() -> None:
-    versions = [semver.Version.parse(one.version) for one in known().security]
+    versions = [semver.Version.parse(version) for version in known().security]
     assert versions == sorted(versions)

@@ -1,10 +1,16 @@
+from pathlib import Path
+
 import pytest
 from ruamel.yaml import YAML
 
 from tasks.core.faults import Unusable
+from tasks.core.settings import Settings
+from tasks.repo.hub import open_hub
 from tasks.repo.values import PinnedImage, image_at, with_image
+from tasks.tools.git import Git
 from tests.support.changes import sides
 from tests.support.charts import CAL_ICOR
+from tests.support.hubs import make_hub
 
 NAME = "quay.io/org/hub"
 TAG = "0.0.1-0.dev.git.7.habc1234"
@@ -285,3 +291,11 @@ def test_in_cal_icors_own_file_two_lines_change_and_not_one_other_byte() -> None
         b"      name:\n": f"      name: {NAME}\n".encode(),
         b"      tag:\n": f"      tag: {TAG}\n".encode(),
     }
+
+
+def test_a_repository_that_builds_one_of_its_images_manages_that_images_values(tmp_path: Path) -> None:
+    made = make_hub(tmp_path / "hub")
+    made.edit("chartpress.yaml", "      hub:\n", "      lab: {valuesPath: lab.image}\n      hub:\n")
+    made.write("images/lab/Dockerfile", made.read("images/hub/Dockerfile"))
+    made.commit("Add another hub image")
+    assert "hub/values.yaml" in open_hub(Settings(images=("lab",)), Git.around(made.path)).managed
