@@ -28,8 +28,8 @@ from ruamel.yaml.resolver import implicit_resolvers
 
 from .faults import Unusable
 
-# Mappings as dicts, sequences as lists, scalars as text, null as None.
-Data: TypeAlias = "dict[str | None, Data] | list[Data] | str | None"
+# Mappings as dicts, sequences as lists, scalars as ``Leaf``, null as None.
+Data: TypeAlias = "dict[str, Data] | list[Data] | Leaf | None"
 
 STRING = "tag:yaml.org,2002:str"
 MERGE = "<<"
@@ -141,15 +141,35 @@ def merged(mapping: MappingNode) -> list[MappingNode]:
     return [*found][1:]
 
 
-def described(node: Node | None) -> str:
-    """Return what stands there in a few words."""
+class Leaf(str):
+    """A scalar's text in plain data, with its node and the file that it is in; ``where`` is empty for no file's."""
+
+    __slots__ = ("node", "where")
+    node: Scalar
+    where: str
+
+    @property
+    def place(self) -> str:
+        """Its ``path:line``."""
+        return f"{self.where}:{self.node.line}"
+
+
+def mismatch(value: Node | Data, where: str, name: str, wanted: str, hint: str | None = None) -> Unusable:
+    """Return the fault of ``value``, which stands at ``name`` in the file ``where`` instead of what is wanted."""
+    node = value.node if isinstance(value, Leaf) else value
+    place = f"{where}:{node.line}" if isinstance(node, Node) else where
+    what = f"{name} is {_described(node)}, not {wanted}"
+    return Unusable(what, where=place, hint=hint or f"write {wanted} there")
+
+
+def _described(node: Node | Data) -> str:
     if isinstance(node, Alias):
         return f"the alias *{node.name}"
     if isinstance(node, Scalar) and node.kind != "null":
-        value = node.value if len(node.value) <= _SHOWN else f"{node.value[:_SHOWN]}…"
-        return f"the {_KIND_NAMES.get(node.kind, node.kind)} {value!r}"
-    if isinstance(node, Collection):
-        return "a mapping" if isinstance(node, MappingNode) else "a list"
+        text = node.value if len(node.value) <= _SHOWN else f"{node.value[:_SHOWN]}…"
+        return f"the {_KIND_NAMES.get(node.kind, node.kind)} {text!r}"
+    if isinstance(node, Collection | dict | list):
+        return "a mapping" if isinstance(node, MappingNode | dict) else "a list"
     return "nothing"
 
 
@@ -247,12 +267,18 @@ def parse_all(data: bytes, where: str, *, many: bool = True) -> tuple[Document, 
 def load(text: str, *, size: int = MAX_BYTES, nodes: int = MAX_NODES) -> Data:
     """Read one YAML document of at most ``size`` characters and ``nodes`` keys and values as plain data.
 
-    Scalars are texts. Raises Unusable, of which ``where`` is the line.
+    Raises Unusable, of which ``where`` is the line.
     """
     if len(text) > size:
         raise Unusable(f"more than {size // 2**20} MiB", hint="name the right file")
     roots = _Tree("", nodes, many=False).build(text).roots
-    return _plain_data(roots[0], {}) if roots else None
+    return _plain(next(iter(roots), None), "", iter(range(nodes)))
+
+
+@lru_cache(maxsize=1024)
+def load_file(data: bytes, where: str) -> Data:
+    """Read a file of one YAML document as plain data; raise Unusable where that is not possible."""
+    return _plain(parse(data, where).root, where, iter(range(MAX_NODES)))
 
 
 def child(tree: Data, key: str) -> Data:
@@ -260,32 +286,37 @@ def child(tree: Data, key: str) -> Data:
     return tree.get(key) if isinstance(tree, dict) else None
 
 
-def text_under(tree: Data, key: str) -> str | None:
+def text_under(tree: Data, key: str) -> Leaf | None:
     """Return the scalar that a mapping has under ``key``, or None."""
     value = child(tree, key)
-    return value if isinstance(value, str) else None
+    return value if isinstance(value, Leaf) else None
 
 
-def _plain_data(node: Node, seen: dict[Node, Data]) -> Data:
-    """Return a tree as plain data: the last of equal keys counts, a key that is no text is None.
+def _plain(node: Node | None, where: str, left: Iterator[int], depth: int = 0) -> Data:
+    """Return a tree as plain data, aliases and merge keys written out as Helm reads them; at most what is ``left``.
 
-    An alias is the same object again, never a copy; so the recursion is as deep as the text is nested.
+    The last of equal keys counts, and keys are texts; others are left out.
     """
-    node = target_of(node)
+    node = target_of(node) if node else None
+    if depth > MAX_DEPTH or next(left, None) is None:
+        what, hint = "its aliases stand for too much, or for what they are in", "write out what they stand for"
+        raise Unusable(what, where=where, hint=hint)
     if isinstance(node, Scalar):
-        return None if node.kind == "null" else node.value
-    if not isinstance(node, Collection) or node in seen:
-        return seen[node]
-    if isinstance(node, MappingNode):
-        mapping = seen[node] = {}
-        for key, value in node.entries:
-            found = target_of(key)
-            name = found.value if isinstance(found, Scalar) and found.kind != "null" else None
-            mapping[name] = _plain_data(value, seen)
-        return mapping
-    items = seen[node] = []
-    items += [_plain_data(item, seen) for item in node.children]
-    return items
+        leaf = Leaf(node.value)
+        leaf.node, leaf.where = node, where
+        return None if node.kind == "null" else leaf
+    if isinstance(node, SequenceNode):
+        return [_plain(item, where, left, depth + 1) for item in node.children]
+    own: dict[str, Data] = {}
+    for key, value in node.entries if isinstance(node, MappingNode) else ():
+        name = _plain(key, where, left, depth + 1)
+        if isinstance(name, Leaf):
+            own[name] = _plain(value, where, left, depth + 1)
+    shared = own.pop(MERGE, None)
+    whole: dict[str, Data] = {}
+    for source in reversed(shared if isinstance(shared, list) else [shared]):
+        whole |= source if isinstance(source, dict) else {}
+    return None if node is None else whole | own
 
 
 @dataclass

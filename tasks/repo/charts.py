@@ -19,9 +19,9 @@ from ..core.names import is_name
 from ..core.safe_files import is_inside, is_passable
 from ..core.settings import Settings, how_to_correct
 from ..core.visible import keep_secret
-from ..core.yaml_tree import MERGE, Document, MappingNode, Node, Scalar, SequenceNode, merged, parse, target_of
+from ..core.yaml_tree import Data, Leaf, load_file, mismatch, parse, text_under
 from .files import Files, join
-from .yaml_edit import Path, is_nothing, mismatch, text_at, with_scalars
+from .yaml_edit import Path, with_scalars
 
 DEPENDENCIES = "dependencies"
 CHART_FILES = ("requirements.yaml", "Chart.yaml")
@@ -77,15 +77,12 @@ class BareChart(NamedTuple):
 
 def requirements(data: bytes, where: str) -> tuple[Requirement, ...]:
     """Return every dependency, in the file's order."""
-    document = parse(data, where)
     found = []
-    for index, node in enumerate(_Fields.of(document, document.root).items(DEPENDENCIES)):
-        entry = _Fields.of(document, node, f"{DEPENDENCIES}[{index}]")
+    for entry in _Fields.of(where, load_file(data, where)).items(DEPENDENCIES):
         name, version, repository, alias = map(entry.text, ("name", "version", "repository", "alias"))
         if not name:
-            raise Unusable(f"{entry.path} has no name", where=document.place(node), hint="add name: to it")
-        line = entry.values.get("version", node).line
-        found.append(Requirement(name, version or "", repository or "", alias, line))
+            raise Unusable(f"{entry.path} has no name", where=where, hint="add name: to it")
+        found.append(Requirement(name, version or "", repository or "", alias, (version or name).node.line))
     return tuple(found)
 
 
@@ -105,7 +102,7 @@ def dependencies_in(files: Files, folder: str) -> str:
 
 def api_version(data: bytes, where: str) -> str:
     """Return the ``apiVersion`` of a Chart.yaml: ``v1`` where it has none, as Helm has it."""
-    return text_at(parse(data, where), ("apiVersion",)) or "v1"
+    return text_under(load_file(data, where), "apiVersion") or "v1"
 
 
 def pinned(data: bytes, name: str, where: str) -> Requirement:
@@ -238,66 +235,59 @@ class ChartSpec(NamedTuple):
 
 def read_chartpress(data: bytes, where: str) -> tuple[ChartSpec, ...]:
     """Return the charts of a chartpress.yaml, whose name is the last part of ``where``; raise NotNamed without any."""
-    document = parse(data, where)
-    top = _Fields.of(document, document.root)
-    items = top.items("charts")
-    if not items:
+    top = _Fields.of(where, load_file(data, where))
+    charts = top.items("charts")
+    if not charts:
         raise NotNamed("no charts", where=where, hint="list them under charts:, each with its name:")
-    charts = (_Fields.of(document, node, f"charts[{index}]") for index, node in enumerate(items))
     return tuple(_chart(chart, index, top.ignored({"charts"})) for index, chart in enumerate(charts))
 
 
 class _Fields(NamedTuple):
-    """A mapping at ``path`` (``charts[0].images``), aliases and merge keys followed; of equal keys the last counts."""
+    """A mapping at ``path`` (``charts[0].images``) of the file ``where``."""
 
-    document: Document
+    where: str
     path: str
-    values: dict[str, Node]
+    values: Mapping[str, Data]
 
     @classmethod
-    def of(cls, document: Document, node: Node | None, path: str = "") -> _Fields:
-        """Read ``node`` as a mapping; null counts as an empty one."""
-        if is_nothing(node):
-            return cls(document, path, {})
-        if not isinstance(node, MappingNode):
-            raise mismatch(document, node, path or "the file", "a mapping")
-        entries = (entry for source in (*reversed(merged(node)), node) for entry in source.entries)
-        pairs = ((target_of(key), target_of(value)) for key, value in entries)
-        own = ((key, value) for key, value in pairs if isinstance(key, Scalar) and key.value != MERGE)
-        return cls(document, path, {_passable(document, key, path or "a key"): value for key, value in own})
+    def of(cls, where: str, value: Data, path: str = "") -> _Fields:
+        """Read ``value`` as a mapping; None counts as an empty one."""
+        if value is not None and not isinstance(value, dict):
+            raise mismatch(value, where, path or "the file", "a mapping")
+        for key in (key for key in value or () if isinstance(key, Leaf)):
+            _passable(key, path or "a key")
+        return cls(where, path, value or {})
 
     def fields(self, key: str) -> _Fields:
-        return _Fields.of(self.document, self.values.get(key), self._name(key))
+        return _Fields.of(self.where, self.values.get(key), self._name(key))
 
-    def items(self, key: str) -> list[Node]:
-        node = self.values.get(key)
-        if is_nothing(node):
-            return []
-        if not isinstance(node, SequenceNode):
-            raise mismatch(self.document, node, self._name(key), "a list")
-        return [target_of(item) for item in node.children]
+    def items(self, key: str) -> list[_Fields]:
+        """Return the mappings that are listed under ``key``."""
+        value = self.values.get(key)
+        if value is not None and not isinstance(value, list):
+            raise mismatch(value, self.where, self._name(key), "a list")
+        return [_Fields.of(self.where, item, f"{self._name(key)}[{index}]") for index, item in enumerate(value or ())]
 
-    def text(self, key: str, *, is_path: bool = False) -> str | None:
-        """Return the characters under ``key``, or the path relative to the document's folder; None for nothing."""
-        node = self.values.get(key)
-        return None if is_nothing(node) else self._text(node, self._name(key), is_path=is_path) or None
+    def text(self, key: str, *, is_path: bool = False) -> Leaf | None:
+        """Return the characters under ``key``, or the path relative to the file's folder; None for nothing."""
+        value = self.values.get(key)
+        return None if value is None else self._text(value, self._name(key), is_path=is_path) or None
 
     def texts(self, key: str, *, is_path: bool = False) -> tuple[str, ...]:
         """Return what the list under ``key`` has, or the one text that is there; an empty mapping is nothing."""
-        node = self.values.get(key)
-        if not isinstance(node, SequenceNode):
-            is_empty = isinstance(node, MappingNode) and not node.children
-            return () if is_empty else tuple(filter(None, [self.text(key, is_path=is_path)]))
-        items = enumerate(self.items(key))
-        return tuple(self._text(item, f"{self._name(key)}[{index}]", is_path=is_path) for index, item in items)
+        value, name = self.values.get(key), self._name(key)
+        items = (
+            [(f"{name}[{at}]", item) for at, item in enumerate(value)] if isinstance(value, list) else [(name, value)]
+        )
+        return tuple(self._text(item, name, is_path=is_path) for name, item in items) if value else ()
 
     def flag(self, key: str, *, default: bool) -> bool:
-        node = self.values.get(key)
-        if node is None:
+        value = self.values.get(key)
+        if key not in self.values:
             return default
-        if not isinstance(node, Scalar) or node.kind != "bool":
-            raise mismatch(self.document, node, self._name(key), "true or false", hint="write true or false")
-        return node.value.lower().startswith("t")
+        if not isinstance(value, Leaf) or value.node.kind != "bool":
+            raise mismatch(value, self.where, self._name(key), "true or false")
+        return value.lower().startswith("t")
 
     def ignored(self, known: Collection[str]) -> list[str]:
         """Return the full names of the keys that are not ``known``."""
@@ -306,22 +296,22 @@ class _Fields(NamedTuple):
     def _name(self, key: str) -> str:
         return f"{self.path}.{key}" if self.path else key
 
-    def _text(self, node: Node | None, name: str, *, is_path: bool) -> str:
-        if not isinstance(node, Scalar) or is_nothing(node):
-            raise mismatch(self.document, node, name, "a string", hint="give it one plain value")
-        if is_path and not is_inside(node.value, posixpath.dirname(self.document.where)):
+    def _text(self, value: Data, name: str, *, is_path: bool) -> Leaf:
+        if not isinstance(value, Leaf):
+            raise mismatch(value, self.where, name, "a string", "give it one plain value")
+        if is_path and not is_inside(value, posixpath.dirname(self.where)):
             raise Unusable(
-                f"{name} is {node.value!r}, which lies outside the repository",
-                where=self.document.place(node),
-                hint=f"name a path in the repository, relative to {posixpath.basename(self.document.where)}",
+                f"{name} is {str(value)!r}, which lies outside the repository",
+                where=value.place,
+                hint=f"name a path in the repository, relative to {posixpath.basename(self.where)}",
             )
-        return _passable(self.document, node, name)
+        return _passable(value, name)
 
 
 def _chart(chart: _Fields, index: int, ignored: Sequence[str]) -> ChartSpec:
     name = chart.text("name")
     if name is None:
-        raise Unusable(f"{chart.path}.name is missing", where=chart.document.where, hint="name the chart's folder")
+        raise Unusable(f"{chart.path}.name is missing", where=chart.where, hint="name the chart's folder")
     prefix = chart.text("imagePrefix") or ""
     images = chart.fields(IMAGES)
     steps = ("charts", str(index), IMAGES)
@@ -336,27 +326,28 @@ def _chart(chart: _Fields, index: int, ignored: Sequence[str]) -> ChartSpec:
 
 
 def _image(image: _Fields, steps: Path, prefix: str) -> ImageSpec:
-    key, file = steps[-1], posixpath.basename(image.document.where)
+    key, file = steps[-1], posixpath.basename(image.where)
     context = image.text("contextPath", is_path=True) or posixpath.join("images", key)
     dockerfile = image.text("dockerfilePath", is_path=True) or posixpath.join(context, "Dockerfile")
     contexts = [context] if image.flag("rebuildOnContextPathChanges", default=True) else []
     given = image.fields("buildArgs")
-    for name, node in given.values.items():
-        # Chartpress gives 3.10 to Docker as 3.1, and true as True.
-        if isinstance(node, Scalar) and node.kind in {"float", "bool"}:
-            raise mismatch(image.document, node, f"{given.path}.{name}", "a string", hint="put quotes around it")
     build_args = {name: given.text(name) or "" for name in given.values}
+    for name, text in build_args.items():
+        # Chartpress gives 3.10 to Docker as 3.1, and true as True.
+        if isinstance(text, Leaf) and text.node.kind in {"float", "bool"}:
+            raise mismatch(text, image.where, f"{given.path}.{name}", "a string", "put quotes around it")
     options = image.texts("extraBuildCommandOptions")
     for option in (*(f"{name}={value}" for name, value in build_args.items()), *options):
         name, _, value = option.removeprefix(_BUILD_ARG).removeprefix("--label").lstrip("= ").partition("=")
         if not name.startswith("-"):
             keep_secret(name, value)
-    named = image.text("imageName") or prefix + key
+    written = image.text("imageName")
+    named = written or prefix + key
     # Anything else could be read as an option of a program.
     if not is_name(named):
         raise Unusable(
-            f"{image.path} has {named!r} for its name, which is not an image name",
-            where=image.document.place(image.values.get("imageName")),
+            f"{image.path} has {str(named)!r} for its name, which is not an image name",
+            where=written.place if written else image.where,
             hint="write imageName, or imagePrefix and the key, as host/path in small letters",
         )
     return ImageSpec(
@@ -385,11 +376,12 @@ def _arguments(build_args: Mapping[str, str], options: Sequence[str], steps: Pat
     return found
 
 
-def _passable(document: Document, node: Scalar, name: str) -> str:
-    if is_passable(node.value):
-        return node.value
+def _passable(text: Leaf, name: str) -> Leaf:
+    """Return ``text``, unless no program can be given it."""
+    if is_passable(text):
+        return text
     raise Unusable(
         f"{name} holds a character that cannot be passed to a program: NUL, or half of a surrogate pair",
-        where=document.place(node),
+        where=text.place,
         hint=r"write it without the escape (\0, \ud800)",
     )

@@ -9,18 +9,17 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache, reduce
-from typing import Any, NamedTuple, TypeAlias
+from functools import reduce
+from typing import NamedTuple
 
 from ..core.faults import DOOR, Unusable
 from ..core.names import Reference
 from ..core.settings import FILE, ValuesTarget
-from ..core.yaml_tree import MERGE, Data, MappingNode, Node, Scalar, SequenceNode, parse, target_of
+from ..core.yaml_tree import Data, Leaf, load_file
 from .deployments import HUBPLOY_FILE, deployments, has_deployments
 from .files import behind_links, files_with
 from .hub import Hub, HubImage
 from .values import NAME_KEYS, TAG_KEY, is_encrypted, values_setting
-from .yaml_edit import is_nothing
 
 _IMAGE, _EXTRA = "image", "extraImages"
 _SPAWNER = frozenset({"kubespawner_override", "KubeSpawner"})
@@ -28,19 +27,8 @@ _CONTAINERS = frozenset({"initContainers", "extraContainers", "init_containers",
 _ANYTHING = re.compile(b"")
 # What a program is to fill in.
 _TEMPLATES = ("{", "$(")
-_DEEPEST, _MOST_VALUES = 24, 100_000
 # Reading as much YAML takes some seconds.
 _MOST_READ = 1024 * 1024
-
-# Mappings, lists, and leaves that are ``_Leaf``, or text in the chart's own values.
-_Tree: TypeAlias = Any
-
-
-class _Leaf(NamedTuple):
-    """A scalar of a values file, and where it stands (``path:line``)."""
-
-    value: str
-    where: str
 
 
 class NamedImage(NamedTuple):
@@ -69,7 +57,7 @@ def named_images(hub: Hub, chart_values: Data = None, telling: re.Pattern[bytes]
         listed = {path for chain in chains for path in chain}
         others = dict.fromkeys(place.file for place in hub.places if place.file not in listed)
         for chain in (*chains, *((own, path) for path in others)):
-            values = reduce(_merged, (_tree_in(hub, file, telling) for file in chain))
+            values = reduce(_merged, (_tree_in(hub, file, telling) for file in chain), None)
             for path, inner in _sections(values, prefixes):
                 yield from _images(_merged(chart_values or {}, inner), path)
     names = _names(hub).values()
@@ -117,7 +105,7 @@ def faulty_files(hub: Hub) -> Iterator[Unusable]:
         return
     for path in paths:
         try:
-            _tree(hub.files.read(path) or b"", path)
+            _read(hub.files.read(path) or b"", path)
         except Unusable as fault:  # noqa: PERF203 - the other files are read all the same
             yield fault
 
@@ -126,60 +114,36 @@ def _names(hub: Hub) -> dict[str, Reference]:
     return {image.spec.key: Reference(image.spec.named) for image in hub.images if image.spec.named}
 
 
-def _sections(tree: _Tree, prefixes: Sequence[str]) -> Iterator[tuple[tuple[str, ...], _Tree]]:
+def _sections(tree: Data, prefixes: Sequence[str]) -> Iterator[tuple[tuple[str, ...], Data]]:
     """Yield the chart's values in a values file, also those in the section of a chart that depends on the hub's."""
-    for key, inner in tree.items():
+    for key, inner in tree.items() if isinstance(tree, dict) else ():
         if key in prefixes:
             yield (key,), inner
         elif isinstance(inner, dict):
             yield from (((key, prefix), inner[prefix]) for prefix in prefixes if prefix in inner)
 
 
-def _tree_in(hub: Hub, path: str, telling: re.Pattern[bytes] = _ANYTHING) -> _Tree:
+def _tree_in(hub: Hub, path: str, telling: re.Pattern[bytes] = _ANYTHING) -> Data:
     """Return what a values file holds; nothing where it is missing, encrypted or faulty, or not ``telling``."""
     data = hub.files.read(path) or b""
     with contextlib.suppress(Unusable):
-        tree = _tree(data, path) if telling.search(data) else {}
+        tree = _read(data, path) if telling.search(data) else {}
         return tree if isinstance(tree, dict) else {}
     return {}
 
 
-@lru_cache(maxsize=1024)
-def _tree(data: bytes, path: str) -> _Tree:
-    if is_encrypted(data):
-        return {}
-    return _written_out(parse(data, path).root, path, iter(range(_MOST_VALUES)))
+def _read(data: bytes, path: str) -> Data:
+    return {} if is_encrypted(data) else load_file(data, path)
 
 
-def _written_out(node: Node | None, path: str, left: Iterator[int], depth: int = 0) -> _Tree:
-    """Return what ``node`` holds, aliases and merge keys written out, of a bomb of aliases as much as is ``left``."""
-    node = target_of(node) if node else None
-    if depth > _DEEPEST or is_nothing(node) or next(left, None) is None:
-        return None
-    if isinstance(node, Scalar):
-        return _Leaf(node.value, f"{path}:{node.line}")
-    if isinstance(node, SequenceNode):
-        return [_written_out(item, path, left, depth + 1) for item in node.children]
-    whole: dict[str, _Tree] = {}
-    own: dict[str, _Tree] = {}
-    for key, value in node.entries if isinstance(node, MappingNode) else ():
-        name = target_of(key)
-        if isinstance(name, Scalar) and name.kind != "null":
-            own[name.value] = _written_out(value, path, left, depth + 1)
-    shared = own.pop(MERGE, None)
-    for source in reversed(shared if isinstance(shared, list) else [shared]):
-        whole |= source if isinstance(source, dict) else {}
-    return whole | own
-
-
-def _merged(weaker: _Tree, stronger: _Tree) -> _Tree:
+def _merged(weaker: Data, stronger: Data) -> Data:
     """Return what Helm makes of two trees of values: mappings are merged, anything else is replaced."""
     if not isinstance(weaker, dict) or not isinstance(stronger, dict):
         return stronger
     return weaker | {key: _merged(weaker.get(key), value) for key, value in stronger.items()}
 
 
-def _images(tree: _Tree, path: tuple[str, ...]) -> Iterator[NamedImage]:
+def _images(tree: Data, path: tuple[str, ...]) -> Iterator[NamedImage]:
     *_, above, name = ("", "", *path)
     if isinstance(tree, dict | list):
         if isinstance(tree, dict) and (name == _IMAGE or above == _EXTRA):
@@ -192,10 +156,11 @@ def _images(tree: _Tree, path: tuple[str, ...]) -> Iterator[NamedImage]:
         yield from _image([tree], path)
 
 
-def _image(halves: Sequence[_Tree], path: tuple[str, ...]) -> Iterator[NamedImage]:
+def _image(halves: Sequence[Data], path: tuple[str, ...]) -> Iterator[NamedImage]:
     """Yield the image of these halves, where the repository's own values have one and no program fills it in."""
-    where = [half.where for half in halves if isinstance(half, _Leaf)]
-    texts = [half.value if isinstance(half, _Leaf) else half for half in halves]
-    if where and all(isinstance(text, str) and text and not any(sign in text for sign in _TEMPLATES) for text in texts):
+    texts = [half for half in halves if isinstance(half, Leaf)]
+    placed = [text.place for text in texts if text.where]
+    is_whole = len(texts) == len(halves) and all(texts)
+    if placed and is_whole and not any(sign in text for sign in _TEMPLATES for text in texts):
         with contextlib.suppress(Unusable):
-            yield NamedImage(where[-1], ".".join(path), Reference.parse(":".join(texts)))
+            yield NamedImage(placed[-1], ".".join(path), Reference.parse(":".join(texts)))

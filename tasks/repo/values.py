@@ -14,10 +14,10 @@ from typing import NamedTuple
 from ..core.faults import Unusable
 from ..core.names import Reference
 from ..core.settings import ValuesTarget
-from ..core.yaml_tree import Document, MappingNode, Scalar, parse
+from ..core.yaml_tree import Document, MappingNode, Scalar, mismatch, parse
 from .charts import ImageSpec
 from .files import Files, is_glob, require
-from .yaml_edit import Path, mismatch, reach, text_at, with_scalars
+from .yaml_edit import Path, reach, text_at, with_scalars
 
 NAME_KEYS = ("name", "repository")
 TAG_KEY, DIGEST_KEY = "tag", "digest"
@@ -219,7 +219,7 @@ def _changes(document: Document, steps: Path, image: PinnedImage) -> dict[Path, 
     node = found.node
     if not isinstance(node, MappingNode) and not (isinstance(node, Scalar) and node.kind == "str"):
         hint = 'write a mapping with "name:" and "tag:" there'
-        raise mismatch(document, node, f"values path {values_path}", "an image", hint)
+        raise mismatch(node, document.where, f"values path {values_path}", "an image", hint)
     digest = f"@{image.digest}" if image.digest else ""
     if isinstance(node, Scalar):
         return {steps: f"{image.name}:{image.tag}{digest}"}

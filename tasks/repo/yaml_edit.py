@@ -23,8 +23,8 @@ from ..core.yaml_tree import (
     Node,
     Scalar,
     SequenceNode,
-    described,
     merged,
+    mismatch,
     parse_all,
     reads_as_text,
     target_of,
@@ -74,7 +74,7 @@ def text_at(document: Document, steps: Path) -> str | None:
         return None
     if isinstance(node, Scalar):
         return node.value or None
-    raise mismatch(document, node, ".".join(steps), _TEXT, _GIVE_TEXT)
+    raise mismatch(node, document.where, ".".join(steps), _TEXT, _GIVE_TEXT)
 
 
 def is_nothing(node: Node | None) -> bool:
@@ -93,7 +93,7 @@ def with_scalars(document: Document, changes: Mapping[Path, str]) -> bytes | Non
             hint = f'add "{": ".join(found.missing)}:" there'
             raise Unusable(f"{name} is missing", where=document.place(found.around), hint=hint)
         if not isinstance(node, Scalar):
-            raise mismatch(document, node, name, _TEXT, _GIVE_TEXT)
+            raise mismatch(node, document.where, name, _TEXT, _GIVE_TEXT)
         if not _reads_as(node, value):
             if found.shared:
                 raise found.shared
@@ -113,12 +113,6 @@ def with_scalars(document: Document, changes: Mapping[Path, str]) -> bytes | Non
     if len(outline) != len(document.outline) or not all(is_same):
         raise _not_plain(document.where)
     return data
-
-
-def mismatch(document: Document, node: Node | None, name: str, wanted: str, hint: str | None = None) -> Unusable:
-    """Return the fault of ``node``, which stands at ``name`` where something else is wanted."""
-    what = f"{name} is {described(node)}, not {wanted}"
-    return Unusable(what, where=document.place(node), hint=hint or f"write {wanted} there")
 
 
 def _rewrite(document: Document, node: Scalar, key: Scalar | None, value: str) -> Edit:
@@ -189,7 +183,7 @@ def _step(document: Document, here: Found, step: str, steps: Path) -> Found | No
         index = _index(step)
         if index is None:
             hint = "name the item by its number, counted from 0"
-            raise mismatch(document, inside, above, "a mapping", hint)
+            raise mismatch(inside, document.where, above, "a mapping", hint)
         entries = [(None, item) for item in inside.children[index : index + 1]]
     elif isinstance(inside, MappingNode):
         entries = own = inside.own(step)
@@ -203,7 +197,7 @@ def _step(document: Document, here: Found, step: str, steps: Path) -> Found | No
         if not own and (below := [entry for source in merged(inside) for entry in source.own(step)[-1:]]):
             entries, shared = below, shared or _shared(document, inside, steps, below[0][0].line)
     else:
-        raise mismatch(document, inside, above, "a mapping or a list", "correct the path, or the file")
+        raise mismatch(inside, document.where, above, "a mapping or a list", "correct the path, or the file")
     for key, node in entries:
         return Found(target_of(node), inside, key, shared=shared or _sharing(document, node, steps))
     return None

@@ -99,7 +99,7 @@ def test_a_chart_without_dependencies(data: str) -> None:
         ),
         pytest.param(
             "dependencies:\n- version: 1\n",
-            "dependencies[0] has no name (hub/requirements.yaml:2)",
+            "dependencies[0] has no name (hub/requirements.yaml)",
             "add name: to it",
             id="no name",
         ),
