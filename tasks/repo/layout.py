@@ -8,7 +8,7 @@ z2jh. Without such a chart, the repository holds only the image, which the setti
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -208,32 +208,35 @@ def find_layout(repo: Contents) -> Layout:
 
 def one_chart(repo: Contents) -> BareChart | None:
     """Return the only chart that depends on z2jh, or the one that the setting names; else None."""
-    folders = repo.own_folders
-    if repo.settings.chart is None and not repo.charts_among(folders):
-        if brought := _brought(repo, folders):
-            raise brought
-        folders = repo.folders
-    return repo.chart_in(_chosen(repo, {one: one for one in folders}, str(repo.git.folder)))
+    for folders in (repo.own_folders, repo.folders):
+        if folder := _chosen(repo, {one: one for one in folders}, str(repo.git.folder)):
+            return repo.chart_in(folder)
+    return None
 
 
 def _chosen(repo: Contents, charts: Mapping[str, str], where: str) -> str | None:
     """Return the only one of these folders by name that depends on z2jh, of several the setting's; else None."""
     wanted, dependency = repo.settings.chart, repo.settings.dependency
-    named = {name: folder for name, folder in charts.items() if wanted in {None, name, folder, last_part(folder)}}
     depending = repo.charts_among(charts.values())
-    fitting = [name for name, folder in named.items() if folder in depending]
     names = [name for name, folder in charts.items() if folder in depending]
+    fitting = [name for name in names if wanted in {None, name, charts[name], last_part(charts[name])}]
     if len(fitting) > 1:
         hint = f"name one: hub: {{chart: {fitting[0]}}} in {FILE}, or {variable('chart')}={fitting[0]}"
         raise Unusable(f"several charts depend on {dependency}: {', '.join(fitting)}", where=where, hint=hint)
-    if fitting or wanted is None:
-        return named[fitting[0]] if fitting else None
-    if named and not names and (brought := _brought(repo, named.values())):
-        raise brought
-    what, hint = f"there is no chart {wanted}", f"{DOOR} init makes one"
-    if named:
-        what, hint = f"the chart {wanted} does not depend on {dependency}", _add(dependency)
-    raise NotNamed(what, where=where, hint=f"these depend on {dependency}: {', '.join(names)}" if names else hint)
+    if fitting:
+        return charts[fitting[0]]
+    for folder, name in product(() if names else charts.values(), _BRINGING):
+        if brought := repo.requirement_in(folder, name):
+            raise Unusable(
+                f"the chart {last_part(folder)} gets {dependency} through {name}, which pins it",
+                where=repo.dependencies_of(folder),
+                hint=f"move {name} instead, by hand; a release's own {dependency}: "
+                f"helm show chart {name} --repo {brought.repository} --version {brought.version}",
+            )
+    if wanted is None:
+        return None
+    hint = f"these depend on {dependency}: {', '.join(names)}" if names else f"{DOOR} init makes one"
+    raise NotNamed(f"no chart {wanted} depends on {dependency}", where=where, hint=hint)
 
 
 def found_image(
@@ -267,7 +270,10 @@ def from_chartpress(repo: Contents) -> Layout:
     folders = _folders(charts, fitting[0])
     folder = _chosen(repo, folders, file)
     if folder is None:
-        raise _brought(repo, folders.values()) or _no_dependency(repo, [*folders.values()], file)
+        dependency, others = repo.settings.dependency, [*repo.charts_among(repo.own_folders)]
+        add = f"add {dependency} to the chart's dependencies, with version and repository"
+        hint = how_to_correct("dependency", f"{DOOR} init tells the lines for {others[0]}" if others else add)
+        raise NotNamed(f"no chart depends on {dependency}", where=file, hint=hint)
     return Layout(fitting[0], file, next(one for one in charts if folders[one.name] == folder), charts)
 
 
@@ -283,10 +289,9 @@ def _folders(charts: Iterable[ChartSpec], root: str) -> dict[str, str]:
 
 def no_hub_image(repo: Contents, layout: Layout) -> Unusable:
     """Return the fault of a layout none of whose images inherits from z2jh's hub image."""
-    chart, file = layout.chart, layout.file
-    required = repo.chart_in(layout.folder)
-    there = [path for path in layout.dockerfiles if repo.files.read(path) is not None]
-    if not repo.dockerfiles or (there and not layout.charts) or (layout.charts and not required):
+    file, required = layout.file, repo.chart_in(layout.folder)
+    if not repo.dockerfiles:
+        there = [path for path in layout.dockerfiles if repo.files.read(path) is not None]
         pinned = f" in {repo.dependencies_of(layout.folder)}" if layout.folder else " that is deployed"
         return NotNamed(
             "no FROM inherits from z2jh's hub image" if there else "there is no Dockerfile of a hub image",
@@ -296,13 +301,10 @@ def no_hub_image(repo: Contents, layout: Layout) -> Unusable:
     dockerfile = next(iter(repo.dockerfiles))
     # As the file names them: relative to its folder.
     named, context = (relpath(one, layout.root or ".") for one in (dockerfile, repo.context_of(dockerfile)))
-    fields, path = f"contextPath: {context}, dockerfilePath: {named}", required.values_path if required else ""
-    if not layout.charts:
-        hint = f"set it in hub.images: context: {context}, dockerfile: {named}"
-    elif any(path in image.values_paths for image in chart.images):
-        hint = f"set it there: {fields}"
-    else:
-        hint = f"add images: {{{last_part(context)}: {{{fields}, valuesPath: {path}}}}} to {chart.name} there"
+    hint = f"set it in hub.images: context: {context}, dockerfile: {named}"
+    if layout.charts:
+        path = f", valuesPath: {required.values_path}" if required else ""
+        hint = f"set it there: contextPath: {context}, dockerfilePath: {named}{path}"
     return NotNamed(f"{file} does not name {dockerfile}, which inherits from z2jh's hub image", where=file, hint=hint)
 
 
@@ -399,35 +401,6 @@ def how_to_name(repo: Contents, dockerfile: str, context: str, name: str, chart:
     return (
         f"set it in {FILE}: hub: {{images: [{{{', '.join(f'{field}: {value}' for field, value in fields.items())}}}]}}"
     )
-
-
-def _brought(repo: Contents, folders: Iterable[str]) -> Unusable | None:
-    for folder, name in product(folders, _BRINGING):
-        brought = repo.requirement_in(folder, name)
-        if brought is not None:
-            wanted = repo.settings.dependency
-            return Unusable(
-                f"the chart {last_part(folder)} gets {wanted} through {name}, which pins it",
-                where=repo.dependencies_of(folder),
-                hint=f"move {name} instead, by hand; a release's own {wanted}: "
-                f"helm show chart {name} --repo {brought.repository} --version {brought.version}",
-            )
-    return None
-
-
-def _no_dependency(repo: Contents, folders: Collection[str], file: str) -> NotNamed:
-    dependency = repo.settings.dependency
-    where = file if len(folders) > 1 else repo.dependencies_of(next(iter(folders)))
-    what, hint = f"no chart depends on {dependency}", how_to_correct("dependency", _add(dependency))
-    other = next((one for one in repo.charts_among(repo.own_folders) if one not in folders), None)
-    if other is not None:
-        what = f"{CHARTPRESS_FILE} does not list the chart {last_part(other)}, which depends on {dependency}"
-        where, hint = repo.dependencies_of(other), f"{DOOR} init tells the lines to add"
-    return NotNamed(what, where=where, hint=hint)
-
-
-def _add(dependency: str) -> str:
-    return f"add {dependency} to the chart's dependencies, with version and repository"
 
 
 def folder_of(path: str) -> str:

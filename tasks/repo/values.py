@@ -68,9 +68,22 @@ def is_encrypted(data: bytes) -> bool:
 
 def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
     """Read the image at ``values_path`` as Helm does: keys joined by dots, digits for the index in a list."""
-    document = parse(data, where)
-    steps = tuple(values_path.split("."))
-    _changes(document, steps, PinnedImage("", "", 0))
+    document, steps = parse(data, where), tuple(values_path.split("."))
+    found = reach(document, steps)
+    if found.missing:
+        there = ".".join(steps[: len(steps) - len(found.missing)])
+        lines = "".join(f"{step}: {{" for step in found.missing) + "name: , tag: " + "}" * len(found.missing)
+        under = f" under {there}, line {found.around.line}" if there and found.around else " at the top level"
+        hint = f'add "{lines}"{under}'
+        raise Unusable(f"values path {values_path} is missing", where=where, hint=hint)
+    node = found.node
+    if not isinstance(node, MappingNode) and not (isinstance(node, Scalar) and node.kind == "str"):
+        hint = 'write a mapping with "name:" and "tag:" there'
+        raise mismatch(node, where, f"values path {values_path}", "an image", hint)
+    # chartpress wants one of the names at least.
+    if isinstance(node, MappingNode) and all(reach(document, (*steps, key)).missing for key in NAME_KEYS):
+        what, hint = f"values path {values_path} has neither name nor repository", f'add "name:" under {values_path}'
+        raise Unusable(what, where=document.place(node), hint=hint)
     return _image_there(document, steps)
 
 
@@ -94,10 +107,20 @@ def _image_there(document: Document, steps: Path) -> PinnedImage:
 
 def with_image(data: bytes, values_path: str, image: PinnedImage, where: str) -> bytes:
     """Return the values file with the image set, a digest only where one is pinned; ``data`` if nothing changes."""
-    if image_at(data, values_path, where).digest is None:
-        image = image._replace(digest=None)
+    pinned = image_at(data, values_path, where).digest is not None
     document, steps = parse(data, where), tuple(values_path.split("."))
-    return with_scalars(document, _changes(document, steps, image)) or data
+    digest = image.digest if pinned else None
+    behind = f"@{digest}" if digest else ""
+    if isinstance(reach(document, steps).node, Scalar):
+        return with_scalars(document, {steps: f"{image.name}:{image.tag}{behind}"}) or data
+    tag, apart = (*steps, TAG_KEY), (*steps, DIGEST_KEY)
+    names = {(*steps, key): str(image.name) for key in NAME_KEYS if not reach(document, (*steps, key)).missing}
+    changes = {**names, tag: f"{image.tag}{behind}"}
+    if digest and text_at(document, apart):
+        changes = {apart: digest, **names, tag: str(image.tag)}
+    elif digest and any((text_at(document, path) or "").endswith(_DIGEST) for path in names):
+        changes = {**{path: f"{name}{_DIGEST}" for path, name in names.items()}, tag: digest.partition(":")[2]}
+    return with_scalars(document, changes) or data
 
 
 class ValuesPlaces(NamedTuple):
@@ -205,36 +228,3 @@ def _patterns(files: Sequence[str]) -> Sequence[str]:
 def quoted(text: str) -> str:
     """Return ``text`` as it is written in YAML between brackets."""
     return text if _PLAIN.fullmatch(text) else "'" + text.replace("'", "''") + "'"
-
-
-def _changes(document: Document, steps: Path, image: PinnedImage) -> dict[Path, str]:
-    """Return what must be set for ``image`` to stand at ``steps``, the tag last."""
-    found, values_path = reach(document, steps), ".".join(steps)
-    if found.missing:
-        there = ".".join(steps[: len(steps) - len(found.missing)])
-        lines = "".join(f"{step}: {{" for step in found.missing) + "name: , tag: " + "}" * len(found.missing)
-        under = f" under {there}, line {found.around.line}" if there and found.around else " at the top level"
-        hint = f'add "{lines}"{under}'
-        raise Unusable(f"values path {values_path} is missing", where=document.where, hint=hint)
-    node = found.node
-    if not isinstance(node, MappingNode) and not (isinstance(node, Scalar) and node.kind == "str"):
-        hint = 'write a mapping with "name:" and "tag:" there'
-        raise mismatch(node, document.where, f"values path {values_path}", "an image", hint)
-    digest = f"@{image.digest}" if image.digest else ""
-    if isinstance(node, Scalar):
-        return {steps: f"{image.name}:{image.tag}{digest}"}
-    # chartpress wants one of the names at least.
-    *names, tagged = ((*steps, key) for key in (*NAME_KEYS, TAG_KEY))
-    names = [path for path in names if not reach(document, path).missing]
-    if not names:
-        what, hint = f"values path {values_path} has neither name nor repository", f'add "name:" under {values_path}'
-        raise Unusable(what, where=document.place(node), hint=hint)
-    name, tag, apart = str(image.name), f"{image.tag}{digest}", {}
-    if image.digest and any((text_at(document, path) or "").endswith(_DIGEST) for path in names):
-        name, tag = f"{name}{_DIGEST}", image.digest.partition(":")[2]
-    elif image.digest and text_at(document, (*steps, DIGEST_KEY)):
-        tag, apart = str(image.tag), {(*steps, DIGEST_KEY): image.digest}
-    changes = {**apart, **dict.fromkeys(names, name), tagged: tag}
-    # What is there must be texts.
-    _ = [text_at(document, path) for path in changes]
-    return changes

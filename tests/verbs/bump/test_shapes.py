@@ -285,7 +285,8 @@ SHAPES = [
         CHART + VALUES + IMAGE + CHARTPRESS.replace("site-hub:", "hub:"),
         "error: chartpress.yaml does not name images/site-hub/Dockerfile, which inherits from z2jh's hub image "
         "(chartpress.yaml)\n"
-        "hint: set it there: contextPath: images/site-hub, dockerfilePath: images/site-hub/Dockerfile",
+        "hint: set it there: contextPath: images/site-hub, dockerfilePath: images/site-hub/Dockerfile, "
+        "valuesPath: jupyterhub.hub.image",
     ),
     # -- what nothing tells
     refused(
@@ -373,7 +374,7 @@ SHAPES = [
     refused(
         "a chart that is named and does not depend on z2jh",
         CHART + VALUES + IMAGE + "== web/Chart.yaml\nname: web\n== invoke.yaml\nhub: {chart: web}\n",
-        "error: the chart web does not depend on jupyterhub (TOP)\nhint: these depend on jupyterhub: hub",
+        "error: no chart web depends on jupyterhub (TOP)\nhint: these depend on jupyterhub: hub",
     ),
     refused(
         "z2jh through binderhub",
