@@ -361,32 +361,32 @@ def _base(stage: BuildStage, where: str) -> BaseImage:
 
 
 def _edits(pieces: Sequence[Piece], old: Reference, new: Reference, where: str) -> Iterator[tuple[str | None, Edit]]:
-    """Yield the edits of the file, or of the build argument of that name, that make an image's name another one."""
+    """Yield the edits of the file, or of the build argument of that name, that make an image's name another one.
+
+    What the old and the new part begin and end with may be in other places than what lies between.
+    """
     at = 0
     for before, after in zip(_parts(old), _parts(new), strict=True):
-        if before != after:
-            yield _edit(pieces, at, before, after, where)
+        head = len(commonprefix([before, after]))
+        tail = len(commonprefix([before[head:][::-1], after[head:][::-1]]))
+        start, end, offset = at + head, at + len(before) - tail, 0
         at += len(before)
+        if before == after:
+            continue
+        for piece in pieces:
+            place = piece.place - offset
+            if offset <= start and end <= offset + len(piece.text) and (start < end or offset < start or start == 0):
+                yield piece.argument, Edit(place + start, place + end, after[head : len(after) - tail])
+                break
+            offset += len(piece.text)
+        else:
+            raise Unusable(
+                "the base image's version is put together from several places",
+                where=where,
+                hint="write the version in one piece: in FROM, as one ARG's default, or as one build argument",
+            )
 
 
 def _parts(reference: Reference) -> tuple[str, str, str]:
     tagged = str(reference._replace(digest=None))
     return reference.name, tagged[len(reference.name) :], str(reference)[len(tagged) :]
-
-
-def _edit(pieces: Sequence[Piece], at: int, before: str, after: str, where: str) -> tuple[str | None, Edit]:
-    """Replace ``before`` by ``after`` in the one place that holds it; what they begin and end with may be elsewhere."""
-    head = len(commonprefix([before, after]))
-    tail = len(commonprefix([before[head:][::-1], after[head:][::-1]]))
-    for first, last in ((0, 0), (min(head, 1), 0), (head, tail)):
-        start, end, offset = at + first, at + len(before) - last, 0
-        for piece in pieces:
-            if offset <= start and end <= offset + len(piece.text) and (start < end or offset < start):
-                place = piece.place - offset
-                return piece.argument, Edit(place + start, place + end, after[first : len(after) - last])
-            offset += len(piece.text)
-    raise Unusable(
-        "the base image's version is put together from several places",
-        where=where,
-        hint="write the version in one piece: in FROM, as one ARG's default, or as one build argument",
-    )
