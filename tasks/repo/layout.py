@@ -36,7 +36,7 @@ from .charts import (
 )
 from .dockerfile import HUB_NAMES, BaseImage, copied_files, hub_base
 from .files import Files, Listing, behind_links, is_below, join, read_all, require
-from .values import named_at, quoted, values_setting
+from .values import named_at, quoted
 
 T = TypeVar("T")
 CHARTPRESS_FILE = "chartpress.yaml"
@@ -336,7 +336,8 @@ def _from_what_is_there(repo: Contents) -> Layout:
             hint=f"name the hub repository (--repo PATH), or give a chart its hub image: {DOOR} init",
         )
     names = repo.names_at(repo.targets(chart))
-    name = next(iter(names.values()), None)
+    elsewhere = {*repo.naming(chart.values_path).values()} if chart and not names else set()
+    name = next(iter(names.values() or (elsewhere if len(elsewhere) == 1 else ())), None)
     called = name.rpartition("/")[2] if name else None
     # Of several Dockerfiles, the one in a folder that is called as the image.
     dockerfile = max(found, key=lambda path: last_part(folder_of(path)) == called)
@@ -349,14 +350,7 @@ def _from_what_is_there(repo: Contents) -> Layout:
         what = f"the hub image may be built from several Dockerfiles: {', '.join(found)}"
         raise Unusable(what, where=repo.git.folder, hint=hint)
     if chart and name is None:
-        elsewhere = repo.naming(chart.values_path)
-        ours = [place for place, other in elsewhere.items() if other == next(iter(elsewhere.values()))]
-        what = f"{chart.values_path} names no image there"
-        if ours:
-            files = ", ".join(place.file for place in ours)
-            setting = values_setting(repo.settings.values, ours)
-            raise Unusable(f"{what}, but in {files}", where=chart.values_file, hint=f"set it in {FILE}: {setting}")
-        raise NotNamed(what, where=chart.values_file, hint=hint)
+        raise NotNamed(f"{chart.values_path} names no image there", where=chart.values_file, hint=hint)
     values = [place.path for place in names if chart and place.file == chart.values_file]
     return _unnamed_layout(chart, [found_image(name, context, dockerfile, values=values)])
 

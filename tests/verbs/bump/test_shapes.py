@@ -339,19 +339,32 @@ SHAPES = [
         init=MAKEFILE + IGNORED_ALONE,
         codes=("", ""),
     ),
-    refused(
+    site(
         "values that only other files name",
         CHART
         + IMAGE
         + "== hub/values.yaml\njupyterhub: {}\n"
         + VALUES.replace("hub/values.yaml", "config/b.yaml")
-        + VALUES.replace("hub/values.yaml", "config/prod/a.yaml")
-        + VALUES.replace("hub/values.yaml", "secrets/c.yaml")
+        + VALUES.replace("hub/values.yaml", "config/prod/a.yaml"),
+        build="",
+        init=ADOPTED.replace("        valuesPath: jupyterhub.hub.image\n", "") + MAKEFILE + IGNORED,
+        codes=("values-differ values-differ", "values-differ values-differ"),
+    ),
+    refused(
+        "values that only other files name, each another image",
+        CHART
+        + IMAGE
+        + EMPTY_VALUES
+        + VALUES.replace("hub/values.yaml", "config/b.yaml")
         + VALUES.replace("hub/values.yaml", "config/z.yaml").replace(OURS, "reg.example.edu/other"),
-        "error: jupyterhub.hub.image names no image there, but in config/b.yaml, config/prod/a.yaml "
-        "(hub/values.yaml)\n"
-        "hint: set it in invoke.yaml: hub: {values: [{file: config/b.yaml, path: jupyterhub.hub.image}, "
-        "{file: config/prod/a.yaml, path: jupyterhub.hub.image}]}",
+        "error: jupyterhub.hub.image names no image there (hub/values.yaml)\n"
+        "hint: set it in invoke.yaml: hub: {images: [{context: images/site-hub, name: HOST/PATH/site-hub, "
+        "values: [jupyterhub.hub.image]}]}",
+        init=ADOPTED.replace("    images:\n", "    imagePrefix: reg.example.edu/core/\n    images:\n").replace(
+            f"        imageName: {OURS}\n", ""
+        )
+        + MAKEFILE
+        + IGNORED,
     ),
     site(
         "a Dockerfile that is built from the top",
