@@ -21,8 +21,7 @@ from ..repo.edits import image_edits
 from ..repo.files import FileEdit, WorkingTree, require
 from ..repo.hub import Hub, open_hub
 from ..repo.remotes import PRODUCTION
-from ..repo.values import ValuesPlace
-from ..repo.yaml_edit import text_at, with_scalars
+from ..repo.values import ValuesPlace, text_at, with_scalars
 from ..tools.git import Clone, Git, in_list
 
 CLONE, REMOTE = "hub", "remote.git"

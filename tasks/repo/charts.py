@@ -21,7 +21,7 @@ from ..core.settings import Settings, how_to_correct
 from ..core.visible import keep_secret
 from ..core.yaml_tree import Data, Leaf, load_file, mismatch, parse, text_under
 from .files import Files, join
-from .yaml_edit import Path, with_scalars
+from .values import Path, with_scalars
 
 DEPENDENCIES = "dependencies"
 CHART_FILES = ("requirements.yaml", "Chart.yaml")

@@ -44,7 +44,7 @@ from .files import (
 )
 from .layout import CHARTPRESS_FILE, Contents, Layout, find_layout, how_to_name, no_hub_image
 from .pins import COPIES_DIFFER, BasePin, Dependency, Lock, Marker, Pin, copies, misspelt_marks, named_pins
-from .values import PinnedImage, ValuesPlace, ValuesPlaces, find_places
+from .values import PinnedImage, ValuesPlace, name_in, named_at
 
 
 def layout_warnings(hub: Hub) -> Iterator[str]:
@@ -305,12 +305,9 @@ class Hub(Contents):
     @cached_property
     def found_values(self) -> ValuesPlaces:
         """The places of the images in values files, and the files that cannot be read for them."""
-        images, top = [image.spec for image in self.images], self.git.folder
-        own = behind_links(top, self.values_file) if self.values_file else None
-        targets = [(one, behind_links(top, file)) for one in self.settings.values for file in self._files_of(one)]
-        return find_places(self.files, own, targets, images, self.layout.chart.images)
+        return _find_places(self)
 
-    def _files_of(self, target: ValuesTarget) -> tuple[str, ...]:
+    def files_of(self, target: ValuesTarget) -> tuple[str, ...]:
         """Return the files of an entry of ``hub.values``; raise Unusable where it names what is not there."""
         keys = [image.key for image in self.layout.chart.images]
         if target.image not in (None, *keys):
@@ -361,16 +358,15 @@ class Hub(Contents):
                     hint=f"write the one to use there: name: {first.name}; or build that one: --image {first.key}",
                 )
             if not self.layout.charts and is_below(place.file, self.paths_of(image)):
-                raise self._never_settling(image, place.file)
+                file, context, name = place.file, image.spec.context, image.spec.name
+                hint = how_to_name(self, image.dockerfile, context, name, self.chart_in(self.layout.folder))
+                if is_below(file, self.copied_paths(image.dockerfile, context)):
+                    hint = (
+                        f"the Dockerfile copies it too: copy other files one by one, or move {file} out of the folder"
+                    )
+                what = f"the build context of {image.dockerfile} holds {file}"
+                raise Unusable(f"{what}, so each build would give the image a new tag", where=context, hint=hint)
         return chosen
-
-    def _never_settling(self, image: HubImage, file: str) -> Unusable:
-        spec, chart = image.spec, self.chart_in(self.layout.folder)
-        hint = how_to_name(self, image.dockerfile, spec.context, spec.name, chart)
-        if is_below(file, self.copied_paths(image.dockerfile, spec.context)):
-            hint = f"the Dockerfile copies it too: copy other files one by one, or move {file} out of the folder"
-        what = f"the build context of {image.dockerfile} holds {file}, so each build would give the image a new tag"
-        return Unusable(what, where=spec.context, hint=hint)
 
     def require(self, path: str) -> bytes:
         """Return the bytes of ``path``."""
@@ -382,6 +378,69 @@ class Hub(Contents):
         placed = ((spec, behind_links(self.git.folder, file)) for spec, file in files)
         found = ((spec, file, self.base_of(file, spec.arguments)) for spec, file in placed)
         return tuple(HubImage(spec, file, base) for spec, file, base in found if base is not None)
+
+
+class ValuesPlaces(NamedTuple):
+    """The places of images, by their keys: a shared one belongs to the image that it names now.
+
+    ``spare`` are the images that share each of their places with another one, which is named there; with such a place.
+    ``unread`` tells why files that a pattern matches, and that mention an image, cannot be read.
+    """
+
+    written: dict[str, list[ValuesPlace]]
+    spare: dict[str, ValuesPlace]
+    unread: list[Unusable]
+
+
+def _find_places(hub: Hub) -> ValuesPlaces:
+    """Return the places of the images: those in the chart's values, and those of the setting ``values``."""
+    images, unread = [image.spec for image in hub.images], list[Unusable]()
+    own = behind_links(hub.git.folder, hub.values_file) if hub.values_file else ""
+    claims: dict[tuple[str, str], dict[str, ImageSpec]] = {}
+    for image, path in ((one, path) for one in images for path in one.values_paths if own):
+        claims.setdefault((own, path), {})[image.key] = image
+    for target in hub.settings.values:
+        for file in (behind_links(hub.git.folder, file) for file in hub.files_of(target)):
+            claimed = _claimed(hub, target, file, images, unread)
+            claims.setdefault((file, target.path), {}).update((image.key, image) for image in claimed)
+    written: dict[str, list[ValuesPlace]] = {image.key: [] for image in images}
+    spare: dict[str, ValuesPlace] = {}
+    for (file, path), some in claims.items():
+        named = named_at(hub.files, file, path) if len(some) > 1 else None
+        fitting = (key for key, image in some.items() if named and named.same_repository(Reference(image.name)))
+        owner = next(fitting, None)
+        for key in some:
+            if owner in (None, key):
+                written[key].append(ValuesPlace(file, path, key))
+            else:
+                spare.setdefault(key, ValuesPlace(file, path, str(owner)))
+    return ValuesPlaces(written, {key: place for key, place in spare.items() if not written[key]}, unread)
+
+
+def _claimed(
+    hub: Hub, target: ValuesTarget, file: str, images: Sequence[ImageSpec], unread: list[Unusable]
+) -> list[ImageSpec]:
+    """Return those of ``images`` that a place of the setting is for, and add to ``unread`` why it cannot be told.
+
+    It is the image that is named there. A place of no pattern is also for those that the setting means, where it names
+    no image of the chart.
+    """
+    data, pattern = hub.files.read(file) or b"", is_glob(target.file)
+    words = [Reference(image.named).written_path.encode() for image in images if image.named]
+    # Most files of a pattern name other images, and take long to read.
+    if pattern and not any(word in data for word in words):
+        return []
+    named = None
+    try:
+        named = name_in(data, file, target.path)
+    except Unusable as fault:
+        lines = [line.partition(b"#")[0] for line in data.splitlines() if pattern]
+        if any(word in line for line in lines for word in words):
+            what = f"the file matches hub.values and names an image of ours, but cannot be read: {fault.what}"
+            unread.append(Unusable(what, where=fault.where, hint=f"correct it, or narrow the pattern in {FILE}"))
+    ours = [one for one in hub.layout.chart.images if named and named.same_repository(Reference(one.name))]
+    is_free = not pattern and (target.image is not None or not ours)
+    return [one for one in images if target.image in (None, one.key) and (is_free or one in ours)]
 
 
 def open_hub(settings: Settings, git: Git, moved: Collection[str] = ()) -> Hub:

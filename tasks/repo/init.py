@@ -35,8 +35,7 @@ from .layout import (
     one_chart,
 )
 from .remotes import upstream_repository
-from .values import quoted
-from .yaml_edit import is_nothing, reach
+from .values import is_nothing, quoted, reach
 
 # Where z2jh's own values have the hub image, and the settings that are written for an image without a chart.
 _Z2JHS_OWN = "hub.image"

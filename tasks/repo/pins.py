@@ -31,7 +31,7 @@ from .charts import (
 )
 from .dockerfile import hub_base, with_base
 from .files import Files, Listing, is_glob, join, require, require_named
-from .yaml_edit import Path, reach, with_scalars
+from .values import Path, reach, with_scalars
 
 _SOURCE_KEYS = ("repo", "repository", "repoURL")
 _VERSION_KEYS = ("version", "targetRevision")
