@@ -16,8 +16,8 @@ from ..core.output import first_of
 from ..core.plan import Values
 from ..core.problems import Code
 from ..core.settings import CHARTPRESS, is_accepted
+from ..repo.deployments import how_to_move, unmoved_images
 from ..repo.hub import Hub, HubImage, layout_warnings
-from ..repo.named_images import how_to_move, unmoved_images
 from ..tools.command import current_folder
 from ..tools.docker import Builder
 from ..tools.registry import FoundImage, ImageAnswer, inspect

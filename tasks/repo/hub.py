@@ -358,14 +358,12 @@ class Hub(Contents):
                     hint=f"write the one to use there: name: {first.name}; or build that one: --image {first.key}",
                 )
             if not self.layout.charts and is_below(place.file, self.paths_of(image)):
-                file, context, name = place.file, image.spec.context, image.spec.name
-                hint = how_to_name(self, image.dockerfile, context, name, self.chart_in(self.layout.folder))
-                if is_below(file, self.copied_paths(image.dockerfile, context)):
-                    hint = (
-                        f"the Dockerfile copies it too: copy other files one by one, or move {file} out of the folder"
-                    )
-                what = f"the build context of {image.dockerfile} holds {file}"
-                raise Unusable(f"{what}, so each build would give the image a new tag", where=context, hint=hint)
+                file, context, dockerfile = place.file, image.spec.context, image.dockerfile
+                hint = how_to_name(self, dockerfile, context, image.spec.name, self.chart_in(self.layout.folder))
+                if is_below(file, self.copied_paths(dockerfile, context)):
+                    hint = f"the Dockerfile copies it too: copy other files one by one, or move {file} elsewhere"
+                what = f"the build context of {dockerfile} holds {file}, so each build would give the image a new tag"
+                raise Unusable(what, where=context, hint=hint)
         return chosen
 
     def require(self, path: str) -> bytes:

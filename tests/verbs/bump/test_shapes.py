@@ -333,8 +333,8 @@ SHAPES = [
         + f"== invoke.yaml\nhub:\n  images: [{{context: ., name: {OURS}}}]\n"
         + "  values: [{file: clusters/*.yaml, path: hub.image}]\n",
         build="error: the build context of Dockerfile holds clusters/a.yaml, so each build would give the image a new "
-        "tag (.)\nhint: the Dockerfile copies it too: copy other files one by one, or move clusters/a.yaml out of the "
-        "folder",
+        "tag (.)\nhint: the Dockerfile copies it too: copy other files one by one, or move clusters/a.yaml "
+        "elsewhere",
         bump=ALONE_MOVED,
         init=MAKEFILE + IGNORED_ALONE,
         codes=("", ""),
