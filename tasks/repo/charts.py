@@ -25,7 +25,6 @@ from .values import Path, with_scalars
 
 DEPENDENCIES = "dependencies"
 CHART_FILES = ("requirements.yaml", "Chart.yaml")
-IMAGES = "images"
 # The lock of a chart of apiVersion v1, and that of any other.
 LOCKS = ("requirements.lock", "Chart.lock")
 JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
@@ -33,7 +32,7 @@ _HELMS_OWN = ("@", "alias:", "oci:")
 LOCAL = "file://"
 _BUILD_ARG = "--build-arg"
 # The keys that chartpress reads.
-_CHART_KEYS = {"name", "chartPath", "imagePrefix", IMAGES, "repo", "paths", "baseVersion", "resetTag", "resetVersion"}
+_CHART_KEYS = {"name", "chartPath", "imagePrefix", "images", "repo", "paths", "baseVersion", "resetTag", "resetVersion"}
 _REPO_KEYS = {"git", "published", "oci"}
 _IMAGE_KEYS = {
     *("imageName", "contextPath", "dockerfilePath", "buildArgs", "extraBuildCommandOptions", "paths"),
@@ -81,7 +80,7 @@ def requirements(data: bytes, where: str) -> tuple[Requirement, ...]:
     for entry in _Fields.of(where, load_file(data, where)).items(DEPENDENCIES):
         name, version, repository, alias = map(entry.text, ("name", "version", "repository", "alias"))
         if not name:
-            raise Unusable(f"{entry.path} has no name", where=where, hint="add name: to it")
+            raise Unusable(f"{entry.name} has no name", where=where, hint="add name: to it")
         found.append(Requirement(name, version or "", repository or "", alias, (version or name).node.line))
     return tuple(found)
 
@@ -105,12 +104,8 @@ def api_version(data: bytes, where: str) -> str:
     return text_under(load_file(data, where), "apiVersion") or "v1"
 
 
-def pinned(data: bytes, name: str, where: str) -> Requirement:
-    """Return the dependency ``name``, the first of several entries of that name; each must have a version."""
-    return next(iter(_entries(data, name, where).values()))
-
-
-def _entries(data: bytes, name: str, where: str) -> dict[int, Requirement]:
+def pinned(data: bytes, name: str, where: str) -> dict[int, Requirement]:
+    """Return the entries of the dependency ``name`` by their numbers, at least one; each must have a version."""
     entries = {at: entry for at, entry in enumerate(requirements(data, where)) if entry.name == name}
     if not entries:
         hint = how_to_correct("dependency", "name the right one as hub.dependency in invoke.yaml")
@@ -162,7 +157,7 @@ def address_of(settings: Settings, required: Requirement, file: str) -> str:
 
 def with_version(data: bytes, name: str, version: str, where: str) -> bytes:
     """Return the file with the dependency ``name``, all entries of that name, at ``version``."""
-    entries = _entries(data, name, where)
+    entries = pinned(data, name, where)
     first = next(iter(entries.values()))
     for entry in entries.values():
         if entry.version != first.version:
@@ -239,64 +234,66 @@ def read_chartpress(data: bytes, where: str) -> tuple[ChartSpec, ...]:
     charts = top.items("charts")
     if not charts:
         raise NotNamed("no charts", where=where, hint="list them under charts:, each with its name:")
-    return tuple(_chart(chart, index, top.ignored({"charts"})) for index, chart in enumerate(charts))
+    return tuple(_chart(chart, top.ignored({"charts"})) for chart in charts)
 
 
 class _Fields(NamedTuple):
-    """A mapping at ``path`` (``charts[0].images``) of the file ``where``."""
+    """The mapping at ``path`` of the file ``where``; ``name`` is that path for people, ``charts[0].images``."""
 
     where: str
-    path: str
+    path: Path
     values: Mapping[str, Data]
 
+    @property
+    def name(self) -> str:
+        return _shown(self.path)
+
     @classmethod
-    def of(cls, where: str, value: Data, path: str = "") -> _Fields:
+    def of(cls, where: str, value: Data, path: Path = ()) -> _Fields:
         """Read ``value`` as a mapping; None counts as an empty one."""
         if value is not None and not isinstance(value, dict):
-            raise mismatch(value, where, path or "the file", "a mapping")
+            raise mismatch(value, where, _shown(path) or "the file", "a mapping")
         for key in (key for key in value or () if isinstance(key, Leaf)):
-            _passable(key, path or "a key")
+            _passable(key, _shown(path) or "a key")
         return cls(where, path, value or {})
 
     def fields(self, key: str) -> _Fields:
-        return _Fields.of(self.where, self.values.get(key), self._name(key))
+        return _Fields.of(self.where, self.values.get(key), (*self.path, key))
 
     def items(self, key: str) -> list[_Fields]:
         """Return the mappings that are listed under ``key``."""
         value = self.values.get(key)
         if value is not None and not isinstance(value, list):
-            raise mismatch(value, self.where, self._name(key), "a list")
-        return [_Fields.of(self.where, item, f"{self._name(key)}[{index}]") for index, item in enumerate(value or ())]
+            raise mismatch(value, self.where, _shown((*self.path, key)), "a list")
+        return [_Fields.of(self.where, item, (*self.path, key, str(at))) for at, item in enumerate(value or ())]
 
     def text(self, key: str, *, is_path: bool = False) -> Leaf | None:
         """Return the characters under ``key``, or the path relative to the file's folder; None for nothing."""
         value = self.values.get(key)
-        return None if value is None else self._text(value, self._name(key), is_path=is_path) or None
+        return None if value is None else self._text(value, (*self.path, key), is_path=is_path) or None
 
     def texts(self, key: str, *, is_path: bool = False) -> tuple[str, ...]:
         """Return what the list under ``key`` has, or the one text that is there; an empty mapping is nothing."""
-        value, name = self.values.get(key), self._name(key)
-        items = (
-            [(f"{name}[{at}]", item) for at, item in enumerate(value)] if isinstance(value, list) else [(name, value)]
-        )
-        return tuple(self._text(item, name, is_path=is_path) for name, item in items) if value else ()
+        value, path = self.values.get(key), (*self.path, key)
+        if not value:
+            return ()
+        items = {(*path, str(at)): one for at, one in enumerate(value)} if isinstance(value, list) else {path: value}
+        return tuple(self._text(one, path, is_path=is_path) for path, one in items.items())
 
     def flag(self, key: str, *, default: bool) -> bool:
         value = self.values.get(key)
         if key not in self.values:
             return default
         if not isinstance(value, Leaf) or value.node.kind != "bool":
-            raise mismatch(value, self.where, self._name(key), "true or false")
+            raise mismatch(value, self.where, _shown((*self.path, key)), "true or false")
         return value.lower().startswith("t")
 
     def ignored(self, known: Collection[str]) -> list[str]:
         """Return the full names of the keys that are not ``known``."""
-        return [self._name(key) for key in self.values if key not in known]
+        return [_shown((*self.path, key)) for key in self.values if key not in known]
 
-    def _name(self, key: str) -> str:
-        return f"{self.path}.{key}" if self.path else key
-
-    def _text(self, value: Data, name: str, *, is_path: bool) -> Leaf:
+    def _text(self, value: Data, path: Path, *, is_path: bool) -> Leaf:
+        name = _shown(path)
         if not isinstance(value, Leaf):
             raise mismatch(value, self.where, name, "a string", "give it one plain value")
         if is_path and not is_inside(value, posixpath.dirname(self.where)):
@@ -308,25 +305,28 @@ class _Fields(NamedTuple):
         return _passable(value, name)
 
 
-def _chart(chart: _Fields, index: int, ignored: Sequence[str]) -> ChartSpec:
+def _shown(path: Path) -> str:
+    return "".join(f"[{step}]" if step.isdigit() else f".{step}" for step in path).lstrip(".")
+
+
+def _chart(chart: _Fields, ignored: Sequence[str]) -> ChartSpec:
     name = chart.text("name")
     if name is None:
-        raise Unusable(f"{chart.path}.name is missing", where=chart.where, hint="name the chart's folder")
+        raise Unusable(f"{chart.name}.name is missing", where=chart.where, hint="name the chart's folder")
     prefix = chart.text("imagePrefix") or ""
-    images = chart.fields(IMAGES)
-    steps = ("charts", str(index), IMAGES)
+    images = chart.fields("images")
     ignored = [*ignored, *chart.ignored(_CHART_KEYS), *chart.fields("repo").ignored(_REPO_KEYS)]
     return ChartSpec(
         name=name,
         path=chart.text("chartPath", is_path=True) or chart.text("name", is_path=True),
         base_version=chart.text("baseVersion"),
-        images=tuple(_image(images.fields(key), (*steps, key), prefix) for key in images.values),
+        images=tuple(_image(images.fields(key), prefix) for key in images.values),
         ignored=(*ignored, *(name for key in images.values for name in images.fields(key).ignored(_IMAGE_KEYS))),
     )
 
 
-def _image(image: _Fields, steps: Path, prefix: str) -> ImageSpec:
-    key, file = steps[-1], posixpath.basename(image.where)
+def _image(image: _Fields, prefix: str) -> ImageSpec:
+    key, file = image.path[-1], posixpath.basename(image.where)
     context = image.text("contextPath", is_path=True) or posixpath.join("images", key)
     dockerfile = image.text("dockerfilePath", is_path=True) or posixpath.join(context, "Dockerfile")
     contexts = [context] if image.flag("rebuildOnContextPathChanges", default=True) else []
@@ -335,7 +335,7 @@ def _image(image: _Fields, steps: Path, prefix: str) -> ImageSpec:
     for name, text in build_args.items():
         # Chartpress gives 3.10 to Docker as 3.1, and true as True.
         if isinstance(text, Leaf) and text.node.kind in {"float", "bool"}:
-            raise mismatch(text, image.where, f"{given.path}.{name}", "a string", "put quotes around it")
+            raise mismatch(text, image.where, f"{given.name}.{name}", "a string", "put quotes around it")
     options = image.texts("extraBuildCommandOptions")
     for option in (*(f"{name}={value}" for name, value in build_args.items()), *options):
         name, _, value = option.removeprefix(_BUILD_ARG).removeprefix("--label").lstrip("= ").partition("=")
@@ -346,7 +346,7 @@ def _image(image: _Fields, steps: Path, prefix: str) -> ImageSpec:
     # Anything else could be read as an option of a program.
     if not is_name(named):
         raise Unusable(
-            f"{image.path} has {str(named)!r} for its name, which is not an image name",
+            f"{image.name} has {str(named)!r} for its name, which is not an image name",
             where=written.place if written else image.where,
             hint="write imageName, or imagePrefix and the key, as host/path in small letters",
         )
@@ -360,7 +360,7 @@ def _image(image: _Fields, steps: Path, prefix: str) -> ImageSpec:
         paths=tuple(dict.fromkeys([file, *contexts, dockerfile, *image.texts("paths", is_path=True)])),
         skip_platforms=frozenset(image.texts("skipPlatforms")),
         values_paths=image.texts("valuesPath"),
-        arguments=_arguments(build_args, options, steps),
+        arguments=_arguments(build_args, options, image.path),
     )
 
 

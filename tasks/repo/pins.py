@@ -83,7 +83,7 @@ class Dependency(Pin):
 
     def read(self, files: Files) -> Pinned:
         """Return its version."""
-        found = pinned(require(files, self.file), self.name, self.file)
+        found = next(iter(pinned(require(files, self.file), self.name, self.file).values()))
         return Pinned(found.version, found.line)
 
     def moved(self, files: Files, text: str) -> dict[str, bytes]:
@@ -311,52 +311,45 @@ def _marked(text: Text, marker: Marker) -> list[Pin]:
 def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tuple[int, Path]]:
     """Yield the document's number and the way to each scalar at ``path``, but for those of another chart.
 
-    ``*`` stands for every item of a list. The mapping around a version names the chart: Flux and Argo CD as ``chart``,
-    helmfile with its repository before it, Fleet perhaps by the archive's address, kustomize as ``name`` beside
-    ``repo``. A source of Argo CD without ``chart`` is a git repository.
+    ``*`` stands for every item of a list.
     """
     wanted = path.split(".")
-    for number, document in enumerate(parse_all(data, where)):
-        for steps, scalar, around in _scalars_below(document.root):
-            is_there = len(steps) == len(wanted) and all(a in ("*", b) for a, b in zip(wanted, steps, strict=True))
-            named = _name_beside(around) if is_there else None
-            is_its = named is None or re.fullmatch(rf"(?:.*/)?{re.escape(chart)}(?:-v?[0-9].*)?", named)
-            if is_there and is_its and scalar.kind != "null":
-                yield number, steps
+    for number, steps, scalar, named in _scalars(data, where):
+        is_there = len(steps) == len(wanted) and all(a in ("*", b) for a, b in zip(wanted, steps, strict=True))
+        is_its = named is None or re.fullmatch(rf"(?:.*/)?{re.escape(chart)}(?:-v?[0-9].*)?", named)
+        if is_there and is_its and scalar.kind != "null":
+            yield number, steps
 
 
 def versions_of_chart(data: bytes, where: str, chart: str) -> Iterator[tuple[str, Pinned]]:
     """Yield the dotted paths of versions beside which a mapping names ``chart`` and where it is from."""
-    for document in parse_all(data, where):
-        for steps, scalar, around in _scalars_below(document.root):
-            named = _name_beside(around) if steps[-1:] and steps[-1] in _VERSION_KEYS else None
-            if named and named.rpartition("/")[2] == chart:
-                yield ".".join(steps), Pinned(scalar.value, scalar.line)
+    for _, steps, scalar, named in _scalars(data, where):
+        if named and named.rpartition("/")[2] == chart and steps[-1] in _VERSION_KEYS:
+            yield ".".join(steps), Pinned(scalar.value, scalar.line)
 
 
-def _scalars_below(
-    node: Node | None, steps: Path = (), around: Node | None = None
-) -> Iterator[tuple[Path, Scalar, Node | None]]:
-    """Yield the way to each scalar, and the mapping or list that it is in; aliases are not followed."""
-    if isinstance(node, Scalar):
-        yield steps, node, around
-    elif isinstance(node, SequenceNode):
-        for number, item in enumerate(node.children):
-            yield from _scalars_below(item, (*steps, str(number)), node)
-    elif isinstance(node, MappingNode):
-        for key, value in node.entries:
-            if isinstance(key, Scalar):
-                yield from _scalars_below(value, (*steps, key.value), node)
+def _scalars(data: bytes, where: str) -> Iterator[tuple[int, Path, Scalar, str | None]]:
+    """Yield the document's number and the way to each scalar, and the chart that the mapping around it names.
 
-
-def _name_beside(mapping: Node | None) -> str | None:
-    """Return the chart that the mapping around a version names; None where it names none."""
-    if not isinstance(mapping, MappingNode):
-        return None
-    texts = {key.value: target_of(value) for key, value in mapping.entries if isinstance(key, Scalar)}
-    keys = ("chart", "name", "repoURL") if any(key in texts for key in _SOURCE_KEYS) else ("chart",)
-    named = (texts.get(key) for key in keys)
-    return next((one.value for one in named if isinstance(one, Scalar) and one.value), None)
+    Aliases are not followed. Flux and Argo CD name the chart as ``chart``, helmfile with its repository before it,
+    Fleet perhaps by the archive's address, kustomize as ``name`` beside ``repo``. A source of Argo CD without ``chart``
+    is a git repository.
+    """
+    for number, document in enumerate(parse_all(data, where)):
+        pending: list[tuple[Path, Node | None, str | None]] = [((), document.root, None)]
+        while pending:
+            steps, node, named = pending.pop()
+            if isinstance(node, Scalar):
+                yield number, steps, node, named
+            elif isinstance(node, SequenceNode):
+                below = [((*steps, str(at)), item, None) for at, item in enumerate(node.children)]
+                pending += reversed(below)
+            elif isinstance(node, MappingNode):
+                texts = {key.value: value for key, value in node.entries if isinstance(key, Scalar)}
+                keys = ("chart", "name", "repoURL") if any(key in texts for key in _SOURCE_KEYS) else ("chart",)
+                found = (target_of(texts[key]) for key in keys if key in texts)
+                name = next((one.value for one in found if isinstance(one, Scalar) and one.value), None)
+                pending += reversed([((*steps, key), value, name) for key, value in texts.items()])
 
 
 def _marks_in(text: Text, marker: Marker) -> Iterator[int]:
