@@ -372,8 +372,8 @@ class Hub(Contents):
 
     @cached_property
     def _hub_images(self) -> tuple[HubImage, ...]:
-        files = zip(self.layout.chart.images, self.layout.dockerfiles, strict=True)
-        placed = ((spec, behind_links(self.git.folder, file)) for spec, file in files)
+        root, top = self.layout.root, self.git.folder
+        placed = ((spec, behind_links(top, join(root, spec.dockerfile))) for spec in self.layout.chart.images)
         found = ((spec, file, self.base_of(file, spec.arguments)) for spec, file in placed)
         return tuple(HubImage(spec, file, base) for spec, file, base in found if base is not None)
 

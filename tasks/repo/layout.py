@@ -200,8 +200,7 @@ def find_layout(repo: Contents) -> Layout:
         if found is None:
             raise
         return found
-    images = zip(named.dockerfiles, named.chart.images, strict=True)
-    if any(repo.base_of(file, image.arguments) for file, image in images):
+    if any(repo.base_of(join(named.root, image.dockerfile), image.arguments) for image in named.chart.images):
         return named
     return _beside_chartpress(repo) or named
 
@@ -262,10 +261,9 @@ def from_chartpress(repo: Contents) -> Layout:
     file = join(fitting[0], CHARTPRESS_FILE)
     data = repo.files.read(file)
     if data is None:
-        there = [folder_of(path) for path in repo.listing.named(CHARTPRESS_FILE)]
-        hint = f"correct hub.root in {FILE}: {CHARTPRESS_FILE} is in {', '.join(there)}"
-        unset = f"remove hub.root from {FILE}: no folder has a {CHARTPRESS_FILE}"
-        raise Unusable("the file is missing", where=file, hint=how_to_correct("root", hint if there else unset))
+        there = ", ".join(map(folder_of, repo.listing.named(CHARTPRESS_FILE))) or "no folder"
+        hint = how_to_correct("root", f"correct hub.root in {FILE}: {CHARTPRESS_FILE} is in {there}")
+        raise Unusable("the file is missing", where=file, hint=hint)
     charts = read_chartpress(data, file)
     folders = _folders(charts, fitting[0])
     folder = _chosen(repo, folders, file)
