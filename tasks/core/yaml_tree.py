@@ -27,6 +27,7 @@ from ruamel.yaml.events import (
 from ruamel.yaml.resolver import implicit_resolvers
 
 from .faults import Unusable
+from .safe_files import is_passable
 
 # Mappings as dicts, sequences as lists, scalars as ``Leaf``, null as None.
 Data: TypeAlias = "dict[str, Data] | list[Data] | Leaf | None"
@@ -151,7 +152,7 @@ class Leaf(str):
     @property
     def place(self) -> str:
         """Its ``path:line``."""
-        return f"{self.where}:{self.node.line}"
+        return f"{self.where}:{self.node.line}" if self.where else f"line {self.node.line}"
 
 
 def mismatch(value: Node | Data, where: str, name: str, wanted: str, hint: str | None = None) -> Unusable:
@@ -205,18 +206,14 @@ class Text(NamedTuple):
     def decode(cls, data: bytes, where: str) -> Text:
         """Read UTF-8 bytes, with or without a byte order mark; raise Unusable for other ones and too many."""
         if len(data) > MAX_BYTES:
-            what, hint = (
-                f"the file has {len(data)} bytes, more than {MAX_BYTES}",
-                "name the right file, or split this one",
-            )
-            raise Unusable(what, where=where, hint=hint)
+            what = f"the file has {len(data)} bytes, more than {MAX_BYTES}"
+            raise Unusable(what, where=where, hint="name the right file, or split this one")
         bom = BOM_UTF8 if data.startswith(BOM_UTF8) else b""
         try:
             return cls(where, data[len(bom) :].decode("utf-8"), bom)
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, len(bom) + error.start) + 1
-            what, hint = "the file is not UTF-8", "save it as UTF-8 text"
-            raise Malformed(what, where=f"{where}:{line}", hint=hint) from error
+            raise Malformed("the file is not UTF-8", where=f"{where}:{line}", hint="save it as UTF-8 text") from error
 
     def edited(self, edits: Iterable[Edit]) -> bytes:
         """Return the file's bytes with ``edits`` done; those must not overlap."""
@@ -304,6 +301,9 @@ def _plain(node: Node | None, where: str, left: Iterator[int], depth: int = 0) -
     if isinstance(node, Scalar):
         leaf = Leaf(node.value)
         leaf.node, leaf.where = node, where
+        if not is_passable(leaf):
+            what = "a text holds a character that cannot be passed to a program: NUL, or half of a surrogate pair"
+            raise Unusable(what, where=leaf.place, hint=r"write it without the escape (\0, \ud800)")
         return None if node.kind == "null" else leaf
     if isinstance(node, SequenceNode):
         return [_plain(item, where, left, depth + 1) for item in node.children]

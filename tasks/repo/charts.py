@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ..core.faults import DOOR, Unusable
 from ..core.names import is_name
-from ..core.safe_files import is_inside, is_passable
+from ..core.safe_files import is_inside
 from ..core.settings import Settings, how_to_correct
 from ..core.visible import keep_secret
 from ..core.yaml_tree import Data, Leaf, load_file, mismatch, parse, text_under
@@ -253,8 +253,6 @@ class _Fields(NamedTuple):
         """Read ``value`` as a mapping; None counts as an empty one."""
         if value is not None and not isinstance(value, dict):
             raise mismatch(value, where, _shown(path) or "the file", "a mapping")
-        for key in (key for key in value or () if isinstance(key, Leaf)):
-            _passable(key, _shown(path) or "a key")
         return cls(where, path, value or {})
 
     def fields(self, key: str) -> _Fields:
@@ -302,7 +300,7 @@ class _Fields(NamedTuple):
                 where=value.place,
                 hint=f"name a path in the repository, relative to {posixpath.basename(self.where)}",
             )
-        return _passable(value, name)
+        return value
 
 
 def _shown(path: Path) -> str:
@@ -374,14 +372,3 @@ def _arguments(build_args: Mapping[str, str], options: Sequence[str], steps: Pat
             place = (*steps, "extraBuildCommandOptions", str(index))
             found[name] = BuildArgument(value if sign else None, place, f"{before}{name}=")
     return found
-
-
-def _passable(text: Leaf, name: str) -> Leaf:
-    """Return ``text``, unless no program can be given it."""
-    if is_passable(text):
-        return text
-    raise Unusable(
-        f"{name} holds a character that cannot be passed to a program: NUL, or half of a surrogate pair",
-        where=text.place,
-        hint=r"write it without the escape (\0, \ud800)",
-    )

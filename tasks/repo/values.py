@@ -196,11 +196,10 @@ def _step(document: Document, here: Found, step: str, steps: Path) -> Found | No
     entries: Sequence[tuple[Scalar | None, Node]] = []
     shared = here.shared
     if isinstance(inside, SequenceNode):
-        index = _index(step)
-        if index is None:
+        if not (step.isascii() and step.isdigit() and len(step) <= _MAX_INDEX_DIGITS):
             hint = "name the item by its number, counted from 0"
             raise mismatch(inside, document.where, above, "a mapping", hint)
-        entries = [(None, item) for item in inside.children[index : index + 1]]
+        entries = [(None, item) for item in inside.children[int(step) : int(step) + 1]]
     elif isinstance(inside, MappingNode):
         entries = own = inside.own(step)
         if len(own) > 1:
@@ -217,10 +216,6 @@ def _step(document: Document, here: Found, step: str, steps: Path) -> Found | No
     for key, node in entries:
         return Found(target_of(node), inside, key, shared=shared or _sharing(document, node, steps))
     return None
-
-
-def _index(step: str) -> int | None:
-    return int(step) if step.isascii() and step.isdigit() and len(step) <= _MAX_INDEX_DIGITS else None
 
 
 class PinnedImage(NamedTuple):
