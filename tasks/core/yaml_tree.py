@@ -13,17 +13,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
-from ruamel.yaml import YAML
+from ruamel.yaml import YAML, events
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import (
-    AliasEvent,
-    CollectionEndEvent,
-    DocumentStartEvent,
-    Event,
-    MappingStartEvent,
-    NodeEvent,
-    ScalarEvent,
-)
 from ruamel.yaml.resolver import implicit_resolvers
 
 from .faults import Unusable
@@ -336,21 +327,21 @@ class _Tree:
         """Add the nodes of ``content``."""
         for event in self._events(content):
             line = event.start_mark.line + 1
-            if isinstance(event, DocumentStartEvent):
+            if isinstance(event, events.DocumentStartEvent):
                 self.anchors.clear()
                 if self.roots and not self.many:
                     raise self._fault("the file holds several YAML documents", line, "keep one of them")
-            elif isinstance(event, CollectionEndEvent):
+            elif isinstance(event, events.CollectionEndEvent):
                 self.outline.append(None)
                 self.opened.pop()
-            elif isinstance(event, NodeEvent):
+            elif isinstance(event, events.NodeEvent):
                 self.add(event, line)
         return self
 
-    def add(self, event: NodeEvent, line: int) -> None:
+    def add(self, event: events.NodeEvent, line: int) -> None:
         """Add the node that ``event`` begins."""
         siblings = self.opened[-1].children if self.opened else self.roots
-        is_empty = isinstance(event, ScalarEvent) and event.start_mark.index == event.end_mark.index
+        is_empty = isinstance(event, events.ScalarEvent) and event.start_mark.index == event.end_mark.index
         if is_empty and self.opened and siblings:
             line = siblings[-1].line  # an empty value is marked where the next thing begins
         if len(self.outline) >= self.most:
@@ -369,18 +360,18 @@ class _Tree:
 
     def _node(self, event: Any, line: int) -> Node:  # noqa: ANN401 - one of the library's
         place = (event.start_mark.index, event.end_mark.index, line, event.start_mark.column, len(self.outline))
-        if isinstance(event, AliasEvent):
+        if isinstance(event, events.AliasEvent):
             if event.anchor not in self.anchors:
                 hint = "fix its name; a text that begins with * is quoted"
                 raise self._fault("no anchor before the alias", line, hint)
             return Alias(*place, None, None, event.anchor, self.anchors[event.anchor])
         tag = str(event.tag) if event.tag else None
-        if isinstance(event, ScalarEvent):
+        if isinstance(event, events.ScalarEvent):
             return Scalar(*place, tag, event.anchor, event.value, event.style or "")
-        make = MappingNode if isinstance(event, MappingStartEvent) else SequenceNode
+        make = MappingNode if isinstance(event, events.MappingStartEvent) else SequenceNode
         return make(*place, tag, event.anchor, bool(event.flow_style))
 
-    def _events(self, content: str) -> Iterator[Event]:
+    def _events(self, content: str) -> Iterator[events.Event]:
         try:
             yield from YAML(typ="safe", pure=True).parse(_TABS.sub(lambda tabs: " " * len(tabs[0]), content))
         except MarkedYAMLError as error:

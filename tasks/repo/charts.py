@@ -20,7 +20,7 @@ from ..core.safe_files import is_inside
 from ..core.settings import Settings, how_to_correct
 from ..core.visible import keep_secret
 from ..core.yaml_tree import Data, Leaf, load_file, mismatch, parse, text_under
-from .files import Files, join
+from .files import join
 from .values import Path, with_scalars
 
 DEPENDENCIES = "dependencies"
@@ -88,15 +88,6 @@ def requirements(data: bytes, where: str) -> tuple[Requirement, ...]:
 def requirement(data: bytes, name: str, where: str) -> Requirement | None:
     """Return the first dependency ``name``; None without."""
     return next((one for one in requirements(data, where) if one.name == name), None)
-
-
-def dependencies_in(files: Files, folder: str) -> str:
-    """Return where Helm looks for the dependencies of the chart in ``folder``: for older charts in another file.
-
-    See https://helm.sh/docs/topics/charts/#chart-dependencies.
-    """
-    older = join(folder, "requirements.yaml")
-    return older if files.read(older) is not None else join(folder, "Chart.yaml")
 
 
 def api_version(data: bytes, where: str) -> str:

@@ -30,9 +30,8 @@ from ..core.settings import FILE, ValuesTarget
 from ..core.yaml_tree import Data, Leaf, child, load, load_file, text_under
 from ..releases.versions import parse_version
 from .charts import LOCAL
-from .files import behind_links, files_with, join
+from .files import behind_links, files_with, join, last_part
 from .hub import Hub, HubImage
-from .layout import last_part
 from .pins import versions_of_chart
 from .values import NAME_KEYS, TAG_KEY, is_encrypted, quoted, values_setting
 

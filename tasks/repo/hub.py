@@ -14,17 +14,7 @@ from ..core.settings import FILE, Settings, ValuesTarget, is_accepted
 from ..releases.index import Index, Release, pinned_release, release_with_image
 from ..releases.versions import allows, is_range, parse_version, without_sign
 from ..tools.git import INDEX, Git
-from .charts import (
-    CHART_FILES,
-    CHARTPRESS_KEYS,
-    JUPYTERHUBS,
-    LOCKS,
-    ImageSpec,
-    Requirement,
-    address_of,
-    dependencies_in,
-    requirements,
-)
+from .charts import CHART_FILES, CHARTPRESS_KEYS, JUPYTERHUBS, LOCKS, ImageSpec, Requirement, address_of, requirements
 from .dockerfile import BaseImage
 from .files import (
     Committed,
@@ -35,6 +25,7 @@ from .files import (
     Switched,
     WorkingTree,
     behind_links,
+    folder_of,
     is_below,
     is_glob,
     join,
@@ -246,11 +237,11 @@ class Hub(Contents):
     def _locks_of(self, chart: Dependency) -> Iterator[Lock]:
         """Yield the committed locks of a chart; Helm reads either."""
         own = None if chart.accepted_as else self.layout.folder
-        folder, _, name = (dependencies_in(self.files, own) if own else chart.file).rpartition("/")
-        paths = [behind_links(self.git.folder, join(folder, lock)) for lock in LOCKS if name in CHART_FILES]
-        for path in paths:
+        folder = own or folder_of(chart.file)
+        for lock in LOCKS if own or PurePosixPath(chart.file).name in CHART_FILES else ():
+            path = behind_links(self.git.folder, join(folder, lock))
             if self.files.read(path) is not None and self.committed.read(path) is not None:
-                yield Lock(path, chart.name, chart, folder or ".")
+                yield Lock(path, chart.name, chart, folder)
 
     @property
     def registries(self) -> tuple[str, ...]:
@@ -374,7 +365,7 @@ class Hub(Contents):
     def _hub_images(self) -> tuple[HubImage, ...]:
         root, top = self.layout.root, self.git.folder
         placed = ((spec, behind_links(top, join(root, spec.dockerfile))) for spec in self.layout.chart.images)
-        found = ((spec, file, self.base_of(file, spec.arguments)) for spec, file in placed)
+        found = ((spec, file, self.base_of(file, spec)) for spec, file in placed)
         return tuple(HubImage(spec, file, base) for spec, file, base in found if base is not None)
 
 

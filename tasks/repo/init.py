@@ -22,18 +22,9 @@ from ..releases.index import Release, newest
 from ..releases.repository import HelmRepository
 from .charts import JUPYTERHUBS, BareChart, ChartSpec, ImageSpec, NotNamed, Requirement, address_of
 from .deployments import PROSE, installations, staying_installations
-from .files import SUFFIX, FileEdit, Files, Listing, edit_action, files_with, is_below, join
+from .files import SUFFIX, FileEdit, Files, Listing, edit_action, files_with, is_below, join, last_part
 from .hub import Hub
-from .layout import (
-    CHARTPRESS_FILE,
-    Layout,
-    found_image,
-    from_chartpress,
-    image_setting,
-    last_part,
-    no_hub_image,
-    one_chart,
-)
+from .layout import CHARTPRESS_FILE, Layout, found_image, from_chartpress, image_setting, no_hub_image, one_chart
 from .remotes import upstream_repository
 from .values import is_nothing, quoted, reach
 

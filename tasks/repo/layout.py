@@ -21,21 +21,9 @@ from ..core.faults import DOOR, Unusable
 from ..core.names import is_name
 from ..core.settings import FILE, Settings, ValuesTarget, WholeImage, how_to_correct, variable
 from ..tools.git import Git
-from .charts import (
-    CHART_FILES,
-    NO_ARGUMENTS,
-    BareChart,
-    BuildArgument,
-    ChartSpec,
-    ImageSpec,
-    NotNamed,
-    Requirement,
-    dependencies_in,
-    read_chartpress,
-    requirement,
-)
+from .charts import CHART_FILES, BareChart, ChartSpec, ImageSpec, NotNamed, Requirement, read_chartpress, requirement
 from .dockerfile import HUB_NAMES, BaseImage, copied_files, hub_base
-from .files import Files, Listing, behind_links, is_below, join, read_all, require
+from .files import Files, Listing, behind_links, folder_of, is_below, join, last_part, read_all, require
 from .values import named_at, quoted
 
 T = TypeVar("T")
@@ -93,11 +81,14 @@ class Contents:
         found = read_all(self.files, self.all_dockerfiles)
         return _readable([path for path, data in found.items() if _HUB_NAME in (data or b"")], self.base_of)
 
-    def base_of(self, dockerfile: str, arguments: Mapping[str, BuildArgument] = NO_ARGUMENTS) -> BaseImage | None:
-        """Return z2jh's hub image that a Dockerfile inherits from; None where it does not, or is not there."""
+    def base_of(self, dockerfile: str, image: ImageSpec | None = None) -> BaseImage | None:
+        """Return z2jh's hub image that a Dockerfile inherits from; None where it does not, or is not there.
+
+        ``image`` is the one that it is built for, with build arguments.
+        """
         path = behind_links(self.git.folder, dockerfile)
         data = self.files.read(path)
-        return None if data is None else hub_base(data, path, arguments)
+        return None if data is None else hub_base(data, path, image.arguments if image else {})
 
     def context_of(self, dockerfile: str) -> str:
         """Return the folder that a Dockerfile is built in: the nearest that has all that it copies, else its own."""
@@ -135,8 +126,13 @@ class Contents:
         return BareChart(folder, requirement) if folder and requirement else None
 
     def dependencies_of(self, folder: str) -> str:
-        """Return the file with the dependencies of the chart in ``folder``."""
-        return behind_links(self.git.folder, dependencies_in(self.files, folder))
+        """Return where Helm looks for the dependencies of the chart in ``folder``: for older charts in another file.
+
+        See https://helm.sh/docs/topics/charts/#chart-dependencies.
+        """
+        older = join(folder, "requirements.yaml")
+        path = older if self.files.read(older) is not None else join(folder, "Chart.yaml")
+        return behind_links(self.git.folder, path)
 
     def targets(self, chart: BareChart | None) -> list[ValuesTarget]:
         """Return the places that may name the hub image: in the values of ``chart``, and those of the settings."""
@@ -200,7 +196,7 @@ def find_layout(repo: Contents) -> Layout:
         if found is None:
             raise
         return found
-    if any(repo.base_of(join(named.root, image.dockerfile), image.arguments) for image in named.chart.images):
+    if any(repo.base_of(join(named.root, image.dockerfile), image) for image in named.chart.images):
         return named
     return _beside_chartpress(repo) or named
 
@@ -393,16 +389,6 @@ def how_to_name(repo: Contents, dockerfile: str, context: str, name: str, chart:
     return (
         f"set it in {FILE}: hub: {{images: [{{{', '.join(f'{field}: {value}' for field, value in fields.items())}}}]}}"
     )
-
-
-def folder_of(path: str) -> str:
-    """Return the folder of ``path``; ``.`` for the repository's top."""
-    return path.rpartition("/")[0] or "."
-
-
-def last_part(folder: str) -> str:
-    """Return a folder's own name; ``hub`` for the repository's top."""
-    return "hub" if folder == "." else folder.rpartition("/")[2]
 
 
 def _readable(paths: Iterable[str], read: Callable[[str], T | None]) -> dict[str, T]:

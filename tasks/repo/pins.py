@@ -19,16 +19,7 @@ from ..core.names import Reference
 from ..core.settings import PinTarget, how_to_correct
 from ..core.yaml_tree import Document, Edit, MappingNode, Node, Scalar, SequenceNode, Text, parse_all, target_of
 from ..releases.versions import parse_constraint
-from .charts import (
-    LOCKS,
-    BuildArgument,
-    api_version,
-    pinned,
-    read_chartpress,
-    requirement,
-    same_address,
-    with_version,
-)
+from .charts import LOCKS, BuildArgument, api_version, pinned, read_chartpress, requirement, same_address, with_version
 from .dockerfile import hub_base, with_base
 from .files import Files, Listing, is_glob, join, require, require_named
 from .values import Path, reach, with_scalars
