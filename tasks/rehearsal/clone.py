@@ -85,7 +85,7 @@ def _redirected(files: WorkingTree, file: str, charts: Sequence[ChartSpec], addr
             name = text_at(document, path)
             if name:
                 new[path] = name_at(address, name)
-    after = with_scalars(document, new) or before
+    after = with_scalars(document, new)
     for image in (image for chart in read_chartpress(after, file) for image in chart.images):
         if not image.name.startswith(f"{address}/"):
             what = f"the image {image.key} has neither a prefix nor a name to rehearse with"

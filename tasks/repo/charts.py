@@ -155,7 +155,7 @@ def with_version(data: bytes, name: str, version: str, where: str) -> bytes:
             here = f"at {first.version} on line {first.line} and at {entry.version} here"
             hint = "give both the same version first"
             raise Unusable(f"the dependency {name} is {here}", where=f"{where}:{entry.line}", hint=hint)
-    return with_scalars(parse(data, where), {(DEPENDENCIES, str(at), "version"): version for at in entries}) or data
+    return with_scalars(parse(data, where), {(DEPENDENCIES, str(at), "version"): version for at in entries})
 
 
 class BuildArgument(NamedTuple):

@@ -27,10 +27,10 @@ from ..core.faults import DOOR, Unusable, nearest
 from ..core.names import Reference
 from ..core.safe_files import is_inside
 from ..core.settings import FILE, ValuesTarget
-from ..core.yaml_tree import Data, Leaf, child, load, load_file, text_under
+from ..core.yaml_tree import Data, Leaf, child, load_file, text_under
 from ..releases.versions import parse_version
 from .charts import LOCAL
-from .files import behind_links, files_with, join, last_part
+from .files import behind_links, files_with, folder_of, join, last_part
 from .hub import Hub, HubImage
 from .pins import versions_of_chart
 from .values import NAME_KEYS, TAG_KEY, is_encrypted, quoted, values_setting
@@ -138,14 +138,15 @@ def _in_folder(chart: str, folder: str, files: Mapping[tuple[str, str], str]) ->
 
 @lru_cache(maxsize=4)
 def _of_clusters(hub: Hub) -> tuple[Deployment, ...]:
-    read = ((path.rpartition("/")[0], hub.files.read(path) or b"") for path in hub.listing.named("cluster.yaml"))
-    return tuple(one for folder, data in read if b"helm_chart" in data for one in _in_cluster(hub, folder, data))
+    read = ((path, hub.files.read(path) or b"") for path in hub.listing.named("cluster.yaml"))
+    return tuple(one for path, data in read if b"helm_chart" in data for one in _in_cluster(hub, path, data))
 
 
-def _in_cluster(hub: Hub, folder: str, data: bytes) -> Iterator[Deployment]:
-    hubs, group = None, last_part(folder)
+def _in_cluster(hub: Hub, path: str, data: bytes) -> Iterator[Deployment]:
+    hubs, folder = None, folder_of(path)
+    group = last_part(folder)
     with suppress(Unusable):
-        hubs = child(load(data.decode("utf-8", "replace")), "hubs")
+        hubs = child(load_file(data, path), "hubs")
     for entry in hubs if isinstance(hubs, list) else ():
         name, chart, override = (text_under(entry, key) for key in ("name", "helm_chart", "chart_override"))
         files, place = child(entry, "helm_chart_values_files"), _chart_folder(hub, chart)

@@ -15,7 +15,7 @@ from functools import cached_property
 from itertools import product
 from pathlib import PurePosixPath
 from posixpath import relpath
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from ..core.faults import DOOR, Unusable
 from ..core.names import is_name
@@ -26,7 +26,6 @@ from .dockerfile import HUB_NAMES, BaseImage, copied_files, hub_base
 from .files import Files, Listing, behind_links, folder_of, is_below, join, last_part, read_all, require
 from .values import named_at, quoted
 
-T = TypeVar("T")
 CHARTPRESS_FILE = "chartpress.yaml"
 _DOCKERFILE = re.compile(r"(?:docker|container)file[^/]*$", re.IGNORECASE)
 _IGNORE_FILE = ".dockerignore"
@@ -65,8 +64,8 @@ class Contents:
         inside = [join(folder, "charts") for folder in self.folders]
         return tuple(folder for folder in self.folders if not is_below(folder, inside))
 
-    def charts_among(self, folders: Iterable[str]) -> dict[str, Requirement]:
-        """Return the charts in ``folders`` that depend on z2jh, by their folders."""
+    def charts_among(self, folders: Iterable[str]) -> list[str]:
+        """Return those of ``folders`` that have a chart that depends on z2jh."""
         return _readable(folders, self.requirement_in)
 
     @cached_property
@@ -76,8 +75,8 @@ class Contents:
         return tuple(dict.fromkeys(behind_links(self.git.folder, path) for path in named))
 
     @cached_property
-    def dockerfiles(self) -> dict[str, BaseImage]:
-        """The Dockerfiles that inherit from z2jh's hub image, by their paths."""
+    def dockerfiles(self) -> list[str]:
+        """The Dockerfiles that inherit from z2jh's hub image."""
         found = read_all(self.files, self.all_dockerfiles)
         return _readable([path for path, data in found.items() if _HUB_NAME in (data or b"")], self.base_of)
 
@@ -137,10 +136,8 @@ class Contents:
     def targets(self, chart: BareChart | None) -> list[ValuesTarget]:
         """Return the places that may name the hub image: in the values of ``chart``, and those of the settings."""
         own = [ValuesTarget(chart.values_file, chart.values_path)] if chart else []
-        return [
-            *own,
-            *(one._replace(file=file) for one in self.settings.values for file in self.listing.matching[one.file]),
-        ]
+        given = ((one, file) for one in self.settings.values for file in self.listing.matching[one.file])
+        return [*own, *(one._replace(file=file) for one, file in given)]
 
     def names_at(self, places: Iterable[ValuesTarget]) -> dict[ValuesTarget, str]:
         """Return those of ``places`` that name an image other than z2jh's own, with its name."""
@@ -264,7 +261,7 @@ def from_chartpress(repo: Contents) -> Layout:
     folders = _folders(charts, fitting[0])
     folder = _chosen(repo, folders, file)
     if folder is None:
-        dependency, others = repo.settings.dependency, [*repo.charts_among(repo.own_folders)]
+        dependency, others = repo.settings.dependency, repo.charts_among(repo.own_folders)
         add = f"add {dependency} to the chart's dependencies, with version and repository"
         hint = how_to_correct("dependency", f"{DOOR} init tells the lines for {others[0]}" if others else add)
         raise NotNamed(f"no chart depends on {dependency}", where=file, hint=hint)
@@ -391,17 +388,15 @@ def how_to_name(repo: Contents, dockerfile: str, context: str, name: str, chart:
     )
 
 
-def _readable(paths: Iterable[str], read: Callable[[str], T | None]) -> dict[str, T]:
-    """Return what ``read`` gives for each of ``paths``; raise a fault only where nothing was found."""
-    found: dict[str, T] = {}
+def _readable(paths: Iterable[str], read: Callable[[str], object]) -> list[str]:
+    """Return those of ``paths`` for which ``read`` gives something; raise a fault only where there are none."""
+    found: list[str] = []
     first: Unusable | None = None
     for path in paths:
         try:
-            answer = read(path)
-        except Unusable as fault:
-            first, answer = first or fault, None
-        if answer is not None:
-            found[path] = answer
+            found += [path] if read(path) is not None else []
+        except Unusable as fault:  # noqa: PERF203 - the other files are read all the same
+            first = first or fault
     if first and not found:
         raise first
     return found

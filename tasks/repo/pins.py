@@ -17,7 +17,7 @@ from typing import NamedTuple
 from ..core.faults import Unusable, nearest
 from ..core.names import Reference
 from ..core.settings import PinTarget, how_to_correct
-from ..core.yaml_tree import Document, Edit, MappingNode, Node, Scalar, SequenceNode, Text, parse_all, target_of
+from ..core.yaml_tree import Document, Edit, MappingNode, Node, Scalar, SequenceNode, Text, parse, parse_all, target_of
 from ..releases.versions import parse_constraint
 from .charts import LOCKS, BuildArgument, api_version, pinned, read_chartpress, requirement, same_address, with_version
 from .dockerfile import hub_base, with_base
@@ -136,9 +136,7 @@ class BasePin(Pin):
         changes = {arguments[name].steps: arguments[name].before + value for name, value in given.items()}
         after = {self.file: data}
         if changes and self.config:
-            config = require(files, self.config)
-            (document,) = parse_all(config, self.config)
-            after[self.config] = with_scalars(document, changes) or config
+            after[self.config] = with_scalars(parse(require(files, self.config), self.config), changes)
         return after
 
     def _arguments(self, files: Files) -> Mapping[str, BuildArgument]:
@@ -166,7 +164,7 @@ class InYaml(Pin):
         """Return the file with the version ``text``."""
         document, scalar, (start, end) = self._place(files)
         value = scalar.value[:start] + text + scalar.value[end:]
-        return {self.file: with_scalars(document, {self.steps: value}) or require(files, self.file)}
+        return {self.file: with_scalars(document, {self.steps: value})}
 
     def _place(self, files: Files) -> tuple[Document, Scalar, tuple[int, int]]:
         documents = parse_all(require(files, self.file), self.file)[self.number :]

@@ -98,8 +98,8 @@ def is_nothing(node: Node | None) -> bool:
     return node is None or (isinstance(node, Scalar) and node.kind == "null")
 
 
-def with_scalars(document: Document, changes: Mapping[Path, str]) -> bytes | None:
-    """Set the scalar at each path to a text; return the new bytes, or None if nothing changes."""
+def with_scalars(document: Document, changes: Mapping[Path, str]) -> bytes:
+    """Return the file with the scalar at each path set to a text."""
     edits: list[Edit] = []
     written: dict[int, str] = {}
     for path, value in changes.items():
@@ -115,8 +115,6 @@ def with_scalars(document: Document, changes: Mapping[Path, str]) -> bytes | Non
                 raise found.shared
             edits.append(_rewrite(document, node, found.key, value))
             written[node.order] = value
-    if not edits:
-        return None
     data = document.text.edited(edits)
     try:
         outline = parse_all(data, document.where)[0].outline
@@ -295,13 +293,13 @@ def _image_there(document: Document, steps: Path) -> PinnedImage:
 
 
 def with_image(data: bytes, values_path: str, image: PinnedImage, where: str) -> bytes:
-    """Return the values file with the image set, a digest only where one is pinned; ``data`` if nothing changes."""
+    """Return the values file with the image set, a digest only where one is pinned."""
     pinned = image_at(data, values_path, where).digest is not None
     document, steps = parse(data, where), tuple(values_path.split("."))
     digest = image.digest if pinned else None
     behind = f"@{digest}" if digest else ""
     if isinstance(reach(document, steps).node, Scalar):
-        return with_scalars(document, {steps: f"{image.name}:{image.tag}{behind}"}) or data
+        return with_scalars(document, {steps: f"{image.name}:{image.tag}{behind}"})
     tag, apart = (*steps, TAG_KEY), (*steps, DIGEST_KEY)
     names = {(*steps, key): str(image.name) for key in NAME_KEYS if not reach(document, (*steps, key)).missing}
     changes = {**names, tag: f"{image.tag}{behind}"}
@@ -309,7 +307,7 @@ def with_image(data: bytes, values_path: str, image: PinnedImage, where: str) ->
         changes = {apart: digest, **names, tag: str(image.tag)}
     elif digest and any((text_at(document, path) or "").endswith(_DIGEST) for path in names):
         changes = {**{path: f"{name}{_DIGEST}" for path, name in names.items()}, tag: digest.partition(":")[2]}
-    return with_scalars(document, changes) or data
+    return with_scalars(document, changes)
 
 
 def named_at(files: Files, file: str, path: str) -> Reference | None:
