@@ -6,12 +6,13 @@ for plans.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 
 from ..core.faults import DOOR, Fault, ProgramFailed, Refused, Unusable
 from ..core.plan import Action, Fact, Values
-from ..releases.versions import allows, parse_version
+from ..releases.versions import allows
 from ..tools.command import Command
 from ..tools.helm import UPDATE_SECONDS
 from ..tools.process import require_installed, run_checked
@@ -62,11 +63,9 @@ def _edits(hub: Hub, after: Files, said: Mapping[str, Sequence[str]]) -> tuple[F
 def archives(hub: Hub) -> tuple[str, ...]:
     """Return what git has of the dependency in the chart's ``charts/``: Helm takes that, and no release moves it."""
     begin = join(hub.layout.folder or ".", "charts", hub.requirement.name)
-    listed = [one for one in hub.listing.files if one.startswith((f"{begin}/", f"{begin}-"))]
     # Another chart's name may begin so, too.
-    found = [
-        one for one in listed if one[len(begin)] == "/" or parse_version(one[len(begin) + 1 :].removesuffix(".tgz"))
-    ]
+    vendored = re.compile(rf"{re.escape(begin)}(/|-v?[0-9])")
+    found = [one for one in hub.listing.files if vendored.match(one)]
     return hub.git.names("ls-files", "-z", "--", *found[:_MOST_NAMED]) if found and hub.layout.folder else ()
 
 
@@ -128,9 +127,8 @@ def image_edits(hub: Hub, images: Mapping[ValuesPlace, PinnedImage]) -> tuple[Fi
     said: dict[str, list[str]] = {}
     for place, image in images.items():
         if hub.files.read(place.file) is None:
-            keys = place.path.split(".")
-            lines = "".join(f"{{{key}: " for key in keys) + "{name: , tag: }" + "}" * len(keys)
-            raise Unusable("the values file is missing", where=place.file, hint=f"write it with {lines}")
+            hint = f'write it, with "name:" and "tag:" under {place.path}'
+            raise Unusable("the values file is missing", where=place.file, hint=hint)
         after = Edited(after, place.moved(after, image))
         said.setdefault(place.file, []).append(f"{place.path} -> {image.name}:{image.tag}")
     return _edits(hub, after, said)
