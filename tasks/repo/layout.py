@@ -308,12 +308,6 @@ def _from_settings(repo: Contents, images: Iterable[WholeImage]) -> Layout:
         if spec.key in specs:
             hint = "give their names other last parts"
             raise Unusable(f"two of hub.images are called {spec.key}", where=FILE, hint=hint)
-        if image.values and chart is None:
-            raise Unusable(
-                f"hub.images has {image.values[0]} in values, but no chart depends on {repo.settings.dependency}",
-                where=FILE,
-                hint=f"name the file too: hub: {{values: [{{file: …, path: {image.values[0]}}}]}}",
-            )
         specs[spec.key] = spec
     return _unnamed_layout(chart, specs.values())
 
