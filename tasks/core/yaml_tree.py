@@ -298,16 +298,13 @@ def _plain(node: Node | None, where: str, left: Iterator[int], depth: int = 0) -
         return None if node.kind == "null" else leaf
     if isinstance(node, SequenceNode):
         return [_plain(item, where, left, depth + 1) for item in node.children]
-    own: dict[str, Data] = {}
-    for key, value in node.entries if isinstance(node, MappingNode) else ():
-        name = _plain(key, where, left, depth + 1)
-        if isinstance(name, Leaf):
-            own[name] = _plain(value, where, left, depth + 1)
-    shared = own.pop(MERGE, None)
     whole: dict[str, Data] = {}
-    for source in reversed(shared if isinstance(shared, list) else [shared]):
-        whole |= source if isinstance(source, dict) else {}
-    return None if node is None else whole | own
+    sources = (*reversed(merged(node)), node) if isinstance(node, MappingNode) else ()
+    for key, value in (entry for source in sources for entry in source.entries):
+        name = _plain(key, where, left, depth + 1)
+        if isinstance(name, Leaf) and name != MERGE:
+            whole[name] = _plain(value, where, left, depth + 1)
+    return None if node is None else whole
 
 
 @dataclass
