@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import re
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from shlex import quote
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from ..core.faults import Unusable, nearest
 from ..core.names import Reference
@@ -44,10 +43,12 @@ class Pinned(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Pin(ABC):
+class _Place:
     """A place of the release: the file that people know it by, and what it pins, for people.
 
-    ``accepted_as`` is the problem code by which the setting ``accept`` lets it stay; empty where it always moves.
+    ``read`` of each kind returns what it says in some files, and raises Unusable where it cannot be read; ``moved``
+    returns the new bytes of its files, by path, that make it say another text. ``accepted_as`` is the problem code by
+    which the setting ``accept`` lets it stay; empty where it always moves.
     """
 
     file: str
@@ -59,17 +60,9 @@ class Pin(ABC):
         """The files that it is in."""
         return (self.file,)
 
-    @abstractmethod
-    def read(self, files: Files) -> Pinned:
-        """Return what it says in ``files``; raises Unusable where it cannot be read."""
-
-    @abstractmethod
-    def moved(self, files: Files, text: str) -> dict[str, bytes]:
-        """Return the new bytes of its files, by path, that make it say ``text``."""
-
 
 @dataclass(frozen=True)
-class Dependency(Pin):
+class Dependency(_Place):
     """The dependency ``name`` in a chart's file; in a copy of it, it may stay."""
 
     def read(self, files: Files) -> Pinned:
@@ -110,7 +103,7 @@ class Lock(Dependency):
 
 
 @dataclass(frozen=True)
-class BasePin(Pin):
+class BasePin(_Place):
     """The base image of a Dockerfile; ``config`` is chartpress.yaml where a build argument there holds a part of it."""
 
     config: str | None
@@ -148,12 +141,11 @@ class BasePin(Pin):
 
 
 @dataclass(frozen=True)
-class InYaml(Pin):
+class InYaml(_Place):
     """A version at the dotted path ``name`` of a YAML file: at ``steps`` of the document of that number."""
 
     number: int
     steps: Path
-    accepted_as: str = field(default=_PIN_DIFFERS, kw_only=True)
 
     def read(self, files: Files) -> Pinned:
         """Return the version."""
@@ -202,12 +194,11 @@ class Marker(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Marked(Pin):
+class Marked(_Place):
     """The version that a marker's place in the file, by its number, marks."""
 
     marker: Marker
     number: int
-    accepted_as: str = field(default=_PIN_DIFFERS, kw_only=True)
 
     def read(self, files: Files) -> Pinned:
         """Return the version."""
@@ -241,6 +232,9 @@ class Marked(Pin):
         return offset + start, offset + end
 
 
+Pin: TypeAlias = Dependency | BasePin | InYaml | Marked
+
+
 def copies(files: Files, telling: Sequence[str], name: str, repository: str) -> Iterator[str]:
     """Yield the files of ``telling`` that list the same dependency: the name, from the same Helm repository."""
     for path in telling:
@@ -266,7 +260,7 @@ def named_pins(files: Files, found: Listing, targets: Sequence[PinTarget], marke
                 except Unusable as fault:
                     hint = f"{fault.hint}; or, if it is no YAML file, hub: {{pins: [{{file: {path}, marker: TEXT}}]}}"
                     raise Unusable(fault.what, where=fault.where, hint=hint) from fault
-                there = [InYaml(path, target.path, *at) for at in versions]
+                there = [InYaml(path, target.path, *at, accepted_as=_PIN_DIFFERS) for at in versions]
             else:
                 there = _marked(Text.decode(data, path), marker._replace(text=target.marker))
             if not there and not is_glob(target.file):
@@ -294,7 +288,8 @@ def misspelt_marks(files: Files, telling: Sequence[str], chart: str) -> Iterator
 
 
 def _marked(text: Text, marker: Marker) -> list[Pin]:
-    return [Marked(text.where, marker.chart, marker, number) for number, _ in enumerate(_marks_in(text, marker))]
+    numbers = (number for number, _ in enumerate(_marks_in(text, marker)))
+    return [Marked(text.where, marker.chart, marker, number, accepted_as=_PIN_DIFFERS) for number in numbers]
 
 
 def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tuple[int, Path]]:
