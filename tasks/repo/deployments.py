@@ -296,16 +296,17 @@ def _is_chart(hub: Hub, word: str, words: Sequence[str]) -> bool:
 
 
 class NamedImage(NamedTuple):
-    """An image, and where the values name it: ``path:line`` and the dotted path."""
+    """An image, and where the values name it: the file, its line and the dotted path."""
 
-    where: str
+    file: str
+    line: int
     path: str
     reference: Reference
 
     @property
-    def file(self) -> str:
-        """The file of ``where``."""
-        return self.where.rpartition(":")[0]
+    def where(self) -> str:
+        """Its ``path:line``."""
+        return f"{self.file}:{self.line}"
 
 
 def named_images(hub: Hub, chart_values: Data = None, telling: re.Pattern[bytes] = _ANYTHING) -> Iterator[NamedImage]:
@@ -423,8 +424,9 @@ def _images(tree: Data, path: tuple[str, ...]) -> Iterator[NamedImage]:
 def _image(halves: Sequence[Data], path: tuple[str, ...]) -> Iterator[NamedImage]:
     """Yield the image of these halves, where the repository's own values have one and no program fills it in."""
     texts = [half for half in halves if isinstance(half, Leaf)]
-    placed = [text.place for text in texts if text.where]
+    placed = [text for text in texts if text.where]
     is_whole = len(texts) == len(halves) and all(texts)
     if placed and is_whole and not any(sign in text for sign in _TEMPLATES for text in texts):
         with suppress(Unusable):
-            yield NamedImage(placed[-1], ".".join(path), Reference.parse(":".join(texts)))
+            text = placed[-1]
+            yield NamedImage(text.where, text.node.line, ".".join(path), Reference.parse(":".join(texts)))

@@ -288,8 +288,8 @@ def misspelt_marks(files: Files, telling: Sequence[str], chart: str) -> Iterator
 
 
 def _marked(text: Text, marker: Marker) -> list[Pin]:
-    numbers = (number for number, _ in enumerate(_marks_in(text, marker)))
-    return [Marked(text.where, marker.chart, marker, number, accepted_as=_PIN_DIFFERS) for number in numbers]
+    marks = [*_marks_in(text, marker)]
+    return [Marked(text.where, marker.chart, marker, at, accepted_as=_PIN_DIFFERS) for at in range(len(marks))]
 
 
 def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tuple[int, Path]]:
