@@ -35,7 +35,7 @@ from .files import (
 )
 from .layout import CHARTPRESS_FILE, Contents, Layout, find_layout, how_to_name, no_hub_image
 from .pins import COPIES_DIFFER, BasePin, Dependency, Lock, Marker, Pin, copies, misspelt_marks, named_pins
-from .values import PinnedImage, ValuesPlace, name_in, named_at
+from .values import PinnedImage, ValuesPlace, named_at
 
 
 def layout_warnings(hub: Hub) -> Iterator[str]:
@@ -295,7 +295,7 @@ class Hub(Contents):
 
     @cached_property
     def found_values(self) -> ValuesPlaces:
-        """The places of the images in values files, and the files that cannot be read for them."""
+        """The places of the images in values files."""
         return _find_places(self)
 
     def files_of(self, target: ValuesTarget) -> tuple[str, ...]:
@@ -373,24 +373,22 @@ class ValuesPlaces(NamedTuple):
     """The places of images, by their keys: a shared one belongs to the image that it names now.
 
     ``spare`` are the images that share each of their places with another one, which is named there; with such a place.
-    ``unread`` tells why files that a pattern matches, and that mention an image, cannot be read.
     """
 
     written: dict[str, list[ValuesPlace]]
     spare: dict[str, ValuesPlace]
-    unread: list[Unusable]
 
 
 def _find_places(hub: Hub) -> ValuesPlaces:
     """Return the places of the images: those in the chart's values, and those of the setting ``values``."""
-    images, unread = [image.spec for image in hub.images], list[Unusable]()
+    images = [image.spec for image in hub.images]
     own = behind_links(hub.git.folder, hub.values_file) if hub.values_file else ""
     claims: dict[tuple[str, str], dict[str, ImageSpec]] = {}
     for image, path in ((one, path) for one in images for path in one.values_paths if own):
         claims.setdefault((own, path), {})[image.key] = image
     for target in hub.settings.values:
         for file in (behind_links(hub.git.folder, file) for file in hub.files_of(target)):
-            claimed = _claimed(hub, target, file, images, unread)
+            claimed = _claimed(hub, target, file, images)
             claims.setdefault((file, target.path), {}).update((image.key, image) for image in claimed)
     written: dict[str, list[ValuesPlace]] = {image.key: [] for image in images}
     spare: dict[str, ValuesPlace] = {}
@@ -403,30 +401,20 @@ def _find_places(hub: Hub) -> ValuesPlaces:
                 written[key].append(ValuesPlace(file, path, key))
             else:
                 spare.setdefault(key, ValuesPlace(file, path, str(owner)))
-    return ValuesPlaces(written, {key: place for key, place in spare.items() if not written[key]}, unread)
+    return ValuesPlaces(written, {key: place for key, place in spare.items() if not written[key]})
 
 
-def _claimed(
-    hub: Hub, target: ValuesTarget, file: str, images: Sequence[ImageSpec], unread: list[Unusable]
-) -> list[ImageSpec]:
-    """Return those of ``images`` that a place of the setting is for, and add to ``unread`` why it cannot be told.
+def _claimed(hub: Hub, target: ValuesTarget, file: str, images: Sequence[ImageSpec]) -> list[ImageSpec]:
+    """Return those of ``images`` that a place of the setting is for: the one that is named there.
 
-    It is the image that is named there. A place of no pattern is also for those that the setting means, where it names
-    no image of the chart.
+    A place of no pattern is also for those that the setting means, where it names no image of the chart.
     """
     data, pattern = hub.files.read(file) or b"", is_glob(target.file)
     words = [Reference(image.named).written_path.encode() for image in images if image.named]
     # Most files of a pattern name other images, and take long to read.
     if pattern and not any(word in data for word in words):
         return []
-    named = None
-    try:
-        named = name_in(data, file, target.path)
-    except Unusable as fault:
-        lines = [line.partition(b"#")[0] for line in data.splitlines() if pattern]
-        if any(word in line for line in lines for word in words):
-            what = f"the file matches hub.values and names an image of ours, but cannot be read: {fault.what}"
-            unread.append(Unusable(what, where=fault.where, hint=f"correct it, or narrow the pattern in {FILE}"))
+    named = named_at(hub.files, file, target.path)
     ours = [one for one in hub.layout.chart.images if named and named.same_repository(Reference(one.name))]
     is_free = not pattern and (target.image is not None or not ours)
     return [one for one in images if target.image in (None, one.key) and (is_free or one in ours)]
