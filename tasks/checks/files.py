@@ -18,11 +18,10 @@ from ..image.inputs import counted_paths, filled_in
 from ..image.tag import HEAD, name_image, names_commit, tells_images_apart
 from ..image.tree import Tree
 from ..releases.versions import allows, is_range, parse_version
-from ..repo.deployments import staying_installations
+from ..repo.deployments import NamedImage, faulty_files, how_to_move, staying_installations, unmoved_images
 from ..repo.edits import archives, to_commit
 from ..repo.files import is_below, join
 from ..repo.hub import Hub, HubImage, without_effect
-from ..repo.named_images import NamedImage, faulty_files, how_to_move, unmoved_images
 from ..repo.pins import Lock
 from ..repo.values import TAG_KEY, PinnedImage, ValuesPlace
 

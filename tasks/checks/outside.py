@@ -16,8 +16,8 @@ from ..image.tag import names_commit
 from ..releases.index import Index, newest
 from ..releases.notes import CHANGELOG, fixes_between, known
 from ..releases.versions import order, parse_version
+from ..repo.deployments import NamedImage, lines_of, named_images
 from ..repo.hub import Hub, HubImage
-from ..repo.named_images import NamedImage, lines_of, named_images
 from ..review.branches import Outlook
 from ..review.release import foreseen_refusal
 from ..tools.cosign import PROGRAM, Signature, require_public_key, signature_of

@@ -13,10 +13,10 @@ from ..core.options import AuthOptions, BuildOptions
 from ..core.plan import Action, Fact, Step, Values
 from ..core.problems import Code
 from ..core.settings import CHARTPRESS, is_accepted
+from ..repo.deployments import how_to_move, unmoved_images
 from ..repo.edits import image_edits, to_commit
 from ..repo.files import WorkingTree, edit_action
 from ..repo.hub import Hub, layout_warnings
-from ..repo.named_images import how_to_move, unmoved_images
 from ..repo.values import PinnedImage, ValuesPlace
 from ..tools import cosign, logins
 from ..tools.command import Command

@@ -25,8 +25,8 @@ from ..core.safe_files import MARK, MarkedFolder, clear_away, read_file, unwrita
 from ..core.settings import CACHE_OFF, WholeImage
 from ..image.build import Base
 from ..releases.repository import HelmRepository
+from ..repo.deployments import unmoved_images
 from ..repo.hub import Hub, open_hub
-from ..repo.named_images import unmoved_images
 from ..repo.remotes import NotKnownHere, Review, find_review
 from ..repo.values import ValuesPlace
 from ..review.branches import Outlook

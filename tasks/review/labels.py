@@ -114,7 +114,7 @@ def _items(value: Data) -> list[Data]:
     return value if isinstance(value, list) else [value]
 
 
-def _texts(value: Data) -> list[str]:
+def _texts(value: Data) -> Sequence[str]:
     texts = [one for one in _items(value) if isinstance(one, str)]
     if len(texts) < len(_items(value)):
         raise TypeError("a glob is not text")

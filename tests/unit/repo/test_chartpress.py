@@ -98,7 +98,7 @@ charts:
     ("text", "message"),
     [
         pytest.param("", "no charts (helm-charts/chartpress.yaml)", id="empty"),
-        pytest.param("[]", "the file is a list, not a mapping (helm-charts/chartpress.yaml:1)", id="a list"),
+        pytest.param("[]", "the file is a list, not a mapping (helm-charts/chartpress.yaml)", id="a list"),
         pytest.param(
             "<html>\n<a: b: c",
             "not YAML: mapping values are not allowed here (helm-charts/chartpress.yaml:2)",
@@ -114,7 +114,7 @@ charts:
         ),
         pytest.param(
             "charts:\n- name: c\n  images: [hub]",
-            "charts[0].images is a list, not a mapping (helm-charts/chartpress.yaml:3)",
+            "charts[0].images is a list, not a mapping (helm-charts/chartpress.yaml)",
             id="images",
         ),
         pytest.param(

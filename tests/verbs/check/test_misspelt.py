@@ -154,5 +154,8 @@ def test_a_wrong_dockerfile_path_below_the_top_is_named_as_chartpress_reads_it(t
     text = hub.read(file).replace("images/hub/Dockerfile", "images/hub/Dockerfil")
     hub.put(file, text.replace("      hub:\n", "      hub:\n        dockerfilePath: images/hub/Dockerfil\n", 1))
     result = check(hub, "--offline")
-    hint = "hint: set it there: contextPath: images/hub, dockerfilePath: images/hub/Dockerfile"
+    hint = (
+        "hint: set it there: contextPath: images/hub, dockerfilePath: images/hub/Dockerfile, "
+        "valuesPath: jupyterhub.hub.image"
+    )
     assert (result.code, result.err.splitlines()[-1]) == (2, hint)

@@ -103,7 +103,7 @@ def test_a_file_of_the_runners_that_is_none_is_a_fault(hub: Hub, tmp_path: Path,
 # -- paths
 
 
-PASSABLE = "holds a character that cannot be passed to a program: NUL, or half of a surrogate pair"
+PASSABLE = "a text holds a character that cannot be passed to a program: NUL, or half of a surrogate pair"
 OUTSIDE = "which lies outside the repository"
 IMAGE = "charts[0].images.hub"
 
@@ -112,22 +112,14 @@ def image_key(hub: Hub, line: str) -> None:
     hub.edit(CHARTPRESS, "        valuesPath:", f"        {line}\n        valuesPath:")
 
 
-@pytest.mark.parametrize(
-    ("line", "key"),
-    [
-        ('contextPath: "{}"', "contextPath"),
-        ('paths: ["{}"]', "paths[0]"),
-        ('buildArgs: {{"{}": a}}', "buildArgs"),
-        ('extraBuildCommandOptions: ["{}"]', "extraBuildCommandOptions[0]"),
-    ],
-)
-def test_text_that_no_program_can_be_given_is_refused_with_its_key(hub: Hub, line: str, key: str) -> None:
+@pytest.mark.parametrize("line", ['contextPath: "{}"', 'buildArgs: {{"{}": a}}', 'extraBuildCommandOptions: ["{}"]'])
+def test_text_that_no_program_can_be_given_is_refused_with_its_line(hub: Hub, line: str) -> None:
     config = hub.read(CHARTPRESS)
     for value in ("a\\0b", "a\\ud83d/b"):
         hub.write(CHARTPRESS, config)
         image_key(hub, line.format(value))
         error, _ = one_fault(run_task("check", "--offline", cwd=hub.path), 2)
-        assert error == f"error: {IMAGE}.{key} {PASSABLE} (chartpress.yaml:6)"
+        assert error == f"error: {PASSABLE} (chartpress.yaml:6)"
 
 
 @pytest.mark.parametrize(
