@@ -81,7 +81,7 @@ PAGES = [
     (
         "git@bitbucket.org:team/hubs.git",
         "git@bitbucket.org:robin/hubs.git",
-        f"https://bitbucket.org/robin/hubs/pull-requests/new?source={BRANCH}&dest=team%2Fhubs%3A%3Amain",
+        f"https://bitbucket.org/robin/hubs/pull-requests/new?source={BRANCH}&dest=team/hubs::main",
     ),
     ("git@github.com:team/hubs.git", "git@gitlab.com:robin/hubs.git", None),
 ]
