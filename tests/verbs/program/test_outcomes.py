@@ -12,7 +12,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from tasks.core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
-from tasks.run import Call, hub_task
+from tasks.run import Run, hub_task
 from tests.support.cli import INVOKE, run_task, succeed
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
@@ -57,8 +57,8 @@ def test_every_fault_has_its_code(kind: type[Fault], code: int) -> None:
 
 @pytest.mark.parametrize("kind", [RuntimeError, RecursionError, MemoryError])
 def test_an_unexpected_exception_is_one_line_too(kind: type[Exception]) -> None:
-    @hub_task()
-    def boom(_: Call) -> None:
+    @hub_task(writes=False)
+    def boom(_: Run) -> None:
         """Do something."""
         raise kind("two\nlines of https://robin:tulip@git.example/hub")
 
