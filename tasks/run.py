@@ -157,9 +157,9 @@ class HubTask(Task):  # type: ignore[type-arg]
         *options, common = (read_options(record, given) for record in self.records)
         with exits(json=common.json):
             try:
-                with faults.asked_to_end_is_ctrl_c():
-                    output.require_outputs()
-                    self._run(context.config, common, options)
+                faults.let_signals_interrupt()
+                output.require_outputs()
+                self._run(context.config, common, options)
             except KeyboardInterrupt:
                 hint = "run the same command again, it goes on where it stopped"
                 raise faults.Interrupted("interrupted", hint=hint) from None
