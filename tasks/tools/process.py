@@ -233,20 +233,14 @@ def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
 def _heard(command: Command, seconds: float, tell: Callable[[str], None]) -> Output:
     """Run ``command`` through sh, ``tell`` what it says as it says it, and return all of it as standard error."""
     said = bytearray()
-    ends: list[SystemExit] = []
 
     def hear(chunk: str | bytes) -> None:
         data = chunk.encode() if isinstance(chunk, str) else chunk
         said.extend(data)
-        try:
-            tell(data.decode("utf-8", "surrogateescape"))
-        except SystemExit as end:  # in a thread of sh's: the program is waited for all the same
-            ends.append(end)
+        tell(data.decode("utf-8", "surrogateescape"))
 
     # By lines: half of a secret would not be recognized.
     status = _watched(command, seconds, _in=command.stdin, _out=hear, _out_bufsize=1, _err_to_out=True, _tty_out=False)
-    if ends:
-        raise ends[0]
     return Output(status, b"", said.decode("utf-8", "replace"))
 
 
