@@ -21,7 +21,7 @@ from ..tools import cosign, docker
 from ..tools.command import Command
 from ..tools.cosign import Signature
 from ..tools.docker import CLOUD_BUILD, Builder
-from ..tools.git_states import standing
+from ..tools.git import standing
 from ..tools.process import run_checked
 from ..tools.registry import ImageAnswer, inspect, inspect_all, require_push_right, retag
 from .build import BUILT, PRESENT, RETAGGED, SKIPPED, Build, ImageBuild, inputs_of, results_of, source_tree
