@@ -147,7 +147,8 @@ def _spelled(words: Iterable[str], core: Flags, tasks: Mapping[str, Flags]) -> l
         elif name not in flags:
             meant = _meant(name, tasks, core, flags)
             hint = f"did you mean: {shlex.join((*spelled, meant + equals + value, *rest))}" if meant else help_of
-            raise Refused(f"unknown {'option' if name.startswith('-') else 'task'}: {name}", hint=hint)
+            what = f"unknown option: {name}" if name.startswith("-") else f"unknown task: {name}"
+            raise Refused(what, hint=hint)
         elif flags[name] is core["--version"]:
             return ["--version"]
         elif equals and (flags[name].optional or not flags[name].takes_value):
