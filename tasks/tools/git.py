@@ -505,7 +505,12 @@ def failed(arguments: Sequence[str], output: Output, where: object | None = None
     if opening and closing:
         return locked(f"{path}.lock")
     verb = next((word for word in arguments if word.replace("-", "").isalpha() and word[0] != "-"), arguments[0])
-    return ProgramFailed(f"git {verb}: {_first_fault(output)}", where=where, hint=_fix(output))
+    # Its own advice counts first, where that is a command.
+    advised = (line.strip() for line in output.stderr.splitlines() if line.strip().startswith(_ADVICE))
+    said, temporary = output.stderr.lower(), shlex.quote(tempfile.gettempdir())
+    known = (fix.format(temporary=temporary) for sign, fix in _FIXES.items() if sign in said)
+    hint = next(chain(advised, known), "git status")
+    return ProgramFailed(f"git {verb}: {_first_fault(output)}", where=where, hint=hint)
 
 
 def locked(lock: Path | str) -> Refused:
@@ -515,14 +520,6 @@ def locked(lock: Path | str) -> Refused:
         where=lock,
         hint=f"wait for it; where none runs any more: rm {shlex.quote(str(lock))}",
     )
-
-
-def _fix(output: Output) -> str:
-    """Return how to fix what git says is wrong: its own advice, where that is a command."""
-    advised = (line.strip() for line in output.stderr.splitlines() if line.strip().startswith(_ADVICE))
-    said, temporary = output.stderr.lower(), shlex.quote(tempfile.gettempdir())
-    known = (hint.format(temporary=temporary) for sign, hint in _FIXES.items() if sign in said)
-    return next(chain(advised, known), "git status")
 
 
 def _first_fault(output: Output) -> str:

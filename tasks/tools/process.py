@@ -74,12 +74,6 @@ class Pool(ThreadPoolExecutor):
         self.programs: set[subprocess.Popen[bytes]] = set()
         self.is_left = False
 
-    def take(self, process: subprocess.Popen[bytes]) -> None:
-        """Take on a program that was started for it; raise CancelledError if the block has ended."""
-        self.programs.add(process)
-        if self.is_left:
-            raise CancelledError
-
     def __exit__(self, *_: object) -> None:
         """End what still runs; threads that wait for a server are left to their own bounds."""
         self.is_left = True
@@ -120,7 +114,9 @@ def capture(command: Command, *, seconds: float = LOOK_SECONDS) -> Output:
         with held_back():
             process = _begin(command)
         for pool in pools:
-            pool.take(process)
+            pool.programs.add(process)
+        if any(pool.is_left for pool in pools):
+            raise CancelledError
         stdout, stderr = process.communicate(command.stdin.encode("utf-8", "surrogateescape"), timeout=seconds)
     except subprocess.TimeoutExpired:
         raise _too_slow(command, seconds) from None
