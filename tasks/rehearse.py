@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from .core import output
 from .core.faults import DOOR, Fault
 from .core.options import RehearseOptions
@@ -41,13 +43,11 @@ def rehearse(run: Run, options: RehearseOptions) -> None:
         text = INTENTION.format(folder=one_line(str(run.hub.git.folder)))
         if run.json:
             output.say(text)
-        for note in rehearsal.require_possible(run.hub, options).remarks:
-            output.say(lead=note)
+        _say(rehearsal.require_possible(run.hub, options).remarks)
         run.present({}, text, changed=True)
         return
     with rehearsal.staged(run.hub, options) as stage:
-        for note in (*stage.notes, *stage.remarks):
-            output.say(lead=note)
+        _say(stage.remarks)
         # After a fault there is nothing to continue: the stage is gone.
         rehearsed = Run(lambda: stage.hub, dry=False, json=run.json, can_continue=False)
         plan = stage.plan(options)
@@ -55,8 +55,12 @@ def rehearse(run: Run, options: RehearseOptions) -> None:
         try:
             rehearsed.carry_out(plan, more=lambda: {"steps": plan.step_reports(), **stage.report()})
         except Fault:
-            for note in (*stage.notes, *stage.remarks):
-                output.say(lead=note)
+            _say(stage.remarks)
             raise
         if not run.json:
             stage.show()
+
+
+def _say(remarks: Iterable[str]) -> None:
+    for remark in remarks:
+        output.say(lead=remark)

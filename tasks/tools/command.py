@@ -24,6 +24,8 @@ _HELPER = "docker-credential-"
 _WORKING = ("chartpress", "docker")
 _GIT_REMOTE = ("archive", "clone", "fetch", "fetch-pack", "ls-remote", "pull", "push", "send-pack", "submodule")
 _GET_URL = ("ls-remote", "--get-url")
+# Where temporary files of a rehearsal lie in its folder.
+TEMPORARY_FILES = "tmp"
 _CACHES = ("cache-from", "cache-to")
 # What docker is used for: nothing of it writes to a registry, but for bake, whose tags are looked at.
 _DOCKER = (
@@ -143,6 +145,7 @@ def confinement(program: str) -> tuple[tuple[str, ...], Mapping[str, str]]:
     if _reach is None:
         return (), NOTHING
     inside = {"GIT_ALLOW_PROTOCOL": "file", "GIT_NO_LAZY_FETCH": "1", "BUILDX_BUILDER": _reach.engine}
+    inside["TMPDIR"] = str(_reach.folder / TEMPORARY_FILES)
     return bound() if program in _WORKING else (), inside
 
 
