@@ -16,7 +16,7 @@ from concurrent.futures import wait as wait_for
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from threading import TIMEOUT_MAX, Thread, local
+from threading import TIMEOUT_MAX, local
 from typing import Any, TypeVar
 
 import sh
@@ -44,7 +44,7 @@ INSTALL_HINTS = {
     "git": "install git: https://git-scm.com/downloads",
     "helm": "install Helm, for previews and lock files: https://helm.sh/docs/intro/install/",
 }
-_SLICE_SECONDS = 1.0
+_SLICE_SECONDS, _TURN_SECONDS = 1.0, 0.02
 _TIDY_SECONDS = 10.0
 _DROPPED = (
     # gcloud and Docker's credential helpers are Python programs that break when they find another interpreter first.
@@ -99,7 +99,9 @@ def ask_all(question: Callable[[S], T], subjects: Iterable[S]) -> list[T]:
 
 def answer_of(asked: Future[T]) -> T:
     """Return what was ``asked`` of a pool, or raise its fault."""
-    _is_done(asked, NO_BOUND)
+    # A signal that arrives just before a wait without a bound wakes nobody.
+    while not wait_for((asked,), _SLICE_SECONDS).done:
+        pass
     return asked.result()
 
 
@@ -242,25 +244,27 @@ def _heard(command: Command, seconds: float, tell: Callable[[str], None]) -> Out
 
 def _watched(command: Command, seconds: float, **options: Any) -> int:  # noqa: ANN401 - sh's own
     """Run ``command`` through sh with ``options``, and return its exit status."""
-    # sh's own wait loses the status when it is interrupted, and its limit polls.
-    ended: Future[object] = Future()
     process: sh.RunningCommand | None = None
     try:
         with held_back():
             process = _start(command, options)
-            Thread(target=lambda started=process: ended.set_result(started.wait()), daemon=True).start()
-        is_in_time = _is_done(ended, seconds)
+        if not _has_ended(process, seconds):
+            raise _too_slow(command, seconds)
+        return int(process.exit_code)
     finally:
-        if process is not None and not ended.done():
-            for number in (signal.SIGTERM, signal.SIGKILL):
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if process is not None and not _has_ended(process, 0):
                 with suppress(ProcessLookupError):
                     process.signal(number)
-                # What it has started may hold the other end of its output: the end is waited for within bounds.
-                if _is_done(ended, _TIDY_SECONDS):
-                    break
-    if not is_in_time:
-        raise _too_slow(command, seconds)
-    return int(process.exit_code)
+                _has_ended(process, _TIDY_SECONDS)
+
+
+def _has_ended(process: sh.RunningCommand, seconds: float) -> bool:
+    """Wait for a program; sh's own wait loses the status where it is interrupted."""
+    deadline = time.monotonic() + seconds
+    while process.is_alive() and time.monotonic() < deadline:
+        time.sleep(_TURN_SECONDS)
+    return not process.is_alive()
 
 
 def _start(command: Command, options: dict[str, Any]) -> sh.RunningCommand:
@@ -279,15 +283,6 @@ def _start(command: Command, options: dict[str, Any]) -> sh.RunningCommand:
     except (sh.ForkException, OSError, ValueError) as err:
         raise _not_started(command) from err
     return process
-
-
-def _is_done(future: Future[T], seconds: float) -> bool:
-    """Wait in slices: a signal that arrives just before a wait without a bound wakes nobody."""
-    deadline = time.monotonic() + seconds
-    while not wait_for((future,), max(0, min(_SLICE_SECONDS, deadline - time.monotonic()))).done:
-        if time.monotonic() >= deadline:
-            return False
-    return True
 
 
 def _not_started(command: Command) -> ProgramFailed:
