@@ -6,9 +6,7 @@ import contextlib
 import inspect
 import re
 import shlex
-import shutil
 import sys
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
@@ -21,7 +19,6 @@ from . import ns
 from .core import __version__
 from .core.faults import Refused, nearest
 from .core.options import Flag
-from .core.output import table
 from .core.settings import take_variables
 from .run import exits
 
@@ -31,7 +28,7 @@ GROUPS = {
     "Inspect (read-only)": ("status", "preview", "check"),
     "Setup": ("doctor", "init"),
 }
-OPTIONS: list[tuple[str, ...]] = [
+OPTIONS = [
     ("-R, --dry, --dry-run", "show the plan, every change and command; change nothing"),
     ("-h, --help", "show this, or how one task is used: hubpress help TASK"),
     ("-V, --version", "show the version"),
@@ -39,8 +36,6 @@ OPTIONS: list[tuple[str, ...]] = [
 ]
 # They never change anything, dry or not.
 _LOOKS = (*GROUPS["Inspect (read-only)"], "doctor")
-_EXAMPLES = "Examples:"
-_NARROWEST, _WIDEST = 20, 100
 # Other spellings, each of a flag, as in helm, git and apt; and of tasks.
 _SPELLINGS = {
     "--dry-run": "--dry",
@@ -69,6 +64,8 @@ class _Config(Config):
 
 class HubPress(Program):
     """The command; a command line that cannot be read is a fault here, not a traceback."""
+
+    col_padding = 2
 
     def create_config(self) -> None:
         """Begin with Invoke's defaults."""
@@ -102,8 +99,10 @@ class HubPress(Program):
         print("Move a Zero to JupyterHub hub image from release to release.\n")  # noqa: T201 - as Invoke does
         print("Usage: hubpress TASK [OPTIONS]   tasks chain: hubpress bump commit --push\n")  # noqa: T201
         for title, names in GROUPS.items():
-            print(f"{title}:\n{table([(name, told[name]) for name in names], '  ')}\n")  # noqa: T201
-        print(f"Options of every task:\n{table(OPTIONS, '  ')}\n")  # noqa: T201
+            print(f"{title}:")  # noqa: T201
+            self.print_columns([(name, told[name]) for name in names])
+        print("Options of every task:")  # noqa: T201
+        self.print_columns(OPTIONS)
         print("Start with: hubpress doctor, hubpress status, hubpress rehearse")  # noqa: T201
 
     list_flat = print_help
@@ -112,10 +111,12 @@ class HubPress(Program):
         """Print how a task is used."""
         arguments = self.parser.contexts[name].args
         told = re.sub(rf"(?m)^  {name}\b", rf"  hubpress {name}", inspect.getdoc(ns[name]) or "")
-        options = "\n".join(_option_lines(name, arguments))
+        about, title, examples = told.partition("Examples:")
         version = "[VERSION] " if "to" in arguments else ""
-        print(f"Usage: hubpress {name} {version}[OPTIONS]\n")  # noqa: T201 - as Invoke does
-        print(told.replace(_EXAMPLES, f"Options:\n{options}\n\n{_EXAMPLES}"))  # noqa: T201
+        print(f"Usage: hubpress {name} {version}[OPTIONS]\n\n{about}Options:")  # noqa: T201 - as Invoke does
+        dry = [] if name in _LOOKS else [("-R, --dry", OPTIONS[0][1])]
+        self.print_columns([*map(_option, arguments.values()), *dry])
+        print(f"{title}{examples}")  # noqa: T201
 
 
 def _flags(*contexts: ParserContext) -> dict[str, Argument]:
@@ -182,20 +183,10 @@ def _understood(words: list[str]) -> Iterator[None]:
             raise Refused(f"the command line is not understood: {err}", hint="hubpress help") from None
 
 
-def _option_lines(task: str, arguments: Mapping[str, Argument]) -> Iterator[str]:
-    flags = {}
-    for argument in arguments.values():
-        name = f"--{argument.names[0].replace('_', '-')}"
-        value = f" {argument.placeholder}" if isinstance(argument, Flag) and argument.takes_value else ""
-        flags[f"{'-y, ' if name == '--yes' else ''}{name}{value}"] = argument.help or ""
-    if task not in _LOOKS:
-        flags["-R, --dry"] = OPTIONS[0][1]
-    width = max(map(len, flags))
-    columns = min(shutil.get_terminal_size().columns, _WIDEST) - width - 5
-    for flag, text in flags.items():
-        first, *others = textwrap.wrap(text, max(columns, _NARROWEST))
-        yield f"  {flag.ljust(width)}  {first}"
-        yield from (f"  {' ' * width}  {line}" for line in others)
+def _option(argument: Argument) -> tuple[str, str]:
+    name = f"--{argument.names[0].replace('_', '-')}"
+    value = f" {argument.placeholder}" if isinstance(argument, Flag) and argument.takes_value else ""
+    return f"{'-y, ' if name == '--yes' else ''}{name}{value}", argument.help or ""
 
 
 take_variables()

@@ -42,16 +42,6 @@ def test_alone_it_shows_the_tasks_in_groups_and_the_options_that_matter(
     assert all(len(line) <= 80 for line in shown.out.splitlines())
 
 
-def test_a_narrow_terminal_shows_the_same_help_in_more_lines(
-    hubpress: Hubpress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wide = hubpress(tmp_path, "help", "release")
-    monkeypatch.setenv("COLUMNS", "10")
-    narrow = hubpress(tmp_path, "help", "release")
-    assert (narrow.code, narrow.err) == (0, "")
-    assert narrow.out.split() == wide.out.split()
-
-
 @pytest.mark.parametrize("typed", ["--version", "-V", "status --version", "release -V", "bump -V --dry"])
 def test_the_version_is_shown_wherever_it_is_asked_for(typed: str, hubpress: Hubpress, hub: Hub) -> None:
     with nothing_written(hub):
