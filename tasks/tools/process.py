@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import suppress
-from functools import partial
+from contextvars import ContextVar
 from pathlib import Path
-from threading import TIMEOUT_MAX, local
+from threading import TIMEOUT_MAX
 from typing import Any, TypeVar
 
 import sh
@@ -60,6 +60,8 @@ _DROPPED = (
 )
 # A program may end with any status, or by any signal (negative): the caller decides what that means.
 _ANY_STATUS = tuple(range(-64, 256))
+# Those that a thread works for, the outermost one first.
+_pools: ContextVar[tuple[Pool, ...]] = ContextVar("pools", default=())
 
 
 class TooSlow(ProgramFailed):
@@ -70,7 +72,7 @@ class Pool(ThreadPoolExecutor):
     """Asks several things side by side; what is still open when its block ends is dropped, its programs are ended."""
 
     def __init__(self) -> None:
-        super().__init__(MOST_AT_ONCE, initializer=partial(setattr, _thread, "pools", (*_thread.pools, self)))
+        super().__init__(MOST_AT_ONCE, initializer=_pools.set, initargs=((*_pools.get(), self),))
         self.programs: set[subprocess.Popen[bytes]] = set()
         self.is_left = False
 
@@ -79,15 +81,6 @@ class Pool(ThreadPoolExecutor):
         self.is_left = True
         self.shutdown(wait=False, cancel_futures=True)
         _end([*self.programs])
-
-
-class _Thread(local):
-    """The pools that a thread works for, the outermost one first."""
-
-    pools: tuple[Pool, ...] = ()
-
-
-_thread = _Thread()
 
 
 def ask_all(question: Callable[[S], T], subjects: Iterable[S]) -> list[T]:
@@ -110,7 +103,7 @@ def capture(command: Command, *, seconds: float = LOOK_SECONDS) -> Output:
 
     An interrupt asks it to end, and lets it tidy up.
     """
-    process, pools = None, _thread.pools
+    process, pools = None, _pools.get()
     try:
         # An interrupt right after the fork would leave a program that nothing knows of.
         with held_back():
