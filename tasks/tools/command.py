@@ -23,7 +23,6 @@ _HELPER = "docker-credential-"
 # These go on when their starter is killed, and would leave images behind.
 _WORKING = ("chartpress", "docker")
 _GIT_REMOTE = ("archive", "clone", "fetch", "fetch-pack", "ls-remote", "pull", "push", "send-pack", "submodule")
-_GET_URL = ("ls-remote", "--get-url")
 # Where temporary files of a rehearsal lie in its folder.
 TEMPORARY_FILES = "tmp"
 _CACHES = ("cache-from", "cache-to")
@@ -189,14 +188,12 @@ def _require_git(command: Command, reach: Reach, ask: Callable[[Command], Output
     while "".join(command.argv[first : first + 1]).startswith("-"):
         first += 2 if command.argv[first] in ("-C", "-c") else 1
     words = command.argv[first:]
-    if not words or words[0] not in _GIT_REMOTE or words[:2] == _GET_URL:
+    if not words or words[0] not in _GIT_REMOTE or words[:2] == ("ls-remote", "--get-url"):
         return
     name, remote = words[0], next(iter(words[words.index("--") + 1 :] if "--" in words else ()), "")
     # Git itself says what its settings make of it: insteadOf, pushInsteadOf, pushurl.
-    looks = [("remote", "get-url", *push, "--all", "--", remote) for push in ((), ("--push",))]
-    if Path(remote).is_absolute() and name != "push":
-        looks = [(*_GET_URL, "--", remote)]
-    for look in looks:
+    for push in ((), ("--push",)):
+        look = ("remote", "get-url", *push, "--all", "--", remote)
         shown = ask(command._replace(argv=(*command.argv[:first], *look)))
         for address in shown.text.splitlines() if shown.ok else [f"git {name} {remote}"]:
             if not _is_inside(address, reach):
