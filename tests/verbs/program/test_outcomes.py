@@ -126,6 +126,15 @@ def test_what_a_full_disk_does_not_take_is_a_fault(hub: Hub, door: str, typed: s
     assert err.count("error: ") == 1
 
 
+@pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full here")
+def test_a_full_disk_that_takes_no_messages_stops_no_work(hub: Hub) -> None:
+    with FULL.open("wb") as full:
+        code, _ = run("invoke", "bump --to 3.3.8", hub, stdout=full.fileno(), stderr=full.fileno())
+        assert code == 2
+        assert run("invoke", "bump --to 3.3.7", hub, stdout=subprocess.DEVNULL, stderr=full.fileno()) == (0, "")
+    assert "version: 3.3.7\n" in hub.read("hub/requirements.yaml")
+
+
 @pytest.mark.parametrize(("door", "typed"), LOOKS)
 def test_a_reader_that_has_gone_is_no_fault(hub: Hub, door: str, typed: str) -> None:
     writing = closed_pipe()
