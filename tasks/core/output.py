@@ -193,7 +193,8 @@ def _append(variable: str, text: Callable[[Path], str]) -> None:
 
 def annotate(problems: Sequence[Mapping[str, Any]]) -> None:
     """Have GitHub Actions show each problem beside its line, where a pull request touches that."""
-    for one in _open(problems) if os.environ.get(ACTIONS) else ():
+    told = [one for one in problems if one["severity"] in _LEVELS]
+    for one in told if os.environ.get(ACTIONS) else ():
         line = f",line={one['line']}" if one["line"] else ""
         place = f"file={one['path'].translate(_IN_PROPERTY)}{line}"
         words = f"{one['message']}; {one['hint']}".translate(_IN_MESSAGE)
@@ -261,14 +262,12 @@ def _output_lines(report: Mapping[str, Any], changed: bool | None, file: Path) -
         "digest": image["digest"] if image else None,
         "pull_request": request.get("url"),
         "ok": str(report["ok"]).lower() if "ok" in report else None,
-        "problems": str(len(_open(report["problems"]))) if "problems" in report else None,
+        "problems": str(sum(one["severity"] in _LEVELS for one in report["problems"]))
+        if "problems" in report
+        else None,
     }
     yield from (f"{name}={one_line(value)}\n" for name, value in outputs.items() if value)
     if changed is not None:
         # Of several tasks in one step, one that changed something is enough.
         before = read_file(file).splitlines() if file.exists() else []
         yield "changed=true\n" if changed or b"changed=true" in before else "changed=false\n"
-
-
-def _open(problems: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [one for one in problems if one["severity"] in _LEVELS]

@@ -26,7 +26,7 @@ _MOMENT, _GLANCE = 1.0, 0.05
 _LOCKS = ("index.lock", "HEAD.lock")
 # The index differs from HEAD, and the file from the index (git-status, short format).
 _TWICE = "MM"
-COMPARED = ("--literal-pathspecs", "diff-index", "--no-renames", "-z")
+_COMPARED = ("--literal-pathspecs", "diff-index", "--no-renames", "-z")
 PUSH_SECONDS = 600.0
 _MORE_OBJECTS = "GIT_ALTERNATE_OBJECT_DIRECTORIES"
 # What is set for the user's own work and would change what git does or prints here. Those that a commit or a push of
@@ -267,7 +267,7 @@ class Git:
         if all(letters != _TWICE for letters, _ in entries):
             return tuple(path for _, path in entries)
         # Unlike `git diff`, it writes nothing; the numbers of lines make it look into the files.
-        counted = self.names(*COMPARED, "--numstat", "HEAD", "--", *paths)
+        counted = self.names(*_COMPARED, "--numstat", "HEAD", "--", *paths)
         unlike = {count.split("\t", 2)[-1] for count in counted}
         return tuple(path for letters, path in entries if letters != _TWICE or path in unlike)
 
@@ -413,16 +413,15 @@ def push_address(git: Git, remote: str) -> Fact:
 
 
 def index(git: Git, paths: Sequence[str]) -> Fact:
-    """Return the fact that the index has for ``paths`` what it has now."""
-    return Fact("the index", lambda: staged_entries(git, paths), staged_entries(git, paths))
+    """Return the fact that the index has for ``paths`` what it has now: mode and object, where HEAD has others."""
 
+    def ask() -> dict[str, str]:
+        # `:MODE MODE OBJECT OBJECT LETTER`, then the path: first what HEAD has, then what the index has.
+        listed = git.names(*_COMPARED, "--cached", "--raw", "--no-abbrev", "HEAD", "--", *paths)
+        columns = [(entry.split(), path) for entry, path in zip(listed[::2], listed[1::2], strict=True)]
+        return {path: f"{mode} {blob}" for (_, mode, _, blob, _), path in columns}
 
-def staged_entries(git: Git, paths: Sequence[str]) -> dict[str, str]:
-    """Return the entries (mode and object) that the index has for those of ``paths`` for which HEAD has others."""
-    # `:MODE MODE OBJECT OBJECT LETTER`, then the path: first what HEAD has, then what the index has.
-    listed = git.names(*COMPARED, "--cached", "--raw", "--no-abbrev", "HEAD", "--", *paths)
-    columns = [(entry.split(), path) for entry, path in zip(listed[::2], listed[1::2], strict=True)]
-    return {path: f"{mode} {blob}" for (_, mode, _, blob, _), path in columns}
+    return Fact("the index", ask, ask())
 
 
 def switched(git: Git, branch: str, commit: str, moved: Sequence[str], folder: Path) -> Git:
