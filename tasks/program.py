@@ -155,12 +155,12 @@ def _spelled(words: Iterable[str], core: Flags, tasks: Mapping[str, Flags]) -> l
         elif equals and (flags[name].optional or not flags[name].takes_value):
             raise Refused(f"{name} takes no value", hint=help_of)
         else:
-            word = f"{_SPELLINGS.get(name, name)}{equals}{value}"
-            if flags[name].takes_value and not (equals or flags[name].optional):
-                value = rest.pop(0) if rest else ""
+            word = _SPELLINGS.get(name, name)
+            if flags[name].takes_value and not flags[name].optional:
+                value, rest = (value, rest) if equals else ("".join(rest[:1]), rest[1:])
+                if not value or (value.startswith("-") and value in flags):
+                    raise Refused(f"{name} needs a value", hint=help_of)
                 word = f"{word}={value}"
-            if word.endswith("=") or value in flags:
-                raise Refused(f"{name} needs a value", hint=help_of)
         spelled.append(word)
     return spelled[1:]
 

@@ -103,6 +103,13 @@ def test_several_short_options_may_stand_in_one_word(typed: str, hubpress: Hubpr
     assert ('"text"' in said.out) == typed.endswith("text")
 
 
+@pytest.mark.parametrize("message", ["help", "release", "a=b=", "4.4.0", "-x"])
+def test_a_message_may_be_a_word_that_means_something_else(message: str, hubpress: Hubpress, hub: Hub) -> None:
+    hub.edit("images/hub/Dockerfile", "k8s-hub:3.2.1", "k8s-hub:3.3.8")
+    with nothing_written(hub):
+        assert f'"{message}"' in hubpress(hub, "commit", "-n", "-m", message).out
+
+
 @pytest.mark.parametrize(
     ("typed", "error", "hint"),
     [
