@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .core import output
 from .core.faults import DOOR
 from .core.visible import one_line
-from .run import Call, hub_task
+from .run import Run, hub_task
 
 if TYPE_CHECKING:
     from .checks.outside import Survey
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 UNKNOWN = "unknown"
 
 
-@hub_task()
-def status(call: Call) -> None:
+@hub_task(writes=False)
+def status(run: Run) -> None:
     """Show the pinned versions, and what a release would do.
 
     Read-only: reads the files, git, the Helm repository and the registry, and
@@ -33,17 +33,16 @@ def status(call: Call) -> None:
     """
     from .checks.outside import survey
 
-    with call.opened(writes=False) as run:
-        found = survey(run.hub)
-        content = _content(found)
-        told = found.findings.text("Everything is consistent.")
-        lines = (
-            *(*_release_words(found), ""),
-            *("Release", output.table(_release_rows(found.world, content["chart"]), "  "), ""),
-            *("Images", output.table(_image_rows(found.world, content), "  "), ""),
-            *(("Problems", textwrap.indent(told, "  ")) if found.findings.problems else (told,)),
-        )
-        call.present(content, "\n".join(lines))
+    found = survey(run.hub)
+    content = _content(found)
+    told = found.findings.text("Everything is consistent.")
+    lines = (
+        *(*_release_words(found), ""),
+        *("Release", output.table(_release_rows(found.world, content["chart"]), "  "), ""),
+        *("Images", output.table(_image_rows(found.world, content), "  "), ""),
+        *(("Problems", textwrap.indent(told, "  ")) if found.findings.problems else (told,)),
+    )
+    run.present(content, "\n".join(lines))
 
 
 def _content(found: Survey) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from ..repo.values import PinnedImage, ValuesPlace
 from ..tools import cosign, logins
 from ..tools.command import Command
 from ..tools.cosign import Signature
-from ..tools.git_states import standing
+from ..tools.git import standing
 from ..tools.process import require_installed, run_checked
 from ..tools.registry import inspect, require_push_right, retag
 from .build import BUILT, PRESENT, RETAGGED, SKIPPED, Build, ImageBuild, image_fact, look_at, results_of

@@ -20,8 +20,7 @@ from ..image.tag import render
 from ..repo.hub import Hub, open_hub
 from ..repo.remotes import Review, base_here, find_review, review_known
 from ..tools.forges import MERGED, is_ci
-from ..tools.git import Git, Head
-from ..tools.git_states import HEAD, local_branch, remote_branch, standing, switched
+from ..tools.git import HEAD, Git, Head, local_branch, remote_branch, standing, switched
 from ..tools.process import ask_all, capture
 
 _SHORT = 12

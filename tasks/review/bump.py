@@ -23,7 +23,7 @@ from ..repo.edits import moving_action, release_edits
 from ..repo.hub import Hub, HubImage
 from ..repo.pins import Pin, Pinned
 from ..repo.values import PinnedImage, ValuesPlace
-from ..tools.git_states import standing
+from ..tools.git import standing
 from .upgrades import upgrade_paragraph, upgrade_warnings, upgrades_here
 
 T = TypeVar("T")

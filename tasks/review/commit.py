@@ -17,8 +17,7 @@ from ..repo.files import Edited, WorkingTree, read_all
 from ..repo.hub import Hub
 from ..repo.remotes import Review, base_here
 from ..tools.command import Output
-from ..tools.git import INDEX, Git, Head, failed
-from ..tools.git_states import HEAD, index, local_branch, standing
+from ..tools.git import HEAD, INDEX, Git, Head, failed, index, local_branch, standing
 from ..tools.process import watch
 from .branches import TargetBranch, earlier_release, require_name, target_branch
 from .bump import commit_message

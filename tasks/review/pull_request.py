@@ -14,8 +14,7 @@ from ..repo.hub import Hub
 from ..repo.remotes import Review, base_here
 from ..tools.command import Command
 from ..tools.forges import GITHUB, ForgeRequest, GitHub, gh_knows, opening_address, starts_no_workflow
-from ..tools.git import PUSH_SECONDS, Git, push_fault
-from ..tools.git_states import push_address, remote_branch
+from ..tools.git import PUSH_SECONDS, Git, push_address, push_fault, remote_branch
 from ..tools.process import Pool, answer_of, capture, run_checked
 from .description import Evidence, describe
 from .labels import expected_labels

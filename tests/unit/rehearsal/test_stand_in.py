@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tasks.core.faults import ProgramFailed, Refused, Unusable
-from tasks.rehearsal import stand_in
-from tasks.rehearsal.stand_in import build_stand_in, is_stand_in, remove_stand_in, stand_ins
+from tasks.rehearsal import registry as stand_in
+from tasks.rehearsal.registry import build_stand_in, is_stand_in, remove_stand_in, stand_ins
 from tests.support.cli import run, sh
 from tests.support.engine import files_of
 

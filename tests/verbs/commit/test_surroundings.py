@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.tools.git import Git, Head
-from tasks.tools.git_states import switched
+from tasks.tools.git import Git, Head, switched
 from tests.support.cli import INVOKE, Result, run, run_task, sh, succeed
 from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_hub
