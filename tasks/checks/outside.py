@@ -31,7 +31,7 @@ from ..review.rendering import refused_values
 from ..tools.cosign import PROGRAM, Signature, require_public_key, signature_of
 from ..tools.process import Pool, answer_of, require_installed
 from ..tools.registry import FoundImage, ImageAnswer, inspect_all
-from .files import base_problem, differing_base_problems, file_problems, override_problems, stale_problem
+from .files import base_problems, file_problems, override_problems, stale_problem
 from .packages import package_problems
 
 
@@ -288,11 +288,10 @@ def _release_problems(world: World, named: Sequence[NamedImage]) -> Iterator[Pro
     if releases.pinned is None:
         to = "" if releases.next or not releases.here else f" --to {releases.here}"
         yield Problem(Code.RELEASE_UNKNOWN, where, f"the Helm repository has no {chart}", f"{DOOR} bump{to}")
-        yield from differing_base_problems(hub)
+        yield from base_problems(hub, None)
         return
-    for image in hub.images:
-        if releases.base and image.base.reference.tag not in (None, releases.base.tag):
-            yield base_problem(hub, image, str(releases.base.tag))
+    if releases.base:
+        yield from base_problems(hub, releases.base.tag)
     if isinstance(releases.values, Unreachable):
         yield _unanswered(f"the images of {chart}", releases.values)
         return
