@@ -18,8 +18,8 @@ from ..tools.git import PUSH_SECONDS, Git, push_fault
 from ..tools.git_states import push_address, remote_branch
 from ..tools.process import Pool, answer_of, capture, run_checked
 from .description import Evidence, describe
-from .labels import expected_labels
 from .preview import Preview
+from .team import expected_labels
 
 CREATED, UPDATED, PRESENT, BY_HAND = "created", "updated", "present", "by hand"
 # What an action here leaves besides facts.
