@@ -16,7 +16,7 @@ from ..image.tag import COMMIT_TO_COME
 from ..releases.index import Release
 from ..releases.notes import comparison, release_links, security_news
 from ..releases.versions import is_dev
-from ..repo.hub import Hub, HubImage
+from ..repo.hub import Hub
 from ..repo.remotes import Review
 from ..tools.registry import ImageAnswer, inspect_all
 from .bump import KUBERNETES, NOTHING, Changes, changes_between, pinned_at, read_releases, release_facts
@@ -56,37 +56,32 @@ def from_report(images: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
 
 def from_registry(hub: Hub, _: Values) -> tuple[Evidence, ...]:
     """Ask the registries for the images that the values name, and for their base images; a fault is evidence too."""
-    firsts = [(one, place) for one in hub.images for place in hub.values_places(one)[:1]]
-    named = [
-        (one, Reference(*name.rsplit(":", 1)) if COMMIT_TO_COME in name else Reference.parse(name, place.file))
-        for one, place in firsts
-        if (name := pinned_at(hub, place))
-    ]
-    references = (reference for image, ours in named for reference in (ours, image.base.reference))
-    answers = inspect_all(one for one in references if one.tag is None or COMMIT_TO_COME not in one.tag)
-    return tuple(
-        _evidence(hub, image, ours, answers.get(ours), answers.get(image.base.reference)) for image, ours in named
-    )
+    named = []
+    for image in hub.images:
+        for place in hub.values_places(image)[:1]:
+            if name := pinned_at(hub, place):
+                to_come = Reference(*name.rsplit(":", 1)) if COMMIT_TO_COME in name else None
+                named.append((to_come or Reference.parse(name, place.file), image.base.reference))
+    answers = inspect_all(one for pair in named for one in pair if COMMIT_TO_COME not in str(one))
+    return tuple(_evidence(hub.settings.platform, *pair, answers) for pair in named)
 
 
-def _evidence(hub: Hub, image: HubImage, reference: Reference, found: ImageAnswer, base: ImageAnswer) -> Evidence:
-    known = Evidence(str(reference), str(image.base.reference))
-    if isinstance(found, Fault):
-        return known._replace(gap=found.what)
-    if isinstance(base, Fault):
-        return known._replace(gap=base.what)
-    if base is None:
-        return known._replace(gap=f"the registry does not have {known.base}")
-    known = known._replace(base_digest=base.digest)
+def _evidence(platform: str, image: Reference, base: Reference, answers: Mapping[Reference, ImageAnswer]) -> Evidence:
+    found, under = answers.get(image), answers[base]
+    gap = next((one.what for one in (found, under) if isinstance(one, Fault)), "")
+    known = Evidence(str(image), str(base), gap=gap)
+    if isinstance(found, Fault) or isinstance(under, Fault):
+        return known
+    if under is None:
+        return known._replace(gap=f"the registry does not have {base}")
+    known = known._replace(base_digest=under.digest)
     if found is None:
-        is_planned = COMMIT_TO_COME in str(reference)
-        return known._replace(platforms=(hub.settings.platform,), gap="" if is_planned else MISSING)
-    known = known._replace(digest=found.digest, platforms=tuple(found.platforms))
+        return known._replace(platforms=(platform,), gap="" if COMMIT_TO_COME in known.image else MISSING)
     try:
-        prove(reference, found, Base(image.base.reference, base), hub.settings.platform)
+        prove(image, found, Base(base, under), platform)
     except Fault as fault:
-        return known._replace(gap=fault.what)
-    return known
+        gap = fault.what
+    return known._replace(digest=found.digest, platforms=tuple(found.platforms), gap=gap)
 
 
 class Description(NamedTuple):

@@ -68,10 +68,6 @@ class PullRequest(NamedTuple):
             return ["", self.title, "", self.body, f"open a pull request from {self.branch} into {self.base}: {where}"]
         return [f"pull request {self.status}: {self.url}", *(f"warning: {one_line(told)}" for told in self.warnings)]
 
-    def on_github(self, status: str, found: ForgeRequest | None) -> PullRequest:
-        """Return it with GitHub's address and number."""
-        return self._replace(status=status, url=found and found.url, number=found and found.number)
-
     def says_the_same(self, found: ForgeRequest) -> bool:
         """Whether an open pull request has its title and text, but for ticked boxes and the CRLF of GitHub's editor."""
         theirs, ours = (re.sub(r"- \[[xX]\] ", "- [ ] ", one.body.replace("\r\n", "\n")) for one in (found, self))
@@ -161,22 +157,24 @@ def plan_request(
 
     with output.waiting("rendering the chart"):
         cluster = changes(hub, review)
+    told = describe(hub, review, images(hub, {}), "HEAD", cluster)
+    settings, github, head = hub.settings, review.github, review.head(branch.name)
+    labels = expected_labels(hub, review) if starts_no_workflow() else settings.labels
+    wanted = PullRequest(branch.name, base, told.title, told.body, labels=labels, reviewers=settings.reviewers)
+    if github:
+        action, planned = _on_github(github, head, wanted, waits=branch.waits)
+    else:
+        action, planned = _by_hand(review, wanted)
 
-    def final(planned: PullRequest, values: Values) -> PullRequest:
+    def do(values: Values) -> Values:
         commit = values[pushed.name]
         now = hub.holding(hub.git.show_all(hub.managed, commit))
         told = describe(now, review, images(now, values), commit, cluster)
-        return planned._replace(title=told.title, body=told.body)
+        request = planned._replace(title=told.title, body=told.body)
+        return {REQUEST: _settle(github, head, request) if github else request}
 
-    expected = describe(hub, review, images(hub, {}), "HEAD", cluster)
-    settings = hub.settings
-    labels = expected_labels(hub, review) if starts_no_workflow() else settings.labels
-    planned = PullRequest(branch.name, base, expected.title, expected.body, labels=labels, reviewers=settings.reviewers)
-    if review.github:
-        action, planned = _through_gh(review.github, review.head(branch.name), planned, final, waits=branch.waits)
-    else:
-        action, planned = _by_hand(review, planned, final if branch.waits else None)
-    return action._replace(relies=(pushed,)), planned
+    is_done = planned.status == PRESENT or (github is None and not branch.waits)
+    return action._replace(do=None if is_done else do, relies=(pushed,)), planned
 
 
 def _has_more_commits(git: Git, remote: str, branch: str) -> Refused:
@@ -187,34 +185,25 @@ def _has_more_commits(git: Git, remote: str, branch: str) -> Refused:
     return Refused(f"the remote's branch {branch} has commits that are not here", where=remote, hint=hint)
 
 
-def _through_gh(
-    github: GitHub,
-    head: str,
-    planned: PullRequest,
-    final: Callable[[PullRequest, Values], PullRequest],
-    *,
-    waits: bool,
-) -> tuple[Action, PullRequest]:
+def _on_github(github: GitHub, head: str, wanted: PullRequest, *, waits: bool) -> tuple[Action, PullRequest]:
     with Pool() as pool, output.waiting(f"asking {github.host}"):
-        asked = pool.submit(github.requests, planned.branch)
-        labelled = pool.submit(_with_labels, github, planned)
+        asked = pool.submit(github.requests, wanted.branch)
+        labelled = pool.submit(_with_labels, github, wanted)
         requests, planned = answer_of(asked), answer_of(labelled)
     there = _open(requests, head)
     additions = planned.additions(github, there, there.number if there else None)
-    if there and not waits and planned.says_the_same(there) and not additions:
-        return Action(f"pull request {there.url} is up to date"), planned.on_github(PRESENT, there)
-
-    def do(values: Values) -> Values:
-        return {REQUEST: _settle(github, head, final(planned, values))}
-
     if there:
-        what, status = f"update the pull request {there.url}", UPDATED
+        planned = planned._replace(status=UPDATED, url=there.url, number=there.number)
+        if not waits and not additions and planned.says_the_same(there):
+            return Action(f"pull request {there.url} is up to date"), planned._replace(status=PRESENT)
+        what = f"update the pull request {there.url}"
         command = github.update_command(there.number, planned.title, planned.body)
     else:
-        what, status = f"open a pull request into {planned.base}{f' of {github.path}' if ':' in head else ''}", CREATED
+        planned = planned._replace(status=CREATED)
+        what = f"open a pull request into {planned.base}{f' of {github.path}' if ':' in head else ''}"
         command = github.create_command(head, planned.base, planned.title, planned.body)
-    shown = tuple(f"$ {one}" for one in (command, *additions.values()))
-    return Action(what, "of --pr", do, shown), planned.on_github(status, there)
+    details = tuple(f"$ {one}" for one in (command, *additions.values()))
+    return Action(what, "of --pr", details=details), planned
 
 
 def _with_labels(github: GitHub, planned: PullRequest) -> PullRequest:
@@ -243,30 +232,27 @@ def _settle(github: GitHub, head: str, request: PullRequest) -> PullRequest:
             status = UPDATED
         except Fault as fault:  # noqa: PERF203 - the others are added all the same
             warnings.append(f"cannot {what}: {fault.what}; do it at {there.url}")
-    return request.on_github(status if found else CREATED, there)._replace(warnings=tuple(warnings))
+    status = status if found else CREATED
+    return request._replace(status=status, url=there.url, number=there.number, warnings=tuple(warnings))
 
 
 def _open(requests: Sequence[ForgeRequest], head: str) -> ForgeRequest | None:
     return next((one for one in requests if one.is_open and one.is_from(head)), None)
 
 
-def _by_hand(
-    review: Review, planned: PullRequest, final: Callable[[PullRequest, Values], PullRequest] | None
-) -> tuple[Action, PullRequest]:
+def _by_hand(review: Review, planned: PullRequest) -> tuple[Action, PullRequest]:
     real = review.rehearses or review
-    repository = real.repository
-    if review.rehearses and repository and repository.forge == GITHUB and gh_knows(repository):
-        by_hand = planned._replace(how=f"the release opens it with gh in {repository.path}")
-        what, why = f"pull request: {by_hand.how}", "a rehearsal opens none"
+    repository, is_github = real.repository, real.repository is not None and real.repository.forge == GITHUB
+    url = None
+    if review.rehearses and repository and is_github and gh_knows(repository):
+        planned = planned._replace(how=f"the release opens it with gh in {repository.path}")
+        what, why = f"pull request: {planned.how}", "a rehearsal opens none"
     else:
-        where = (planned.branch, planned.base, planned.title)
-        url = opening_address(repository, real.fork or repository, *where) if repository else None
-        by_hand = planned._replace(url=url)
+        if repository:
+            where = (planned.branch, planned.base, planned.title)
+            url = opening_address(repository, real.fork or repository, *where)
         what = f"pull request: open it yourself{f' at {url}' if url else ''}"
-        if url is None:
-            why = f"{repository.host if repository else f'the remote {review.upstream}'} is not a known forge"
-        else:
-            is_github = repository and repository.forge == GITHUB
-            why = "gh is not installed" if is_github else "only GitHub's are opened from here"
-    do = (lambda values: {REQUEST: final(by_hand, values)}) if final else None
-    return Action(what, why, do, (f"{planned.title}\n\n{planned.body}",)), by_hand
+        host = repository.host if repository else f"the remote {review.upstream}"
+        why = "gh is not installed" if is_github else "only GitHub's are opened from here"
+        why = why if url else f"{host} is not a known forge"
+    return Action(what, why, details=(f"{planned.title}\n\n{planned.body}",)), planned._replace(url=url)
