@@ -84,7 +84,8 @@ def _release_words(found: Survey) -> Iterator[str]:
         "build": [one.image.spec.key for one in stale if one not in same],
         "retag": [one.image.spec.key for one in same],
     }
-    to_do = [*found.begin.moves, *(f"{verb} {', '.join(what)}" for verb, what in clauses.items() if what)]
+    moves = (action.what for action in found.begin.step.to_do)
+    to_do = [*moves, *(f"{verb} {', '.join(what)}" for verb, what in clauses.items() if what)]
     unknown = [] if releases.index else [f"move {name}"]
     unknown += [f"build {one.image.spec.key}" for one in usual if one.is_up_to_date is None]
     if to_do:
@@ -93,7 +94,7 @@ def _release_words(found: Survey) -> Iterator[str]:
         yield f"{DOOR} release has nothing to do."
     if unknown:
         yield f"Cannot tell whether {DOOR} release would {' or '.join(unknown)}."
-    yield from map(one_line, found.begin.remarks)
+    yield from map(one_line, found.begin.step.warnings)
     if found.refusal:
         yield f"{DOOR} release is refused as things are: {one_line(found.refusal.told)}"
         yield f"  hint: {one_line(found.refusal.hint)}"

@@ -25,7 +25,7 @@ from ..releases.versions import order, parse_version
 from ..repo.deployments import has_deployments
 from ..repo.hub import Hub, HubImage
 from ..repo.named_images import NamedImage, lines_of, named_images
-from ..review.branches import Outlook
+from ..review.branches import Start, foresee
 from ..review.release import foreseen_refusal
 from ..review.rendering import refused_values
 from ..tools.cosign import PROGRAM, Signature, require_public_key, signature_of
@@ -100,7 +100,7 @@ class World(NamedTuple):
 class Survey(NamedTuple):
     """Where a release would begin, the world there, what is inconsistent, and what a release is refused for."""
 
-    begin: Outlook
+    begin: Start
     world: World
     findings: Findings
     refusal: Fault | None
@@ -118,7 +118,7 @@ def find_problems(hub: Hub) -> Findings:
 
 def survey(hub: Hub) -> Survey:
     """Look at the world outside where a release would begin, as far as it answers."""
-    begin = Outlook.of(hub)
+    begin = foresee(hub)
     world = _look(begin.hub)
     return Survey(begin, world, _findings(world), foreseen_refusal(begin, world.releases.index, ReleaseOptions()))
 

@@ -35,12 +35,22 @@ atexit.register(_kept.close)
 
 
 class Start(NamedTuple):
-    """What a commit is planned on: the repository once ``step`` has gone there."""
+    """What a commit or a release is planned on: the repository once ``step`` has gone there.
+
+    ``goes`` is where its branch goes, or why that cannot be told. The step is refused where it cannot be planned.
+    """
 
     hub: Hub
-    review: Review
-    options: CommitOptions
+    goes: Review | Fault
     step: Step
+    options: CommitOptions = CommitOptions()
+
+    @property
+    def review(self) -> Review:
+        """Where its branch goes; raises the fault where that cannot be told."""
+        if isinstance(self.goes, Fault):
+            raise self.goes
+        return self.goes
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -62,40 +72,26 @@ def begin(hub: Hub, options: CommitOptions, *, ask: bool) -> Start:
             review = review._replace(shared={key: what for key, what in review.shared.items() if key != options.branch})
         step, left = _plan_start(hub, review)
     except Fault as fault:
-        try:
-            known = find_review(hub.git, hub.settings, ask=False)
-        except Fault:
-            raise fault from None
-        return Start(hub, known, replace(options, push=False, request=False), refused("fetch", fault))
-    return Start(left, review, options, step)
+        goes: Review | Fault = fault
+        with contextlib.suppress(Fault):
+            goes = find_review(hub.git, hub.settings, ask=False)
+        return Start(hub, goes, refused("fetch", fault), replace(options, push=False, request=False))
+    return Start(left, review, step, options)
 
 
-class Outlook(NamedTuple):
-    """What a release would begin at, as far as the clone knows.
+def foresee(hub: Hub, *, ask: bool = True) -> Start:
+    """Return where a release would begin, by the base branch as last fetched.
 
-    Attributes:
-        hub: the repository that it would be planned on.
-        review: where its branch would go; None where that cannot be told.
-        moves, remarks, fault: what it does to get there; what people should know of that; why it cannot.
+    Remotes are asked with ``ask`` alone, and only where the clone does not tell which branch that is.
     """
-
-    hub: Hub
-    review: Review | None = None
-    moves: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
-    fault: Fault | None = None
-
-    @classmethod
-    def of(cls, hub: Hub, *, ask: bool = True) -> Outlook:
-        """Look at ``hub``; remotes are asked with ``ask`` alone, and only where the clone does not tell the base."""
-        git, settings = hub.git, hub.settings
-        try:
-            review = find_review(git, settings, ask=False) if ask else review_known(git, settings)
-            step, left = _plan_start(hub, review._replace(tip=base_here(git, review)))
-        except Fault as fault:
-            return cls(hub, fault=fault)
-        reasons = (f"{one.why}: a release starts from {review.base} as last fetched" for one in step.actions[:1])
-        return cls(left, review, tuple(one.what for one in step.actions), (*reasons, *step.warnings))
+    review = None
+    try:
+        review = find_review(hub.git, hub.settings, ask=False) if ask else review_known(hub.git, hub.settings)
+        step, left = _plan_start(hub, review._replace(tip=base_here(hub.git, review)))
+    except Fault as fault:
+        return Start(hub, review or fault, refused("fetch", fault))
+    told = (f"{one.why}: a release starts from {review.base} as last fetched" for one in step.actions[:1])
+    return Start(left, review, step._replace(warnings=(*told, *step.warnings)))
 
 
 def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:

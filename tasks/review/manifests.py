@@ -78,22 +78,17 @@ class Difference(NamedTuple):
             groups.setdefault(", ".join(names), []).extend(change.lines())
         yield from groups.items()
 
-    def hiding(self, hide: Callable[[str], str]) -> Difference:
-        """Return it with every value as ``hide`` returns it."""
-        changed = {
-            name: tuple(Change(one.path, *(text and hide(text) for text in (one.before, one.after))) for one in changes)
-            for name, changes in self.changed.items()
-        }
-        return self._replace(changed=changed)
 
+def compare(before: str, after: str, old: str, new: str, hide: Callable[[str], str] = str) -> Difference:
+    """Compare two outputs of ``helm template``, of the chart's versions ``old`` and ``new``.
 
-def compare(before: str, after: str, old: str, new: str) -> Difference:
-    """Compare two outputs of ``helm template``, of the chart's versions ``old`` and ``new``."""
+    ``hide`` returns a value of theirs as it may be shown.
+    """
     # Most objects are written alike; those are not read.
     was, now = _documents(before, old), _documents(after, new)
     had = dict(pair for text in was if text not in now for pair in _objects(text))
     have = dict(pair for text in now if text not in was for pair in _objects(text))
-    changed = {name: _changes(had[name], have[name]) for name in sorted(had.keys() & have.keys())}
+    changed = {name: tuple(_changes(had[name], have[name], hide)) for name in sorted(had.keys() & have.keys())}
     return Difference(
         added=tuple(sorted(have.keys() - had.keys())),
         changed={name: changes for name, changes in changed.items() if changes},
@@ -174,10 +169,11 @@ def _hidden(node: object) -> object:
     return node
 
 
-def _changes(before: Leaves, after: Leaves) -> tuple[Change, ...]:
-    paths = dict.fromkeys((*before, *after))
-    pairs = ((path, before.get(path), after.get(path)) for path in paths)
-    return tuple(Change(path, old, new) for path, old, new in pairs if old != new and _lines(old) != _lines(new))
+def _changes(before: Leaves, after: Leaves, hide: Callable[[str], str]) -> Iterator[Change]:
+    for path in dict.fromkeys((*before, *after)):
+        old, new = before.get(path), after.get(path)
+        if old != new and _lines(old) != _lines(new):
+            yield Change(path, old and hide(old), new and hide(new))
 
 
 def _lines(text: str | None) -> list[str] | None:

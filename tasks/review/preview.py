@@ -20,10 +20,10 @@ from ..image.tree import Tree
 from ..repo.deployments import Deployment, deployments, has_deployments
 from ..repo.files import Committed
 from ..repo.hub import Hub
-from ..repo.remotes import Review, find_review, fork_point
+from ..repo.remotes import Review, fork_point
 from ..tools.command import Output
 from ..tools.process import Pool, answer_of, require_installed
-from .branches import Outlook
+from .branches import foresee
 from .bump import changes_between, plan_bump
 from .manifests import Difference, compare
 from .rendering import Side, paths_of, write_side
@@ -160,15 +160,14 @@ class Preview(NamedTuple):
 
 def plan_preview(hub: Hub, options: BumpOptions, names: Sequence[str] = (), kubernetes: str | None = None) -> Preview:
     """Render the chart as the base branch has it and as a release leaves it, for each deployment."""
-    begin = Outlook.of(hub)
-    for remark in begin.remarks:
+    begin = foresee(hub)
+    for remark in begin.step.warnings:
         output.say(lead=remark)
     with output.waiting("rendering the chart"):
         wanted = deployments(begin.hub, names)
         require_installed("helm")
         _, after = plan_bump(begin.hub, options)
-        review = begin.review or find_review(hub.git, hub.settings, ask=False)
-        return _compare_sides(after, review, wanted, kubernetes)
+        return _compare_sides(after, begin.review, wanted, kubernetes)
 
 
 def preview_of(hub: Hub, review: Review) -> Preview | Fault | None:
@@ -240,8 +239,8 @@ def _outcome(
         return Outcome(deployment, problems=problems, unrendered=f"{not_rendered}{words}")
     secrets = before.secrets_of(deployment) | after.secrets_of(deployment)
     was, now = (_neutral(one.stdout.decode("utf-8", "replace"), deployment) for one in (old, new))
-    difference = compare(was, now, before.hub.version, after.hub.version)
-    return Outcome(deployment, difference.hiding(lambda text: without(text, secrets)), problems)
+    difference = compare(was, now, before.hub.version, after.hub.version, lambda text: without(text, secrets))
+    return Outcome(deployment, difference, problems)
 
 
 def _neutral(rendered: str, deployment: Deployment) -> str:
