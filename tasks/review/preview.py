@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate
@@ -25,8 +26,7 @@ from ..tools.command import Output
 from ..tools.process import Pool, answer_of, require_installed
 from .branches import foresee
 from .bump import changes_between, plan_bump
-from .manifests import Difference, compare
-from .rendering import Side, paths_of, write_side
+from .rendering import Difference, Side, compare, paths_of, write_side
 
 # What stands for a release's and a namespace's name while renderings are compared: deployments then share them.
 _RELEASE, _NAMESPACE = "RELEASE-NAME", "RELEASE-NAMESPACE"
@@ -76,8 +76,8 @@ class Preview(NamedTuple):
                     "values": list(one.deployment.values),
                     "objects": None if one.unrendered else _objects(one),
                     "problems": [
-                        {"path": told["path"], "line": told["line"] or 0, "message": told["message"]}
-                        for told in (problem.report() for problem in one.problems)
+                        {key: problem.report()[key] or 0 for key in ("path", "line", "message")}
+                        for problem in one.problems
                     ],
                 }
                 for one in self.outcomes
@@ -89,11 +89,7 @@ class Preview(NamedTuple):
         yield f"{self.before} -> {self.after}, compared with {self.base}"
         for same in self._groups():
             one = same[0]
-            yield from (
-                "",
-                f"{_names(same)}: {_what(one)}",
-                *(f"  {problem.told}" for problem in one.problems),
-            )
+            yield from ("", f"{_names(same)}: {_what(one)}", *(f"  {problem.told}" for problem in one.problems))
             if one.unrendered:
                 yield f"  not compared, {one.unrendered}"
             for head, lines in one.difference.told():
@@ -224,19 +220,17 @@ def _outcome(
     new, old = outputs
     if isinstance(new, Fault):
         return Outcome(deployment, unrendered=new.what)
-    had, has = ([path for path in deployment.values if (side.folder / path).is_file()] for side in (before, after))
     for path in deployment.values:
-        if path not in has:
+        if not (after.folder / path).is_file():
             return Outcome(deployment, unrendered=f"{path} is not committed")
     problems = after.refusals(deployment, kubernetes, new)
     if not new.ok:
         return Outcome(deployment, problems=problems)
-    not_rendered = f"{base} cannot be rendered: "
-    if deployment.values and not had:
-        return Outcome(deployment, problems=problems, unrendered=f"{not_rendered}it has none of the values files")
-    if isinstance(old, Fault) or not old.ok:
+    is_new = bool(deployment.values) and not any((before.folder / path).is_file() for path in deployment.values)
+    if is_new or isinstance(old, Fault) or not old.ok:
         words = old.what if isinstance(old, Fault) else one_line(old.last_words)
-        return Outcome(deployment, problems=problems, unrendered=f"{not_rendered}{words}")
+        why = "it has none of the values files" if is_new else words
+        return Outcome(deployment, problems=problems, unrendered=f"{base} cannot be rendered: {why}")
     secrets = before.secrets_of(deployment) | after.secrets_of(deployment)
     was, now = (_neutral(one.stdout.decode("utf-8", "replace"), deployment) for one in (old, new))
     difference = compare(was, now, before.hub.version, after.hub.version, lambda text: without(text, secrets))
@@ -245,27 +239,23 @@ def _outcome(
 
 def _neutral(rendered: str, deployment: Deployment) -> str:
     """Return a rendering with words for the names of its release and namespace: neither tells of a change."""
-    for name, neutral in _neutral_names(deployment):
+    for name, neutral in ((deployment.release, _RELEASE), (deployment.namespace, _NAMESPACE)):
         # What must not stand before it comes last: so it is searched for as it is.
         rendered = re.sub(rf"{re.escape(name)}(?<![\w.-]{re.escape(name)})(?!\w)", neutral, rendered)
     return rendered
 
 
-def _neutral_names(deployment: Deployment) -> tuple[tuple[str, str], ...]:
-    return (deployment.release, _RELEASE), (deployment.namespace, _NAMESPACE)
-
-
 def _objects(one: Outcome) -> dict[str, list[str]]:
     """Return the names of the objects that are added, changed and removed."""
-    objects = {kind: [*names] for kind, names in one.difference._asdict().items()}
-    for name, neutral in _neutral_names(one.deployment):
-        objects = {kind: [one.replace(neutral, name) for one in names] for kind, names in objects.items()}
-    return objects
+    release, namespace = one.deployment.release, one.deployment.namespace
+    return {
+        kind: [name.replace(_RELEASE, release).replace(_NAMESPACE, namespace) for name in names]
+        for kind, names in one.difference._asdict().items()
+    }
 
 
-def _names(same: Sequence[Outcome], most: int | None = None) -> str:
-    names = [one.deployment.name for one in same]
-    return first_of(names, most or len(names))
+def _names(same: Sequence[Outcome], most: int = sys.maxsize) -> str:
+    return first_of([one.deployment.name for one in same], most)
 
 
 def _diff(same: Sequence[Outcome]) -> Iterator[str]:
@@ -282,6 +272,5 @@ def _what(one: Outcome) -> str:
         return "the new chart refuses the values" if is_invalid else "the cluster's Kubernetes is too old"
     if one.unrendered:
         return "not compared"
-    difference = one.difference
-    counts = {"changed": difference.changed, "added": difference.added, "removed": difference.removed}
-    return ", ".join(f"{len(names)} {word}" for word, names in counts.items() if names) or "no object changes"
+    counts = ((len(getattr(one.difference, word)), word) for word in ("changed", "added", "removed"))
+    return ", ".join(f"{number} {word}" for number, word in counts if number) or "no object changes"
