@@ -19,10 +19,21 @@ from ..releases.versions import is_dev
 from ..repo.hub import Hub
 from ..repo.remotes import Review
 from ..tools.registry import ImageAnswer, inspect_all
-from .bump import KUBERNETES, NOTHING, Changes, changes_between, pinned_at, read_releases, release_facts
+from .bump import (
+    KUBERNETES,
+    NOTHING,
+    Changes,
+    Upgrades,
+    changes_between,
+    needs,
+    pinned_at,
+    read_releases,
+    release_facts,
+    shown,
+    upgrades_here,
+)
 from .preview import Preview, before_branch
 from .team import next_steps, staging_hubs
-from .upgrades import Upgrades, needs, shown, upgrades_here
 
 NOT_KNOWN, MISSING = "not known", "the registry does not have it yet"
 # GitHub takes 256 characters of a title, and 65,536 of a text.

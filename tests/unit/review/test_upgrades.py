@@ -7,10 +7,10 @@ from tasks.core.settings import Settings, ValuesTarget
 from tasks.core.yaml_tree import parse
 from tasks.releases.notes import Note, Watch, known, upgrades_between
 from tasks.repo.hub import open_hub
-from tasks.review import upgrades as looked
-from tasks.review.upgrades import (
+from tasks.review import bump as looked
+from tasks.review.bump import (
     Value,
-    findings,
+    concerns,
     upgrade_paragraph,
     upgrade_warnings,
     upgrades_here,
@@ -140,7 +140,7 @@ other:
 )
 def test_the_values_that_a_note_concerns(watch: Watch, found: list[str]) -> None:
     values = list(values_below(parse(TEXT.encode(), "").root, "values.yaml", "jupyterhub"))
-    assert [f"{one.line} {one.key}" for one in findings(Note("Any.", (watch,)), values)] == found
+    assert [f"{one.line} {one.key}" for one in values if concerns(Note("Any.", (watch,)), one)] == found
 
 
 # -- in which files
