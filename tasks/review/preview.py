@@ -16,17 +16,16 @@ from ..core.output import first_of
 from ..core.problems import Code, Problem, Severity
 from ..core.safe_files import temporary_folder
 from ..core.settings import Accepted
-from ..core.visible import code, fenced, one_line, plain, visible, without
+from ..core.visible import code, fenced, plain, visible, without
 from ..image.tree import Tree
 from ..repo.deployments import Deployment, deployments, has_deployments
 from ..repo.files import Committed
 from ..repo.hub import Hub
 from ..repo.remotes import Review, fork_point
-from ..tools.command import Output
-from ..tools.process import Pool, answer_of, require_installed
+from ..tools.process import require_installed
 from .branches import foresee
 from .bump import changes_between, plan_bump
-from .rendering import Difference, Side, compare, paths_of, write_side
+from .rendering import Difference, Rendering, compare, paths_of, render_charts
 
 # What stands for a release's and a namespace's name while renderings are compared: deployments then share them.
 _RELEASE, _NAMESPACE = "RELEASE-NAME", "RELEASE-NAMESPACE"
@@ -190,51 +189,39 @@ def _compare_sides(after: Hub, review: Review, wanted: Sequence[Deployment], kub
     if before.helm_repository == after.helm_repository:
         before = replace(before, index=after.index)
     with temporary_folder() as folder:
-        old = write_side(folder / "before", before, Tree(before.git, commit), wanted)
-        new = write_side(folder / "after", after, Tree(after.git, "HEAD"), wanted)
-        with Pool() as pool:
-            rendered = [
-                pool.submit(lambda one: (new.render(one, kubernetes), old.render(one, kubernetes)), one)
-                for one in wanted
-            ]
-            # Compared one after the other: what several deployments share is read once.
-            both = zip(wanted, rendered, strict=True)
-            outcomes = [_outcome(old, new, review.base, one, kubernetes, answer_of(outputs)) for one, outputs in both]
-    unread = tuple(dict.fromkeys(path for one in wanted for path in one.values if path in new.encrypted))
+        old = render_charts(folder / "before", before, Tree(before.git, commit), wanted, kubernetes)
+        new = render_charts(folder / "after", after, Tree(after.git, "HEAD"), wanted, kubernetes)
+    outcomes = [_outcome(before, after, review.base, *each) for each in zip(wanted, old, new, strict=True)]
+    unread = dict.fromkeys(path for one in new if isinstance(one, Rendering) for path in one.encrypted)
     changed = (path for path in after.git.changed(paths_of(after, wanted)) if path not in after.managed)
     uncommitted = dict.fromkeys((*changed, *(path for one in wanted for path in one.absent)))
     moved = changes_between(before, after)
     restarts = bool(moved.bases or moved.images) and any(map(after.values_places, after.images))
     versions = before.version, after.version
-    return Preview(*versions, review.base, tuple(outcomes), unread, tuple(uncommitted), restarts=restarts)
+    return Preview(*versions, review.base, tuple(outcomes), tuple(unread), tuple(uncommitted), restarts=restarts)
 
 
 def _outcome(
-    before: Side,
-    after: Side,
-    base: str,
-    deployment: Deployment,
-    kubernetes: str | None,
-    outputs: tuple[Output | Fault, Output | Fault],
+    before: Hub, after: Hub, base: str, deployment: Deployment, old: Rendering | Fault, new: Rendering | Fault
 ) -> Outcome:
-    new, old = outputs
     if isinstance(new, Fault):
         return Outcome(deployment, unrendered=new.what)
-    for path in deployment.values:
-        if not (after.folder / path).is_file():
-            return Outcome(deployment, unrendered=f"{path} is not committed")
-    problems = after.refusals(deployment, kubernetes, new)
-    if not new.ok:
-        return Outcome(deployment, problems=problems)
-    is_new = bool(deployment.values) and not any((before.folder / path).is_file() for path in deployment.values)
-    if is_new or isinstance(old, Fault) or not old.ok:
-        words = old.what if isinstance(old, Fault) else one_line(old.last_words)
-        why = "it has none of the values files" if is_new else words
-        return Outcome(deployment, problems=problems, unrendered=f"{base} cannot be rendered: {why}")
-    secrets = before.secrets_of(deployment) | after.secrets_of(deployment)
-    was, now = (_neutral(one.stdout.decode("utf-8", "replace"), deployment) for one in (old, new))
-    difference = compare(was, now, before.hub.version, after.hub.version, lambda text: without(text, secrets))
-    return Outcome(deployment, difference, problems)
+    if new.absent:
+        return Outcome(deployment, unrendered=f"{new.absent[0]} is not committed")
+    if new.text is None:
+        return Outcome(deployment, problems=new.problems)
+    if isinstance(old, Fault):
+        why = old.what
+    elif deployment.values and len(old.absent) == len(deployment.values):
+        why = "it has none of the values files"
+    elif old.text is None:
+        why = old.problems[0].message
+    else:
+        secrets = old.secrets | new.secrets
+        was, now = (_neutral(text, deployment) for text in (old.text, new.text))
+        difference = compare(was, now, before.version, after.version, lambda text: without(text, secrets))
+        return Outcome(deployment, difference, new.problems)
+    return Outcome(deployment, problems=new.problems, unrendered=f"{base} cannot be rendered: {why}")
 
 
 def _neutral(rendered: str, deployment: Deployment) -> str:

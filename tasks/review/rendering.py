@@ -33,7 +33,6 @@ from ..repo.deployments import Deployment, chart_of, deployments
 from ..repo.hub import Hub
 from ..repo.values import PinnedImage, image_at, is_encrypted, with_image
 from ..tools import helm
-from ..tools.command import Output
 from ..tools.process import ask_all, require_installed
 
 _TO_UPGRADE = "upgrade the cluster, or correct hub.kubernetes"
@@ -66,99 +65,34 @@ _MOST_LEAVES = 50_000
 Ways: TypeAlias = "Mapping[str, tuple[str, ...]]"
 
 
-class Side(NamedTuple):
-    """The chart in a folder of its own, with those that wrap it, their dependencies and all values files.
+class Rendering(NamedTuple):
+    """What helm makes of one deployment.
 
     Attributes:
-        charts: by each chart's folder, what helm's faults need, or why it cannot be rendered.
-        encrypted: the values files that no rendering has.
-        secrets: what the other values files hold under names that look secret, by the file.
+        text: the objects; None where the chart refuses its values.
+        problems: why the chart cannot be installed so.
+        absent, encrypted: those of its values files that are not there, and those that cannot be read.
+        secrets: what the others hold under names that look secret.
     """
 
-    folder: Path
-    hub: Hub
-    charts: Mapping[str, Ways | Fault]
-    release: Release
-    encrypted: frozenset[str]
-    secrets: Mapping[str, Secrets]
-
-    def render(self, deployment: Deployment, kubernetes: str | None) -> Output | Fault:
-        """Return what helm says of a deployment, or why it cannot be asked."""
-        if deployment.apart:
-            return Refused(deployment.apart, hint="look at it by hand: helm template")
-        if isinstance(fault := self.charts[deployment.chart], Fault):
-            return fault
-        there = [path for path in self._files(deployment) if (self.folder / path).is_file()]
-        return helm.template(self.folder, deployment.chart, deployment.release, deployment.namespace, there, kubernetes)
-
-    def refusals(self, deployment: Deployment, kubernetes: str | None, rendered: Output) -> tuple[Problem, ...]:
-        """Return why the chart cannot be installed so; nothing where it can."""
-        hub, oldest = self.hub, self.release.oldest_kubernetes
-        has, needs = ([int(part) for part in re.findall(r"\d+", one or "")[:2]] for one in (kubernetes, oldest))
-        if kubernetes and has < needs:
-            message = f"{hub.version} needs Kubernetes {oldest} or newer, and the cluster has {kubernetes}"
-            where = f"{hub.requirement_file}:{hub.requirement.line}"
-            return (Problem(Code.KUBERNETES, where, message, _TO_UPGRADE),)
-        return () if rendered.ok else self._problems(deployment, rendered)
-
-    def secrets_of(self, deployment: Deployment) -> Secrets:
-        """Return what must not be shown of a deployment."""
-        return frozenset().union(*(self.secrets.get(path, ()) for path in deployment.values))
-
-    def _files(self, deployment: Deployment) -> list[str]:
-        return [path for path in deployment.values if path not in self.encrypted]
-
-    def _problems(self, deployment: Deployment, rendered: Output) -> tuple[Problem, ...]:
-        said, ways = without(rendered.stderr, self.secrets_of(deployment)), self.charts[deployment.chart]
-        # The chart's own values file; that of the settings where the chart is z2jh's own archive.
-        own = f"{deployment.chart}/values.yaml" if (self.folder / deployment.chart).is_dir() else FILE
-        found: list[tuple[str, str]] = []
-        below: tuple[str, ...] = ()
-        for line in map(str.strip, said.splitlines()):
-            if name := _SUBCHART.fullmatch(line):
-                below = () if isinstance(ways, Fault) else ways.get(name["name"], ())
-            elif schema := _SCHEMA.fullmatch(line):
-                pointer, dots, message = schema["pointer"], schema["dots"], schema["message"]
-                steps = dots.split(".") if pointer is None else pointer.strip("/").split("/")
-                path = (*below, *(step for step in steps if step and step != "(root)"))
-                unknown = _KEYS.search(message)
-                keys = re.findall(r"[^\s',]+", unknown["names"]) if unknown else []
-                where = self._place_of((own, *self._files(deployment)), (*path, *keys[:1]))
-                found.append((where, f"{'.'.join(path)}: {message}"))
-        if not found:
-            # Helm 4 writes the reason on the lines below, up to an empty one.
-            last = " ".join(f"\n{said}".partition(f"\n{_ERROR}")[2].partition("\n\n")[0].split())
-            if not last:
-                raise ProgramFailed(f"helm template: {one_line(rendered.last_words)}", hint="helm version")
-            place = _BROKEN.search(last) or _TEMPLATE.search(last)
-            found.append((":".join(filter(None, place.group("path", "line"))) if place else own, last))
-        return tuple(Problem(Code.INVALID, where, one_line(told), _TO_CORRECT) for where, told in dict.fromkeys(found))
-
-    def _place_of(self, files: Sequence[str], path: tuple[str, ...]) -> str:
-        """Return the file, and the line, that a fault of the schema is about: in the strongest of them that has it."""
-        depth, where = 0, files[0]
-        for file in files:
-            deeper, line = _way(_read(self.folder / file), path)
-            if deeper and deeper >= depth:
-                depth, where = deeper, f"{file}:{line}"
-        return where
+    text: str | None
+    problems: tuple[Problem, ...]
+    absent: tuple[str, ...]
+    encrypted: tuple[str, ...]
+    secrets: Secrets
 
 
 def refused_values(hub: Hub) -> dict[Problem | Fault, tuple[str, ...]]:
     """Return what the pinned chart refuses of the values, or why that is not known, with the deployments' names."""
     require_installed("helm")
-    wanted, kubernetes = [one for one in deployments(hub) if not one.apart], hub.settings.kubernetes
+    wanted = [one for one in deployments(hub) if not one.apart]
     found: dict[Problem | Fault, tuple[str, ...]] = {}
     planned = {path: data for path in hub.managed if (data := hub.files.read(path)) is not None}
-    with (
-        temporary_folder() as folder,
-        snapshot(hub.git, paths_of(hub, wanted), planned) as tree,
-    ):
-        side = write_side(folder / "chart", hub, tree, wanted)
-        rendered = ask_all(lambda one: side.render(one, kubernetes), wanted)
-        for one, said in zip(wanted, rendered, strict=True):
-            for refusal in (said,) if isinstance(said, Fault) else side.refusals(one, kubernetes, said):
-                found[refusal] = (*found.get(refusal, ()), one.name)
+    with temporary_folder() as folder, snapshot(hub.git, paths_of(hub, wanted), planned) as tree:
+        rendered = render_charts(folder / "chart", hub, tree, wanted, hub.settings.kubernetes)
+    for one, said in zip(wanted, rendered, strict=True):
+        for refusal in (said,) if isinstance(said, Fault) else said.problems:
+            found[refusal] = (*found.get(refusal, ()), one.name)
     return found
 
 
@@ -168,10 +102,13 @@ def paths_of(hub: Hub, wanted: Sequence[Deployment]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*charts, *(path for one in wanted for path in one.values))))
 
 
-def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment]) -> Side:
-    """Write the charts, their dependencies and the deployments' values into the new ``folder``, out of ``tree``.
+def render_charts(
+    folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment], kubernetes: str | None
+) -> list[Rendering | Fault]:
+    """Render the chart for each deployment, or return why that cannot be done, in the new ``folder``.
 
-    The files that a release edits are as ``hub`` has them.
+    The charts, their dependencies and the values are written there out of ``tree``; the files that a release edits are
+    as ``hub`` has them.
     """
     values, paths = list(dict.fromkeys(path for one in wanted for path in one.values)), paths_of(hub, wanted)
     # Helm reads what a link in a chart leads to.
@@ -184,10 +121,70 @@ def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment])
     # As git keeps them, too: a filter may have decrypted them on the way.
     entries = tree.files(values) if values else []
     stored = {entry.path: data for entry, data in zip(entries, tree.blobs(entries), strict=True)}
-    encrypted = {path for path in values if any(map(is_encrypted, (stored.get(path, b""), _read(folder / path))))}
+    locked = {path for path in values if any(map(is_encrypted, (stored.get(path, b""), _read(folder / path))))}
     release, charts = _fill_charts(hub, folder, {one.chart for one in wanted})
-    secrets = {path: _secrets_in(_read(folder / path)) for path in values if path not in encrypted}
-    return Side(folder, hub, charts, release, frozenset(encrypted), secrets)
+    too_old = _too_old(hub, release, kubernetes)
+
+    def rendered(one: Deployment) -> Rendering | Fault:
+        if one.apart:
+            return Refused(one.apart, hint="look at it by hand: helm template")
+        if isinstance(ways := charts[one.chart], Fault):
+            return ways
+        absent = tuple(path for path in one.values if not (folder / path).is_file())
+        given = [path for path in one.values if path not in absent and path not in locked]
+        secrets: Secrets = frozenset().union(*(_secrets_in(_read(folder / path)) for path in given))
+        said = helm.template(folder, one.chart, one.release, one.namespace, given, kubernetes)
+        text, words = said.stdout.decode("utf-8", "replace"), without(said.stderr, secrets)
+        problems = too_old or (() if said.ok else _problems(folder, one.chart, given, ways, words))
+        encrypted = tuple(path for path in one.values if path in locked)
+        return Rendering(text if said.ok else None, problems, absent, encrypted, secrets)
+
+    return ask_all(rendered, wanted)
+
+
+def _too_old(hub: Hub, release: Release, kubernetes: str | None) -> tuple[Problem, ...]:
+    oldest = release.oldest_kubernetes
+    has, needs = ([int(part) for part in re.findall(r"\d+", one or "")[:2]] for one in (kubernetes, oldest))
+    if not kubernetes or has >= needs:
+        return ()
+    message = f"{hub.version} needs Kubernetes {oldest} or newer, and the cluster has {kubernetes}"
+    return (Problem(Code.KUBERNETES, f"{hub.requirement_file}:{hub.requirement.line}", message, _TO_UPGRADE),)
+
+
+def _problems(folder: Path, chart: str, values: Sequence[str], ways: Ways, said: str) -> tuple[Problem, ...]:
+    """Return why a chart refuses ``values``, by what helm ``said``."""
+    # The chart's own values file; that of the settings where the chart is z2jh's own archive.
+    own = f"{chart}/values.yaml" if (folder / chart).is_dir() else FILE
+    found: list[tuple[str, str]] = []
+    below: tuple[str, ...] = ()
+    for line in map(str.strip, said.splitlines()):
+        if name := _SUBCHART.fullmatch(line):
+            below = ways.get(name["name"], ())
+        elif schema := _SCHEMA.fullmatch(line):
+            pointer, dots, message = schema["pointer"], schema["dots"], schema["message"]
+            steps = dots.split(".") if pointer is None else pointer.strip("/").split("/")
+            path = (*below, *(step for step in steps if step and step != "(root)"))
+            unknown = _KEYS.search(message)
+            keys = re.findall(r"[^\s',]+", unknown["names"]) if unknown else []
+            found.append((_place_of(folder, (own, *values), (*path, *keys[:1])), f"{'.'.join(path)}: {message}"))
+    if not found:
+        # Helm 4 writes the reason on the lines below, up to an empty one.
+        last = " ".join(f"\n{said}".partition(f"\n{_ERROR}")[2].partition("\n\n")[0].split())
+        if not last:
+            raise ProgramFailed(f"helm template: {one_line(said.strip())}", hint="helm version")
+        place = _BROKEN.search(last) or _TEMPLATE.search(last)
+        found.append((":".join(filter(None, place.group("path", "line"))) if place else own, last))
+    return tuple(Problem(Code.INVALID, where, one_line(told), _TO_CORRECT) for where, told in dict.fromkeys(found))
+
+
+def _place_of(folder: Path, files: Sequence[str], path: tuple[str, ...]) -> str:
+    """Return the file, and the line, that a fault of the schema is about: in the strongest of them that has it."""
+    depth, where = 0, files[0]
+    for file in files:
+        deeper, line = _way(_read(folder / file), path)
+        if deeper and deeper >= depth:
+            depth, where = deeper, f"{file}:{line}"
+    return where
 
 
 def _with_images(hub: Hub, path: str, data: bytes) -> bytes:
