@@ -77,7 +77,7 @@ def _release_words(found: Survey) -> Iterator[str]:
     name, to = hub.requirement.name, releases.next
     usual = [one for one in images if one.image in hub.usual_images]
     stale = [one for one in usual if to or one.is_up_to_date is False]
-    same = [one for one in stale if one.is_current and not to and not hub.changed]
+    same = [one for one in stale if one.same_inputs and not to and not hub.changed]
     clauses = {
         "move": [f"{name} from {hub.version} to {to}"] if to else [],
         "commit": hub.changed,

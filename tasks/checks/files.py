@@ -41,10 +41,10 @@ def find_problems_offline(hub: Hub) -> Findings:
     return Findings.of((*bases, *file_problems(hub)), hub.settings.accept)
 
 
-def file_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem | Unchecked]:
+def file_problems(hub: Hub, labelled: Collection[str] = ()) -> Iterator[Problem | Unchecked]:
     """Yield what is inconsistent in the files, and between them and git's history.
 
-    The tags of the images ``current`` (their keys) are not compared with that.
+    The tags of those images (their keys) are not compared with that which are ``labelled`` with their inputs.
     """
     yield from (Problem(Code.NO_EFFECT, *one, Severity.WARNING) for one in without_effect(hub))
     yield from _image_file_problems(hub)
@@ -53,7 +53,7 @@ def file_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem |
     inputs = [path for image in hub.images for path in hub.paths_of(image)]
     uncommitted = hub.git.changed([*inputs, *hub.managed])
     for image in hub.images:
-        yield from _values_problems(hub, image, uncommitted, is_current=image.spec.key in current)
+        yield from _values_problems(hub, image, uncommitted, compares=image.spec.key not in labelled)
     yield from _unmoved_problems(hub)
     for one in faulty_files(hub):
         if isinstance(one, Malformed):
@@ -114,7 +114,7 @@ def override_problems(hub: Hub, named: Iterable[NamedImage], chart_values: Data)
 
 
 def _values_problems(
-    hub: Hub, image: HubImage, uncommitted: Sequence[str], *, is_current: bool
+    hub: Hub, image: HubImage, uncommitted: Sequence[str], *, compares: bool
 ) -> Iterator[Problem | Unchecked]:
     """Yield what is wrong with what the values name: no image or another one, several, or one of other files."""
     pinned: dict[str, PinnedImage] = {}
@@ -140,7 +140,7 @@ def _values_problems(
         message = f"{image.spec.key} is pinned to {_version(one)} here and to {_version(first)} elsewhere"
         also = tuple(at for at, _ in others)
         yield Problem(Code.VALUES_DIFFER, where, message, f"{DOOR} build", also=also)
-    elif not is_current:
+    elif compares:
         for told in _tag_problems(hub, image, where, first):
             yield told._replace(also=tuple(at for at, _ in more)) if isinstance(told, Problem) else told
 

@@ -66,8 +66,8 @@ class SeenImage(NamedTuple):
         digests: the places in the values that pin it by digest: file and line, and the image.
         in_registry: whether its registry has what the values name, else what a build made; None where not known.
         tag: the tag that a build would give it; None where that cannot be told.
-        is_current: whether its label names the inputs that a build would take, whatever commit its tag names.
-        has_other_files: whether a build would give the same tag to other inputs than the label names.
+        same_inputs: whether its label names the inputs that a build would take, whatever commit its tag names; None
+            where there is no label, and where other inputs give another tag.
         is_up_to_date: whether a build would leave it as it is; None where that cannot be told.
     """
 
@@ -77,8 +77,7 @@ class SeenImage(NamedTuple):
     digests: list[tuple[str, Reference]]
     in_registry: bool | None
     tag: str | None
-    is_current: bool
-    has_other_files: bool
+    same_inputs: bool | None
     is_up_to_date: bool | None
 
 
@@ -210,21 +209,19 @@ def _seen(
     answer = answers[asked] if asked else None
     in_registry = None if asked is None or isinstance(answer, Fault) else answer is not None
     tag = _tag_now(hub, image, answers)
-    label, is_current = None, False
-    if ours and named and isinstance(answer, FoundImage):
-        label = inputs_label(answer)
-        is_current = label is not None and label == _inputs_now(hub, image, answer)
-    has_other_files = label is not None and not is_current and not tells_images_apart(hub.settings.tag)
+    same_inputs = None
+    if ours and named and isinstance(answer, FoundImage) and (label := inputs_label(answer)):
+        is_same = label == _inputs_now(hub, image, answer)
+        same_inputs = is_same if is_same or not tells_images_apart(hub.settings.tag) else None
     is_up_to_date: bool | None = tag == ours.tag if ours else False
-    if ours is None or answer is None or has_other_files or depends_on(hub, image, hub.changed):
+    if ours is None or answer is None or same_inputs is False or depends_on(hub, image, hub.changed):
         is_up_to_date = False
     elif ours.tag is None:
-        is_up_to_date = is_current
+        is_up_to_date = bool(same_inputs)
     # Of an image that no values name only its registry knows.
     elif tag is None or (named is None and not in_registry):
         is_up_to_date = None
-    own = ours if named else None
-    return SeenImage(image, named, own, digests, in_registry, tag, is_current, has_other_files, is_up_to_date)
+    return SeenImage(image, named, ours if named else None, digests, in_registry, tag, same_inputs, is_up_to_date)
 
 
 def _tag_now(hub: Hub, image: HubImage, answers: Mapping[Reference, ImageAnswer]) -> str | None:
@@ -259,8 +256,8 @@ def _inputs_now(hub: Hub, image: HubImage, found: FoundImage) -> str | None:
 def _findings(world: World) -> Findings:
     hub = world.hub
     # Of these the image's label tells more than files and git.
-    current = [one.image.spec.key for one in world.images if one.is_current or one.has_other_files]
-    return Findings.of((*file_problems(hub, current), *_outside(world)), hub.settings.accept)
+    told = [one.image.spec.key for one in world.images if one.same_inputs is not None]
+    return Findings.of((*file_problems(hub, told), *_outside(world)), hub.settings.accept)
 
 
 def _outside(world: World) -> Iterator[Problem | Unchecked]:
@@ -359,7 +356,7 @@ def _image_problems(
         yield Problem(Code.PLATFORM, where, message, f"{DOOR} build --force")
     else:
         yield from _base_problems(world, image, own, found, where)
-    if seen.has_other_files and own.tag == seen.tag:
+    if seen.same_inputs is False and own.tag == seen.tag:
         message = f"{own} was built from other files, and hub.tag gives today's the same tag"
         hint = f"put {{commit}} into hub.tag, or overwrite it: {DOOR} build --force"
         yield Problem(Code.TAG_STALE, where, message, hint)
