@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..core.faults import Fault
@@ -14,7 +13,7 @@ from ..core.visible import code, code_or, one_line, plain, table_lines
 from ..image.proof import Base, prove
 from ..image.tag import COMMIT_TO_COME
 from ..releases.index import Release
-from ..releases.notes import comparison, release_links, security_news
+from ..releases.notes import Upgrade, comparison, release_links, security_news
 from ..releases.versions import is_dev
 from ..repo.hub import Hub
 from ..repo.remotes import Review
@@ -24,6 +23,7 @@ from .bump import (
     NOTHING,
     Changes,
     Upgrades,
+    Value,
     changes_between,
     needs,
     pinned_at,
@@ -115,8 +115,19 @@ class Description(NamedTuple):
     @property
     def body(self) -> str:
         """The text, cut at a line's end where it is longer than a forge takes."""
-        facts = (self._moves(), self._security(), self._images(), self._upgrade_notes(), self._cluster())
-        body = "\n".join(chain(*facts, self._checklist()))
+        release = self.moved.release
+        news = security_news(release.before, release.after) if release else ()
+        sections: dict[str, Iterable[str]] = {
+            "What moved": self._moves(),
+            "Security": (f"- {line}" for line in news),
+            "The image": self._images(),
+            **{f"{up.title}: [upgrade notes]({up.guide})": _notes(up, notes) for up, notes in self.upgrades.items()},
+            "What changes in the cluster": self._cluster(),
+            "Before deploying": (f"- [ ] {line}" for line in self._checks()),
+            "Next steps": (f"- [ ] {step}" for step in self.next_steps),
+        }
+        texts = {title: "\n".join(lines).rstrip("\n") for title, lines in sections.items()}
+        body = "\n".join(f"### {title}\n\n{text}\n" for title, text in texts.items() if text)
         if len(body) <= LONGEST_BODY:
             return body
         return f"{body[:LONGEST_BODY].rpartition(chr(10))[0]}\n\n(cut here: it is too long for a pull request)\n"
@@ -132,21 +143,13 @@ class Description(NamedTuple):
                 for what, (before, after) in release_facts(self.before, self.after).items()
                 if before != after or after is None
             ]
-        yield from ("### What moved", "", *table_lines(("what", "before", "after", "where"), rows), "")
-        changes = comparison(self.before, self.after) if self.before else None
-        if changes:
-            yield from (f"[All z2jh changes between them]({changes})", "")
-
-    def _security(self) -> Iterator[str]:
-        release = self.moved.release
-        news = security_news(release.before, release.after) if release else ()
-        if news:
-            yield from ("### Security", "", *(f"- {line}" for line in news), "")
+        yield from table_lines(("what", "before", "after", "where"), rows)
+        if self.before and (changes := comparison(self.before, self.after)):
+            yield f"\n[All z2jh changes between them]({changes})"
 
     def _images(self) -> Iterator[str]:
-        yield from ("### The image", "")
         if not self.evidence:
-            yield from ("The values name no hub image.", "")
+            yield "The values name no hub image."
         for one in self.evidence:
             rows = (
                 ("digest", code_or(one.digest)),
@@ -159,51 +162,37 @@ class Description(NamedTuple):
             yield f"**Not verified**: {plain(one.gap)}." if one.gap else known
             yield from ("", *table_lines(("image", code(one.image)), rows), "")
 
-    def _upgrade_notes(self) -> Iterator[str]:
-        for upgrade, notes in self.upgrades.items():
-            yield from (f"### {upgrade.title}: [upgrade notes]({upgrade.guide})", "")
-            yield from (f"- {line}" for line in needs(upgrade))
-            for text, found in notes.items():
-                yield f"- {text}"
-                places = (f"{code(one.place)} {code(one.key)}" for one in found)
-                yield from (f"  - {line}" for line in shown(places))
-            yield ""
-
-    def _cluster(self) -> Iterator[str]:
-        if self.cluster is None:
-            return
-        yield from ("### What changes in the cluster", "")
+    def _cluster(self) -> Iterable[str]:
         if isinstance(self.cluster, Fault):
-            yield from (f"Not checked: {plain(self.cluster.what)}.", "")
-        else:
-            yield from self.cluster.markdown()
-
-    def _checklist(self) -> Iterator[str]:
-        yield from ("### Before deploying", "", *(f"- [ ] {line}" for line in self._checks()), "")
-        yield from ("### Next steps", "", *(f"- [ ] {step}" for step in self.next_steps), "")
+            return (f"Not checked: {plain(self.cluster.what)}.",)
+        return self.cluster.markdown() if self.cluster else ()
 
     def _checks(self) -> Iterator[str]:
         if any(one.gap for one in self.evidence) or not self.evidence:
             yield "The image is built and verified: `hubpress build`, then `hubpress commit --pr`."
         if self.moved.release:
-            yield from self._release_checks()
+            version = self.after.semver
+            if version is None or is_dev(version):
+                yield f"{code(self.after.version)} is a development build of z2jh: confirm that this is intended."
+            if isinstance(self.cluster, Preview) and any(one.code is Code.INVALID for one in self.cluster.problems):
+                yield "The values that the new chart refuses are corrected."
+            yield f"Read the release notes: {', '.join(release_links(self.after))}"
+            if self.upgrades:
+                yield "Follow the upgrade notes above for each value they name."
+            before, oldest = release_facts(self.before, self.after)[KUBERNETES]
+            if oldest not in (None, before):
+                yield f"The cluster runs Kubernetes {plain(str(oldest))} or newer: `kubectl version`."
         if self.evidence:
             yield f"Check that the cluster's nodes can pull {', '.join(code(one.image) for one in self.evidence)}."
         if not self.has_staging:
             yield "Check on a staging hub that a user can sign in and start a server."
 
-    def _release_checks(self) -> Iterator[str]:
-        version = self.after.semver
-        if version is None or is_dev(version):
-            yield f"{code(self.after.version)} is a development build of z2jh: confirm that this is intended."
-        if isinstance(self.cluster, Preview) and any(one.code is Code.INVALID for one in self.cluster.problems):
-            yield "The values that the new chart refuses are corrected."
-        yield f"Read the release notes: {', '.join(release_links(self.after))}"
-        if self.upgrades:
-            yield "Follow the upgrade notes above for each value they name."
-        before, oldest = release_facts(self.before, self.after)[KUBERNETES]
-        if oldest not in (None, before):
-            yield f"The cluster runs Kubernetes {plain(str(oldest))} or newer: `kubectl version`."
+
+def _notes(upgrade: Upgrade, notes: Mapping[str, Sequence[Value]]) -> Iterator[str]:
+    yield from (f"- {line}" for line in needs(upgrade))
+    for text, found in notes.items():
+        yield f"- {text}"
+        yield from (f"  - {line}" for line in shown(f"{code(one.place)} {code(one.key)}" for one in found))
 
 
 def describe(
