@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ..core import output
 from ..core.faults import DOOR, Fault, Refused, Unusable
 from ..core.options import CommitOptions
-from ..core.plan import Action, Moved, Step, Values, refused
+from ..core.plan import Action, Fact, Moved, Step, Values, refused
 from ..core.safe_files import temporary_folder
 from ..core.settings import Settings, how_to_correct
 from ..image.tag import render
@@ -133,30 +133,38 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
 
 
 class TargetBranch(NamedTuple):
-    """The branch that a commit goes to, and git's arguments that switch to it; no commit where it is yet to be made."""
+    """The branch that a commit goes to: the fact that it is at its commit, and git's arguments that switch to it.
+
+    Whoever names a branch (``is_named``) means it, whatever others use it for.
+    """
 
     name: str
     why: str
+    place: Fact
     switch: tuple[str, ...] = ()
-    commit: str | None = None
+    is_named: bool = False
 
 
 def target_branch(hub: Hub, review: Review, wanted: str | None) -> TargetBranch:
-    """Return the branch that was named, else the current one, else, where that is shared, a feature branch."""
-    shared, current = review.shared, hub.branch or ""
-    name = wanted or current
-    if wanted is None and current in shared:
+    """Return the branch that was named, else the current one, else, where that is shared, a feature branch.
+
+    Where nothing is to be committed it is the current one.
+    """
+    git, shared, current = hub.git, review.shared, hub.branch or ""
+    commits = bool(hub.changed)
+    name = wanted if wanted and commits else current
+    if wanted is None and current in shared and commits:
         return _feature_branch(hub, review, f"{current} is {shared[current]}")
     if name == current:
-        return TargetBranch(name, "it is the current branch")
-    require_name(hub.git, name, "use --branch NAME")
+        place = local_branch(git, current, git.start.commit)
+        return TargetBranch(current, "it is the current branch", place, is_named=wanted == current)
+    require_name(git, name, "use --branch NAME")
     why = f"{current} is {shared[current]}" if current in shared else "of --branch"
-    commit = hub.git.branch_commit(name)
-    if commit is None:
-        return TargetBranch(name, why, ("switch", "--create", name))
-    if commit == hub.git.start.commit:
-        return TargetBranch(name, why, ("switch", name), commit)
-    raise _has_other_commits(hub.git, name)
+    commit = git.branch_commit(name)
+    if commit not in {None, git.start.commit}:
+        raise _has_other_commits(git, name)
+    switch = ("switch", *(() if commit else ("--create",)), name)
+    return TargetBranch(name, why, local_branch(git, name, commit), switch, is_named=True)
 
 
 def _is_done_with(git: Git, review: Review, branch: str, commit: str) -> bool:
@@ -198,7 +206,7 @@ def _feature_branch(hub: Hub, review: Review, why: str) -> TargetBranch:
         if wanted or not left:
             flag = () if here == head else ("--force-create",) if here else ("--create",)
             told = f"; {first} is done with, {review.base} has what it changed" if number > 1 else ""
-            return TargetBranch(name, f"{why}{told}", ("switch", *flag, name), here)
+            return TargetBranch(name, f"{why}{told}", local_branch(git, name, here), ("switch", *flag, name))
     raise AssertionError
 
 

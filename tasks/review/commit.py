@@ -18,13 +18,13 @@ from ..repo.hub import Hub
 from ..repo.remotes import Review, base_here
 from ..tools.command import Output
 from ..tools.git import INDEX, Git, Head, failed
-from ..tools.git_states import HEAD, index, local_branch, standing
+from ..tools.git_states import HEAD, index, standing
 from ..tools.process import watch
 from .branches import TargetBranch, earlier_release, require_name, target_branch
 from .bump import commit_message
 from .description import Evidence, from_registry
 from .preview import Preview, preview_of
-from .pull_request import REQUEST, Branch, plan_push, plan_request
+from .pull_request import REQUEST, plan_push, plan_request
 
 _HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg")
 _GO_ON = "where that is right, run the same command again"
@@ -51,18 +51,17 @@ def plan_commit(
         planned = _commit_of(text)
         actions = [*([start.switch()] if start.target.switch else []), start.commit(text, options.message)]
     leaves = hub.with_commit(name, changed)
-    branch = Branch(name, start.local, options.branch == name, waits=bool(planned or hub.pending))
-    pushed, requested, there = branch.commit, None, None
+    pushed, requested, there = start.target.place, None, None
     if options.branch not in (None, name):
         _require_nothing_left(hub, review, options)
         options = replace(options, push=False, request=False)
     try:
         if options.pushes:
             why = "the pull request needs it" if options.request else "of --push"
-            pushing, pushed = plan_push(hub, review, branch, why)
+            pushing, pushed = plan_push(leaves, review, start.target, why)
             actions.append(pushing)
         if options.request:
-            requesting, requested = plan_request(leaves, review, branch, pushed, images, cluster)
+            requesting, requested = plan_request(leaves, review, start.target, pushed, images, cluster)
             actions.append(requesting)
             there = None if requesting.do else requested
     except Fault as fault:  # the commit is known all the same
@@ -97,19 +96,15 @@ class _Start(NamedTuple):
     head: Fact
     staged: Fact
     files: tuple[Fact, ...]
-    local: Fact
 
     @classmethod
     def read(cls, hub: Hub, review: Review, wanted: str | None) -> _Start:
         """Read where a commit starts; the facts first, so that what changes from here on is noticed."""
         git, tree = hub.git, WorkingTree(hub.git.folder)
         git.require_commit_can_be_made()
-        current, head = str(hub.branch), standing(git, hub.branch)
-        staged = index(git, hub.managed)
+        head, staged = standing(git, hub.branch), index(git, hub.managed)
         files = tuple(tree.fact(path, hub.files.read(path)) for path in hub.managed)
-        target = target_branch(hub, review, wanted) if hub.changed else TargetBranch(current, "")
-        local = local_branch(git, target.name, target.commit if target.switch else head.value.commit)
-        return cls(hub, target, hub.changed, head, staged, files, local)
+        return cls(hub, target_branch(hub, review, wanted), hub.changed, head, staged, files)
 
     def switch(self) -> Action:
         git, target = self.hub.git, self.target
@@ -117,13 +112,13 @@ class _Start(NamedTuple):
         def do(values: Values) -> Values:
             git.switch(*target.switch, branch=target.name)
             commit = values[HEAD].commit
-            return {HEAD: Head(target.name, commit), self.local.name: commit}
+            return {HEAD: Head(target.name, commit), self.target.place.name: commit}
 
         command = f"$ {git.command(*target.switch)}"
         is_new = any(one.startswith("--") for one in target.switch)
         cut = f"create {target.name} from {self.head.value.branch}"
         what = cut if is_new else f"switch to {target.name}"
-        return Action(what, target.why, do, (command,), (self.head, self.local))
+        return Action(what, target.why, do, (command,), (self.head, target.place))
 
     def commit(self, text: str, given: str | None) -> Action:
         hub = self.hub
@@ -141,7 +136,12 @@ class _Start(NamedTuple):
             )
             left = {path: entry for path, entry in staged.items() if path not in self.changed}
             commit = _commit_of(message, made)
-            return {HEAD: Head(place.branch, made), self.local.name: made, self.staged.name: left, COMMIT: commit}
+            return {
+                HEAD: Head(place.branch, made),
+                self.target.place.name: made,
+                self.staged.name: left,
+                COMMIT: commit,
+            }
 
         relies = (head, self.staged, *self.files)
         what = f'commit {", ".join(self.changed)}: "{_commit_of(text)["subject"]}"'

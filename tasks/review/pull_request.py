@@ -17,6 +17,7 @@ from ..tools.forges import GITHUB, ForgeRequest, GitHub, gh_knows, opening_addre
 from ..tools.git import PUSH_SECONDS, Git, push_fault
 from ..tools.git_states import push_address, remote_branch
 from ..tools.process import Pool, answer_of, capture, run_checked
+from .branches import TargetBranch
 from .description import Evidence, describe
 from .preview import Preview
 from .team import expected_labels
@@ -26,15 +27,6 @@ CREATED, UPDATED, PRESENT, BY_HAND = "created", "updated", "present", "by hand"
 REQUEST = "pull request"
 # Lines of git's that the fault repeats: people read one error and one hint.
 _VERDICT = ("error: ", "hint: ")
-
-
-class Branch(NamedTuple):
-    """A branch to push, at which commit it is, whether the user named it, whether commits are only planned."""
-
-    name: str
-    commit: Fact
-    is_named: bool
-    waits: bool
 
 
 class PullRequest(NamedTuple):
@@ -84,18 +76,21 @@ class PullRequest(NamedTuple):
         }
 
 
-def plan_push(hub: Hub, review: Review, branch: Branch, why: str) -> tuple[Action, Fact]:
-    """Plan the push of ``branch``, and return it with the fact that has the pushed commit afterwards."""
+def plan_push(hub: Hub, review: Review, branch: TargetBranch, why: str) -> tuple[Action, Fact]:
+    """Plan the push of ``branch``, and return it with the fact that has the pushed commit afterwards.
+
+    ``hub`` is the repository as the commits to push leave it.
+    """
     git, name = hub.git, branch.name
     if not branch.is_named and name in review.shared:
-        return Action(f"nothing to push: {name} is {review.shared[name]}"), branch.commit
+        return Action(f"nothing to push: {name} is {review.shared[name]}"), branch.place
     remote, heads = review.remote, review.heads or {}
     if name in heads and not git.contains("HEAD", heads[name]):
         raise _has_more_commits(git, remote, name)
     address = push_address(git, remote)
     there = remote_branch(git, remote, name, heads.get(name), git.push_address(remote))
     # A push that was killed after the remote had taken the branch leaves a clone that does not know of it.
-    if not branch.waits and there.value == branch.commit.value and git.follows(remote, name):
+    if not hub.pending and there.value == branch.place.value and git.follows(remote, name):
         return Action(f"{remote} has {name} already"), there
 
     others = [f"  {one_line(other)}" for other in git.unlike_remote((*heads.values(), *filter(None, [review.tip])))]
@@ -105,15 +100,15 @@ def plan_push(hub: Hub, review: Review, branch: Branch, why: str) -> tuple[Actio
     def do(values: Values) -> Values:
         if others:
             output.say("\n".join(others))
-        commit = values[branch.commit.name]
+        commit = values[branch.place.name]
         _push(git, remote, commit, name, there)
         return {there.name: commit, PUSHED: remote}
 
     # What is yet to be committed is what the branch holds when somebody types it.
-    commit = f"refs/heads/{name}" if branch.waits else branch.commit.value
+    commit = f"refs/heads/{name}" if hub.pending else branch.place.value
     commands = (git.push_command(remote, commit, name), *git.follow_commands(remote, name))
     details = (*others, *(f"$ {command}" for command in commands))
-    return Action(f"push {name} to {remote}", why, do, details, (branch.commit, address, there)), there
+    return Action(f"push {name} to {remote}", why, do, details, (branch.place, address, there)), there
 
 
 def _push(git: Git, remote: str, commit: str, branch: str, place: Fact) -> None:
@@ -138,7 +133,7 @@ def _push(git: Git, remote: str, commit: str, branch: str, place: Fact) -> None:
 def plan_request(
     hub: Hub,
     review: Review,
-    branch: Branch,
+    branch: TargetBranch,
     pushed: Fact,
     images: Callable[[Hub, Values], tuple[Evidence, ...]],
     changes: Callable[[Hub, Review], Preview | Fault | None],
@@ -146,13 +141,13 @@ def plan_request(
     """Plan the pull request of ``branch``, and return it as it is planned; None where none is needed."""
     base = review.base
     if branch.name == base:
-        if branch.waits or branch.is_named:
+        if hub.pending or branch.is_named:
             what = f"{branch.name} is the branch that pull requests go to"
             raise Refused(what, where="--pr", hint="use another branch: --branch NAME")
         return Action(f"no pull request: {branch.name} is the branch that they go to"), None
     tip = base_here(hub.git, review)
     is_ahead = tip is None or hub.git.read("rev-list", "--count", f"{tip}..HEAD", "--") != "0"
-    if not branch.waits and not is_ahead:
+    if not hub.pending and not is_ahead:
         return Action(f"no pull request: {branch.name} has nothing that {base} does not have"), None
 
     with output.waiting("rendering the chart"):
@@ -162,7 +157,7 @@ def plan_request(
     labels = expected_labels(hub, review) if starts_no_workflow() else settings.labels
     wanted = PullRequest(branch.name, base, told.title, told.body, labels=labels, reviewers=settings.reviewers)
     if github:
-        action, planned = _on_github(github, head, wanted, waits=branch.waits)
+        action, planned = _on_github(github, head, wanted, waits=bool(hub.pending))
     else:
         action, planned = _by_hand(review, wanted)
 
@@ -173,7 +168,7 @@ def plan_request(
         request = planned._replace(title=told.title, body=told.body)
         return {REQUEST: _settle(github, head, request) if github else request}
 
-    is_done = planned.status == PRESENT or (github is None and not branch.waits)
+    is_done = planned.status == PRESENT or (github is None and not hub.pending)
     return action._replace(do=None if is_done else do, relies=(pushed,)), planned
 
 
