@@ -23,6 +23,7 @@ from ..tools.forges import MERGED, is_ci
 from ..tools.git import Git, Head
 from ..tools.git_states import HEAD, local_branch, remote_branch, standing, switched
 from ..tools.process import ask_all, capture
+from .bump import version_of
 
 _SHORT = 12
 _MOST_NAMED = 8
@@ -237,10 +238,7 @@ def _names(hub: Hub, version: str) -> tuple[str, ...]:
 
 
 def _committed_version(hub: Hub) -> str | None:
-    try:
-        return replace(hub, files=hub.committed).version
-    except Unusable:
-        return None
+    return version_of(replace(hub, files=hub.committed))
 
 
 def require_name(git: Git, name: str, hint: str) -> None:

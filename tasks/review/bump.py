@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import accumulate
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias
 
 from ..core import output
 from ..core.faults import Fault
@@ -37,7 +37,6 @@ from ..repo.pins import Pin, Pinned
 from ..repo.values import PinnedImage, ValuesPlace
 from ..tools.git_states import standing
 
-T = TypeVar("T")
 NOTHING = "(none)"
 JUPYTERHUB, KUBERNETES = "JupyterHub", "minimum Kubernetes"
 _SLIM = "-slim"
@@ -160,8 +159,7 @@ def commit_message(hub: Hub) -> str:
 def changes_between(before: Hub, after: Hub) -> Changes:
     """Return what moved from one state of the hub repository to another."""
     name, version = after.requirement.name, after.version
-    old_version = _or_none(lambda: before.version)
-    release = Move(f"chart requirement {name}", old_version, version, after.requirement_file)
+    release = Move(f"chart requirement {name}", version_of(before), version, after.requirement_file)
     return Changes(
         release if release.before != release.after else None,
         _moves_at(before, after, [("base image", pin) for pin in after.base_pins]),
@@ -169,6 +167,14 @@ def changes_between(before: Hub, after: Hub) -> Changes:
         _moves_at(before, after, [(f"chart {name}", pin) for pin in after.pins if pin.accepted_as]),
         not any(one.version != version for one in staying_installations(after)),
     )
+
+
+def version_of(hub: Hub) -> str | None:
+    """Return the release that the repository is on, or None where its files do not tell."""
+    try:
+        return hub.version
+    except Fault:
+        return None
 
 
 def _moves_at(before: Hub, after: Hub, places: Iterable[tuple[str, Pin | ValuesPlace]]) -> tuple[Move, ...]:
@@ -201,10 +207,13 @@ def release_facts(before: Release | None, after: Release) -> dict[str, tuple[str
 
 def pinned_at(hub: Hub, place: Pin | ValuesPlace) -> str | None:
     """Return what a place has, in values ``name:tag``; None where the file has nothing there."""
-    pinned: Pinned | PinnedImage | None = _or_none(lambda: place.read(hub.files))
+    try:
+        pinned: Pinned | PinnedImage = place.read(hub.files)
+    except Fault:
+        return None
     if isinstance(pinned, PinnedImage):
         return f"{pinned.name}:{pinned.tag}" if pinned.name and pinned.tag else None
-    return pinned.text if pinned else None
+    return pinned.text
 
 
 def _base_for(image: HubImage, released: Reference, policy: str) -> Reference:
@@ -258,13 +267,6 @@ def _warnings(hub: Hub, choice: Choice, repository: HelmRepository, *, is_safer:
         newer, version = choice.newer_major.version, choice.newer_major.semver
         pre = " --pre" if version and version.prerelease else ""
         yield f"{newer} (new major version) is also available: read its upgrade guide, then use --major{pre}"
-
-
-def _or_none(read: Callable[[], T]) -> T | None:
-    try:
-        return read()
-    except Fault:
-        return None
 
 
 # Upgrades that are crossed, with the notes of each, and the values of this repository that a note concerns.
