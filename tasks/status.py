@@ -35,15 +35,15 @@ def status(call: Call) -> None:
 
     with call.opened(writes=False) as run:
         found = survey(run.hub)
-        world, content = found.world, _content(found)
+        world = found.world
         told = found.findings.text("Everything is consistent.")
         lines = (
             *(*_release_words(found), ""),
             *("Release", output.table(_release_rows(world.hub.version, world.releases), "  "), ""),
-            *("Images", output.table(_image_rows(world, content), "  "), ""),
+            *("Images", output.table(_image_rows(world), "  "), ""),
             *(("Problems", textwrap.indent(told, "  ")) if found.findings.problems else (told,)),
         )
-        call.present(content, "\n".join(lines))
+        call.present(_content(found), "\n".join(lines))
 
 
 def _content(found: Survey) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def _content(found: Survey) -> dict[str, Any]:
         "images": [
             {
                 "name": one.image.spec.key,
-                "pinned_tag": (one.named.tag or one.named.digest) if one.named else None,
+                "pinned_tag": one.pinned_tag,
                 "computed_tag": one.tag,
                 "in_registry": one.in_registry,
             }
@@ -111,17 +111,17 @@ def _release_rows(current: str, found: Releases) -> list[tuple[str, ...]]:
     return [*rows, ("newest pre-release", pre, f"{DOOR} release --major --pre")] if pre and pre != newest else rows
 
 
-def _image_rows(world: World, content: dict[str, Any]) -> list[tuple[str, ...]]:
-    base, spare = content["base"], world.hub.spare_images
-    released = f"the release uses {base['chart']}" if base["chart"] else "which one the release uses is not known"
-    rows: list[tuple[str, ...]] = [("base image", base["dockerfile"], released)]
-    for name, pinned, computed, is_there in (one.values() for one in content["images"]):
-        built = computed or UNKNOWN
+def _image_rows(world: World) -> list[tuple[str, ...]]:
+    hub, base, spare = world.hub, world.releases.base, world.hub.spare_images
+    released = f"the release uses {base}" if base else "which one the release uses is not known"
+    rows: list[tuple[str, ...]] = [("base image", str(hub.images[0].base.reference), released)]
+    for one in world.images:
+        name, pinned, built = one.image.spec.key, one.pinned_tag, one.tag or UNKNOWN
         if name in spare:
             state = f"the values name {spare[name].image}"
         elif pinned is None:
-            state = f"{built} is in the registry" if is_there else f"would be {built}"
+            state = f"{built} is in the registry" if one.in_registry else f"would be {built}"
         else:
-            state = f"{_ANSWERS[is_there]}, {'current' if pinned == computed else f'would be {built}'}"
+            state = f"{_ANSWERS[one.in_registry]}, {'current' if pinned == one.tag else f'would be {built}'}"
         rows.append((name, pinned or "(none)", state))
     return rows

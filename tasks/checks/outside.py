@@ -80,6 +80,11 @@ class SeenImage(NamedTuple):
     same_inputs: bool | None
     is_up_to_date: bool | None
 
+    @property
+    def pinned_tag(self) -> str | None:
+        """The tag that the values name, else the digest."""
+        return (self.named.tag or self.named.digest) if self.named else None
+
 
 class World(NamedTuple):
     """What was seen outside of the hub repository.
