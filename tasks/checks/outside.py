@@ -139,7 +139,7 @@ def _look(hub: Hub) -> World:
     with Pool() as pool:
         asking = pool.submit(inspect_all, asked)
         releases = _look_at_releases(hub)
-        refused = answer_of(pool.submit(_refused, hub, releases))
+        refused = _refused(hub, releases)
         answers = answer_of(asking)
     return World(hub, releases, tuple(_seen(hub, *one, answers) for one in read), answers, refused)
 

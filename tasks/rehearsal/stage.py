@@ -146,7 +146,7 @@ def require_possible(hub: Hub, options: ReleaseOptions) -> Possible:
     # Branches and uncommitted changes are the clone's own: on the stage the working tree counts as it stands.
     if fault and not isinstance(fault, NotKnownHere):
         remarks.append(f"NOT YET: {DOOR} release would be refused: {fault.told}; {fault.hint}")
-    real = None if isinstance(begin.goes, Fault) else begin.goes
+    real = None if isinstance(begin.found, Fault) else begin.found
     return Possible(engine, hub, notes, tuple(remarks), real)
 
 

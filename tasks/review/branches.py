@@ -38,20 +38,20 @@ atexit.register(_kept.close)
 class Start(NamedTuple):
     """What a commit or a release is planned on: the repository once ``step`` has gone there.
 
-    ``goes`` is where its branch goes, or why that cannot be told. The step is refused where it cannot be planned.
+    ``found`` is where its branch goes, or why that cannot be told. The step is refused where it cannot be planned.
     """
 
     hub: Hub
-    goes: Review | Fault
+    found: Review | Fault
     step: Step
     options: CommitOptions = CommitOptions()
 
     @property
     def review(self) -> Review:
         """Where its branch goes; raises the fault where that cannot be told."""
-        if isinstance(self.goes, Fault):
-            raise self.goes
-        return self.goes
+        if isinstance(self.found, Fault):
+            raise self.found
+        return self.found
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -73,10 +73,10 @@ def begin(hub: Hub, options: CommitOptions, *, ask: bool) -> Start:
             review = review._replace(shared={key: what for key, what in review.shared.items() if key != options.branch})
         step, left = _plan_start(hub, review)
     except Fault as fault:
-        goes: Review | Fault = fault
+        found: Review | Fault = fault
         with contextlib.suppress(Fault):
-            goes = find_review(hub.git, hub.settings, ask=False)
-        return Start(hub, goes, refused("fetch", fault), replace(options, push=False, request=False))
+            found = find_review(hub.git, hub.settings, ask=False)
+        return Start(hub, found, refused("fetch", fault), replace(options, push=False, request=False))
     return Start(left, review, step, options)
 
 
