@@ -21,9 +21,8 @@ from ..tools.git_states import HEAD, index, standing
 from ..tools.process import watch
 from .branches import TargetBranch, earlier_release, require_name, target_branch
 from .bump import commit_message
-from .description import Evidence, from_registry
 from .preview import Preview, preview_of
-from .pull_request import REQUEST, plan_push, plan_request
+from .pull_request import REQUEST, Evidence, from_registry, plan_push, plan_request
 
 _HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg")
 _GO_ON = "where that is right, run the same command again"

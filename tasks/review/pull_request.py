@@ -1,15 +1,22 @@
-"""Push a branch, and open or update its pull request: through gh on GitHub, elsewhere by hand."""
+"""A branch's push and its pull request: what it says, and how it is opened or updated, by hand where gh does not."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..core import output
 from ..core.faults import Fault, Refused
+from ..core.names import Reference
 from ..core.plan import PUSHED, Action, Fact, Values
-from ..core.visible import one_line
+from ..core.problems import Code
+from ..core.visible import code, code_or, one_line, plain, table_lines
+from ..image.proof import Base, prove
+from ..image.tag import COMMIT_TO_COME
+from ..releases.index import Release
+from ..releases.notes import Upgrade, comparison, release_links, security_news
+from ..releases.versions import is_dev
 from ..repo.hub import Hub
 from ..repo.remotes import Review, base_here
 from ..tools.command import Command
@@ -17,16 +24,209 @@ from ..tools.forges import GITHUB, ForgeRequest, GitHub, gh_knows, opening_addre
 from ..tools.git import PUSH_SECONDS, Git, push_fault
 from ..tools.git_states import push_address, remote_branch
 from ..tools.process import Pool, answer_of, capture, run_checked
+from ..tools.registry import ImageAnswer, inspect_all
 from .branches import TargetBranch
-from .description import Evidence, describe
-from .preview import Preview
-from .team import expected_labels
+from .bump import (
+    KUBERNETES,
+    NOTHING,
+    Changes,
+    Upgrades,
+    Value,
+    changes_between,
+    needs,
+    pinned_at,
+    read_releases,
+    release_facts,
+    shown,
+    upgrades_here,
+)
+from .preview import Preview, before_branch
+from .team import expected_labels, next_steps, staging_hubs
 
 CREATED, UPDATED, PRESENT, BY_HAND = "created", "updated", "present", "by hand"
 # What an action here leaves besides facts.
 REQUEST = "pull request"
 # Lines of git's that the fault repeats: people read one error and one hint.
 _VERDICT = ("error: ", "hint: ")
+NOT_KNOWN, MISSING = "not known", "the registry does not have it yet"
+# GitHub takes 256 characters of a title, and 65,536 of a text.
+LONGEST_TITLE = 200
+LONGEST_BODY = 60_000
+
+
+class Evidence(NamedTuple):
+    """What is known of one image, by name and tag: digests, platforms, and in ``gap`` why it is not verified.
+
+    One without a digest and a gap is yet to be built, and verified, by the same run.
+    """
+
+    image: str
+    base: str
+    digest: str | None = None
+    platforms: tuple[str, ...] = ()
+    base_digest: str | None = None
+    gap: str = ""
+
+
+def from_report(images: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
+    """Return what a build reports of its images (``images`` of its JSON report), without those it left alone."""
+    found = []
+    for one in (one for one in images if one["tag"]):
+        name, base = f"{one['repository']}:{one['tag']}", one["base"]
+        gap = "" if one["digest"] or COMMIT_TO_COME in one["tag"] else MISSING
+        found.append(Evidence(name, base["image"], one["digest"], tuple(one["platforms"]), base["digest"], gap))
+    return tuple(found)
+
+
+def from_registry(hub: Hub, _: Values) -> tuple[Evidence, ...]:
+    """Ask the registries for the images that the values name, and for their base images; a fault is evidence too."""
+    named = []
+    for image in hub.images:
+        for place in hub.values_places(image)[:1]:
+            if name := pinned_at(hub, place):
+                to_come = Reference(*name.rsplit(":", 1)) if COMMIT_TO_COME in name else None
+                named.append((to_come or Reference.parse(name, place.file), image.base.reference))
+    answers = inspect_all(one for pair in named for one in pair if COMMIT_TO_COME not in str(one))
+    return tuple(_evidence(hub.settings.platform, *pair, answers) for pair in named)
+
+
+def _evidence(platform: str, image: Reference, base: Reference, answers: Mapping[Reference, ImageAnswer]) -> Evidence:
+    found, under = answers.get(image), answers[base]
+    gap = next((one.what for one in (found, under) if isinstance(one, Fault)), "")
+    known = Evidence(str(image), str(base), gap=gap)
+    if isinstance(found, Fault) or isinstance(under, Fault):
+        return known
+    if under is None:
+        return known._replace(gap=f"the registry does not have {base}")
+    known = known._replace(base_digest=under.digest)
+    if found is None:
+        return known._replace(platforms=(platform,), gap="" if COMMIT_TO_COME in known.image else MISSING)
+    try:
+        prove(image, found, Base(base, under), platform)
+    except Fault as fault:
+        gap = fault.what
+    return known._replace(digest=found.digest, platforms=tuple(found.platforms), gap=gap)
+
+
+class Description(NamedTuple):
+    """What a pull request says; the versions before and after are those of the chart's dependency."""
+
+    moved: Changes
+    evidence: tuple[Evidence, ...]
+    before: Release | None
+    after: Release
+    upgrades: Upgrades
+    next_steps: tuple[str, ...] = ()
+    cluster: Preview | Fault | None = None
+    has_staging: bool = False
+
+    @property
+    def title(self) -> str:
+        """The title: the subject that one commit of everything would have."""
+        return one_line(self.moved.subject)[:LONGEST_TITLE]
+
+    @property
+    def body(self) -> str:
+        """The text, cut at a line's end where it is longer than a forge takes."""
+        release = self.moved.release
+        news = security_news(release.before, release.after) if release else ()
+        sections: dict[str, Iterable[str]] = {
+            "What moved": self._moves(),
+            "Security": (f"- {line}" for line in news),
+            "The image": self._images(),
+            **{f"{up.title}: [upgrade notes]({up.guide})": _notes(up, notes) for up, notes in self.upgrades.items()},
+            "What changes in the cluster": self._cluster(),
+            "Before deploying": (f"- [ ] {line}" for line in self._checks()),
+            "Next steps": (f"- [ ] {step}" for step in self.next_steps),
+        }
+        texts = {title: "\n".join(lines).rstrip("\n") for title, lines in sections.items()}
+        body = "\n".join(f"### {title}\n\n{text}\n" for title, text in texts.items() if text)
+        if len(body) <= LONGEST_BODY:
+            return body
+        return f"{body[:LONGEST_BODY].rpartition(chr(10))[0]}\n\n(cut here: it is too long for a pull request)\n"
+
+    def _moves(self) -> Iterator[str]:
+        rows = [
+            (plain(move.what), code_or(move.before, NOTHING), code(move.after), code(move.file))
+            for move in self.moved.moves
+        ]
+        if self.moved.release:
+            rows += [
+                (what, code_or(before), code_or(after), "the chart's release")
+                for what, (before, after) in release_facts(self.before, self.after).items()
+                if before != after or after is None
+            ]
+        yield from table_lines(("what", "before", "after", "where"), rows)
+        if self.before and (changes := comparison(self.before, self.after)):
+            yield f"\n[All z2jh changes between them]({changes})"
+
+    def _images(self) -> Iterator[str]:
+        if not self.evidence:
+            yield "The values name no hub image."
+        for one in self.evidence:
+            rows = (
+                ("digest", code_or(one.digest)),
+                ("platforms", ", ".join(map(code, one.platforms)) or NOT_KNOWN),
+                ("base image", code(one.base)),
+                ("its digest", code_or(one.base_digest)),
+                ("built on the base image", NOT_KNOWN if one.gap or not one.digest else "yes, proved by its layers"),
+            )
+            known = "Verified in the registry:" if one.digest else "To be built and verified before this is opened:"
+            yield f"**Not verified**: {plain(one.gap)}." if one.gap else known
+            yield from ("", *table_lines(("image", code(one.image)), rows), "")
+
+    def _cluster(self) -> Iterable[str]:
+        if isinstance(self.cluster, Fault):
+            return (f"Not checked: {plain(self.cluster.what)}.",)
+        return self.cluster.markdown() if self.cluster else ()
+
+    def _checks(self) -> Iterator[str]:
+        if any(one.gap for one in self.evidence) or not self.evidence:
+            yield "The image is built and verified: `hubpress build`, then `hubpress commit --pr`."
+        if self.moved.release:
+            version = self.after.semver
+            if version is None or is_dev(version):
+                yield f"{code(self.after.version)} is a development build of z2jh: confirm that this is intended."
+            if isinstance(self.cluster, Preview) and any(one.code is Code.INVALID for one in self.cluster.problems):
+                yield "The values that the new chart refuses are corrected."
+            yield f"Read the release notes: {', '.join(release_links(self.after))}"
+            if self.upgrades:
+                yield "Follow the upgrade notes above for each value they name."
+            before, oldest = release_facts(self.before, self.after)[KUBERNETES]
+            if oldest not in (None, before):
+                yield f"The cluster runs Kubernetes {plain(str(oldest))} or newer: `kubectl version`."
+        if self.evidence:
+            yield f"Check that the cluster's nodes can pull {', '.join(code(one.image) for one in self.evidence)}."
+        if not self.has_staging:
+            yield "Check on a staging hub that a user can sign in and start a server."
+
+
+def _notes(upgrade: Upgrade, notes: Mapping[str, Sequence[Value]]) -> Iterator[str]:
+    yield from (f"- {line}" for line in needs(upgrade))
+    for text, found in notes.items():
+        yield f"- {text}"
+        yield from (f"  - {line}" for line in shown(f"{code(one.place)} {code(one.key)}" for one in found))
+
+
+def describe(
+    hub: Hub,
+    review: Review,
+    evidence: tuple[Evidence, ...],
+    commit: str = "HEAD",
+    cluster: Preview | Fault | None = None,
+) -> Description:
+    """Return what a pull request of ``hub``'s state says; it ends with ``commit``."""
+    moved = changes_between(before_branch(hub, review, commit)[1], hub)
+    old = moved.release.before if moved.release else None
+    new = hub.version
+    before, after = read_releases(hub, old, new, ask=True) if moved.release else (None, Release(new))
+    upgrades = upgrades_here(hub, old, new)
+    markdown = one_line if hub.settings.next_steps else plain
+    steps = tuple(map(markdown, next_steps(hub, review, "this pull request")))
+    # The next steps that are read from the repository name its staging hubs then.
+    has_staging = not hub.settings.next_steps and bool(staging_hubs(hub))
+    cluster = cluster if moved.release else None
+    return Description(moved, evidence, before, after, upgrades, steps, cluster, has_staging)
 
 
 class PullRequest(NamedTuple):
@@ -77,10 +277,7 @@ class PullRequest(NamedTuple):
 
 
 def plan_push(hub: Hub, review: Review, branch: TargetBranch, why: str) -> tuple[Action, Fact]:
-    """Plan the push of ``branch``, and return it with the fact that has the pushed commit afterwards.
-
-    ``hub`` is the repository as the commits to push leave it.
-    """
+    """Plan the push of ``branch`` as ``hub`` leaves it, and return it with the fact that has the pushed commit."""
     git, name = hub.git, branch.name
     if not branch.is_named and name in review.shared:
         return Action(f"nothing to push: {name} is {review.shared[name]}"), branch.place
@@ -92,7 +289,6 @@ def plan_push(hub: Hub, review: Review, branch: TargetBranch, why: str) -> tuple
     # A push that was killed after the remote had taken the branch leaves a clone that does not know of it.
     if not hub.pending and there.value == branch.place.value and git.follows(remote, name):
         return Action(f"{remote} has {name} already"), there
-
     others = [f"  {one_line(other)}" for other in git.unlike_remote((*heads.values(), *filter(None, [review.tip])))]
     if others:
         others.insert(0, f"also pushes earlier commits that {remote} does not have:")
@@ -149,7 +345,6 @@ def plan_request(
     is_ahead = tip is None or hub.git.read("rev-list", "--count", f"{tip}..HEAD", "--") != "0"
     if not hub.pending and not is_ahead:
         return Action(f"no pull request: {branch.name} has nothing that {base} does not have"), None
-
     with output.waiting("rendering the chart"):
         cluster = changes(hub, review)
     told = describe(hub, review, images(hub, {}), "HEAD", cluster)

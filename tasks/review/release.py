@@ -23,9 +23,8 @@ from ..tools.registry import inspect_all
 from .branches import Start
 from .bump import plan_bump
 from .commit import plan_commit
-from .description import from_registry, from_report
 from .preview import Preview, preview_of
-from .pull_request import BY_HAND
+from .pull_request import BY_HAND, from_registry, from_report
 from .team import next_steps
 
 
