@@ -29,7 +29,7 @@ from ..repo.deployments import unmoved_images
 from ..repo.hub import Hub, open_hub
 from ..repo.remotes import NotKnownHere, Review, find_review
 from ..repo.values import ValuesPlace
-from ..review.branches import Outlook
+from ..review.branches import foresee
 from ..review.bump import plan_bump
 from ..review.release import foreseen_refusal, plan_release
 from ..tools import docker
@@ -148,15 +148,16 @@ def require_possible(hub: Hub, options: ReleaseOptions) -> Possible:
     engine = _require_local_engine(options.build.builder)
     hub, notes = _with_charts(hub)
     index = plan_bump(hub, options.bump)[1].index
-    begin = Outlook.of(hub, ask=False)
+    begin = foresee(hub, ask=False)
     fault = foreseen_refusal(begin, index, options)
     if isinstance(fault, Unusable):
         raise fault
-    remarks = [f"NOT AS HERE: {remark}" for remark in begin.remarks]
+    remarks = [f"NOT AS HERE: {remark}" for remark in begin.step.warnings]
     # Branches and uncommitted changes are the clone's own: on the stage the working tree counts as it stands.
     if fault and not isinstance(fault, NotKnownHere):
         remarks.append(f"NOT YET: {DOOR} release would be refused: {fault.told}; {fault.hint}")
-    return Possible(engine, hub, notes, tuple(remarks), begin.review)
+    real = None if isinstance(begin.found, Fault) else begin.found
+    return Possible(engine, hub, notes, tuple(remarks), real)
 
 
 @contextlib.contextmanager

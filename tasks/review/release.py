@@ -20,32 +20,31 @@ from ..repo.hub import Hub
 from ..repo.remotes import NotKnownHere, Review
 from ..tools.process import Pool, answer_of
 from ..tools.registry import inspect_all
-from .branches import Outlook
+from .branches import Start
 from .bump import plan_bump
 from .commit import plan_commit
-from .description import from_registry, from_report
 from .preview import Preview, preview_of
-from .pull_request import BY_HAND
+from .pull_request import BY_HAND, from_registry, from_report
 from .team import next_steps
 
 
-def foreseen_refusal(begin: Outlook, index: Index | None, options: ReleaseOptions) -> Fault | None:
+def foreseen_refusal(begin: Start, index: Index | None, options: ReleaseOptions) -> Fault | None:
     """Return what a release would be refused for while it is planned; no registry or engine is asked."""
-    if index is None or (begin.fault and not isinstance(begin.fault, NotKnownHere)):
-        return begin.fault
+    fault = Plan((begin.step,)).refusal
+    if index is None or (fault and not isinstance(fault, NotKnownHere)):
+        return fault
     try:
         _, moved = plan_bump(replace(begin.hub, index=index), options.bump)
-        if begin.review:
+        if fault is None:
             plan_commit(moved, CommitOptions(), begin.review)
-        if begin.review and options.commit.pushes:
-            _ = begin.review.remote
+            _ = options.commit.pushes and begin.review.remote
         require_committed(moved.with_commit("", moved.changed), moved.to_build(()))
         _ = moved.registries
     except Unreachable:
-        return begin.fault
-    except Fault as fault:
         return fault
-    return begin.fault
+    except Fault as refusal:
+        return refusal
+    return fault
 
 
 def plan_release(hub: Hub, options: ReleaseOptions, review: Review) -> tuple[Plan, Hub]:
