@@ -52,7 +52,7 @@ class Malformed(Unusable):
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """Something in the tree; ``order`` is its place in ``Document.outline``.
+    """Something in the tree.
 
     ``start`` is the index of its first character, anchor and tag included, ``end`` that after its last one, or after
     what opens a mapping or list.
@@ -61,8 +61,6 @@ class Node:
     start: int
     end: int
     line: int
-    column: int
-    order: int
     tag: str | None
     anchor: str | None
 
@@ -337,7 +335,7 @@ class _Tree:
             raise self._fault(f"nested deeper than {MAX_DEPTH} levels", line, "flatten it")
 
     def _node(self, event: Any, line: int) -> Node:  # noqa: ANN401 - one of the library's
-        place = (event.start_mark.index, event.end_mark.index, line, event.start_mark.column, len(self.outline))
+        place = (event.start_mark.index, event.end_mark.index, line)
         if isinstance(event, AliasEvent):
             if event.anchor not in self.anchors:
                 hint = "fix its name; a text that begins with * is quoted"
