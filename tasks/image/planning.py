@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import cache
 from itertools import chain, combinations
 
 from ..core import output
@@ -76,7 +77,7 @@ def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
             "values": {"path": hub.values_file, "changed": any(edit.changes for edit in edits)},
         },
         summary=lambda values: [*build.after(values).summary(values), *build.spared],
-        warnings=(*build.warnings(), *_uncommitted(build)),
+        warnings=cache(lambda: (*build.warnings(), *_uncommitted(build))),
     )
     return step, hub.edited(edits)
 

@@ -119,7 +119,7 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
             "notes": list(release_links(release)),
         },
         summary=lambda _: [f"{edit.path}: {edit.summary if edit.changes else 'unchanged'}" for edit in edits],
-        warnings=tuple(_warnings(hub, choice, repository, is_safer=bool(fixes))),
+        warnings=lambda: _warnings(hub, choice, repository, is_safer=bool(fixes)),
         moves=moves if any(edit.changes for edit in edits) else (),
     )
     return step, replace(hub.edited(edits), index=index)
