@@ -15,6 +15,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import unquote
 
+import platformdirs
+
 from ..core.faults import Fault, Unreachable, Unusable
 from ..core.http import Address, Limits, NotGzip, Page, TooLarge, get, unpacked
 from ..core.names import Reference
@@ -54,8 +56,9 @@ class HelmRepository:
     @classmethod
     def of(cls, settings: Settings, address: str) -> HelmRepository:
         """Return the dependency's repository; raises Refused for plain http elsewhere, unless the settings name it."""
-        asked = settings.chart_repository is not None
-        return cls(address, settings.fetched, settings.dependency, asked=asked)
+        own, asked = settings.cache_folder, settings.chart_repository is not None
+        cache = Path(own).expanduser() if own else platformdirs.user_cache_path("hubpress")
+        return cls(address, cache, settings.dependency, asked=asked)
 
     def index(self) -> Index:
         """Fetch and read the repository's ``index.yaml``."""
