@@ -147,7 +147,8 @@ class History:
         self._answers.update(zip(new, outputs, strict=True))
 
     def _ask(self, *arguments: str) -> Output:
-        self._ask_all([arguments])
+        if arguments not in self._answers:
+            self._answers[arguments] = self.git.ask(*arguments)
         return self._answers[arguments]
 
 
