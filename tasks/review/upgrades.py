@@ -143,7 +143,7 @@ def _children(node: Node | None) -> list[tuple[str, Node, Node]]:
 
 def _values_files(hub: Hub, chart: str) -> Iterator[tuple[str, bytes]]:
     own = (hub.values_file, *(place.file for place in hub.places))
-    listed = hub.git.names("ls-files", "-z", "--", ":(glob)**/*.yaml", ":(glob)**/*.yml")
+    listed = hub.git.names("ls-files", "-z", "--", "*.yaml", "*.yml")
     for path in filter(None, dict.fromkeys((*own, *listed))):
         try:
             data = hub.files.read(path)
