@@ -37,10 +37,11 @@ _Tree: TypeAlias = Any
 
 
 class _Leaf(NamedTuple):
-    """A scalar of a values file, and where it stands (``path:line``)."""
+    """A scalar of a values file, and where it stands."""
 
     value: str
-    where: str
+    file: str
+    line: int
 
 
 class NamedImage(NamedTuple):
@@ -157,7 +158,7 @@ def _written_out(node: Node | None, path: str, left: Iterator[int], depth: int =
     if depth > _DEEPEST or is_nothing(node) or next(left, None) is None:
         return None
     if isinstance(node, Scalar):
-        return _Leaf(node.value, f"{path}:{node.line}")
+        return _Leaf(node.value, path, node.line)
     if isinstance(node, SequenceNode):
         return [_written_out(item, path, left, depth + 1) for item in node.children]
     whole: dict[str, _Tree] = {}
@@ -194,7 +195,7 @@ def _images(tree: _Tree, path: tuple[str, ...]) -> Iterator[NamedImage]:
 
 def _image(halves: Sequence[_Tree], path: tuple[str, ...]) -> Iterator[NamedImage]:
     """Yield the image of these halves, where the repository's own values have one and no program fills it in."""
-    where = [half.where for half in halves if isinstance(half, _Leaf)]
+    where = [f"{half.file}:{half.line}" for half in halves if isinstance(half, _Leaf)]
     texts = [half.value if isinstance(half, _Leaf) else half for half in halves]
     if where and all(isinstance(text, str) and text and not any(sign in text for sign in _TEMPLATES) for text in texts):
         with contextlib.suppress(Unusable):
