@@ -106,9 +106,13 @@ class Collection(Node):
 class SequenceNode(Collection):
     """A list; its children are its items."""
 
+    __slots__ = ()
+
 
 class MappingNode(Collection):
     """A mapping; its children are key, value, key, value."""
+
+    __slots__ = ()
 
     @property
     def entries(self) -> list[tuple[Node, Node]]:
