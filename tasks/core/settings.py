@@ -16,7 +16,6 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import platformdirs
 from invoke.config import Config
 from invoke.util import yaml
 
@@ -199,13 +198,6 @@ class Settings(NamedTuple):
     def whole_images(self) -> tuple[WholeImage, ...]:
         """The images that chartpress.yaml does not name."""
         return tuple(one for one in self.images if isinstance(one, WholeImage))
-
-    @property
-    def fetched(self) -> Path:
-        """The folder for what was fetched from the Helm repository."""
-        if self.cache_folder:
-            return Path(self.cache_folder).expanduser()
-        return platformdirs.user_cache_path("hubpress")
 
 
 KEYS = Settings._fields

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 from ..core import output
@@ -72,7 +73,7 @@ def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
             "values": {"path": hub.values_file, "changed": any(edit.changes for edit in edits)},
         },
         summary=lambda values: [*build.after(values).summary(values), *spared],
-        warnings=(*_warnings(build, spared), *uncommitted),
+        warnings=cache(lambda: (*_warnings(build, spared), *uncommitted)),
     )
     return step, hub.edited(edits)
 

@@ -16,6 +16,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import unquote
 
+import platformdirs
+
 from ..core.faults import Fault, Unreachable, Unusable
 from ..core.http import Address, Limits, NotGzip, Page, TooLarge, get, unpacked
 from ..core.names import Reference
@@ -47,9 +49,10 @@ class HelmRepository:
 
         Raises Refused for plain http elsewhere, unless the settings name it.
         """
-        asked = settings.chart_repository is not None
+        own, asked = settings.cache_folder, settings.chart_repository is not None
+        cache = Path(own).expanduser() if own else platformdirs.user_cache_path("hubpress")
         parsed = Address.parse(address.removesuffix("index.yaml"), asked=asked)
-        return cls(parsed, Cache(settings.fetched), settings.dependency)
+        return cls(parsed, Cache(cache), settings.dependency)
 
     @property
     def _index(self) -> Address:

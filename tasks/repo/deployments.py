@@ -327,7 +327,7 @@ def named_images(hub: Hub, chart_values: Data = None, telling: re.Pattern[bytes]
                 yield from _images(_merged(chart_values or {}, inner), path)
     names = _names(hub).values()
     words = [name.written_path for name in names]
-    for file in files_with(hub.git, "--fixed-strings", words, ":(glob)**/*.yaml", ":(glob)**/*.yml"):
+    for file in files_with(hub.git, "--fixed-strings", words, "*.yaml", "*.yml"):
         # Not those of tools, and not what names the images.
         if file not in (hub.layout.file, FILE) and "/." not in f"/{file}":
             found = _images(_tree_in(hub, file), ())

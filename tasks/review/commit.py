@@ -82,7 +82,7 @@ def plan_commit(
         ]
 
     warnings = (*(earlier_release(hub, name) if changed else ()), *(requested.warnings if requested else ()))
-    return Step("commit", tuple(actions), report, summary, warnings), leaves
+    return Step("commit", tuple(actions), report, summary, lambda: warnings), leaves
 
 
 def _switching(git: Git, target: TargetBranch, head: Fact) -> Action:

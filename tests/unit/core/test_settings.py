@@ -252,9 +252,9 @@ def test_a_folder_for_downloads_is_relative_to_the_file_that_names_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = own_file(tmp_path, "hub: {cache_folder: downloads}\n")
-    assert read_settings({}, file).fetched == tmp_path / "downloads"
+    assert read_settings({}, file).cache_folder == str(tmp_path / "downloads")
     monkeypatch.setenv("INVOKE_HUB_CACHE_FOLDER", "here")
-    assert read_settings({}, file).fetched == Path("here")
+    assert read_settings({}, file).cache_folder == "here"
 
 
 @pytest.mark.parametrize("key", ["base_branch", "hbu"])
