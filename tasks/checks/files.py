@@ -22,7 +22,7 @@ from ..repo.deployments import staying_installations
 from ..repo.edits import archives, to_commit
 from ..repo.files import is_below, join
 from ..repo.hub import Hub, HubImage, without_effect
-from ..repo.named_images import NamedImage, faulty_files, how_to_move, unmoved_images
+from ..repo.named_images import NamedImage, faulty_files, how_to_move, unmoved_images, unused_images
 from ..repo.pins import Lock
 from ..repo.values import TAG_KEY, PinnedImage, ValuesPlace
 
@@ -47,6 +47,10 @@ def file_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem |
     inputs = [path for image in hub.images for path in hub.paths_of(image)]
     uncommitted = hub.git.changed([*inputs, *hub.managed])
     yield from _values_problems(hub, current, uncommitted)
+    for key, path in unused_images(hub).items():
+        setting = f"valuesPath: {path}" if hub.layout.charts else f"values: [{path}]"
+        message, hint = f"no values file uses {key}", f"add {setting} to {key} there"
+        yield Problem(Code.VALUES_EMPTY, hub.layout.file, message, hint, Severity.WARNING)
     yield from _unmoved_problems(hub)
     for one in faulty_files(hub):
         if isinstance(one, Malformed):

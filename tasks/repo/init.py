@@ -34,6 +34,7 @@ from .layout import (
     no_hub_image,
     one_chart,
 )
+from .named_images import unused_images
 from .remotes import upstream_repository
 from .values import quoted
 from .yaml_edit import is_nothing, reach
@@ -132,7 +133,8 @@ def _adopting(hub: Hub, prefix: str | None) -> tuple[BareChart | None, list[Part
     parts: list[Part] = [Kept(path) for path in dict.fromkeys(image.dockerfile for image in hub.images)]
     chart = hub.chart_in(layout.folder)
     if layout.charts:
-        parts.append(Kept(layout.file))
+        lines = [f"      {key}:\n        valuesPath: {path}\n" for key, path in unused_images(hub).items()]
+        parts.append(Kept(layout.file, "".join(["    images:\n", *lines] if lines else [])))
     elif chart is not None and not hub.roots and not hub.settings.whole_images:
         parts.append(_chartpress_part(hub, layout, None))
     if chart is None and (lines := list(_settings_lines(hub, prefix))):
