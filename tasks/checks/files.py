@@ -14,7 +14,7 @@ from ..core.output import first_of
 from ..core.problems import MOST_NAMED, Code, Findings, Problem, Severity, Unchecked
 from ..core.settings import CHARTPRESS
 from ..core.yaml_tree import Data, Malformed, child, text_under
-from ..image.inputs import arguments_of, counted_paths
+from ..image.inputs import arguments_of, counted_paths, uncounted_contexts
 from ..image.tag import HEAD, name_image, names_commit, tells_images_apart
 from ..image.tree import Tree
 from ..releases.versions import allows, is_range, parse_version
@@ -40,6 +40,8 @@ def find_problems_offline(hub: Hub) -> Findings:
 def file_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem | Unchecked]:
     """Yield what is inconsistent in the files, and between them and git's history."""
     yield from (Problem(Code.NO_EFFECT, *one, Severity.WARNING) for one in without_effect(hub))
+    for uncounted in uncounted_contexts(hub):
+        yield Problem(Code.NO_EFFECT, hub.layout.file, *uncounted, Severity.WARNING)
     yield from _context_problems(hub)
     yield from _stage_problems(hub)
     # Other places are compared with a requirement that stands at one version.

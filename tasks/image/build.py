@@ -21,7 +21,7 @@ from ..repo.named_images import how_to_move, unmoved_images
 from ..tools.command import current_folder
 from ..tools.docker import Builder
 from ..tools.registry import FoundImage, ImageAnswer, inspect
-from .inputs import INPUTS_LABEL, inputs_hash, sources_of, working_files, write_files
+from .inputs import INPUTS_LABEL, inputs_hash, sources_of, uncounted_contexts, working_files, write_files
 from .proof import LABEL, Base, Proof, base_label, inputs_label, prove, tag_fact
 from .tag import COMMIT_TO_COME, HEAD, ImageName, depends_on, name_image, names_commit
 from .tree import Tree
@@ -155,16 +155,16 @@ class Build:
 
     def warnings(self) -> Iterator[str]:
         """Yield what people should know before they say yes."""
-        hub, own = self.hub, {one.key for one in self.images}
-        yield from layout_warnings(hub)
+        hub = self.hub
+        yield from layout_warnings(hub, self.more_built)
+        yield from (f"{what}; {hint}" for what, hint in uncounted_contexts(hub))
         local = dict.fromkeys(one.base.reference for one in self.images if one.base.found.digest is None)
         for base in (reference for reference in local if reference not in self.options.stand_ins):
             yield f"{base} is taken from this machine's image store: {base.host} cannot be reached"
         if any(one.base.is_stand_in for one in self.images):
             yield "the base image is a rehearsal's STAND-IN, not z2jh's"
-        others = dict.fromkeys(spec.key for chart in hub.layout.charts for spec in chart.images if spec.key not in own)
-        if self.options.engine == CHARTPRESS and others:
-            yield f"chartpress builds all images of {hub.layout.file}, so also {', '.join(others)}"
+        if self.more_built:
+            yield f"chartpress builds all images of {hub.layout.file}, so also {', '.join(self.more_built)}"
         unmoved = unmoved_images(hub)
         for one in self.images:
             if one.status != SKIPPED and one.key not in unmoved and not hub.values_places(one.image):
@@ -177,9 +177,16 @@ class Build:
                 yield f"{key} is also named by {files}, where no build writes it; {how_to_move(hub, left)}"
 
     @property
+    def more_built(self) -> list[str]:
+        """The keys of the images that the engine builds besides ``images``, and of which it tells nothing."""
+        own = [one.key for one in self.images]
+        keys = dict.fromkeys(spec.key for chart in self.hub.layout.charts for spec in chart.images)
+        return [key for key in keys if key not in own] if self.options.engine == CHARTPRESS and self.to_build else []
+
+    @property
     def spared(self) -> list[str]:
         """A line for each image that could be built, and is not."""
-        own = [one.key for one in self.images]
+        own = [*self.more_built, *(one.key for one in self.images)]
         left = (one for one in self.hub.images if depends_on(self.hub, one, self.hub.pending))
         why = {one.spec.key: ", but its files change" for one in left}
         why |= {key: f": {at.file} names {at.image} at {at.path}" for key, at in self.hub.spare_images.items()}
@@ -231,7 +238,8 @@ class Build:
 
     def report(self) -> list[dict[str, Any]]:
         """Return the images' part of the JSON report, those that are left alone last."""
-        left = {*self.hub.other_images, *self.hub.spare_images} - {one.key for one in self.images}
+        built = {*self.more_built, *(one.key for one in self.images)}
+        left = {*self.hub.other_images, *self.hub.spare_images} - built
         base = {"image": None, "digest": None, "inherited": None}
         skipped: dict[str, Any] = {"tag": None, "digest": None, "platforms": [], "status": SKIPPED}
         others = (spec for spec in self.hub.layout.chart.images if spec.key in left)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+import posixpath
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from shlex import quote
@@ -21,7 +22,7 @@ from ..repo.files import behind_links, is_below, join, planned_bytes
 from ..repo.hub import Hub, HubImage
 from .credentials import LARGEST, credential_in, may_be_credentials
 from .definition import bake_fields, is_local
-from .tag import ImageName, render
+from .tag import ImageName, names_commit, render
 from .tree import Tree, snapshot
 
 INPUTS_LABEL = "io.github.hubpress.inputs"
@@ -166,6 +167,15 @@ def require_stable(hub: Hub, image: HubImage) -> None:
                 where=sources_of(hub, image).folders[0],
                 hint=f"give the image its own folder in {hub.layout.file}",
             )
+
+
+def uncounted_contexts(hub: Hub) -> Iterator[tuple[str, str]]:
+    """Yield words and hint for each named build context whose changes give an image no new tag."""
+    for image in hub.images if names_commit(hub.settings.tag) else ():
+        for folder in sources_of(hub, image).folders[1:]:
+            if not is_below(folder, hub.paths_of(image)):
+                what = f"{image.spec.key}: changes of its build context {folder} make no new tag"
+                yield what, f"add {posixpath.relpath(folder, hub.layout.root or '.')} to its paths in {hub.layout.file}"
 
 
 def require_links_covered(hub: Hub, image: HubImage) -> None:
