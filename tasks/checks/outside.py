@@ -228,7 +228,9 @@ def _base_problems(seen: SeenImage, pinned: Reference, found: FoundImage, where:
         yield Problem(Code.BASE_MOVED, at, message, f"{DOOR} build{force}", Severity.WARNING)
     elif not _is_built_on(found, image, base):
         message = f"{pinned} is not built on {wanted}, which {image.dockerfile} names"
-        yield Problem(Code.WRONG_BASE, where, message, f"{DOOR} build, then {DOOR} commit")
+        # A tag that stays is there already.
+        hint = f"{DOOR} build --force" if pinned.tag == seen.computed_tag else f"{DOOR} build, then {DOOR} commit"
+        yield Problem(Code.WRONG_BASE, where, message, hint)
     elif base is None:
         message = f"whether {pinned} is built on {wanted}: the registry does not have that"
         yield Unchecked(message, f"{DOOR} bump, or fix {image.dockerfile}")

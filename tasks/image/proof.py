@@ -64,7 +64,7 @@ def prove(image: Reference, found: FoundImage | None, base: Base, wanted: str, d
             raise Refused(
                 f"the image is for {', '.join(found.platforms) or 'no platform at all'}, not for {platform}",
                 where=image,
-                hint=f"rebuild it for the right platform: {DOOR} build --force",
+                hint=f"rebuild it for the right platform: {DOOR} build --force --platform {wanted}",
             )
         if theirs is None or not theirs.layers or ours.layers[: len(theirs.layers)] != theirs.layers:
             raise Refused(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from ..core.options import AuthOptions
 from ..core.plan import Action, Step, Values
 from ..tools.command import Command
 from ..tools.logins import (
+    DEFAULT_CREDENTIALS,
     HELPER,
     DockerLogins,
     account_of,
@@ -78,6 +80,9 @@ def _google_actions(logins: DockerLogins, hosts: Sequence[str], options: AuthOpt
     elif options.key_file:
         _require_answers(hosts, account)
     if options.adc and not adc_file().is_file():
+        if named := os.environ.get(DEFAULT_CREDENTIALS):
+            hint = f"unset {DEFAULT_CREDENTIALS}, then run the same command again"
+            raise Refused(f"{DEFAULT_CREDENTIALS} names no file, and counts before all others", where=named, hint=hint)
         yield _login_action(options, "there are no application default credentials", "application-default")
     if options.default_registries and "gcr.io" not in logins.helpers:
         yield _run_once((*_CONFIGURE, "--quiet"), "of --default-registries")
@@ -129,7 +134,8 @@ def _login_action(options: AuthOptions, why: str, *kind: str) -> Action:
     if sys.stdin.isatty():
         return action
     why = f"{why}, and there is no terminal to sign in on"
-    hint = f"on a terminal: {command}; in CI: {DOOR} auth --key-file PATH"
+    in_ci = f"export {DEFAULT_CREDENTIALS}=KEY-FILE" if kind else f"{DOOR} auth --key-file PATH"
+    hint = f"on a terminal: {command}; in CI: {in_ci}"
     return action._replace(why=why, do=None, refusal=Denied(why, where="gcloud", hint=hint))
 
 

@@ -22,6 +22,8 @@ from .command import MALFORMED, Command, as_mapping, mentions
 from .process import ask_all, attend, capture, find, run_checked
 
 HELPER = "gcloud"
+# The variable whose file counts for Google's libraries before any other.
+DEFAULT_CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"
 # Docker's own name for Docker Hub, in its configuration and to its helpers.
 _HUB_KEY = "https://index.docker.io/v1/"
 # A helper's word for a secret that is no password, but a token to get one with.
@@ -186,7 +188,7 @@ def active_account() -> str | None:
 
 def adc_file() -> Path:
     """Return where application default credentials lie."""
-    named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    named = os.environ.get(DEFAULT_CREDENTIALS)
     folder = Path(os.environ.get("CLOUDSDK_CONFIG") or Path.home() / ".config" / "gcloud")
     return Path(named) if named else folder / "application_default_credentials.json"
 

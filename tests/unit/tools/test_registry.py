@@ -213,7 +213,7 @@ def test_an_image_without_one_of_its_parts_is_not_missing(
 ) -> None:
     repository.push_index("1", repository.push("image", AMD64, "ab"))
     before.answer(part, answer)
-    with pytest.raises(Unreachable, match=f"cannot reach the registry: .* {why}"):
+    with pytest.raises(Unreachable, match=f"the registry's image is broken: .* {why}"):
         inspect(at(repository, "1"))
 
 
