@@ -125,7 +125,8 @@ def _credentials_of(helper: str, host: str) -> Credentials | None:
     program = f"docker-credential-{helper}"
     try:
         output = capture(Command((program, "get"), stdin=_key(host)), seconds=HELPER_SECONDS)
-        said = f"exit status {output.status}: {output.text or output.last_words}"
+        # What it prints when it succeeds holds the secret, also where that cannot be read.
+        said = f"exit status {output.status}: {'not JSON' if output.ok else output.text or output.last_words}"
         answer = json.loads(output.text) if output.ok else {}
         if output.ok or _NO_CREDENTIALS in output.text:
             secret = answer.get("Secret")
