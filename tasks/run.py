@@ -22,7 +22,7 @@ from .core import faults, output
 from .core.faults import DOOR, Refused, Unusable
 from .core.options import CommitOptions, CommonOptions, flags_of, read_options
 from .core.plan import Plan
-from .core.safe_files import open_lock, take
+from .core.safe_files import in_home, open_lock, take
 from .core.settings import FILE, read_settings
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Call(NamedTuple):
 
         output.require_outputs()
         read = partial(read_settings, {}, repo=self.repo, config=self.context.config)
-        found = hub.open_hub_around(Path(read().repo or ".").expanduser(), lambda top: read(top / FILE))
+        found = hub.open_hub_around(in_home(read().repo or "."), lambda top: read(top / FILE))
         dry = bool(self.context.config.run.dry)
         run = Run(_left.get(found.git.folder, found) if dry and writes else found, dry, self.json)
         with contextlib.nullcontext() if dry or not writes else one_run_at_a_time(found.git.clone.git_dir) as stopped:

@@ -228,6 +228,8 @@ def _changes(document: Document, steps: Path, image: PinnedImage) -> dict[Path, 
     names = [path for path in names if not reach(document, path).missing]
     if not names:
         what, hint = f"values path {values_path} has neither name nor repository", f'add "name:" under {values_path}'
+        if not reach(document, (*steps, "image")).missing:
+            hint = f"correct the path: {values_path}.image"
         raise Unusable(what, where=document.place(node), hint=hint)
     name, tag, apart = str(image.name), f"{image.tag}{digest}", {}
     if image.digest and any((text_at(document, path) or "").endswith(_DIGEST) for path in names):

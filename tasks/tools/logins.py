@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from ..core.faults import DOOR, Denied, ProgramFailed, Unusable
 from ..core.names import DOCKER_HUB
-from ..core.safe_files import read_file
+from ..core.safe_files import in_home, read_file
 from .command import MALFORMED, Command, as_mapping, mentions
 from .process import ask_all, attend, capture, find, run_checked
 
@@ -72,7 +72,7 @@ class DockerLogins(NamedTuple):
     @classmethod
     def read(cls) -> DockerLogins:
         """Read ``config.json`` in DOCKER_CONFIG or ``~/.docker``; empty where there is none."""
-        file = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
+        file = Path(os.environ.get("DOCKER_CONFIG") or in_home("~/.docker"), "config.json")
         try:
             content = json.loads(read_file(file))
             helpers, auths = as_mapping(content.get("credHelpers")), as_mapping(content.get("auths"))
@@ -190,7 +190,7 @@ def active_account() -> str | None:
 def adc_file() -> Path:
     """Return where application default credentials lie."""
     named = os.environ.get(DEFAULT_CREDENTIALS)
-    folder = Path(os.environ.get("CLOUDSDK_CONFIG") or Path.home() / ".config" / "gcloud")
+    folder = Path(os.environ.get("CLOUDSDK_CONFIG") or in_home("~/.config/gcloud"))
     return Path(named) if named else folder / "application_default_credentials.json"
 
 
