@@ -11,23 +11,23 @@ from ..core import output
 from ..core.faults import DOOR, Denied, Refused
 from ..core.options import AuthOptions
 from ..core.plan import Action, Step, Values
+from ..core.safe_files import in_home
 from ..tools.command import Command
 from ..tools.logins import (
-    DEFAULT_CREDENTIALS,
     HELPER,
     DockerLogins,
     account_of,
     active_account,
-    adc_file,
     ask_helper,
     is_google,
     key_account,
-    run_login,
 )
-from ..tools.process import require_installed, run_checked
+from ..tools.process import attend, require_installed, run_checked
 
 # What makes gcloud Docker's helper for the hosts that follow; without any, for gcr.io's.
 _CONFIGURE = ("gcloud", "auth", "configure-docker")
+# The variable whose file counts for Google's libraries before any other.
+_DEFAULTS = "GOOGLE_APPLICATION_CREDENTIALS"
 
 
 def plan_auth(hosts: Sequence[str], options: AuthOptions) -> Step:
@@ -79,10 +79,11 @@ def _google_actions(logins: DockerLogins, hosts: Sequence[str], options: AuthOpt
         yield Action(what, f"it must answer as {account or 'the workload'}", lambda _: _require_answers(hosts, account))
     elif options.key_file:
         _require_answers(hosts, account)
-    if options.adc and not adc_file().is_file():
-        if named := os.environ.get(DEFAULT_CREDENTIALS):
-            hint = f"unset {DEFAULT_CREDENTIALS}, then run the same command again"
-            raise Refused(f"{DEFAULT_CREDENTIALS} names no file, and counts before all others", where=named, hint=hint)
+    named, folder = os.environ.get(_DEFAULTS), os.environ.get("CLOUDSDK_CONFIG") or in_home("~/.config/gcloud")
+    if options.adc and named and not Path(named).is_file():
+        hint = f"unset {_DEFAULTS}, then run the same command again"
+        raise Refused(f"{_DEFAULTS} names no file, and counts before all others", where=named, hint=hint)
+    if options.adc and not named and not Path(folder, "application_default_credentials.json").is_file():
         yield _login_action(options, "there are no application default credentials", "application-default")
     if options.default_registries and "gcr.io" not in logins.helpers:
         yield _run_once((*_CONFIGURE, "--quiet"), "of --default-registries")
@@ -130,11 +131,16 @@ def _sign_in(logins: DockerLogins, silent: Sequence[str], options: AuthOptions, 
 
 def _login_action(options: AuthOptions, why: str, *kind: str) -> Action:
     command = Command(("gcloud", "auth", *kind, "login", *([] if options.browser else ["--no-launch-browser"])))
-    action = Action("sign in to Google Cloud", why, lambda _: run_login(command), (f"$ {command}",))
+
+    def do(_: Values) -> None:
+        if attend(command):
+            raise Denied("signing in to Google Cloud failed", where="gcloud", hint=str(command))
+
+    action = Action("sign in to Google Cloud", why, do, (f"$ {command}",))
     if sys.stdin.isatty():
         return action
     why = f"{why}, and there is no terminal to sign in on"
-    in_ci = f"export {DEFAULT_CREDENTIALS}=KEY-FILE" if kind else f"{DOOR} auth --key-file PATH"
+    in_ci = f"export {_DEFAULTS}=KEY-FILE" if kind else f"{DOOR} auth --key-file PATH"
     hint = f"on a terminal: {command}; in CI: {in_ci}"
     return action._replace(why=why, do=None, refusal=Denied(why, where="gcloud", hint=hint))
 

@@ -19,11 +19,9 @@ from ..core.faults import DOOR, Denied, ProgramFailed, Unusable
 from ..core.names import DOCKER_HUB
 from ..core.safe_files import in_home, read_file
 from .command import MALFORMED, Command, as_mapping, mentions
-from .process import ask_all, attend, capture, find, run_checked
+from .process import ask_all, capture, find, run_checked
 
 HELPER = "gcloud"
-# The variable whose file counts for Google's libraries before any other.
-DEFAULT_CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"
 # Docker's own name for Docker Hub, in its configuration and to its helpers.
 _HUB_KEY = "https://index.docker.io/v1/"
 # A helper's word for a secret that is no password, but a token to get one with.
@@ -187,13 +185,6 @@ def active_account() -> str | None:
     return run_checked(command, hint="gcloud auth list").text.strip() or None
 
 
-def adc_file() -> Path:
-    """Return where application default credentials lie."""
-    named = os.environ.get(DEFAULT_CREDENTIALS)
-    folder = Path(os.environ.get("CLOUDSDK_CONFIG") or in_home("~/.config/gcloud"))
-    return Path(named) if named else folder / "application_default_credentials.json"
-
-
 def key_account(key_file: Path) -> str | None:
     """Return the account that ``key_file`` names; a workload identity's names none."""
     try:
@@ -224,9 +215,3 @@ def account_of(user: str, secret: str) -> str | None:
         return str(json.loads(secret if user == _KEY_USER else base64.b64decode(secret))["client_email"])
     except MALFORMED:
         return None
-
-
-def run_login(command: Command) -> None:
-    """Run a login, on the terminal where there is one."""
-    if attend(command):
-        raise Denied("signing in to Google Cloud failed", where="gcloud", hint=str(command))
