@@ -354,6 +354,13 @@ def unmoved_images(hub: Hub) -> dict[str, list[NamedImage]]:
     return {key: some for key, some in places.items() if some}
 
 
+def unused_images(hub: Hub) -> dict[str, str]:
+    """Return the keys of the hub images where no values file uses any, each with its path in the chart's values."""
+    if hub.layout.folder is None or hub.places or unmoved_images(hub):
+        return {}
+    return {image.spec.key: f"{hub.requirement.key}.hub.image" for image in hub.images}
+
+
 def how_to_move(hub: Hub, unmoved: Iterable[NamedImage]) -> str:
     """Return the lines for invoke.yaml that let builds write ``unmoved`` too."""
     setting = values_setting(hub.settings.values, (ValuesTarget(one.file, one.path) for one in unmoved))

@@ -270,6 +270,8 @@ def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
     # chartpress wants one of the names at least.
     if isinstance(node, MappingNode) and all(reach(document, (*steps, key)).missing for key in NAME_KEYS):
         what, hint = f"values path {values_path} has neither name nor repository", f'add "name:" under {values_path}'
+        if not reach(document, (*steps, "image")).missing:
+            hint = f"correct the path: {values_path}.image"
         raise Unusable(what, where=document.place(node), hint=hint)
     return _image_there(document, steps)
 

@@ -13,7 +13,8 @@ from ..core.names import Reference
 from ..core.options import AuthOptions, BuildOptions, CommitOptions, ReleaseOptions
 from ..core.plan import Action, Plan, Step, Values, refused
 from ..image.inputs import require_committed
-from ..image.planning import plan_auth, plan_build
+from ..image.planning import plan_build
+from ..image.sign_in import plan_auth
 from ..image.tag import names_commit
 from ..releases.index import Index
 from ..repo.hub import Hub

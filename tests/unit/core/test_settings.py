@@ -370,6 +370,13 @@ def planned(done_in: Path, *arguments: str, env: dict[str, str] | None = None) -
     return done.out.splitlines()[0].removeprefix("Plan for ")
 
 
+def test_a_home_folder_that_is_not_known_is_refused_with_what_to_set(hub: Hub) -> None:
+    told = run_task("check", "--offline", "--repo", "~nobody-here/hub", cwd=hub.path)
+    demand_fault(
+        told, 2, "the home folder is not known (~nobody-here/hub)", "write the whole path, or: export HOME=FOLDER"
+    )
+
+
 def test_repo_wins_over_the_variable_and_both_over_the_current_folder(hub: Hub, tmp_path: Path) -> None:
     hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
     other = make_hub(tmp_path / "other")

@@ -157,6 +157,12 @@ def test_reading(data: str, expected: PinnedImage) -> None:
             id="neither name nor repository",
         ),
         pytest.param(
+            "jupyterhub:\n  hub:\n    image:\n      image: {name: a, tag: b}\n",
+            "values path jupyterhub.hub.image has neither name nor repository (hub/values.yaml:4)",
+            "correct the path: jupyterhub.hub.image.image",
+            id="the mapping around the image",
+        ),
+        pytest.param(
             "jupyterhub:\n  hub: {}\n  hub: {image: {name: a, tag: b}}\n",
             "jupyterhub.hub is ambiguous: the key hub stands on lines 2 and 3 (hub/values.yaml)",
             "keep one of them: Helm reads the last, chartpress refuses both",
