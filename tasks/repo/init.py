@@ -122,8 +122,8 @@ def _adopting(hub: Hub, prefix: str | None) -> tuple[BareChart | None, list[Part
     parts: list[Part] = [Kept(path) for path in dict.fromkeys(image.dockerfile for image in hub.images)]
     chart = hub.chart_in(layout.folder)
     if layout.charts:
-        lines = [f"      {key}:\n        valuesPath: {path}\n" for key, path in unused_images(hub).items()]
-        parts.append(Kept(layout.file, "".join(["    images:\n", *lines] if lines else [])))
+        lacks = [f"      {key}:\n        valuesPath: {path}" for key, path in unused_images(hub).items()]
+        parts.append(Kept(layout.file, ["    images:", *lacks] if lacks else ()))
     elif chart is not None and not hub.roots and not hub.settings.whole_images:
         parts.append(_chartpress_part(hub, layout, None))
     if chart is None and (lines := list(_settings_lines(hub, prefix))):
