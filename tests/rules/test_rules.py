@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import time
-from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -422,12 +421,6 @@ def test_rule_14(hub: Hub, helm_repository: HelmServer) -> None:
     os.mkfifo(hub.path / VALUES)
     done = run_task("check", "--offline", cwd=hub.path, seconds=60)
     assert (done.code, fault(done)[0]) == (UNUSABLE, f"the file cannot be read: it is a named pipe ({VALUES})")
-
-
-def test_every_folder_of_tests_is_looked_into(pytestconfig: pytest.Config) -> None:
-    passed_over = [pattern for pattern in pytestconfig.getini("norecursedirs") if pattern != "__pycache__"]
-    folders = [path for path in (PROJECT / "tests").rglob("*") if path.is_dir()]
-    assert [path for path in folders if any(fnmatch(path.name, pattern) for pattern in passed_over)] == []
 
 
 def test_every_rule_has_its_test() -> None:

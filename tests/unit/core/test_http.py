@@ -130,17 +130,6 @@ def test_what_may_pass_is_tried_again(server: Server, conduct: Conduct) -> None:
 
 
 @pytest.mark.parametrize(
-    "status",
-    ["410 Gone", "418 I'm a teapot", "204 No Content", "304 Not Modified", "301 Moved", "503 Busy", "504 Late"],
-)
-def test_a_status_that_is_no_answer(server: Server, status: str) -> None:
-    server.answers = [reply(status=status)]
-    missing, otherwise = f"not found (status {status[:3]})", f"the server answered with status {status[:3]}"
-    assert fault_of(server) == (missing if status == "410 Gone" else otherwise)
-    assert len(server.asked) == (AGAIN if status[:2] == "50" else 1)
-
-
-@pytest.mark.parametrize(
     ("retry_after", "wait"),
     [
         ("7", 7),

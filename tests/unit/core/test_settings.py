@@ -18,7 +18,6 @@ from tasks.core.settings import (
     read_settings,
     variable,
 )
-from tests.support.cli import INVOKE as LAB_INVOKE
 from tests.support.cli import Result, run, run_module, run_task, succeed
 from tests.support.fixtures import Hubpress
 from tests.support.hubs import Hub, make_hub
@@ -39,10 +38,6 @@ def configured(**settings: object) -> dict[str, object]:
 
 
 # -- what is read
-
-
-def test_nothing_given_is_every_default() -> None:
-    assert read_settings(configured()) == Settings()
 
 
 @pytest.mark.parametrize(
@@ -393,10 +388,3 @@ def test_a_repository_that_git_does_not_open_is_told_of_in_gits_words(hub: Hub) 
         f"git rev-parse: detected dubious ownership in repository at '{hub.path}' ({hub.path})",
         f"git config --global --add safe.directory {hub.path}",
     )
-
-
-def test_a_current_folder_that_is_gone(tmp_path: Path) -> None:
-    gone = tmp_path / "gone"
-    gone.mkdir()
-    done = run("sh", "-c", 'rmdir "$PWD"; exec "$@"', "sh", *LAB_INVOKE, "commit", cwd=gone)
-    demand_fault(done, 2, "no such folder (.)", "name the hub repository: --repo PATH")

@@ -124,12 +124,6 @@ def test_the_oldest_kubernetes_of_a_release(constraint: str | None, oldest: str 
     assert Release("4.4.0", kube_version=constraint).oldest_kubernetes == oldest
 
 
-def test_text_from_outside_cannot_break_the_table() -> None:
-    move = Move("chart requirement `x`", "1|2", "a\n| b | `c`", "hub/requirements.yaml")
-    body = Description(Changes(move, (), ()), (), None, Release("4.4.0"), {}).body
-    assert "`1¦2` | `a ¦ b ¦ 'c'` | `hub/requirements.yaml` |\n" in body
-
-
 def test_a_fault_from_outside_means_itself_in_markdown() -> None:
     gap = Evidence("hub:1", "base:1", gap="<img src=x> *bold* @everyone\n# heading")
     body = Description(Changes(None, (), ()), (gap,), None, Release("4.4.0"), {}).body

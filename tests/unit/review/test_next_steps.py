@@ -133,12 +133,6 @@ def test_the_documented_settings(hub: Hub) -> None:
     )
 
 
-@pytest.mark.parametrize("setting", [7, [7], {"a": "b"}])
-def test_a_setting_that_is_no_text_is_refused(setting: object) -> None:
-    with pytest.raises(Unusable, match="not a list of strings"):
-        read_settings({"next_steps": setting})
-
-
 def test_an_unknown_name_is_refused(hub: Hub) -> None:
     with pytest.raises(Unusable, match="it may use"):
         next_steps(opened(hub, next_steps=["Tell {team}"]), into("main"))

@@ -225,36 +225,6 @@ def test_the_plan_of_a_bump_shows_what_a_major_version_asks_for(github_hub: Hub,
     )
 
 
-def test_the_commits_message_names_the_values_to_look_at(github_hub: Hub, programs: Path) -> None:
-    del programs
-    run_task("bump", "--major", cwd=github_hub.path)
-    run_task("commit", cwd=github_hub.path)
-    assert github_hub.git("log", "-1", "--pretty=%B") == (
-        "Move z2jh from 3.2.1 to 4.4.0\n"
-        "\n"
-        "- chart requirement jupyterhub: 3.2.1 -> 4.4.0 (hub/requirements.yaml)\n"
-        "- base image: quay.io/jupyterhub/k8s-hub:3.2.1 -> quay.io/jupyterhub/k8s-hub:4.4.0 (images/hub/Dockerfile)\n"
-        "- JupyterHub: 4.0.2 -> 5.5.0\n"
-        "- minimum Kubernetes: 1.23 -> 1.28\n"
-        "\n"
-        "Release notes:\n"
-        "- https://z2jh.jupyter.org/en/stable/changelog.html\n"
-        "- https://jupyterhub.readthedocs.io/en/stable/reference/changelog.html\n"
-        f"- {GUIDES}/index.html\n"
-        f"- {GUIDES}/upgrade-3-to-4.html\n"
-        "\n"
-        "3.3.0 is a security release: it fixes CVE-2024-28233 in JupyterHub.\n"
-        "3.3.8 is a security release: it fixes CVE-2024-41942 in JupyterHub.\n"
-        "4.3.3 is a security release: it fixes CVE-2026-33709 in JupyterHub, CVE-2026-33175 in OAuthenticator, "
-        "CVE-2026-34052 in LTIAuthenticator.\n"
-        "4.3.4 is a security release: it fixes CVE-2026-40864 in JupyterHub.\n"
-        "4.4.0 is a security release: it fixes GHSA-p43p-whwx-q52h in JupyterHub.\n"
-        "Crosses z2jh 3 to 4. JupyterHub 4 to 5. Kubernetes 1.28 or newer.\n"
-        "Values to look at:\n"
-        "- hub/values.yaml:9 jupyterhub.hub.config.JupyterHub.authenticator_class"
-    )
-
-
 def test_a_message_names_ten_values_and_counts_the_rest() -> None:
     found = tuple(Value("values.yaml", line, "key") for line in range(1, 15))
     here = {UPGRADE_TO_4: {"Any.": found}}
