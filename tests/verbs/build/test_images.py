@@ -1,7 +1,6 @@
 """Several images of one chart: which are built, how, and where they are written."""
 
 import json
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -73,13 +72,6 @@ def test_one_bake_builds_what_the_registry_lacks_alone(make: Maker, hubpress: Hu
 
 
 # -- names
-
-
-def test_a_folder_whose_name_is_not_utf_8_is_built_in_too(make: Maker) -> None:
-    hub = make(PATHS, TWO, BOTH)
-    odd = hub.path.rename(os.fsdecode(os.fsencode(hub.path) + b"\xff"))
-    images = succeed("build", "--json", cwd=odd).json["images"]
-    assert [image["status"] for image in images] == ["built", "built"]
 
 
 def test_a_last_stage_on_another_image_is_refused_unless_a_target_is_named(make: Maker) -> None:

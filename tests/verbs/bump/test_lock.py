@@ -110,20 +110,6 @@ def test_without_helm_and_without_a_lock_all_is_well(locked: Hub, hubpress: Hubp
     assert hubpress(locked, "bump").code == 0
 
 
-def test_helm_that_fails_leaves_every_file_as_it_was(
-    locked: Hub, helm: Helm, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HELM_MOOD", "fails")
-    with nothing_written(locked):
-        told = hubpress(locked, "bump")
-    assert told.code == 3
-    assert len(helm.calls) == 1
-    assert told.err.splitlines()[-2:] == [
-        "error: helm dependency update: Error: could not download https://hub.invalid: context deadline exceeded",
-        f"hint: (cd {locked.path / 'hub'} && helm dependency update .)",
-    ]
-
-
 def test_helm_that_leaves_the_lock_behind_is_a_fault(
     locked: Hub, helm: Helm, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch
 ) -> None:

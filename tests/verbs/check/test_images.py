@@ -92,23 +92,6 @@ def test_a_registry_that_denies_or_does_not_answer_is_no_fault(released: Hub, tm
     assert silent.startswith(f"{one}/a:1, {one}/b:1, {one}/c:1 and 1 more: ")
 
 
-BOMB = "    a0: &a0 {image: {name: x}}\n"
-ODD = {
-    "a mapping that holds itself": "    a: &a {image: *a, <<: *a}\n",
-    "a bomb of mappings": BOMB
-    + "".join(f"    a{n}: &a{n} {{x: *a{n - 1}, y: *a{n - 1}, <<: *a{n - 1}}}\n" for n in range(1, 400)),
-    "odd": "    image: {name: {}, tag: []}\n    profileList: {kubespawner_override: {image: {}}}\n",
-}
-
-
-def test_odd_values_name_no_images(released: Hub) -> None:
-    values = released.read(VALUES)
-    for what, text in ODD.items():
-        released.write(VALUES, values)
-        result = check(spoiled(released, text), "--json")
-        assert (result.code, result.json["problems"]) == (0, []), (what, result)
-
-
 @pytest.mark.parametrize("flags", [(), ("--offline",)], ids=["online", "offline"])
 def test_what_is_not_yaml_is_named_and_what_is_encrypted_is_left_alone(flags: tuple[str, ...], released: Hub) -> None:
     for name, text in (

@@ -69,37 +69,6 @@ def test_what_is_no_file_is_refused_by_name_wherever_one_is_read(hub: Hub, file:
     assert error == f"error: the file {what} ({file})"
 
 
-@pytest.mark.parametrize("task", ["bump", "release", "status"])
-def test_no_task_waits_for_a_pipe(hub: Hub, task: str) -> None:
-    (hub.path / VALUES).unlink()
-    os.mkfifo(hub.path / VALUES)
-    done = run_task(task, *(["--yes"] if task == "release" else []), cwd=hub.path, seconds=SECONDS)
-    assert "unexpected" not in done.err
-    assert done.code in range(5), done
-
-
-def test_dockers_configuration_that_is_no_file_is_refused(
-    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kind = "a named pipe"
-    (tmp_path / "docker").mkdir()
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
-    KINDS[kind](tmp_path / "docker/config.json")
-    error, _ = one_fault(run_task("auth", cwd=hub.path, seconds=SECONDS), 2)
-    file = tmp_path / "docker/config.json"
-    assert error == f"error: Docker's configuration cannot be read: it is {kind} ({file})"
-
-
-@pytest.mark.parametrize(("variable", "kind"), [("GITHUB_OUTPUT", "a named pipe"), ("GITHUB_STEP_SUMMARY", "a folder")])
-def test_a_file_of_the_runners_that_is_none_is_a_fault(hub: Hub, tmp_path: Path, variable: str, kind: str) -> None:
-    KINDS[kind](tmp_path / "file")
-    done = run_task("check", "--offline", cwd=hub.path, env={variable: str(tmp_path / "file")}, seconds=SECONDS)
-    error, hint = one_fault(done, 2)
-    assert error.startswith("error: the file cannot be written: ")
-    assert error.endswith(f" ({tmp_path}/file)")
-    assert hint == f"hint: unset {variable}"
-
-
 # -- paths
 
 
@@ -143,27 +112,3 @@ def test_a_path_that_leads_outside_is_refused_with_its_key(hub: Hub, line: str, 
     error, hint = one_fault(run_task("check", "--offline", cwd=hub.path), 2)
     assert error == f"error: {IMAGE}.{key} is {path!r}, {OUTSIDE} (chartpress.yaml:6)"
     assert hint == "hint: name a path in the repository, relative to chartpress.yaml"
-
-
-@pytest.mark.parametrize("key", ["name", "chartPath"])
-def test_a_charts_folder_that_leads_outside_is_refused_with_its_key(hub: Hub, key: str) -> None:
-    hub.edit(CHARTPRESS, "name: hub", "name: ../hub" if key == "name" else "name: hub\n    chartPath: ../hub")
-    error, _ = one_fault(run_task("check", "--offline", cwd=hub.path), 2)
-    assert error.startswith(f"error: charts[0].{key} is '../hub', {OUTSIDE} (chartpress.yaml:")
-
-
-@pytest.mark.parametrize(
-    ("setting", "named"),
-    [
-        ("root: ../etc", "hub.root is '../etc', not a path in the repository"),
-        ("values: [{file: /etc/passwd, path: a}]", "hub.values.file is '/etc/passwd', not a path in the repository"),
-        (r'root: "a\0b"', r"hub.root is 'a\x00b', not a path in the repository"),
-        (r'base_branch: "\ud800"', r"hub.base_branch is '\ud800', not text"),
-        (r'values: [{file: "a\0b", path: a}]', r"hub.values.file is 'a\x00b', not a path in the repository"),
-        (r'images: ["a\0b"]', r"hub.images is 'a\x00b', not a list of names, or of context and name"),
-    ],
-)
-def test_a_setting_that_no_file_or_program_can_have_is_refused(hub: Hub, setting: str, named: str) -> None:
-    hub.write("invoke.yaml", f"hub:\n  {setting}\n")
-    error, _ = one_fault(run_task("check", "--offline", cwd=hub.path), 2)
-    assert error == f"error: {named} (invoke.yaml)"

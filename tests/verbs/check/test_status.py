@@ -93,14 +93,6 @@ def test_before_the_first_build(tmp_path: Path, charts: HelmServer) -> None:
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("made", ["commit", "content"])
-def test_a_template_that_makes_no_tag_leaves_it_open(released: Hub, made: str) -> None:
-    result = run_task("status", "--json", cwd=released.path, env={"INVOKE_HUB_TAG": f"/{{{made}}}"})
-    assert result.code == 0, result
-    assert result.json["images"][0]["computed_tag"] is None
-
-
-@pytest.mark.engine
 def test_a_release_that_was_never_published(released: Hub) -> None:
     released.change(REQUIREMENTS, "3.3.8", "3.3.9-0.dev.git.1.h0000000")
     told = status(released, "--json").json

@@ -211,16 +211,6 @@ def test_a_deployment_of_a_chart_that_wraps_the_hubs_is_rendered_with_that(tmp_p
 
 
 @pytest.mark.helm
-def test_a_file_of_the_chart_that_is_a_link_is_rendered_as_helm_reads_it(small: Hub) -> None:
-    (small.path / "hub/values.yaml").rename(small.path / "shared.yaml")
-    (small.path / "hub/values.yaml").symlink_to("../shared.yaml")
-    small.commit("Share the values")
-    small.git("push", "--quiet")
-    assert invalid(small) == []
-    assert succeed("preview", "--to", "3.3.8", cwd=small.path).out.splitlines()[2].endswith(" changed")
-
-
-@pytest.mark.helm
 def test_a_chart_whose_own_dependencies_do_not_answer_leaves_the_other_deployments(tmp_path: Path) -> None:
     charts = write_real_repository(tmp_path / "charts")
     hub = make_2i2c_like(tmp_path / "hub", chart_repository=charts.as_uri())
@@ -351,15 +341,6 @@ def test_a_values_file_that_the_settings_name_and_that_is_missing(small: Hub) ->
 
 
 @pytest.mark.helm
-def test_a_chart_whose_folder_has_another_name(small: Hub) -> None:
-    small.edit("hub/Chart.yaml", "name: hub", "name: our-hub")
-    small.write("hub/values.schema.json", '{"properties": {"ours": {"type": "boolean"}}}')
-    small.edit("hub/values.yaml", "jupyterhub:\n", "ours: 1\njupyterhub:\n  cul: {}\n")
-    found = {place(problem) for problem in invalid(small)}
-    assert found == {"hub/values.yaml:4", "hub/values.yaml:6"}
-
-
-@pytest.mark.helm
 def test_a_cluster_that_is_too_old_for_the_pinned_release(small: Hub) -> None:
     (problem,) = found_here(small, "kubernetes-too-old", INVOKE_HUB_KUBERNETES="1.22")
     assert place(problem) == "hub/requirements.yaml:4"
@@ -471,13 +452,3 @@ def test_values_that_z2jhs_own_chart_refuses_are_told_with_their_line(alone: Hub
     assert [(one["code"], one["path"], one["line"]) for one in told if one["code"] == "values-invalid"] == [
         ("values-invalid", "config.yaml", 3)
     ]
-
-
-@pytest.mark.helm
-def test_what_z2jhs_own_chart_refuses_is_told_at_a_file_of_the_repository(alone: Hub) -> None:
-    given = "{name: x y, values: [config.yaml]}, {name: text, values: [text.yaml]}"
-    alone.write("invoke.yaml", f"hub: {{deployments: [{given}]}}\n")
-    alone.write("text.yaml", "text\n")
-    alone.commit("Name the deployments")
-    found = run_task("preview", "--to", "3.3.8", "--json", cwd=alone.path).json["deployments"]
-    assert [problem["path"] for one in found for problem in one["problems"]] == ["invoke.yaml", "text.yaml"]

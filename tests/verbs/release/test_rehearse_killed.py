@@ -232,12 +232,3 @@ def test_a_folder_whose_rehearsal_runs_stays(temporary: Path, monkeypatch: pytes
         monkeypatch.setattr("tempfile.tempdir", str(temporary))
         assert list(MarkedFolder.left_behind(TEMPORARY)) == []
     assert not folder.exists()
-
-
-def test_a_record_is_the_old_or_the_new_one(tmp_path: Path) -> None:
-    """What a power cut leaves of the file that is written first is never read."""
-    Record(5000).write(tmp_path)
-    (tmp_path / "rehearsal.json.new").write_text('{"port": 50')
-    assert Record.read(tmp_path) == Record(5000)
-    Record(5000, ("quay.io/jupyterhub/k8s-hub:3.3.8",)).write(tmp_path)
-    assert Record.read(tmp_path) == Record(5000, ("quay.io/jupyterhub/k8s-hub:3.3.8",))

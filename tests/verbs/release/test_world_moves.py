@@ -22,7 +22,6 @@ pytestmark = pytest.mark.engine
 BRANCH = "bump-z2jh-3.3.8"
 MOVED = "Move z2jh from 3.2.1 to 3.3.8"
 BACK_TO_MAIN = "git switch --quiet main"
-COMMIT = "echo diary >private.txt && git add private.txt && git commit --quiet --message='Private work'"
 AGAIN = "run the same command again"
 Somebody: TypeAlias = Callable[[str], None]
 
@@ -87,21 +86,6 @@ def test_a_branch_switched_during_the_build_gets_nothing(scene: Scene, during_bu
     hub.git("switch", "--quiet", BRANCH)
     succeed("release", "--yes", "--push", cwd=hub.path)
     assert hub.remote_git("log", "--format=%s", f"main..{BRANCH}").splitlines()[1:] == [MOVED]
-
-
-def test_a_commit_made_during_the_build_is_not_pushed_unless_a_plan_lists_it(
-    scene: Scene, during_build: Somebody
-) -> None:
-    hub = scene.hub
-    during_build(COMMIT)
-    done = run_task("release", "--yes", "--push", cwd=hub.path)
-    assert done.code == 1, done
-    assert fault(done)[0] == f"the plan no longer holds: HEAD is now {short(hub, 'HEAD')}"
-    assert hub.subjects(f"main..{BRANCH}") == ["Private work", MOVED]
-    assert hub.remote_git("branch", "--list", BRANCH) == ""
-    again = succeed("release", "--yes", "--push", cwd=hub.path)
-    assert f"  {short(hub, 'HEAD~1')} Private work\n" in again.err
-    assert hub.remote_git("rev-parse", BRANCH) == hub.git("rev-parse", "HEAD")
 
 
 def test_a_remote_branch_that_moves_during_the_build_is_not_overwritten(scene: Scene, during_build: Somebody) -> None:
