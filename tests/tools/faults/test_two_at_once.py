@@ -12,7 +12,7 @@ from tests.support.processes import wait_until, write_program
 from tests.support.world import fault
 
 from .harness import Harness
-from .stage import PATIENCE, Stage, difference, only
+from .stage import PATIENCE, Stage, only
 
 pytestmark = pytest.mark.engine
 
@@ -31,28 +31,6 @@ def released(stage: Stage, clone: Path) -> Result:
     done = stage.release(clone)
     stumbled = done.code == UNREACHABLE and "500 Internal Server Error" in fault(done)[0]
     return stage.release(clone) if stumbled else done
-
-
-def test_in_one_clone_the_second_refuses_and_names_the_first(harness: Harness, tmp_path: Path) -> None:
-    stage, undisturbed = harness.stage, harness.undisturbed
-    stage.set_up()
-    reached, go = pause(stage.hub, "pre-commit", tmp_path)
-    with ThreadPoolExecutor() as pool:
-        first = pool.submit(stage.release)
-        wait_until(reached.exists, PATIENCE)
-        before = stage.look()
-        second = stage.release()
-        assert difference(stage.look(), before) == ""
-        go.touch()
-        assert first.result().code == 0, first.result()
-    holder = fault(second)[1].rpartition(" ")[2]
-    assert (second.code, holder.isdigit()) == (1, True)
-    assert fault(second) == (
-        f"another run is in progress, process {holder} ({stage.hub.path})",
-        f"wait for it, or look at it: ps -fp {holder}",
-    )
-    (stage.hub.path / ".git/hooks/pre-commit").unlink()
-    assert difference(stage.look(), undisturbed) == ""
 
 
 def test_two_clones_that_make_the_same_commits_end_in_the_same_image_and_branch(

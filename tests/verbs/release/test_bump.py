@@ -1,38 +1,12 @@
 from tests.support.cli import run_task, succeed
-from tests.support.helm import RELEASES, HelmServer
+from tests.support.helm import RELEASES
 from tests.support.hubs import Hub
 from tests.support.scene import DOCKERFILE, REQUIREMENTS
 
 
-def test_a_bump_changes_one_word_in_each_of_two_files_and_goes_back_when_it_is_told_to(
-    hub: Hub, helm_repository: HelmServer
-) -> None:
+def test_a_bump_changes_one_word_in_each_of_two_files_and_goes_back_when_it_is_told_to(hub: Hub) -> None:
     before = hub.snapshot()
-    told = run_task("--dry", "bump", "--json", cwd=hub.path).json
-    assert told == {
-        "chart": {
-            "name": "jupyterhub",
-            "before": "3.2.1",
-            "after": "3.3.8",
-            "app_version": "4.1.6",
-            "repository": helm_repository.url,
-        },
-        "base": {
-            "image_before": "quay.io/jupyterhub/k8s-hub:3.2.1",
-            "image_after": "quay.io/jupyterhub/k8s-hub:3.3.8",
-        },
-        "files": [DOCKERFILE, REQUIREMENTS],
-        "newer_major": "4.4.0",
-        "notes": [
-            "https://z2jh.jupyter.org/en/stable/changelog.html",
-            "https://jupyterhub.readthedocs.io/en/stable/reference/changelog.html",
-        ],
-    }
-    result = succeed("bump", cwd=hub.path)
-    assert result.out.splitlines() == [
-        "images/hub/Dockerfile: quay.io/jupyterhub/k8s-hub:3.2.1 -> quay.io/jupyterhub/k8s-hub:3.3.8",
-        "hub/requirements.yaml: jupyterhub 3.2.1 -> 3.3.8",
-    ]
+    succeed("bump", cwd=hub.path)
     after = hub.snapshot()
     assert [name for name in after if after[name] != before.get(name)] == [REQUIREMENTS, DOCKERFILE]
     for name in (DOCKERFILE, REQUIREMENTS):

@@ -1,14 +1,11 @@
 """An image whose files are those of another commit now: it gets the tag of today, and is not built again."""
 
-import sys
-
 import pytest
 
-from tests.support.cli import INVOKE, run, run_on_screen, run_task, sh, succeed
+from tests.support.cli import INVOKE, run_on_screen, run_task, sh, succeed
 from tests.support.machine import PROJECT
-from tests.support.scene import VALUES, Scene
+from tests.support.scene import Scene
 from tests.support.steps import build
-from tests.support.world import in_registry
 
 pytestmark = pytest.mark.engine
 
@@ -42,30 +39,6 @@ def rebase(scene: Scene) -> None:
     scene.hub.commit("Take a note")
     scene.hub.git("switch", "--quiet", "bump-z2jh-3.3.8")
     scene.hub.git("rebase", "--quiet", "main")
-
-
-def test_the_same_files_are_known_again(scene: Scene) -> None:
-    released(scene)
-    (old,) = build(scene.hub)["images"]
-    squash_and_forget(scene)
-    assert codes(scene) == []
-    shown = run_task("--dry", "build", cwd=scene.hub.path)
-    assert f"give {old['repository']}:{old['tag']}@{old['digest']} the tag " in shown.out, shown
-    assert "buildx bake" not in shown.out
-
-    (new,) = build(scene.hub)["images"]
-
-    assert new["status"] == "retagged"
-    assert new["tag"] != old["tag"]
-    assert (new["digest"], new["inputs"]) == (old["digest"], old["inputs"])
-    digests = {in_registry(f"{one['repository']}:{one['tag']}")["manifest"]["digest"] for one in (new, old)}
-    assert digests == {old["digest"]}
-    assert f"tag: {new['tag']}\n" in scene.hub.read(VALUES)
-    scene.hub.git("commit", "--quiet", "--all", "--message", "Use today's tag")
-    assert build(scene.hub)["images"][0]["status"] == "present"
-    assert codes(scene) == []
-    listed = run(sys.executable, "-m", "chartpress", "--list-images", cwd=scene.hub.path)
-    assert listed.out.splitlines() == [f"{new['repository']}:{new['tag']}"]
 
 
 def test_a_release_goes_on_after_a_rebase_with_the_image_that_is_there(scene: Scene) -> None:
