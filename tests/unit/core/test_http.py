@@ -83,27 +83,6 @@ def test_a_stored_file_comes_byte_for_byte_whatever_the_server_calls_it(server: 
     assert server.asked[0].headers["Accept-Encoding"] == "identity"
 
 
-@pytest.mark.parametrize(
-    ("written", "asked"),
-    [
-        ("/our charts/index.yaml", "/our%20charts/index.yaml"),
-        ("/a%2Fb/index.yaml?at=1%2B1&to=(x)", "/a%2Fb/index.yaml?at=1%2B1&to=(x)"),
-        ("/100%/a[1]/index.yaml", "/100%25/a%5B1%5D/index.yaml"),
-    ],
-)
-def test_an_address_is_asked_for_as_a_request_can_say_it(server: Server, written: str, asked: str) -> None:
-    server.answers = [reply(b"whole")]
-    assert page(server, written) == b"whole"
-    assert server.lines == [f"GET {asked}"]
-
-
-def test_debug_tells_what_was_asked_and_no_secret(server: Server, caplog: pytest.LogCaptureFixture) -> None:
-    server.answers = [reply(b"whole")]
-    with caplog.at_level("DEBUG"):
-        NOWHERE.fetch(with_login(server), QUICK)
-    assert caplog.messages == [f"GET {server.url}/index.yaml?***: status 200"]
-
-
 # Answers that are none.
 
 
@@ -220,19 +199,6 @@ def test_a_broken_cache_is_replaced(server: Server, tmp_path: Path, damage: byte
     assert cache.fetch(address, QUICK) == b"one"
     assert server.asked[1].headers["If-None-Match"] is None
     assert kept.read_bytes().endswith(b"\none")
-
-
-def test_a_cache_that_cannot_be_written_never_fails_a_fetch(server: Server, tmp_path: Path) -> None:
-    address = Address.parse(f"{server.url}/index.yaml")
-    server.answers = [reply(b"one", ETag='"1"')]
-    Cache(tmp_path).fetch(address, QUICK)
-    (kept,) = tmp_path.iterdir()
-    kept.unlink()
-    (kept / "in the way").mkdir(parents=True)
-    (tmp_path / "file").touch()
-    for folder in (tmp_path, tmp_path / "file", Path("/proc/hubpress")):
-        assert Cache(folder).fetch(address, QUICK) == b"one"
-    assert not list(tmp_path.rglob(".part-*"))
 
 
 # Proxies and certificates.

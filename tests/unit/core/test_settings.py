@@ -14,7 +14,6 @@ from tasks.core.settings import (
     Settings,
     ValuesTarget,
     WholeImage,
-    how_to_correct,
     read_settings,
     variable,
 )
@@ -261,12 +260,6 @@ def test_a_setting_beside_its_section_is_refused_unless_there_is_one(key: str, t
         "hint: put settings under hub; if it is another program's, add hub: {}"
     )
     assert read_settings(configured(), own_file(tmp_path, f"{key}: staging\nhub: {{}}\n")) == Settings()
-
-
-def test_what_a_variable_has_set_is_not_corrected_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert how_to_correct("pins", "in invoke.yaml") == "in invoke.yaml"
-    monkeypatch.setenv("INVOKE_HUB_PINS", "nope.tf:x")
-    assert how_to_correct("pins", "in invoke.yaml") == "fix INVOKE_HUB_PINS, or unset it"
 
 
 @pytest.mark.parametrize(

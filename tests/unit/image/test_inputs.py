@@ -140,12 +140,3 @@ def test_a_file_that_git_lfs_has_elsewhere_is_the_file_or_refused(repository: Hu
     require_buildable(hub, image, tree)
     write_files(hub, [image], tree, tmp_path / "with")
     assert (tmp_path / "with/images/hub/model.bin").read_text() == "real\n"
-
-
-@pytest.mark.parametrize("context", ["github.com/team/hub", "git@there/hub"])
-def test_a_folder_that_docker_takes_for_an_address_is_refused(repository: Hub, context: str) -> None:
-    repository.edit("chartpress.yaml", "        valuesPath:", f"        contextPath: {context}\n        valuesPath:")
-    repository.write(f"{context}/Dockerfile", repository.read("images/hub/Dockerfile"))
-    repository.commit("Move it")
-    with pytest.raises(Refused, match=f"{context} is not a path inside of the repository"):
-        hash_of(repository.path)

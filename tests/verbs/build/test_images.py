@@ -296,50 +296,6 @@ def test_two_images_at_a_values_path_that_names_neither_are_asked_about(make: Ma
     assert values_of(hub)["jupyterhub"]["hub"]["image"]["name"] == f"{prefix}/lab"
 
 
-def test_more_places_for_an_image_than_chartpress_can_write(make: Maker, prefix: str) -> None:
-    hub = make(
-        PATHS,
-        {
-            **TWO,
-            "deployments/prod.yaml": "jupyterhub:\n  hub:\n    # Pinned.\n    image: {name: old, tag: old}\n",
-            "deployments/all.yaml": "images:\n- name: none\n- hub: old:old\n- lab: old:old\n",
-            "invoke.yaml": "hub:\n  values:\n"
-            "  - {file: deployments/prod.yaml, path: jupyterhub.hub.image, image: hub}\n"
-            "  - {file: deployments/all.yaml, path: images.1.hub, image: hub}\n"
-            "  - {file: deployments/all.yaml, path: images.2.lab, image: lab}\n",
-        },
-        BOTH,
-    )
-    report = build(hub)
-    tag = report["images"][0]["tag"]
-    assert hub.read("deployments/prod.yaml") == (
-        f"jupyterhub:\n  hub:\n    # Pinned.\n    image: {{name: {prefix}/hub, tag: {tag}}}\n"
-    )
-    assert hub.read("deployments/all.yaml") == (
-        f"images:\n- name: none\n- hub: {prefix}/hub:{tag}\n- lab: {prefix}/lab:{tag}\n"
-    )
-
-
-@pytest.mark.parametrize(
-    ("target", "error"),
-    [
-        ("{file: deployments/none.yaml, path: image}", "the values file is missing (deployments/none.yaml)"),
-        ("{file: README.md, path: image.name}", "values path image.name is missing (README.md)"),
-    ],
-)
-def test_a_place_that_is_not_there_is_refused_before_anything_is_built(
-    target: str, error: str, make: Maker, hubpress: Hubpress, registry: Registry, prefix: str
-) -> None:
-    hub = make(
-        "hub: {valuesPath: jupyterhub.hub.image}\n",
-        {**ONE, "README.md": "title: hub\n", "invoke.yaml": f"hub: {{values: [{target}]}}\n"},
-    )
-    with nothing_written(hub):
-        told = hubpress(hub, "build")
-    assert (told.code, fault(told)[0]) == (2, f"{error}")
-    assert images_in(registry.address, prefix.partition("/")[2]) == {}
-
-
 # -- which images
 
 

@@ -28,31 +28,6 @@ def chart(*dependencies: tuple[str, str, str]) -> str:
 
 
 @pytest.fixture
-def two_charts(tmp_path: Path, helm_repository: HelmServer) -> Hub:
-    """A repository with two charts that depend on jupyterhub, each with an image of its own."""
-    on_jupyterhub = chart(("jupyterhub", "3.2.1", helm_repository.url))
-    return make_repository(
-        tmp_path / "hub",
-        {
-            "chartpress.yaml": "charts: [{name: prod, images: {prod: }}, {name: test, images: {test: }}]\n",
-            **{f"{name}/Chart.yaml": on_jupyterhub for name in ("prod", "test")},
-            **{f"images/{name}/Dockerfile": DOCKERFILE for name in ("prod", "test")},
-        },
-    )
-
-
-def test_a_chart_that_is_not_there_is_answered_with_those_that_are(two_charts: Hub, hubpress: Hubpress) -> None:
-    two_charts.write("invoke.yaml", "hub: {chart: staging}\n")
-    with nothing_written(two_charts):
-        told = hubpress(two_charts, "bump")
-    assert (told.code, *fault(told)) == (
-        2,
-        "there is no chart staging (chartpress.yaml)",
-        "these depend on jupyterhub: prod, test",
-    )
-
-
-@pytest.fixture
 def two_roots(tmp_path: Path, helm_repository: HelmServer) -> Hub:
     """A repository with two folders that could be the hub's."""
     inner = {

@@ -99,15 +99,6 @@ def test_another_base_branch_is_the_settings(moved: Hub, gh: StandInGh) -> None:
     assert gh.requests[0]["baseRefName"] == "staging"
 
 
-def test_a_short_name_for_the_remote_is_read_as_git_reads_it(moved: Hub, gh: StandInGh) -> None:
-    moved.git("remote", "set-url", "origin", "ours:hubs.git")
-    moved.git("remote", "set-url", "--push", "origin", str(moved.remote))
-    moved.git("config", "url.https://github.com/org/.insteadOf", "ours:")
-    dry = run_task("--dry", "commit", "--pr", cwd=moved.path)
-    assert "* open a pull request into main\n" in dry.out, dry
-    assert gh.calls[-1][:4] == ["pr", "list", "--repo", "github.com/org/hubs"]
-
-
 def test_the_request_tells_of_the_pushed_commit_whatever_the_clone_has_meanwhile(moved: Hub, gh: StandInGh) -> None:
     """Somebody works on while the branch is pushed: in the files, and on another branch."""
     work = "sed -i 's/3[.]3[.]8/4.4.0/' hub/requirements.yaml; git symbolic-ref HEAD refs/heads/main"
