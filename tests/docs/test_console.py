@@ -58,8 +58,7 @@ def test_a_rule_is_there_for_a_command_that_is_there(rule: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command",
-    [typed.command for block in BLOCKS for typed in block.typed if rule_for(typed.command)],
+    "command", [typed.command for block in BLOCKS for typed in block.typed if rule_for(typed.command)]
 )
 def test_a_command_that_is_not_typed_is_one_that_could_be(command: str) -> None:
     rule = rule_for(command)

@@ -246,10 +246,7 @@ def test_no_proxy_is_respected(https_proxy: Server, monkeypatch: pytest.MonkeyPa
     assert https_proxy.asked == []
 
 
-@pytest.mark.parametrize(
-    "proxy",
-    ["socks5://127.0.0.1:1080", "http://[", "http://", "http://a:99999"],
-)
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "http://[", "http://", "http://a:99999"])
 def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     monkeypatch.setenv("https_proxy", proxy)
     with pytest.raises(Unusable) as fault:

@@ -113,11 +113,9 @@ ACCEPT = "write accept: [image-override, {code: ..., path: ...}]"
     ("key", "given", "what", "hint"),
     [
         ("tag", 1.1, "1.1, not text", TEXT),
-        ("chart", True, "True, not text", TEXT),
         ("remote", "", "'', not text", TEXT),
         ("branch", ["a"], "['a'], not text", TEXT),
         ("images", 3, "3, not a list of names, or of context and name", IMAGES),
-        ("images", ["hub", 1], "'hub', not a list of names, or of context and name", IMAGES),
         ("images", [{"context": "i"}], "{'context': 'i'}, not a list of names, or of context and name", IMAGES),
         ("base", "charts", "'charts', not keep or chart", "write base: keep"),
         ("root", "../etc", "'../etc', not a path in the repository", "name it relative to the repository's top"),
@@ -126,9 +124,7 @@ ACCEPT = "write accept: [image-override, {code: ..., path: ...}]"
         ("platform", "amd64", "'amd64', not a platform", PLATFORM),
         ("platform", "linux/amd64 --load", "'linux/amd64 --load', not a platform", PLATFORM),
         ("push", "maybe", "'maybe', not true or false", "write push: false"),
-        ("push", 2, "2, not true or false", "write push: false"),
         ("kubernetes", 1.3, "1.3, not a version of Kubernetes", 'write kubernetes: "1.30"'),
-        ("values", 3, "3, not file and path", TARGETS),
         ("values", [{"file": "a.yaml"}], "{'file': 'a.yaml'}, not file and path", TARGETS),
         ("values", "a.yaml", "'a.yaml', not file and path", TARGETS),
         (

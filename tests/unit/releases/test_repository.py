@@ -76,11 +76,7 @@ def test_the_second_run_fetches_nothing_again(helm_repository: HelmServer, tmp_p
     for _ in range(2):
         helm = repository(helm_repository.url, tmp_path / "cache")
         helm.archive(helm.index().releases["3.2.1"])
-    assert helm_repository.requests == [
-        "GET /index.yaml 200",
-        "GET /jupyterhub-3.2.1.tgz 200",
-        "GET /index.yaml 304",
-    ]
+    assert helm_repository.requests == ["GET /index.yaml 200", "GET /jupyterhub-3.2.1.tgz 200", "GET /index.yaml 304"]
 
 
 def test_a_cached_archive_that_was_changed_is_fetched_again(helm_repository: HelmServer, tmp_path: Path) -> None:

@@ -97,12 +97,6 @@ def test_a_chart_without_dependencies(data: str) -> None:
             "give both the same version first",
             id="two versions",
         ),
-        pytest.param(
-            "dependencies:\n- version: 1\n",
-            "dependencies[0] has no name (hub/requirements.yaml:2)",
-            "add name: to it",
-            id="no name",
-        ),
     ],
 )
 def test_a_file_that_cannot_be_moved(data: str, what: str, hint: str) -> None:

@@ -8,14 +8,7 @@ from tasks.core.yaml_tree import parse
 from tasks.releases.notes import Note, Watch, known, upgrades_between
 from tasks.repo.hub import open_hub
 from tasks.review import upgrades as looked
-from tasks.review.upgrades import (
-    Value,
-    findings,
-    upgrade_paragraph,
-    upgrade_warnings,
-    upgrades_here,
-    values_below,
-)
+from tasks.review.upgrades import Value, findings, upgrade_paragraph, upgrade_warnings, upgrades_here, values_below
 from tasks.tools.git import Git
 from tests.support.charts import CAL_ICOR
 from tests.support.cli import run_task

@@ -221,10 +221,7 @@ def test_a_key_for_which_the_helper_does_not_answer_is_no_success(
     assert done.err.splitlines()[-2:] == [f"error: {told[0]} ({HOST})", f"hint: {hint}"], done
 
 
-@pytest.mark.parametrize(
-    "text",
-    ['{"type": "authorized_user"}', "[]", "-----BEGIN PRIVATE KEY-----"],
-)
+@pytest.mark.parametrize("text", ['{"type": "authorized_user"}', "[]", "-----BEGIN PRIVATE KEY-----"])
 def test_a_file_that_is_no_key_is_refused(hub: Hub, gcloud: GcloudStandIn, tmp_path: Path, text: str) -> None:
     (tmp_path / "key.json").write_text(text)
     done = auth(hub, gcloud, "--key-file", str(tmp_path / "key.json"))

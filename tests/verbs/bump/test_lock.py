@@ -75,11 +75,7 @@ def test_without_helm_nothing_moves(locked: Hub, hubpress: Hubpress) -> None:
     before = locked.snapshot()
     told = hubpress(locked, "bump")
     install = "install Helm, for previews and lock files: https://helm.sh/docs/intro/install/"
-    assert (told.code, *fault(told)) == (
-        3,
-        "helm is not installed (PATH)",
-        install,
-    )
+    assert (told.code, *fault(told)) == (3, "helm is not installed (PATH)", install)
     assert locked.snapshot() == before
 
 

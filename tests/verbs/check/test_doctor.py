@@ -21,10 +21,7 @@ from .machines import FIT, Docker, write_tool
 from .places import everything
 
 DOCKER_HINT = "install Docker: https://docs.docker.com/engine/install/"
-NEEDED = {
-    "git": "install git: https://git-scm.com/downloads",
-    "docker": DOCKER_HINT,
-}
+NEEDED = {"git": "install git: https://git-scm.com/downloads", "docker": DOCKER_HINT}
 OPTIONAL = {
     "gcloud": "install the Google Cloud CLI, for Google's registries: https://cloud.google.com/sdk/docs/install",
     "helm": "install Helm, for previews and lock files: https://helm.sh/docs/intro/install/",

@@ -162,14 +162,8 @@ MATCHES = "the file matches hub.values and names an image of ours"
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        (
-            "{}---\na: 1\n",
-            f"{MATCHES}, but cannot be read: the file holds several YAML documents (clusters/a.yaml:5)",
-        ),
-        (
-            "{}    tag: old\n",
-            f"{MATCHES}, but cannot be read: {AMBIGUOUS}",
-        ),
+        ("{}---\na: 1\n", f"{MATCHES}, but cannot be read: the file holds several YAML documents (clusters/a.yaml:5)"),
+        ("{}    tag: old\n", f"{MATCHES}, but cannot be read: {AMBIGUOUS}"),
     ],
 )
 def test_a_matching_file_that_names_the_image_is_never_left_behind(released: Hub, text: str, error: str) -> None:

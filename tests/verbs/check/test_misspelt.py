@@ -57,9 +57,7 @@ def test_a_pattern_whose_path_names_no_image(settled: Hub) -> None:
     settled.write("invoke.yaml", "hub: {values: [{file: 'clusters/*.yaml', path: hub.imge}]}\n")
     settled.commit("Spell it wrongly")
     message = "no file of clusters/*.yaml names a hub image at hub.imge"
-    assert told(settled) == [
-        ("no-effect", "invoke.yaml", message, "correct it in invoke.yaml, or remove the entry"),
-    ]
+    assert told(settled) == [("no-effect", "invoke.yaml", message, "correct it in invoke.yaml, or remove the entry")]
 
 
 def test_a_marker_that_names_almost_the_chart(settled: Hub) -> None:
@@ -166,14 +164,7 @@ def test_a_wrong_dockerfile_path_below_the_top_is_named_as_chartpress_reads_it(t
 # -- files that are none, and paths that name none: each ends at once in one error and one hint, with nothing written
 
 
-READ = (
-    CHARTPRESS,
-    DOCKERFILE,
-    VALUES,
-    "hub/requirements.yaml",
-    "hub/requirements.lock",
-    "invoke.yaml",
-)
+READ = (CHARTPRESS, DOCKERFILE, VALUES, "hub/requirements.yaml", "hub/requirements.lock", "invoke.yaml")
 SECONDS = 30
 
 

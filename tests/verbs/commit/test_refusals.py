@@ -134,8 +134,6 @@ CASES = {
     ),
     "a branch's name that is an option": no_branch("--force"),
     "a branch's name that means the one before": no_branch("@{-1}"),
-    "a branch's name that means HEAD": no_branch("@"),
-    "a branch's name that git keeps for itself": no_branch("FETCH_HEAD"),
     "a template that makes no branch's name": no_branch(
         "bump 3.3.8", unnamed, "correct hub.branch in invoke.yaml; the default is bump-z2jh-{version}"
     ),

@@ -282,10 +282,7 @@ def test_where_the_image_goes_is_asked_for_when_the_remote_does_not_tell(bare: H
 
 @pytest.mark.parametrize(
     ("address", "begins"),
-    [
-        ("git@github.com:Our-Org/hubs.git", "ghcr.io/our-org/"),
-        ("https://github.com/Our-Org/hubs", "ghcr.io/our-org/"),
-    ],
+    [("git@github.com:Our-Org/hubs.git", "ghcr.io/our-org/"), ("https://github.com/Our-Org/hubs", "ghcr.io/our-org/")],
 )
 def test_a_repository_on_github_pushes_to_githubs_registry(bare: Hub, address: str, begins: str) -> None:
     bare.git("remote", "set-url", "origin", address)

@@ -74,10 +74,7 @@ def test_no_secret_is_in_what_a_major_release_changes(hub: Hub) -> None:
 @pytest.mark.helm
 @pytest.mark.parametrize(
     ("old", "new", "line", "message"),
-    [
-        ("    enabled: true", "    enabled: maybe", 3, "boolean"),
-        ("  ingress:", "  ingres:", 2, "ingres"),
-    ],
+    [("    enabled: true", "    enabled: maybe", 3, "boolean"), ("  ingress:", "  ingres:", 2, "ingres")],
 )
 def test_values_that_the_new_chart_refuses_are_told_with_file_and_line(
     hub: Hub, old: str, new: str, line: int, message: str

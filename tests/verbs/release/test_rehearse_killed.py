@@ -174,10 +174,7 @@ def test_links_in_the_folder_are_not_followed(killed: Path, tmp_path: Path) -> N
     assert (tmp_path / "theirs/file").read_text() == "theirs\n"
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"{", b"[]", b'{"port": "x", "stand_ins": []}', b'{"port": 1}', b"\xff\xfe"],
-)
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"port": "x", "stand_ins": []}', b'{"port": 1}', b"\xff\xfe"])
 def test_an_unreadable_record_counts_as_none(killed: Path, content: bytes) -> None:
     (killed / "rehearsal.json").write_bytes(content)
     assert Record.read(killed) is None
