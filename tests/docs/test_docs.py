@@ -16,10 +16,9 @@ from tasks.core import __version__
 from tasks.core.faults import Denied, Interrupted, ProgramFailed, Refused, Unreachable, Unusable
 from tasks.core.problems import Code
 from tasks.core.settings import Settings
-from tests.support.cli import sh, succeed
+from tests.support.cli import FAULT, REPORTS, SCHEMA, sh, succeed
 from tests.support.hubs import at, make_hub
 from tests.support.machine import PROJECT
-from tests.support.reports import FAULT, REPORTS, SCHEMA
 
 from .console import pages, spans
 from .scenes import GOOGLE, ON_GITHUB

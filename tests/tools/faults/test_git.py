@@ -21,7 +21,7 @@ from .stage import PATIENCE, Stage, only, users
 pytestmark = pytest.mark.engine
 
 BRANCH = "bump-z2jh-3.3.8"
-REFUSED, PROGRAM = 1, 3
+REFUSED, PROGRAM, UNREACHABLE = 1, 3, 4
 BUSY = "another git is at work here, or was killed in the middle of it"
 # What the stage's user has left there.
 WORK = {" M hub/Chart.yaml", "A  notes.txt", "?? draft.txt"}
@@ -132,9 +132,6 @@ def test_a_lock_that_is_held_for_a_moment_is_waited_for(tmp_path: Path) -> None:
 
 
 # -- two clones at once end in the same image
-
-
-UNREACHABLE = 4
 
 
 def pause(hub: Hub, hook: str, folder: Path) -> tuple[Path, Path]:

@@ -77,9 +77,6 @@ def test_a_problem_is_told_to_the_runner_and_what_it_quotes_is_no_command(hub: H
     assert all(line.startswith("::error file=") for line in done.err.splitlines() if line.lstrip().startswith("::"))
 
 
-# -- the program's own screens
-
-
 SHOWN_LINE = r"-ARG V=3.2.1 W=\x1b[2J\x1b[8m\x1b]0;evil\x07\u202e"
 
 

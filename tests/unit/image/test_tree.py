@@ -130,9 +130,6 @@ def test_a_submodule_that_is_not_here_is_named_with_the_command(with_submodule: 
     )
 
 
-# -- links
-
-
 @pytest.mark.parametrize(
     ("target", "leads"), [("../../outside", "out of the repository"), ("/etc", "out of the"), ("me", "in a circle")]
 )

@@ -5,7 +5,8 @@ import pytest
 from tasks.core.faults import Unusable
 from tasks.core.names import Reference
 from tasks.repo.dockerfile import BaseImage, hub_base, with_base
-from tests.support.changes import sides
+
+from . import sides
 
 WHERE = "images/hub/Dockerfile"
 OLD_DIGEST = "sha256:" + "0" * 64

@@ -2,8 +2,9 @@ import pytest
 
 from tasks.core.faults import Unusable
 from tasks.repo.charts import Requirement, requirements, with_version
-from tests.support.changes import sides
 from tests.support.charts import CAL_ICOR
+
+from . import sides
 
 WHERE = "hub/requirements.yaml"
 CAL_ICORS_OWN = CAL_ICOR / "hub/requirements.yaml"

@@ -3,8 +3,9 @@ from ruamel.yaml import YAML
 
 from tasks.core.faults import Unusable
 from tasks.repo.values import PinnedImage, image_at, with_image
-from tests.support.changes import sides
 from tests.support.charts import CAL_ICOR
+
+from . import sides
 
 NAME = "quay.io/org/hub"
 TAG = "0.0.1-0.dev.git.7.habc1234"

@@ -62,9 +62,6 @@ def test_every_note_is_one_line_of_sentences() -> None:
         assert all("**" not in watch.path.removesuffix("**") for watch in note.watches)
 
 
-# -- which values it concerns
-
-
 TEXT = """\
 jupyterhub:
   hub:
@@ -134,9 +131,6 @@ other:
 def test_the_values_that_a_note_concerns(watch: Watch, found: list[str]) -> None:
     values = list(values_below(parse(TEXT.encode(), "").root, "values.yaml", "jupyterhub"))
     assert [f"{one.line} {one.key}" for one in findings(Note("Any.", (watch,)), values)] == found
-
-
-# -- in which files
 
 
 def places(hub: Hub, settings: Settings | None = None) -> list[str]:

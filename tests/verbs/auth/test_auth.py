@@ -75,8 +75,8 @@ HAS: dict[str, Callable[[GcloudStandIn], None]] = {
     "store with a login": partial(use_store, script=LOGGED_IN),
     "empty store": partial(use_store, script=LOGGED_OUT),
     "default credentials": make_default_credentials,
-    "silent helper": GcloudStandIn.stay_silent,
-    "stubborn account": GcloudStandIn.keep_account,
+    "silent helper": lambda gcloud: gcloud.let("silent"),
+    "stubborn account": lambda gcloud: gcloud.let("stays"),
 }
 
 
@@ -114,14 +114,11 @@ def test_what_is_missing_is_run_and_nothing_else(
 
 
 def test_a_sign_in_that_fails_is_denied(hub: Hub, gcloud: GcloudStandIn) -> None:
-    gcloud.refuse()
+    gcloud.let("refuses")
     done = auth_on_terminal(hub, gcloud)
     assert (done.code, done.out) == (4, "")
     assert done.err.endswith("error: signing in to Google Cloud failed (gcloud)\nhint: gcloud auth login\n")
     assert gcloud.calls == [LIST, LOGIN]
-
-
-# -- without a terminal
 
 
 NO_DEFAULTS = "there are no application default credentials"
@@ -231,9 +228,6 @@ def test_a_file_that_is_no_key_is_refused(hub: Hub, gcloud: GcloudStandIn, tmp_p
     assert gcloud.calls == []
 
 
-# -- which registry
-
-
 @pytest.mark.parametrize(
     ("registry", "host"),
     [
@@ -271,30 +265,16 @@ def test_a_dry_run_shows_the_commands_and_runs_none_that_changes(hub: Hub, gclou
     assert gcloud.calls == [LIST]
 
 
-def test_a_dry_run_refuses_as_the_real_one_would(hub: Hub, gcloud: GcloudStandIn) -> None:
-    done = auth(hub, gcloud, "--dry")
-    assert done.code == 4
-    assert done.out.startswith(
-        f"Plan for {hub.path}\n"
-        "  auth x sign in to Google Cloud\n"
-        "         because not signed in, and there is no terminal to sign in on\n"
-    )
-    assert gcloud.calls == [LIST]
-
-
-@pytest.mark.parametrize("flags", [("--json",), ("--json", "--dry")], ids=["", "dry"])
 @pytest.mark.parametrize(("host", "helper"), [(HOST, "gcloud"), ("quay.io", None)])
-def test_json_tells_each_registry(
-    tmp_path: Path, gcloud: GcloudStandIn, host: str, helper: str | None, flags: tuple[str, ...]
-) -> None:
+def test_json_tells_each_registry(tmp_path: Path, gcloud: GcloudStandIn, host: str, helper: str | None) -> None:
     prepare(gcloud, "account, helper")
-    done = auth(make_hub(tmp_path / "hub", registry=f"{host}/core"), gcloud, *flags)
+    done = auth(make_hub(tmp_path / "hub", registry=f"{host}/core"), gcloud, "--json")
     assert (done.code, done.json) == (0, {"auth": [{"host": host, "google": host == HOST, "helper": helper}]})
 
 
 def test_gcloud_that_fails_to_tell_docker_is_quoted(hub: Hub, gcloud: GcloudStandIn) -> None:
     gcloud.sign_in()
-    gcloud.refuse()
+    gcloud.let("refuses")
     done = auth(hub, gcloud)
     assert (done.code, done.out) == (3, "")
     assert done.err.endswith(f"error: gcloud auth configure-docker: (gcloud) no\nhint: {CONFIGURE}\n")

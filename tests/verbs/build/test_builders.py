@@ -71,9 +71,6 @@ def test_each_driver_is_reached_its_own_way(builder: Builder, line: str, env: di
     assert builder.env == env
 
 
-# -- that do not answer, or are of another kind
-
-
 NOBODY = "tcp://127.0.0.1:1"
 ARM = "Name: default\nDriver: docker\nNodes:\nName: default\nStatus: running\nPlatforms: linux/arm64, linux/amd64\n"
 BUILD_NATIVELY = (
@@ -89,9 +86,6 @@ def test_an_engine_somewhere_else_that_is_down(hub: Hub) -> None:
         refused = run_task(*flags, "build", "--builder", "far", cwd=hub.path)
         what = f"the builder does not answer: Cannot connect to the Docker daemon at {NOBODY}. "
         demand_fault(refused, 3, f"{what}Is the docker daemon running? (far)", "docker --context far info")
-
-
-# -- that emulate
 
 
 @pytest.mark.engine
@@ -119,9 +113,6 @@ def test_a_current_builder_of_another_kind_is_told_the_platform(
     assert '"platforms"' not in native.out
     assert "\n          for linux/amd64, emulated by Docker's current builder\n" in told.out
     assert '"platforms": [' in told.out
-
-
-# -- what they say of themselves
 
 
 def test_what_a_builder_runs() -> None:
@@ -204,9 +195,6 @@ def test_a_cache_that_fails_does_not_fail_the_build(hub: Hub, mirror: str) -> No
 def cache(hub: Hub, mirror: str, mode: str) -> None:
     hub.write("invoke.yaml", f"hub: {{cache: {mode}}}\n")
     write_dockerfile(hub, mirror, "RUN --network=none date +%N > /srv/made", "COPY requirements.txt /srv/")
-
-
-# -- somebody else pushes the same tag before what was pushed is proved
 
 
 @pytest.mark.engine

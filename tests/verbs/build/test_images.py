@@ -42,9 +42,6 @@ def chartpress_writes(hub: Hub, folder: Path, *flags: str) -> Any:  # noqa: ANN4
     return data((copy / "hub/values.yaml").read_text())
 
 
-# -- side by side
-
-
 def test_pasted_commands_build_each_image_from_the_commit_that_its_tag_names(make: Maker, hubpress: Hubpress) -> None:
     files = {**TWO, "images/lab/Dockerfile": f"{FROM_BASE}COPY which.txt /which\n", "images/lab/which.txt": "first\n"}
     hub = make(PATHS.replace("{valuesPath: lab", "{rebuildOnContextPathChanges: false, valuesPath: lab"), files, BOTH)
@@ -69,9 +66,6 @@ def test_one_bake_builds_what_the_registry_lacks_alone(make: Maker, hubpress: Hu
         ("hub", "present"),
         ("lab", "built"),
     ]
-
-
-# -- names
 
 
 def test_a_last_stage_on_another_image_is_refused_unless_a_target_is_named(make: Maker) -> None:
@@ -192,9 +186,6 @@ def test_an_option_that_bake_cannot_say_is_refused(
     )
 
 
-# -- platforms
-
-
 def test_an_image_that_skips_the_platform_is_left_out(make: Maker, registry: Registry, prefix: str) -> None:
     hub = make(
         "hub: {valuesPath: hub.image}\nlab: {valuesPath: lab.image, skipPlatforms: [linux/amd64, linux/s390x]}\n",
@@ -294,9 +285,6 @@ def test_two_images_at_a_values_path_that_names_neither_are_asked_about(make: Ma
     )
     build(hub, "--image", "lab")
     assert values_of(hub)["jupyterhub"]["hub"]["image"]["name"] == f"{prefix}/lab"
-
-
-# -- which images
 
 
 @pytest.mark.parametrize(

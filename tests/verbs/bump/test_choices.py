@@ -78,9 +78,6 @@ def test_a_setting_that_names_what_is_not_there_is_corrected_where_it_stands(
     assert hint in fault(told)[1]
 
 
-# -- the dependency
-
-
 def test_a_chart_that_depends_on_something_else_is_told_what_is_missing(tmp_path: Path, hubpress: Hubpress) -> None:
     files = {
         "chartpress.yaml": CHARTPRESS,
@@ -113,9 +110,6 @@ def test_a_fork_of_the_chart_is_named_by_hub_dependency(
     done = hubpress(hub, "bump")
     assert done.code == 0, done
     assert "    version: 3.3.8\n" in hub.read("hub/requirements.yaml")
-
-
-# -- the base image
 
 
 @pytest.mark.parametrize(

@@ -78,9 +78,6 @@ def test_a_new_tag_that_its_registry_does_not_have_moves_nothing(
     )
 
 
-# -- a repository without chartpress.yaml, released for real
-
-
 CHART = """\
 apiVersion: v2
 name: hub

@@ -244,9 +244,6 @@ def test_two_places_of_one_version_that_need_different_ones(hub: Hub, hubpress: 
     assert "another place shares its version" in fault(told)[0]
 
 
-# -- ranges
-
-
 @pytest.mark.parametrize(
     ("required", "flags", "after", "base", "words"),
     [

@@ -213,9 +213,6 @@ def test_outside_of_a_hub_repository_the_tools_alone_are_looked_at(tmp_path: Pat
     assert told["hub repository"]["ok"] is False
 
 
-# -- the engine, the builder, the sign-in, the registry, the platform
-
-
 GOOGLE = "us-central1-docker.pkg.dev"
 OTHER = "registry.example"
 START_ENGINE = "start Docker Desktop or the docker service, then: docker info"

@@ -232,20 +232,6 @@ def test_an_image_that_only_clusters_name_is_not_called_unused(tmp_path: Path) -
     assert [*unmoved_images(opened)] == ["dynamic-image-building-experiment"]
 
 
-def test_a_deployment_that_keeps_an_old_hub_image_is_named(released: Hub) -> None:
-    file = "deployments/bio/config/prod.yaml"
-    released.write("deployments/bio/hubploy.yaml", "cluster: {}\n")
-    released.write(file, f"jupyterhub:\n  hub:\n    image:\n      name: {image_name(released)}\n      tag: old\n")
-    released.commit("Keep the old image")
-    differs, missing = check(released, "--json").json["problems"]
-    told = tuple(differs[key] for key in ("code", "severity", "path", "line"))
-    assert told == ("values-differ", "warning", file, 5)
-    assert differs["message"] == f"hub is pinned to old here and to {pinned_tag(released)} elsewhere"
-    entry = f"{{file: {file}, path: jupyterhub.hub.image}}"
-    assert differs["hint"] == f"take it out, or let builds move it: hub: {{values: [{entry}]}} in invoke.yaml"
-    assert missing["code"] == "image-missing"
-
-
 def test_values_in_the_section_of_a_chart_that_depends_on_the_hubs_are_looked_at(released: Hub) -> None:
     there, file = base_name(released), "deployments/bio/config/prod.yaml"
     released.write("deployments/bio/hubploy.yaml", "cluster: {}\n")

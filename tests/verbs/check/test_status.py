@@ -10,10 +10,10 @@ import pytest
 from tests.support.cli import Result, run_task, succeed
 from tests.support.fixtures import Hubpress
 from tests.support.helm import HelmServer, chart_repository, served
-from tests.support.hubs import NO_REGISTRY, Hub, make_hub, make_repository
+from tests.support.hubs import NO_REGISTRY, Hub, make_hub
 from tests.support.steps import move
 
-from .places import PINS, REQUIREMENTS, base_name, computed_tag, everything, image_name, pin, pinned_tag
+from .places import PINS, base_name, computed_tag, everything, image_name, pin, pinned_tag
 
 CHART_IMAGE = "quay.io/jupyterhub/k8s-hub:3.3.8"
 
@@ -55,15 +55,6 @@ def test_what_is_inconsistent_is_shown_and_ends_well(released: Hub) -> None:
     told = status(released, "--json").json
     assert [problem["code"] for problem in told["problems"]] == ["values-tag-stale"]
     assert told["images"][0]["computed_tag"] != told["images"][0]["pinned_tag"]
-
-
-@pytest.mark.engine
-def test_a_release_that_was_never_published(released: Hub) -> None:
-    released.change(REQUIREMENTS, "3.3.8", "3.3.9-0.dev.git.1.h0000000")
-    told = status(released, "--json").json
-    assert told["base"]["chart"] is None
-    assert [problem["code"] for problem in told["problems"]] == ["release-unknown"]
-    assert "which one the release uses is not known" in status(released).out
 
 
 def test_a_pin_that_does_not_exist_leads_to_the_newest_of_its_major_version(tmp_path: Path, charts: HelmServer) -> None:
@@ -117,16 +108,6 @@ def test_a_registry_that_gives_no_answer_leaves_the_rest_to_be_seen(settled: Hub
     assert (result.code, result.out) == (4, "")
     assert len(result.err.splitlines()) == 2
     assert result.err.endswith("; or compare only files and git: invoke check --offline\n")
-
-
-@pytest.mark.engine
-def test_of_an_image_that_no_values_name_only_its_registry_knows(tmp_path: Path, charts: HelmServer) -> None:
-    image = f"{{context: ., name: {NO_REGISTRY}/core/hub}}"
-    settings = f"hub: {{chart_repository: '{charts.url}', images: [{image}]}}\n"
-    hub = make_repository(tmp_path / "hub", {"Dockerfile": f"FROM {CHART_IMAGE}\n", "invoke.yaml": settings})
-    result = status(hub)
-    assert result.code == 0, result
-    assert result.out.splitlines()[0] == "Cannot tell whether invoke release would build hub."
 
 
 def test_a_helm_repository_that_gives_no_answer(tmp_path: Path) -> None:

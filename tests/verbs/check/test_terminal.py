@@ -15,9 +15,6 @@ COLOUR, NO_COLOUR = {"NO_COLOR": ""}, {"NO_COLOR": "1"}
 ESCAPE = "\x1b"
 
 
-# -- tables
-
-
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [

@@ -56,9 +56,6 @@ def test_a_look_needs_no_lock(moved: Hub) -> None:
     succeed("--dry", "commit", cwd=moved.path)
 
 
-# -- another user's
-
-
 def test_a_lock_that_may_only_be_read_keeps_the_next_run_out(tmp_path: Path) -> None:
     lock = tmp_path / LOCK_FILE
     lock.touch()
@@ -70,9 +67,6 @@ def test_a_lock_that_may_only_be_read_keeps_the_next_run_out(tmp_path: Path) -> 
     assert refused.value.hint == f"wait for it, or look at it: fuser -v {lock}"
 
 
-# -- the next run
-
-
 def test_the_run_before_is_known_by_what_it_left(tmp_path: Path) -> None:
     for left, killed in (("", False), ("4711", True), ("x" * 5000, True), ("\xff\n", True)):
         (tmp_path / LOCK_FILE).write_text(left, "latin-1")
@@ -80,9 +74,6 @@ def test_the_run_before_is_known_by_what_it_left(tmp_path: Path) -> None:
             assert stopped is killed
             assert (tmp_path / LOCK_FILE).read_text() == str(os.getpid())
         assert (tmp_path / LOCK_FILE).read_text() == ""
-
-
-# -- what a killed run leaves
 
 
 def test_what_was_left_goes_and_nothing_else(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

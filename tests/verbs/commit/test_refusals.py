@@ -149,6 +149,12 @@ def test_refused_dry_or_not(hub: Hub, case: Case) -> None:
         demand_fault(done, case.code, case.error.replace("TOP", str(hub.path)), case.hint)
 
 
+def test_without_git(hub: Hub, tmp_path: Path) -> None:
+    with nothing_written(hub):
+        done = run_task("commit", cwd=hub.path, env={"PATH": str(tmp_path / "none")})
+    demand_fault(done, 3, "git is not installed (PATH)", "install git: https://git-scm.com/downloads")
+
+
 def test_outside_of_a_repository(tmp_path: Path) -> None:
     done = run_task("commit", cwd=tmp_path)
     demand_fault(

@@ -246,9 +246,6 @@ def test_the_dockerfile_goes_where_chartpress_yaml_looks_for_it(tmp_path: Path, 
     assert told["kept"] == ["helm-charts/chartpress.yaml"]
 
 
-# -- none of it
-
-
 @pytest.fixture
 def empty(tmp_path: Path) -> Hub:
     return make_repository(tmp_path / "hub", {"README.md": "# Ours\n"})

@@ -414,18 +414,3 @@ def test_z2jhs_own_chart_is_rendered_with_the_values_of_helm_upgrade(alone: Hub)
     (one,) = found.json["deployments"]
     assert (one["name"], one["values"], one["problems"]) == ("hub", ["config.yaml"], [])
     assert one["objects"] == {"added": [], "changed": TO_3_3_8, "removed": []}
-
-
-@pytest.mark.helm
-def test_values_that_z2jhs_own_chart_refuses_are_told_with_their_line(alone: Hub) -> None:
-    alone.write("invoke.yaml", "hub: {deployments: [{name: hub, values: [config.yaml]}, {name: bare}]}\n")
-    alone.edit("config.yaml", "  memory:", "  memori:")
-    alone.commit("Limit the memory")
-    alone.git("push", "--quiet")
-    found = run_task("preview", "--to", "3.3.8", cwd=alone.path)
-    assert found.code == 1, found
-    assert "\n  config.yaml:3: singleuser: additional properties 'memori' not allowed\n" in found.out
-    told = run_task("status", "--json", cwd=alone.path, env={"INVOKE_HUB_PREVIEW": "true"}).json["problems"]
-    assert [(one["code"], one["path"], one["line"]) for one in told if one["code"] == "values-invalid"] == [
-        ("values-invalid", "config.yaml", 3)
-    ]

@@ -12,11 +12,10 @@ import pytest
 from tasks import ns
 from tasks.core import __version__
 from tasks.program import GROUPS
-from tests.support.cli import run, run_module
+from tests.support.cli import refusal, run, run_module
 from tests.support.fixtures import Hubpress
 from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
-from tests.support.typed import refusal
 from tests.support.world import demand_fault, nothing_written
 
 TASKS = sorted(ns.task_names)

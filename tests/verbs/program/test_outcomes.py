@@ -17,8 +17,6 @@ from tests.support.cli import INVOKE, run_task, succeed
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
 
-# -- exit codes
-
 
 def test_what_an_encoding_does_not_have_is_no_reason_to_end(hub: Hub) -> None:
     env = {"PYTHONIOENCODING": "ascii"}
@@ -40,18 +38,12 @@ def test_chained_tasks_report_a_line_each(tmp_path: Path) -> None:
     assert [sorted(json.loads(line))[:2] for line in found.out.splitlines()] == [["branch", "commits"]] * 2
 
 
-# -- what a fault says
-
-
 @pytest.mark.parametrize(
     ("kind", "code"), [(Refused, 1), (Unusable, 2), (ProgramFailed, 3), (Unreachable, 4), (Denied, 4)]
 )
 def test_every_fault_has_its_code(kind: type[Fault], code: int) -> None:
     fault = kind("it is so", where="here:3", hint="do this")
     assert (fault.code, str(fault)) == (code, "error: it is so (here:3)\nhint: do this")
-
-
-# -- the edge
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, RecursionError, MemoryError])
@@ -70,9 +62,6 @@ def test_an_unexpected_exception_is_one_line_too(kind: type[Exception]) -> None:
             "hint: run it with --debug and report what it prints: invoke --debug boom"
         ),
     )
-
-
-# -- tracebacks
 
 
 def test_a_traceback_for_those_who_ask(hub: Hub) -> None:

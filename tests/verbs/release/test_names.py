@@ -175,9 +175,6 @@ def test_a_name_in_the_helm_repository_is_never_an_option(
     require_no_option(calls)
 
 
-# -- links
-
-
 @pytest.mark.engine
 def test_a_release_commits_the_files_behind_links(hub: Hub) -> None:
     links = {"hub/requirements.yaml": "shared/needs.yaml", "hub/values.yaml": "shared/values.yaml"}

@@ -67,9 +67,6 @@ def test_without_a_terminal_nobody_is_asked_and_nothing_done(scene: Scene) -> No
     assert scene.world() == before
 
 
-# -- what it says
-
-
 def test_a_release_tells_all_that_its_steps_do_and_a_dry_one_all_but_what_the_commit_decides(scene: Scene) -> None:
     told = run_task("--dry", "release", "--json", cwd=scene.hub.path).json
     (image,) = told["images"]
@@ -95,9 +92,6 @@ def test_a_release_tells_all_that_its_steps_do_and_a_dry_one_all_but_what_the_co
         ("commit", "done"),
     ]
     assert all(step["seconds"] >= 0 for step in told["steps"])
-
-
-# -- when it is stopped
 
 
 def test_a_release_whose_build_fails_goes_on_once_the_dockerfile_is_mended(scene: Scene) -> None:
@@ -164,9 +158,6 @@ def test_a_release_goes_on_after_a_rebase_with_the_image_that_is_there(scene: Sc
     assert done.json["images"][0]["status"] == "retagged"
 
 
-# -- what makes it another image, and a world that moves
-
-
 def test_a_check_without_a_network_knows_the_same_files_by_any_tag_and_others_are_built(scene: Scene) -> None:
     scene.hub.put("invoke.yaml", "hub: {tag: 'z2jh.{commit}.{commits}'}\n")
     release(scene.hub)
@@ -226,9 +217,6 @@ def short(hub: Hub, revision: str) -> str:
     return hub.git("rev-parse", "--short=12", revision)
 
 
-# -- at the question: what moves before anything is done, tests/rules has
-
-
 def test_values_saved_at_the_question_stay_and_are_not_committed(scene: Scene) -> None:
     hub = scene.hub
 
@@ -285,9 +273,6 @@ def test_a_remote_that_is_another_one_during_the_build_gets_nothing(scene: Scene
     assert done.code == 1, done
     assert fault(done)[0] == f"the plan no longer holds: the address of origin is now {elsewhere}"
     assert sh("git", "for-each-ref", cwd=elsewhere) == hub.remote_git("branch", "--list", BRANCH) == ""
-
-
-# -- the tasks that a release consists of
 
 
 def test_values_saved_during_a_build_keep_it_from_writing_them(scene: Scene, during_build: Somebody) -> None:
