@@ -141,21 +141,18 @@ def test_a_bump_changes_one_word_in_each_of_two_files_and_goes_back_when_it_is_t
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
-def test_a_place_that_was_left_behind_is_told_and_moved_and_then_moves_with_the_release(
+def test_a_place_that_was_left_behind_is_told_and_moves_with_the_release(
     hub: Hub, place: Place, hubpress: Hubpress
 ) -> None:
     put(hub, place, "3.2.0")
     assert codes(hubpress, hub) == [place.code]
-    assert hubpress(hub, "bump", "--to", "3.2.1", "--json").json["files"] == [place.file]
-    assert hub.read(place.file) == place.text.replace("«V»", "3.2.1")
-    hub.commit("Move it along")
-    assert codes(hubpress, hub) == []
     done = hubpress(hub, "bump", "--json")
     assert done.code == 0, done
     assert done.json["files"] == [DOCKERFILE, REQUIREMENTS, place.file]
     assert hub.read(place.file) == place.text.replace("«V»", "3.3.8")
     assert hubpress(hub, "commit").code == 0
     assert hub.git("show", "--pretty=", "--name-only").splitlines() == sorted((DOCKERFILE, REQUIREMENTS, place.file))
+    assert codes(hubpress, hub) == []
 
 
 @pytest.mark.parametrize("name", ["a copy of the chart", "Terraform, the line above"])

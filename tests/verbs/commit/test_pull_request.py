@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import Result, run_task, succeed
+from tests.support.cli import Result, run_task
 from tests.support.gh import StandInGh
 from tests.support.hubs import Hub, at
 from tests.support.processes import write_program
-from tests.support.steps import BRANCH
+from tests.support.steps import BRANCH, move
 from tests.support.steps import SUBJECT as TITLE
 from tests.support.world import fault
 
@@ -21,9 +21,9 @@ def hub(github_hub: Hub) -> Hub:
 
 @pytest.fixture
 def moved(hub: Hub, programs: Path) -> Hub:
-    """The hub after ``invoke bump``, nothing committed."""
+    """The hub as ``bump`` leaves it, nothing committed."""
     del programs
-    succeed("bump", cwd=hub.path)
+    move(hub)
     return hub
 
 
@@ -55,7 +55,7 @@ def test_a_commit_is_pushed_and_its_pull_request_opened_and_found_again(moved: H
 
 def test_more_commits_update_the_open_pull_request(moved: Hub, gh: StandInGh) -> None:
     commit(moved)
-    succeed("bump", "--to", "3.3.7", cwd=moved.path)
+    move(moved, "3.3.8", "3.3.7")
     done = commit(moved)
     assert done.out.splitlines()[-1] == f"pull request updated: {FIRST}"
     (request,) = gh.requests
