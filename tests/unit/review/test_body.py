@@ -112,12 +112,6 @@ def test_the_oldest_kubernetes_of_a_release(constraint: str | None, oldest: str 
     assert Release("4.4.0", kube_version=constraint).oldest_kubernetes == oldest
 
 
-def test_a_fault_from_outside_means_itself_in_markdown() -> None:
-    gap = Evidence("hub:1", "base:1", gap="<img src=x> *bold* @everyone\n# heading")
-    body = Description(Changes(None, (), ()), (gap,), None, Release("4.4.0"), {}).body
-    assert "**Not verified**: \\<img src=x\\> \\*bold\\* \\@everyone \\# heading.\n" in body
-
-
 def test_a_text_that_is_too_long_for_github_is_cut_at_a_lines_end() -> None:
     moves = tuple(Move("base image", "1", "2", f"{index}/{'x' * 200}") for index in range(400))
     told = Description(Changes(Move("chart", "1", "9" * 400, "f"), moves, ()), (), None, Release("2"), {})

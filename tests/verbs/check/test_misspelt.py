@@ -230,8 +230,6 @@ def image_key(hub: Hub, line: str) -> None:
     ("line", "key"),
     [
         ('contextPath: "{}"', "contextPath"),
-        ('paths: ["{}"]', "paths[0]"),
-        ('buildArgs: {{"{}": a}}', "buildArgs"),
         ('extraBuildCommandOptions: ["{}"]', "extraBuildCommandOptions[0]"),
     ],
 )

@@ -169,21 +169,6 @@ def test_a_home_that_is_no_folder_has_no_settings(
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "reason"),
-    [
-        (".invoke.yaml", "hub: [\n", "is not YAML: line 2: expected the node content, but found '<stream end>'"),
-        (".invoke.json", "[1]", "is not a mapping that Invoke can read"),
-    ],
-)
-def test_settings_of_the_user_that_cannot_be_read(
-    name: str, text: str, reason: str, hubpress: Hubpress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / name).write_text(text)
-    demand_fault(hubpress(tmp_path, "status"), 2, f"the file {reason} ({name})", f"fix {tmp_path / name}")
-
-
-@pytest.mark.parametrize(
     ("typed", "code", "error"),
     [
         ("status --of", 1, "unknown option: --of"),

@@ -198,18 +198,10 @@ def pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
-def folder(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
 NOT_OURS: dict[str, Callable[[Path], object]] = {
     "no mark": lambda place: (place / MARK).unlink(),
-    "a mark not in its place yet": lambda place: (place / MARK).rename(place / f"{MARK}.new"),
     "a mark that is a link": lambda place: behind_a_link(place / MARK),
     "a mark that is a pipe": lambda place: pipe(place / MARK),
-    "a mark that is a folder": lambda place: folder(place / MARK),
-    "a mark of another user": lambda place: another_users(place / MARK),
     "behind a link": behind_a_link,
     "of another user": another_users,
 }
