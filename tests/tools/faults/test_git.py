@@ -23,8 +23,6 @@ pytestmark = pytest.mark.engine
 BRANCH = "bump-z2jh-3.3.8"
 REFUSED, PROGRAM, UNREACHABLE = 1, 3, 4
 BUSY = "another git is at work here, or was killed in the middle of it"
-# What the stage's user has left there.
-WORK = {" M hub/Chart.yaml", "A  notes.txt", "?? draft.txt"}
 
 
 class Case(NamedTuple):
@@ -86,22 +84,6 @@ def test_a_release_stops_and_goes_on_after_mending(harness: Harness, case: Case)
             only(broken, kind) for kind in ("git", "remote", "image")
         ]
     case.fixes(stage)
-    assert harness.again() == ""
-
-
-def test_git_killed_while_it_commits_leaves_a_lock_that_is_named(harness: Harness) -> None:
-    stage = harness.stage
-    stage.set_up()
-    hooks = stage.place / "hub/.git/hooks"
-    write_program(hooks, "pre-commit", "kill -9 $PPID")
-    killed = stage.release()
-    assert fault(killed) == (f"git commit: it ended with status -9 ({stage.hub.path})", "git status")
-    (hooks / "pre-commit").unlink()
-    lock = stage.place / "hub/.git/index.lock"
-    refused = stage.release()
-    assert fault(refused) == (f"{BUSY} ({lock})", f"wait for it; where none runs any more: rm {lock}")
-    for left in lock.parent.glob("*.lock"):
-        left.unlink()
     assert harness.again() == ""
 
 

@@ -10,7 +10,6 @@ from tasks.core.settings import Settings
 from tasks.repo.hub import open_hub
 from tasks.review.bump import plan_bump
 from tasks.tools.git import Git
-from tests.support.cli import run_task
 from tests.support.fixtures import Hubpress
 from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_hub, make_repository
@@ -201,12 +200,6 @@ def plain(hub: Hub, helm_repository: HelmServer) -> Hub:
     """A hub repository whose requirement names plain http to another machine."""
     hub.change("hub/requirements.yaml", helm_repository.url, ELSEWHERE)
     return hub
-
-
-def test_the_hint_mends_it(plain: Hub) -> None:
-    plain.write("invoke.yaml", f"hub: {{chart_repository: {ELSEWHERE}}}\n")
-    done = run_task("bump", cwd=plain.path)
-    assert (done.code, fault(done)[0]) == (4, f"cannot resolve the host name ({ELSEWHERE}index.yaml)")
 
 
 def test_who_asked_for_it_is_told_what_that_means(

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.support.cli import run_task
+from tests.support.fixtures import Hubpress
 from tests.support.hubs import Hub
 from tests.support.processes import write_program
 from tests.support.steps import BRANCH, commit, move
@@ -141,11 +142,11 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_refused_dry_or_not(hub: Hub, case: Case) -> None:
+def test_refused_dry_or_not(hub: Hub, case: Case, hubpress: Hubpress) -> None:
     case.prepare(hub)
     for dry in (("--dry",), ()):
         with nothing_written(hub):
-            done = commit(hub, *case.arguments, *dry)
+            done = hubpress(hub, "commit", *case.arguments, *dry)
         demand_fault(done, case.code, case.error.replace("TOP", str(hub.path)), case.hint)
 
 
