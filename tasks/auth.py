@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from .core.options import AuthOptions
 from .core.plan import Plan
-from .run import Call, hub_task
+from .run import Run, hub_task
 
 
 @hub_task(AuthOptions)
-def auth(call: Call, options: AuthOptions) -> None:
+def auth(run: Run, options: AuthOptions) -> None:
     """Sign in, and let Docker push to the image's registry.
 
     Reads Docker's configuration and asks its credential helper. Runs gcloud
@@ -22,7 +22,6 @@ def auth(call: Call, options: AuthOptions) -> None:
 
     Afterwards: bump.
     """
-    from .image.sign_in import plan_auth
+    from .image.planning import plan_auth
 
-    with call.opened() as run:
-        run.carry_out(Plan((plan_auth(run.hub.registries, options),)))
+    run.carry_out(Plan((plan_auth(run.hub.registries, options),)))

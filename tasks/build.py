@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from .core.options import BuildOptions
 from .core.plan import Plan
-from .run import Call, hub_task
+from .run import Run, hub_task
 
 
 @hub_task(BuildOptions)
-def build(call: Call, options: BuildOptions) -> None:
+def build(run: Run, options: BuildOptions) -> None:
     """Build, push and verify the hub image; set it in the values.
 
     The tag names the last commit that touched the image's files, as in
@@ -26,6 +26,5 @@ def build(call: Call, options: BuildOptions) -> None:
     """
     from .image.planning import plan_build
 
-    with call.opened() as run:
-        step, leaves = plan_build(run.hub, options)
-        run.carry_out(Plan((step,)), leaves)
+    step, leaves = plan_build(run.hub, options)
+    run.carry_out(Plan((step,)), leaves)

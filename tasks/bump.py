@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from .core.options import BumpOptions
 from .core.plan import Plan
-from .run import Call, hub_task
+from .run import Run, hub_task
 
 
 @hub_task(BumpOptions)
-def bump(call: Call, options: BumpOptions) -> None:
+def bump(run: Run, options: BumpOptions) -> None:
     """Move the base image and the requirement to a z2jh release.
 
     Reads the Helm repository's index. Writes every place that pins the release:
@@ -26,6 +26,5 @@ def bump(call: Call, options: BumpOptions) -> None:
     """
     from .review.bump import plan_bump
 
-    with call.opened() as run:
-        step, leaves = plan_bump(run.hub, options)
-        run.carry_out(Plan((step,)), leaves)
+    step, leaves = plan_bump(run.hub, options)
+    run.carry_out(Plan((step,)), leaves)

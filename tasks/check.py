@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from .core.options import CheckOptions
-from .run import Call, hub_task
+from .run import Run, hub_task
 
 
-@hub_task(CheckOptions)
-def check(call: Call, options: CheckOptions) -> None:
+@hub_task(CheckOptions, writes=False)
+def check(run: Run, options: CheckOptions) -> None:
     """Fail if the hub repository is inconsistent.
 
     For CI and pre-commit. Read-only: reads the files and git, and unless
@@ -26,7 +26,6 @@ def check(call: Call, options: CheckOptions) -> None:
     else:
         from .checks.outside import find_problems
 
-    with call.opened(writes=False) as run:
-        findings = find_problems(run.hub)
-        text = findings.text("Files and git are consistent." if options.offline else "Everything is consistent.")
-        call.present({"ok": findings.ok, **findings.report()}, text, ok=findings.ok)
+    findings = find_problems(run.hub)
+    text = findings.text("Files and git are consistent." if options.offline else "Everything is consistent.")
+    run.present({"ok": findings.ok, **findings.report()}, text, ok=findings.ok)

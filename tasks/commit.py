@@ -8,7 +8,7 @@ from .core import output
 from .core.options import CommitOptions
 from .core.plan import Plan
 from .core.visible import one_line
-from .run import Call, hub_task
+from .run import Run, hub_task
 
 if TYPE_CHECKING:
     from .repo.hub import Hub
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @hub_task(CommitOptions)
-def commit(call: Call, options: CommitOptions) -> None:
+def commit(run: Run, options: CommitOptions) -> None:
     """Commit the files that bump and build manage.
 
     On the current branch, or on a new feature branch when that is the default
@@ -36,9 +36,8 @@ def commit(call: Call, options: CommitOptions) -> None:
         step, leaves = plan_commit(at.hub, at.options, at.review)
         return Plan((step,)), leaves
 
-    with call.opened() as opened:
-        run, plan, leaves = opened.from_base(options, planned, _warn)
-        run.carry_out(plan, leaves)
+    run, plan, leaves = run.from_base(options, planned, _warn)
+    run.carry_out(plan, leaves)
 
 
 def _warn(plan: Plan) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from .core.faults import ProgramFailed, Refused, Unusable
-from .run import Call, hub_task
+from .run import Run, hub_task
 
 
-@hub_task()
-def doctor(call: Call) -> None:
+@hub_task(writes=False)
+def doctor(run: Run) -> None:
     """Check that this machine can run a release.
 
     Checks each tool and its version, the engine, the builder, the sign-in, the
@@ -23,9 +23,8 @@ def doctor(call: Call) -> None:
     from .checks import machine
 
     try:
-        with call.opened(writes=False) as run:
-            findings = machine.examine(run.hub)
+        findings = machine.examine(run.hub)
     except (ProgramFailed, Refused, Unusable) as fault:
         findings = [*machine.examine(None), machine.MachineFinding("hub repository", fault.what, fault.hint)]
     ok = not any(finding.is_fault for finding in findings)
-    call.present({"ok": ok, "tools": [finding.report() for finding in findings]}, machine.text_of(findings), ok=ok)
+    run.present({"ok": ok, "tools": [finding.report() for finding in findings]}, machine.text_of(findings), ok=ok)

@@ -6,11 +6,11 @@ from .core import output
 from .core.faults import DOOR
 from .core.options import InitOptions
 from .core.plan import Plan
-from .run import Call, hub_task
+from .run import Run, hub_task
 
 
 @hub_task(InitOptions)
-def init(call: Call, options: InitOptions) -> None:
+def init(run: Run, options: InitOptions) -> None:
     """Add what a repository is missing; overwrite nothing.
 
     Adopts the hub image if there is one: Dockerfile, name, values path.
@@ -29,11 +29,10 @@ def init(call: Call, options: InitOptions) -> None:
     """
     from .review.team import plan_setup
 
-    with call.opened() as run:
-        plan = Plan(plan_setup(run.hub, options.prefix, options.docs))
-        writes = not run.dry and not plan.nothing_to_do
-        if writes:
-            run.show_plan(plan, whole=True)
-        run.carry_out(plan)
-        if writes:
-            output.say(f"Look at it, commit it, then: {DOOR} release")
+    plan = Plan(plan_setup(run.hub, options.prefix, options.docs))
+    writes = not run.dry and not plan.nothing_to_do
+    if writes:
+        run.show_plan(plan, whole=True)
+    run.carry_out(plan)
+    if writes:
+        output.say(f"Look at it, commit it, then: {DOOR} release")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from .core.options import PreviewOptions
 from .core.settings import require_like
-from .run import Call, hub_task
+from .run import Run, hub_task
 
 
-@hub_task(PreviewOptions)
-def preview(call: Call, options: PreviewOptions) -> None:
+@hub_task(PreviewOptions, writes=False)
+def preview(run: Run, options: PreviewOptions) -> None:
     """Show what a release changes in the cluster.
 
     Renders the chart with helm, as the base branch has it and as the release
@@ -26,9 +26,8 @@ def preview(call: Call, options: PreviewOptions) -> None:
     """
     from .review.preview import plan_preview
 
-    with call.opened(writes=False) as run:
-        if options.kube_version is not None:
-            require_like("kubernetes", "--kube-version 1.30", options.kube_version)
-        cluster = options.kube_version or run.hub.settings.kubernetes
-        found = plan_preview(run.hub, options.bump, options.deployments, cluster)
-        call.present(found.report(), "\n".join(found.lines()), ok=not found.problems)
+    if options.kube_version is not None:
+        require_like("kubernetes", "--kube-version 1.30", options.kube_version)
+    cluster = options.kube_version or run.hub.settings.kubernetes
+    found = plan_preview(run.hub, options.bump, options.deployments, cluster)
+    run.present(found.report(), "\n".join(found.lines()), ok=not found.problems)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from .core import output
 from .core.faults import DOOR, Fault
 from .core.options import RehearseOptions
 from .core.settings import require_like
 from .core.visible import one_line
-from .run import Call, Run, hub_task
+from .run import Run, hub_task
 
 # The release's own plan can be made on the stage only.
 INTENTION = f"""\
@@ -18,8 +20,8 @@ Plan for {{folder}}
            * show the commits, and remove everything"""
 
 
-@hub_task(RehearseOptions)
-def rehearse(call: Call, options: RehearseOptions) -> None:
+@hub_task(RehearseOptions, writes=False)
+def rehearse(run: Run, options: RehearseOptions) -> None:
     """Rehearse the whole release on this machine.
 
     Nothing leaves it: uses a throwaway clone, a bare git remote and a registry
@@ -37,27 +39,28 @@ def rehearse(call: Call, options: RehearseOptions) -> None:
 
     platform = options.build.platform
     require_like("platform", "--platform linux/amd64", *(platform.split(",") if platform is not None else ()))
-    with call.opened(writes=False) as run:
-        if run.dry:
-            text = INTENTION.format(folder=one_line(str(run.hub.git.folder)))
-            if call.json:
-                output.say(text)
-            for note in rehearsal.require_possible(run.hub, options).remarks:
-                output.say(lead=note)
-            call.present({}, text, changed=True)
-            return
-        with rehearsal.staged(run.hub, options) as stage:
-            for note in (*stage.notes, *stage.remarks):
-                output.say(lead=note)
-            # After a fault there is nothing to continue: the stage is gone.
-            rehearsed = Run(stage.hub, dry=False, json=call.json, can_continue=False)
-            plan = stage.plan(options)
-            rehearsed.show_plan(plan)
-            try:
-                rehearsed.carry_out(plan, more=lambda: {"steps": plan.step_reports(), **stage.report()})
-            except Fault:
-                for note in (*stage.notes, *stage.remarks):
-                    output.say(lead=note)
-                raise
-            if not call.json:
-                stage.show()
+    if run.dry:
+        text = INTENTION.format(folder=one_line(str(run.hub.git.folder)))
+        if run.json:
+            output.say(text)
+        _say(rehearsal.require_possible(run.hub, options).remarks)
+        run.present({}, text, changed=True)
+        return
+    with rehearsal.staged(run.hub, options) as stage:
+        _say(stage.remarks)
+        # After a fault there is nothing to continue: the stage is gone.
+        rehearsed = Run(lambda: stage.hub, dry=False, json=run.json, can_continue=False)
+        plan = stage.plan(options)
+        rehearsed.show_plan(plan)
+        try:
+            rehearsed.carry_out(plan, more=lambda: {"steps": plan.step_reports(), **stage.report()})
+        except Fault:
+            _say(stage.remarks)
+            raise
+        if not run.json:
+            stage.show()
+
+
+def _say(remarks: Iterable[str]) -> None:
+    for remark in remarks:
+        output.say(lead=remark)

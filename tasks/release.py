@@ -9,11 +9,11 @@ from .core import output
 from .core.faults import DOOR, Refused
 from .core.options import ReleaseOptions
 from .core.plan import Plan
-from .run import Call, Run, hub_task
+from .run import Run, hub_task
 
 
 @hub_task(ReleaseOptions)
-def release(call: Call, options: ReleaseOptions) -> None:
+def release(run: Run, options: ReleaseOptions) -> None:
     """Move to a z2jh release, build its hub image, commit both.
 
     Runs auth, bump, commit, build and commit as one plan: shows it, asks, and
@@ -30,18 +30,17 @@ def release(call: Call, options: ReleaseOptions) -> None:
     """
     from .review.release import plan_release
 
-    with call.opened() as opened:
-        run, plan, leaves = opened.from_base(
-            options.commit,
-            lambda at: plan_release(at.hub, replace(options, commit=at.options), at.review),
-            lambda whole: _agree(opened, whole, yes=options.agreed),
-            ask=True,
-        )
-        run.carry_out(plan, leaves, more=lambda: {"steps": plan.step_reports()})
-        if not run.dry:
-            steps = [f"- {step}" for step in plan.report()["next_steps"]]
-            done = "Nothing to do." if plan.nothing_to_do else f"Done in {output.duration(sum(plan.times))}."
-            output.say("\n".join((done, *(["Next steps:", *steps] if steps else []))))
+    run, plan, leaves = run.from_base(
+        options.commit,
+        lambda at: plan_release(at.hub, replace(options, commit=at.options), at.review),
+        lambda whole: _agree(run, whole, yes=options.agreed),
+        ask=True,
+    )
+    run.carry_out(plan, leaves, more=lambda: {"steps": plan.step_reports()})
+    if not run.dry:
+        steps = [f"- {step}" for step in plan.report()["next_steps"]]
+        done = "Nothing to do." if plan.nothing_to_do else f"Done in {output.duration(sum(plan.times))}."
+        output.say("\n".join((done, *(["Next steps:", *steps] if steps else []))))
 
 
 def _agree(run: Run, plan: Plan, *, yes: bool) -> None:

@@ -7,12 +7,13 @@ import logging
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from invoke.config import Config
 from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.parser import Argument
@@ -36,13 +37,22 @@ _MOST_DIGITS = 20
 _left: dict[Path, Hub] = {}
 
 
-class Run(NamedTuple):
-    """One task's run in a hub repository; a dry one only shows its plan, and only some can be continued."""
+@dataclass
+class Run:
+    """One task's run in the hub repository that ``open`` finds.
 
-    hub: Hub
+    A dry one only shows its plan, and only some can be continued.
+    """
+
+    open: Callable[[], Hub]
     dry: bool
     json: bool
     can_continue: bool = True
+
+    @cached_property
+    def hub(self) -> Hub:
+        """The hub repository, which is opened when it is asked for first."""
+        return self.open()
 
     def carry_out(self, plan: Plan, leaves: Hub | None = None, more: Callable[[], Mapping[str, Any]] = dict) -> None:
         """Show the plan when dry, else perform it; then report it. ``leaves`` is the hub that it leaves."""
@@ -90,46 +100,12 @@ class Run(NamedTuple):
             plan = replace(rest, before=going.step_reports())
             if agreed != [action.what for step in rest.steps for action in step.actions]:
                 agree(plan)
-        return self._replace(hub=start.hub), plan, leaves
+        return replace(self, open=lambda: start.hub), plan, leaves
 
     def show_plan(self, plan: Plan, *, whole: bool = False) -> None:
         """Print the plan: whole and on standard output in a dry run, else on one screen of standard error."""
         lines = (output.Line(f"Plan for {self.hub.git.folder}"), *plan.lines(whole=whole or self.dry))
         output.show(lines, is_data=self.dry and not self.json)
-
-    def _perform(self, plan: Plan) -> None:
-        """Perform the plan; where that fails, say where things stand and how to go on."""
-        try:
-            plan.perform()
-        except BaseException:
-            if self.can_continue and (standing := plan.standing()):
-                told = [f"  {line}" for line in standing]
-                again = shlex.join((DOOR, *sys.argv[1:]))
-                output.say("\n".join(("Done so far:", *told, f"To continue, run: {again}")))
-            raise
-
-
-class Call(NamedTuple):
-    """One call of a task, with the flags that every task has."""
-
-    context: Context
-    repo: str | None
-    json: bool
-
-    @contextlib.contextmanager
-    def opened(self, *, writes: bool = True) -> Iterator[Run]:
-        """Read the settings and open the hub repository, alone in it where the task writes and is not dry."""
-        from .repo import files, hub
-
-        output.require_outputs()
-        read = partial(read_settings, {}, repo=self.repo, config=self.context.config)
-        found = hub.open_hub_around(Path(read().repo or ".").expanduser(), lambda top: read(top / FILE))
-        dry = bool(self.context.config.run.dry)
-        run = Run(_left.get(found.git.folder, found) if dry and writes else found, dry, self.json)
-        with contextlib.nullcontext() if dry or not writes else one_run_at_a_time(found.git.clone.git_dir) as stopped:
-            if stopped:
-                files.sweep(found.git)
-            yield run
 
     def present(self, content: Mapping[str, Any], text: str, *, ok: bool = True, changed: bool | None = None) -> None:
         """Print what a look found: ``content`` as JSON where that was asked for, else ``text``; and tell CI.
@@ -145,13 +121,25 @@ class Call(NamedTuple):
         if not ok:
             raise Exit(code=Refused.code)
 
+    def _perform(self, plan: Plan) -> None:
+        """Perform the plan; where that fails, say where things stand and how to go on."""
+        try:
+            plan.perform()
+        except BaseException:
+            if self.can_continue and (standing := plan.standing()):
+                told = [f"  {line}" for line in standing]
+                again = shlex.join((DOOR, *sys.argv[1:]))
+                output.say("\n".join(("Done so far:", *told, f"To continue, run: {again}")))
+            raise
+
 
 class HubTask(Task):  # type: ignore[type-arg]
     """A task that ends as the contract says, whatever happens in it; ``options`` is the record of its own flags."""
 
-    def __init__(self, body: Callable[..., None], options: type[Any] | None = None) -> None:
+    def __init__(self, body: Callable[..., None], options: type[Any] | None, *, writes: bool) -> None:
         super().__init__(body, positional=())
         self.records = (*((options,) if options else ()), CommonOptions)
+        self.writes = writes
 
     def __eq__(self, other: object) -> bool:
         """Never be equal: Invoke drops a call that equals an earlier one, and a chain may commit twice."""
@@ -169,8 +157,9 @@ class HubTask(Task):  # type: ignore[type-arg]
         *options, common = (read_options(record, given) for record in self.records)
         with exits(json=common.json):
             try:
-                with faults.asked_to_end_is_ctrl_c():
-                    self.body(Call(context, common.repo, common.json), *options)
+                faults.let_signals_interrupt()
+                output.require_outputs()
+                self._run(context.config, common, options)
             except KeyboardInterrupt:
                 hint = "run the same command again, it goes on where it stopped"
                 raise faults.Interrupted("interrupted", hint=hint) from None
@@ -180,10 +169,29 @@ class HubTask(Task):  # type: ignore[type-arg]
                 hint = f"run it with --debug and report what it prints: {DOOR} --debug {self.name}"
                 raise faults.Refused(f"unexpected {type(err).__name__}: {err}", hint=hint) from err
 
+    def _run(self, config: Config, common: CommonOptions, options: Sequence[object]) -> None:
+        from .repo import files, hub
 
-def hub_task(options: type[Any] | None = None) -> Callable[[Callable[..., None]], HubTask]:
-    """Make a task of a function that is given the :class:`Call` and, where the task has flags, its ``options``."""
-    return lambda body: HubTask(body, options)
+        dry = bool(config.run.dry)
+
+        def opened() -> hub.Hub:
+            read = partial(read_settings, {}, repo=common.repo, config=config)
+            found = hub.open_hub_around(Path(read().repo or ".").expanduser(), lambda top: read(top / FILE))
+            return _left.get(found.git.folder, found) if dry and self.writes else found
+
+        run = Run(opened, dry, common.json)
+        with contextlib.ExitStack() as alone:
+            if self.writes and not dry and alone.enter_context(one_run_at_a_time(run.hub.git.clone.git_dir)):
+                files.sweep(run.hub.git)
+            self.body(run, *options)
+
+
+def hub_task(options: type[Any] | None = None, *, writes: bool = True) -> Callable[[Callable[..., None]], HubTask]:
+    """Make a task of a function that is given the :class:`Run` and, where the task has flags, its ``options``.
+
+    One that ``writes`` is alone in its clone.
+    """
+    return lambda body: HubTask(body, options, writes=writes)
 
 
 @contextlib.contextmanager

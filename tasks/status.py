@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 from .core import output
 from .core.faults import DOOR
 from .core.visible import one_line
-from .run import Call, hub_task
+from .run import Run, hub_task
 
 if TYPE_CHECKING:
-    from .checks.outside import Survey
-    from .checks.world import SeenImage, World
+    from .checks.outside import Releases, Survey, World
 
 UNKNOWN = "unknown"
+_ANSWERS = {True: "in the registry", False: "not in the registry", None: "no answer from its registry"}
 
 
-@hub_task()
-def status(call: Call) -> None:
+@hub_task(writes=False)
+def status(run: Run) -> None:
     """Show the pinned versions, and what a release would do.
 
     Read-only: reads the files, git, the Helm repository and the registry, and
@@ -33,85 +33,94 @@ def status(call: Call) -> None:
     """
     from .checks.outside import survey
 
-    with call.opened(writes=False) as run:
-        found = survey(run.hub)
-        content = _content(found)
-        told = found.findings.text("Everything is consistent.")
-        lines = (
-            *(*_release_words(found), ""),
-            *("Release", output.table(_release_rows(found.world, content["chart"]), "  "), ""),
-            *("Images", output.table(_image_rows(found.world, content), "  "), ""),
-            *(("Problems", textwrap.indent(told, "  ")) if found.findings.problems else (told,)),
-        )
-        call.present(content, "\n".join(lines))
+    found = survey(run.hub)
+    world = found.world
+    told = found.findings.text("Everything is consistent.")
+    lines = (
+        *(*_release_words(found), ""),
+        *("Release", output.table(_release_rows(world.hub.version, world.releases), "  "), ""),
+        *("Images", output.table(_image_rows(world), "  "), ""),
+        *(("Problems", textwrap.indent(told, "  ")) if found.findings.problems else (told,)),
+    )
+    run.present(_content(found), "\n".join(lines))
 
 
 def _content(found: Survey) -> dict[str, Any]:
-    world = found.world
-    hub, base = world.hub, world.released_base
+    hub, releases, images, *_ = found.world
     return {
         "chart": {
             "pinned": hub.version,
-            "newest": world.newest(),
-            "newest_pre": world.newest(pre=True),
-            "next": world.next(),
+            "newest": releases.newest,
+            "newest_pre": releases.newest_pre,
+            "next": releases.next,
         },
-        "base": {"dockerfile": str(hub.images[0].base.reference), "chart": str(base) if base else None},
-        "images": [_image(one) for one in world.images],
+        "base": {
+            "dockerfile": str(hub.images[0].base.reference),
+            "chart": str(releases.base) if releases.base else None,
+        },
+        "images": [
+            {
+                "name": one.image.spec.key,
+                "pinned_tag": one.pinned_tag,
+                "computed_tag": one.tag,
+                "in_registry": one.in_registry,
+            }
+            for one in images
+        ],
         **found.findings.report(),
     }
 
 
-def _image(seen: SeenImage) -> dict[str, Any]:
-    return {
-        "name": seen.image.spec.key,
-        "pinned_tag": (seen.named.tag or seen.named.digest) if seen.named else None,
-        "computed_tag": seen.computed_tag,
-        "in_registry": seen.in_registry,
-    }
-
-
-def _release_rows(world: World, chart: dict[str, Any]) -> list[tuple[str, ...]]:
-    current, newest, pre = chart["pinned"], chart["newest"], chart["newest_pre"]
-    here = world.newest_here()
-    to = f"{DOOR} release" if chart["next"] else f"{DOOR} release --to {here}" if here != current else ""
-    rows: list[tuple[str, ...]] = [
-        ("current", current, ""),
-        ("newest of this major version", here or UNKNOWN, to if here else ""),
-        ("newest", newest or UNKNOWN, f"{DOOR} release --major" if newest not in {None, here} else ""),
-    ]
-    return [*rows, ("newest pre-release", pre, f"{DOOR} release --major --pre")] if pre != newest else rows
-
-
-def _image_rows(world: World, content: dict[str, Any]) -> list[tuple[str, ...]]:
-    base, spare = content["base"], world.hub.spare_images
-    released = f"the release uses {base['chart']}" if base["chart"] else "which one the release uses is not known"
-    rows: list[tuple[str, ...]] = [("base image", base["dockerfile"], released)]
-    for image in content["images"]:
-        name = image["name"]
-        state = f"the values name {spare[name].image}" if name in spare else _registry_words(image)
-        rows.append((name, image["pinned_tag"] or "(none)", state))
-    return rows
-
-
 def _release_words(found: Survey) -> Iterator[str]:
-    to_do, unknown = [*found.begin.moves, *found.world.to_do()], found.world.unknown()
+    hub, releases, images, *_ = found.world
+    name, to = hub.requirement.name, releases.next
+    usual = [one for one in images if one.image in hub.usual_images]
+    stale = [one for one in usual if to or one.is_up_to_date is False]
+    same = [one for one in stale if one.same_inputs and not to and not hub.changed]
+    clauses = {
+        "move": [f"{name} from {hub.version} to {to}"] if to else [],
+        "commit": hub.changed,
+        "build": [one.image.spec.key for one in stale if one not in same],
+        "retag": [one.image.spec.key for one in same],
+    }
+    moves = (action.what for action in found.begin.step.to_do)
+    to_do = [*moves, *(f"{verb} {', '.join(what)}" for verb, what in clauses.items() if what)]
+    unknown = [] if releases.index else [f"move {name}"]
+    unknown += [f"build {one.image.spec.key}" for one in usual if one.is_up_to_date is None]
     if to_do:
         yield f"{DOOR} release would {', then '.join(to_do)}."
     elif not unknown and not found.refusal:
         yield f"{DOOR} release has nothing to do."
     if unknown:
         yield f"Cannot tell whether {DOOR} release would {' or '.join(unknown)}."
-    yield from map(one_line, found.begin.remarks)
+    yield from map(one_line, found.begin.step.warnings)
     if found.refusal:
         yield f"{DOOR} release is refused as things are: {one_line(found.refusal.told)}"
         yield f"  hint: {one_line(found.refusal.hint)}"
 
 
-def _registry_words(image: dict[str, Any]) -> str:
-    built = image["computed_tag"] or UNKNOWN
-    if image["pinned_tag"] is None:
-        return f"{built} is in the registry" if image["in_registry"] else f"would be {built}"
-    words = {True: "in the registry", False: "not in the registry", None: "no answer from its registry"}
-    state = "current" if image["pinned_tag"] == image["computed_tag"] else f"would be {built}"
-    return f"{words[image['in_registry']]}, {state}"
+def _release_rows(current: str, found: Releases) -> list[tuple[str, ...]]:
+    here, newest, pre = found.here, found.newest, found.newest_pre
+    to = f"{DOOR} release" if found.next else f"{DOOR} release --to {here}" if here not in {None, current} else ""
+    rows: list[tuple[str, ...]] = [
+        ("current", current, ""),
+        ("newest of this major version", here or UNKNOWN, to),
+        ("newest", newest or UNKNOWN, f"{DOOR} release --major" if newest not in {None, here} else ""),
+    ]
+    return [*rows, ("newest pre-release", pre, f"{DOOR} release --major --pre")] if pre and pre != newest else rows
+
+
+def _image_rows(world: World) -> list[tuple[str, ...]]:
+    hub, base, spare = world.hub, world.releases.base, world.hub.spare_images
+    released = f"the release uses {base}" if base else "which one the release uses is not known"
+    rows: list[tuple[str, ...]] = [("base image", str(hub.images[0].base.reference), released)]
+    for one in world.images:
+        name, pinned, built = one.image.spec.key, one.pinned_tag, one.tag or UNKNOWN
+        if name in spare:
+            state = f"the values name {spare[name].image}"
+        elif pinned is None:
+            state = f"{built} is in the registry" if one.in_registry else f"would be {built}"
+        else:
+            state = f"{_ANSWERS[one.in_registry]}, {'current' if pinned == one.tag else f'would be {built}'}"
+        rows.append((name, pinned or "(none)", state))
+    return rows

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tasks.core.faults import Refused
-from tasks.rehearsal.registry import Registry, forget_images
+from tasks.rehearsal.registry import Registry, forget_images, stand_ins
 from tasks.rehearsal.registry import registry as throwaway_registry
-from tasks.rehearsal.stand_in import stand_ins
 from tests.support import machine
 from tests.support.helm import RELEASES, HelmServer, chart_repository, served
 from tests.support.installed import built_wheel, installed_programs, shared_folder

@@ -14,17 +14,16 @@ from ..core.output import first_of
 from ..core.problems import MOST_NAMED, Code, Findings, Problem, Severity, Unchecked
 from ..core.settings import CHARTPRESS
 from ..core.yaml_tree import Data, Malformed, child, text_under
-from ..image.inputs import arguments_of, counted_paths
+from ..image.inputs import counted_paths, filled_in
 from ..image.tag import HEAD, name_image, names_commit, tells_images_apart
 from ..image.tree import Tree
 from ..releases.versions import allows, is_range, parse_version
-from ..repo.deployments import staying_installations
+from ..repo.deployments import NamedImage, faulty_files, how_to_move, staying_installations, unmoved_images
 from ..repo.edits import archives, to_commit
 from ..repo.files import is_below, join
 from ..repo.hub import Hub, HubImage, without_effect
-from ..repo.named_images import NamedImage, faulty_files, how_to_move, unmoved_images
 from ..repo.pins import Lock
-from ..repo.values import TAG_KEY, PinnedImage, ValuesPlace
+from ..repo.values import TAG_KEY, PinnedImage
 
 # chartpress ends a tag in `.h<commit>`, in older versions after `n<commits>`.
 _COMMIT = re.compile(r"(?:\.|-n\d+\.)h(?P<commit>[0-9a-f]{6,40})$")
@@ -34,19 +33,26 @@ _HEXADECIMAL = re.compile(r"[0-9a-f]{6,64}")
 
 def find_problems_offline(hub: Hub) -> Findings:
     """Return what is inconsistent as far as the files and git tell."""
-    return Findings.of((*known_base_problems(hub), *file_problems(hub)), hub.settings.accept)
+    version = parse_version(hub.version)
+    # A development build's base image is known to the index alone.
+    is_stable = version is not None and not version.prerelease and not is_range(hub.version)
+    bases = base_problems(hub, hub.version if is_stable and hub.layout.folder is not None else None)
+    return Findings.of((*bases, *file_problems(hub)), hub.settings.accept)
 
 
-def file_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem | Unchecked]:
-    """Yield what is inconsistent in the files, and between them and git's history."""
+def file_problems(hub: Hub, labelled: Collection[str] = ()) -> Iterator[Problem | Unchecked]:
+    """Yield what is inconsistent in the files, and between them and git's history.
+
+    The tags of those images (their keys) are not compared with that which are ``labelled`` with their inputs.
+    """
     yield from (Problem(Code.NO_EFFECT, *one, Severity.WARNING) for one in without_effect(hub))
-    yield from _context_problems(hub)
-    yield from _stage_problems(hub)
+    yield from _image_file_problems(hub)
     # Other places are compared with a requirement that stands at one version.
     yield from list(_requirement_problems(hub)) or _pin_problems(hub)
     inputs = [path for image in hub.images for path in hub.paths_of(image)]
     uncommitted = hub.git.changed([*inputs, *hub.managed])
-    yield from _values_problems(hub, current, uncommitted)
+    for image in hub.images:
+        yield from _values_problems(hub, image, uncommitted, compares=image.spec.key not in labelled)
     yield from _unmoved_problems(hub)
     for one in faulty_files(hub):
         if isinstance(one, Malformed):
@@ -59,48 +65,35 @@ def file_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem |
         yield Unchecked(message, f"{to_commit(hub, changed)}; then check again")
 
 
-def known_base_problems(hub: Hub) -> Iterator[Problem]:
-    """Yield the base images that are not their release's, as far as that is known without the index.
-
-    A development build's tag is known to the index alone: there the images are compared with each other.
-    """
-    version = parse_version(hub.version)
-    if hub.layout.folder is None or version is None or version.prerelease or is_range(hub.version):
-        yield from differing_base_problems(hub)
-        return
-    for image in hub.images:
-        base = image.base.reference
-        if (base.tag or (None if base.digest else "latest")) not in (None, hub.version):
-            yield base_problem(hub, image, hub.version)
-
-
-def differing_base_problems(hub: Hub) -> Iterator[Problem]:
-    """Yield the base images whose tag is not that of the first one."""
-    tagged = [image for image in hub.images if image.base.reference.tag is not None]
-    for image in tagged[1:]:
-        if image.base.reference.tag != tagged[0].base.reference.tag:
-            other = f"{tagged[0].dockerfile} has {tagged[0].base.reference}"
-            yield _base_problem(hub, Code.BASES_DIFFER, image, other)
+def base_problems(hub: Hub, released: str | None) -> Iterator[Problem]:
+    """Yield the base images whose tag is not the release's; where that is not known, not that of the first one."""
+    bases = [(image, image.base.reference) for image in hub.images]
+    tagged = [(image, base, base.tag or "latest") for image, base in bases if base.tag or not base.digest]
+    for image, base, tag in tagged:
+        first, other, wanted = tagged[0]
+        code, told, hint = Code.BASES_DIFFER, f"{first.dockerfile} has {other}", f"{DOOR} bump --to {hub.version}"
+        if released:
+            code, wanted, told = Code.BASE, released, f"{hub.requirement.name} {hub.decided} uses {released}"
+            hint = f"{DOOR} bump" if is_range(hub.decided) else hint
+        if tag != wanted:
+            message = f"the base image is {base}, but {told}"
+            yield Problem(code, f"{image.dockerfile}:{image.base.line}", message, hint)
 
 
-def _stage_problems(hub: Hub) -> Iterator[Problem]:
-    """Yield the Dockerfiles whose stages, or files taken from an image, are of different releases."""
+def _image_file_problems(hub: Hub) -> Iterator[Problem]:
+    """Yield the build contexts that are missing, and the Dockerfiles that use images of different releases."""
+    file, key = hub.layout.file, "contextPath" if hub.layout.charts else "context"
+    for spec in (image.spec for image in hub.images):
+        place = join(hub.layout.root, spec.context)
+        is_sparse = any(is_below(one, [place]) for one in hub.listing.absent)
+        if not is_sparse and not os.path.lexists(hub.git.folder / place):
+            message = f"{spec.key}: the build context {spec.context} does not exist"
+            yield Problem(Code.CONTEXT_MISSING, file, message, f"correct {key} in {file}")
     for dockerfile, base in {image.dockerfile: image.base for image in hub.images}.items():
         if base.other:
             message = f"{base.other.reference} is used here, but line {base.line} has {base.reference}"
             where = f"{dockerfile}:{base.other.line}"
             yield Problem(Code.BASES_DIFFER, where, message, f"{DOOR} bump --to {hub.version}")
-
-
-def base_problem(hub: Hub, image: HubImage, wanted: str) -> Problem:
-    """Return the problem of a base image whose tag is not ``wanted``, the release's own."""
-    found = _base_problem(hub, Code.BASE, image, f"{hub.requirement.name} {hub.decided} uses {wanted}")
-    return found._replace(hint=f"{DOOR} bump") if is_range(hub.decided) else found
-
-
-def _base_problem(hub: Hub, code: Code, image: HubImage, other: str) -> Problem:
-    message = f"the base image is {image.base.reference}, but {other}"
-    return Problem(code, f"{image.dockerfile}:{image.base.line}", message, f"{DOOR} bump --to {hub.version}")
 
 
 def override_problems(hub: Hub, named: Iterable[NamedImage], chart_values: Data) -> Iterator[Problem]:
@@ -119,42 +112,36 @@ def override_problems(hub: Hub, named: Iterable[NamedImage], chart_values: Data)
             yield Problem(Code.OVERRIDE, one.where, message, hint, Severity.WARNING)
 
 
-def _context_problems(hub: Hub) -> Iterator[Problem]:
-    """Yield the build contexts that are not there."""
-    file, key = hub.layout.file, "contextPath" if hub.layout.charts else "context"
-    for spec in (image.spec for image in hub.images):
-        place = join(hub.layout.root, spec.context)
-        is_sparse = any(is_below(one, [place]) for one in hub.listing.absent)
-        if not is_sparse and not os.path.lexists(hub.git.folder / place):
-            message = f"{spec.key}: the build context {spec.context} does not exist"
-            yield Problem(Code.CONTEXT_MISSING, file, message, f"correct {key} in {file}")
-
-
-def _values_problems(hub: Hub, current: Collection[str], uncommitted: Sequence[str]) -> Iterator[Problem | Unchecked]:
-    for image in hub.images:
-        pinned: dict[str, PinnedImage] = {}
-        for place, found in hub.pinned(image).items():
-            where = f"{place.file}:{found.line}"
-            if found.name is None or not (found.tag or found.digest):
-                yield _empty_problem(hub, image, place, where, uncommitted)
-                continue
-            if not Reference(found.name).same_repository(Reference(image.spec.name)):
-                message = f"{place.path} names {found.name}, but {hub.layout.file} says {image.spec.name}"
-                yield Problem(Code.VALUES_NAME, where, message, f"{DOOR} build")
-                continue
+def _values_problems(
+    hub: Hub, image: HubImage, uncommitted: Sequence[str], *, compares: bool
+) -> Iterator[Problem | Unchecked]:
+    """Yield what is wrong with what the values name: no image or another one, several, or one of other files."""
+    pinned: dict[str, PinnedImage] = {}
+    for place, found in hub.pinned(image).items():
+        where = f"{place.file}:{found.line}"
+        if found.name is None or not (found.tag or found.digest):
+            message, hint, severity = f"{place.path} names no image", f"{DOOR} build", Severity.FAULT
+            if changed := [path for path in uncommitted if is_below(path, hub.paths_of(image))]:
+                message += " yet: its files are not committed"
+                hint, severity = f"{to_commit(hub, changed)}; then {hint}", Severity.WARNING
+            yield Problem(Code.VALUES_EMPTY, where, message, hint, severity)
+        elif not Reference(found.name).same_repository(Reference(image.spec.name)):
+            message = f"{place.path} names {found.name}, but {hub.layout.file} says {image.spec.name}"
+            yield Problem(Code.VALUES_NAME, where, message, f"{DOOR} build")
+        else:
             pinned[where] = found
-        if not pinned:
-            continue
-        (where, first), *more = pinned.items()
-        differing = [(at, one) for at, one in reversed(more) if _differ(one, first)]
-        if differing:
-            (where, one), *others = differing
-            message = f"{image.spec.key} is pinned to {_version(one)} here and to {_version(first)} elsewhere"
-            also = tuple(at for at, _ in others)
-            yield Problem(Code.VALUES_DIFFER, where, message, f"{DOOR} build", also=also)
-        elif image.spec.key not in current:
-            for told in _tag_problems(hub, image, where, first):
-                yield told._replace(also=tuple(at for at, _ in more)) if isinstance(told, Problem) else told
+    if not pinned:
+        return
+    (where, first), *more = pinned.items()
+    differing = [(at, one) for at, one in reversed(more) if _differ(one, first)]
+    if differing:
+        (where, one), *others = differing
+        message = f"{image.spec.key} is pinned to {_version(one)} here and to {_version(first)} elsewhere"
+        also = tuple(at for at, _ in others)
+        yield Problem(Code.VALUES_DIFFER, where, message, f"{DOOR} build", also=also)
+    elif compares:
+        for told in _tag_problems(hub, image, where, first):
+            yield told._replace(also=tuple(at for at, _ in more)) if isinstance(told, Problem) else told
 
 
 def _unmoved_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
@@ -184,23 +171,11 @@ def _version(pinned: PinnedImage) -> str:
     return "@".join(filter(None, (pinned.tag, pinned.digest)))
 
 
-def _empty_problem(hub: Hub, image: HubImage, place: ValuesPlace, where: str, uncommitted: Sequence[str]) -> Problem:
-    """Return the problem of values that name no image: a warning while the image's files wait to be committed."""
-    empty = Problem(Code.VALUES_EMPTY, where, f"{place.path} names no image", f"{DOOR} build")
-    changed = [path for path in uncommitted if is_below(path, hub.paths_of(image))]
-    if not changed:
-        return empty
-    message, hint = f"{empty.message} yet: its files are not committed", f"{to_commit(hub, changed)}; then {DOOR} build"
-    return empty._replace(message=message, hint=hint, severity=Severity.WARNING)
-
-
 def _requirement_problems(hub: Hub) -> Iterator[Problem]:
     first = hub.requirement.version
     for one in (one for one in hub.requirements if one.version != first):
-        where, message = (
-            f"{hub.requirement_file}:{one.line}",
-            f"{one.name} is at {one.version} here and at {first} above",
-        )
+        message = f"{one.name} is at {one.version} here and at {first} above"
+        where = f"{hub.requirement_file}:{one.line}"
         yield Problem(Code.REQUIREMENTS_DIFFER, where, message, "give all of them the same version")
 
 
@@ -236,19 +211,18 @@ def _pin_problems(hub: Hub) -> Iterator[Problem]:
 def _tag_problems(hub: Hub, image: HubImage, where: str, pinned: PinnedImage) -> Iterator[Problem | Unchecked]:
     if not names_commit(hub.settings.tag):
         return
-    tag = pinned.tag
+    tag, what = pinned.tag, f"whether {image.spec.key}:{pinned.tag} is current"
     if tag is None:
         yield Unchecked(f"whether {image.spec.key}@{pinned.digest} is current: it has no tag", f"{DOOR} build")
         return
     try:
         computed = name_image(hub, image).tag
     except Refused as fault:
-        yield Unchecked(f"whether {image.spec.key}:{tag} is current: {fault.what}", fault.hint)
+        yield Unchecked(f"{what}: {fault.what}", fault.hint)
         return
     if tag == computed:
         if not tells_images_apart(hub.settings.tag):
-            what = f"whether {image.spec.key}:{tag} is current: hub.tag has neither {{commit}} nor {{content}}"
-            yield Unchecked(what, f"{DOOR} --dry build")
+            yield Unchecked(f"{what}: hub.tag has neither {{commit}} nor {{content}}", f"{DOOR} --dry build")
         return
     if any(_has_the_same_files(hub, image, commit, tag) for commit in _HEXADECIMAL.findall(tag)):
         return
@@ -267,7 +241,7 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, pinned: PinnedImage) ->
     elif named or hub.settings.tag != CHARTPRESS or hub.git.ask("rev-parse", "--verify", f"refs/tags/{tag}").ok:
         yield stale_problem(where, tag, computed)
     else:
-        yield Unchecked(f"whether {image.spec.key}:{tag} is current: the tag names no commit", f"{DOOR} build")
+        yield Unchecked(f"{what}: the tag names no commit", f"{DOOR} build")
 
 
 def _has_the_same_files(hub: Hub, image: HubImage, commit: str, tag: str) -> bool:
@@ -275,7 +249,7 @@ def _has_the_same_files(hub: Hub, image: HubImage, commit: str, tag: str) -> boo
     if hub.git.commit_at(commit) is None:
         return False
     called = name_image(hub, image)
-    if arguments_of(hub, image, called) != arguments_of(hub, image, called._replace(tag=tag, commit=commit)):
+    if filled_in(hub, image, called) != filled_in(hub, image, called._replace(tag=tag, commit=commit)):
         return False
     paths = (*counted_paths(hub, image), *hub.paths_of(image))
     then, now = Tree(hub.git, commit), Tree(hub.git, called.revision or HEAD)

@@ -2,66 +2,309 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Unreachable
-from ..core.names import Reference, short_platform
+from ..core.faults import DOOR, Fault, ProgramFailed, Refused, Unreachable, Unusable
+from ..core.names import Reference, platforms_left, short_platform
 from ..core.options import ReleaseOptions
 from ..core.problems import Code, Findings, Problem, Severity, Unchecked
 from ..core.settings import Settings
 from ..core.yaml_tree import Data
-from ..image.proof import LABEL, base_label, is_out_of_reach
-from ..image.tag import names_commit
-from ..releases.index import Index, newest
+from ..image.build import LABEL, base_label, base_of, inputs_label
+from ..image.inputs import inputs_hash, source_tree
+from ..image.tag import depends_on, name_image, names_commit, tells_images_apart
+from ..releases.index import Index, Release, choose, newest
 from ..releases.notes import CHANGELOG, fixes_between, known
+from ..releases.repository import HelmRepository
 from ..releases.versions import order, parse_version
+from ..repo.deployments import NamedImage, has_deployments, lines_of, named_images
 from ..repo.hub import Hub, HubImage
-from ..repo.named_images import NamedImage, lines_of, named_images
-from ..review.branches import Outlook
+from ..review.branches import Start, foresee
 from ..review.release import foreseen_refusal
+from ..review.rendering import refused_values
 from ..tools.cosign import PROGRAM, Signature, require_public_key, signature_of
-from ..tools.process import require_installed
+from ..tools.process import Pool, answer_of, require_installed
 from ..tools.registry import FoundImage, ImageAnswer, inspect_all
-from .files import (
-    base_problem,
-    differing_base_problems,
-    file_problems,
-    override_problems,
-    stale_problem,
-)
+from .files import base_problems, file_problems, override_problems, stale_problem
 from .packages import package_problems
-from .world import SeenImage, World, look
 
 
-def find_problems(hub: Hub) -> Findings:
-    """Return every inconsistency; raise the fault of the Helm repository or a registry of ours that does not answer."""
-    world = look(hub)
-    world.require_answers()
-    return _findings(world)
+@dataclass(frozen=True)
+class Releases:
+    """What the Helm repository tells of the pinned release and of newer ones; None is what is not known.
+
+    Attributes:
+        index: its index, or the one that it gave last where it gave no answer (``fault``).
+        pinned, base, values: the pinned release, its hub image, and its chart's values or why they cannot be read.
+        newest, newest_pre: the newest stable version; the same with alpha, beta and release candidates.
+        next: the version that a release would move to; None too where it would stay.
+        here: the newest stable version of the pinned one's major, which may be itself; else of all.
+    """
+
+    index: Index | None
+    fault: Fault | None
+    pinned: Release | None = None
+    base: Reference | None = None
+    values: Data | Unreachable = None
+    newest: str | None = None
+    newest_pre: str | None = None
+    next: str | None = None
+    here: str | None = None
+
+
+class SeenImage(NamedTuple):
+    """What was seen of one of the hub's images, and what a build would do with it now.
+
+    Attributes:
+        named: the image that the values name; ``own`` is the same where it is of the image's repository.
+        digests: the places in the values that pin it by digest: file and line, and the image.
+        in_registry: whether its registry has what the values name, else what a build made; None where not known.
+        tag: the tag that a build would give it; None where that cannot be told.
+        same_inputs: whether its label names the inputs that a build would take, whatever commit its tag names; None
+            where there is no label, and where other inputs give another tag.
+        is_up_to_date: whether a build would leave it as it is; None where that cannot be told.
+    """
+
+    image: HubImage
+    named: Reference | None
+    own: Reference | None
+    digests: list[tuple[str, Reference]]
+    in_registry: bool | None
+    tag: str | None
+    same_inputs: bool | None
+    is_up_to_date: bool | None
+
+    @property
+    def pinned_tag(self) -> str | None:
+        """The tag that the values name, else the digest."""
+        return (self.named.tag or self.named.digest) if self.named else None
+
+
+class World(NamedTuple):
+    """What was seen outside of the hub repository.
+
+    Attributes:
+        answers: the registries' about the hub's images and their base images.
+        refused: what the pinned chart refuses of the values, or why that is not known, with the deployments.
+    """
+
+    hub: Hub
+    releases: Releases
+    images: tuple[SeenImage, ...]
+    answers: Mapping[Reference, ImageAnswer]
+    refused: Mapping[Problem | Fault, tuple[str, ...]]
 
 
 class Survey(NamedTuple):
     """Where a release would begin, the world there, what is inconsistent, and what a release is refused for."""
 
-    begin: Outlook
+    begin: Start
     world: World
     findings: Findings
     refusal: Fault | None
 
 
+def find_problems(hub: Hub) -> Findings:
+    """Return every inconsistency; raise the fault of the Helm repository or a registry of ours that does not answer."""
+    world = _look(hub)
+    for fault in (world.releases.fault, *(world.answers[one.own] for one in world.images if one.own)):
+        if isinstance(fault, Fault):
+            hint = f"{fault.hint}; or compare only files and git: {DOOR} check --offline"
+            raise type(fault)(fault.what, where=fault.where, hint=hint)
+    return _findings(world)
+
+
 def survey(hub: Hub) -> Survey:
     """Look at the world outside where a release would begin, as far as it answers."""
-    begin = Outlook.of(hub)
-    world = look(begin.hub)
-    return Survey(begin, world, _findings(world), foreseen_refusal(begin, world.index, ReleaseOptions()))
+    begin = foresee(hub)
+    world = _look(begin.hub)
+    return Survey(begin, world, _findings(world), foreseen_refusal(begin, world.releases.index, ReleaseOptions()))
+
+
+def _look(hub: Hub) -> World:
+    """Look at the Helm repository and the registries, side by side."""
+    read = [(image, *_named(hub, image)) for image in hub.images]
+    asked = [
+        one
+        for image, named, digests in read
+        for one in (named, *(pinned for _, pinned in digests), image.base.reference)
+        if one is not None
+    ]
+    with Pool() as pool:
+        asking = pool.submit(inspect_all, asked)
+        releases = _look_at_releases(hub)
+        refused = _refused(hub, releases)
+        answers = answer_of(asking)
+    return World(hub, releases, tuple(_seen(hub, *one, answers) for one in read), answers, refused)
+
+
+def _look_at_releases(hub: Hub) -> Releases:
+    repository, index, fault, version = None, None, None, hub.version
+    try:
+        repository = HelmRepository.of(hub.settings, hub.helm_repository)
+        index = repository.index()
+    except Fault as silent:
+        fault = silent
+        with suppress(Fault):
+            index = repository.kept_index() if repository else None
+    if repository is None or index is None:
+        return Releases(None, fault)
+    values: Data | Unreachable = None
+    pinned, base, to = hub.release_in(index), None, version
+    if pinned:
+        with suppress(Unreachable):
+            base = repository.hub_image(pinned)
+        try:
+            values = repository.values(pinned)
+        except Unreachable as unanswered:
+            values = unanswered
+    with suppress(Refused):
+        to = choose(index, version).release.version
+    parsed = parse_version(version)
+    majors = range(parsed.major, parsed.major + 1) if parsed else range(sys.maxsize)
+    stable, pre, near = (
+        found and found.version for found in (newest(index), newest(index, pre=True), newest(index, majors))
+    )
+    here = to if pinned or to != version else near
+    return Releases(index, fault, pinned, base, values, stable, pre, None if to == version else to, here)
+
+
+def _refused(hub: Hub, releases: Releases) -> Mapping[Problem | Fault, tuple[str, ...]]:
+    if not hub.settings.preview or not has_deployments(hub) or not releases.pinned:
+        return {}
+    try:
+        return refused_values(replace(hub, index=releases.index))
+    except Fault as fault:
+        return {fault: ()}
+
+
+def _named(hub: Hub, image: HubImage) -> tuple[Reference | None, list[tuple[str, Reference]]]:
+    """Return the image that the values name, and the places that pin it by digest.
+
+    Where no values can name it, that is the image as a build would call it.
+    """
+    read = ((place.file, found) for place, found in hub.pinned(image).items())
+    named = [(f"{file}:{found.line}", one) for file, found in read if (one := found.reference(file))]
+    if named:
+        # The first one that has a tag, by that alone, else the first one.
+        first = next((one._replace(digest=None) for _, one in named if one.tag), named[0][1])
+        return first, [(where, one) for where, one in named if one.digest and one.same_repository(first)]
+    if not hub.values_places(image) and image.spec.named is not None and names_commit(hub.settings.tag):
+        with suppress(Refused):
+            return Reference(image.spec.named, name_image(hub, image).tag), []
+    return None, []
+
+
+def _seen(
+    hub: Hub,
+    image: HubImage,
+    asked: Reference | None,
+    digests: list[tuple[str, Reference]],
+    answers: Mapping[Reference, ImageAnswer],
+) -> SeenImage:
+    """Return what was seen of an image, of which the registry was ``asked`` for this one."""
+    named = asked if hub.values_places(image) else None
+    ours = asked if asked and asked.same_repository(Reference(image.spec.name)) else None
+    answer = answers[asked] if asked else None
+    in_registry = None if asked is None or isinstance(answer, Fault) else answer is not None
+    tag = _tag_now(hub, image, answers)
+    same_inputs = None
+    if ours and named and isinstance(answer, FoundImage) and (label := inputs_label(answer)):
+        is_same = label == _inputs_now(hub, image, answer)
+        same_inputs = is_same if is_same or not tells_images_apart(hub.settings.tag) else None
+    is_up_to_date: bool | None = tag == ours.tag if ours else False
+    if ours is None or answer is None or same_inputs is False or depends_on(hub, image, hub.changed):
+        is_up_to_date = False
+    elif ours.tag is None:
+        is_up_to_date = bool(same_inputs)
+    # Of an image that no values name only its registry knows.
+    elif tag is None or (named is None and not in_registry):
+        is_up_to_date = None
+    return SeenImage(image, named, ours if named else None, digests, in_registry, tag, same_inputs, is_up_to_date)
+
+
+def _tag_now(hub: Hub, image: HubImage, answers: Mapping[Reference, ImageAnswer]) -> str | None:
+    content = ""
+    try:
+        if not names_commit(hub.settings.tag):
+            base = base_of(image, answers[image.base.reference], stored=False)
+            platform = platforms_left(hub.settings.platform, image.spec.skip_platforms)
+            with source_tree(hub, [image]) as tree:
+                content = inputs_hash(hub, image, tree, base.identity, platform)
+        return name_image(hub, image, content).tag
+    except (Refused, Unreachable):
+        return None
+
+
+def _inputs_now(hub: Hub, image: HubImage, found: FoundImage) -> str | None:
+    """Return the hash of what a build would take now, on the base that ``found`` was built on; None where not known.
+
+    That the base's tag has moved since does not make the image another one.
+    """
+    if not names_commit(hub.settings.tag):
+        return None
+    base = {one.labels.get(f"{LABEL}base.digest", "") for one in found.platforms.values()}
+    platform = platforms_left(hub.settings.platform, image.spec.skip_platforms)
+    try:
+        called = name_image(hub, image)
+        with source_tree(hub, [image], called.revision) as tree:
+            return inputs_hash(hub, image, tree, "".join(base), platform, called)
+    except (Refused, Unusable):
+        return None
 
 
 def _findings(world: World) -> Findings:
     hub = world.hub
     # Of these the image's label tells more than files and git.
-    current = [one.image.spec.key for one in world.images if one.is_current or one.has_other_files]
-    return Findings.of((*file_problems(hub, current), *_outside(world)), hub.settings.accept)
+    told = [one.image.spec.key for one in world.images if one.same_inputs is not None]
+    return Findings.of((*file_problems(hub, told), *_outside(world)), hub.settings.accept)
+
+
+def _outside(world: World) -> Iterator[Problem | Unchecked]:
+    hub, releases = world.hub, world.releases
+    if releases.fault:
+        yield _unanswered("the chart's releases", releases.fault)
+    chart_values = None if isinstance(releases.values, Fault) else releases.values
+    named = [*dict.fromkeys(named_images(hub, chart_values))]
+    if releases.index:
+        yield from _release_problems(world, named)
+        yield from security_problems(hub, releases.index)
+    for seen in world.images:
+        answer = world.answers[seen.own] if seen.own else None
+        if isinstance(answer, Fault):
+            yield _unanswered(str(seen.own), answer)
+        elif seen.own:
+            yield from _image_problems(world, seen, seen.own, answer)
+    yield from _other_image_problems(hub, named, world.answers)
+    yield from package_problems(hub, world.answers)
+
+
+def _release_problems(world: World, named: Sequence[NamedImage]) -> Iterator[Problem | Unchecked]:
+    hub, releases, requirement = world.hub, world.releases, world.hub.requirement
+    chart, where = f"{requirement.name} {hub.version}", f"{hub.requirement_file}:{requirement.line}"
+    if releases.pinned is None:
+        to = "" if releases.next or not releases.here else f" --to {releases.here}"
+        yield Problem(Code.RELEASE_UNKNOWN, where, f"the Helm repository has no {chart}", f"{DOOR} bump{to}")
+        yield from base_problems(hub, None)
+        return
+    if releases.base:
+        yield from base_problems(hub, releases.base.tag)
+    if isinstance(releases.values, Unreachable):
+        yield _unanswered(f"the images of {chart}", releases.values)
+        return
+    yield from override_problems(hub, named, releases.values)
+    for refusal, names in world.refused.items():
+        values = f"the values of {', '.join(names)}" if names else "the values"
+        if isinstance(refusal, Fault):
+            yield _unanswered(f"whether {chart} takes {values}", refusal)
+        elif refusal.code is Code.INVALID:
+            yield refusal._replace(message=f"{chart} refuses {values}: {refusal.message}")
+        else:
+            yield refusal
 
 
 def security_problems(hub: Hub, index: Index) -> Iterator[Problem | Unchecked]:
@@ -71,16 +314,16 @@ def security_problems(hub: Hub, index: Index) -> Iterator[Problem | Unchecked]:
         return
     near = newest(index, range(pinned.major, pinned.major + 1))
     reached = near.semver if near and near.semver and order(near.semver) > order(pinned) else pinned
-    ours, beyond = fixes_between(pinned, reached), fixes_between(reached, top.semver)
-    where, what = f"{hub.requirement_file}:{hub.requirement.line}", f"{hub.requirement.name} {hub.version}"
-    date = known().date
-    further = [fix for fix in beyond if fix not in ours]
+    ours = fixes_between(pinned, reached)
+    further = [fix for fix in fixes_between(reached, top.semver) if fix not in ours]
+    where, date = f"{hub.requirement_file}:{hub.requirement.line}", known().date
     for fixes, version, flag in (
         (ours, f"{reached}", f"--to {reached}"),
         (further, f"{top.version}, a newer major version", "--major"),
     ):
         if fixes:
-            message = f"{what} lacks security fixes of {version}: {', '.join(fixes)} (known as of {date})"
+            lacks = f"lacks security fixes of {version}: {', '.join(fixes)} (known as of {date})"
+            message = f"{hub.requirement.name} {hub.version} {lacks}"
             yield Problem(Code.SECURITY, where, message, f"{DOOR} bump {flag}", Severity.WARNING)
     published = (top.created or "")[: len(date)]
     if published > date and order(top.semver) > order(pinned):
@@ -89,86 +332,95 @@ def security_problems(hub: Hub, index: Index) -> Iterator[Problem | Unchecked]:
         yield Unchecked(message, f"read {CHANGELOG}, or install a newer hubpress")
 
 
-def _outside(world: World) -> Iterator[Problem | Unchecked]:
-    hub = world.hub
-    if world.fault:
-        yield _unanswered("the chart's releases", world.fault)
-    chart_values: Data | Unreachable = None
-    try:
-        if world.repository and world.release:
-            chart_values = world.repository.values(world.release)
-    except Unreachable as unanswered:
-        chart_values = unanswered
-    named = [*dict.fromkeys(named_images(hub, None if isinstance(chart_values, Fault) else chart_values))]
-    if world.index:
-        yield from _release_problems(world, chart_values, named)
-        yield from security_problems(hub, world.index)
-    for seen in world.images:
-        yield from _image_problems(seen)
-    yield from _other_image_problems(hub, named, world.answers)
-    yield from package_problems(hub, world.answers)
-
-
-def _release_problems(
-    world: World, chart_values: Data | Unreachable, named: Sequence[NamedImage]
+def _image_problems(
+    world: World, seen: SeenImage, own: Reference, found: FoundImage | None
 ) -> Iterator[Problem | Unchecked]:
-    hub = world.hub
-    requirement = hub.requirement
-    if world.release is None:
-        here, where = world.newest_here(), f"{hub.requirement_file}:{requirement.line}"
-        to = "" if world.next() or not here else f" --to {here}"
-        message = f"the Helm repository has no {requirement.name} {hub.version}"
-        yield Problem(Code.RELEASE_UNKNOWN, where, message, f"{DOOR} bump{to}")
-        yield from differing_base_problems(hub)
-        return
-    released = world.released_base
-    for image in hub.images:
-        if released and image.base.reference.tag not in (None, released.tag):
-            yield base_problem(hub, image, str(released.tag))
-    if isinstance(chart_values, Unreachable):
-        yield _unanswered(f"the images of {requirement.name} {hub.version}", chart_values)
-        return
-    yield from override_problems(hub, named, chart_values)
-    for refusal, names in world.refused.items():
-        values = f"the values of {', '.join(names)}" if names else "the values"
-        if isinstance(refusal, Fault):
-            yield _unanswered(f"whether {requirement.name} {hub.version} takes {values}", refusal)
-        elif refusal.code is Code.INVALID:
-            yield refusal._replace(message=f"{requirement.name} {hub.version} refuses {values}: {refusal.message}")
-        else:
-            yield refusal
-
-
-def _image_problems(seen: SeenImage) -> Iterator[Problem | Unchecked]:
-    hub, image, pinned = seen.hub, seen.image, seen.own
-    if pinned is None:
-        return
-    answer = seen.answers[pinned]
-    if isinstance(answer, Fault):
-        yield _unanswered(str(pinned), answer)
-        return
+    hub, image = world.hub, seen.image
     where, *also = lines_of(hub, image)
-    if answer is None:
-        message = f"the registry does not have {pinned}"
+    if found is None:
+        message = f"the registry does not have {own}"
         yield Problem(Code.NOT_IN_REGISTRY, where, message, f"{DOOR} build", also=tuple(also))
         return
-    yield from _digest_problems(seen, pinned, answer)
-    yield from _signature_problems(hub, pinned, answer, where)
+    for place, pinned in seen.digests:
+        answer = world.answers[pinned]
+        if isinstance(answer, Fault):
+            yield _unanswered(str(pinned), answer)
+        elif answer is None:
+            message = f"the registry does not have {pinned._replace(tag=None)}"
+            yield Problem(Code.NOT_IN_REGISTRY, place, message, f"{DOOR} build")
+        elif own.tag and any(found.platforms.get(name) != one for name, one in answer.platforms.items()):
+            message = f"{pinned.digest} is pinned, but the registry has {found.digest} as {own.tag}"
+            yield Problem(Code.DIGEST, place, message, f"{DOOR} build, then {DOOR} commit")
+    if hub.settings.verify is not None:
+        yield from _signature_problems(hub, hub.settings.verify, own, found, where)
     wanted = {short_platform(one) for one in hub.settings.platform.split(",")} - image.spec.skip_platforms
-    missing = sorted(wanted - set(answer.platforms))
+    missing = sorted(wanted - set(found.platforms))
     if missing:
-        message = f"{pinned} is for {', '.join(answer.platforms)}, not for {missing[0]}"
+        message = f"{own} is for {', '.join(found.platforms)}, not for {missing[0]}"
         yield Problem(Code.PLATFORM, where, message, f"{DOOR} build --force")
     else:
-        yield from _base_problems(seen, pinned, answer, where)
-    if seen.has_other_files and pinned.tag == seen.computed_tag:
-        message = f"{pinned} was built from other files, and hub.tag gives today's the same tag"
+        yield from _base_problems(world, image, own, found, where)
+    if seen.same_inputs is False and own.tag == seen.tag:
+        message = f"{own} was built from other files, and hub.tag gives today's the same tag"
         hint = f"put {{commit}} into hub.tag, or overwrite it: {DOOR} build --force"
         yield Problem(Code.TAG_STALE, where, message, hint)
     # Files alone do not tell that a tag names other content than today's: the base image belongs to it.
-    by_content = not missing and pinned.tag and not names_commit(hub.settings.tag)
-    if by_content and seen.computed_tag not in (None, pinned.tag):
-        yield stale_problem(where, str(pinned.tag), str(seen.computed_tag))
+    by_content = not missing and own.tag and not names_commit(hub.settings.tag)
+    if by_content and seen.tag not in (None, own.tag):
+        yield stale_problem(where, str(own.tag), str(seen.tag))
+
+
+def _base_problems(
+    world: World, image: HubImage, own: Reference, found: FoundImage, where: str
+) -> Iterator[Problem | Unchecked]:
+    wanted, base = image.base.reference, world.answers[image.base.reference]
+    # The digest that the base's tag had then, by the image's label; none where FROM pins one.
+    labels = [one.labels for one in found.platforms.values() if wanted.digest is None]
+    digests = [one.get(f"{LABEL}base.digest") for one in labels if one.get(f"{LABEL}base.name") == base_label(wanted)]
+    digest = next(filter(None, digests), None)
+    if isinstance(base, FoundImage) and digest and base.digest not in (None, digest):
+        message = f"{wanted} is {base.digest} now, and {own} was built on {digest}"
+        # A tag that names the content is another one on another base.
+        force = " --force" if names_commit(world.hub.settings.tag) else ""
+        at = f"{image.dockerfile}:{image.base.line}"
+        yield Problem(Code.BASE_MOVED, at, message, f"{DOOR} build{force}", Severity.WARNING)
+    elif not _is_built_on(found, image, base):
+        message = f"{own} is not built on {wanted}, which {image.dockerfile} names"
+        yield Problem(Code.WRONG_BASE, where, message, f"{DOOR} build, then {DOOR} commit")
+    elif base is None:
+        message = f"whether {own} is built on {wanted}: the registry does not have that"
+        yield Unchecked(message, f"{DOOR} bump, or fix {image.dockerfile}")
+    elif isinstance(base, Fault):
+        yield _unanswered(f"whether {own} is built on {wanted}", base)
+
+
+def _is_built_on(found: FoundImage, image: HubImage, base: ImageAnswer) -> bool:
+    """Whether an image's label and layers are of the base that its Dockerfile names, as far as the registries tell."""
+    wanted = base_label(image.base.reference)
+    for platform, ours in found.platforms.items():
+        theirs = base.platforms.get(platform) if isinstance(base, FoundImage) else None
+        layers = theirs.layers if theirs else ()
+        if ours.labels.get(f"{LABEL}base.name", wanted) != wanted or ours.layers[: len(layers)] != layers:
+            return False
+    return True
+
+
+def _signature_problems(
+    hub: Hub, key: str, own: Reference, found: FoundImage, where: str
+) -> Iterator[Problem | Unchecked]:
+    public = require_public_key(key, hub.git.folder)
+    try:
+        require_installed(PROGRAM)
+        signature = signature_of(own.name, found.digests, public, hub.git.folder, log=hub.settings.public_log)
+    except ProgramFailed as fault:
+        yield Unchecked(f"the signature of {own}: {fault.what}", fault.hint)
+        return
+    sign = f"{DOOR} build" if hub.settings.sign else f"cosign sign --recursive --key KEY {own.name}@{found.digest}"
+    if signature is Signature.MISSING:
+        yield Problem(Code.UNSIGNED, where, f"{own} is not signed", sign)
+    if signature is Signature.OF_ANOTHER_KEY:
+        message = f"{own} has no signature that {key} verifies"
+        yield Problem(Code.WRONG_SIGNATURE, where, message, f"find out who signed it, then: {sign}")
 
 
 def _other_image_problems(
@@ -177,11 +429,11 @@ def _other_image_problems(
     """Yield the missing ones among the images that the values name, other than the hub's own and ``known`` ones."""
     own = {line for image in hub.images for line in lines_of(hub, image)}
     others = [one for one in named if one.where not in own and one.reference not in known]
-    answers = _ask(dict.fromkeys(other.reference for other in others))
+    answers = inspect_all(other.reference for other in others)
     for other in others:
         answer = answers[other.reference]
         # What cannot be used as a hub image, like an index with doubled platforms, is there all the same.
-        if isinstance(answer, Fault) and (is_out_of_reach(answer) or isinstance(answer, Denied)):
+        if isinstance(answer, Fault) and (isinstance(answer, Unreachable)):
             yield _unanswered(str(other.reference), answer)
         elif answer is None:
             message = f"{other.path} names {other.reference}, which its registry does not have"
@@ -189,84 +441,5 @@ def _other_image_problems(
             yield Problem(Code.IMAGE_MISSING, other.where, message, f"push it, or name an existing one; {look}")
 
 
-def _ask(references: Iterable[Reference]) -> dict[Reference, ImageAnswer]:
-    """Ask the registries side by side; of one that is out of reach for its first image no other is asked for."""
-    wanted = list(references)
-    firsts = {one.host: one for one in reversed(wanted)}
-    answers = inspect_all(firsts.values())
-    away = {one.host: answer for one, answer in answers.items() if is_out_of_reach(answer)}
-    answers.update(inspect_all(one for one in wanted if one not in answers and one.host not in away))
-    return {one: answers[one] if one in answers else away[one.host] for one in wanted}
-
-
-def _digest_problems(seen: SeenImage, own: Reference, tagged: FoundImage) -> Iterator[Problem | Unchecked]:
-    for where, pinned in seen.digests:
-        answer = seen.answers[pinned]
-        if isinstance(answer, Fault):
-            yield _unanswered(str(pinned), answer)
-        elif answer is None:
-            message = f"the registry does not have {pinned._replace(tag=None)}"
-            yield Problem(Code.NOT_IN_REGISTRY, where, message, f"{DOOR} build")
-        elif own.tag and any(tagged.platforms.get(name) != one for name, one in answer.platforms.items()):
-            message = f"{pinned.digest} is pinned, but the registry has {tagged.digest} as {own.tag}"
-            yield Problem(Code.DIGEST, where, message, f"{DOOR} build, then {DOOR} commit")
-
-
-def _base_problems(seen: SeenImage, pinned: Reference, found: FoundImage, where: str) -> Iterator[Problem | Unchecked]:
-    image = seen.image
-    wanted = image.base.reference
-    # The digest that the base's tag had then, by the image's label; none where FROM pins one.
-    labels = [one.labels for one in found.platforms.values() if wanted.digest is None]
-    digests = [one.get(f"{LABEL}base.digest") for one in labels if one.get(f"{LABEL}base.name") == base_label(wanted)]
-    digest = next(filter(None, digests), None)
-    base = seen.answers[wanted]
-    if isinstance(base, FoundImage) and digest and base.digest not in (None, digest):
-        message = f"{wanted} is {base.digest} now, and {pinned} was built on {digest}"
-        # A tag that names the content is another one on another base.
-        force = " --force" if names_commit(seen.hub.settings.tag) else ""
-        at = f"{image.dockerfile}:{image.base.line}"
-        yield Problem(Code.BASE_MOVED, at, message, f"{DOOR} build{force}", Severity.WARNING)
-    elif not _is_built_on(found, image, base):
-        message = f"{pinned} is not built on {wanted}, which {image.dockerfile} names"
-        yield Problem(Code.WRONG_BASE, where, message, f"{DOOR} build, then {DOOR} commit")
-    elif base is None:
-        message = f"whether {pinned} is built on {wanted}: the registry does not have that"
-        yield Unchecked(message, f"{DOOR} bump, or fix {image.dockerfile}")
-    elif isinstance(base, Fault):
-        yield _unanswered(f"whether {pinned} is built on {wanted}", base)
-
-
-def _signature_problems(hub: Hub, pinned: Reference, found: FoundImage, where: str) -> Iterator[Problem | Unchecked]:
-    key = hub.settings.verify
-    if key is None:
-        return
-    public = require_public_key(key, hub.git.folder)
-    try:
-        require_installed(PROGRAM)
-        signature = signature_of(pinned.name, found.digests, public, hub.git.folder, log=hub.settings.public_log)
-    except ProgramFailed as fault:
-        yield Unchecked(f"the signature of {pinned}: {fault.what}", fault.hint)
-        return
-    sign = f"{DOOR} build" if hub.settings.sign else f"cosign sign --recursive --key KEY {pinned.name}@{found.digest}"
-    if signature is Signature.MISSING:
-        yield Problem(Code.UNSIGNED, where, f"{pinned} is not signed", sign)
-    if signature is Signature.OF_ANOTHER_KEY:
-        message = f"{pinned} has no signature that {key} verifies"
-        yield Problem(Code.WRONG_SIGNATURE, where, message, f"find out who signed it, then: {sign}")
-
-
 def _unanswered(what: str, fault: Fault) -> Unchecked:
     return Unchecked(what, fault.hint, fault.told)
-
-
-def _is_built_on(found: FoundImage, image: HubImage, base: ImageAnswer) -> bool:
-    """Whether an image's label and layers are of the base that its Dockerfile names, as far as the registries tell."""
-    wanted = base_label(image.base.reference)
-    for platform, ours in found.platforms.items():
-        named = ours.labels.get(f"{LABEL}base.name")
-        if named is not None and named != wanted:
-            return False
-        theirs = base.platforms.get(platform) if isinstance(base, FoundImage) else None
-        if theirs is not None and ours.layers[: len(theirs.layers)] != theirs.layers:
-            return False
-    return True

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from shlex import quote
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from .visible import one_line
 
@@ -96,40 +96,29 @@ def did_you_mean(word: str, names: Iterable[str], otherwise: str) -> str:
     return f"did you mean {near}?" if near else otherwise
 
 
-@contextlib.contextmanager
-def asked_to_end_is_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP interrupt the block as Ctrl-C does, where nobody else handles or ignores them."""
-    with _handled(_ASKED_TO_END, signal.default_int_handler, lambda before: before is signal.SIG_DFL):
-        yield
+def let_signals_interrupt() -> None:
+    """Let SIGTERM and SIGHUP interrupt this process as Ctrl-C does, where nobody else handles or ignores them."""
+    for number in _ASKED_TO_END:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
 
 
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
-    """Hold an interrupt back until the block has ended."""
+    """Hold an interrupt of the main thread back until the block has ended."""
     came: list[int] = []
-    try:
-        with _handled((signal.SIGINT, *_ASKED_TO_END), lambda number, _: came.append(number), callable):
-            yield
-    finally:
-        if came:
-            signal.raise_signal(came[0])
-
-
-@contextlib.contextmanager
-def _handled(
-    numbers: Iterable[int], handler: Callable[[int, Any], object], replaces: Callable[[object], bool]
-) -> Iterator[None]:
-    """Let ``handler`` have these signals in the block, in the main thread, where it ``replaces`` their own."""
     is_main = threading.current_thread() is threading.main_thread()
-    own = {number: signal.getsignal(number) for number in numbers if is_main}
-    own = {number: before for number, before in own.items() if replaces(before)}
+    numbers = (signal.SIGINT, *_ASKED_TO_END) if is_main else ()
+    own = {number: before for number in numbers if callable(before := signal.getsignal(number))}
     for number in own:
-        signal.signal(number, handler)
+        signal.signal(number, lambda number, _: came.append(number))
     try:
         yield
     finally:
         for number, before in own.items():
             signal.signal(number, before)
+        if came:
+            signal.raise_signal(came[0])
 
 
 def _shown(text: str) -> str:

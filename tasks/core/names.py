@@ -19,6 +19,8 @@ DOCKER_HUB = "docker.io"
 _HUB_NAMES = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
+# A first part without a dot or a colon is a part of the path.
+_NAME = rf"(?:(?:localhost|(?=[^/]*[.:]){_HOST})/)?{_PART}(?:/{_PART})*"
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 _DIGEST = r"sha256:[0-9a-f]{64}"
 # https://github.com/opencontainers/image-spec/blob/main/image-index.md: GOARCH's names, from the kernel's.
@@ -35,18 +37,14 @@ class Reference(NamedTuple):
     @classmethod
     def parse(cls, text: str, where: object | None = None) -> Reference:
         """Read an image's name; raise Unusable where ``text``, which stood ``where``, is none."""
-        rest, at, digest = text.partition("@")
-        head, colon, tag = rest.rpartition(":")
-        if not colon or "/" in tag:
-            head, colon, tag = rest, "", ""
-        whole = is_name(head) and (not colon or is_tag(tag)) and (not at or re.fullmatch(_DIGEST, digest))
-        if not whole:
+        found = re.fullmatch(rf"({_NAME})(?::({_TAG}))?(?:@({_DIGEST}))?", text)
+        if not found:
             raise Unusable(
                 f"{text!r} is not an image name",
                 where=where,
                 hint="write it as host/path:tag, for example quay.io/jupyterhub/k8s-hub:4.4.0",
             )
-        return cls(head, tag or None, digest or None)
+        return cls(*found.groups())
 
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag else ""
@@ -89,8 +87,7 @@ def is_loopback(host: str) -> bool:
 
 def is_name(text: str) -> bool:
     """Whether ``text`` is a repository's name, with or without a host."""
-    host, path = _split(text)
-    return (not host or bool(re.fullmatch(_HOST, host))) and all(re.fullmatch(_PART, part) for part in path.split("/"))
+    return bool(re.fullmatch(_NAME, text))
 
 
 def is_tag(text: str) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import itertools
 import logging
 import os
 import shutil
@@ -26,7 +25,7 @@ from .visible import ACTIONS, fenced, one_line, visible, visible_json
 
 BOLD, DIM, RED, YELLOW = "1", "2", "31", "33"
 _MINUTE = 60
-_PATIENCE, _TURN, _BEAT = 1.0, 0.1, 30.0
+_TURN, _BEAT = 1.0, 30.0
 OUTPUT, SUMMARY = "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"
 # Far below what GitHub shows of one step, 1 MiB: a preview may be long.
 _LONGEST_SUMMARY = 200_000
@@ -65,7 +64,7 @@ def mask_records() -> None:
 
 
 class _Stream(io.TextIOWrapper):
-    """A standard stream that ends the program where it cannot be written to, unless its reader has gone (``head``)."""
+    """A standard stream; standard output ends the program where it cannot be written to, unless its reader has gone."""
 
     def write(self, text: str) -> int:
         with self._written():
@@ -84,12 +83,10 @@ class _Stream(io.TextIOWrapper):
         except OSError as err:
             with Path(os.devnull).open("wb") as nothing:
                 os.dup2(nothing.fileno(), self.fileno())
-            if isinstance(err, BrokenPipeError):
-                return
-            if self is sys.stdout:
+            if self is sys.stdout and not isinstance(err, BrokenPipeError):
                 hint = "send it to a file on a disk with space (df -h)"
                 say(str(Unusable(f"standard output cannot be written: {err.strerror}", hint=hint)))
-            raise SystemExit(Unusable.code) from None
+                raise SystemExit(Unusable.code) from None
 
 
 def prepare_streams() -> None:
@@ -196,7 +193,8 @@ def _append(variable: str, text: Callable[[Path], str]) -> None:
 
 def annotate(problems: Sequence[Mapping[str, Any]]) -> None:
     """Have GitHub Actions show each problem beside its line, where a pull request touches that."""
-    for one in _open(problems) if os.environ.get(ACTIONS) else ():
+    told = [one for one in problems if one["severity"] in _LEVELS]
+    for one in told if os.environ.get(ACTIONS) else ():
         line = f",line={one['line']}" if one["line"] else ""
         place = f"file={one['path'].translate(_IN_PROPERTY)}{line}"
         words = f"{one['message']}; {one['hint']}".translate(_IN_MESSAGE)
@@ -223,7 +221,7 @@ class Wait:
 
 @contextlib.contextmanager
 def waiting(what: str) -> Iterator[Wait]:
-    """Say what is waited for and for how long: on a terminal from the second second on, elsewhere now and then."""
+    """Say what is waited for and for how long: on a terminal each second, elsewhere now and then."""
     wait, done = Wait(what), threading.Event()
     teller = threading.Thread(target=_tell, args=(wait, done), daemon=True)
     teller.start()
@@ -235,19 +233,20 @@ def waiting(what: str) -> Iterator[Wait]:
 
 
 def _tell(wait: Wait, done: threading.Event) -> None:
-    is_drawn = sys.stderr.isatty() and not os.environ.get("CI")
-    while not is_drawn and not done.wait(_BEAT):
-        say(str(wait))
-    if not is_drawn or done.wait(_PATIENCE):
-        return
-    for sign in itertools.cycle("|/-\\"):
-        # A line that wraps could not be drawn over.
-        line = f"{sign} {wait}"[: shutil.get_terminal_size().columns - 1]
-        sys.stderr.write(f"\r{line}\x1b[K")
-        sys.stderr.flush()
-        if done.wait(_TURN):
-            break
-    sys.stderr.write("\r\x1b[K")
+    is_drawn, told = sys.stderr.isatty() and not os.environ.get("CI"), ""
+    while not done.wait(_TURN if is_drawn else _BEAT):
+        told = str(wait)
+        if is_drawn:
+            _draw(told)
+        else:
+            say(told)
+    if is_drawn and told:
+        _draw("")
+
+
+def _draw(line: str) -> None:
+    """Draw over the line that the terminal's cursor is in; one that wraps could not be drawn over again."""
+    sys.stderr.write(f"\r{line[: shutil.get_terminal_size().columns - 1]}\x1b[K")
     sys.stderr.flush()
 
 
@@ -263,14 +262,12 @@ def _output_lines(report: Mapping[str, Any], changed: bool | None, file: Path) -
         "digest": image["digest"] if image else None,
         "pull_request": request.get("url"),
         "ok": str(report["ok"]).lower() if "ok" in report else None,
-        "problems": str(len(_open(report["problems"]))) if "problems" in report else None,
+        "problems": str(sum(one["severity"] in _LEVELS for one in report["problems"]))
+        if "problems" in report
+        else None,
     }
     yield from (f"{name}={one_line(value)}\n" for name, value in outputs.items() if value)
     if changed is not None:
         # Of several tasks in one step, one that changed something is enough.
         before = read_file(file).splitlines() if file.exists() else []
         yield "changed=true\n" if changed or b"changed=true" in before else "changed=false\n"
-
-
-def _open(problems: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [one for one in problems if one["severity"] in _LEVELS]

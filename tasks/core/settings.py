@@ -398,17 +398,14 @@ def _folder(value: object) -> str | None:
     return _path(value.strip().strip("/") or ".") if isinstance(value, str) else None
 
 
-def _names(value: object, read: Callable[[object], str | None] = _text) -> tuple[str, ...] | None:
-    parts = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+def _line(value: object) -> str | None:
+    return value.strip().removeprefix("- ") if isinstance(value, str) else None
+
+
+def _names(value: object, read: Callable[[object], str | None] = _text, separator: str = ",") -> tuple[str, ...] | None:
+    parts = [part.strip() for part in value.split(separator) if part.strip()] if isinstance(value, str) else value
     names = [read(part) for part in parts] if isinstance(parts, list) else [None]
     return None if None in names else tuple(filter(None, names))
-
-
-def _lines(value: object) -> tuple[str, ...] | None:
-    lines = value.splitlines() if isinstance(value, str) else value
-    if isinstance(lines, list) and all(isinstance(line, str) for line in lines):
-        return tuple(line.strip().removeprefix("- ") for line in lines if line.strip())
-    return None
 
 
 def _platform(value: object) -> str | None:
@@ -471,7 +468,9 @@ _KINDS: Mapping[str, _Kind] = {
     "images.dockerfile": _PATH,
     "images.paths": _PATHS,
     "kubernetes": _Kind("a version of Kubernetes", 'write {key}: "1.30"', _version),
-    "next_steps": _Kind("a list of strings", "write {key}: [Merge it, Deploy]", _lines),
+    "next_steps": _Kind(
+        "a list of strings", "write {key}: [Merge it, Deploy]", lambda value: _names(value, _line, "\n")
+    ),
     "pins": _Kind("file with path or marker", _FILES, record=PinTarget),
     "pins.file": _PATH,
     "platform": _Kind("a platform", "write {key}: linux/amd64", _platform),

@@ -13,23 +13,15 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
-from ruamel.yaml import YAML
+from ruamel.yaml import YAML, events
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import (
-    AliasEvent,
-    CollectionEndEvent,
-    DocumentStartEvent,
-    Event,
-    MappingStartEvent,
-    NodeEvent,
-    ScalarEvent,
-)
 from ruamel.yaml.resolver import implicit_resolvers
 
 from .faults import Unusable
+from .safe_files import is_passable
 
-# Mappings as dicts, sequences as lists, scalars as text, null as None.
-Data: TypeAlias = "dict[str | None, Data] | list[Data] | str | None"
+# Mappings as dicts, sequences as lists, scalars as ``Leaf``, null as None.
+Data: TypeAlias = "dict[str, Data] | list[Data] | Leaf | None"
 
 STRING = "tag:yaml.org,2002:str"
 MERGE = "<<"
@@ -141,15 +133,35 @@ def merged(mapping: MappingNode) -> list[MappingNode]:
     return [*found][1:]
 
 
-def described(node: Node | None) -> str:
-    """Return what stands there in a few words."""
+class Leaf(str):
+    """A scalar's text in plain data, with its node and the file that it is in; ``where`` is empty for no file's."""
+
+    __slots__ = ("node", "where")
+    node: Scalar
+    where: str
+
+    @property
+    def place(self) -> str:
+        """Its ``path:line``."""
+        return f"{self.where}:{self.node.line}" if self.where else f"line {self.node.line}"
+
+
+def mismatch(value: Node | Data, where: str, name: str, wanted: str, hint: str | None = None) -> Unusable:
+    """Return the fault of ``value``, which stands at ``name`` in the file ``where`` instead of what is wanted."""
+    node = value.node if isinstance(value, Leaf) else value
+    place = f"{where}:{node.line}" if isinstance(node, Node) else where
+    what = f"{name} is {_described(node)}, not {wanted}"
+    return Unusable(what, where=place, hint=hint or f"write {wanted} there")
+
+
+def _described(node: Node | Data) -> str:
     if isinstance(node, Alias):
         return f"the alias *{node.name}"
     if isinstance(node, Scalar) and node.kind != "null":
-        value = node.value if len(node.value) <= _SHOWN else f"{node.value[:_SHOWN]}…"
-        return f"the {_KIND_NAMES.get(node.kind, node.kind)} {value!r}"
-    if isinstance(node, Collection):
-        return "a mapping" if isinstance(node, MappingNode) else "a list"
+        text = node.value if len(node.value) <= _SHOWN else f"{node.value[:_SHOWN]}…"
+        return f"the {_KIND_NAMES.get(node.kind, node.kind)} {text!r}"
+    if isinstance(node, Collection | dict | list):
+        return "a mapping" if isinstance(node, MappingNode | dict) else "a list"
     return "nothing"
 
 
@@ -185,18 +197,14 @@ class Text(NamedTuple):
     def decode(cls, data: bytes, where: str) -> Text:
         """Read UTF-8 bytes, with or without a byte order mark; raise Unusable for other ones and too many."""
         if len(data) > MAX_BYTES:
-            what, hint = (
-                f"the file has {len(data)} bytes, more than {MAX_BYTES}",
-                "name the right file, or split this one",
-            )
-            raise Unusable(what, where=where, hint=hint)
+            what = f"the file has {len(data)} bytes, more than {MAX_BYTES}"
+            raise Unusable(what, where=where, hint="name the right file, or split this one")
         bom = BOM_UTF8 if data.startswith(BOM_UTF8) else b""
         try:
             return cls(where, data[len(bom) :].decode("utf-8"), bom)
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, len(bom) + error.start) + 1
-            what, hint = "the file is not UTF-8", "save it as UTF-8 text"
-            raise Malformed(what, where=f"{where}:{line}", hint=hint) from error
+            raise Malformed("the file is not UTF-8", where=f"{where}:{line}", hint="save it as UTF-8 text") from error
 
     def edited(self, edits: Iterable[Edit]) -> bytes:
         """Return the file's bytes with ``edits`` done; those must not overlap."""
@@ -247,12 +255,18 @@ def parse_all(data: bytes, where: str, *, many: bool = True) -> tuple[Document, 
 def load(text: str, *, size: int = MAX_BYTES, nodes: int = MAX_NODES) -> Data:
     """Read one YAML document of at most ``size`` characters and ``nodes`` keys and values as plain data.
 
-    Scalars are texts. Raises Unusable, of which ``where`` is the line.
+    Raises Unusable, of which ``where`` is the line.
     """
     if len(text) > size:
         raise Unusable(f"more than {size // 2**20} MiB", hint="name the right file")
     roots = _Tree("", nodes, many=False).build(text).roots
-    return _plain_data(roots[0], {}) if roots else None
+    return _plain(next(iter(roots), None), "", iter(range(nodes)))
+
+
+@lru_cache(maxsize=1024)
+def load_file(data: bytes, where: str) -> Data:
+    """Read a file of one YAML document as plain data; raise Unusable where that is not possible."""
+    return _plain(parse(data, where).root, where, iter(range(MAX_NODES)))
 
 
 def child(tree: Data, key: str) -> Data:
@@ -260,32 +274,37 @@ def child(tree: Data, key: str) -> Data:
     return tree.get(key) if isinstance(tree, dict) else None
 
 
-def text_under(tree: Data, key: str) -> str | None:
+def text_under(tree: Data, key: str) -> Leaf | None:
     """Return the scalar that a mapping has under ``key``, or None."""
     value = child(tree, key)
-    return value if isinstance(value, str) else None
+    return value if isinstance(value, Leaf) else None
 
 
-def _plain_data(node: Node, seen: dict[Node, Data]) -> Data:
-    """Return a tree as plain data: the last of equal keys counts, a key that is no text is None.
+def _plain(node: Node | None, where: str, left: Iterator[int], depth: int = 0) -> Data:
+    """Return a tree as plain data, aliases and merge keys written out as Helm reads them; at most what is ``left``.
 
-    An alias is the same object again, never a copy; so the recursion is as deep as the text is nested.
+    The last of equal keys counts, and keys are texts; others are left out.
     """
-    node = target_of(node)
+    node = target_of(node) if node else None
+    if depth > MAX_DEPTH or next(left, None) is None:
+        what, hint = "its aliases stand for too much, or for what they are in", "write out what they stand for"
+        raise Unusable(what, where=where, hint=hint)
     if isinstance(node, Scalar):
-        return None if node.kind == "null" else node.value
-    if not isinstance(node, Collection) or node in seen:
-        return seen[node]
-    if isinstance(node, MappingNode):
-        mapping = seen[node] = {}
-        for key, value in node.entries:
-            found = target_of(key)
-            name = found.value if isinstance(found, Scalar) and found.kind != "null" else None
-            mapping[name] = _plain_data(value, seen)
-        return mapping
-    items = seen[node] = []
-    items += [_plain_data(item, seen) for item in node.children]
-    return items
+        leaf = Leaf(node.value)
+        leaf.node, leaf.where = node, where
+        if not is_passable(leaf):
+            what = "a text holds a character that cannot be passed to a program: NUL, or half of a surrogate pair"
+            raise Unusable(what, where=leaf.place, hint=r"write it without the escape (\0, \ud800)")
+        return None if node.kind == "null" else leaf
+    if isinstance(node, SequenceNode):
+        return [_plain(item, where, left, depth + 1) for item in node.children]
+    whole: dict[str, Data] = {}
+    sources = (*reversed(merged(node)), node) if isinstance(node, MappingNode) else ()
+    for key, value in (entry for source in sources for entry in source.entries):
+        name = _plain(key, where, left, depth + 1)
+        if isinstance(name, Leaf) and name != MERGE:
+            whole[name] = _plain(value, where, left, depth + 1)
+    return None if node is None else whole
 
 
 @dataclass
@@ -305,21 +324,21 @@ class _Tree:
         """Add the nodes of ``content``."""
         for event in self._events(content):
             line = event.start_mark.line + 1
-            if isinstance(event, DocumentStartEvent):
+            if isinstance(event, events.DocumentStartEvent):
                 self.anchors.clear()
                 if self.roots and not self.many:
                     raise self._fault("the file holds several YAML documents", line, "keep one of them")
-            elif isinstance(event, CollectionEndEvent):
+            elif isinstance(event, events.CollectionEndEvent):
                 self.outline.append(None)
                 self.opened.pop()
-            elif isinstance(event, NodeEvent):
+            elif isinstance(event, events.NodeEvent):
                 self.add(event, line)
         return self
 
-    def add(self, event: NodeEvent, line: int) -> None:
+    def add(self, event: events.NodeEvent, line: int) -> None:
         """Add the node that ``event`` begins."""
         siblings = self.opened[-1].children if self.opened else self.roots
-        is_empty = isinstance(event, ScalarEvent) and event.start_mark.index == event.end_mark.index
+        is_empty = isinstance(event, events.ScalarEvent) and event.start_mark.index == event.end_mark.index
         if is_empty and self.opened and siblings:
             line = siblings[-1].line  # an empty value is marked where the next thing begins
         if len(self.outline) >= self.most:
@@ -338,18 +357,18 @@ class _Tree:
 
     def _node(self, event: Any, line: int) -> Node:  # noqa: ANN401 - one of the library's
         place = (event.start_mark.index, event.end_mark.index, line, event.start_mark.column, len(self.outline))
-        if isinstance(event, AliasEvent):
+        if isinstance(event, events.AliasEvent):
             if event.anchor not in self.anchors:
                 hint = "fix its name; a text that begins with * is quoted"
                 raise self._fault("no anchor before the alias", line, hint)
             return Alias(*place, None, None, event.anchor, self.anchors[event.anchor])
         tag = str(event.tag) if event.tag else None
-        if isinstance(event, ScalarEvent):
+        if isinstance(event, events.ScalarEvent):
             return Scalar(*place, tag, event.anchor, event.value, event.style or "")
-        make = MappingNode if isinstance(event, MappingStartEvent) else SequenceNode
+        make = MappingNode if isinstance(event, events.MappingStartEvent) else SequenceNode
         return make(*place, tag, event.anchor, bool(event.flow_style))
 
-    def _events(self, content: str) -> Iterator[Event]:
+    def _events(self, content: str) -> Iterator[events.Event]:
         try:
             yield from YAML(typ="safe", pure=True).parse(_TABS.sub(lambda tabs: " " * len(tabs[0]), content))
         except MarkedYAMLError as error:

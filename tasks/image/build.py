@@ -1,37 +1,89 @@
-"""A build of several images, and what is shown of it."""
+"""A build of several images: where each stands, what was proved of it, and what is shown of it.
+
+The proof of an image is what its registry has, compared with what it must be.
+"""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
-from shlex import quote
-from typing import Any, NamedTuple
+from itertools import combinations
+from typing import Any, NamedTuple, TypeAlias
 
-from ..core.faults import Refused
-from ..core.names import Reference
+from ..core import output
+from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable, Unusable
+from ..core.names import Host, Reference, is_loopback, is_tag, platform_argument, platforms_left, short_platform
 from ..core.options import BuildOptions
-from ..core.output import first_of
-from ..core.plan import Values
-from ..core.problems import Code
-from ..core.settings import CHARTPRESS, is_accepted
-from ..repo.hub import Hub, HubImage, layout_warnings
-from ..repo.named_images import how_to_move, unmoved_images
-from ..tools.command import current_folder
-from ..tools.docker import Builder
-from ..tools.registry import FoundImage, ImageAnswer, inspect
-from .inputs import INPUTS_LABEL, inputs_hash, sources_of, working_files, write_files
-from .proof import LABEL, Base, Proof, base_label, inputs_label, prove, tag_fact
-from .tag import COMMIT_TO_COME, HEAD, ImageName, depends_on, name_image, names_commit
-from .tree import Tree
+from ..core.plan import Fact, Values
+from ..core.settings import require_like
+from ..repo.hub import Hub, HubImage
+from ..tools import docker
+from ..tools.docker import CLOUD_BUILD, Builder
+from ..tools.registry import FoundImage, ImageAnswer, inspect, inspect_all
+from .inputs import INPUTS_LABEL, inputs_hash, require_buildable, require_committed, source_tree
+from .tag import COMMIT_TO_COME, ImageName, earlier_tags, name_image, names_commit, tells_images_apart
 
 # An image's status: (to be) built, under the tag of another commit until it is retagged, in the registry already,
 # without a platform to build for.
 BUILT, RETAGGED, PRESENT, SKIPPED = "built", "retagged", "present", "skipped"
-# The folder that a build context is written into.
-CONTEXT = "context"
-_MOST_NAMED = 3
+# https://github.com/opencontainers/image-spec/blob/main/annotations.md
+LABEL = "org.opencontainers.image."
+# Marks an image that stands in for z2jh's own where that cannot be reached; see tasks/rehearsal.
+STAND_IN_LABEL = "io.github.hubpress.stand-in"
+# How many commits, of any branch, are looked at for an image of the same inputs.
+_MOST_COMMITS = 20
+
+Answers: TypeAlias = dict[Reference, ImageAnswer]
+
+
+class Base(NamedTuple):
+    """The base image that a Dockerfile names, as its registry or the engine's local store has it."""
+
+    reference: Reference
+    found: FoundImage
+
+    @property
+    def identity(self) -> str:
+        """Its digest, or else those of its layers."""
+        layers = sorted(",".join(image.layers) for image in self.found.platforms.values())
+        return self.found.digest or ";".join(layers)
+
+    @property
+    def is_stand_in(self) -> bool:
+        """Whether it only stands in for z2jh's hub image."""
+        return any(STAND_IN_LABEL in image.labels for image in self.found.platforms.values())
+
+
+def prove(image: Reference, found: FoundImage | None, base: Base, wanted: str, digest: str | None = None) -> FoundImage:
+    """Return what the registry has of ``image``, after comparing it with what it must be.
+
+    The layers of ``base`` must be its first layers (OCI image specification, ``rootfs.diff_ids``); it must hold the
+    platforms ``wanted``, separated by commas, and have the ``digest`` that was pushed.
+    """
+    if found is None or found.digest is None:
+        raise Refused("the registry does not have the image that was pushed", where=image, hint=f"{DOOR} build")
+    if digest is not None and digest != found.digest:
+        raise Refused(
+            f"the tag was moved after the push: it names {found.digest}, {digest} was pushed",
+            where=image,
+            hint=f"find out who pushes this tag, then: {DOOR} build --force",
+        )
+    for platform in map(short_platform, wanted.split(",")):
+        ours, theirs = found.platforms.get(platform), base.found.platforms.get(platform)
+        if ours is None:
+            raise Refused(
+                f"the image is for {', '.join(found.platforms) or 'no platform at all'}, not for {platform}",
+                where=image,
+                hint=f"rebuild it for the right platform: {DOOR} build --force",
+            )
+        if theirs is None or not theirs.layers or ours.layers[: len(theirs.layers)] != theirs.layers:
+            raise Refused(
+                f"the image is not built on {base.reference}",
+                where=image,
+                hint=f"commit a change of the image's files for a new tag, or rebuild this one: {DOOR} build --force",
+            )
+    return found
 
 
 class ImageBuild(NamedTuple):
@@ -40,6 +92,7 @@ class ImageBuild(NamedTuple):
     Attributes:
         platform: the platforms that it must run on, separated by commas.
         argument: the value of ``--platform``; None for a native build without it.
+        found: what the registry has of it, proved.
         inputs: the hash of what it is built from; None while a commit is only planned, and where it is not needed.
         source: the image of the same inputs, pinned by digest, that is retagged.
         signed: the public key that its new signature was verified with.
@@ -49,9 +102,9 @@ class ImageBuild(NamedTuple):
     name: ImageName
     base: Base
     platform: str
-    argument: str | None
+    argument: str | None = None
     status: str = BUILT
-    proof: Proof | None = None
+    found: FoundImage | None = None
     inputs: str | None = None
     source: Reference | None = None
     signed: str | None = None
@@ -69,70 +122,27 @@ class ImageBuild(NamedTuple):
     @property
     def pinned(self) -> Reference | None:
         """The image by the digest that the registry has of it, under this tag or another; None before it is pushed."""
-        return self.reference.pinned(self.proof.digest) if self.proof else self.source
+        return self.reference._replace(digest=self.found.digest) if self.found else self.source
 
-    def present(self, found: FoundImage) -> ImageBuild:
-        """Return the build of an image that the registry has already."""
-        proof = prove(self.reference, found, self.base, self.platform)
-        return self._replace(proof=proof, status=PRESENT, inputs=self.inputs or inputs_label(found))
-
-    def reusing(self, candidates: Mapping[Reference, ImageAnswer]) -> ImageBuild:
-        """Return the build that only retags the first of ``candidates`` with the same inputs, if there is one."""
-        for candidate, found in candidates.items():
-            if isinstance(found, FoundImage) and found.digest and inputs_label(found) == self.inputs:
-                with contextlib.suppress(Refused):
-                    prove(candidate, found, self.base, self.platform)
-                    return self._replace(source=candidate.pinned(found.digest), status=RETAGGED)
-        return self
-
-    def proved(self, digest: str | None) -> ImageBuild:
-        """Return the build after the push of ``digest``, if that is known, proved by the registry's answer."""
-        found = inspect(self.reference)
-        return self._replace(proof=prove(self.reference, found, self.base, self.platform, digest))
-
-    def labels(self) -> dict[str, str]:
-        """Return the image's labels."""
-        own = {
-            f"{LABEL}version": self.name.tag,
-            f"{LABEL}revision": self.name.revision,
-            f"{LABEL}base.name": base_label(self.base.reference),
-            f"{LABEL}base.digest": self.base.found.digest,
-            INPUTS_LABEL: self.inputs,
-        }
-        return {name: value for name, value in own.items() if value}
-
-    def report(self) -> dict[str, Any]:
-        """Return the image's part of the JSON report."""
-        return {
-            "name": self.key,
-            "repository": self.image.spec.name,
-            "tag": self.name.tag,
-            "digest": self.proof.digest if self.proof else None,
-            "platforms": list(self.proof.platforms) if self.proof else self.platform.split(","),
-            "status": self.status,
-            "base": {
-                "image": str(self.base.reference),
-                "digest": self.base.found.digest,
-                "inherited": True if self.proof else None,
-            },
-            "inputs": self.inputs,
-        }
+    def proved(self, found: FoundImage | None, digest: str | None = None) -> ImageBuild:
+        """Return the build of an image that the registry has: ``found``, which must have the ``digest`` if given."""
+        return self._replace(found=prove(self.reference, found, self.base, self.platform, digest))
 
     def summary(self) -> list[str]:
         """Return the lines that tell what was built and proved."""
-        if self.proof is None:
+        if self.found is None:
             return [f"{self.reference}: {self.status}, not pushed"]
         words = {
             BUILT: "built, pushed, verified",
             RETAGGED: f"retagged from {self.source.tag if self.source else ''}, verified",
             PRESENT: "already in the registry, verified",
         }
-        base, found = self.base.reference, self.base.found.digest
-        pinned = base if base.digest or not found else base.pinned(found)
+        base = self.base.reference
+        pinned = base._replace(digest=base.digest or self.base.found.digest)
         return [
             f"{self.reference}: {words[self.status]}",
-            f"  digest    {self.proof.digest}",
-            f"  platform  {', '.join(self.proof.platforms)}",
+            f"  digest    {self.found.digest}",
+            f"  platform  {', '.join(self.found.platforms)}",
             f"  base      {pinned}: proved by its layers",
             *([f"  signed    verified with {self.signed}"] if self.signed else []),
         ]
@@ -153,66 +163,13 @@ class Build:
         """The images that are (to be) built."""
         return tuple(one for one in self.images if one.status == BUILT)
 
-    def warnings(self) -> Iterator[str]:
-        """Yield what people should know before they say yes."""
-        hub, own = self.hub, {one.key for one in self.images}
-        yield from layout_warnings(hub)
-        local = dict.fromkeys(one.base.reference for one in self.images if one.base.found.digest is None)
-        for base in (reference for reference in local if reference not in self.options.stand_ins):
-            yield f"{base} is taken from this machine's image store: {base.host} cannot be reached"
-        if any(one.base.is_stand_in for one in self.images):
-            yield "the base image is a rehearsal's STAND-IN, not z2jh's"
-        others = dict.fromkeys(spec.key for chart in hub.layout.charts for spec in chart.images if spec.key not in own)
-        if self.options.engine == CHARTPRESS and others:
-            yield f"chartpress builds all images of {hub.layout.file}, so also {', '.join(others)}"
-        unmoved = unmoved_images(hub)
-        for one in self.images:
-            if one.status != SKIPPED and one.key not in unmoved and not hub.values_places(one.image):
-                yield f"no values file uses {one.key}"
-        yield from self.spared
-        for key, places in unmoved.items():
-            left = [one for one in places if not is_accepted(hub.settings.accept, Code.VALUES_DIFFER, one.file)]
-            if left:
-                files = first_of([one.file for one in left], _MOST_NAMED)
-                yield f"{key} is also named by {files}, where no build writes it; {how_to_move(hub, left)}"
-
     @property
-    def spared(self) -> list[str]:
-        """A line for each image that could be built, and is not."""
-        own = [one.key for one in self.images]
-        left = (one for one in self.hub.images if depends_on(self.hub, one, self.hub.pending))
-        why = {one.spec.key: ", but its files change" for one in left}
-        why |= {key: f": {at.file} names {at.image} at {at.path}" for key, at in self.hub.spare_images.items()}
-        flags = "".join(f"--image {key} " for key in own)
-        return [
-            f"{key} is not built{reason}; to build it too: {flags}--image {key}"
-            for key, reason in why.items()
-            if key not in own
-        ]
-
-    @property
-    def parts(self) -> dict[str, Build]:
-        """The builds of the images that one commit has, each by the name of its folder, which the context is below."""
+    def parts(self) -> list[Build]:
+        """The builds of the images that one commit has."""
         commits: dict[str | None, list[ImageBuild]] = {}
         for one in self.to_build:
             commits.setdefault(one.name.revision, []).append(one)
-        builds = enumerate(replace(self, images=tuple(images)) for images in commits.values())
-        return {f"upload-{index}" if index else "upload": build for index, build in builds}
-
-    def shown_context(self, folder: str) -> list[str]:
-        """Return the commands that write the build context of one part into ``folder``."""
-        top, first = self.hub.git.folder, self.images[0].name
-        git = "git" if top == current_folder() else f"git -C {quote(str(top))}"
-        listed = dict.fromkeys(path for one in self.images for path in sources_of(self.hub, one.image).built_from)
-        paths = " ".join(map(quote, listed))
-        add = [] if names_commit(self.hub.settings.tag) else [f"{git} add --all --ignore-errors -- {paths}"]
-        return [
-            f'export GIT_INDEX_FILE="{folder}.index"',
-            f"{git} read-tree {first.commit if first.revision else HEAD}",
-            *add,
-            f'{git} ls-files -z -- {paths} | {git} checkout-index -q -z --stdin --prefix="{folder}/"',
-            "unset GIT_INDEX_FILE",
-        ]
+        return [replace(self, images=tuple(images)) for images in commits.values()]
 
     def with_images(self, images: Iterable[ImageBuild]) -> Build:
         """Return the build with ``images`` in place of those of the same keys."""
@@ -233,60 +190,231 @@ class Build:
         """Return the images' part of the JSON report, those that are left alone last."""
         left = {*self.hub.other_images, *self.hub.spare_images} - {one.key for one in self.images}
         base = {"image": None, "digest": None, "inherited": None}
-        skipped: dict[str, Any] = {"tag": None, "digest": None, "platforms": [], "status": SKIPPED}
-        others = (spec for spec in self.hub.layout.chart.images if spec.key in left)
-        return [
-            *(one.report() for one in self.images),
-            *({"name": spec.key, "repository": spec.name, **skipped, "base": base, "inputs": None} for spec in others),
+        skipped: dict[str, Any] = {
+            "tag": None,
+            "digest": None,
+            "platforms": [],
+            "status": SKIPPED,
+            "base": base,
+            "inputs": None,
+        }
+        own = [
+            {
+                "name": one.key,
+                "repository": one.image.spec.name,
+                "tag": one.name.tag,
+                "digest": one.found.digest if one.found else None,
+                "platforms": list(one.found.platforms if one.found else one.platform.split(",")),
+                "status": one.status,
+                "base": {
+                    "image": str(one.base.reference),
+                    "digest": one.base.found.digest,
+                    "inherited": True if one.found else None,
+                },
+                "inputs": one.inputs,
+            }
+            for one in self.images
         ]
+        others = (spec for spec in self.hub.layout.chart.images if spec.key in left)
+        return [*own, *({"name": spec.key, "repository": spec.name, **skipped} for spec in others)]
 
 
-def results_of(images: Iterable[ImageBuild]) -> dict[str, Any]:
-    """Return what an action of a build leaves: each image, and the digest of each that was pushed."""
-    left: dict[str, Any] = {}
-    for one in images:
-        left[f"the build of {one.key}"] = one
-        if one.proof:
-            left[str(one.reference)] = one.proof.digest
-    return left
+def results_of(images: Iterable[ImageBuild]) -> dict[str, ImageBuild]:
+    """Return what an action of a build leaves."""
+    return {f"the build of {one.key}": one for one in images}
 
 
-def name_after_commit(build: Build) -> Build:
-    """Return the build with the tags that waited for a commit, which exists now."""
-    waiting = [one for one in build.to_build if one.name.commit == COMMIT_TO_COME]
-    hub = build.hub.again()
-    named = [one._replace(name=name_image(hub, one.image)) for one in waiting]
-    for one in named:
-        if build.pushes and not build.options.force:
-            tag_fact(one.reference).require(None)
-    return replace(build, hub=hub).with_images(named)
+def pinned_images(hub: Hub, image: HubImage) -> list[Reference]:
+    """Return the images that the values name in ``image``'s repository."""
+    try:
+        found = hub.pinned(image).values()
+    except Unusable:
+        return []  # the step that writes the values says what is wrong with them
+    named = (Reference(one.name, one.tag) for one in found if one.name == image.spec.name and is_tag(one.tag or ""))
+    return list(dict.fromkeys(named))
 
 
-def write_contexts(build: Build, folder: Path) -> Build:
-    """Write the parts' build contexts out of git below ``folder``, and return the build with each image's inputs."""
-    hub, written = build.hub, []
-    for name, part in build.parts.items():
-        with source_tree(part) as tree:
-            for one in part.images:
-                inputs = inputs_of(hub, one, tree)
-                if one.inputs not in (None, inputs):
-                    raise Refused(
-                        f"the files of {one.key} have changed since the plan was made",
-                        where=one.reference,
-                        hint="run the same command again: it plans with the files as they are now",
-                    )
-                written.append(one._replace(inputs=inputs))
-            write_files(hub, [one.image for one in part.images], tree, folder / name / CONTEXT)
-    return build.with_images(written)
+def look_at(hub: Hub, options: BuildOptions, *, reuse: bool) -> Build:
+    """Return the build, each image as it stands; with ``reuse`` one of the same inputs is only retagged."""
+    given = () if options.platform is None else options.platform.split(",")
+    require_like("platform", "--platform linux/amd64", *given)
+    images = hub.to_build(options.images)
+    by_commit = names_commit(hub.settings.tag)
+    if by_commit:
+        require_committed(hub, images)
+    pushes = options.push and hub.settings.push
+    look = pushes and not options.force
+    answers: Answers = {base: docker.local(base) for base in options.stand_ins}
+    # All at once, as far as it is known by now what is asked for.
+    names = [(image, name_image(hub, image)) for image in images if look and by_commit]
+    known = [Reference(image.spec.name, name.tag) for image, name in names if name.commit != COMMIT_TO_COME]
+    _ask(answers, [*(image.base.reference for image in images), *known])
+    planned = tuple(_look_at(hub, image, options, answers, look=look, reuse=reuse) for image in images)
+    for one, other in combinations(planned, 2):
+        if one.reference == other.reference:
+            raise Refused(
+                f"the images {one.key} and {other.key} have the same name and tag",
+                where=one.reference,
+                hint=f"give each its own imageName in {hub.layout.file}",
+            )
+    build = Build(hub, options, planned, pushes, Builder(options.builder or hub.settings.builder))
+    return _on_builder(build) if build.to_build else build
 
 
-def source_tree(part: Build) -> contextlib.AbstractContextManager[Tree]:
-    """Yield the tree that the images of one part are built from: their commit's, or that of the working files."""
-    if names_commit(part.hub.settings.tag):
-        return contextlib.nullcontext(Tree(part.hub.git, part.images[0].name.revision or HEAD))
-    return working_files(part.hub, [one.image for one in part.images])
+def _ask(answers: Answers, references: Iterable[Reference]) -> None:
+    """Ask the registries for those of ``references`` that have no answer yet, side by side."""
+    new = dict.fromkeys(reference for reference in references if reference not in answers)
+    with output.waiting(f"asking {', '.join(dict.fromkeys(reference.host for reference in new))}"):
+        answers.update(inspect_all(new))
 
 
-def inputs_of(hub: Hub, one: ImageBuild, tree: Tree) -> str:
-    """Return the hash of the inputs of an image that is built from ``tree``."""
-    return inputs_hash(hub, one.image, tree, one.base.identity, one.platform, one.name)
+def _look_at(
+    hub: Hub, image: HubImage, options: BuildOptions, answers: Answers, *, look: bool, reuse: bool
+) -> ImageBuild:
+    """Return where one image stands, and so what is to be done with it.
+
+    With ``look`` its registry is asked for it, with ``reuse`` also for images of the same inputs.
+    """
+    base, is_telling = base_of(image, answers[image.base.reference]), tells_images_apart(hub.settings.tag)
+    wanted = options.platform or hub.settings.platform
+    left = platforms_left(wanted, image.spec.skip_platforms)
+    name = name_image(hub, image) if names_commit(hub.settings.tag) else None
+    is_planned = name is not None and name.commit == COMMIT_TO_COME
+    with source_tree(hub, [image], name and name.revision) as tree:
+        inputs = None if is_planned else inputs_hash(hub, image, tree, base.identity, left, name)
+        one = ImageBuild(image, name or name_image(hub, image, inputs or ""), base, left or wanted, inputs=inputs)
+        if not left:
+            return one._replace(status=SKIPPED)
+        require_platforms(base, left)
+        found = None
+        if look and not is_planned:
+            _ask(answers, [one.reference])
+            found = answers[one.reference]
+        if isinstance(found, Fault):
+            raise found
+        if found and not is_telling and inputs_label(found) != inputs:
+            raise Refused(
+                "the tag is there, for an image of other files",
+                where=one.reference,
+                hint=f"put {{commit}} into hub.tag, or overwrite it: {DOOR} build --force",
+            )
+        if found:
+            return one.proved(found)._replace(status=PRESENT, inputs=inputs_label(found) or inputs)
+        require_buildable(hub, image, tree)
+    return _reusing(hub, one, answers) if look and reuse and inputs else one
+
+
+def _reusing(hub: Hub, one: ImageBuild, answers: Answers) -> ImageBuild:
+    """Return the build that only retags, where the registry has an image of the same inputs.
+
+    It is asked for what the values name, and for the tags of the last commits of any branch.
+    """
+    tags = earlier_tags(hub, one.image, _MOST_COMMITS) if one.name.commit else []
+    candidates = [*pinned_images(hub, one.image), *(Reference(one.image.spec.name, tag) for tag in tags)]
+    _ask(answers, candidates)
+    for candidate in candidates:
+        found = answers[candidate]
+        if isinstance(found, FoundImage) and found.digest and inputs_label(found) == one.inputs:
+            with suppress(Refused):
+                prove(candidate, found, one.base, one.platform)
+                return one._replace(source=candidate.pinned(found.digest), status=RETAGGED)
+    return one
+
+
+def _on_builder(build: Build) -> Build:
+    """Return the build with what its builder tells, and the platforms that it has to be told."""
+    hub, options, builder = build.hub, build.options, build.builder
+    # A builder elsewhere has a platform of its own, unless one is named to it.
+    asked = options.platform or builder.name
+    if builder.name != CLOUD_BUILD:
+        builder = docker.require_builder(builder.name)
+        if build.pushes and hub.settings.attest:
+            docker.require_image_store(builder, "attest images", "hub.attest")
+        if any("," in one.platform for one in build.to_build):
+            docker.require_image_store(builder, "build for several platforms", "--platform")
+
+    def told(one: ImageBuild) -> ImageBuild:
+        argument = platform_argument(Host.here(), hub.settings.platform, one.platform if asked else None)
+        is_foreign = bool(builder.runs) and not builder.is_native(one.platform)
+        return one._replace(argument=argument or (one.platform if is_foreign else None))
+
+    return replace(build, builder=builder).with_images(map(told, build.to_build))
+
+
+def require_platforms(base: Base, wanted: str) -> None:
+    """Check that ``base`` exists for every platform of ``wanted`` (separated by commas)."""
+    missing = [one for one in map(short_platform, wanted.split(",")) if one not in base.found.platforms]
+    if missing:
+        raise Refused(
+            f"the base image is not available for {missing[0]}, only for {', '.join(base.found.platforms)}",
+            where=base.reference,
+            hint="name another platform: --platform, or hub.platform in invoke.yaml",
+        )
+
+
+def base_of(image: HubImage, answer: ImageAnswer, *, stored: bool = True) -> Base:
+    """Return the base image of ``image`` from its registry's ``answer``.
+
+    Where that is out of reach it is as the engine has it (``stored``). A stand-in is refused unless all stays here.
+    """
+    reference = image.base.reference
+    if stored and is_out_of_reach(answer):
+        answer = docker.local(reference) or answer
+    if answer is None:
+        raise Refused(
+            "the base image does not exist",
+            where=reference,
+            hint=f"{DOOR} bump, or fix the FROM; a mirror needs a copy of that release's image",
+        )
+    if isinstance(answer, Refused):
+        hint = f"take another release, {DOOR} bump --to VERSION, or ask those who push it"
+        raise Refused(f"the base image cannot be used: {answer.what}", where=reference, hint=hint)
+    if isinstance(answer, Fault):
+        raise answer
+    base = Base(reference, answer)
+    if base.is_stand_in and not is_loopback(Reference(image.spec.name).host):
+        raise Refused(
+            "the base image here is a rehearsal's stand-in, not z2jh's hub image",
+            where=reference,
+            hint=f"docker image rm {reference}, then: docker pull {reference}",
+        )
+    return base
+
+
+def is_out_of_reach(answer: ImageAnswer) -> bool:
+    """Whether a registry's answer leaves open what it has, so that the engine's store may be asked."""
+    return isinstance(answer, Unreachable) and not isinstance(answer, Denied)
+
+
+def with_digest(old: Reference, new: Reference) -> Reference:
+    """Return the base image ``new`` with a digest where ``old`` has one: the same for the same tag, else its own."""
+    if old.digest is None:
+        return new
+    if old.tag == new.tag and old.same_repository(new):
+        return new.pinned(old.digest)
+    found = inspect(new)
+    if found is None or found.digest is None:
+        raise Refused("the base image does not exist", where=new, hint=f"docker buildx imagetools inspect {new}")
+    return new.pinned(found.digest)
+
+
+def base_label(base: Reference) -> str:
+    """Return how an image's label names its base image."""
+    return f"{base.host}/{base.path}:{base.tag}"
+
+
+def inputs_label(found: FoundImage) -> str | None:
+    """Return the hash of inputs in an image's labels, if it is the same on all of its platforms."""
+    labels = {image.labels.get(INPUTS_LABEL) for image in found.platforms.values()}
+    return labels.pop() if len(labels) == 1 else None
+
+
+def image_fact(reference: Reference) -> Fact:
+    """Return the fact that the registry has this image, pinned by digest; without one, that it has none of the tag."""
+
+    def digest() -> str | None:
+        found = inspect(reference)
+        return found.digest if found else None
+
+    kind, words = ("image", "is not in the registry any more") if reference.digest else ("tag", "is taken now, by {}")
+    return Fact(f"the {kind} {reference}", digest, reference.digest, words.format)

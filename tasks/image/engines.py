@@ -2,7 +2,7 @@
 
 A new engine is a class like :class:`Buildx`, and a row in :func:`engine_for`: ``require_fit`` checks that it is
 installed, and can do what the options and settings want; ``shown`` returns the commands as one could paste them;
-``build`` runs them with the parts of the build, which ``scratch`` has, and returns the pushed digests that it knows by
+``build`` runs them, with the context of each part in ``scratch``, and returns the pushed digests that it knows by
 the images' keys; ``retags`` is whether an image of the same inputs that is in the registry already is retagged, not
 built.
 """
@@ -12,7 +12,8 @@ from __future__ import annotations
 import json
 import os
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from shlex import quote
@@ -24,22 +25,24 @@ from ..core.names import Reference
 from ..core.options import BuildOptions
 from ..core.safe_files import temporary_folder
 from ..core.settings import ATTESTATIONS, CACHE_INLINE, CACHE_OFF, CACHE_ON, CHARTPRESS
-from ..core.visible import keep_secret
+from ..core.visible import bake_literal, keep_secret
 from ..repo.hub import Hub, HubImage
 from ..repo.remotes import upstream_repository
 from ..tools import docker
-from ..tools.command import Command, Output, mentions
+from ..tools.command import Command, Output, current_folder, mentions
 from ..tools.docker import BAKE_MAY_READ, CLOUD_BUILD, DOCKER_DRIVER, Builder
 from ..tools.git import Git
 from ..tools.logins import DockerLogins, Expired, is_google
 from ..tools.process import require_installed, run_folded
-from .build import CONTEXT, Build, ImageBuild, name_after_commit, write_contexts
-from .definition import bake_fields, definition, pinned_images, target_name, with_own_file
-from .inputs import filled_in, sources_of
-from .proof import LABEL
+from ..tools.registry import inspect
+from .build import LABEL, Build, ImageBuild, base_label, image_fact, pinned_images
+from .inputs import INPUTS_LABEL, bake_fields, filled_in, inputs_hash, source_tree, sources_of, write_files
+from .tag import COMMIT_TO_COME, HEAD, name_image, names_commit
 from .tree import Tree
 
 BUILDX = "buildx"
+# The folder that a build context is written into.
+CONTEXT = "context"
 _CACHE_TAG = "buildcache"
 # https://cloud.google.com/build/docs/cloud-builders; it brings buildx, whose builder there is the docker driver.
 _STEP_IMAGE = "gcr.io/cloud-builders/docker"
@@ -68,17 +71,65 @@ def engine_for(hub: Hub, options: BuildOptions) -> Engine:
 
 def build_images(build: Build, engine: Engine) -> list[ImageBuild]:
     """Build and push, then prove each image from what its registry has; return the images."""
-    named = name_after_commit(build)
+    named = _named(build)
     with temporary_folder() as scratch:
-        written = write_contexts(named, scratch)
+        written = named.with_images(
+            one for index, part in enumerate(named.parts) for one in _written(part, scratch / str(index))
+        )
         digests = engine.build(written, scratch)
-    return [one.proved(digests.get(one.key)) if build.pushes else one for one in written.to_build]
+    if not build.pushes:
+        return [*written.to_build]
+    return [one.proved(inspect(one.reference), digests.get(one.key)) for one in written.to_build]
+
+
+def _named(build: Build) -> Build:
+    """Return the build with the tags that waited for a commit, which exists now."""
+    waiting = [one for one in build.to_build if one.name.commit == COMMIT_TO_COME]
+    hub = build.hub.again()
+    named = [one._replace(name=name_image(hub, one.image)) for one in waiting]
+    for one in named:
+        if build.pushes and not build.options.force:
+            image_fact(one.reference).require(None)
+    return replace(build, hub=hub).with_images(named)
+
+
+def _written(part: Build, folder: Path) -> Iterator[ImageBuild]:
+    """Write the build context of one part out of git into ``folder``, and yield its images with their inputs."""
+    hub, images = part.hub, [one.image for one in part.images]
+    with source_tree(hub, images, part.images[0].name.revision) as tree:
+        for one in part.images:
+            inputs = inputs_hash(hub, one.image, tree, one.base.identity, one.platform, one.name)
+            if one.inputs not in (None, inputs):
+                raise Refused(
+                    f"the files of {one.key} have changed since the plan was made",
+                    where=one.reference,
+                    hint="run the same command again: it plans with the files as they are now",
+                )
+            yield one._replace(inputs=inputs)
+        write_files(hub, images, tree, folder / CONTEXT)
 
 
 def _bake_definition(build: Build, *, no_cache: bool, shared: bool = True) -> str:
     """Return the definition of a part's images, without ``shared`` from the builder's own cache alone."""
     images = enumerate(build.images)
     return definition({target_name(n, one.key): _target(build, one, no_cache, shared=shared) for n, one in images})
+
+
+def definition(targets: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the bake definition of ``targets``, their fields by their names, as JSON text."""
+    whole = {"group": {"default": {"targets": list(targets)}}, "target": targets}
+    # JSON's own syntax holds no brace right after such a sign.
+    return bake_literal(json.dumps(whole, indent=2, ensure_ascii=False))
+
+
+def target_name(index: int, key: str) -> str:
+    """Return the target's name in the definition: its key, or what bake accepts of it and a number.
+
+    A key that ends like a numbered name gets a number too, so that no two names are the same.
+    """
+    plain = "".join(char if (char.isalnum() and char.isascii()) or char in "_-" else "-" for char in key)
+    numbered = plain.rpartition("-")[2].isdecimal()
+    return plain if plain == key and not numbered else f"{plain}-{index}"
 
 
 class Buildx:
@@ -93,18 +144,18 @@ class Buildx:
         """Return the commands for each part: its context written out of git, then the build."""
         below = f"/{build.hub.layout.root}" if build.hub.layout.root else ""
         shown = []
-        for part in build.parts.values():
+        for part in build.parts:
             bake_file = _bake_definition(part, no_cache=build.options.no_cache)
             bake = docker.bake_command(build.builder, bake_file, None, Path("metadata.json"))
-            context = "\n".join(("context=$(mktemp -d)/context", *part.shown_context("$context")))
+            context = "\n".join(("context=$(mktemp -d)/context", *_shown_context(part, "$context")))
             shown.append(f'{context}\n(cd "$context{below}" && {bake}\n)')
         return shown
 
     def build(self, build: Build, scratch: Path) -> dict[str, str]:
         """Build and push."""
         digests: dict[str, str] = {}
-        for name, part in build.parts.items():
-            digests |= _bake(part, scratch / name)
+        for index, part in enumerate(build.parts):
+            digests |= _bake(part, scratch / str(index))
         return digests
 
 
@@ -132,22 +183,32 @@ def _bake(part: Build, scratch: Path) -> dict[str, str]:
                 raise
             output.say(f"{fault.what}; pushing once more with fresh credentials")
             is_again = True
-    keys = [one.key for one in part.images]
-    targets = [target_name(index, key) for index, key in enumerate(keys)]
-    return dict(zip(keys, pushed_digests(metadata, targets), strict=True))
-
-
-def pushed_digests(metadata: Path, targets: Sequence[str]) -> list[str]:
-    """Return the digests of ``targets``, in their order, from the file that bake wrote."""
     try:
         written = json.loads(metadata.read_text(encoding="utf-8"))
-        return [str(written[name]["containerimage.digest"]) for name in targets]
+        targets = {one.key: target_name(index, one.key) for index, one in enumerate(part.images)}
+        return {key: str(written[target]["containerimage.digest"]) for key, target in targets.items()}
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as err:
         raise ProgramFailed(
             f"bake did not say what it built: {type(err).__name__}",
             where=metadata.name,
             hint="docker buildx version: 0.13 or newer is needed",
         ) from err
+
+
+def _shown_context(part: Build, folder: str) -> list[str]:
+    """Return the commands that write the build context of one part into ``folder``."""
+    top, first = part.hub.git.folder, part.images[0].name
+    git = "git" if top == current_folder() else f"git -C {quote(str(top))}"
+    listed = dict.fromkeys(path for one in part.images for path in sources_of(part.hub, one.image).built_from)
+    paths = " ".join(map(quote, listed))
+    add = [] if names_commit(part.hub.settings.tag) else [f"{git} add --all --ignore-errors -- {paths}"]
+    return [
+        f'export GIT_INDEX_FILE="{folder}.index"',
+        f"{git} read-tree {first.commit if first.revision else HEAD}",
+        *add,
+        f'{git} ls-files -z -- {paths} | {git} checkout-index -q -z --stdin --prefix="{folder}/"',
+        "unset GIT_INDEX_FILE",
+    ]
 
 
 class Chartpress:
@@ -230,15 +291,14 @@ class CloudBuild:
 
     def shown(self, build: Build) -> list[str]:
         """Return the commands for each part: its request made in a folder, then sent."""
-        folder, shown = Path("$request"), []
-        for name, part in build.parts.items():
-            files = _request_files(part, name).items()
-            sent = _submit_command(part, folder, name).argv
+        shown = []
+        for part in build.parts:
+            files = _request_files(part).items()
+            sent = _submit_command(part, Path("$request")).argv
             lines = (
                 "request=$(mktemp -d)",
-                f'mkdir "{folder / name}"',
-                *part.shown_context(str(folder / name / CONTEXT)),
-                *(f"cat > \"{folder / path}\" <<'END'\n{text.rstrip()}\nEND" for path, text in files),
+                *_shown_context(part, f"$request/{CONTEXT}"),
+                *(f"cat > \"$request/{name}\" <<'END'\n{text.rstrip()}\nEND" for name, text in files),
                 " ".join(f'"{word}"' if "$" in word else quote(word) for word in sent),
             )
             shown.append("\n".join(lines))
@@ -246,17 +306,17 @@ class CloudBuild:
 
     def build(self, build: Build, scratch: Path) -> dict[str, str]:
         """Build and push; Cloud Build does not tell the digests."""
-        for name, part in build.parts.items():
-            for path, text in _request_files(part, name).items():
-                (scratch / path).write_text(text, encoding="utf-8")
-            done = run_folded(_submit_command(part, scratch, name), "building on Cloud Build")
+        for index, part in enumerate(build.parts):
+            for name, text in _request_files(part).items():
+                (scratch / str(index) / name).write_text(text, encoding="utf-8")
+            done = run_folded(_submit_command(part, scratch / str(index)), "building on Cloud Build")
             if not done.ok:
                 raise _gcloud_fault(done, google_project(part.images[0].reference))
         return {}
 
 
-def _request_files(part: Build, name: str) -> dict[str, str]:
-    """Return the files of a request to Cloud Build, without the context, by their paths below one folder."""
+def _request_files(part: Build) -> dict[str, str]:
+    """Return the files of a request to Cloud Build by their names, without the context that lies beside them."""
     step = {
         "name": _STEP_IMAGE,
         "args": ["buildx", "bake", "--file", f"/workspace/{_DEFINITION}"],
@@ -266,14 +326,14 @@ def _request_files(part: Build, name: str) -> dict[str, str]:
     bake = _bake_definition(part, no_cache=part.options.no_cache)
     config = json.dumps({"steps": [step], "timeout": _TIMEOUT}, indent=2)
     # The list of what is not uploaded is given, so that a .gitignore hides no file that is committed.
-    return {f"{name}/{_DEFINITION}": bake, _CONFIG: config, _IGNORE: ".git\n"}
+    return {_DEFINITION: bake, _CONFIG: config, _IGNORE: f".git\n/{_CONFIG}\n/{_IGNORE}\n"}
 
 
-def _submit_command(part: Build, folder: Path, name: str) -> Command:
+def _submit_command(part: Build, folder: Path) -> Command:
     files = (f"--config={folder / _CONFIG}", f"--ignore-file={folder / _IGNORE}")
     project = google_project(part.images[0].reference)
     flags = (*files, *((f"--project={project}",) if project else ()), "--quiet")
-    return Command(("gcloud", "builds", "submit", str(folder / name), *flags))
+    return Command(("gcloud", "builds", "submit", str(folder), *flags))
 
 
 def google_project(image: Reference) -> str | None:
@@ -298,6 +358,14 @@ def _target(build: Build, one: ImageBuild, no_cache: bool, *, shared: bool) -> d
         # What is filled in is shown everywhere else too.
         if value not in shown:
             keep_secret(name, value)
+    labels = {
+        f"{LABEL}version": one.name.tag,
+        f"{LABEL}revision": one.name.revision,
+        f"{LABEL}base.name": base_label(base.reference),
+        f"{LABEL}base.digest": base.found.digest,
+        INPUTS_LABEL: one.inputs,
+        f"{LABEL}source": source.address if source else None,
+    }
     # The base image is the one that its registry answered with, whatever its tag names later.
     digest = None if base.reference.digest else base.found.digest
     # Provenance is asked for or switched off: it makes an index of the image, which some registries cannot show.
@@ -310,7 +378,7 @@ def _target(build: Build, one: ImageBuild, no_cache: bool, *, shared: bool) -> d
         "dockerfile": posixpath.relpath(dockerfile, context),
         "tags": [str(one.reference)],
         "args": arguments,
-        "labels": {**one.labels(), **({f"{LABEL}source": source.address} if source else {})},
+        "labels": {name: text for name, text in labels.items() if text},
         "contexts": {str(base.reference): f"docker-image://{base.reference.pinned(digest)}"} if digest else {},
         "platforms": one.argument.split(",") if one.argument else [],
         "no-cache": no_cache,
@@ -320,6 +388,15 @@ def _target(build: Build, one: ImageBuild, no_cache: bool, *, shared: bool) -> d
     for name, value in {**cache, **extra}.items():
         fields[name] = {**fields[name], **value} if isinstance(value, dict) else value
     return {name: value for name, value in fields.items() if value}
+
+
+def with_own_file(secret: str, folder: Path) -> str:
+    """Return a bake target's secret with the whole path of its file in ``folder``: that is in no commit."""
+    parts = []
+    for key, sign, value in (part.partition("=") for part in secret.split(",")):
+        is_own = key in ("src", "source") and (folder / value).is_file()
+        parts.append(f"{key}={folder / value}" if is_own else f"{key}{sign}{value}")
+    return ",".join(parts)
 
 
 def cache_fields(hub: Hub, image: HubImage, builder: Builder, *, push: bool) -> dict[str, list[str]]:
@@ -336,8 +413,7 @@ def cache_fields(hub: Hub, image: HubImage, builder: Builder, *, push: bool) -> 
     else:
         kept = Reference(image.spec.name, _CACHE_TAG)
         sources, target = [kept], f"type=registry,ref={kept},mode=max,ignore-error=true"
-    fields = {"cache-from": [f"type=registry,ref={source}" for source in sources], "cache-to": [target] if push else []}
-    return {name: values for name, values in fields.items() if values}
+    return {"cache-from": [f"type=registry,ref={source}" for source in sources], "cache-to": [target] if push else []}
 
 
 def _gcloud_fault(done: Output, project: str | None) -> Fault:

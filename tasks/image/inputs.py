@@ -9,19 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from shlex import quote
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ..core.faults import Refused, Unusable
+from ..core.faults import DOOR, Refused, Unusable
 from ..repo.dockerfile import copied_files
-from ..repo.files import behind_links, is_below, join, planned_bytes
+from ..repo.edits import to_commit
+from ..repo.files import SUFFIX, behind_links, is_below, join, planned_bytes
 from ..repo.hub import Hub, HubImage
 from .credentials import LARGEST, credential_in, may_be_credentials
-from .definition import bake_fields, is_local
-from .tag import ImageName, render
+from .tag import HEAD, ImageName, names_commit, render
 from .tree import Tree, snapshot
 
 INPUTS_LABEL = "io.github.hubpress.inputs"
@@ -35,41 +35,69 @@ _EARLIEST, _SPAN = 315_532_800, 30 * 365 * 24 * 60 * 60
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _LFS_FILTERS = r"^filter\.lfs\.(smudge|process)$"
 
+# Fields of the bake file by the options that may be given again and again, and by the others.
+_REPEATED = {
+    "--annotation": "annotations",
+    "--attest": "attest",
+    "--build-arg": "args",
+    "--build-context": "contexts",
+    "--cache-from": "cache-from",
+    "--cache-to": "cache-to",
+    "--label": "labels",
+    "--no-cache-filter": "no-cache-filter",
+    "--secret": "secret",
+    "--ssh": "ssh",
+    "--ulimit": "ulimits",
+}
+_ONCE = {"--network": "network", "--shm-size": "shm-size", "--target": "target"}
+# Shorthands for --attest, by the kind of attestation.
+_ATTESTATIONS = {"--provenance": "provenance", "--sbom": "sbom"}
+_SWITCHES = {"--no-cache": "no-cache", "--pull": "pull"}
+# The image is the same without them: they tidy up after the older builder, or say what is shown.
+_WITHOUT_EFFECT = frozenset({"--force-rm", "--quiet", "--rm"})
+_MAPPINGS = ("args", "contexts", "labels")
+# Values of --build-context that are not plain folders.
+_ELSEWHERE = ("docker-image://", "target:", "http://", "https://", "git://", "ssh://", "git@", "github.com/")
+_TRUTH = {**dict.fromkeys(("1", "t", "true"), True), **dict.fromkeys(("0", "f", "false"), False)}
+
 
 class Sources(NamedTuple):
-    """Where the files of an image are, relative to the repository's top.
+    """Where the files of an image are, relative to the repository's top, and the stage of the Dockerfile that it is.
 
-    ``folders`` are the build context and the local folders of named ones, ``others`` what else chartpress.yaml lists in
-    ``paths``.
+    ``folders`` are the build context and the local folders of named ones, ``built_from`` all that a builder gets, with
+    the Dockerfile's own ignore file, ``all`` also what else chartpress.yaml lists in ``paths``.
     """
 
     folders: tuple[str, ...]
     dockerfile: str
-    others: tuple[str, ...]
-
-    @property
-    def built_from(self) -> tuple[str, ...]:
-        """What a builder gets, with the Dockerfile's own ignore file."""
-        return (*self.folders, self.dockerfile, f"{self.dockerfile}{_IGNORE_FILE}")
-
-    @property
-    def all(self) -> tuple[str, ...]:
-        """All paths whose change makes another image."""
-        return (*self.built_from, *self.others)
+    built_from: tuple[str, ...]
+    all: tuple[str, ...]
+    target: str
 
 
 def sources_of(hub: Hub, image: HubImage) -> Sources:
-    """Return where the files of ``image`` are."""
-    spec = image.spec
-    where = f"{hub.layout.file}: images.{spec.key}"
-    named = bake_fields(spec.extra_options, f"{where}.extraBuildCommandOptions", {}, strict=False).get("contexts", {})
-    others = (path for path in spec.paths if join(hub.layout.root, path) != hub.layout.file)
-    local = (_inside(hub, path, f"{where}.extraBuildCommandOptions") for path in named.values() if is_local(path))
-    return Sources(
-        (_inside(hub, spec.context, f"{where}.contextPath"), *local),
-        _inside(hub, spec.dockerfile, f"{where}.dockerfilePath"),
-        tuple(_inside(hub, path, f"{where}.paths") for path in others),
-    )
+    """Return where the files of ``image`` are; raise Refused for paths outside of the repository."""
+    spec, where = image.spec, f"{hub.layout.file}: images.{image.spec.key}"
+    options = bake_fields(spec.extra_options, f"{where}.extraBuildCommandOptions", {}, strict=False)
+
+    def inside(path: str, key: str) -> str:
+        whole = join(hub.layout.root, path)
+        if whole.startswith(("/", "../")) or whole == ".." or not whole.isprintable() or not _is_local(whole):
+            raise Refused(
+                f"{path} is not a path inside of the repository",
+                where=f"{where}.{key}",
+                hint="an image is built from what is committed: move the files into the repository, and name them "
+                "there",
+            )
+        return whole
+
+    named = filter(_is_local, options.get("contexts", {}).values())
+    local = (inside(path, "extraBuildCommandOptions") for path in named)
+    folders = (inside(spec.context, "contextPath"), *local)
+    dockerfile = inside(spec.dockerfile, "dockerfilePath")
+    built_from = (*folders, dockerfile, f"{dockerfile}{_IGNORE_FILE}")
+    others = (inside(path, "paths") for path in spec.paths if join(hub.layout.root, path) != hub.layout.file)
+    return Sources(folders, dockerfile, built_from, (*built_from, *others), options.get("target", ""))
 
 
 def counted_paths(hub: Hub, image: HubImage) -> list[str]:
@@ -87,22 +115,18 @@ def inputs_hash(hub: Hub, image: HubImage, tree: Tree, base: str, platform: str,
     That is: the names of git's objects at ``counted_paths``, its build arguments and options (as ``name`` fills them in
     where that names a commit, else as they are written), ``Base.identity`` and the platforms.
     """
-    spec, sources = image.spec, sources_of(hub, image)
-    as_written = [dict(spec.build_args), spec.extra_options]
+    arguments: list[object] = [dict(image.spec.build_args), image.spec.extra_options]
+    if name and name.commit:
+        filled, options = filled_in(hub, image, name)
+        arguments = [*(f"{key}={value}" for key, value in filled.items()), *options]
     inputs = {
-        "arguments": arguments_of(hub, image, name) if name and name.commit else as_written,
+        "arguments": arguments,
         "base": base,
-        "dockerfile": sources.dockerfile,
+        "dockerfile": sources_of(hub, image).dockerfile,
         "objects": tree.written_as(counted_paths(hub, image)),
         "platform": platform,
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
-
-
-def arguments_of(hub: Hub, image: HubImage, name: ImageName) -> list[str]:
-    """Return the build arguments and extra options of ``image`` as one list, for the hash of its inputs."""
-    build_args, options = filled_in(hub, image, name)
-    return [*(f"{key}={value}" for key, value in build_args.items()), *options]
 
 
 def filled_in(hub: Hub, image: HubImage, name: ImageName) -> tuple[dict[str, str], list[str]]:
@@ -114,8 +138,13 @@ def filled_in(hub: Hub, image: HubImage, name: ImageName) -> tuple[dict[str, str
     return arguments, [render(option, names, f"{where}.extraBuildCommandOptions") for option in spec.extra_options]
 
 
-def working_files(hub: Hub, images: Iterable[HubImage]) -> AbstractContextManager[Tree]:
-    """Yield the tree of the working files of ``images``, planned edits included."""
+def source_tree(hub: Hub, images: Sequence[HubImage], revision: str | None = None) -> AbstractContextManager[Tree]:
+    """Yield the tree that ``images`` are built from: that of ``revision``, or else of HEAD.
+
+    Where tags name the content it is the tree of the working files, planned edits included.
+    """
+    if names_commit(hub.settings.tag):
+        return nullcontext(Tree(hub.git, revision or HEAD))
     paths = dict.fromkeys(path for image in images for path in sources_of(hub, image).all)
     return snapshot(hub.git, tuple(paths), planned_bytes(hub.files))
 
@@ -134,79 +163,74 @@ def write_files(hub: Hub, images: Iterable[HubImage], tree: Tree, folder: Path) 
 def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:
     """Check what can be seen of a build before it: of its files the first 10,000."""
     sources = sources_of(hub, image)
-    target = bake_fields(image.spec.extra_options, hub.layout.file, {}, strict=False).get("target", "")
-    if target.lower() not in image.base.targets:
+    if sources.target.lower() not in image.base.targets:
+        stage = f"the stage {sources.target}" if sources.target else "the last stage"
         raise Refused(
-            f"{f'the stage {target}' if target else 'the last stage'} does not build on {image.base.reference}",
+            f"{stage} does not build on {image.base.reference}",
             where=image.dockerfile,
             hint="let it build on that: FROM NAME, the name of its stage; or choose that stage: "
             f"extraBuildCommandOptions: [--target=NAME] in {hub.layout.file}",
         )
+
+    def is_ignored(path: str) -> bool:
+        return hub.git.ask("check-ignore", "--quiet", "--", path).ok
+
     objects = tree.objects(sources.built_from)
-    for path in (*sources.folders, sources.dockerfile):
-        if path not in objects:
-            what = "Dockerfile" if path == sources.dockerfile else "build context"
-            if submodule := tree.submodule_around(path):
-                hint = f"move the Dockerfile and its folder into this repository; other files may stay in {submodule}"
-                raise Refused(f"the {what} is in the submodule {submodule}", where=path, hint=hint)
-            add = f"git ignores it: git add --force -- {quote(path)}"
-            fix = f"commit it, or fix images.{image.spec.key} in {hub.layout.file}"
-            raise Unusable(f"the {what} is missing", where=path, hint=add if _is_ignored(hub, path) else fix)
-    _require_not_ignored(hub, image, tree, sources)
-    _look_into_files(tree, [tree.real_path(path) for path in sources.folders])
-
-
-def require_stable(hub: Hub, image: HubImage) -> None:
-    """Refuse values among an image's inputs: a build writes them, so its own ``{content}`` would differ each time."""
-    inputs = counted_paths(hub, image)
-    for place in hub.places:
-        if is_below(place.file, inputs):
-            raise Refused(
-                f"the build context holds {place.file}, so each build would make another {{content}}",
-                where=sources_of(hub, image).folders[0],
-                hint=f"give the image its own folder in {hub.layout.file}",
-            )
-
-
-def require_links_covered(hub: Hub, image: HubImage) -> None:
-    """Refuse links, on the way to the Dockerfile or a build context, to files that do not count for the image's tag."""
-    sources = sources_of(hub, image)
-    covered = hub.paths_of(image)
-    for path in (sources.dockerfile, *sources.folders):
-        real = behind_links(hub.git.folder, path)
-        if is_below(path, covered) and not is_below(real, covered):
-            raise Refused(
-                f"{path} is a link to {real}, whose changes give the image no new tag",
-                where=f"{hub.layout.file}: images.{image.spec.key}",
-                hint=f"add {real} to the image's paths in {hub.layout.file}, or replace the link by the file",
-            )
-
-
-def _inside(hub: Hub, path: str, where: str) -> str:
-    whole = join(hub.layout.root, path)
-    if whole.startswith(("/", "../")) or whole == ".." or not whole.isprintable() or not is_local(whole):
-        raise Refused(
-            f"{path} is not a path inside of the repository",
-            where=where,
-            hint="an image is built from what is committed: move the files into the repository, and name them there",
-        )
-    return whole
-
-
-def _require_not_ignored(hub: Hub, image: HubImage, tree: Tree, sources: Sources) -> None:
+    for path in (path for path in (*sources.folders, sources.dockerfile) if path not in objects):
+        what = "Dockerfile" if path == sources.dockerfile else "build context"
+        if submodule := tree.submodule_around(path):
+            hint = f"move the Dockerfile and its folder into this repository; other files may stay in {submodule}"
+            raise Refused(f"the {what} is in the submodule {submodule}", where=path, hint=hint)
+        add = f"git ignores it: git add --force -- {quote(path)}"
+        fix = f"commit it, or fix images.{image.spec.key} in {hub.layout.file}"
+        raise Unusable(f"the {what} is missing", where=path, hint=add if is_ignored(path) else fix)
     found = copied_files(hub.require(image.dockerfile), image.dockerfile)
     copied = {join(sources.folders[0], path.lstrip("/")): line for path, line in found.items()}
-    ignored = [path for path in sorted(copied) if os.path.lexists(hub.git.folder / path) and _is_ignored(hub, path)]
+    ignored = [path for path in sorted(copied) if os.path.lexists(hub.git.folder / path) and is_ignored(path)]
     for path in {*ignored} - tree.objects(ignored).keys():
         raise Refused(
             f"the Dockerfile copies {path}, which git ignores",
             where=f"{image.dockerfile}:{copied[path]}",
             hint=f"commit it: git add --force -- {quote(path)}; or make it in the Dockerfile",
         )
+    _look_into_files(tree, [tree.real_path(path) for path in sources.folders])
 
 
-def _is_ignored(hub: Hub, path: str) -> bool:
-    return hub.git.ask("check-ignore", "--quiet", "--", path).ok
+def loose_files(hub: Hub, images: Sequence[HubImage]) -> dict[str, list[str]]:
+    """Return the files of each image that are not committed, and will not be when it is built, by the images' keys."""
+    found = {}
+    by_commit = names_commit(hub.settings.tag)
+    with source_tree(hub, images) as tree:
+        for image in images:
+            paths = hub.paths_of(image) if by_commit else sources_of(hub, image).all
+            files = hub.git.changed(paths) if by_commit else tree.unlike(HEAD, paths)
+            found[image.spec.key] = [one for one in files if one not in hub.pending and not one.endswith(SUFFIX)]
+    return {key: loose for key, loose in found.items() if loose}
+
+
+def require_committed(hub: Hub, images: Sequence[HubImage]) -> None:
+    """Check that the images' files are as committed, and that each commit which changes them gives a new tag.
+
+    It gives none for the target of a link, on the way to the Dockerfile or a build context, that is not in ``paths``.
+    """
+    by_commit = names_commit(hub.settings.tag)
+    for image, sources in ((one, sources_of(hub, one)) for one in images if by_commit):
+        covered = hub.paths_of(image)
+        for path in (sources.dockerfile, *sources.folders):
+            real = behind_links(hub.git.folder, path)
+            if is_below(path, covered) and not is_below(real, covered):
+                raise Refused(
+                    f"{path} is a link to {real}, whose changes give the image no new tag",
+                    where=f"{hub.layout.file}: images.{image.spec.key}",
+                    hint=f"add {real} to the image's paths in {hub.layout.file}, or replace the link by the file",
+                )
+    why = "its tag names the last commit" if by_commit else "a release does not commit them"
+    for key, loose in loose_files(hub, images).items():
+        raise Refused(
+            f"the image {key} has files that are not committed",
+            where=", ".join(loose[:3]),
+            hint=f"{to_commit(hub, loose)}; {why}",
+        )
 
 
 def _look_into_files(tree: Tree, folders: Sequence[str]) -> None:
@@ -250,3 +274,49 @@ def _finish(file: Path, path: str, seed: str) -> None:
     number = int.from_bytes(content.digest(), "big")
     moment = (_EARLIEST + number % _SPAN) * 10**9 + number // _SPAN % 10**9
     os.utime(file, ns=(moment, moment))
+
+
+def bake_fields(options: Sequence[str], where: str, env: Mapping[str, str], *, strict: bool = True) -> dict[str, Any]:
+    """Return the fields of a bake target that mean the same as ``options``.
+
+    An option that no field means is refused where it is ``strict``, else left out.
+    """
+    given: dict[str, Any] = {}
+    words = iter(options)
+    for option, sign, value in (word.partition("=") for word in words):
+        fault, truth = "", _TRUTH.get(value.lower())
+        if option in _SWITCHES or option in _WITHOUT_EFFECT:
+            fault = f"{value!r} is neither true nor false" if sign and truth is None else ""
+            given |= {_SWITCHES[option]: truth or not sign} if option in _SWITCHES else {}
+        elif option not in {*_REPEATED, *_ONCE, *_ATTESTATIONS}:
+            fault = "bake has no field for it" if strict else ""
+        elif not sign and (value := next(words, "")) == "":
+            fault = "its value is missing"
+        elif option in _ONCE:
+            given[_ONCE[option]] = value
+        else:
+            kind = _ATTESTATIONS.get(option)
+            given.setdefault(_REPEATED.get(option, "attest"), []).append(_attestation(kind, value) if kind else value)
+        if fault:
+            raise Unusable(
+                f"an extra build option cannot be used: {option}: {fault}",
+                where=where,
+                hint=f"take it out, or build as chartpress does: {DOOR} build --engine chartpress",
+            )
+    for key in (key for key in _MAPPINGS if key in given):
+        # docker build takes an argument without a value from the environment.
+        texts = [f"{one}={env[one]}" if key == "args" and one in env else one for one in given[key]]
+        pairs = (one.partition("=") for one in texts if key != "args" or "=" in one)
+        given[key] = {name: text for name, _, text in pairs}
+    return {key: value for key, value in given.items() if value}
+
+
+def _attestation(kind: str, value: str) -> str:
+    """Return the ``--attest`` that a shorthand means: its value is a truth value, or the parameters."""
+    parameters: dict[bool | None, str] = {True: "", False: ",disabled=true"}
+    return f"type={kind}{parameters.get(_TRUTH.get(value.lower()), f',{value}')}"
+
+
+def _is_local(context: str) -> bool:
+    """Whether a named build context is a local folder, not an image, a target or an address."""
+    return not context.startswith(_ELSEWHERE)

@@ -1,56 +1,46 @@
-"""Planning a build: each image's tag, its base image, whether its registry has it already, and the actions left."""
+"""The plans of ``auth`` and ``build``: the sign-in that registries need, and the actions that give images there."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
-from dataclasses import replace
-from itertools import chain, combinations
+from pathlib import Path
 
 from ..core import output
-from ..core.faults import DOOR, Fault, Refused
-from ..core.names import Host, Reference, is_loopback, platform_argument, platforms_left
-from ..core.options import BuildOptions
+from ..core.faults import DOOR, Denied, Refused
+from ..core.names import Host, Reference
+from ..core.options import AuthOptions, BuildOptions
 from ..core.plan import Action, Fact, Step, Values
-from ..core.settings import require_like
+from ..core.problems import Code
+from ..core.settings import CHARTPRESS, is_accepted
+from ..repo.deployments import how_to_move, unmoved_images
 from ..repo.edits import image_edits, to_commit
-from ..repo.files import SUFFIX, WorkingTree, edit_action, is_below
-from ..repo.hub import Hub, HubImage
+from ..repo.files import WorkingTree, edit_action
+from ..repo.hub import Hub, layout_warnings
 from ..repo.values import PinnedImage, ValuesPlace
-from ..tools import cosign, docker
+from ..tools import cosign, logins
 from ..tools.command import Command
 from ..tools.cosign import Signature
-from ..tools.docker import CLOUD_BUILD, Builder
-from ..tools.git_states import standing
-from ..tools.process import run_checked
-from ..tools.registry import ImageAnswer, inspect, inspect_all, require_push_right, retag
-from .build import BUILT, PRESENT, RETAGGED, SKIPPED, Build, ImageBuild, inputs_of, results_of, source_tree
-from .definition import pinned_images
+from ..tools.git import standing
+from ..tools.process import require_installed, run_checked
+from ..tools.registry import inspect, require_push_right, retag
+from .build import BUILT, PRESENT, RETAGGED, SKIPPED, Build, ImageBuild, image_fact, look_at, results_of
 from .engines import Engine, build_images, engine_for
-from .inputs import inputs_hash, require_buildable, require_links_covered, require_stable, sources_of, working_files
-from .proof import Base, find_bases, image_fact, inputs_label, require_platforms, tag_fact
-from .tag import (
-    COMMIT_TO_COME,
-    HEAD,
-    ImageName,
-    earlier_tags,
-    name_image,
-    names_commit,
-    tells_images_apart,
-)
-from .tree import Tree
+from .inputs import loose_files
+from .tag import COMMIT_TO_COME, depends_on, names_commit
 
 # Stands for the digest of an image that is yet to be built.
 _TO_COME = "sha256:{digest}"
-# How many commits, of any branch, are looked at for an image of the same inputs.
-_MOST_COMMITS = 20
+_MOST_NAMED = 3
+# What makes gcloud Docker's helper for the hosts that follow; without any, for gcr.io's.
+_CONFIGURE = ("gcloud", "auth", "configure-docker")
 
 
 def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
     """Plan the build of what the registry does not have, and return it with the repository as it will leave it."""
     relies = (standing(hub.git, hub.branch),)
     engine = engine_for(hub, options)
-    build = _plan_images(hub, options, engine)
+    build = look_at(hub, options, reuse=engine.retags)
     edits = image_edits(hub, _pins(build)) if build.pushes else ()
 
     def write(values: Values) -> Values:
@@ -58,6 +48,11 @@ def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
         now = hub.holding({edit.path: values[edit.path] for edit in edits})
         return WorkingTree(hub.git.folder).replace(image_edits(now, _pins(build.after(values))))
 
+    loose = {}
+    if not names_commit(hub.settings.tag):
+        # Such a tag names these files too, and no commit of ours takes them.
+        loose = loose_files(hub.with_commit("", hub.changed), [one.image for one in build.images])
+    uncommitted = (f"{key} has files that are not committed: {to_commit(hub, files)}" for key, files in loose.items())
     writing = edit_action(hub.git.folder, edits, "the registry has confirmed the image", relies)
     there = ", ".join(str(one.reference) for one in build.images if one.status == PRESENT)
     nothing = Action(f"{there}: already in the registry, verified" if there else "nothing to build")
@@ -68,6 +63,7 @@ def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
         *_sign_actions(build, relies),
         *([writing._replace(do=writing.do and write)] if edits else ()),
     )
+    spared = _spared(build)
     step = Step(
         "build",
         actions,
@@ -75,46 +71,48 @@ def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
             "images": build.after(values).report(),
             "values": {"path": hub.values_file, "changed": any(edit.changes for edit in edits)},
         },
-        summary=lambda values: [*build.after(values).summary(values), *build.spared],
-        warnings=(*build.warnings(), *_uncommitted(build)),
+        summary=lambda values: [*build.after(values).summary(values), *spared],
+        warnings=(*_warnings(build, spared), *uncommitted),
     )
     return step, hub.edited(edits)
 
 
-def require_committed(hub: Hub, keys: Sequence[str]) -> None:
-    """Check that the images' files are as committed, but for what a release is about to commit itself."""
-    leaves = hub.with_commit("", hub.changed)
-    _require_no_loose_files(leaves, hub.to_build(keys))
+def _warnings(build: Build, spared: Sequence[str]) -> Iterator[str]:
+    """Yield what people should know before they say yes."""
+    hub, own = build.hub, {one.key for one in build.images}
+    yield from layout_warnings(hub)
+    local = dict.fromkeys(one.base.reference for one in build.images if one.base.found.digest is None)
+    for base in (reference for reference in local if reference not in build.options.stand_ins):
+        yield f"{base} is taken from this machine's image store: {base.host} cannot be reached"
+    if any(one.base.is_stand_in for one in build.images):
+        yield "the base image is a rehearsal's STAND-IN, not z2jh's"
+    others = dict.fromkeys(spec.key for chart in hub.layout.charts for spec in chart.images if spec.key not in own)
+    if build.options.engine == CHARTPRESS and others:
+        yield f"chartpress builds all images of {hub.layout.file}, so also {', '.join(others)}"
+    unmoved = unmoved_images(hub)
+    for one in build.images:
+        if one.status != SKIPPED and one.key not in unmoved and not hub.values_places(one.image):
+            yield f"no values file uses {one.key}"
+    yield from spared
+    for key, places in unmoved.items():
+        left = [one for one in places if not is_accepted(hub.settings.accept, Code.VALUES_DIFFER, one.file)]
+        if left:
+            files = output.first_of([one.file for one in left], _MOST_NAMED)
+            yield f"{key} is also named by {files}, where no build writes it; {how_to_move(hub, left)}"
 
 
-def _plan_images(hub: Hub, options: BuildOptions, engine: Engine) -> Build:
-    given = () if options.platform is None else options.platform.split(",")
-    require_like("platform", "--platform linux/amd64", *given)
-    images = hub.to_build(options.images)
-    if names_commit(hub.settings.tag):
-        for image in images:
-            require_links_covered(hub, image)
-        _require_no_loose_files(hub, images)
-    pushes = options.push and hub.settings.push
-    look = pushes and not options.force
-    planned = _image_builds(hub, images, options, look=look)
-    for one, other in combinations(planned, 2):
-        if one.reference == other.reference:
-            raise Refused(
-                f"the images {one.key} and {other.key} have the same name and tag",
-                where=one.reference,
-                hint=f"give each its own imageName in {hub.layout.file}",
-            )
-    build = Build(hub, options, planned, pushes, Builder(options.builder or hub.settings.builder))
-    if not build.to_build:
-        return build
-    for part in build.parts.values():
-        with source_tree(part) as tree:
-            for one in part.images:
-                require_buildable(hub, one.image, tree)
-    if look and engine.retags:
-        build = build.with_images(_reusing(build))
-    return _on_builder(build) if build.to_build else build
+def _spared(build: Build) -> list[str]:
+    """Return a line for each image that could be built, and is not."""
+    own = [one.key for one in build.images]
+    left = (one for one in build.hub.images if depends_on(build.hub, one, build.hub.pending))
+    why = {one.spec.key: ", but its files change" for one in left}
+    why |= {key: f": {at.file} names {at.image} at {at.path}" for key, at in build.hub.spare_images.items()}
+    flags = "".join(f"--image {key} " for key in own)
+    return [
+        f"{key} is not built{reason}; to build it too: {flags}--image {key}"
+        for key, reason in why.items()
+        if key not in own
+    ]
 
 
 def _push_right_actions(build: Build) -> list[Action]:
@@ -130,17 +128,17 @@ def _push_right_actions(build: Build) -> list[Action]:
 def _retag_actions(build: Build, relies: Sequence[Fact]) -> list[Action]:
     images = [(one, one.source) for one in build.images if one.status == RETAGGED and one.source]
     what = f"give {', '.join(f'{source} the tag {one.name.tag}' for one, source in images)}"
-    action = Action(
-        what,
-        "it was built from the same files, arguments and base",
-        lambda _: results_of(one.proved(retag(source, one.name.tag)) for one, source in images),
-        relies=(
-            *relies,
-            *map(image_fact, dict.fromkeys(source for _, source in images)),
-            *(tag_fact(one.reference) for one, _ in images),
-        ),
+
+    def do(_: Values) -> Values:
+        digests = [(one, retag(source, one.name.tag)) for one, source in images]
+        return results_of(one.proved(inspect(one.reference), digest) for one, digest in digests)
+
+    facts = (
+        *relies,
+        *map(image_fact, dict.fromkeys(source for _, source in images)),
+        *(image_fact(one.reference) for one, _ in images),
     )
-    return [action] if images else []
+    return [Action(what, "it was built from the same files, arguments and base", do, (), facts)] if images else []
 
 
 def _build_action(build: Build, engine: Engine, relies: Sequence[Fact]) -> Action:
@@ -154,7 +152,7 @@ def _build_action(build: Build, engine: Engine, relies: Sequence[Fact]) -> Actio
         "of --force: replaces what the registry has" if build.options.force else why,
         lambda _: results_of(build_images(build, engine)),
         (*platforms, *(f"$ {command}" for command in engine.shown(build))),
-        (*relies, *(map(tag_fact, known) if must_be_free else ())),
+        (*relies, *(map(image_fact, known) if must_be_free else ())),
     )
 
 
@@ -211,129 +209,123 @@ def _platform_detail(build: Build, argument: str | None) -> str:
 
 def _pins(build: Build) -> dict[ValuesPlace, PinnedImage]:
     return {
-        place: PinnedImage(one.image.spec.name, one.name.tag, 0, one.proof.digest if one.proof else _TO_COME)
+        place: PinnedImage(one.image.spec.name, one.name.tag, 0, (one.found.digest if one.found else None) or _TO_COME)
         for one in build.images
         if one.status != SKIPPED
         for place in build.hub.values_places(one.image)
     }
 
 
-def _on_builder(build: Build) -> Build:
-    """Return the build with what its builder tells, and the platforms that it has to be told."""
-    if build.builder.name == CLOUD_BUILD:
-        return build
-    builder = docker.require_builder(build.builder.name)
-    if build.pushes and build.hub.settings.attest:
-        docker.require_image_store(builder, "attest images", "hub.attest")
-    if any("," in one.platform for one in build.to_build):
-        docker.require_image_store(builder, "build for several platforms", "--platform")
-    foreign = [one for one in build.to_build if one.argument is None and not builder.is_native(one.platform)]
-    named = [one._replace(argument=one.platform) for one in foreign if builder.runs]
-    return replace(build, builder=builder).with_images(named)
-
-
-def _image_builds(hub: Hub, images: Sequence[HubImage], options: BuildOptions, *, look: bool) -> tuple[ImageBuild, ...]:
-    # All registries are asked at once for the base images and for what they have already; but a tag that names the
-    # content needs its base image first.
-    by_commit = names_commit(hub.settings.tag)
-    references = [image.base.reference for image in images]
-    answers: dict[Reference, ImageAnswer] = {base: docker.local(base) for base in options.stand_ins}
-    names = [(image, name_image(hub, image)) for image in images if by_commit and look]
-    _ask(answers, [*references, *_known_references(names)])
-    loopback = all(is_loopback(Reference(image.spec.name).host) for image in images)
-    bases = find_bases(references, answers, loopback=loopback)
-    with nullcontext(None) if by_commit else working_files(hub, images) as tree:
-        builds = [_image_build(hub, options, image, base, tree) for image, base in zip(images, bases, strict=True)]
-    _ask(answers, _known_references([(one.image, one.name) for one in builds if look]))
-    return tuple(_compared(hub, one, answers.get(one.reference)) for one in builds)
-
-
-def _ask(answers: dict[Reference, ImageAnswer], references: Iterable[Reference]) -> None:
-    new = [reference for reference in references if reference not in answers]
-    hosts = dict.fromkeys(reference.host for reference in new)
-    with output.waiting(f"asking {', '.join(hosts)}"):
-        answers.update(inspect_all(new))
-
-
-def _known_references(names: Iterable[tuple[HubImage, ImageName]]) -> list[Reference]:
-    return [Reference(image.spec.name, name.tag) for image, name in names if name.commit != COMMIT_TO_COME]
-
-
-def _image_build(hub: Hub, options: BuildOptions, image: HubImage, base: Base, tree: Tree | None) -> ImageBuild:
-    wanted = options.platform or hub.settings.platform
-    left = platforms_left(wanted, image.spec.skip_platforms)
-    content = None
-    if tree is not None:
-        require_stable(hub, image)
-        content = inputs_hash(hub, image, tree, base.identity, left)
-    name = name_image(hub, image, content or "")
-    if not left:
-        return ImageBuild(image, name, base, wanted, None, SKIPPED)
-    # A builder elsewhere has a platform of its own, unless one is named to it.
-    named = options.platform or options.builder or hub.settings.builder
-    argument = platform_argument(Host.here(), hub.settings.platform, left if named else None)
-    return ImageBuild(image, name, base, left, argument, inputs=content)
-
-
-def _compared(hub: Hub, one: ImageBuild, answer: ImageAnswer) -> ImageBuild:
-    require_platforms(one.base, one.platform)
-    if isinstance(answer, Fault):
-        raise answer
-    is_telling = tells_images_apart(hub.settings.tag)
-    if one.name.revision and (answer is None or not is_telling):
-        one = one._replace(inputs=inputs_of(hub, one, Tree(hub.git, one.name.revision)))
-    if answer is not None and not is_telling and inputs_label(answer) != one.inputs:
+def plan_auth(hosts: Sequence[str], options: AuthOptions) -> Step:
+    """Plan the sign-in that the registries ``hosts`` need."""
+    docker = logins.DockerLogins.read()
+    google = [host for host in hosts if logins.is_google(host)]
+    if options.key_file and not google:
         raise Refused(
-            "the tag is there, for an image of other files",
-            where=one.reference,
-            hint=f"put {{commit}} into hub.tag, or overwrite it: {DOOR} build --force",
+            "a key file signs in to Google, where none of the registries is",
+            where=", ".join(hosts),
+            hint=f"docker login {hosts[0]}",
         )
-    return one if answer is None or one.status == SKIPPED else one.present(answer)
+    actions = [_foreign(docker, host) for host in hosts if host not in google]
+    if google:
+        actions += _google_actions(docker, google, options)
+    return Step(
+        "auth",
+        tuple(actions),
+        report=lambda _: {
+            "auth": [{"host": host, "google": host in google, "helper": docker.helper_for(host)} for host in hosts]
+        },
+        summary=lambda _: [f"signed in for {', '.join(hosts)}"] if any(action.do for action in actions) else [],
+        changes=False,
+    )
 
 
-def _reusing(build: Build) -> list[ImageBuild]:
-    """Return the images to be built, retagged instead where the registry has one of the same inputs.
-
-    It is asked for what the values name, and for the tags of the last commits of any branch.
-    """
-    hub, candidates = build.hub, dict[str, list[Reference]]()
-    for one in (one for one in build.to_build if one.inputs):
-        tags = earlier_tags(hub, one.image, _MOST_COMMITS) if one.name.commit else []
-        named = [*pinned_images(hub, one.image), *(Reference(one.image.spec.name, tag) for tag in tags)]
-        candidates[one.key] = [reference for reference in dict.fromkeys(named) if reference != one.reference]
-    answers: dict[Reference, ImageAnswer] = {}
-    _ask(answers, chain.from_iterable(candidates.values()))
-    return [one.reusing({each: answers[each] for each in candidates.get(one.key, ())}) for one in build.to_build]
+def _foreign(docker: logins.DockerLogins, host: str) -> Action:
+    helper = docker.helper_for(host)
+    known = f"asks its helper {helper}" if helper else "has a login for it" if docker.credentials(host) else None
+    none = f"has no login for it (if it needs one: docker login {host})"
+    return Action(f"{host}: not Google's, Docker {known or none}")
 
 
-def _loose_files(hub: Hub, images: Sequence[HubImage]) -> Iterator[tuple[HubImage, list[str]]]:
-    """Yield each image that has files which are not committed, and will not be when it is built, with those files."""
-    if names_commit(hub.settings.tag):
-        paths = [(image, hub.paths_of(image)) for image in images]
-        changed = hub.git.changed([*dict.fromkeys(chain.from_iterable(below for _, below in paths))])
-        unlike = [(image, [file for file in changed if is_below(file, below)]) for image, below in paths]
-    else:
-        with working_files(hub, images) as tree:
-            unlike = [(image, [*tree.unlike(HEAD, sources_of(hub, image).all)]) for image in images]
-    for image, files in unlike:
-        loose = [file for file in files if file not in hub.pending and not file.endswith(SUFFIX)]
-        if loose:
-            yield image, loose
+def _google_actions(docker: logins.DockerLogins, hosts: Sequence[str], options: AuthOptions) -> Iterator[Action]:
+    with output.waiting(f"asking Docker's helper for {', '.join(hosts)}"):
+        answering = docker.answering_hosts(hosts)
+    silent = [host for host in hosts if host not in answering]
+    account = logins.key_account(Path(options.key_file)) if options.key_file else None
+    sign_in = _sign_in(docker, silent, options, account)
+    yield sign_in
+    # A host without a helper is answered for by Docker's store, which does not know the key.
+    unset = [host for host in (hosts if options.key_file else silent) if host not in docker.helpers]
+    if unset:
+        yield _run_once((*_CONFIGURE, ",".join(unset), "--quiet"), f"Docker has no helper for {', '.join(unset)}")
+    if options.key_file and (sign_in.do or unset):
+        what = f"ask Docker's helper for {', '.join(hosts)}"
+        yield Action(what, f"it must answer as {account or 'the workload'}", lambda _: _require_answers(hosts, account))
+    elif options.key_file:
+        _require_answers(hosts, account)
+    if options.adc and not logins.adc_file().is_file():
+        yield _login_action(options, "there are no application default credentials", "application-default")
+    if options.default_registries and "gcr.io" not in docker.helpers:
+        yield _run_once((*_CONFIGURE, "--quiet"), "of --default-registries")
 
 
-def _require_no_loose_files(hub: Hub, images: Sequence[HubImage]) -> None:
-    for image, loose in _loose_files(hub, images):
-        why = "its tag names the last commit" if names_commit(hub.settings.tag) else "a release does not commit them"
-        raise Refused(
-            f"the image {image.spec.key} has files that are not committed",
-            where=", ".join(loose[:3]),
-            hint=f"{to_commit(hub, loose)}; {why}",
-        )
+def _require_answers(hosts: Sequence[str], account: str | None) -> None:
+    docker = logins.DockerLogins.read()
+    for host in hosts:
+        name = docker.helper_for(host) or logins.HELPER
+        found, helper = logins.ask_helper(name, host), f"docker-credential-{name}"
+        if found is None:
+            hint = f"see why: echo {host} | {helper} get"
+            raise Denied(f"{helper} returned no credentials for the key file", where=host, hint=hint)
+        theirs = logins.account_of(found.user, found.secret) or logins.active_account()
+        if account not in (None, theirs):
+            raise Denied(
+                f"{helper} answers for {theirs or 'no account'}, not for {account}",
+                where=host,
+                hint="unset CLOUDSDK_CORE_ACCOUNT and CLOUDSDK_AUTH_ACCESS_TOKEN_FILE, or remove the host's entry "
+                f"from {docker.file}; then run it again",
+            )
 
 
-def _uncommitted(build: Build) -> Iterator[str]:
-    """Yield what a tag of the content names, and no commit of ours takes."""
-    if not names_commit(build.hub.settings.tag):
-        leaves = build.hub.with_commit("", build.hub.changed)
-        for image, loose in _loose_files(leaves, [one.image for one in build.images]):
-            yield f"{image.spec.key} has files that are not committed: {to_commit(build.hub, loose)}"
+def _sign_in(
+    docker: logins.DockerLogins, silent: Sequence[str], options: AuthOptions, key_account: str | None
+) -> Action:
+    """Return the sign-in, if it is needed; where gcloud has no account, its helper may know a token, as in CI."""
+    # The helpers that Docker asks, and that give no credentials (any more).
+    expired = [docker.helpers[host] for host in silent if host in docker.helpers]
+    for name in expired:
+        require_installed(f"docker-credential-{name}")
+    if options.key_file is not None:
+        argv = ("gcloud", "auth", "login", f"--cred-file={options.key_file}", "--quiet")
+        is_signed_in = not expired and key_account is not None and key_account == logins.active_account()
+        return Action(f"signed in as {key_account}") if is_signed_in else _run_once(argv, "a key file was given")
+    if not silent:
+        return Action("Docker's helper answers")
+    account = logins.active_account()
+    if account is None and logins.ask_helper(logins.HELPER, silent[0]) is None:
+        return _login_action(options, "not signed in")
+    if account is None:
+        return Action("gcloud has a token that it was given")
+    if not expired:
+        return Action(f"signed in as {account}")
+    return _login_action(options, f"Docker's helper {expired[0]} gives no credentials for {account} any more")
+
+
+def _login_action(options: AuthOptions, why: str, *kind: str) -> Action:
+    command = Command(("gcloud", "auth", *kind, "login", *([] if options.browser else ["--no-launch-browser"])))
+    action = Action("sign in to Google Cloud", why, lambda _: logins.run_login(command), (f"$ {command}",))
+    if sys.stdin.isatty():
+        return action
+    why = f"{why}, and there is no terminal to sign in on"
+    hint = f"on a terminal: {command}; in CI: {DOOR} auth --key-file PATH"
+    return action._replace(why=why, do=None, refusal=Denied(why, where="gcloud", hint=hint))
+
+
+def _run_once(argv: tuple[str, ...], why: str) -> Action:
+    command = Command(argv)
+    require_installed(argv[0])
+
+    def do(_: Values) -> None:
+        run_checked(command)
+
+    return Action(f"run {' '.join(argv[:3])}", why, do, (f"$ {command}",))

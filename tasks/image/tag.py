@@ -16,10 +16,10 @@ takes the tag's place, except on a tag.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from string import Formatter
 from typing import NamedTuple
 
 import semver
@@ -31,13 +31,14 @@ from ..repo.files import is_below
 from ..repo.hub import Hub, HubImage
 from ..tools.command import Output
 from ..tools.git import Git
-from ..tools.process import ask_all, capture
+from ..tools.process import ask_all
 
 # Stands for the hash of a commit that is yet to be made.
 COMMIT_TO_COME = "{commit}"
 HEAD = "HEAD"
 _UNTAGGED_BASE = "0.0.1-0.dev"
 _CONTENT, _CONTENT_DIGITS = "{content}", 12
+_BRACES = ("{{", "}}")
 # Questions to git, without the commit that they are about.
 _DESCRIBE = ("describe", "--tags", "--long")
 _COUNT = ("rev-list", "--count")
@@ -113,7 +114,7 @@ class History:
     def commits_of(self, paths: Sequence[str], most: int) -> list[str]:
         """Return the abbreviated hashes of the last ``most`` commits of any branch that touch ``paths``."""
         commits = self._ask("log", "--all", f"--max-count={most}", "--pretty=format:%h", "--", *paths).text.split()
-        self._ask_all([(*_COUNT, commit, "--") for commit in commits])
+        ask_all(self.count, commits)
         return commits
 
     def tagged(self, commit: str) -> tuple[str | None, int]:
@@ -141,13 +142,9 @@ class History:
         short, _, whole = answer.text.partition(" ")
         return (short, whole) if whole else None
 
-    def _ask_all(self, questions: Iterable[tuple[str, ...]]) -> None:
-        new = [arguments for arguments in dict.fromkeys(questions) if arguments not in self._answers]
-        outputs = ask_all(capture, [self.git.command(*arguments) for arguments in new])
-        self._answers.update(zip(new, outputs, strict=True))
-
     def _ask(self, *arguments: str) -> Output:
-        self._ask_all([arguments])
+        if arguments not in self._answers:
+            self._answers[arguments] = self.git.ask(*arguments)
         return self._answers[arguments]
 
 
@@ -159,18 +156,20 @@ def history_of(hub: Hub) -> History:
 
 def render(template: str, names: Mapping[str, str], where: str) -> str:
     """Return ``template`` with each ``{NAME}`` replaced, and ``{{`` and ``}}`` by braces, as ``str.format`` does."""
-    parts, why = [], ""
-    try:
-        for literal, name, spec, conversion in Formatter().parse(template):
-            parts += [literal, names.get(name or "", "")]
-            if name is not None and (name not in names or spec or conversion):
-                why = f"it may use {', '.join(f'{{{known}}}' for known in names)}"
-    except ValueError as err:
-        why = str(err)
-    if why:
-        hint = how_to_correct(where.removeprefix(f"{SECTION}."), f"fix it in {where}")
-        raise Unusable(f"the template {template!r} cannot be filled in: {why}", where=where, hint=hint)
-    return "".join(parts)
+
+    def fill(found: re.Match[str]) -> str:
+        if found[0] in _BRACES:
+            return found[0][0]
+        if found[1] in names:
+            return names[found[1]]
+        known = ", ".join(f"{{{name}}}" for name in names)
+        raise Unusable(
+            f"the template {template!r} cannot be filled in: it may use {known}",
+            where=where,
+            hint=how_to_correct(where.removeprefix(f"{SECTION}."), f"fix it in {where}"),
+        )
+
+    return re.sub(r"{{|}}|{(\w+)}|[{}]", fill, template)
 
 
 def _filled(hub: Hub, image: HubImage, names: Mapping[str, str]) -> str:

@@ -21,8 +21,7 @@ from ..repo.edits import image_edits
 from ..repo.files import FileEdit, WorkingTree, require
 from ..repo.hub import Hub, open_hub
 from ..repo.remotes import PRODUCTION
-from ..repo.values import ValuesPlace
-from ..repo.yaml_edit import text_at, with_scalars
+from ..repo.values import ValuesPlace, text_at, with_scalars
 from ..tools.git import Clone, Git, in_list
 
 CLONE, REMOTE = "hub", "remote.git"
@@ -86,7 +85,7 @@ def _redirected(files: WorkingTree, file: str, charts: Sequence[ChartSpec], addr
             name = text_at(document, path)
             if name:
                 new[path] = name_at(address, name)
-    after = with_scalars(document, new) or before
+    after = with_scalars(document, new)
     for image in (image for chart in read_chartpress(after, file) for image in chart.images):
         if not image.name.startswith(f"{address}/"):
             what = f"the image {image.key} has neither a prefix nor a name to rehearse with"

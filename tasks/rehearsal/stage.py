@@ -23,23 +23,31 @@ from ..core.options import RehearseOptions, ReleaseOptions
 from ..core.plan import Plan
 from ..core.safe_files import MARK, MarkedFolder, clear_away, read_file, unwritable
 from ..core.settings import CACHE_OFF, WholeImage
-from ..image.proof import Base
+from ..image.build import Base
 from ..releases.repository import HelmRepository
+from ..repo.deployments import unmoved_images
 from ..repo.hub import Hub, open_hub
-from ..repo.named_images import unmoved_images
 from ..repo.remotes import NotKnownHere, Review, find_review
 from ..repo.values import ValuesPlace
-from ..review.branches import Outlook
+from ..review.branches import foresee
 from ..review.bump import plan_bump
 from ..review.release import foreseen_refusal, plan_release
 from ..tools import docker
-from ..tools.command import Command, Reach, confined
+from ..tools.command import TEMPORARY_FILES, Command, Reach, confined
 from ..tools.git import Git
 from ..tools.process import find, run_checked
 from ..tools.registry import inspect_all
 from .clone import CLONE, REMOTE_NAME, make_clone, name_at
-from .registry import LOOPBACK, forget_images, free_port, registry, remove_container, serve_command
-from .stand_in import remove_unused, stand_ins
+from .registry import (
+    LOOPBACK,
+    forget_images,
+    free_port,
+    registry,
+    remove_container,
+    remove_unused,
+    serve_command,
+    stand_ins,
+)
 
 REGISTRY = "registry"
 TEMPORARY, KEPT = "hubpress-rehearsal-", "hubpress-kept-"
@@ -55,7 +63,8 @@ _FAKES = "NOT INSTALLED: apt-get, pip and python3 in a stand-in do nothing, so w
 class Stage(NamedTuple):
     """A stage that is set: the throwaway clone, remote and registry.
 
-    ``notes`` tell what is stood in for, ``remarks`` what else differs; ``real`` is where the release's branch would go.
+    ``notes`` tell what is stood in for, ``remarks`` that and what else differs; ``real`` is where the release's branch
+    would go.
     """
 
     folder: Path
@@ -87,7 +96,7 @@ class Stage(NamedTuple):
         commits = self.remote.read("log", "--oneline", f"{base}..{branch}")
         output.data(f"\nCommits on {branch}, in the throwaway remote:\n{commits}\n")
         output.data(self.remote.read("diff", f"{base}...{branch}"))
-        output.data("\n".join(("\nNothing left this machine.", *self.remarks, *self.notes)))
+        output.data("\n".join(("\nNothing left this machine.", *self.remarks)))
 
     def _branches(self) -> tuple[str, str]:
         default = str(self.hub.settings.base_branch)
@@ -115,7 +124,8 @@ def staged(hub: Hub, options: RehearseOptions) -> Iterator[Stage]:
                 missing = tuple(base for base in bases if options.stand_in_base or not _is_there(base))
                 record._replace(stand_ins=tuple(map(str, missing))).write(folder)
                 made = (f"STAND-IN: {one} is not z2jh's image, it was made here for the rehearsal" for one in missing)
-                notes, remarks = (*possible.notes, *made), (*unused, *possible.remarks, *((_FAKES,) if missing else ()))
+                notes = (*possible.notes, *made)
+                remarks = (*notes, *unused, *possible.remarks, *((_FAKES,) if missing else ()))
                 with stand_ins(map(str, missing)):
                     yield Stage(folder, clone, remote, served.address, missing, notes, remarks, possible.real)
         finally:
@@ -138,15 +148,16 @@ def require_possible(hub: Hub, options: ReleaseOptions) -> Possible:
     engine = _require_local_engine(options.build.builder)
     hub, notes = _with_charts(hub)
     index = plan_bump(hub, options.bump)[1].index
-    begin = Outlook.of(hub, ask=False)
+    begin = foresee(hub, ask=False)
     fault = foreseen_refusal(begin, index, options)
     if isinstance(fault, Unusable):
         raise fault
-    remarks = [f"NOT AS HERE: {remark}" for remark in begin.remarks]
+    remarks = [f"NOT AS HERE: {remark}" for remark in begin.step.warnings]
     # Branches and uncommitted changes are the clone's own: on the stage the working tree counts as it stands.
     if fault and not isinstance(fault, NotKnownHere):
         remarks.append(f"NOT YET: {DOOR} release would be refused: {fault.told}; {fault.hint}")
-    return Possible(engine, hub, notes, tuple(remarks), begin.review)
+    real = None if isinstance(begin.found, Fault) else begin.found
+    return Possible(engine, hub, notes, tuple(remarks), real)
 
 
 @contextlib.contextmanager
@@ -158,8 +169,12 @@ def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
     except OSError as err:
         raise unwritable(err) from err
     try:
-        with _temporary_files_in(place.path):
+        (place.path / TEMPORARY_FILES).mkdir()
+        before, tempfile.tempdir = tempfile.tempdir, str(place.path / TEMPORARY_FILES)
+        try:
             yield place.path
+        finally:
+            tempfile.tempdir = before
     finally:
         try:
             with held_back():
@@ -287,19 +302,3 @@ def _clear_up(place: MarkedFolder) -> None:
         (place.path / MARK).unlink()
     else:
         place.remove()
-
-
-@contextlib.contextmanager
-def _temporary_files_in(folder: Path) -> Iterator[None]:
-    temporary = folder / "tmp"
-    temporary.mkdir()
-    before, variable = tempfile.tempdir, os.environ.get("TMPDIR")
-    tempfile.tempdir = os.environ["TMPDIR"] = str(temporary)
-    try:
-        yield
-    finally:
-        tempfile.tempdir = before
-        if variable is None:
-            del os.environ["TMPDIR"]
-        else:
-            os.environ["TMPDIR"] = variable

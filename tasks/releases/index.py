@@ -10,9 +10,10 @@ import contextlib
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
-from itertools import chain, takewhile
+from itertools import takewhile
 from typing import NamedTuple
 
 import semver
@@ -35,7 +36,6 @@ _FRAME = re.compile(
 _BEGIN = re.compile(r"^  (?=[^ \n])", re.MULTILINE)
 _VERSION = re.compile(r"^    version: ([0-9v][\w.+-]*)$", re.MULTILINE)
 _PART = re.compile(r"v?\d+(\.\d+)?")
-_NEWEST = frozenset({"latest", "newest", "stable"})
 
 
 class Release(NamedTuple):
@@ -65,74 +65,70 @@ class Release(NamedTuple):
 
     @property
     def hub_image(self) -> Reference | None:
-        """The image that the annotation ``IMAGES`` lists as ``k8s-hub``, else the first whose path ends so.
+        """The image that the annotation ``IMAGES`` lists as ``k8s-hub``, with a tag or digest.
 
-        None where only the archive knows it: an image without tag and digest does not count.
+        None where only the archive knows it.
         """
         try:
             tree = load(self.images or "")
         except Unusable:
             return None
-        pinned = []
         for item in tree if isinstance(tree, list) else []:
             with contextlib.suppress(Unusable):
                 image = Reference.parse(text_under(item, "image") or "")
-                if image.tag or image.digest:
-                    pinned.append((text_under(item, "name"), image))
-        named = (image for name, image in pinned if name == HUB_IMAGE)
-        alike = (image for _, image in pinned if f"/{image.name}".endswith(f"/{HUB_IMAGE}"))
-        return next(chain(named, alike), None)
+                if text_under(item, "name") == HUB_IMAGE and (image.tag or image.digest):
+                    return image
+        return None
 
 
-class Index(NamedTuple):
-    """The releases of one chart by version, in the order of the index, and its address."""
+@dataclass(frozen=True, eq=False)
+class Index(Mapping[str, Release]):
+    """The releases of one chart by version, in the order of the index, and its address.
 
-    releases: Mapping[str, Release]
+    ``entries`` are releases, or the text of their entries, which is read when one is asked for.
+    """
+
+    entries: Mapping[str, Release | str]
     where: str = ""
+
+    def __getitem__(self, version: str) -> Release:
+        entry = self.entries[version]
+        if isinstance(entry, Release):
+            return entry
+        try:
+            items = load(f"  {entry}")
+        except Unusable as error:
+            raise fault_at(self.where, f"the index cannot be read: {error.told}") from error
+        return _release(items[0] if isinstance(items, list) else None)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
 
     @property
     def versions(self) -> list[tuple[semver.Version, str]]:
         """The versions of the releases, as Helm reads them and as they are written."""
-        return [(parsed, name) for name in self.releases if (parsed := parse_version(name))]
+        return [(parsed, name) for name in self if (parsed := parse_version(name))]
 
     def find(self, version: str) -> Release | None:
         """Return the release of that version, as the index writes it or as Helm reads it (``v3.2.1`` is 3.2.1)."""
-        if version in self.releases:
-            return self.releases[version]
         wanted = parse_version(version)
-        return next((self.releases[name] for one, name in self.versions if one == wanted), None)
+        same = (name for one, name in self.versions if one == wanted)
+        name = version if version in self.entries else next(same, None)
+        return None if name is None else self[name]
 
 
 @lru_cache(maxsize=1)
 def read_index(data: bytes, where: str, chart: str = "jupyterhub") -> Index:
     """Read the releases of one chart; of equal versions the first counts. A run reads the last index twice."""
     text = data.decode("utf-8-sig", "replace")
-    found = _cut(text, chart)
-    releases = _Releases(found, text, where, chart) if found is not None else _read_whole(text, where, chart)
-    if not releases:
+    entries = _cut(text, chart)
+    index = Index(_read_whole(text, where, chart) if entries is None else entries, where)
+    if not index:
         raise fault_at(where, f"the index has no release of {chart}")
-    return Index(releases, where)
-
-
-class _Releases(Mapping[str, Release]):
-    """The releases of an index that was cut; each is read when it is asked for."""
-
-    def __init__(self, entries: Mapping[str, str], text: str, where: str, chart: str) -> None:
-        self._entries = entries
-        self._whole = text, where, chart
-
-    def __getitem__(self, version: str) -> Release:
-        try:
-            tree = load(f"  {self._entries[version]}")
-            return _release(tree[0] if isinstance(tree, list) else None)
-        except Unusable:
-            return _read_whole(*self._whole)[version]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._entries)
-
-    def __len__(self) -> int:
-        return len(self._entries)
+    return index
 
 
 def _cut(text: str, chart: str) -> dict[str, str] | None:
@@ -239,8 +235,8 @@ def pinned_release(index: Index, pinned: str) -> Release | None:
     constraint = parse_constraint(pinned)
     if constraint is None or not is_range(pinned):
         return index.find(pinned.lstrip("= "))
-    version = constraint.newest_of(index.releases)
-    return index.releases[version] if version else None
+    version = constraint.newest_of(index)
+    return index[version] if version else None
 
 
 def release_with_image(index: Index, tag: str) -> Release | None:
@@ -250,7 +246,7 @@ def release_with_image(index: Index, tag: str) -> Release | None:
         return None
     same = (pair for pair in index.versions if pair[0].finalize_version() == built.finalize_version())
     later = sorted((order(one), name) for one, name in same if order(one) >= order(built))
-    releases = (index.releases[name] for _, name in later)
+    releases = (index[name] for _, name in later)
     return next((one for one in releases if (image := one.hub_image) and image.tag == tag), None)
 
 
@@ -261,34 +257,28 @@ def newest(index: Index, majors: range = range(sys.maxsize), *, pre: bool = Fals
         for version, name in index.versions
         if version.major in majors and (version.prerelease is None or (dev if is_dev(version) else pre))
     ]
-    return index.releases[max(fitting, key=lambda pair: pair[0])[1]] if fitting else None
+    return index[max(fitting, key=lambda pair: pair[0])[1]] if fitting else None
 
 
 def _exactly(index: Index, version: str, pinned: str) -> Release:
-    is_part = _PART.fullmatch(version) is not None
-    release = index.releases[version] if version in index.releases else None if is_part else index.find(version)
+    part = _PART.fullmatch(version)
+    release = index.find(version) if part is None or version in index else None
     if release is not None:
         return release
-    what = f"{version} is not a full version" if is_part else f"version {version} does not exist"
-    raise Refused(what, where=index.where, hint=_instead(index, version, pinned))
-
-
-def _instead(index: Index, version: str, pinned: str) -> str:
-    """Return the hint for a version that does not exist: never one of a major that was neither typed nor pinned."""
     taken = pinned_release(index, pinned)
     typed, here = parse_version(version), parse_version(taken.version if taken else pinned)
-    part = _PART.fullmatch(version)
     known = [(one, name) for one, name in index.versions if not is_dev(one)]
-    # Stable ones first, newest first: those of the same minor version where one was typed, else of the same major.
+    # Stable ones first, newest first: those of the same minor version where one was typed, else of its major.
+    # Never one of a major version that was neither typed nor pinned.
     known.sort(key=lambda pair: (pair[0].prerelease is None, order(pair[0])), reverse=True)
     minor = [typed.to_tuple()[:2]] if typed and part and part[1] else []
     lines = [*minor, *(one.to_tuple()[:1] for one in (typed, here) if one)]
     fitting = ([name for one, name in known if one.to_tuple()[: len(line)] == line] for line in lines)
     names = next(filter(None, fitting), [_example(index)])
-    if version.lower() in _NEWEST:
-        return f"leave --to out for the newest release{f' of {here.major}.x' if here else ''}: {names[0]}"
     near = get_close_matches(version, names, n=1) if typed and not part else []
-    return f"choose an existing one: {' or '.join(f'--to {name}' for name in dict.fromkeys([*near, names[0]]))}"
+    instead = " or ".join(f"--to {name}" for name in dict.fromkeys([*near, names[0]]))
+    what = f"{version} is not a full version" if part else f"version {version} does not exist"
+    raise Refused(what, where=index.where, hint=f"choose an existing one: {instead}")
 
 
 def _example(index: Index) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,13 +20,6 @@ CHANGELOG = f"{_DOCS}/changelog.html"
 _JUPYTERHUB_CHANGELOG = "https://jupyterhub.readthedocs.io/en/stable/reference/changelog.html"
 _GUIDES = f"{_DOCS}/administrator/upgrading"
 _HASH_LENGTHS = range(7, 41)
-
-
-class SecurityRelease(NamedTuple):
-    """A release that fixes vulnerabilities; ``fixes`` names each, and the part that has it."""
-
-    version: str
-    fixes: tuple[str, ...]
 
 
 class Watch(NamedTuple):
@@ -70,10 +64,13 @@ class Upgrade(NamedTuple):
 
 
 class Known(NamedTuple):
-    """The content of ``known.yaml``, as of ``date``; ``security`` and ``upgrades`` are oldest first."""
+    """The content of ``known.yaml``, as of ``date``; ``security`` and ``upgrades`` are oldest first.
+
+    ``security`` has what each release fixes: the vulnerabilities, and the parts that have them.
+    """
 
     date: str
-    security: tuple[SecurityRelease, ...]
+    security: Mapping[str, tuple[str, ...]]
     any_major: Upgrade
     going_back: Upgrade
     upgrades: tuple[Upgrade, ...]
@@ -85,7 +82,7 @@ def known() -> Known:
     data: Any = load(_KNOWN.read_text(encoding="utf-8"))
     return Known(
         date=data["date"],
-        security=tuple(SecurityRelease(one["version"], tuple(one["fixes"])) for one in data["security"]),
+        security={version: tuple(fixes) for version, fixes in data["security"].items()},
         any_major=_upgrade(data["any_major"]),
         going_back=_upgrade(data["going_back"]),
         upgrades=tuple(map(_upgrade, data["upgrades"])),
@@ -95,29 +92,30 @@ def known() -> Known:
 def security_fixes(before: str | None, after: str) -> tuple[str, ...]:
     """Return what each security release on the way up from one version to another fixes."""
     between, is_down = _security_between(before, after)
-    return () if is_down else tuple(f"{one.version} fixes {', '.join(one.fixes)}" for one in between)
+    return () if is_down else tuple(f"{version} fixes {', '.join(fixes)}" for version, fixes in between.items())
 
 
 def security_news(before: str | None, after: str) -> tuple[str, ...]:
     """Return a sentence for each security release on the way from one version to another, or back behind it."""
     between, is_down = _security_between(before, after)
     words = "This downgrades below {}, which fixes {}." if is_down else "{} is a security release: it fixes {}."
-    return tuple(words.format(one.version, ", ".join(one.fixes)) for one in between)
+    return tuple(words.format(version, ", ".join(fixes)) for version, fixes in between.items())
 
 
 def fixes_between(old: semver.Version, new: semver.Version) -> tuple[str, ...]:
     """Return what the releases after ``old`` up to ``new`` fix, each vulnerability once."""
     between, _ = _security_between(str(old), str(new))
-    return tuple(dict.fromkeys(fix for one in between for fix in one.fixes))
+    return tuple(dict.fromkeys(fix for fixes in between.values() for fix in fixes))
 
 
-def _security_between(before: str | None, after: str) -> tuple[list[SecurityRelease], bool]:
-    """Return the security releases between two versions, oldest first, and whether the way leads down."""
+def _security_between(before: str | None, after: str) -> tuple[dict[str, tuple[str, ...]], bool]:
+    """Return what the security releases between two versions fix, oldest first, and whether the way leads down."""
     old, new = parse_version(before or ""), parse_version(after)
     if old is None or new is None:
-        return [], False
+        return {}, False
     low, high = sorted((order(old), order(new)))
-    found = [one for one in known().security if low < order(semver.Version.parse(one.version)) <= high]
+    security = known().security.items()
+    found = {version: fixes for version, fixes in security if low < order(semver.Version.parse(version)) <= high}
     return found, order(new) < order(old)
 
 

@@ -10,6 +10,7 @@ import contextlib
 import json
 import tarfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -24,53 +25,49 @@ from ..core.yaml_tree import Data, child, load, text_under
 from .index import Index, Release, read_index
 
 LARGEST_ARCHIVE = 64 * 1024 * 1024
+_USUAL = Limits()
 _LARGEST_KEPT = 64 * 1024 * 1024 + 4096
 # The folders of a mirror in which archives lie.
 _MIRRORED = ("", "charts/")
 _REGULAR = (tarfile.REGTYPE, tarfile.AREGTYPE)
 
 
+@dataclass(frozen=True)
 class HelmRepository:
-    """What a Helm repository offers of one chart.
+    """What a Helm repository offers of one chart; ``cache`` keeps what is fetched."""
 
-    ``url`` is its address or its index's, see :meth:`Address.parse`, ``cache`` the folder for what is fetched.
-    """
-
-    def __init__(
-        self,
-        url: str,
-        cache: Path,
-        chart: str = "jupyterhub",
-        limits: Limits | None = None,
-        *,
-        asked: bool = False,
-    ) -> None:
-        self.address = Address.parse(url.removesuffix("index.yaml"), asked=asked)
-        self._index = self.address.below("index.yaml")
-        self._chart = chart
-        self._cache = Cache(cache)
-        self._limits = limits or Limits()
+    address: Address
+    cache: Cache
+    chart: str = "jupyterhub"
+    limits: Limits = _USUAL
 
     @classmethod
     def of(cls, settings: Settings, address: str) -> HelmRepository:
-        """Return the dependency's repository; raises Refused for plain http elsewhere, unless the settings name it."""
+        """Return the dependency's repository at ``address``, which may be its index's.
+
+        Raises Refused for plain http elsewhere, unless the settings name it.
+        """
         asked = settings.chart_repository is not None
-        return cls(address, settings.fetched, settings.dependency, asked=asked)
+        parsed = Address.parse(address.removesuffix("index.yaml"), asked=asked)
+        return cls(parsed, Cache(settings.fetched), settings.dependency)
+
+    @property
+    def _index(self) -> Address:
+        return self.address.below("index.yaml")
 
     def index(self) -> Index:
         """Fetch and read the repository's ``index.yaml``."""
-        return read_index(self._cache.fetch(self._index, self._limits), str(self._index), self._chart)
+        return read_index(self.cache.fetch(self._index, self.limits), str(self._index), self.chart)
 
     def kept_index(self) -> Index | None:
         """Read the index that was fetched last, if it was kept."""
-        page = get(self._index, self._limits) if self._index.is_file else self._cache.page(self._index.url)
-        return read_index(page.body, str(self._index), self._chart) if page else None
+        page = get(self._index, self.limits) if self._index.is_file else self.cache.page(self._index.url)
+        return read_index(page.body, str(self._index), self.chart) if page else None
 
     def archive(self, release: Release) -> bytes:
         """Fetch a release's archive, from the first of its addresses that has it."""
         digest = (release.digest or "").lower().removeprefix("sha256:")
-        kept = self._cache.page(f"archive {digest}") if digest else None
-        if kept is not None and sha256(kept.body).hexdigest() == digest:
+        if digest and (kept := self.cache.page(f"archive {digest}")):
             return kept.body
         body, address = self._first_that_answers(release)
         if digest and sha256(body).hexdigest() != digest:
@@ -80,40 +77,37 @@ class HelmRepository:
                 hint="choose another release with --to VERSION, and tell those who keep the repository",
             )
         if digest:
-            self._cache.keep_page(f"archive {digest}", Page(body))
+            self.cache.keep_page(f"archive {digest}", Page(body))
         return body
 
     def hub_image(self, release: Release) -> Reference:
         """Return the hub image that a release's entry names, else the one in its archive."""
-        return release.hub_image or hub_image_in(self.archive(release), f"{self._chart} {release.version}")
+        return release.hub_image or hub_image_in(self.archive(release), f"{self.chart} {release.version}")
 
     def values(self, release: Release) -> Data:
         """Return the default values of a release's chart."""
-        return _values_in(self.archive(release), f"{self._chart} {release.version}")
+        return _values_in(self.archive(release), f"{self.chart} {release.version}")
 
     def _first_that_answers(self, release: Release) -> tuple[bytes, Address]:
+        addresses = []
+        for url in release.urls:
+            with contextlib.suppress(Fault):
+                address = self.address.resolved(url)
+                # This may be a mirror of the host that the index names: it is asked for the file first.
+                if address.host != self.address.host and "/" not in unquote(address.name):
+                    addresses += [self.address.below(folder + address.name) for folder in _MIRRORED]
+                addresses.append(address)
         last = Unreachable(
-            f"the index names no address for the archive of {self._chart} {release.version} that can be used",
+            f"the index names no address for the archive of {self.chart} {release.version} that can be used",
             where=self._index,
             hint="choose another release with --to VERSION",
         )
-        for address in self._addresses(release):
+        for address in addresses:
             try:
-                return get(address, self._limits, exact=True).body, address
+                return get(address, self.limits, exact=True).body, address
             except Unreachable as fault:  # noqa: PERF203 - the next address may have it
                 last = fault
         raise last
-
-    def _addresses(self, release: Release) -> Iterator[Address]:
-        # Where the index names another host, this may be a mirror: the file of that name is looked for in it first.
-        for url in release.urls:
-            try:
-                address = self.address.resolved(url)
-            except Fault:
-                continue
-            if address.host != self.address.host and "/" not in unquote(address.name):
-                yield from (self.address.below(folder + address.name) for folder in _MIRRORED)
-            yield address
 
 
 class Cache(NamedTuple):
@@ -130,30 +124,27 @@ class Cache(NamedTuple):
         return page.body
 
     def page(self, url: str) -> Page | None:
-        """Return the page that was kept, or None."""
+        """Return the page that was kept, or None, also where its file is not as it was written."""
         try:
-            head, _, body = read_file(self._file(url), _LARGEST_KEPT).partition(b"\n")
-            about = json.loads(head)
-        except (OSError, ValueError, RecursionError):
+            digest, _, written = read_file(self._file(url), _LARGEST_KEPT).partition(b"\n")
+        except OSError:
             return None
-        if not isinstance(about, dict) or about.get("sha256") != sha256(body).hexdigest():
+        if digest != sha256(written).hexdigest().encode():
             return None
-        validators = about.get("etag"), about.get("last_modified")
-        # None, or text that may be sent as a header.
-        usable = (one is None or (isinstance(one, str) and one.isascii() and one.isprintable()) for one in validators)
-        return Page(body, *validators) if all(usable) else None
+        validators, _, body = written.partition(b"\n")
+        return Page(body, *json.loads(validators))
 
     def keep_page(self, url: str, page: Page) -> None:
         """Keep a page for its address in place of an earlier one, where the folder can be written.
 
-        Of two runs that write one at once the last counts; what is torn is not taken for a page.
+        Of two runs that write one at once the last counts.
         """
-        about = {"etag": page.etag, "last_modified": page.last_modified, "sha256": sha256(page.body).hexdigest()}
+        written = json.dumps(page[1:]).encode() + b"\n" + page.body
         file = self._file(url)
         part = file.with_suffix(".part")
         with contextlib.suppress(OSError):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            part.write_bytes(json.dumps(about).encode() + b"\n" + page.body)
+            part.write_bytes(sha256(written).hexdigest().encode() + b"\n" + written)
             part.replace(file)
 
     def _file(self, url: str) -> Path:

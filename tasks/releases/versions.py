@@ -20,7 +20,7 @@ _PARTS = 3
 _SAME_SIGNS = {"": "=", "=>": ">=", "=<": "<="}
 _STAGES = frozenset({"alpha", "beta", "rc"})
 _OPERATOR = r"(=||!=|>|<|>=|=>|<=|=<|~|~>|\^)"
-_NUMBER = r"[0-9xX*]+"
+_NUMBER = r"[0-9]+|[xX*]"
 _NAMES = r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*"
 _VERSION = rf"(v?({_NUMBER})(?:\.({_NUMBER}))?(?:\.({_NUMBER}))?((?:-{_NAMES})?)(?:\+{_NAMES})?)"
 _COMPARISON = re.compile(rf"{_OPERATOR}\s*{_VERSION}")
@@ -181,8 +181,6 @@ def respelled(text: str, version: str, versions: Iterable[str]) -> str:
 def _comparison(sign: str, _: str, major: str, minor: str, patch: str, prerelease: str) -> _Comparison | None:
     numbers = [major, minor, patch]
     given = next((index for index, one in enumerate(numbers) if not one.isdigit()), _PARTS)
-    if any(not set(one) <= set("0123456789") and one not in ("", "x", "X", "*") for one in numbers):
-        return None
     written = ".".join(str(int(one)) for one in (*numbers[:given], "0", "0", "0")[:3])
     version = parse_version(f"{written}{prerelease}")
     return _Comparison(_SAME_SIGNS.get(sign, sign), version, given) if version else None

@@ -16,16 +16,15 @@ from typing import NamedTuple
 
 from ..core.faults import DOOR, Unusable
 from ..core.names import is_name
-from ..core.safe_files import is_inside, is_passable
+from ..core.safe_files import is_inside
 from ..core.settings import Settings, how_to_correct
 from ..core.visible import keep_secret
-from ..core.yaml_tree import MERGE, Document, MappingNode, Node, Scalar, SequenceNode, merged, parse, target_of
-from .files import Files, join
-from .yaml_edit import Path, is_nothing, mismatch, text_at, with_scalars
+from ..core.yaml_tree import Data, Leaf, load_file, mismatch, parse, text_under
+from .files import join
+from .values import Path, with_scalars
 
 DEPENDENCIES = "dependencies"
 CHART_FILES = ("requirements.yaml", "Chart.yaml")
-IMAGES = "images"
 # The lock of a chart of apiVersion v1, and that of any other.
 LOCKS = ("requirements.lock", "Chart.lock")
 JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
@@ -33,7 +32,7 @@ _HELMS_OWN = ("@", "alias:", "oci:")
 LOCAL = "file://"
 _BUILD_ARG = "--build-arg"
 # The keys that chartpress reads.
-_CHART_KEYS = {"name", "chartPath", "imagePrefix", IMAGES, "repo", "paths", "baseVersion", "resetTag", "resetVersion"}
+_CHART_KEYS = {"name", "chartPath", "imagePrefix", "images", "repo", "paths", "baseVersion", "resetTag", "resetVersion"}
 _REPO_KEYS = {"git", "published", "oci"}
 _IMAGE_KEYS = {
     *("imageName", "contextPath", "dockerfilePath", "buildArgs", "extraBuildCommandOptions", "paths"),
@@ -77,15 +76,12 @@ class BareChart(NamedTuple):
 
 def requirements(data: bytes, where: str) -> tuple[Requirement, ...]:
     """Return every dependency, in the file's order."""
-    document = parse(data, where)
     found = []
-    for index, node in enumerate(_Fields.of(document, document.root).items(DEPENDENCIES)):
-        entry = _Fields.of(document, node, f"{DEPENDENCIES}[{index}]")
+    for entry in _Fields.of(where, load_file(data, where)).items(DEPENDENCIES):
         name, version, repository, alias = map(entry.text, ("name", "version", "repository", "alias"))
         if not name:
-            raise Unusable(f"{entry.path} has no name", where=document.place(node), hint="add name: to it")
-        line = entry.values.get("version", node).line
-        found.append(Requirement(name, version or "", repository or "", alias, line))
+            raise Unusable(f"{entry.name} has no name", where=where, hint="add name: to it")
+        found.append(Requirement(name, version or "", repository or "", alias, (version or name).node.line))
     return tuple(found)
 
 
@@ -94,26 +90,13 @@ def requirement(data: bytes, name: str, where: str) -> Requirement | None:
     return next((one for one in requirements(data, where) if one.name == name), None)
 
 
-def dependencies_in(files: Files, folder: str) -> str:
-    """Return where Helm looks for the dependencies of the chart in ``folder``: for older charts in another file.
-
-    See https://helm.sh/docs/topics/charts/#chart-dependencies.
-    """
-    older = join(folder, "requirements.yaml")
-    return older if files.read(older) is not None else join(folder, "Chart.yaml")
-
-
 def api_version(data: bytes, where: str) -> str:
     """Return the ``apiVersion`` of a Chart.yaml: ``v1`` where it has none, as Helm has it."""
-    return text_at(parse(data, where), ("apiVersion",)) or "v1"
+    return text_under(load_file(data, where), "apiVersion") or "v1"
 
 
-def pinned(data: bytes, name: str, where: str) -> Requirement:
-    """Return the dependency ``name``, the first of several entries of that name; each must have a version."""
-    return next(iter(_entries(data, name, where).values()))
-
-
-def _entries(data: bytes, name: str, where: str) -> dict[int, Requirement]:
+def pinned(data: bytes, name: str, where: str) -> dict[int, Requirement]:
+    """Return the entries of the dependency ``name`` by their numbers, at least one; each must have a version."""
     entries = {at: entry for at, entry in enumerate(requirements(data, where)) if entry.name == name}
     if not entries:
         hint = how_to_correct("dependency", "name the right one as hub.dependency in invoke.yaml")
@@ -165,14 +148,14 @@ def address_of(settings: Settings, required: Requirement, file: str) -> str:
 
 def with_version(data: bytes, name: str, version: str, where: str) -> bytes:
     """Return the file with the dependency ``name``, all entries of that name, at ``version``."""
-    entries = _entries(data, name, where)
+    entries = pinned(data, name, where)
     first = next(iter(entries.values()))
     for entry in entries.values():
         if entry.version != first.version:
             here = f"at {first.version} on line {first.line} and at {entry.version} here"
             hint = "give both the same version first"
             raise Unusable(f"the dependency {name} is {here}", where=f"{where}:{entry.line}", hint=hint)
-    return with_scalars(parse(data, where), {(DEPENDENCIES, str(at), "version"): version for at in entries}) or data
+    return with_scalars(parse(data, where), {(DEPENDENCIES, str(at), "version"): version for at in entries})
 
 
 class BuildArgument(NamedTuple):
@@ -238,125 +221,122 @@ class ChartSpec(NamedTuple):
 
 def read_chartpress(data: bytes, where: str) -> tuple[ChartSpec, ...]:
     """Return the charts of a chartpress.yaml, whose name is the last part of ``where``; raise NotNamed without any."""
-    document = parse(data, where)
-    top = _Fields.of(document, document.root)
-    items = top.items("charts")
-    if not items:
+    top = _Fields.of(where, load_file(data, where))
+    charts = top.items("charts")
+    if not charts:
         raise NotNamed("no charts", where=where, hint="list them under charts:, each with its name:")
-    charts = (_Fields.of(document, node, f"charts[{index}]") for index, node in enumerate(items))
-    return tuple(_chart(chart, index, top.ignored({"charts"})) for index, chart in enumerate(charts))
+    return tuple(_chart(chart, top.ignored({"charts"})) for chart in charts)
 
 
 class _Fields(NamedTuple):
-    """A mapping at ``path`` (``charts[0].images``), aliases and merge keys followed; of equal keys the last counts."""
+    """The mapping at ``path`` of the file ``where``; ``name`` is that path for people, ``charts[0].images``."""
 
-    document: Document
-    path: str
-    values: dict[str, Node]
+    where: str
+    path: Path
+    values: Mapping[str, Data]
+
+    @property
+    def name(self) -> str:
+        return _shown(self.path)
 
     @classmethod
-    def of(cls, document: Document, node: Node | None, path: str = "") -> _Fields:
-        """Read ``node`` as a mapping; null counts as an empty one."""
-        if is_nothing(node):
-            return cls(document, path, {})
-        if not isinstance(node, MappingNode):
-            raise mismatch(document, node, path or "the file", "a mapping")
-        entries = (entry for source in (*reversed(merged(node)), node) for entry in source.entries)
-        pairs = ((target_of(key), target_of(value)) for key, value in entries)
-        own = ((key, value) for key, value in pairs if isinstance(key, Scalar) and key.value != MERGE)
-        return cls(document, path, {_passable(document, key, path or "a key"): value for key, value in own})
+    def of(cls, where: str, value: Data, path: Path = ()) -> _Fields:
+        """Read ``value`` as a mapping; None counts as an empty one."""
+        if value is not None and not isinstance(value, dict):
+            raise mismatch(value, where, _shown(path) or "the file", "a mapping")
+        return cls(where, path, value or {})
 
     def fields(self, key: str) -> _Fields:
-        return _Fields.of(self.document, self.values.get(key), self._name(key))
+        return _Fields.of(self.where, self.values.get(key), (*self.path, key))
 
-    def items(self, key: str) -> list[Node]:
-        node = self.values.get(key)
-        if is_nothing(node):
-            return []
-        if not isinstance(node, SequenceNode):
-            raise mismatch(self.document, node, self._name(key), "a list")
-        return [target_of(item) for item in node.children]
+    def items(self, key: str) -> list[_Fields]:
+        """Return the mappings that are listed under ``key``."""
+        value = self.values.get(key)
+        if value is not None and not isinstance(value, list):
+            raise mismatch(value, self.where, _shown((*self.path, key)), "a list")
+        return [_Fields.of(self.where, item, (*self.path, key, str(at))) for at, item in enumerate(value or ())]
 
-    def text(self, key: str, *, is_path: bool = False) -> str | None:
-        """Return the characters under ``key``, or the path relative to the document's folder; None for nothing."""
-        node = self.values.get(key)
-        return None if is_nothing(node) else self._text(node, self._name(key), is_path=is_path) or None
+    def text(self, key: str, *, is_path: bool = False) -> Leaf | None:
+        """Return the characters under ``key``, or the path relative to the file's folder; None for nothing."""
+        value = self.values.get(key)
+        return None if value is None else self._text(value, (*self.path, key), is_path=is_path) or None
 
     def texts(self, key: str, *, is_path: bool = False) -> tuple[str, ...]:
         """Return what the list under ``key`` has, or the one text that is there; an empty mapping is nothing."""
-        node = self.values.get(key)
-        if not isinstance(node, SequenceNode):
-            is_empty = isinstance(node, MappingNode) and not node.children
-            return () if is_empty else tuple(filter(None, [self.text(key, is_path=is_path)]))
-        items = enumerate(self.items(key))
-        return tuple(self._text(item, f"{self._name(key)}[{index}]", is_path=is_path) for index, item in items)
+        value, path = self.values.get(key), (*self.path, key)
+        if not value:
+            return ()
+        items = {(*path, str(at)): one for at, one in enumerate(value)} if isinstance(value, list) else {path: value}
+        return tuple(self._text(one, path, is_path=is_path) for path, one in items.items())
 
     def flag(self, key: str, *, default: bool) -> bool:
-        node = self.values.get(key)
-        if node is None:
+        value = self.values.get(key)
+        if key not in self.values:
             return default
-        if not isinstance(node, Scalar) or node.kind != "bool":
-            raise mismatch(self.document, node, self._name(key), "true or false", hint="write true or false")
-        return node.value.lower().startswith("t")
+        if not isinstance(value, Leaf) or value.node.kind != "bool":
+            raise mismatch(value, self.where, _shown((*self.path, key)), "true or false")
+        return value.lower().startswith("t")
 
     def ignored(self, known: Collection[str]) -> list[str]:
         """Return the full names of the keys that are not ``known``."""
-        return [self._name(key) for key in self.values if key not in known]
+        return [_shown((*self.path, key)) for key in self.values if key not in known]
 
-    def _name(self, key: str) -> str:
-        return f"{self.path}.{key}" if self.path else key
-
-    def _text(self, node: Node | None, name: str, *, is_path: bool) -> str:
-        if not isinstance(node, Scalar) or is_nothing(node):
-            raise mismatch(self.document, node, name, "a string", hint="give it one plain value")
-        if is_path and not is_inside(node.value, posixpath.dirname(self.document.where)):
+    def _text(self, value: Data, path: Path, *, is_path: bool) -> Leaf:
+        name = _shown(path)
+        if not isinstance(value, Leaf):
+            raise mismatch(value, self.where, name, "a string", "give it one plain value")
+        if is_path and not is_inside(value, posixpath.dirname(self.where)):
             raise Unusable(
-                f"{name} is {node.value!r}, which lies outside the repository",
-                where=self.document.place(node),
-                hint=f"name a path in the repository, relative to {posixpath.basename(self.document.where)}",
+                f"{name} is {str(value)!r}, which lies outside the repository",
+                where=value.place,
+                hint=f"name a path in the repository, relative to {posixpath.basename(self.where)}",
             )
-        return _passable(self.document, node, name)
+        return value
 
 
-def _chart(chart: _Fields, index: int, ignored: Sequence[str]) -> ChartSpec:
+def _shown(path: Path) -> str:
+    return "".join(f"[{step}]" if step.isdigit() else f".{step}" for step in path).lstrip(".")
+
+
+def _chart(chart: _Fields, ignored: Sequence[str]) -> ChartSpec:
     name = chart.text("name")
     if name is None:
-        raise Unusable(f"{chart.path}.name is missing", where=chart.document.where, hint="name the chart's folder")
+        raise Unusable(f"{chart.name}.name is missing", where=chart.where, hint="name the chart's folder")
     prefix = chart.text("imagePrefix") or ""
-    images = chart.fields(IMAGES)
-    steps = ("charts", str(index), IMAGES)
+    images = chart.fields("images")
     ignored = [*ignored, *chart.ignored(_CHART_KEYS), *chart.fields("repo").ignored(_REPO_KEYS)]
     return ChartSpec(
         name=name,
         path=chart.text("chartPath", is_path=True) or chart.text("name", is_path=True),
         base_version=chart.text("baseVersion"),
-        images=tuple(_image(images.fields(key), (*steps, key), prefix) for key in images.values),
+        images=tuple(_image(images.fields(key), prefix) for key in images.values),
         ignored=(*ignored, *(name for key in images.values for name in images.fields(key).ignored(_IMAGE_KEYS))),
     )
 
 
-def _image(image: _Fields, steps: Path, prefix: str) -> ImageSpec:
-    key, file = steps[-1], posixpath.basename(image.document.where)
+def _image(image: _Fields, prefix: str) -> ImageSpec:
+    key, file = image.path[-1], posixpath.basename(image.where)
     context = image.text("contextPath", is_path=True) or posixpath.join("images", key)
     dockerfile = image.text("dockerfilePath", is_path=True) or posixpath.join(context, "Dockerfile")
     contexts = [context] if image.flag("rebuildOnContextPathChanges", default=True) else []
     given = image.fields("buildArgs")
-    for name, node in given.values.items():
-        # Chartpress gives 3.10 to Docker as 3.1, and true as True.
-        if isinstance(node, Scalar) and node.kind in {"float", "bool"}:
-            raise mismatch(image.document, node, f"{given.path}.{name}", "a string", hint="put quotes around it")
     build_args = {name: given.text(name) or "" for name in given.values}
+    for name, text in build_args.items():
+        # Chartpress gives 3.10 to Docker as 3.1, and true as True.
+        if isinstance(text, Leaf) and text.node.kind in {"float", "bool"}:
+            raise mismatch(text, image.where, f"{given.name}.{name}", "a string", "put quotes around it")
     options = image.texts("extraBuildCommandOptions")
     for option in (*(f"{name}={value}" for name, value in build_args.items()), *options):
         name, _, value = option.removeprefix(_BUILD_ARG).removeprefix("--label").lstrip("= ").partition("=")
         if not name.startswith("-"):
             keep_secret(name, value)
-    named = image.text("imageName") or prefix + key
+    written = image.text("imageName")
+    named = written or prefix + key
     # Anything else could be read as an option of a program.
     if not is_name(named):
         raise Unusable(
-            f"{image.path} has {named!r} for its name, which is not an image name",
-            where=image.document.place(image.values.get("imageName")),
+            f"{image.name} has {str(named)!r} for its name, which is not an image name",
+            where=written.place if written else image.where,
             hint="write imageName, or imagePrefix and the key, as host/path in small letters",
         )
     return ImageSpec(
@@ -369,7 +349,7 @@ def _image(image: _Fields, steps: Path, prefix: str) -> ImageSpec:
         paths=tuple(dict.fromkeys([file, *contexts, dockerfile, *image.texts("paths", is_path=True)])),
         skip_platforms=frozenset(image.texts("skipPlatforms")),
         values_paths=image.texts("valuesPath"),
-        arguments=_arguments(build_args, options, steps),
+        arguments=_arguments(build_args, options, image.path),
     )
 
 
@@ -383,13 +363,3 @@ def _arguments(build_args: Mapping[str, str], options: Sequence[str], steps: Pat
             place = (*steps, "extraBuildCommandOptions", str(index))
             found[name] = BuildArgument(value if sign else None, place, f"{before}{name}=")
     return found
-
-
-def _passable(document: Document, node: Scalar, name: str) -> str:
-    if is_passable(node.value):
-        return node.value
-    raise Unusable(
-        f"{name} holds a character that cannot be passed to a program: NUL, or half of a surrogate pair",
-        where=document.place(node),
-        hint=r"write it without the escape (\0, \ud800)",
-    )

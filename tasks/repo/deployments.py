@@ -1,4 +1,4 @@
-"""What deploys the chart: each deployment's values files, Helm release and namespace.
+"""What deploys the chart: each deployment's values files, Helm release and namespace, and the images that they name.
 
 The repository's layout tells them. hubploy's (https://github.com/berkeley-dsep-infra/hubploy): ``NAME/hubploy.yaml``,
 ``NAME/config/`` with ``common.yaml`` and a file for each environment, and ``NAME/secrets/``; it installs the release
@@ -8,29 +8,32 @@ The repository's layout tells them. hubploy's (https://github.com/berkeley-dsep-
 Where a repository has no chart, z2jh's own is deployed by commands like ``helm upgrade hub jupyterhub/jupyterhub
 --version 3.2.1`` and by manifests of Flux, Argo CD and others: each is a place of the release, which ``hub.pins`` can
 name.
+
+The keys of images are those of Zero to JupyterHub (https://z2jh.jupyter.org/en/stable/resources/reference.html):
+``image`` and the entries of ``extraImages`` with ``name`` and ``tag``; and ``NAME:TAG`` of KubeSpawner or a container.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import lru_cache, partial, reduce
 from itertools import pairwise
 from typing import NamedTuple
 
 from ..core.faults import DOOR, Unusable, nearest
+from ..core.names import Reference
 from ..core.safe_files import is_inside
-from ..core.settings import FILE
-from ..core.yaml_tree import child, load, text_under
+from ..core.settings import FILE, ValuesTarget
+from ..core.yaml_tree import Data, Leaf, child, load_file, text_under
 from ..releases.versions import parse_version
 from .charts import LOCAL
-from .files import files_with, join
-from .hub import Hub
-from .layout import last_part
+from .files import behind_links, files_with, folder_of, join, last_part
+from .hub import Hub, HubImage
 from .pins import versions_of_chart
-from .values import quoted
+from .values import NAME_KEYS, TAG_KEY, is_encrypted, quoted, values_setting
 
 HUBPLOY_FILE = "hubploy.yaml"
 _COMMON = "common"
@@ -46,6 +49,14 @@ _HELM = re.compile(
 PROSE = (*(f":(exclude,glob)**/*.{kind}" for kind in ("md", "adoc", "rst", "txt")), f":(exclude){FILE}")
 # A word of a command: blanks in quotes and in an expression of a workflow belong to it.
 _WORD = re.compile(r"""(?:\$\{\{.*?\}\}|"[^"]*"|'[^']*'|\S)+""")
+_IMAGE, _EXTRA = "image", "extraImages"
+_SPAWNER = frozenset({"kubespawner_override", "KubeSpawner"})
+_CONTAINERS = frozenset({"initContainers", "extraContainers", "init_containers", "extra_containers"})
+_ANYTHING = re.compile(b"")
+# What a program is to fill in.
+_TEMPLATES = ("{", "$(")
+# Reading as much YAML takes some seconds.
+_MOST_READ = 1024 * 1024
 
 
 class Deployment(NamedTuple):
@@ -127,14 +138,15 @@ def _in_folder(chart: str, folder: str, files: Mapping[tuple[str, str], str]) ->
 
 @lru_cache(maxsize=4)
 def _of_clusters(hub: Hub) -> tuple[Deployment, ...]:
-    read = ((path.rpartition("/")[0], hub.files.read(path) or b"") for path in hub.listing.named("cluster.yaml"))
-    return tuple(one for folder, data in read if b"helm_chart" in data for one in _in_cluster(hub, folder, data))
+    read = ((path, hub.files.read(path) or b"") for path in hub.listing.named("cluster.yaml"))
+    return tuple(one for path, data in read if b"helm_chart" in data for one in _in_cluster(hub, path, data))
 
 
-def _in_cluster(hub: Hub, folder: str, data: bytes) -> Iterator[Deployment]:
-    hubs, group = None, last_part(folder)
+def _in_cluster(hub: Hub, path: str, data: bytes) -> Iterator[Deployment]:
+    hubs, folder = None, folder_of(path)
+    group = last_part(folder)
     with suppress(Unusable):
-        hubs = child(load(data.decode("utf-8", "replace")), "hubs")
+        hubs = child(load_file(data, path), "hubs")
     for entry in hubs if isinstance(hubs, list) else ():
         name, chart, override = (text_under(entry, key) for key in ("name", "helm_chart", "chart_override"))
         files, place = child(entry, "helm_chart_values_files"), _chart_folder(hub, chart)
@@ -281,3 +293,140 @@ def _is_chart(hub: Hub, word: str, words: Sequence[str]) -> bool:
     if last != hub.settings.dependency or word.startswith((".", "/", "$")):
         return False
     return hub.files.read(join(folder, last, "Chart.yaml")) is None if slash else "--repo" in words
+
+
+class NamedImage(NamedTuple):
+    """An image, and where the values name it: the file, its line and the dotted path."""
+
+    file: str
+    line: int
+    path: str
+    reference: Reference
+
+    @property
+    def where(self) -> str:
+        """Its ``path:line``."""
+        return f"{self.file}:{self.line}"
+
+
+def named_images(hub: Hub, chart_values: Data = None, telling: re.Pattern[bytes] = _ANYTHING) -> Iterator[NamedImage]:
+    """Yield the images that the deployments' values name, and the hub images that other YAML files name.
+
+    Deployments' values are merged as by Helm; ``chart_values``, those of the pinned chart, are for the half of an image
+    that the repository leaves to it. Only files that hold something ``telling`` are read.
+    """
+    own = hub.values_file
+    if own is not None:
+        prefixes = [one.key for one in hub.requirements]
+        chains = [(own, *one.values) for one in deployments(hub)]
+        listed = {path for chain in chains for path in chain}
+        others = dict.fromkeys(place.file for place in hub.places if place.file not in listed)
+        for chain in (*chains, *((own, path) for path in others)):
+            values = reduce(_merged, (_tree_in(hub, file, telling) for file in chain), None)
+            for path, inner in _sections(values, prefixes):
+                yield from _images(_merged(chart_values or {}, inner), path)
+    names = _names(hub).values()
+    words = [name.written_path for name in names]
+    for file in files_with(hub.git, "--fixed-strings", words, ":(glob)**/*.yaml", ":(glob)**/*.yml"):
+        # Not those of tools, and not what names the images.
+        if file not in (hub.layout.file, FILE) and "/." not in f"/{file}":
+            found = _images(_tree_in(hub, file), ())
+            yield from (one for one in found if any(map(one.reference.same_repository, names)))
+
+
+def lines_of(hub: Hub, image: HubImage) -> list[str]:
+    """Return where the places of ``image`` have it: ``path:line``."""
+    return [f"{place.file}:{one.line}" for place, one in hub.pinned(image).items()]
+
+
+def unmoved_images(hub: Hub) -> dict[str, list[NamedImage]]:
+    """Return where values name hub images besides the places that a build writes, by the images' keys."""
+    # Of many deployments most name no hub image, and take long to read.
+    names = _names(hub)
+    words = [re.escape(name.written_path.encode()) for name in names.values()]
+    telling = re.compile(b"|".join((rb"\btag\b", *words)))
+    named = dict.fromkeys(named_images(hub, telling=telling))
+    own = {(place.file, place.path) for place in hub.places}
+    # What a line of ours stands for by an alias moves with it.
+    moved = {one.where for one in named if (behind_links(hub.git.folder, one.file), one.path) in own}
+    left = [one for one in named if one.where not in moved]
+    places = {key: [one for one in left if one.reference.same_repository(name)] for key, name in names.items()}
+    return {key: some for key, some in places.items() if some}
+
+
+def how_to_move(hub: Hub, unmoved: Iterable[NamedImage]) -> str:
+    """Return the lines for invoke.yaml that let builds write ``unmoved`` too."""
+    setting = values_setting(hub.settings.values, (ValuesTarget(one.file, one.path) for one in unmoved))
+    return f"let builds move it: {setting} in {FILE}"
+
+
+def faulty_files(hub: Hub) -> Iterator[Unusable]:
+    """Yield the faults of the deployments' files and of those that patterns of ``hub.values`` stand for."""
+    values = (path for one in (deployments(hub) if has_deployments(hub) else ()) for path in one.values)
+    matching = (path for one in hub.settings.values for path in hub.listing.matching[one.file])
+    paths = dict.fromkeys((*hub.listing.named(HUBPLOY_FILE), *values, *matching))
+    if sum(len(hub.files.read(path) or b"") for path in paths) > _MOST_READ:
+        yield Unusable("there is more than 1 MiB to read", where="the deployments' values", hint=f"{DOOR} preview")
+        return
+    for path in paths:
+        try:
+            _read(hub.files.read(path) or b"", path)
+        except Unusable as fault:  # noqa: PERF203 - the other files are read all the same
+            yield fault
+
+
+def _names(hub: Hub) -> dict[str, Reference]:
+    return {image.spec.key: Reference(image.spec.named) for image in hub.images if image.spec.named}
+
+
+def _sections(tree: Data, prefixes: Sequence[str]) -> Iterator[tuple[tuple[str, ...], Data]]:
+    """Yield the chart's values in a values file, also those in the section of a chart that depends on the hub's."""
+    for key, inner in tree.items() if isinstance(tree, dict) else ():
+        if key in prefixes:
+            yield (key,), inner
+        elif isinstance(inner, dict):
+            yield from (((key, prefix), inner[prefix]) for prefix in prefixes if prefix in inner)
+
+
+def _tree_in(hub: Hub, path: str, telling: re.Pattern[bytes] = _ANYTHING) -> Data:
+    """Return what a values file holds; nothing where it is missing, encrypted or faulty, or not ``telling``."""
+    data = hub.files.read(path) or b""
+    with suppress(Unusable):
+        tree = _read(data, path) if telling.search(data) else {}
+        return tree if isinstance(tree, dict) else {}
+    return {}
+
+
+def _read(data: bytes, path: str) -> Data:
+    return {} if is_encrypted(data) else load_file(data, path)
+
+
+def _merged(weaker: Data, stronger: Data) -> Data:
+    """Return what Helm makes of two trees of values: mappings are merged, anything else is replaced."""
+    if not isinstance(weaker, dict) or not isinstance(stronger, dict):
+        return stronger
+    return weaker | {key: _merged(weaker.get(key), value) for key, value in stronger.items()}
+
+
+def _images(tree: Data, path: tuple[str, ...]) -> Iterator[NamedImage]:
+    *_, above, name = ("", "", *path)
+    if isinstance(tree, dict | list):
+        if isinstance(tree, dict) and (name == _IMAGE or above == _EXTRA):
+            yield from _image([next(filter(None, map(tree.get, NAME_KEYS)), None), tree.get(TAG_KEY)], path)
+        inside = tree.items() if isinstance(tree, dict) else ((str(at), one) for at, one in enumerate(tree))
+        # No dotted path leads through a key with a dot.
+        for key, value in ((key, value) for key, value in inside if "." not in key):
+            yield from _images(value, (*path, key))
+    elif name == _IMAGE and (above in _SPAWNER or (above.isdigit() and path[-3:-2] and path[-3] in _CONTAINERS)):
+        yield from _image([tree], path)
+
+
+def _image(halves: Sequence[Data], path: tuple[str, ...]) -> Iterator[NamedImage]:
+    """Yield the image of these halves, where the repository's own values have one and no program fills it in."""
+    texts = [half for half in halves if isinstance(half, Leaf)]
+    placed = [text for text in texts if text.where]
+    is_whole = len(texts) == len(halves) and all(texts)
+    if placed and is_whole and not any(sign in text for sign in _TEMPLATES for text in texts):
+        with suppress(Unusable):
+            text = placed[-1]
+            yield NamedImage(text.where, text.node.line, ".".join(path), Reference.parse(":".join(texts)))

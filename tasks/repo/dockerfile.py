@@ -66,7 +66,7 @@ class Instruction(NamedTuple):
         return [] if any(match["open"] for match in found) else found
 
 
-class Leaf(NamedTuple):
+class Piece(NamedTuple):
     """Characters that are in the file, or in the build argument of that name, from the index ``place`` on."""
 
     text: str
@@ -77,13 +77,13 @@ class Leaf(NamedTuple):
 class Word(NamedTuple):
     """A word with its variables filled in; ``fault`` is what hides its text: a clause, empty where it is known."""
 
-    leaves: tuple[Leaf, ...] = ()
+    pieces: tuple[Piece, ...] = ()
     fault: str = ""
 
     @property
     def text(self) -> str:
         """Its characters."""
-        return "".join(leaf.text for leaf in self.leaves)
+        return "".join(piece.text for piece in self.pieces)
 
 
 class BuildStage(NamedTuple):
@@ -125,7 +125,7 @@ def read_stages(text: Text, arguments: Mapping[str, BuildArgument]) -> tuple[lis
         elif instruction.keyword in {"COPY", "RUN"}:
             for flag in takewhile(lambda word: word[0].startswith("--"), instruction.words()):
                 if image := _FROM_IMAGE.match(flag[0]):
-                    word = Word((Leaf(image[1], instruction.start + flag.start() + image.start(1)),))
+                    word = Word((Piece(image[1], instruction.start + flag.start() + image.start(1)),))
                     sources.append(BuildStage(instruction.line, image[1], word))
     if not stages:
         raise Unusable("no FROM in the Dockerfile", where=text.where, hint="begin it with FROM image:tag")
@@ -187,7 +187,7 @@ def _declare(instruction: Instruction, values: dict[str, Word], arguments: Mappi
             if given is None or not {"{", "}"}.isdisjoint(given):
                 values[name] = Word(fault=f"the build argument {name}, whose value is known only while it is built")
             else:
-                values[name] = Word((Leaf(given, 0, name),) if given else ())
+                values[name] = Word((Piece(given, 0, name),) if given else ())
         elif sign:
             value = _filled(written, instruction.start + word.end() - len(written), values)
             values[name] = value._replace(fault=value.fault and f"{value.fault}, in ARG {name}")
@@ -207,26 +207,26 @@ def _stage(
 
 def _filled(written: str, place: int, values: Mapping[str, Word]) -> Word:
     if "\n" in written:
-        return Word((Leaf(written[:_MAX_LENGTH], 0),), "a line break inside, which is not supported")
+        return Word((Piece(written[:_MAX_LENGTH], 0),), "a line break inside, which is not supported")
     quote = written[:1] if written[:1] in {"'", '"'} and written[1:].endswith(written[:1]) else ""
     written, place = written[len(quote) : len(written) - len(quote)], place + len(quote)
-    leaves: list[Leaf] = []
+    pieces: list[Piece] = []
     fault = "$ in single quotes, which is not supported" if quote == "'" and "$" in written else ""
     length = 0
     for match in _PIECE.finditer(written):
         part = _piece(match, place, values)
-        leaves += part.leaves
+        pieces += part.pieces
         fault = fault or part.fault
         length += len(match[0]) + len(part.text)
         if length > _MAX_LENGTH:
             return Word(fault=f"more than {_MAX_LENGTH} characters")
-    return Word(tuple(leaves), fault)
+    return Word(tuple(pieces), fault)
 
 
 def _piece(match: re.Match[str], place: int, values: Mapping[str, Word]) -> Word:
     name, sign = match["plain"] or match["braced"], match["sign"]
     if match["text"]:
-        return Word((Leaf(match[0], place + match.start()),))
+        return Word((Piece(match[0], place + match.start()),))
     if not name:
         return Word(fault=f"{match[0]}, which is not supported")
     value = values.get(name)
@@ -236,7 +236,7 @@ def _piece(match: re.Match[str], place: int, values: Mapping[str, Word]) -> Word
     if not sign:
         return Word(fault=f"{name}, which has no default")
     is_empty = not match["word"] or (sign == ":+" and not has_value)
-    return Word() if is_empty else Word((Leaf(match["word"], place + match.start("word")),))
+    return Word() if is_empty else Word((Piece(match["word"], place + match.start("word")),))
 
 
 class BaseImage(NamedTuple):
@@ -317,7 +317,7 @@ def with_base(
                 hint="remove the @sha256:… there, or pin one hub image only",
             )
         wanted[stage] = Reference(name, new.tag, new.digest if old.digest else None)
-        edits.update(_edits(stage.image.leaves, old, wanted[stage], f"{where}:{stage.line}"))
+        edits.update(_edits(stage.image.pieces, old, wanted[stage], f"{where}:{stage.line}"))
     if not edits:
         return data, {}
     after = text.edited(edit for argument, edit in edits if argument is None)
@@ -356,37 +356,37 @@ def _base(stage: BuildStage, where: str) -> BaseImage:
             hint="write plain text, $X, ${X}, ${X:-text} or ${X:+text}, quoted as a whole or not at all, and give X a "
             "value: ARG X=… before the first FROM, or buildArgs in chartpress.yaml",
         )
-    used = dict.fromkeys(leaf.argument for leaf in stage.image.leaves if leaf.argument is not None)
+    used = dict.fromkeys(piece.argument for piece in stage.image.pieces if piece.argument is not None)
     return BaseImage(Reference.parse(stage.image.text, place), stage.line, stage.written, tuple(used))
 
 
-def _edits(leaves: Sequence[Leaf], old: Reference, new: Reference, where: str) -> Iterator[tuple[str | None, Edit]]:
-    """Yield the edits of the file, or of the build argument of that name, that make an image's name another one."""
+def _edits(pieces: Sequence[Piece], old: Reference, new: Reference, where: str) -> Iterator[tuple[str | None, Edit]]:
+    """Yield the edits of the file, or of the build argument of that name, that make an image's name another one.
+
+    What the old and the new part begin and end with may be in other places than what lies between.
+    """
     at = 0
     for before, after in zip(_parts(old), _parts(new), strict=True):
-        if before != after:
-            yield _edit(leaves, at, before, after, where)
+        head = len(commonprefix([before, after]))
+        tail = len(commonprefix([before[head:][::-1], after[head:][::-1]]))
+        start, end, offset = at + head, at + len(before) - tail, 0
         at += len(before)
+        if before == after:
+            continue
+        for piece in pieces:
+            place = piece.place - offset
+            if offset <= start and end <= offset + len(piece.text) and (start < end or offset < start or start == 0):
+                yield piece.argument, Edit(place + start, place + end, after[head : len(after) - tail])
+                break
+            offset += len(piece.text)
+        else:
+            raise Unusable(
+                "the base image's version is put together from several places",
+                where=where,
+                hint="write the version in one piece: in FROM, as one ARG's default, or as one build argument",
+            )
 
 
 def _parts(reference: Reference) -> tuple[str, str, str]:
     tagged = str(reference._replace(digest=None))
     return reference.name, tagged[len(reference.name) :], str(reference)[len(tagged) :]
-
-
-def _edit(leaves: Sequence[Leaf], at: int, before: str, after: str, where: str) -> tuple[str | None, Edit]:
-    """Replace ``before`` by ``after`` in the one place that holds it; what they begin and end with may be elsewhere."""
-    head = len(commonprefix([before, after]))
-    tail = len(commonprefix([before[head:][::-1], after[head:][::-1]]))
-    for first, last in ((0, 0), (min(head, 1), 0), (head, tail)):
-        start, end, offset = at + first, at + len(before) - last, 0
-        for leaf in leaves:
-            if offset <= start and end <= offset + len(leaf.text) and (start < end or offset < start):
-                place = leaf.place - offset
-                return leaf.argument, Edit(place + start, place + end, after[first : len(after) - last])
-            offset += len(leaf.text)
-    raise Unusable(
-        "the base image's version is put together from several places",
-        where=where,
-        hint="write the version in one piece: in FROM, as one ARG's default, or as one build argument",
-    )

@@ -6,19 +6,21 @@ for plans.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 
 from ..core.faults import DOOR, Fault, ProgramFailed, Refused, Unusable
+from ..core.names import Reference
 from ..core.plan import Action, Fact, Values
-from ..releases.versions import allows, parse_version
+from ..releases.versions import allows
 from ..tools.command import Command
 from ..tools.helm import UPDATE_SECONDS
 from ..tools.process import require_installed, run_checked
-from .files import Edited, FileEdit, Files, WorkingTree, edit_action, join, require
+from .files import Edited, FileEdit, Files, WorkingTree, edit_action, is_glob, join, require
 from .hub import Hub
 from .pins import Lock, Pin
-from .values import PinnedImage, ValuesPlace
+from .values import PinnedImage, ValuesPlace, name_in
 
 _MOST_NAMED = 8
 
@@ -62,11 +64,9 @@ def _edits(hub: Hub, after: Files, said: Mapping[str, Sequence[str]]) -> tuple[F
 def archives(hub: Hub) -> tuple[str, ...]:
     """Return what git has of the dependency in the chart's ``charts/``: Helm takes that, and no release moves it."""
     begin = join(hub.layout.folder or ".", "charts", hub.requirement.name)
-    listed = [one for one in hub.listing.files if one.startswith((f"{begin}/", f"{begin}-"))]
     # Another chart's name may begin so, too.
-    found = [
-        one for one in listed if one[len(begin)] == "/" or parse_version(one[len(begin) + 1 :].removesuffix(".tgz"))
-    ]
+    vendored = re.compile(rf"{re.escape(begin)}(/|-v?[0-9])")
+    found = [one for one in hub.listing.files if vendored.match(one)]
     return hub.git.names("ls-files", "-z", "--", *found[:_MOST_NAMED]) if found and hub.layout.folder else ()
 
 
@@ -122,18 +122,33 @@ def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequenc
 
 def image_edits(hub: Hub, images: Mapping[ValuesPlace, PinnedImage]) -> tuple[FileEdit, ...]:
     """Return the edits that write images to their places, one for each file; a digest only where one is pinned."""
-    if images and hub.found_values.unread:
-        raise hub.found_values.unread[0]
+    if images:
+        _require_readable(hub)
     after: Files = hub.files
     said: dict[str, list[str]] = {}
     for place, image in images.items():
         if hub.files.read(place.file) is None:
-            keys = place.path.split(".")
-            lines = "".join(f"{{{key}: " for key in keys) + "{name: , tag: }" + "}" * len(keys)
-            raise Unusable("the values file is missing", where=place.file, hint=f"write it with {lines}")
+            hint = f'write it, with "name:" and "tag:" under {place.path}'
+            raise Unusable("the values file is missing", where=place.file, hint=hint)
         after = Edited(after, place.moved(after, image))
         said.setdefault(place.file, []).append(f"{place.path} -> {image.name}:{image.tag}")
     return _edits(hub, after, said)
+
+
+def _require_readable(hub: Hub) -> None:
+    """Check that each file of a pattern that names an image of ours can be read, so that none is left behind."""
+    words = [Reference(image.spec.named).written_path.encode() for image in hub.images if image.spec.named]
+    patterns = [one for one in hub.settings.values if is_glob(one.file)]
+    for target, file in ((one, file) for one in patterns for file in hub.listing.matching[one.file]):
+        data = hub.files.read(file) or b""
+        lines = [line.partition(b"#")[0] for line in data.splitlines()]
+        if any(word in line for line in lines for word in words):
+            try:
+                name_in(data, file, target.path)
+            except Unusable as fault:
+                what = f"the file matches hub.values and names an image of ours, but cannot be read: {fault.what}"
+                hint = "correct it, or narrow the pattern in invoke.yaml"
+                raise Unusable(what, where=fault.where, hint=hint) from fault
 
 
 def to_commit(hub: Hub, files: Sequence[str]) -> str:

@@ -263,6 +263,16 @@ def join(*parts: str) -> str:
     return posixpath.normpath(posixpath.join(*parts))
 
 
+def folder_of(path: str) -> str:
+    """Return the folder of ``path``; ``.`` for the repository's top."""
+    return path.rpartition("/")[0] or "."
+
+
+def last_part(folder: str) -> str:
+    """Return a folder's own name; ``hub`` for the repository's top."""
+    return "hub" if folder == "." else folder.rpartition("/")[2]
+
+
 def place_of(top: Path, path: str) -> Path | None:
     """Return where symbolic links at ``path`` lead (in a loop: to themselves); None for a place outside of ``top``."""
     # Names in files are UTF-8, whatever the locale's encoding is.

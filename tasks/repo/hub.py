@@ -14,17 +14,7 @@ from ..core.settings import FILE, Settings, ValuesTarget, is_accepted
 from ..releases.index import Index, Release, pinned_release, release_with_image
 from ..releases.versions import allows, is_range, parse_version, without_sign
 from ..tools.git import INDEX, Git
-from .charts import (
-    CHART_FILES,
-    CHARTPRESS_KEYS,
-    JUPYTERHUBS,
-    LOCKS,
-    ImageSpec,
-    Requirement,
-    address_of,
-    dependencies_in,
-    requirements,
-)
+from .charts import CHART_FILES, CHARTPRESS_KEYS, JUPYTERHUBS, LOCKS, ImageSpec, Requirement, address_of, requirements
 from .dockerfile import BaseImage
 from .files import (
     Committed,
@@ -35,6 +25,7 @@ from .files import (
     Switched,
     WorkingTree,
     behind_links,
+    folder_of,
     is_below,
     is_glob,
     join,
@@ -44,7 +35,7 @@ from .files import (
 )
 from .layout import CHARTPRESS_FILE, Contents, Layout, find_layout, how_to_name, no_hub_image
 from .pins import COPIES_DIFFER, BasePin, Dependency, Lock, Marker, Pin, copies, misspelt_marks, named_pins
-from .values import PinnedImage, ValuesPlace, ValuesPlaces, find_places
+from .values import PinnedImage, ValuesPlace, named_at
 
 
 def layout_warnings(hub: Hub) -> Iterator[str]:
@@ -246,11 +237,11 @@ class Hub(Contents):
     def _locks_of(self, chart: Dependency) -> Iterator[Lock]:
         """Yield the committed locks of a chart; Helm reads either."""
         own = None if chart.accepted_as else self.layout.folder
-        folder, _, name = (dependencies_in(self.files, own) if own else chart.file).rpartition("/")
-        paths = [behind_links(self.git.folder, join(folder, lock)) for lock in LOCKS if name in CHART_FILES]
-        for path in paths:
+        folder = own or folder_of(chart.file)
+        for lock in LOCKS if own or PurePosixPath(chart.file).name in CHART_FILES else ():
+            path = behind_links(self.git.folder, join(folder, lock))
             if self.files.read(path) is not None and self.committed.read(path) is not None:
-                yield Lock(path, chart.name, chart, folder or ".")
+                yield Lock(path, chart.name, chart, folder)
 
     @property
     def registries(self) -> tuple[str, ...]:
@@ -304,13 +295,10 @@ class Hub(Contents):
 
     @cached_property
     def found_values(self) -> ValuesPlaces:
-        """The places of the images in values files, and the files that cannot be read for them."""
-        images, top = [image.spec for image in self.images], self.git.folder
-        own = behind_links(top, self.values_file) if self.values_file else None
-        targets = [(one, behind_links(top, file)) for one in self.settings.values for file in self._files_of(one)]
-        return find_places(self.files, own, targets, images, self.layout.chart.images)
+        """The places of the images in values files."""
+        return _find_places(self)
 
-    def _files_of(self, target: ValuesTarget) -> tuple[str, ...]:
+    def files_of(self, target: ValuesTarget) -> tuple[str, ...]:
         """Return the files of an entry of ``hub.values``; raise Unusable where it names what is not there."""
         keys = [image.key for image in self.layout.chart.images]
         if target.image not in (None, *keys):
@@ -325,7 +313,7 @@ class Hub(Contents):
     def managed(self) -> tuple[str, ...]:
         """The files that bump and build write, relative to the repository's top, without repetition."""
         pinning = (file for pin in self.pins for file in pin.files)
-        values = (place.file for image in self._hub_images for place in self.values_places(image))
+        values = (place.file for image in self.images for place in self.values_places(image))
         return tuple(dict.fromkeys((*pinning, *values)))
 
     @property
@@ -361,16 +349,13 @@ class Hub(Contents):
                     hint=f"write the one to use there: name: {first.name}; or build that one: --image {first.key}",
                 )
             if not self.layout.charts and is_below(place.file, self.paths_of(image)):
-                raise self._never_settling(image, place.file)
+                file, context, dockerfile = place.file, image.spec.context, image.dockerfile
+                hint = how_to_name(self, dockerfile, context, image.spec.name, self.chart_in(self.layout.folder))
+                if is_below(file, self.copied_paths(dockerfile, context)):
+                    hint = f"the Dockerfile copies it too: copy other files one by one, or move {file} elsewhere"
+                what = f"the build context of {dockerfile} holds {file}, so each build would give the image a new tag"
+                raise Unusable(what, where=context, hint=hint)
         return chosen
-
-    def _never_settling(self, image: HubImage, file: str) -> Unusable:
-        spec, chart = image.spec, self.chart_in(self.layout.folder)
-        hint = how_to_name(self, image.dockerfile, spec.context, spec.name, chart)
-        if is_below(file, self.copied_paths(image.dockerfile, spec.context)):
-            hint = f"the Dockerfile copies it too: copy other files one by one, or move {file} out of the folder"
-        what = f"the build context of {image.dockerfile} holds {file}, so each build would give the image a new tag"
-        return Unusable(what, where=spec.context, hint=hint)
 
     def require(self, path: str) -> bytes:
         """Return the bytes of ``path``."""
@@ -378,10 +363,61 @@ class Hub(Contents):
 
     @cached_property
     def _hub_images(self) -> tuple[HubImage, ...]:
-        files = zip(self.layout.chart.images, self.layout.dockerfiles, strict=True)
-        placed = ((spec, behind_links(self.git.folder, file)) for spec, file in files)
-        found = ((spec, file, self.base_of(file, spec.arguments)) for spec, file in placed)
+        root, top = self.layout.root, self.git.folder
+        placed = ((spec, behind_links(top, join(root, spec.dockerfile))) for spec in self.layout.chart.images)
+        found = ((spec, file, self.base_of(file, spec)) for spec, file in placed)
         return tuple(HubImage(spec, file, base) for spec, file, base in found if base is not None)
+
+
+class ValuesPlaces(NamedTuple):
+    """The places of images, by their keys: a shared one belongs to the image that it names now.
+
+    ``spare`` are the images that share each of their places with another one, which is named there; with such a place.
+    """
+
+    written: dict[str, list[ValuesPlace]]
+    spare: dict[str, ValuesPlace]
+
+
+def _find_places(hub: Hub) -> ValuesPlaces:
+    """Return the places of the images: those in the chart's values, and those of the setting ``values``."""
+    images = [image.spec for image in hub.images]
+    own = behind_links(hub.git.folder, hub.values_file) if hub.values_file else ""
+    claims: dict[tuple[str, str], dict[str, ImageSpec]] = {}
+    for image, path in ((one, path) for one in images for path in one.values_paths if own):
+        claims.setdefault((own, path), {})[image.key] = image
+    for target in hub.settings.values:
+        for file in (behind_links(hub.git.folder, file) for file in hub.files_of(target)):
+            claimed = _claimed(hub, target, file, images)
+            claims.setdefault((file, target.path), {}).update((image.key, image) for image in claimed)
+    written: dict[str, list[ValuesPlace]] = {image.key: [] for image in images}
+    spare: dict[str, ValuesPlace] = {}
+    for (file, path), some in claims.items():
+        named = named_at(hub.files, file, path) if len(some) > 1 else None
+        fitting = (key for key, image in some.items() if named and named.same_repository(Reference(image.name)))
+        owner = next(fitting, None)
+        for key in some:
+            if owner in (None, key):
+                written[key].append(ValuesPlace(file, path, key))
+            else:
+                spare.setdefault(key, ValuesPlace(file, path, str(owner)))
+    return ValuesPlaces(written, {key: place for key, place in spare.items() if not written[key]})
+
+
+def _claimed(hub: Hub, target: ValuesTarget, file: str, images: Sequence[ImageSpec]) -> list[ImageSpec]:
+    """Return those of ``images`` that a place of the setting is for: the one that is named there.
+
+    A place of no pattern is also for those that the setting means, where it names no image of the chart.
+    """
+    data, pattern = hub.files.read(file) or b"", is_glob(target.file)
+    words = [Reference(image.named).written_path.encode() for image in images if image.named]
+    # Most files of a pattern name other images, and take long to read.
+    if pattern and not any(word in data for word in words):
+        return []
+    named = named_at(hub.files, file, target.path)
+    ours = [one for one in hub.layout.chart.images if named and named.same_repository(Reference(one.name))]
+    is_free = not pattern and (target.image is not None or not ours)
+    return [one for one in images if target.image in (None, one.key) and (is_free or one in ours)]
 
 
 def open_hub(settings: Settings, git: Git, moved: Collection[str] = ()) -> Hub:

@@ -22,21 +22,11 @@ from ..releases.index import Release, newest
 from ..releases.repository import HelmRepository
 from .charts import JUPYTERHUBS, BareChart, ChartSpec, ImageSpec, NotNamed, Requirement, address_of
 from .deployments import PROSE, installations, staying_installations
-from .files import SUFFIX, FileEdit, Files, Listing, edit_action, files_with, is_below, join
+from .files import SUFFIX, FileEdit, Files, Listing, edit_action, files_with, is_below, join, last_part
 from .hub import Hub
-from .layout import (
-    CHARTPRESS_FILE,
-    Layout,
-    found_image,
-    from_chartpress,
-    image_setting,
-    last_part,
-    no_hub_image,
-    one_chart,
-)
+from .layout import CHARTPRESS_FILE, Layout, found_image, from_chartpress, image_setting, no_hub_image, one_chart
 from .remotes import upstream_repository
-from .values import quoted
-from .yaml_edit import is_nothing, reach
+from .values import is_nothing, quoted, reach
 
 # Where z2jh's own values have the hub image, and the settings that are written for an image without a chart.
 _Z2JHS_OWN = "hub.image"
@@ -54,10 +44,10 @@ _IGNORES = ".gitignore"
 
 
 class Kept(NamedTuple):
-    """An existing file, which is not changed; ``lacks`` is what to add to it by hand."""
+    """An existing file, which is not changed; ``lacks`` are the lines to add to it by hand."""
 
     path: str
-    lacks: str = ""
+    lacks: Sequence[str] = ()
 
 
 Part = FileEdit | Kept
@@ -77,7 +67,8 @@ def plan_init(hub: Hub, prefix: str | None) -> tuple[Step, Hub]:
     parts = [*parts, _makefile_part(hub.files), _ignores_part(hub, chart)]
     edits = [part for part in parts if isinstance(part, FileEdit)]
     kept = [part for part in parts if isinstance(part, Kept)]
-    texts = [edit.after.decode("utf-8", "replace") for edit in edits] + [part.lacks for part in kept]
+    to_add = {part.path: "\n".join([*part.lacks, ""]) for part in kept if part.lacks}
+    texts = [*to_add.values(), *(edit.after.decode("utf-8", "replace") for edit in edits)]
     texts += [image.spec.named or "" for image in images]
     is_unused = prefix is not None and not any(_prefix(hub, prefix) in text for text in texts)
     named_in = hub.layout.file if images else CHARTPRESS_FILE
@@ -89,10 +80,9 @@ def plan_init(hub: Hub, prefix: str | None) -> tuple[Step, Hub]:
         write = edit_action(hub.git.folder, edits, "; ".join((*adopted, *depends)))
         lines = (line for edit in edits for line in (f"{edit.path}:", *(f"  {line}" for line in edit.diff())))
         actions = [write._replace(what=f"write {', '.join(edit.path for edit in edits)}", details=tuple(lines))]
-    for part in kept:
-        what = f"{part.path}: exists, left unchanged"
-        actions.append(Action(f"{what}; add by hand:", details=(part.lacks,)) if part.lacks else Action(what))
-    to_add = {part.path: part.lacks for part in kept if part.lacks}
+    for path in (part.path for part in kept):
+        what = f"{path}: exists, left unchanged"
+        actions.append(Action(f"{what}; add by hand:", details=(to_add[path],)) if path in to_add else Action(what))
     step = Step(
         "init",
         (*actions, *map(Action, unused)),
@@ -201,7 +191,7 @@ def _released(hub: Hub, chart: BareChart | None) -> tuple[Release, Reference]:
         address = address_of(settings, chart.requirement, hub.dependencies_of(chart.folder))
     repository = HelmRepository.of(settings, address)
     index = repository.index()
-    release = index.releases.get(chart.requirement.version) if chart else newest(index)
+    release = index.get(chart.requirement.version) if chart else newest(index)
     if release is None:
         raise Refused(
             f"there is no {settings.dependency} {chart.requirement.version if chart else 'that is stable'}",
@@ -273,8 +263,8 @@ def _chartpress_part(hub: Hub, layout: Layout, prefix: str | None) -> Part:
         *_image_lines(image),
     ]
     if hub.files.read(path) is None:
-        return FileEdit(path, None, "\n".join([*lines, ""]).encode(), "new")
-    return Kept(path, "\n".join([*(_image_lines(image) if layout.charts else lines), ""]))
+        return _with_lines(path, None, lines)
+    return Kept(path, _image_lines(image) if layout.charts else lines)
 
 
 def _settings_lines(hub: Hub, prefix: str | None) -> Iterator[str]:
@@ -308,7 +298,7 @@ def _settings_part(files: Files, added: Sequence[str]) -> Part:
     if not is_nothing(document.root) and (
         not isinstance(document.root, MappingNode) or document.root.flow or not reach(document, (SECTION,)).missing
     ):
-        return Kept(FILE, "\n".join([*lines, ""]))
+        return Kept(FILE, lines)
     return _with_lines(FILE, before, lines, f"{SECTION} added")
 
 
@@ -328,7 +318,7 @@ def _makefile_part(files: Files) -> Part:
     if not rules:
         return Kept(path)
     if _ELSEWHERE.search(makefile) or re.search(rf"\b(?:{'|'.join(rules)})\b", makefile):
-        return Kept(path, "\n\n".join((*rules.values(), "")))
+        return Kept(path, [line for rule in rules.values() for line in (*rule.split("\n"), "")])
     lines = [line for rule in rules.values() for line in ("", *rule.split("\n"))]
     phony = ["", f".PHONY: {' '.join(rules)}"]
     return _with_lines(path, before, [*lines, *phony], f"{' and '.join(rules)} added")
@@ -340,26 +330,22 @@ def _values_part(files: Files, chart: BareChart) -> Part:
     Where that mapping is in brackets or empty, the keys are to be added by hand.
     """
     path, steps = chart.values_file, tuple(chart.values_path.split("."))
-    before = files.read(path)
-    if before is None:
-        return FileEdit(path, None, _block(steps, 0).encode(), "new")
-    document = parse(before, path)
+    before, added = files.read(path), f"{chart.values_path} added"
+    document = parse(before or b"", path)
     found = reach(document, steps)
     node, content = found.around, document.text.content
     if not found.missing:
         return Kept(path)
     if found.shared:
         raise found.shared
-    if document.root is node and is_nothing(node):
-        at, block = len(content), _block(steps, 0)
-        block = block if not content or content.endswith("\n") else f"\n{block}"
-    elif isinstance(node, MappingNode) and not node.flow and node.children:
-        first = node.children[0].start
-        at = content.rfind("\n", 0, first) + 1
-        block = _block(found.missing, first - at)
-    else:
-        return Kept(path, _block(steps, 0))
-    return FileEdit(path, before, document.text.edited([Edit(at, at, block)]), f"{chart.values_path} added")
+    if is_nothing(document.root):
+        return _with_lines(path, before, _block(steps), added)
+    if not isinstance(node, MappingNode) or node.flow or not node.children:
+        return Kept(path, _block(steps))
+    first = node.children[0].start
+    at = content.rfind("\n", 0, first) + 1
+    lines = "".join(f"{line}\n" for line in _block(found.missing, first - at))
+    return FileEdit(path, before, document.text.edited([Edit(at, at, lines)]), added)
 
 
 def _image_lines(image: ImageSpec) -> list[str]:
@@ -378,7 +364,7 @@ def _new(path: str, template: str, /, **fields: object) -> FileEdit:
     return FileEdit(path, None, text.format(**fields).encode(), "new")
 
 
-def _with_lines(path: str, before: bytes | None, lines: Sequence[str], summary: str) -> FileEdit:
+def _with_lines(path: str, before: bytes | None, lines: Sequence[str], summary: str = "") -> FileEdit:
     """Return the edit that puts ``lines`` at the end of a file, with its own line ends."""
     old = before or b""
     ending = "\r\n" if b"\r\n" in old else "\n"
@@ -387,7 +373,8 @@ def _with_lines(path: str, before: bytes | None, lines: Sequence[str], summary: 
     return FileEdit(path, before, old + text.encode(), "new" if before is None else summary)
 
 
-def _block(steps: tuple[str, ...], indent: int) -> str:
+def _block(steps: tuple[str, ...], indent: int = 0) -> list[str]:
+    """Return the keys of an image under ``steps``."""
     lines = [f"{' ' * (indent + 2 * depth)}{step}:" for depth, step in enumerate(steps)]
     inner = " " * (indent + 2 * len(steps))
-    return "\n".join([*lines, f"{inner}name:", f"{inner}tag:"]) + "\n"
+    return [*lines, f"{inner}name:", f"{inner}tag:"]

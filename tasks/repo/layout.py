@@ -8,37 +8,24 @@ z2jh. Without such a chart, the repository holds only the image, which the setti
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from pathlib import PurePosixPath
 from posixpath import relpath
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from ..core.faults import DOOR, Unusable
 from ..core.names import is_name
 from ..core.settings import FILE, Settings, ValuesTarget, WholeImage, how_to_correct, variable
 from ..tools.git import Git
-from .charts import (
-    CHART_FILES,
-    NO_ARGUMENTS,
-    BareChart,
-    BuildArgument,
-    ChartSpec,
-    ImageSpec,
-    NotNamed,
-    Requirement,
-    dependencies_in,
-    read_chartpress,
-    requirement,
-)
+from .charts import CHART_FILES, BareChart, ChartSpec, ImageSpec, NotNamed, Requirement, read_chartpress, requirement
 from .dockerfile import HUB_NAMES, BaseImage, copied_files, hub_base
-from .files import Files, Listing, behind_links, is_below, join, read_all, require
-from .values import named_at, quoted, values_setting
+from .files import Files, Listing, behind_links, folder_of, is_below, join, last_part, read_all, require
+from .values import named_at, quoted
 
-T = TypeVar("T")
 CHARTPRESS_FILE = "chartpress.yaml"
 _DOCKERFILE = re.compile(r"(?:docker|container)file[^/]*$", re.IGNORECASE)
 _IGNORE_FILE = ".dockerignore"
@@ -77,8 +64,8 @@ class Contents:
         inside = [join(folder, "charts") for folder in self.folders]
         return tuple(folder for folder in self.folders if not is_below(folder, inside))
 
-    def charts_among(self, folders: Iterable[str]) -> dict[str, Requirement]:
-        """Return the charts in ``folders`` that depend on z2jh, by their folders."""
+    def charts_among(self, folders: Iterable[str]) -> list[str]:
+        """Return those of ``folders`` that have a chart that depends on z2jh."""
         return _readable(folders, self.requirement_in)
 
     @cached_property
@@ -88,16 +75,19 @@ class Contents:
         return tuple(dict.fromkeys(behind_links(self.git.folder, path) for path in named))
 
     @cached_property
-    def dockerfiles(self) -> dict[str, BaseImage]:
-        """The Dockerfiles that inherit from z2jh's hub image, by their paths."""
+    def dockerfiles(self) -> list[str]:
+        """The Dockerfiles that inherit from z2jh's hub image."""
         found = read_all(self.files, self.all_dockerfiles)
         return _readable([path for path, data in found.items() if _HUB_NAME in (data or b"")], self.base_of)
 
-    def base_of(self, dockerfile: str, arguments: Mapping[str, BuildArgument] = NO_ARGUMENTS) -> BaseImage | None:
-        """Return z2jh's hub image that a Dockerfile inherits from; None where it does not, or is not there."""
+    def base_of(self, dockerfile: str, image: ImageSpec | None = None) -> BaseImage | None:
+        """Return z2jh's hub image that a Dockerfile inherits from; None where it does not, or is not there.
+
+        ``image`` is the one that it is built for, with build arguments.
+        """
         path = behind_links(self.git.folder, dockerfile)
         data = self.files.read(path)
-        return None if data is None else hub_base(data, path, arguments)
+        return None if data is None else hub_base(data, path, image.arguments if image else {})
 
     def context_of(self, dockerfile: str) -> str:
         """Return the folder that a Dockerfile is built in: the nearest that has all that it copies, else its own."""
@@ -135,16 +125,19 @@ class Contents:
         return BareChart(folder, requirement) if folder and requirement else None
 
     def dependencies_of(self, folder: str) -> str:
-        """Return the file with the dependencies of the chart in ``folder``."""
-        return behind_links(self.git.folder, dependencies_in(self.files, folder))
+        """Return where Helm looks for the dependencies of the chart in ``folder``: for older charts in another file.
+
+        See https://helm.sh/docs/topics/charts/#chart-dependencies.
+        """
+        older = join(folder, "requirements.yaml")
+        path = older if self.files.read(older) is not None else join(folder, "Chart.yaml")
+        return behind_links(self.git.folder, path)
 
     def targets(self, chart: BareChart | None) -> list[ValuesTarget]:
         """Return the places that may name the hub image: in the values of ``chart``, and those of the settings."""
         own = [ValuesTarget(chart.values_file, chart.values_path)] if chart else []
-        return [
-            *own,
-            *(one._replace(file=file) for one in self.settings.values for file in self.listing.matching[one.file]),
-        ]
+        given = ((one, file) for one in self.settings.values for file in self.listing.matching[one.file])
+        return [*own, *(one._replace(file=file) for one, file in given)]
 
     def names_at(self, places: Iterable[ValuesTarget]) -> dict[ValuesTarget, str]:
         """Return those of ``places`` that name an image other than z2jh's own, with its name."""
@@ -200,40 +193,42 @@ def find_layout(repo: Contents) -> Layout:
         if found is None:
             raise
         return found
-    images = zip(named.dockerfiles, named.chart.images, strict=True)
-    if any(repo.base_of(file, image.arguments) for file, image in images):
+    if any(repo.base_of(join(named.root, image.dockerfile), image) for image in named.chart.images):
         return named
     return _beside_chartpress(repo) or named
 
 
 def one_chart(repo: Contents) -> BareChart | None:
     """Return the only chart that depends on z2jh, or the one that the setting names; else None."""
-    folders = repo.own_folders
-    if repo.settings.chart is None and not repo.charts_among(folders):
-        if brought := _brought(repo, folders):
-            raise brought
-        folders = repo.folders
-    return repo.chart_in(_chosen(repo, {one: one for one in folders}, str(repo.git.folder)))
+    for folders in (repo.own_folders, repo.folders):
+        if folder := _chosen(repo, {one: one for one in folders}, str(repo.git.folder)):
+            return repo.chart_in(folder)
+    return None
 
 
 def _chosen(repo: Contents, charts: Mapping[str, str], where: str) -> str | None:
     """Return the only one of these folders by name that depends on z2jh, of several the setting's; else None."""
     wanted, dependency = repo.settings.chart, repo.settings.dependency
-    named = {name: folder for name, folder in charts.items() if wanted in {None, name, folder, last_part(folder)}}
     depending = repo.charts_among(charts.values())
-    fitting = [name for name, folder in named.items() if folder in depending]
     names = [name for name, folder in charts.items() if folder in depending]
+    fitting = [name for name in names if wanted in {None, name, charts[name], last_part(charts[name])}]
     if len(fitting) > 1:
         hint = f"name one: hub: {{chart: {fitting[0]}}} in {FILE}, or {variable('chart')}={fitting[0]}"
         raise Unusable(f"several charts depend on {dependency}: {', '.join(fitting)}", where=where, hint=hint)
-    if fitting or wanted is None:
-        return named[fitting[0]] if fitting else None
-    if named and not names and (brought := _brought(repo, named.values())):
-        raise brought
-    what, hint = f"there is no chart {wanted}", f"{DOOR} init makes one"
-    if named:
-        what, hint = f"the chart {wanted} does not depend on {dependency}", _add(dependency)
-    raise NotNamed(what, where=where, hint=f"these depend on {dependency}: {', '.join(names)}" if names else hint)
+    if fitting:
+        return charts[fitting[0]]
+    for folder, name in product(() if names else charts.values(), _BRINGING):
+        if brought := repo.requirement_in(folder, name):
+            raise Unusable(
+                f"the chart {last_part(folder)} gets {dependency} through {name}, which pins it",
+                where=repo.dependencies_of(folder),
+                hint=f"move {name} instead, by hand; a release's own {dependency}: "
+                f"helm show chart {name} --repo {brought.repository} --version {brought.version}",
+            )
+    if wanted is None:
+        return None
+    hint = f"these depend on {dependency}: {', '.join(names)}" if names else f"{DOOR} init makes one"
+    raise NotNamed(f"no chart {wanted} depends on {dependency}", where=where, hint=hint)
 
 
 def found_image(
@@ -259,15 +254,17 @@ def from_chartpress(repo: Contents) -> Layout:
     file = join(fitting[0], CHARTPRESS_FILE)
     data = repo.files.read(file)
     if data is None:
-        there = [folder_of(path) for path in repo.listing.named(CHARTPRESS_FILE)]
-        hint = f"correct hub.root in {FILE}: {CHARTPRESS_FILE} is in {', '.join(there)}"
-        unset = f"remove hub.root from {FILE}: no folder has a {CHARTPRESS_FILE}"
-        raise Unusable("the file is missing", where=file, hint=how_to_correct("root", hint if there else unset))
+        there = ", ".join(map(folder_of, repo.listing.named(CHARTPRESS_FILE))) or "no folder"
+        hint = how_to_correct("root", f"correct hub.root in {FILE}: {CHARTPRESS_FILE} is in {there}")
+        raise Unusable("the file is missing", where=file, hint=hint)
     charts = read_chartpress(data, file)
     folders = _folders(charts, fitting[0])
     folder = _chosen(repo, folders, file)
     if folder is None:
-        raise _brought(repo, folders.values()) or _no_dependency(repo, [*folders.values()], file)
+        dependency, others = repo.settings.dependency, repo.charts_among(repo.own_folders)
+        add = f"add {dependency} to the chart's dependencies, with version and repository"
+        hint = how_to_correct("dependency", f"{DOOR} init tells the lines for {others[0]}" if others else add)
+        raise NotNamed(f"no chart depends on {dependency}", where=file, hint=hint)
     return Layout(fitting[0], file, next(one for one in charts if folders[one.name] == folder), charts)
 
 
@@ -283,10 +280,9 @@ def _folders(charts: Iterable[ChartSpec], root: str) -> dict[str, str]:
 
 def no_hub_image(repo: Contents, layout: Layout) -> Unusable:
     """Return the fault of a layout none of whose images inherits from z2jh's hub image."""
-    chart, file = layout.chart, layout.file
-    required = repo.chart_in(layout.folder)
-    there = [path for path in layout.dockerfiles if repo.files.read(path) is not None]
-    if not repo.dockerfiles or (there and not layout.charts) or (layout.charts and not required):
+    file, required = layout.file, repo.chart_in(layout.folder)
+    if not repo.dockerfiles:
+        there = [path for path in layout.dockerfiles if repo.files.read(path) is not None]
         pinned = f" in {repo.dependencies_of(layout.folder)}" if layout.folder else " that is deployed"
         return NotNamed(
             "no FROM inherits from z2jh's hub image" if there else "there is no Dockerfile of a hub image",
@@ -296,13 +292,10 @@ def no_hub_image(repo: Contents, layout: Layout) -> Unusable:
     dockerfile = next(iter(repo.dockerfiles))
     # As the file names them: relative to its folder.
     named, context = (relpath(one, layout.root or ".") for one in (dockerfile, repo.context_of(dockerfile)))
-    fields, path = f"contextPath: {context}, dockerfilePath: {named}", required.values_path if required else ""
-    if not layout.charts:
-        hint = f"set it in hub.images: context: {context}, dockerfile: {named}"
-    elif any(path in image.values_paths for image in chart.images):
-        hint = f"set it there: {fields}"
-    else:
-        hint = f"add images: {{{last_part(context)}: {{{fields}, valuesPath: {path}}}}} to {chart.name} there"
+    hint = f"set it in hub.images: context: {context}, dockerfile: {named}"
+    if layout.charts:
+        path = f", valuesPath: {required.values_path}" if required else ""
+        hint = f"set it there: contextPath: {context}, dockerfilePath: {named}{path}"
     return NotNamed(f"{file} does not name {dockerfile}, which inherits from z2jh's hub image", where=file, hint=hint)
 
 
@@ -315,12 +308,6 @@ def _from_settings(repo: Contents, images: Iterable[WholeImage]) -> Layout:
         if spec.key in specs:
             hint = "give their names other last parts"
             raise Unusable(f"two of hub.images are called {spec.key}", where=FILE, hint=hint)
-        if image.values and chart is None:
-            raise Unusable(
-                f"hub.images has {image.values[0]} in values, but no chart depends on {repo.settings.dependency}",
-                where=FILE,
-                hint=f"name the file too: hub: {{values: [{{file: …, path: {image.values[0]}}}]}}",
-            )
         specs[spec.key] = spec
     return _unnamed_layout(chart, specs.values())
 
@@ -334,7 +321,8 @@ def _from_what_is_there(repo: Contents) -> Layout:
             hint=f"name the hub repository (--repo PATH), or give a chart its hub image: {DOOR} init",
         )
     names = repo.names_at(repo.targets(chart))
-    name = next(iter(names.values()), None)
+    elsewhere = {*repo.naming(chart.values_path).values()} if chart and not names else set()
+    name = next(iter(names.values() or (elsewhere if len(elsewhere) == 1 else ())), None)
     called = name.rpartition("/")[2] if name else None
     # Of several Dockerfiles, the one in a folder that is called as the image.
     dockerfile = max(found, key=lambda path: last_part(folder_of(path)) == called)
@@ -347,14 +335,7 @@ def _from_what_is_there(repo: Contents) -> Layout:
         what = f"the hub image may be built from several Dockerfiles: {', '.join(found)}"
         raise Unusable(what, where=repo.git.folder, hint=hint)
     if chart and name is None:
-        elsewhere = repo.naming(chart.values_path)
-        ours = [place for place, other in elsewhere.items() if other == next(iter(elsewhere.values()))]
-        what = f"{chart.values_path} names no image there"
-        if ours:
-            files = ", ".join(place.file for place in ours)
-            setting = values_setting(repo.settings.values, ours)
-            raise Unusable(f"{what}, but in {files}", where=chart.values_file, hint=f"set it in {FILE}: {setting}")
-        raise NotNamed(what, where=chart.values_file, hint=hint)
+        raise NotNamed(f"{chart.values_path} names no image there", where=chart.values_file, hint=hint)
     values = [place.path for place in names if chart and place.file == chart.values_file]
     return _unnamed_layout(chart, [found_image(name, context, dockerfile, values=values)])
 
@@ -401,56 +382,15 @@ def how_to_name(repo: Contents, dockerfile: str, context: str, name: str, chart:
     )
 
 
-def _brought(repo: Contents, folders: Iterable[str]) -> Unusable | None:
-    for folder, name in product(folders, _BRINGING):
-        brought = repo.requirement_in(folder, name)
-        if brought is not None:
-            wanted = repo.settings.dependency
-            return Unusable(
-                f"the chart {last_part(folder)} gets {wanted} through {name}, which pins it",
-                where=repo.dependencies_of(folder),
-                hint=f"move {name} instead, by hand; a release's own {wanted}: "
-                f"helm show chart {name} --repo {brought.repository} --version {brought.version}",
-            )
-    return None
-
-
-def _no_dependency(repo: Contents, folders: Collection[str], file: str) -> NotNamed:
-    dependency = repo.settings.dependency
-    where = file if len(folders) > 1 else repo.dependencies_of(next(iter(folders)))
-    what, hint = f"no chart depends on {dependency}", how_to_correct("dependency", _add(dependency))
-    other = next((one for one in repo.charts_among(repo.own_folders) if one not in folders), None)
-    if other is not None:
-        what = f"{CHARTPRESS_FILE} does not list the chart {last_part(other)}, which depends on {dependency}"
-        where, hint = repo.dependencies_of(other), f"{DOOR} init tells the lines to add"
-    return NotNamed(what, where=where, hint=hint)
-
-
-def _add(dependency: str) -> str:
-    return f"add {dependency} to the chart's dependencies, with version and repository"
-
-
-def folder_of(path: str) -> str:
-    """Return the folder of ``path``; ``.`` for the repository's top."""
-    return path.rpartition("/")[0] or "."
-
-
-def last_part(folder: str) -> str:
-    """Return a folder's own name; ``hub`` for the repository's top."""
-    return "hub" if folder == "." else folder.rpartition("/")[2]
-
-
-def _readable(paths: Iterable[str], read: Callable[[str], T | None]) -> dict[str, T]:
-    """Return what ``read`` gives for each of ``paths``; raise a fault only where nothing was found."""
-    found: dict[str, T] = {}
+def _readable(paths: Iterable[str], read: Callable[[str], object]) -> list[str]:
+    """Return those of ``paths`` for which ``read`` gives something; raise a fault only where there are none."""
+    found: list[str] = []
     first: Unusable | None = None
     for path in paths:
         try:
-            answer = read(path)
-        except Unusable as fault:
-            first, answer = first or fault, None
-        if answer is not None:
-            found[path] = answer
+            found += [path] if read(path) is not None else []
+        except Unusable as fault:  # noqa: PERF203 - the other files are read all the same
+            first = first or fault
     if first and not found:
         raise first
     return found

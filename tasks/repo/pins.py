@@ -8,30 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import re
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from shlex import quote
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from ..core.faults import Unusable, nearest
 from ..core.names import Reference
 from ..core.settings import PinTarget, how_to_correct
-from ..core.yaml_tree import Document, Edit, MappingNode, Node, Scalar, SequenceNode, Text, parse_all, target_of
+from ..core.yaml_tree import Document, Edit, MappingNode, Node, Scalar, SequenceNode, Text, parse, parse_all, target_of
 from ..releases.versions import parse_constraint
-from .charts import (
-    LOCKS,
-    BuildArgument,
-    api_version,
-    pinned,
-    read_chartpress,
-    requirement,
-    same_address,
-    with_version,
-)
+from .charts import LOCKS, BuildArgument, api_version, pinned, read_chartpress, requirement, same_address, with_version
 from .dockerfile import hub_base, with_base
 from .files import Files, Listing, is_glob, join, require, require_named
-from .yaml_edit import Path, reach, with_scalars
+from .values import Path, reach, with_scalars
 
 _SOURCE_KEYS = ("repo", "repository", "repoURL")
 _VERSION_KEYS = ("version", "targetRevision")
@@ -53,10 +43,12 @@ class Pinned(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Pin(ABC):
+class _Place:
     """A place of the release: the file that people know it by, and what it pins, for people.
 
-    ``accepted_as`` is the problem code by which the setting ``accept`` lets it stay; empty where it always moves.
+    ``read`` of each kind returns what it says in some files, and raises Unusable where it cannot be read; ``moved``
+    returns the new bytes of its files, by path, that make it say another text. ``accepted_as`` is the problem code by
+    which the setting ``accept`` lets it stay; empty where it always moves.
     """
 
     file: str
@@ -68,22 +60,14 @@ class Pin(ABC):
         """The files that it is in."""
         return (self.file,)
 
-    @abstractmethod
-    def read(self, files: Files) -> Pinned:
-        """Return what it says in ``files``; raises Unusable where it cannot be read."""
-
-    @abstractmethod
-    def moved(self, files: Files, text: str) -> dict[str, bytes]:
-        """Return the new bytes of its files, by path, that make it say ``text``."""
-
 
 @dataclass(frozen=True)
-class Dependency(Pin):
+class Dependency(_Place):
     """The dependency ``name`` in a chart's file; in a copy of it, it may stay."""
 
     def read(self, files: Files) -> Pinned:
         """Return its version."""
-        found = pinned(require(files, self.file), self.name, self.file)
+        found = next(iter(pinned(require(files, self.file), self.name, self.file).values()))
         return Pinned(found.version, found.line)
 
     def moved(self, files: Files, text: str) -> dict[str, bytes]:
@@ -119,7 +103,7 @@ class Lock(Dependency):
 
 
 @dataclass(frozen=True)
-class BasePin(Pin):
+class BasePin(_Place):
     """The base image of a Dockerfile; ``config`` is chartpress.yaml where a build argument there holds a part of it."""
 
     config: str | None
@@ -145,9 +129,7 @@ class BasePin(Pin):
         changes = {arguments[name].steps: arguments[name].before + value for name, value in given.items()}
         after = {self.file: data}
         if changes and self.config:
-            config = require(files, self.config)
-            (document,) = parse_all(config, self.config)
-            after[self.config] = with_scalars(document, changes) or config
+            after[self.config] = with_scalars(parse(require(files, self.config), self.config), changes)
         return after
 
     def _arguments(self, files: Files) -> Mapping[str, BuildArgument]:
@@ -159,12 +141,11 @@ class BasePin(Pin):
 
 
 @dataclass(frozen=True)
-class InYaml(Pin):
+class InYaml(_Place):
     """A version at the dotted path ``name`` of a YAML file: at ``steps`` of the document of that number."""
 
     number: int
     steps: Path
-    accepted_as: str = field(default=_PIN_DIFFERS, kw_only=True)
 
     def read(self, files: Files) -> Pinned:
         """Return the version."""
@@ -175,7 +156,7 @@ class InYaml(Pin):
         """Return the file with the version ``text``."""
         document, scalar, (start, end) = self._place(files)
         value = scalar.value[:start] + text + scalar.value[end:]
-        return {self.file: with_scalars(document, {self.steps: value}) or require(files, self.file)}
+        return {self.file: with_scalars(document, {self.steps: value})}
 
     def _place(self, files: Files) -> tuple[Document, Scalar, tuple[int, int]]:
         documents = parse_all(require(files, self.file), self.file)[self.number :]
@@ -213,12 +194,11 @@ class Marker(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Marked(Pin):
+class Marked(_Place):
     """The version that a marker's place in the file, by its number, marks."""
 
     marker: Marker
     number: int
-    accepted_as: str = field(default=_PIN_DIFFERS, kw_only=True)
 
     def read(self, files: Files) -> Pinned:
         """Return the version."""
@@ -252,6 +232,9 @@ class Marked(Pin):
         return offset + start, offset + end
 
 
+Pin: TypeAlias = Dependency | BasePin | InYaml | Marked
+
+
 def copies(files: Files, telling: Sequence[str], name: str, repository: str) -> Iterator[str]:
     """Yield the files of ``telling`` that list the same dependency: the name, from the same Helm repository."""
     for path in telling:
@@ -277,7 +260,7 @@ def named_pins(files: Files, found: Listing, targets: Sequence[PinTarget], marke
                 except Unusable as fault:
                     hint = f"{fault.hint}; or, if it is no YAML file, hub: {{pins: [{{file: {path}, marker: TEXT}}]}}"
                     raise Unusable(fault.what, where=fault.where, hint=hint) from fault
-                there = [InYaml(path, target.path, *at) for at in versions]
+                there = [InYaml(path, target.path, *at, accepted_as=_PIN_DIFFERS) for at in versions]
             else:
                 there = _marked(Text.decode(data, path), marker._replace(text=target.marker))
             if not there and not is_glob(target.file):
@@ -305,58 +288,52 @@ def misspelt_marks(files: Files, telling: Sequence[str], chart: str) -> Iterator
 
 
 def _marked(text: Text, marker: Marker) -> list[Pin]:
-    return [Marked(text.where, marker.chart, marker, number) for number, _ in enumerate(_marks_in(text, marker))]
+    marks = [*_marks_in(text, marker)]
+    return [Marked(text.where, marker.chart, marker, at, accepted_as=_PIN_DIFFERS) for at in range(len(marks))]
 
 
 def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tuple[int, Path]]:
     """Yield the document's number and the way to each scalar at ``path``, but for those of another chart.
 
-    ``*`` stands for every item of a list. The mapping around a version names the chart: Flux and Argo CD as ``chart``,
-    helmfile with its repository before it, Fleet perhaps by the archive's address, kustomize as ``name`` beside
-    ``repo``. A source of Argo CD without ``chart`` is a git repository.
+    ``*`` stands for every item of a list.
     """
     wanted = path.split(".")
-    for number, document in enumerate(parse_all(data, where)):
-        for steps, scalar, around in _scalars_below(document.root):
-            is_there = len(steps) == len(wanted) and all(a in ("*", b) for a, b in zip(wanted, steps, strict=True))
-            named = _name_beside(around) if is_there else None
-            is_its = named is None or re.fullmatch(rf"(?:.*/)?{re.escape(chart)}(?:-v?[0-9].*)?", named)
-            if is_there and is_its and scalar.kind != "null":
-                yield number, steps
+    for number, steps, scalar, named in _scalars(data, where):
+        is_there = len(steps) == len(wanted) and all(a in ("*", b) for a, b in zip(wanted, steps, strict=True))
+        is_its = named is None or re.fullmatch(rf"(?:.*/)?{re.escape(chart)}(?:-v?[0-9].*)?", named)
+        if is_there and is_its and scalar.kind != "null":
+            yield number, steps
 
 
 def versions_of_chart(data: bytes, where: str, chart: str) -> Iterator[tuple[str, Pinned]]:
     """Yield the dotted paths of versions beside which a mapping names ``chart`` and where it is from."""
-    for document in parse_all(data, where):
-        for steps, scalar, around in _scalars_below(document.root):
-            named = _name_beside(around) if steps[-1:] and steps[-1] in _VERSION_KEYS else None
-            if named and named.rpartition("/")[2] == chart:
-                yield ".".join(steps), Pinned(scalar.value, scalar.line)
+    for _, steps, scalar, named in _scalars(data, where):
+        if named and named.rpartition("/")[2] == chart and steps[-1] in _VERSION_KEYS:
+            yield ".".join(steps), Pinned(scalar.value, scalar.line)
 
 
-def _scalars_below(
-    node: Node | None, steps: Path = (), around: Node | None = None
-) -> Iterator[tuple[Path, Scalar, Node | None]]:
-    """Yield the way to each scalar, and the mapping or list that it is in; aliases are not followed."""
-    if isinstance(node, Scalar):
-        yield steps, node, around
-    elif isinstance(node, SequenceNode):
-        for number, item in enumerate(node.children):
-            yield from _scalars_below(item, (*steps, str(number)), node)
-    elif isinstance(node, MappingNode):
-        for key, value in node.entries:
-            if isinstance(key, Scalar):
-                yield from _scalars_below(value, (*steps, key.value), node)
+def _scalars(data: bytes, where: str) -> Iterator[tuple[int, Path, Scalar, str | None]]:
+    """Yield the document's number and the way to each scalar, and the chart that the mapping around it names.
 
-
-def _name_beside(mapping: Node | None) -> str | None:
-    """Return the chart that the mapping around a version names; None where it names none."""
-    if not isinstance(mapping, MappingNode):
-        return None
-    texts = {key.value: target_of(value) for key, value in mapping.entries if isinstance(key, Scalar)}
-    keys = ("chart", "name", "repoURL") if any(key in texts for key in _SOURCE_KEYS) else ("chart",)
-    named = (texts.get(key) for key in keys)
-    return next((one.value for one in named if isinstance(one, Scalar) and one.value), None)
+    Aliases are not followed. Flux and Argo CD name the chart as ``chart``, helmfile with its repository before it,
+    Fleet perhaps by the archive's address, kustomize as ``name`` beside ``repo``. A source of Argo CD without ``chart``
+    is a git repository.
+    """
+    for number, document in enumerate(parse_all(data, where)):
+        pending: list[tuple[Path, Node | None, str | None]] = [((), document.root, None)]
+        while pending:
+            steps, node, named = pending.pop()
+            if isinstance(node, Scalar):
+                yield number, steps, node, named
+            elif isinstance(node, SequenceNode):
+                below = [((*steps, str(at)), item, None) for at, item in enumerate(node.children)]
+                pending += reversed(below)
+            elif isinstance(node, MappingNode):
+                texts = {key.value: value for key, value in node.entries if isinstance(key, Scalar)}
+                keys = ("chart", "name", "repoURL") if any(key in texts for key in _SOURCE_KEYS) else ("chart",)
+                found = (target_of(texts[key]) for key in keys if key in texts)
+                name = next((one.value for one in found if isinstance(one, Scalar) and one.value), None)
+                pending += reversed([((*steps, key), value, name) for key, value in texts.items()])
 
 
 def _marks_in(text: Text, marker: Marker) -> Iterator[int]:

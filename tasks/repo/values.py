@@ -1,24 +1,44 @@
-"""The image that a values file pins, at the values path that chartpress.yaml names.
+"""Values in YAML files: single scalars, found by a path of keys and set, and the image that a values file pins.
 
-The shapes are those that chartpress writes: a mapping with ``name`` or ``repository``, or both, and ``tag``, or one
-string ``name:tag``. A digest may stand behind the tag, in its place, or under ``digest``.
+Every other byte stays as it is. A scalar keeps its quotes. A new value always reads back as a text: plain where YAML
+1.1 and 1.2 both take it for one, else in double quotes. The result is parsed again, and must differ only at the
+intended scalars. What cannot be edited safely is refused: a duplicate key, what another place shares, a value with a
+tag, an anchor, or in a block.
+
+The shapes of an image are those that chartpress writes: a mapping with ``name`` or ``repository``, or both, and
+``tag``, or one string ``name:tag``. A digest may stand behind the tag, in its place, or under ``digest``.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from string import ascii_letters, digits
 from typing import NamedTuple
 
 from ..core.faults import Unusable
 from ..core.names import Reference
 from ..core.settings import ValuesTarget
-from ..core.yaml_tree import Document, MappingNode, Scalar, parse
-from .charts import ImageSpec
-from .files import Files, is_glob, require
-from .yaml_edit import Path, mismatch, reach, text_at, with_scalars
+from ..core.yaml_tree import (
+    Alias,
+    Document,
+    Edit,
+    MappingNode,
+    Node,
+    Scalar,
+    SequenceNode,
+    merged,
+    mismatch,
+    parse,
+    parse_all,
+    reads_as_text,
+    target_of,
+)
+from .files import Files, require
 
+Path = tuple[str, ...]
 NAME_KEYS = ("name", "repository")
 TAG_KEY, DIGEST_KEY = "tag", "digest"
 # Ends a name whose tag is the rest of a digest: Helm charts write both with a colon between them.
@@ -26,7 +46,174 @@ _DIGEST = "@sha256"
 # https://github.com/AGWA/git-crypt/blob/master/doc/git-crypt.md and https://getsops.io/docs/
 GIT_CRYPT = b"\0GITCRYPT\0"
 _SOPS = re.compile(rb"^sops:\s*$|^\s*\"?mac\"?: *\"?ENC\[", re.MULTILINE)
-_PLAIN = re.compile(r"[\w./-][\w./*-]*")
+_PLAIN_IN_BRACKETS = re.compile(r"[\w./-][\w./*-]*")
+_BLANKS = " \t"
+_PLAIN = frozenset(ascii_letters + digits + "._/:@+-=")
+# A plain scalar may begin so, too: `--build-arg=A=1`.
+_OPTION = re.compile(r"--?[a-z]")
+_PLAIN_FIRST = frozenset(ascii_letters + digits + "_/")
+_MAX_INDEX_DIGITS = 9
+_TEXT, _GIVE_TEXT = "a string", "give it one plain value"
+
+
+class Found(NamedTuple):
+    """Where a path leads: to ``node``, the value of ``key`` in the mapping or list ``around``.
+
+    Attributes:
+        node: what is there, never an alias; None where it is missing.
+        missing: the steps that ``around`` does not have.
+        shared: the fault of an edit there, where another place would change too.
+    """
+
+    node: Node | None
+    around: Node | None = None
+    key: Scalar | None = None
+    missing: Path = ()
+    shared: Unusable | None = None
+
+
+def reach(document: Document, steps: Path) -> Found:
+    """Follow ``steps`` from the outermost node, through aliases and merge keys, as Helm does."""
+    here = Found(document.root, shared=_sharing(document, document.root, ()))
+    for taken, step in enumerate(steps):
+        there = None if is_nothing(here.node) else _step(document, here, step, steps[: taken + 1])
+        if there is None:
+            return Found(None, here.node, missing=steps[taken:], shared=here.shared)
+        here = there
+    return here
+
+
+def text_at(document: Document, steps: Path) -> str | None:
+    """Return the characters of the scalar at ``steps``; None if it is missing, null or empty."""
+    node = reach(document, steps).node
+    if is_nothing(node):
+        return None
+    if isinstance(node, Scalar):
+        return node.value or None
+    raise mismatch(node, document.where, ".".join(steps), _TEXT, _GIVE_TEXT)
+
+
+def is_nothing(node: Node | None) -> bool:
+    """Whether there is no node, or it is null."""
+    return node is None or (isinstance(node, Scalar) and node.kind == "null")
+
+
+def with_scalars(document: Document, changes: Mapping[Path, str]) -> bytes:
+    """Return the file with the scalar at each path set to a text."""
+    edits: list[Edit] = []
+    written: dict[int, str] = {}
+    for path, value in changes.items():
+        found, name = reach(document, path), ".".join(path)
+        node = found.node
+        if found.missing:
+            hint = f'add "{": ".join(found.missing)}:" there'
+            raise Unusable(f"{name} is missing", where=document.place(found.around), hint=hint)
+        if not isinstance(node, Scalar):
+            raise mismatch(node, document.where, name, _TEXT, _GIVE_TEXT)
+        if not _reads_as(node, value):
+            if found.shared:
+                raise found.shared
+            edits.append(_rewrite(document, node, found.key, value))
+            written[node.order] = value
+    data = document.text.edited(edits)
+    try:
+        outline = parse_all(data, document.where)[0].outline
+    except Unusable:
+        outline = ()
+    is_same = (
+        _reads_as(now, written[order]) if order in written else _facts(now) == _facts(before)
+        for order, (before, now) in enumerate(zip(document.outline, outline, strict=False))
+    )
+    if len(outline) != len(document.outline) or not all(is_same):
+        raise _not_plain(document.where)
+    return data
+
+
+def _rewrite(document: Document, node: Scalar, key: Scalar | None, value: str) -> Edit:
+    """Return the edit that puts ``value`` in the place of a scalar, or behind a key that has no value."""
+    content = document.text.content
+    if node.tag or node.anchor or node.style in {"|", ">"}:
+        raise _not_plain(document.place(node))
+    if key is None or node.style or node.value:
+        return Edit(node.start, node.end, _spelled(value, node.style))
+    colon = len(content) - len(content[key.end :].lstrip(_BLANKS))
+    rest = len(content) - len(content[colon + 1 :].lstrip(_BLANKS))
+    if rest > colon + 1 and content[rest : rest + 1] != "#":
+        return Edit(colon + 2, colon + 2, _spelled(value, ""))
+    return Edit(colon + 1, colon + 1, f" {_spelled(value, '')}")
+
+
+def _not_plain(where: str) -> Unusable:
+    return Unusable(
+        "the file cannot be edited there without changing something else",
+        where=where,
+        hint="write each value plainly on one line with its key",
+    )
+
+
+def _facts(node: Node | None) -> tuple[object, ...]:
+    own = ("tag", "anchor", "value", "style", "name", "flow")
+    return (type(node), *(getattr(node, attribute, None) for attribute in own))
+
+
+def _reads_as(node: Node | None, value: str) -> bool:
+    """Whether ``node`` is the text ``value`` to every YAML reader."""
+    return isinstance(node, Scalar) and node.is_text and node.value == value
+
+
+def _spelled(value: str, style: str) -> str:
+    """Return ``value`` as a scalar on one line, in the ``Scalar.style`` where possible."""
+    if style == "'" and value.isprintable():
+        return "'" + value.replace("'", "''") + "'"
+    # What every YAML reader reads as it is, in block and flow context.
+    begins_plain = value[:1] in _PLAIN_FIRST or _OPTION.match(value)
+    is_safe = begins_plain and _PLAIN.issuperset(value) and not value.endswith(":")
+    if style != '"' and is_safe and reads_as_text(value):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _sharing(document: Document, node: Node | None, path: Path) -> Unusable | None:
+    """Return the fault of an edit at ``path`` where ``node`` is an alias, or has one elsewhere."""
+    line = node.target.line if isinstance(node, Alias) else document.shared.get(node) if node else None
+    return None if node is None or line is None else _shared(document, node, path, line)
+
+
+def _shared(document: Document, node: Node, path: Path, line: int) -> Unusable:
+    where = ".".join(path) or "the file"
+    return Unusable(
+        f"{where} is shared with line {line}, so an edit changes both",
+        where=document.place(node),
+        hint=f"write the value of {where} out, without an alias or merge key (<<)",
+    )
+
+
+def _step(document: Document, here: Found, step: str, steps: Path) -> Found | None:
+    """Return where ``step`` leads to from ``here``, or None; raises Unusable where nothing can be below, or two are."""
+    above, inside = ".".join(steps[:-1]) or "the file", here.node
+    entries: Sequence[tuple[Scalar | None, Node]] = []
+    shared = here.shared
+    if isinstance(inside, SequenceNode):
+        if not (step.isascii() and step.isdigit() and len(step) <= _MAX_INDEX_DIGITS):
+            hint = "name the item by its number, counted from 0"
+            raise mismatch(inside, document.where, above, "a mapping", hint)
+        entries = [(None, item) for item in inside.children[int(step) : int(step) + 1]]
+    elif isinstance(inside, MappingNode):
+        entries = own = inside.own(step)
+        if len(own) > 1:
+            lines = " and ".join(str(key.line) for key, _ in own)
+            raise Unusable(
+                f"{'.'.join(steps)} is ambiguous: the key {step} stands on lines {lines}",
+                where=document.where,
+                hint="keep one of them: Helm reads the last, chartpress refuses both",
+            )
+        if not own and (below := [entry for source in merged(inside) for entry in source.own(step)[-1:]]):
+            entries, shared = below, shared or _shared(document, inside, steps, below[0][0].line)
+    else:
+        raise mismatch(inside, document.where, above, "a mapping or a list", "correct the path, or the file")
+    for key, node in entries:
+        return Found(target_of(node), inside, key, shared=shared or _sharing(document, node, steps))
+    return None
 
 
 class PinnedImage(NamedTuple):
@@ -68,9 +255,22 @@ def is_encrypted(data: bytes) -> bool:
 
 def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
     """Read the image at ``values_path`` as Helm does: keys joined by dots, digits for the index in a list."""
-    document = parse(data, where)
-    steps = tuple(values_path.split("."))
-    _changes(document, steps, PinnedImage("", "", 0))
+    document, steps = parse(data, where), tuple(values_path.split("."))
+    found = reach(document, steps)
+    if found.missing:
+        there = ".".join(steps[: len(steps) - len(found.missing)])
+        lines = "".join(f"{step}: {{" for step in found.missing) + "name: , tag: " + "}" * len(found.missing)
+        under = f" under {there}, line {found.around.line}" if there and found.around else " at the top level"
+        hint = f'add "{lines}"{under}'
+        raise Unusable(f"values path {values_path} is missing", where=where, hint=hint)
+    node = found.node
+    if not isinstance(node, MappingNode) and not (isinstance(node, Scalar) and node.kind == "str"):
+        hint = 'write a mapping with "name:" and "tag:" there'
+        raise mismatch(node, where, f"values path {values_path}", "an image", hint)
+    # chartpress wants one of the names at least.
+    if isinstance(node, MappingNode) and all(reach(document, (*steps, key)).missing for key in NAME_KEYS):
+        what, hint = f"values path {values_path} has neither name nor repository", f'add "name:" under {values_path}'
+        raise Unusable(what, where=document.place(node), hint=hint)
     return _image_there(document, steps)
 
 
@@ -93,90 +293,32 @@ def _image_there(document: Document, steps: Path) -> PinnedImage:
 
 
 def with_image(data: bytes, values_path: str, image: PinnedImage, where: str) -> bytes:
-    """Return the values file with the image set, a digest only where one is pinned; ``data`` if nothing changes."""
-    if image_at(data, values_path, where).digest is None:
-        image = image._replace(digest=None)
+    """Return the values file with the image set, a digest only where one is pinned."""
+    pinned = image_at(data, values_path, where).digest is not None
     document, steps = parse(data, where), tuple(values_path.split("."))
-    return with_scalars(document, _changes(document, steps, image)) or data
-
-
-class ValuesPlaces(NamedTuple):
-    """The places of images, by their keys: a shared one belongs to the image that it names now.
-
-    ``spare`` are the images that share each of their places with another one, which is named there; with such a place.
-    ``unread`` tells why files that a pattern matches, and that mention an image, cannot be read.
-    """
-
-    written: dict[str, list[ValuesPlace]]
-    spare: dict[str, ValuesPlace]
-    unread: list[Unusable]
-
-
-def find_places(
-    files: Files,
-    own: str | None,
-    targets: Sequence[tuple[ValuesTarget, str]],
-    images: Sequence[ImageSpec],
-    known: Sequence[ImageSpec],
-) -> ValuesPlaces:
-    """Return the places of ``images``: those in ``own``, the chart's values, and those of the setting ``values``.
-
-    A place of the setting is for the image that it names. One that is no pattern's is also for those that the setting
-    means, where it names none of those ``known``.
-    """
-    claims: dict[tuple[str, str], dict[str, ImageSpec]] = {}
-    words = [Reference(image.named).written_path.encode() for image in images if image.named]
-    for image in images:
-        for path in image.values_paths if own else ():
-            claims.setdefault((str(own), path), {})[image.key] = image
-    unread: list[Unusable] = []
-    for target, file in targets:
-        data, pattern = files.read(file) or b"", is_glob(target.file)
-        # Most files of a pattern name other images, and take long to read.
-        if pattern and not any(word in data for word in words):
-            continue
-        named = None
-        try:
-            named = _named(data, file, target.path)
-        except Unusable as fault:
-            lines = [line.partition(b"#")[0] for line in data.splitlines() if pattern]
-            if any(word in line for line in lines for word in words):
-                what = f"the file matches hub.values and names an image of ours, but cannot be read: {fault.what}"
-                hint = "correct it, or narrow the pattern in invoke.yaml"
-                unread.append(Unusable(what, where=fault.where, hint=hint))
-        ours = [image for image in known if named and named.same_repository(Reference(image.name))]
-        is_free = not pattern and (target.image is not None or not ours)
-        for image in images:
-            if target.image in (None, image.key) and (is_free or image in ours):
-                claims.setdefault((file, target.path), {})[image.key] = image
-    return ValuesPlaces(*_owned(files, claims, images), unread)
-
-
-def _owned(
-    files: Files, claims: Mapping[tuple[str, str], Mapping[str, ImageSpec]], images: Sequence[ImageSpec]
-) -> tuple[dict[str, list[ValuesPlace]], dict[str, ValuesPlace]]:
-    written: dict[str, list[ValuesPlace]] = {image.key: [] for image in images}
-    spare: dict[str, ValuesPlace] = {}
-    for (file, path), some in claims.items():
-        named = named_at(files, file, path) if len(some) > 1 else None
-        fitting = (key for key, image in some.items() if named and named.same_repository(Reference(image.name)))
-        owner = next(fitting, None)
-        for key in some:
-            if owner in (None, key):
-                written[key].append(ValuesPlace(file, path, key))
-            else:
-                spare.setdefault(key, ValuesPlace(file, path, str(owner)))
-    return written, {key: place for key, place in spare.items() if not written[key]}
+    digest = image.digest if pinned else None
+    behind = f"@{digest}" if digest else ""
+    if isinstance(reach(document, steps).node, Scalar):
+        return with_scalars(document, {steps: f"{image.name}:{image.tag}{behind}"})
+    tag, apart = (*steps, TAG_KEY), (*steps, DIGEST_KEY)
+    names = {(*steps, key): str(image.name) for key in NAME_KEYS if not reach(document, (*steps, key)).missing}
+    changes = {**names, tag: f"{image.tag}{behind}"}
+    if digest and text_at(document, apart):
+        changes = {apart: digest, **names, tag: str(image.tag)}
+    elif digest and any((text_at(document, path) or "").endswith(_DIGEST) for path in names):
+        changes = {**{path: f"{name}{_DIGEST}" for path, name in names.items()}, tag: digest.partition(":")[2]}
+    return with_scalars(document, changes)
 
 
 def named_at(files: Files, file: str, path: str) -> Reference | None:
     """Return the image that a values file names at ``path``, as Helm reads it; None where it names none."""
     with suppress(Unusable):
-        return _named(files.read(file) or b"", file, path)
+        return name_in(files.read(file) or b"", file, path)
     return None
 
 
-def _named(data: bytes, file: str, path: str) -> Reference | None:
+def name_in(data: bytes, file: str, path: str) -> Reference | None:
+    """Return what ``named_at`` does; raises Unusable where the file cannot be read."""
     name = _image_there(parse(data, file), tuple(path.split("."))).name
     return Reference(name) if name else None
 
@@ -204,37 +346,4 @@ def _patterns(files: Sequence[str]) -> Sequence[str]:
 
 def quoted(text: str) -> str:
     """Return ``text`` as it is written in YAML between brackets."""
-    return text if _PLAIN.fullmatch(text) else "'" + text.replace("'", "''") + "'"
-
-
-def _changes(document: Document, steps: Path, image: PinnedImage) -> dict[Path, str]:
-    """Return what must be set for ``image`` to stand at ``steps``, the tag last."""
-    found, values_path = reach(document, steps), ".".join(steps)
-    if found.missing:
-        there = ".".join(steps[: len(steps) - len(found.missing)])
-        lines = "".join(f"{step}: {{" for step in found.missing) + "name: , tag: " + "}" * len(found.missing)
-        under = f" under {there}, line {found.around.line}" if there and found.around else " at the top level"
-        hint = f'add "{lines}"{under}'
-        raise Unusable(f"values path {values_path} is missing", where=document.where, hint=hint)
-    node = found.node
-    if not isinstance(node, MappingNode) and not (isinstance(node, Scalar) and node.kind == "str"):
-        hint = 'write a mapping with "name:" and "tag:" there'
-        raise mismatch(document, node, f"values path {values_path}", "an image", hint)
-    digest = f"@{image.digest}" if image.digest else ""
-    if isinstance(node, Scalar):
-        return {steps: f"{image.name}:{image.tag}{digest}"}
-    # chartpress wants one of the names at least.
-    *names, tagged = ((*steps, key) for key in (*NAME_KEYS, TAG_KEY))
-    names = [path for path in names if not reach(document, path).missing]
-    if not names:
-        what, hint = f"values path {values_path} has neither name nor repository", f'add "name:" under {values_path}'
-        raise Unusable(what, where=document.place(node), hint=hint)
-    name, tag, apart = str(image.name), f"{image.tag}{digest}", {}
-    if image.digest and any((text_at(document, path) or "").endswith(_DIGEST) for path in names):
-        name, tag = f"{name}{_DIGEST}", image.digest.partition(":")[2]
-    elif image.digest and text_at(document, (*steps, DIGEST_KEY)):
-        tag, apart = str(image.tag), {(*steps, DIGEST_KEY): image.digest}
-    changes = {**apart, **dict.fromkeys(names, name), tagged: tag}
-    # What is there must be texts.
-    _ = [text_at(document, path) for path in changes]
-    return changes
+    return text if _PLAIN_IN_BRACKETS.fullmatch(text) else "'" + text.replace("'", "''") + "'"

@@ -13,16 +13,16 @@ from typing import NamedTuple
 from ..core import output
 from ..core.faults import DOOR, Fault, Refused, Unusable
 from ..core.options import CommitOptions
-from ..core.plan import Action, Moved, Step, Values, refused
+from ..core.plan import Action, Fact, Moved, Step, Values, refused
 from ..core.safe_files import temporary_folder
 from ..core.settings import Settings, how_to_correct
 from ..image.tag import render
 from ..repo.hub import Hub, open_hub
 from ..repo.remotes import Review, base_here, find_review, review_known
 from ..tools.forges import MERGED, is_ci
-from ..tools.git import Git, Head
-from ..tools.git_states import HEAD, local_branch, remote_branch, standing, switched
+from ..tools.git import HEAD, Git, Head, local_branch, remote_branch, standing, switched
 from ..tools.process import ask_all, capture
+from .bump import version_of
 
 _SHORT = 12
 _MOST_NAMED = 8
@@ -35,12 +35,22 @@ atexit.register(_kept.close)
 
 
 class Start(NamedTuple):
-    """What a commit is planned on: the repository once ``step`` has gone there."""
+    """What a commit or a release is planned on: the repository once ``step`` has gone there.
+
+    ``found`` is where its branch goes, or why that cannot be told. The step is refused where it cannot be planned.
+    """
 
     hub: Hub
-    review: Review
-    options: CommitOptions
+    found: Review | Fault
     step: Step
+    options: CommitOptions = CommitOptions()
+
+    @property
+    def review(self) -> Review:
+        """Where its branch goes; raises the fault where that cannot be told."""
+        if isinstance(self.found, Fault):
+            raise self.found
+        return self.found
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -62,40 +72,26 @@ def begin(hub: Hub, options: CommitOptions, *, ask: bool) -> Start:
             review = review._replace(shared={key: what for key, what in review.shared.items() if key != options.branch})
         step, left = _plan_start(hub, review)
     except Fault as fault:
-        try:
-            known = find_review(hub.git, hub.settings, ask=False)
-        except Fault:
-            raise fault from None
-        return Start(hub, known, replace(options, push=False, request=False), refused("fetch", fault))
-    return Start(left, review, options, step)
+        found: Review | Fault = fault
+        with contextlib.suppress(Fault):
+            found = find_review(hub.git, hub.settings, ask=False)
+        return Start(hub, found, refused("fetch", fault), replace(options, push=False, request=False))
+    return Start(left, review, step, options)
 
 
-class Outlook(NamedTuple):
-    """What a release would begin at, as far as the clone knows.
+def foresee(hub: Hub, *, ask: bool = True) -> Start:
+    """Return where a release would begin, by the base branch as last fetched.
 
-    Attributes:
-        hub: the repository that it would be planned on.
-        review: where its branch would go; None where that cannot be told.
-        moves, remarks, fault: what it does to get there; what people should know of that; why it cannot.
+    Remotes are asked with ``ask`` alone, and only where the clone does not tell which branch that is.
     """
-
-    hub: Hub
-    review: Review | None = None
-    moves: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
-    fault: Fault | None = None
-
-    @classmethod
-    def of(cls, hub: Hub, *, ask: bool = True) -> Outlook:
-        """Look at ``hub``; remotes are asked with ``ask`` alone, and only where the clone does not tell the base."""
-        git, settings = hub.git, hub.settings
-        try:
-            review = find_review(git, settings, ask=False) if ask else review_known(git, settings)
-            step, left = _plan_start(hub, review._replace(tip=base_here(git, review)))
-        except Fault as fault:
-            return cls(hub, fault=fault)
-        reasons = (f"{one.why}: a release starts from {review.base} as last fetched" for one in step.actions[:1])
-        return cls(left, review, tuple(one.what for one in step.actions), (*reasons, *step.warnings))
+    review = None
+    try:
+        review = find_review(hub.git, hub.settings, ask=False) if ask else review_known(hub.git, hub.settings)
+        step, left = _plan_start(hub, review._replace(tip=base_here(hub.git, review)))
+    except Fault as fault:
+        return Start(hub, review or fault, refused("fetch", fault))
+    told = (f"{one.why}: a release starts from {review.base} as last fetched" for one in step.actions[:1])
+    return Start(left, review, step._replace(warnings=(*told, *step.warnings)))
 
 
 def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
@@ -137,30 +133,38 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
 
 
 class TargetBranch(NamedTuple):
-    """The branch that a commit goes to, and git's arguments that switch to it; no commit where it is yet to be made."""
+    """The branch that a commit goes to: the fact that it is at its commit, and git's arguments that switch to it.
+
+    Whoever names a branch (``is_named``) means it, whatever others use it for.
+    """
 
     name: str
     why: str
+    place: Fact
     switch: tuple[str, ...] = ()
-    commit: str | None = None
+    is_named: bool = False
 
 
 def target_branch(hub: Hub, review: Review, wanted: str | None) -> TargetBranch:
-    """Return the branch that was named, else the current one, else, where that is shared, a feature branch."""
-    shared, current = review.shared, hub.branch or ""
-    name = wanted or current
-    if wanted is None and current in shared:
+    """Return the branch that was named, else the current one, else, where that is shared, a feature branch.
+
+    Where nothing is to be committed it is the current one.
+    """
+    git, shared, current = hub.git, review.shared, hub.branch or ""
+    commits = bool(hub.changed)
+    name = wanted if wanted and commits else current
+    if wanted is None and current in shared and commits:
         return _feature_branch(hub, review, f"{current} is {shared[current]}")
     if name == current:
-        return TargetBranch(name, "it is the current branch")
-    require_name(hub.git, name, "use --branch NAME")
+        place = local_branch(git, current, git.start.commit)
+        return TargetBranch(current, "it is the current branch", place, is_named=wanted == current)
+    require_name(git, name, "use --branch NAME")
     why = f"{current} is {shared[current]}" if current in shared else "of --branch"
-    commit = hub.git.branch_commit(name)
-    if commit is None:
-        return TargetBranch(name, why, ("switch", "--create", name))
-    if commit == hub.git.start.commit:
-        return TargetBranch(name, why, ("switch", name), commit)
-    raise _has_other_commits(hub.git, name)
+    commit = git.branch_commit(name)
+    if commit not in {None, git.start.commit}:
+        raise _has_other_commits(git, name)
+    switch = ("switch", *(() if commit else ("--create",)), name)
+    return TargetBranch(name, why, local_branch(git, name, commit), switch, is_named=True)
 
 
 def _is_done_with(git: Git, review: Review, branch: str, commit: str) -> bool:
@@ -202,7 +206,7 @@ def _feature_branch(hub: Hub, review: Review, why: str) -> TargetBranch:
         if wanted or not left:
             flag = () if here == head else ("--force-create",) if here else ("--create",)
             told = f"; {first} is done with, {review.base} has what it changed" if number > 1 else ""
-            return TargetBranch(name, f"{why}{told}", ("switch", *flag, name), here)
+            return TargetBranch(name, f"{why}{told}", local_branch(git, name, here), ("switch", *flag, name))
     raise AssertionError
 
 
@@ -233,10 +237,7 @@ def _names(hub: Hub, version: str) -> tuple[str, ...]:
 
 
 def _committed_version(hub: Hub) -> str | None:
-    try:
-        return replace(hub, files=hub.committed).version
-    except Unusable:
-        return None
+    return version_of(replace(hub, files=hub.committed))
 
 
 def require_name(git: Git, name: str, hint: str) -> None:

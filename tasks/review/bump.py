@@ -1,10 +1,13 @@
-"""The move of a hub repository to a z2jh release: its plan, what moved, and the message of the commit that moves it."""
+"""The move to a z2jh release: its plan, what moved, the upgrades that it crosses, the message of its commit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import NamedTuple, TypeVar
+from fnmatch import fnmatchcase
+from itertools import accumulate
+from typing import NamedTuple, TypeAlias
 
 from ..core import output
 from ..core.faults import Fault
@@ -12,9 +15,18 @@ from ..core.names import Reference
 from ..core.options import BumpOptions
 from ..core.plan import Step
 from ..core.settings import CHART
-from ..image.proof import with_digest
+from ..core.yaml_tree import Collection, MappingNode, Node, Scalar, parse
+from ..image.build import with_digest
 from ..releases.index import Choice, Release, choose
-from ..releases.notes import release_links, security_fixes, security_news, upgrade_links
+from ..releases.notes import (
+    Note,
+    Upgrade,
+    release_links,
+    security_fixes,
+    security_news,
+    upgrade_links,
+    upgrades_between,
+)
 from ..releases.repository import HelmRepository
 from ..releases.versions import allows, is_range, respelled
 from ..repo.charts import require_movable
@@ -23,13 +35,16 @@ from ..repo.edits import moving_action, release_edits
 from ..repo.hub import Hub, HubImage
 from ..repo.pins import Pin, Pinned
 from ..repo.values import PinnedImage, ValuesPlace
-from ..tools.git_states import standing
-from .upgrades import upgrade_paragraph, upgrade_warnings, upgrades_here
+from ..tools.git import standing
 
-T = TypeVar("T")
 NOTHING = "(none)"
 JUPYTERHUB, KUBERNETES = "JupyterHub", "minimum Kubernetes"
 _SLIM = "-slim"
+# Where a chart wraps another, the chart's own key stands that many levels below the top (2i2c: `basehub: jupyterhub:`).
+DEEPEST_ROOT = 2
+MOST_BYTES = 8 * 1024 * 1024
+_MOST_SHOWN = 10
+_ALL = "**"
 
 
 class Move(NamedTuple):
@@ -96,7 +111,7 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
     bases = [with_digest(image.base.reference, _base_for(image, released, hub.settings.base)) for image in hub.images]
     moved: dict[Pin, str] = dict(zip(hub.base_pins, map(str, bases), strict=True))
     edits = release_edits(
-        hub, {pin: moved.get(pin) or respelled(text, release.version, index.releases) for pin, text in said.items()}
+        hub, {pin: moved.get(pin) or respelled(text, release.version, index) for pin, text in said.items()}
     )
     why = f"{release.version} is {choice.reason}"
     image, base = hub.images[0], bases[0]
@@ -144,8 +159,7 @@ def commit_message(hub: Hub) -> str:
 def changes_between(before: Hub, after: Hub) -> Changes:
     """Return what moved from one state of the hub repository to another."""
     name, version = after.requirement.name, after.version
-    old_version = _or_none(lambda: before.version)
-    release = Move(f"chart requirement {name}", old_version, version, after.requirement_file)
+    release = Move(f"chart requirement {name}", version_of(before), version, after.requirement_file)
     return Changes(
         release if release.before != release.after else None,
         _moves_at(before, after, [("base image", pin) for pin in after.base_pins]),
@@ -153,6 +167,14 @@ def changes_between(before: Hub, after: Hub) -> Changes:
         _moves_at(before, after, [(f"chart {name}", pin) for pin in after.pins if pin.accepted_as]),
         not any(one.version != version for one in staying_installations(after)),
     )
+
+
+def version_of(hub: Hub) -> str | None:
+    """Return the release that the repository is on, or None where its files do not tell."""
+    try:
+        return hub.version
+    except Fault:
+        return None
 
 
 def _moves_at(before: Hub, after: Hub, places: Iterable[tuple[str, Pin | ValuesPlace]]) -> tuple[Move, ...]:
@@ -170,7 +192,7 @@ def read_releases(hub: Hub, before: str | None, after: str, *, ask: bool) -> tup
             index = repository.index() if ask else repository.kept_index()
         except Fault:
             index = None
-    releases = index.releases if index else {}
+    releases: Mapping[str, Release] = index or {}
     old = releases.get(before, Release(before)) if before else None
     return old, releases.get(after, Release(after))
 
@@ -185,10 +207,13 @@ def release_facts(before: Release | None, after: Release) -> dict[str, tuple[str
 
 def pinned_at(hub: Hub, place: Pin | ValuesPlace) -> str | None:
     """Return what a place has, in values ``name:tag``; None where the file has nothing there."""
-    pinned: Pinned | PinnedImage | None = _or_none(lambda: place.read(hub.files))
+    try:
+        pinned: Pinned | PinnedImage = place.read(hub.files)
+    except Fault:
+        return None
     if isinstance(pinned, PinnedImage):
         return f"{pinned.name}:{pinned.tag}" if pinned.name and pinned.tag else None
-    return pinned.text if pinned else None
+    return pinned.text
 
 
 def _base_for(image: HubImage, released: Reference, policy: str) -> Reference:
@@ -244,8 +269,134 @@ def _warnings(hub: Hub, choice: Choice, repository: HelmRepository, *, is_safer:
         yield f"{newer} (new major version) is also available: read its upgrade guide, then use --major{pre}"
 
 
-def _or_none(read: Callable[[], T]) -> T | None:
-    try:
-        return read()
-    except Fault:
-        return None
+# Upgrades that are crossed, with the notes of each, and the values of this repository that a note concerns.
+Upgrades: TypeAlias = "Mapping[Upgrade, Mapping[str, tuple[Value, ...]]]"
+
+
+class Value(NamedTuple):
+    """A value below the chart's own key: its file, line and values path, the keys below that key, a scalar's text."""
+
+    file: str
+    line: int
+    key: str
+    path: tuple[str, ...] = ()
+    text: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Its ``path:line``."""
+        return f"{self.file}:{self.line}"
+
+    def __str__(self) -> str:
+        return f"{self.place} {self.key}"
+
+
+def upgrades_here(hub: Hub, before: str | None, after: str) -> Upgrades:
+    """Return the upgrades from one version of z2jh to another, with the values that each note concerns.
+
+    It reads the YAML files that have the chart's key, at most ``MOST_BYTES``.
+    """
+    crossed = upgrades_between(before, after)
+    if not crossed:
+        return {}
+    chart = hub.requirement.key
+    files = tuple(_values_files(hub, chart))
+    sizes = accumulate(len(data) for _, data in files)
+    read = [file for file, size in zip(files, sizes, strict=True) if size <= MOST_BYTES]
+    values: list[Value] = []
+    for path, data in read:
+        with suppress(Fault):  # a template, or a broken file: bump and build report those that they need
+            values += values_below(parse(data, path).root, path, chart)
+    here = {
+        one: {note.text: tuple(value for value in values if concerns(note, value)) for note in one.notes}
+        for one in crossed
+    }
+    if len(read) < len(files):
+        text = f"Only {len(read)} of {len(files)} values files were looked through for what these notes concern."
+        here[crossed[0]][text] = ()
+    return here
+
+
+def needs(upgrade: Upgrade) -> Iterator[str]:
+    """Yield what comes with an upgrade: JupyterHub's major version, the oldest Kubernetes."""
+    if upgrade.jupyterhub:
+        yield "JupyterHub {} to {}.".format(*upgrade.jupyterhub)
+    if upgrade.kubernetes:
+        yield f"Kubernetes {upgrade.kubernetes} or newer."
+
+
+def upgrade_warnings(upgrades: Upgrades) -> Iterator[str]:
+    """Yield a plan's warnings: each upgrade, then its notes with the values that they concern."""
+    for upgrade, notes in upgrades.items():
+        yield " ".join((f"{upgrade.title}:", *needs(upgrade), upgrade.guide))
+        for text, found in notes.items():
+            where = f" See {', '.join(shown(map(str, found)))}." if found else ""
+            yield f"- {text}{where}"
+
+
+def upgrade_paragraph(upgrades: Upgrades) -> list[str]:
+    """Return the lines of a commit's message: the upgrades, and the values to look at."""
+    crossed = [f"Crosses {' '.join((f'{one.title}.', *needs(one)))}" for one in upgrades if any(needs(one))]
+    values = {one for notes in upgrades.values() for found in notes.values() for one in found}
+    heading = ["Values to look at:"] if values else []
+    return [*crossed, *heading, *(f"- {line}" for line in shown(map(str, sorted(values, key=lambda one: one[:3]))))]
+
+
+def shown(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the first of several lines, and how many more there are."""
+    every = list(lines)
+    yield from every[:_MOST_SHOWN]
+    if len(every) > _MOST_SHOWN:
+        yield f"and {len(every) - _MOST_SHOWN} more"
+
+
+def values_below(
+    node: Node | None, file: str, chart: str, keys: tuple[str, ...] = (), depth: int = 0
+) -> Iterator[Value]:
+    """Yield every value below the mappings under the key ``chart``, in the file's order; an alias is none itself.
+
+    ``keys`` lead to ``node``: of them ``depth`` end with the chart's own, 0 above it.
+    """
+    for key, at, child in _children(node):
+        here, below = (*keys, key), depth
+        if not depth and key == chart and isinstance(child, MappingNode):
+            below = len(here)
+        elif depth:
+            yield Value(file, at.line, ".".join(here), here[depth:], child.value if isinstance(child, Scalar) else None)
+        elif len(keys) >= DEEPEST_ROOT or not isinstance(node, MappingNode):
+            continue
+        yield from values_below(child, file, chart, here, below)
+
+
+def concerns(note: Note, value: Value) -> bool:
+    """Whether a note concerns a value: by its path, and by what it holds where the note tells."""
+    for watch in note.watches:
+        *first, last = watch.path.split(".")
+        is_any_below = last == _ALL
+        steps = first if is_any_below else [*first, last]
+        is_deep_enough = len(value.path) > len(steps) if is_any_below else len(value.path) == len(steps)
+        if is_deep_enough and all(map(fnmatchcase, value.path, steps)):
+            is_any = not watch.holds and not watch.other_than
+            if is_any or (value.text is not None and watch.holds in value.text and value.text != watch.other_than):
+                return True
+    return False
+
+
+def _children(node: Node | None) -> list[tuple[str, Node, Node]]:
+    if isinstance(node, MappingNode):
+        return [(key.value, key, value) for key, value in node.entries if isinstance(key, Scalar)]
+    if isinstance(node, Collection):
+        return [(str(index), item, item) for index, item in enumerate(node.children)]
+    return []
+
+
+def _values_files(hub: Hub, chart: str) -> Iterator[tuple[str, bytes]]:
+    own = (hub.values_file, *(place.file for place in hub.places))
+    listed = hub.git.names("ls-files", "-z", "--", ":(glob)**/*.yaml", ":(glob)**/*.yml")
+    for path in filter(None, dict.fromkeys((*own, *listed))):
+        try:
+            data = hub.files.read(path)
+        except Fault:  # too large, or a link that leads out of the repository: no values file
+            continue
+        if data is not None and f"{chart}:".encode() in data:
+            yield path, data

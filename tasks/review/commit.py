@@ -6,7 +6,6 @@ import os
 import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 from ..core.faults import Fault, ProgramFailed, Refused
 from ..core.options import CommitOptions
@@ -17,14 +16,12 @@ from ..repo.files import Edited, WorkingTree, read_all
 from ..repo.hub import Hub
 from ..repo.remotes import Review, base_here
 from ..tools.command import Output
-from ..tools.git import INDEX, Git, Head, failed
-from ..tools.git_states import HEAD, index, local_branch, standing
+from ..tools.git import HEAD, INDEX, Git, Head, failed, index, standing
 from ..tools.process import watch
 from .branches import TargetBranch, earlier_release, require_name, target_branch
 from .bump import commit_message
-from .description import Evidence, from_registry
 from .preview import Preview, preview_of
-from .pull_request import REQUEST, Branch, plan_push, plan_request
+from .pull_request import REQUEST, Evidence, from_registry, plan_push, plan_request
 
 _HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg")
 _GO_ON = "where that is right, run the same command again"
@@ -41,28 +38,28 @@ def plan_commit(
 
     A pull request asks ``images`` for what is known of the images, given what earlier actions left, and ``cluster``.
     """
-    start = _Start.read(hub, review, options.branch)
-    name, changed = start.target.name, start.changed
-    actions = [Action("nothing to commit")]
-    planned = None
+    git, tree = hub.git, WorkingTree(hub.git.folder)
+    git.require_commit_can_be_made()
+    # The facts first, so that what changes from here on is noticed.
+    head, staged = standing(git, hub.branch), index(git, hub.managed)
+    files = tuple(tree.fact(path, hub.files.read(path)) for path in hub.managed)
+    changed, target = hub.changed, target_branch(hub, review, options.branch)
+    name, leaves, actions = target.name, hub.with_commit(target.name, changed), [Action("nothing to commit")]
+    planned, pushed, requested, there = None, target.place, None, None
     if changed:
-        _require_committable(hub, changed, start.staged.value)
-        text = _message(hub, options.message)
-        planned = _commit_of(text)
-        actions = [*([start.switch()] if start.target.switch else []), start.commit(text, options.message)]
-    leaves = hub.with_commit(name, changed)
-    branch = Branch(name, start.local, options.branch == name, waits=bool(planned or hub.pending))
-    pushed, requested, there = branch.commit, None, None
+        _require_committable(hub, changed, staged.value)
+        committing, planned = _committing(hub, target, head, staged, files, options.message)
+        actions = [*([_switching(git, target, head)] if target.switch else []), committing]
     if options.branch not in (None, name):
         _require_nothing_left(hub, review, options)
         options = replace(options, push=False, request=False)
     try:
         if options.pushes:
             why = "the pull request needs it" if options.request else "of --push"
-            pushing, pushed = plan_push(hub, review, branch, why)
+            pushing, pushed = plan_push(leaves, review, target, why)
             actions.append(pushing)
         if options.request:
-            requesting, requested = plan_request(leaves, review, branch, pushed, images, cluster)
+            requesting, requested = plan_request(leaves, review, target, pushed, images, cluster)
             actions.append(requesting)
             there = None if requesting.do else requested
     except Fault as fault:  # the commit is known all the same
@@ -88,64 +85,39 @@ def plan_commit(
     return Step("commit", tuple(actions), report, summary, warnings), leaves
 
 
-class _Start(NamedTuple):
-    """What a commit starts from: its branch, the files that differ from HEAD, and what its actions rely on."""
+def _switching(git: Git, target: TargetBranch, head: Fact) -> Action:
+    def do(values: Values) -> Values:
+        git.switch(*target.switch, branch=target.name)
+        commit = values[HEAD].commit
+        return {HEAD: Head(target.name, commit), target.place.name: commit}
 
-    hub: Hub
-    target: TargetBranch
-    changed: tuple[str, ...]
-    head: Fact
-    staged: Fact
-    files: tuple[Fact, ...]
-    local: Fact
+    is_new = any(one.startswith("--") for one in target.switch)
+    what = f"create {target.name} from {head.value.branch}" if is_new else f"switch to {target.name}"
+    return Action(what, target.why, do, (f"$ {git.command(*target.switch)}",), (head, target.place))
 
-    @classmethod
-    def read(cls, hub: Hub, review: Review, wanted: str | None) -> _Start:
-        """Read where a commit starts; the facts first, so that what changes from here on is noticed."""
-        git, tree = hub.git, WorkingTree(hub.git.folder)
-        git.require_commit_can_be_made()
-        current, head = str(hub.branch), standing(git, hub.branch)
-        staged = index(git, hub.managed)
-        files = tuple(tree.fact(path, hub.files.read(path)) for path in hub.managed)
-        target = target_branch(hub, review, wanted) if hub.changed else TargetBranch(current, "")
-        local = local_branch(git, target.name, target.commit if target.switch else head.value.commit)
-        return cls(hub, target, hub.changed, head, staged, files, local)
 
-    def switch(self) -> Action:
-        git, target = self.hub.git, self.target
+def _committing(
+    hub: Hub, target: TargetBranch, head: Fact, staged: Fact, files: Sequence[Fact], given: str | None
+) -> tuple[Action, Mapping[str, str | None]]:
+    """Return the action that commits what differs of ``files``, and the commit as it is reported before it is made."""
+    changed, text = hub.changed, _message(hub, given)
+    planned = _commit_of(text)
+    head = head._replace(value=head.value._replace(branch=target.name))
+    # Kept as they are now: what a planned commit leaves is read in the folder, where the build writes meanwhile.
+    committed = Edited(hub.committed, read_all(hub.committed, hub.managed))
 
-        def do(values: Values) -> Values:
-            git.switch(*target.switch, branch=target.name)
-            commit = values[HEAD].commit
-            return {HEAD: Head(target.name, commit), self.local.name: commit}
+    def do(values: Values) -> Values:
+        known = {fact.name: values[fact.name] for fact in files}
+        place = values[HEAD]
+        # The tag of an image that was only planned is known now.
+        message = _message(replace(hub, committed=committed).holding(known), given)
+        made = _make_commit(hub.git, head._replace(value=place), {path: known[path] for path in changed}, message)
+        left = {path: entry for path, entry in values[staged.name].items() if path not in changed}
+        facts = {HEAD: Head(place.branch, made), target.place.name: made, staged.name: left}
+        return {**facts, COMMIT: _commit_of(message, made)}
 
-        command = f"$ {git.command(*target.switch)}"
-        is_new = any(one.startswith("--") for one in target.switch)
-        cut = f"create {target.name} from {self.head.value.branch}"
-        what = cut if is_new else f"switch to {target.name}"
-        return Action(what, target.why, do, (command,), (self.head, self.local))
-
-    def commit(self, text: str, given: str | None) -> Action:
-        hub = self.hub
-        head = self.head._replace(value=self.head.value._replace(branch=self.target.name))
-        # Kept as they are now: what a planned commit leaves is read in the folder, where the build writes meanwhile.
-        committed = Edited(hub.committed, read_all(hub.committed, hub.managed))
-
-        def do(values: Values) -> Values:
-            known = {fact.name: values[fact.name] for fact in self.files}
-            staged, place = values[self.staged.name], values[HEAD]
-            # The tag of an image that was only planned is known now.
-            message = _message(replace(hub, committed=committed).holding(known), given)
-            made = _make_commit(
-                hub.git, head._replace(value=place), {path: known[path] for path in self.changed}, message
-            )
-            left = {path: entry for path, entry in staged.items() if path not in self.changed}
-            commit = _commit_of(message, made)
-            return {HEAD: Head(place.branch, made), self.local.name: made, self.staged.name: left, COMMIT: commit}
-
-        relies = (head, self.staged, *self.files)
-        what = f'commit {", ".join(self.changed)}: "{_commit_of(text)["subject"]}"'
-        return Action(what, "", do, (text,), relies)
+    what = f'commit {", ".join(changed)}: "{planned["subject"]}"'
+    return Action(what, "", do, (text,), (head, staged, *files)), planned
 
 
 def _commit_of(message: str, made: str | None = None) -> dict[str, str | None]:

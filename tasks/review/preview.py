@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate
@@ -15,18 +16,16 @@ from ..core.output import first_of
 from ..core.problems import Code, Problem, Severity
 from ..core.safe_files import temporary_folder
 from ..core.settings import Accepted
-from ..core.visible import code, fenced, one_line, plain, visible, without
+from ..core.visible import code, fenced, plain, visible, without
 from ..image.tree import Tree
 from ..repo.deployments import Deployment, deployments, has_deployments
 from ..repo.files import Committed
 from ..repo.hub import Hub
-from ..repo.remotes import Review, find_review, fork_point
-from ..tools.command import Output
-from ..tools.process import Pool, answer_of, require_installed
-from .branches import Outlook
+from ..repo.remotes import Review, fork_point
+from ..tools.process import require_installed
+from .branches import foresee
 from .bump import changes_between, plan_bump
-from .manifests import Difference, compare
-from .rendering import Side, paths_of, write_side
+from .rendering import Difference, Rendering, compare, paths_of, render_charts
 
 # What stands for a release's and a namespace's name while renderings are compared: deployments then share them.
 _RELEASE, _NAMESPACE = "RELEASE-NAME", "RELEASE-NAMESPACE"
@@ -76,8 +75,8 @@ class Preview(NamedTuple):
                     "values": list(one.deployment.values),
                     "objects": None if one.unrendered else _objects(one),
                     "problems": [
-                        {"path": told["path"], "line": told["line"] or 0, "message": told["message"]}
-                        for told in (problem.report() for problem in one.problems)
+                        {key: problem.report()[key] or 0 for key in ("path", "line", "message")}
+                        for problem in one.problems
                     ],
                 }
                 for one in self.outcomes
@@ -89,11 +88,7 @@ class Preview(NamedTuple):
         yield f"{self.before} -> {self.after}, compared with {self.base}"
         for same in self._groups():
             one = same[0]
-            yield from (
-                "",
-                f"{_names(same)}: {_what(one)}",
-                *(f"  {problem.told}" for problem in one.problems),
-            )
+            yield from ("", f"{_names(same)}: {_what(one)}", *(f"  {problem.told}" for problem in one.problems))
             if one.unrendered:
                 yield f"  not compared, {one.unrendered}"
             for head, lines in one.difference.told():
@@ -160,15 +155,14 @@ class Preview(NamedTuple):
 
 def plan_preview(hub: Hub, options: BumpOptions, names: Sequence[str] = (), kubernetes: str | None = None) -> Preview:
     """Render the chart as the base branch has it and as a release leaves it, for each deployment."""
-    begin = Outlook.of(hub)
-    for remark in begin.remarks:
+    begin = foresee(hub)
+    for remark in begin.step.warnings:
         output.say(lead=remark)
     with output.waiting("rendering the chart"):
         wanted = deployments(begin.hub, names)
         require_installed("helm")
         _, after = plan_bump(begin.hub, options)
-        review = begin.review or find_review(hub.git, hub.settings, ask=False)
-        return _compare_sides(after, review, wanted, kubernetes)
+        return _compare_sides(after, begin.review, wanted, kubernetes)
 
 
 def preview_of(hub: Hub, review: Review) -> Preview | Fault | None:
@@ -195,78 +189,60 @@ def _compare_sides(after: Hub, review: Review, wanted: Sequence[Deployment], kub
     if before.helm_repository == after.helm_repository:
         before = replace(before, index=after.index)
     with temporary_folder() as folder:
-        old = write_side(folder / "before", before, Tree(before.git, commit), wanted)
-        new = write_side(folder / "after", after, Tree(after.git, "HEAD"), wanted)
-        with Pool() as pool:
-            rendered = [
-                pool.submit(lambda one: (new.render(one, kubernetes), old.render(one, kubernetes)), one)
-                for one in wanted
-            ]
-            # Compared one after the other: what several deployments share is read once.
-            both = zip(wanted, rendered, strict=True)
-            outcomes = [_outcome(old, new, review.base, one, kubernetes, answer_of(outputs)) for one, outputs in both]
-    unread = tuple(dict.fromkeys(path for one in wanted for path in one.values if path in new.encrypted))
+        old = render_charts(folder / "before", before, Tree(before.git, commit), wanted, kubernetes)
+        new = render_charts(folder / "after", after, Tree(after.git, "HEAD"), wanted, kubernetes)
+    outcomes = [_outcome(before, after, review.base, *each) for each in zip(wanted, old, new, strict=True)]
+    unread = dict.fromkeys(path for one in new if isinstance(one, Rendering) for path in one.encrypted)
     changed = (path for path in after.git.changed(paths_of(after, wanted)) if path not in after.managed)
     uncommitted = dict.fromkeys((*changed, *(path for one in wanted for path in one.absent)))
     moved = changes_between(before, after)
     restarts = bool(moved.bases or moved.images) and any(map(after.values_places, after.images))
     versions = before.version, after.version
-    return Preview(*versions, review.base, tuple(outcomes), unread, tuple(uncommitted), restarts=restarts)
+    return Preview(*versions, review.base, tuple(outcomes), tuple(unread), tuple(uncommitted), restarts=restarts)
 
 
 def _outcome(
-    before: Side,
-    after: Side,
-    base: str,
-    deployment: Deployment,
-    kubernetes: str | None,
-    outputs: tuple[Output | Fault, Output | Fault],
+    before: Hub, after: Hub, base: str, deployment: Deployment, old: Rendering | Fault, new: Rendering | Fault
 ) -> Outcome:
-    new, old = outputs
     if isinstance(new, Fault):
         return Outcome(deployment, unrendered=new.what)
-    had, has = ([path for path in deployment.values if (side.folder / path).is_file()] for side in (before, after))
-    for path in deployment.values:
-        if path not in has:
-            return Outcome(deployment, unrendered=f"{path} is not committed")
-    problems = after.refusals(deployment, kubernetes, new)
-    if not new.ok:
-        return Outcome(deployment, problems=problems)
-    not_rendered = f"{base} cannot be rendered: "
-    if deployment.values and not had:
-        return Outcome(deployment, problems=problems, unrendered=f"{not_rendered}it has none of the values files")
-    if isinstance(old, Fault) or not old.ok:
-        words = old.what if isinstance(old, Fault) else one_line(old.last_words)
-        return Outcome(deployment, problems=problems, unrendered=f"{not_rendered}{words}")
-    secrets = before.secrets_of(deployment) | after.secrets_of(deployment)
-    was, now = (_neutral(one.stdout.decode("utf-8", "replace"), deployment) for one in (old, new))
-    difference = compare(was, now, before.hub.version, after.hub.version)
-    return Outcome(deployment, difference.hiding(lambda text: without(text, secrets)), problems)
+    if new.absent:
+        return Outcome(deployment, unrendered=f"{new.absent[0]} is not committed")
+    if new.text is None:
+        return Outcome(deployment, problems=new.problems)
+    if isinstance(old, Fault):
+        why = old.what
+    elif deployment.values and len(old.absent) == len(deployment.values):
+        why = "it has none of the values files"
+    elif old.text is None:
+        why = old.problems[0].message
+    else:
+        secrets = old.secrets | new.secrets
+        was, now = (_neutral(text, deployment) for text in (old.text, new.text))
+        difference = compare(was, now, before.version, after.version, lambda text: without(text, secrets))
+        return Outcome(deployment, difference, new.problems)
+    return Outcome(deployment, problems=new.problems, unrendered=f"{base} cannot be rendered: {why}")
 
 
 def _neutral(rendered: str, deployment: Deployment) -> str:
     """Return a rendering with words for the names of its release and namespace: neither tells of a change."""
-    for name, neutral in _neutral_names(deployment):
+    for name, neutral in ((deployment.release, _RELEASE), (deployment.namespace, _NAMESPACE)):
         # What must not stand before it comes last: so it is searched for as it is.
         rendered = re.sub(rf"{re.escape(name)}(?<![\w.-]{re.escape(name)})(?!\w)", neutral, rendered)
     return rendered
 
 
-def _neutral_names(deployment: Deployment) -> tuple[tuple[str, str], ...]:
-    return (deployment.release, _RELEASE), (deployment.namespace, _NAMESPACE)
-
-
 def _objects(one: Outcome) -> dict[str, list[str]]:
     """Return the names of the objects that are added, changed and removed."""
-    objects = {kind: [*names] for kind, names in one.difference._asdict().items()}
-    for name, neutral in _neutral_names(one.deployment):
-        objects = {kind: [one.replace(neutral, name) for one in names] for kind, names in objects.items()}
-    return objects
+    release, namespace = one.deployment.release, one.deployment.namespace
+    return {
+        kind: [name.replace(_RELEASE, release).replace(_NAMESPACE, namespace) for name in names]
+        for kind, names in one.difference._asdict().items()
+    }
 
 
-def _names(same: Sequence[Outcome], most: int | None = None) -> str:
-    names = [one.deployment.name for one in same]
-    return first_of(names, most or len(names))
+def _names(same: Sequence[Outcome], most: int = sys.maxsize) -> str:
+    return first_of([one.deployment.name for one in same], most)
 
 
 def _diff(same: Sequence[Outcome]) -> Iterator[str]:
@@ -283,6 +259,5 @@ def _what(one: Outcome) -> str:
         return "the new chart refuses the values" if is_invalid else "the cluster's Kubernetes is too old"
     if one.unrendered:
         return "not compared"
-    difference = one.difference
-    counts = {"changed": difference.changed, "added": difference.added, "removed": difference.removed}
-    return ", ".join(f"{len(names)} {word}" for word, names in counts.items() if names) or "no object changes"
+    counts = ((len(getattr(one.difference, word)), word) for word in ("changed", "added", "removed"))
+    return ", ".join(f"{number} {word}" for number, word in counts if number) or "no object changes"

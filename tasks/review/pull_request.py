@@ -1,40 +1,231 @@
-"""Push a branch, and open or update its pull request: through gh on GitHub, elsewhere by hand."""
+"""A branch's push and its pull request: what it says, and how it is opened or updated, by hand where gh does not."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..core import output
 from ..core.faults import Fault, Refused
+from ..core.names import Reference
 from ..core.plan import PUSHED, Action, Fact, Values
-from ..core.visible import one_line
+from ..core.problems import Code
+from ..core.visible import code, code_or, one_line, plain, table_lines
+from ..image.build import Base, prove
+from ..image.tag import COMMIT_TO_COME
+from ..releases.index import Release
+from ..releases.notes import Upgrade, comparison, release_links, security_news
+from ..releases.versions import is_dev
 from ..repo.hub import Hub
 from ..repo.remotes import Review, base_here
 from ..tools.command import Command
 from ..tools.forges import GITHUB, ForgeRequest, GitHub, gh_knows, opening_address, starts_no_workflow
-from ..tools.git import PUSH_SECONDS, Git, push_fault
-from ..tools.git_states import push_address, remote_branch
+from ..tools.git import PUSH_SECONDS, Git, push_address, push_fault, remote_branch
 from ..tools.process import Pool, answer_of, capture, run_checked
-from .description import Evidence, describe
-from .labels import expected_labels
-from .preview import Preview
+from ..tools.registry import ImageAnswer, inspect_all
+from .branches import TargetBranch
+from .bump import (
+    KUBERNETES,
+    NOTHING,
+    Changes,
+    Upgrades,
+    Value,
+    changes_between,
+    needs,
+    pinned_at,
+    read_releases,
+    release_facts,
+    shown,
+    upgrades_here,
+)
+from .preview import Preview, before_branch
+from .team import expected_labels, next_steps, staging_hubs
 
 CREATED, UPDATED, PRESENT, BY_HAND = "created", "updated", "present", "by hand"
 # What an action here leaves besides facts.
 REQUEST = "pull request"
 # Lines of git's that the fault repeats: people read one error and one hint.
 _VERDICT = ("error: ", "hint: ")
+NOT_KNOWN, MISSING = "not known", "the registry does not have it yet"
+# GitHub takes 256 characters of a title, and 65,536 of a text.
+LONGEST_TITLE = 200
+LONGEST_BODY = 60_000
 
 
-class Branch(NamedTuple):
-    """A branch to push, at which commit it is, whether the user named it, whether commits are only planned."""
+class Evidence(NamedTuple):
+    """What is known of one image, by name and tag: digests, platforms, and in ``gap`` why it is not verified.
 
-    name: str
-    commit: Fact
-    is_named: bool
-    waits: bool
+    One without a digest and a gap is yet to be built, and verified, by the same run.
+    """
+
+    image: str
+    base: str
+    digest: str | None = None
+    platforms: tuple[str, ...] = ()
+    base_digest: str | None = None
+    gap: str = ""
+
+
+def from_report(images: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
+    """Return what a build reports of its images (``images`` of its JSON report), without those it left alone."""
+    found = []
+    for one in (one for one in images if one["tag"]):
+        name, base = f"{one['repository']}:{one['tag']}", one["base"]
+        gap = "" if one["digest"] or COMMIT_TO_COME in one["tag"] else MISSING
+        found.append(Evidence(name, base["image"], one["digest"], tuple(one["platforms"]), base["digest"], gap))
+    return tuple(found)
+
+
+def from_registry(hub: Hub, _: Values) -> tuple[Evidence, ...]:
+    """Ask the registries for the images that the values name, and for their base images; a fault is evidence too."""
+    named = []
+    for image in hub.images:
+        for place in hub.values_places(image)[:1]:
+            if name := pinned_at(hub, place):
+                to_come = Reference(*name.rsplit(":", 1)) if COMMIT_TO_COME in name else None
+                named.append((to_come or Reference.parse(name, place.file), image.base.reference))
+    answers = inspect_all(one for pair in named for one in pair if COMMIT_TO_COME not in str(one))
+    return tuple(_evidence(hub.settings.platform, *pair, answers) for pair in named)
+
+
+def _evidence(platform: str, image: Reference, base: Reference, answers: Mapping[Reference, ImageAnswer]) -> Evidence:
+    found, under = answers.get(image), answers[base]
+    gap = next((one.what for one in (found, under) if isinstance(one, Fault)), "")
+    known = Evidence(str(image), str(base), gap=gap)
+    if isinstance(found, Fault) or isinstance(under, Fault):
+        return known
+    if under is None:
+        return known._replace(gap=f"the registry does not have {base}")
+    known = known._replace(base_digest=under.digest)
+    if found is None:
+        return known._replace(platforms=(platform,), gap="" if COMMIT_TO_COME in known.image else MISSING)
+    try:
+        prove(image, found, Base(base, under), platform)
+    except Fault as fault:
+        gap = fault.what
+    return known._replace(digest=found.digest, platforms=tuple(found.platforms), gap=gap)
+
+
+class Description(NamedTuple):
+    """What a pull request says; the versions before and after are those of the chart's dependency."""
+
+    moved: Changes
+    evidence: tuple[Evidence, ...]
+    before: Release | None
+    after: Release
+    upgrades: Upgrades
+    next_steps: tuple[str, ...] = ()
+    cluster: Preview | Fault | None = None
+    has_staging: bool = False
+
+    @property
+    def title(self) -> str:
+        """The title: the subject that one commit of everything would have."""
+        return one_line(self.moved.subject)[:LONGEST_TITLE]
+
+    @property
+    def body(self) -> str:
+        """The text, cut at a line's end where it is longer than a forge takes."""
+        release = self.moved.release
+        news = security_news(release.before, release.after) if release else ()
+        sections: dict[str, Iterable[str]] = {
+            "What moved": self._moves(),
+            "Security": (f"- {line}" for line in news),
+            "The image": self._images(),
+            **{f"{up.title}: [upgrade notes]({up.guide})": _notes(up, notes) for up, notes in self.upgrades.items()},
+            "What changes in the cluster": self._cluster(),
+            "Before deploying": (f"- [ ] {line}" for line in self._checks()),
+            "Next steps": (f"- [ ] {step}" for step in self.next_steps),
+        }
+        texts = {title: "\n".join(lines).rstrip("\n") for title, lines in sections.items()}
+        body = "\n".join(f"### {title}\n\n{text}\n" for title, text in texts.items() if text)
+        if len(body) <= LONGEST_BODY:
+            return body
+        return f"{body[:LONGEST_BODY].rpartition(chr(10))[0]}\n\n(cut here: it is too long for a pull request)\n"
+
+    def _moves(self) -> Iterator[str]:
+        rows = [
+            (plain(move.what), code_or(move.before, NOTHING), code(move.after), code(move.file))
+            for move in self.moved.moves
+        ]
+        if self.moved.release:
+            rows += [
+                (what, code_or(before), code_or(after), "the chart's release")
+                for what, (before, after) in release_facts(self.before, self.after).items()
+                if before != after or after is None
+            ]
+        yield from table_lines(("what", "before", "after", "where"), rows)
+        if self.before and (changes := comparison(self.before, self.after)):
+            yield f"\n[All z2jh changes between them]({changes})"
+
+    def _images(self) -> Iterator[str]:
+        if not self.evidence:
+            yield "The values name no hub image."
+        for one in self.evidence:
+            rows = (
+                ("digest", code_or(one.digest)),
+                ("platforms", ", ".join(map(code, one.platforms)) or NOT_KNOWN),
+                ("base image", code(one.base)),
+                ("its digest", code_or(one.base_digest)),
+                ("built on the base image", NOT_KNOWN if one.gap or not one.digest else "yes, proved by its layers"),
+            )
+            known = "Verified in the registry:" if one.digest else "To be built and verified before this is opened:"
+            yield f"**Not verified**: {plain(one.gap)}." if one.gap else known
+            yield from ("", *table_lines(("image", code(one.image)), rows), "")
+
+    def _cluster(self) -> Iterable[str]:
+        if isinstance(self.cluster, Fault):
+            return (f"Not checked: {plain(self.cluster.what)}.",)
+        return self.cluster.markdown() if self.cluster else ()
+
+    def _checks(self) -> Iterator[str]:
+        if any(one.gap for one in self.evidence) or not self.evidence:
+            yield "The image is built and verified: `hubpress build`, then `hubpress commit --pr`."
+        if self.moved.release:
+            version = self.after.semver
+            if version is None or is_dev(version):
+                yield f"{code(self.after.version)} is a development build of z2jh: confirm that this is intended."
+            if isinstance(self.cluster, Preview) and any(one.code is Code.INVALID for one in self.cluster.problems):
+                yield "The values that the new chart refuses are corrected."
+            yield f"Read the release notes: {', '.join(release_links(self.after))}"
+            if self.upgrades:
+                yield "Follow the upgrade notes above for each value they name."
+            before, oldest = release_facts(self.before, self.after)[KUBERNETES]
+            if oldest not in (None, before):
+                yield f"The cluster runs Kubernetes {plain(str(oldest))} or newer: `kubectl version`."
+        if self.evidence:
+            yield f"Check that the cluster's nodes can pull {', '.join(code(one.image) for one in self.evidence)}."
+        if not self.has_staging:
+            yield "Check on a staging hub that a user can sign in and start a server."
+
+
+def _notes(upgrade: Upgrade, notes: Mapping[str, Sequence[Value]]) -> Iterator[str]:
+    yield from (f"- {line}" for line in needs(upgrade))
+    for text, found in notes.items():
+        yield f"- {text}"
+        yield from (f"  - {line}" for line in shown(f"{code(one.place)} {code(one.key)}" for one in found))
+
+
+def describe(
+    hub: Hub,
+    review: Review,
+    evidence: tuple[Evidence, ...],
+    commit: str = "HEAD",
+    cluster: Preview | Fault | None = None,
+) -> Description:
+    """Return what a pull request of ``hub``'s state says; it ends with ``commit``."""
+    moved = changes_between(before_branch(hub, review, commit)[1], hub)
+    old = moved.release.before if moved.release else None
+    new = hub.version
+    before, after = read_releases(hub, old, new, ask=True) if moved.release else (None, Release(new))
+    upgrades = upgrades_here(hub, old, new)
+    markdown = one_line if hub.settings.next_steps else plain
+    steps = tuple(map(markdown, next_steps(hub, review, "this pull request")))
+    # The next steps that are read from the repository name its staging hubs then.
+    has_staging = not hub.settings.next_steps and bool(staging_hubs(hub))
+    cluster = cluster if moved.release else None
+    return Description(moved, evidence, before, after, upgrades, steps, cluster, has_staging)
 
 
 class PullRequest(NamedTuple):
@@ -68,10 +259,6 @@ class PullRequest(NamedTuple):
             return ["", self.title, "", self.body, f"open a pull request from {self.branch} into {self.base}: {where}"]
         return [f"pull request {self.status}: {self.url}", *(f"warning: {one_line(told)}" for told in self.warnings)]
 
-    def on_github(self, status: str, found: ForgeRequest | None) -> PullRequest:
-        """Return it with GitHub's address and number."""
-        return self._replace(status=status, url=found and found.url, number=found and found.number)
-
     def says_the_same(self, found: ForgeRequest) -> bool:
         """Whether an open pull request has its title and text, but for ticked boxes and the CRLF of GitHub's editor."""
         theirs, ours = (re.sub(r"- \[[xX]\] ", "- [ ] ", one.body.replace("\r\n", "\n")) for one in (found, self))
@@ -88,20 +275,19 @@ class PullRequest(NamedTuple):
         }
 
 
-def plan_push(hub: Hub, review: Review, branch: Branch, why: str) -> tuple[Action, Fact]:
-    """Plan the push of ``branch``, and return it with the fact that has the pushed commit afterwards."""
+def plan_push(hub: Hub, review: Review, branch: TargetBranch, why: str) -> tuple[Action, Fact]:
+    """Plan the push of ``branch`` as ``hub`` leaves it, and return it with the fact that has the pushed commit."""
     git, name = hub.git, branch.name
     if not branch.is_named and name in review.shared:
-        return Action(f"nothing to push: {name} is {review.shared[name]}"), branch.commit
+        return Action(f"nothing to push: {name} is {review.shared[name]}"), branch.place
     remote, heads = review.remote, review.heads or {}
     if name in heads and not git.contains("HEAD", heads[name]):
         raise _has_more_commits(git, remote, name)
     address = push_address(git, remote)
     there = remote_branch(git, remote, name, heads.get(name), git.push_address(remote))
     # A push that was killed after the remote had taken the branch leaves a clone that does not know of it.
-    if not branch.waits and there.value == branch.commit.value and git.follows(remote, name):
+    if not hub.pending and there.value == branch.place.value and git.follows(remote, name):
         return Action(f"{remote} has {name} already"), there
-
     others = [f"  {one_line(other)}" for other in git.unlike_remote((*heads.values(), *filter(None, [review.tip])))]
     if others:
         others.insert(0, f"also pushes earlier commits that {remote} does not have:")
@@ -109,15 +295,15 @@ def plan_push(hub: Hub, review: Review, branch: Branch, why: str) -> tuple[Actio
     def do(values: Values) -> Values:
         if others:
             output.say("\n".join(others))
-        commit = values[branch.commit.name]
+        commit = values[branch.place.name]
         _push(git, remote, commit, name, there)
         return {there.name: commit, PUSHED: remote}
 
     # What is yet to be committed is what the branch holds when somebody types it.
-    commit = f"refs/heads/{name}" if branch.waits else branch.commit.value
+    commit = f"refs/heads/{name}" if hub.pending else branch.place.value
     commands = (git.push_command(remote, commit, name), *git.follow_commands(remote, name))
     details = (*others, *(f"$ {command}" for command in commands))
-    return Action(f"push {name} to {remote}", why, do, details, (branch.commit, address, there)), there
+    return Action(f"push {name} to {remote}", why, do, details, (branch.place, address, there)), there
 
 
 def _push(git: Git, remote: str, commit: str, branch: str, place: Fact) -> None:
@@ -142,7 +328,7 @@ def _push(git: Git, remote: str, commit: str, branch: str, place: Fact) -> None:
 def plan_request(
     hub: Hub,
     review: Review,
-    branch: Branch,
+    branch: TargetBranch,
     pushed: Fact,
     images: Callable[[Hub, Values], tuple[Evidence, ...]],
     changes: Callable[[Hub, Review], Preview | Fault | None],
@@ -150,33 +336,34 @@ def plan_request(
     """Plan the pull request of ``branch``, and return it as it is planned; None where none is needed."""
     base = review.base
     if branch.name == base:
-        if branch.waits or branch.is_named:
+        if hub.pending or branch.is_named:
             what = f"{branch.name} is the branch that pull requests go to"
             raise Refused(what, where="--pr", hint="use another branch: --branch NAME")
         return Action(f"no pull request: {branch.name} is the branch that they go to"), None
     tip = base_here(hub.git, review)
     is_ahead = tip is None or hub.git.read("rev-list", "--count", f"{tip}..HEAD", "--") != "0"
-    if not branch.waits and not is_ahead:
+    if not hub.pending and not is_ahead:
         return Action(f"no pull request: {branch.name} has nothing that {base} does not have"), None
-
     with output.waiting("rendering the chart"):
         cluster = changes(hub, review)
+    told = describe(hub, review, images(hub, {}), "HEAD", cluster)
+    settings, github, head = hub.settings, review.github, review.head(branch.name)
+    labels = expected_labels(hub, review) if starts_no_workflow() else settings.labels
+    wanted = PullRequest(branch.name, base, told.title, told.body, labels=labels, reviewers=settings.reviewers)
+    if github:
+        action, planned = _on_github(github, head, wanted, waits=bool(hub.pending))
+    else:
+        action, planned = _by_hand(review, wanted)
 
-    def final(planned: PullRequest, values: Values) -> PullRequest:
+    def do(values: Values) -> Values:
         commit = values[pushed.name]
         now = hub.holding(hub.git.show_all(hub.managed, commit))
         told = describe(now, review, images(now, values), commit, cluster)
-        return planned._replace(title=told.title, body=told.body)
+        request = planned._replace(title=told.title, body=told.body)
+        return {REQUEST: _settle(github, head, request) if github else request}
 
-    expected = describe(hub, review, images(hub, {}), "HEAD", cluster)
-    settings = hub.settings
-    labels = expected_labels(hub, review) if starts_no_workflow() else settings.labels
-    planned = PullRequest(branch.name, base, expected.title, expected.body, labels=labels, reviewers=settings.reviewers)
-    if review.github:
-        action, planned = _through_gh(review.github, review.head(branch.name), planned, final, waits=branch.waits)
-    else:
-        action, planned = _by_hand(review, planned, final if branch.waits else None)
-    return action._replace(relies=(pushed,)), planned
+    is_done = planned.status == PRESENT or (github is None and not hub.pending)
+    return action._replace(do=None if is_done else do, relies=(pushed,)), planned
 
 
 def _has_more_commits(git: Git, remote: str, branch: str) -> Refused:
@@ -187,34 +374,25 @@ def _has_more_commits(git: Git, remote: str, branch: str) -> Refused:
     return Refused(f"the remote's branch {branch} has commits that are not here", where=remote, hint=hint)
 
 
-def _through_gh(
-    github: GitHub,
-    head: str,
-    planned: PullRequest,
-    final: Callable[[PullRequest, Values], PullRequest],
-    *,
-    waits: bool,
-) -> tuple[Action, PullRequest]:
+def _on_github(github: GitHub, head: str, wanted: PullRequest, *, waits: bool) -> tuple[Action, PullRequest]:
     with Pool() as pool, output.waiting(f"asking {github.host}"):
-        asked = pool.submit(github.requests, planned.branch)
-        labelled = pool.submit(_with_labels, github, planned)
+        asked = pool.submit(github.requests, wanted.branch)
+        labelled = pool.submit(_with_labels, github, wanted)
         requests, planned = answer_of(asked), answer_of(labelled)
     there = _open(requests, head)
     additions = planned.additions(github, there, there.number if there else None)
-    if there and not waits and planned.says_the_same(there) and not additions:
-        return Action(f"pull request {there.url} is up to date"), planned.on_github(PRESENT, there)
-
-    def do(values: Values) -> Values:
-        return {REQUEST: _settle(github, head, final(planned, values))}
-
     if there:
-        what, status = f"update the pull request {there.url}", UPDATED
+        planned = planned._replace(status=UPDATED, url=there.url, number=there.number)
+        if not waits and not additions and planned.says_the_same(there):
+            return Action(f"pull request {there.url} is up to date"), planned._replace(status=PRESENT)
+        what = f"update the pull request {there.url}"
         command = github.update_command(there.number, planned.title, planned.body)
     else:
-        what, status = f"open a pull request into {planned.base}{f' of {github.path}' if ':' in head else ''}", CREATED
+        planned = planned._replace(status=CREATED)
+        what = f"open a pull request into {planned.base}{f' of {github.path}' if ':' in head else ''}"
         command = github.create_command(head, planned.base, planned.title, planned.body)
-    shown = tuple(f"$ {one}" for one in (command, *additions.values()))
-    return Action(what, "of --pr", do, shown), planned.on_github(status, there)
+    details = tuple(f"$ {one}" for one in (command, *additions.values()))
+    return Action(what, "of --pr", details=details), planned
 
 
 def _with_labels(github: GitHub, planned: PullRequest) -> PullRequest:
@@ -243,30 +421,27 @@ def _settle(github: GitHub, head: str, request: PullRequest) -> PullRequest:
             status = UPDATED
         except Fault as fault:  # noqa: PERF203 - the others are added all the same
             warnings.append(f"cannot {what}: {fault.what}; do it at {there.url}")
-    return request.on_github(status if found else CREATED, there)._replace(warnings=tuple(warnings))
+    status = status if found else CREATED
+    return request._replace(status=status, url=there.url, number=there.number, warnings=tuple(warnings))
 
 
 def _open(requests: Sequence[ForgeRequest], head: str) -> ForgeRequest | None:
     return next((one for one in requests if one.is_open and one.is_from(head)), None)
 
 
-def _by_hand(
-    review: Review, planned: PullRequest, final: Callable[[PullRequest, Values], PullRequest] | None
-) -> tuple[Action, PullRequest]:
+def _by_hand(review: Review, planned: PullRequest) -> tuple[Action, PullRequest]:
     real = review.rehearses or review
-    repository = real.repository
-    if review.rehearses and repository and repository.forge == GITHUB and gh_knows(repository):
-        by_hand = planned._replace(how=f"the release opens it with gh in {repository.path}")
-        what, why = f"pull request: {by_hand.how}", "a rehearsal opens none"
+    repository, is_github = real.repository, real.repository is not None and real.repository.forge == GITHUB
+    url = None
+    if review.rehearses and repository and is_github and gh_knows(repository):
+        planned = planned._replace(how=f"the release opens it with gh in {repository.path}")
+        what, why = f"pull request: {planned.how}", "a rehearsal opens none"
     else:
-        where = (planned.branch, planned.base, planned.title)
-        url = opening_address(repository, real.fork or repository, *where) if repository else None
-        by_hand = planned._replace(url=url)
+        if repository:
+            where = (planned.branch, planned.base, planned.title)
+            url = opening_address(repository, real.fork or repository, *where)
         what = f"pull request: open it yourself{f' at {url}' if url else ''}"
-        if url is None:
-            why = f"{repository.host if repository else f'the remote {review.upstream}'} is not a known forge"
-        else:
-            is_github = repository and repository.forge == GITHUB
-            why = "gh is not installed" if is_github else "only GitHub's are opened from here"
-    do = (lambda values: {REQUEST: final(by_hand, values)}) if final else None
-    return Action(what, why, do, (f"{planned.title}\n\n{planned.body}",)), by_hand
+        host = repository.host if repository else f"the remote {review.upstream}"
+        why = "gh is not installed" if is_github else "only GitHub's are opened from here"
+        why = why if url else f"{host} is not a known forge"
+    return Action(what, why, details=(f"{planned.title}\n\n{planned.body}",)), planned._replace(url=url)

@@ -12,40 +12,39 @@ from ..core.faults import Denied, Fault, Unreachable
 from ..core.names import Reference
 from ..core.options import AuthOptions, BuildOptions, CommitOptions, ReleaseOptions
 from ..core.plan import Action, Plan, Step, Values, refused
-from ..image.planning import plan_build, require_committed
-from ..image.sign_in import plan_auth
+from ..image.inputs import require_committed
+from ..image.planning import plan_auth, plan_build
 from ..image.tag import names_commit
 from ..releases.index import Index
 from ..repo.hub import Hub
 from ..repo.remotes import NotKnownHere, Review
 from ..tools.process import Pool, answer_of
 from ..tools.registry import inspect_all
-from .branches import Outlook
+from .branches import Start
 from .bump import plan_bump
 from .commit import plan_commit
-from .description import from_registry, from_report
 from .preview import Preview, preview_of
-from .pull_request import BY_HAND
+from .pull_request import BY_HAND, from_registry, from_report
 from .team import next_steps
 
 
-def foreseen_refusal(begin: Outlook, index: Index | None, options: ReleaseOptions) -> Fault | None:
+def foreseen_refusal(begin: Start, index: Index | None, options: ReleaseOptions) -> Fault | None:
     """Return what a release would be refused for while it is planned; no registry or engine is asked."""
-    if index is None or (begin.fault and not isinstance(begin.fault, NotKnownHere)):
-        return begin.fault
+    fault = Plan((begin.step,)).refusal
+    if index is None or (fault and not isinstance(fault, NotKnownHere)):
+        return fault
     try:
         _, moved = plan_bump(replace(begin.hub, index=index), options.bump)
-        if begin.review:
+        if fault is None:
             plan_commit(moved, CommitOptions(), begin.review)
-        if begin.review and options.commit.pushes:
-            _ = begin.review.remote
-        require_committed(moved, ())
+            _ = options.commit.pushes and begin.review.remote
+        require_committed(moved.with_commit("", moved.changed), moved.to_build(()))
         _ = moved.registries
     except Unreachable:
-        return begin.fault
-    except Fault as fault:
         return fault
-    return begin.fault
+    except Fault as refusal:
+        return refusal
+    return fault
 
 
 def plan_release(hub: Hub, options: ReleaseOptions, review: Review) -> tuple[Plan, Hub]:
@@ -93,7 +92,8 @@ def _steps(hub: Hub, options: ReleaseOptions, review: Review, asked: Future[Step
                 # A message that was given belongs to the first commit that is made.
                 commit = replace(commit, message=None)
         else:
-            require_committed(hub, build.images)
+            # But for what it is about to commit itself.
+            require_committed(hub.with_commit("", hub.changed), hub.to_build(build.images))
             building, built = plan_build(hub, build)
         yield building, built
         with output.waiting("rendering the chart"):

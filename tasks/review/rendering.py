@@ -1,20 +1,29 @@
-"""A hub repository's chart in a folder of its own, rendered by helm with each deployment's values."""
+"""A hub repository's chart, rendered by helm with each deployment's values, and two renderings compared.
+
+They are compared object by object. Left out is what a release changes by its mere version: checksums, and labels and
+annotations that carry the chart's version; and the data of Secrets, which a rendering makes anew each time.
+"""
 
 from __future__ import annotations
 
+import difflib
+import json
 import re
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from ..core.faults import Fault, ProgramFailed, Refused, Unusable
 from ..core.problems import Code, Problem
 from ..core.safe_files import read_file, temporary_folder
 from ..core.settings import FILE
-from ..core.visible import Secrets, one_line, without
+from ..core.visible import MASK, Secrets, names_secret, one_line, without
 from ..core.yaml_tree import MappingNode, Scalar, parse, target_of
 from ..image.tree import Tree, snapshot
 from ..releases.index import Release
@@ -24,9 +33,7 @@ from ..repo.deployments import Deployment, chart_of, deployments
 from ..repo.hub import Hub
 from ..repo.values import PinnedImage, image_at, is_encrypted, with_image
 from ..tools import helm
-from ..tools.command import Output
 from ..tools.process import ask_all, require_installed
-from .manifests import looks_secret
 
 _TO_UPGRADE = "upgrade the cluster, or correct hub.kubernetes"
 _TO_CORRECT = "fix it there; the chart's values: https://z2jh.jupyter.org/en/stable/resources/reference.html"
@@ -39,114 +46,53 @@ _KEYS = re.compile(r"[Aa]dditional propert(?:y|ies) (?P<names>.+?)(?: is| are)? 
 _TEMPLATE = re.compile(r"\(?(?P<path>[\w./-]+\.(?:yaml|yml|tpl|txt)):(?P<line>\d+)")
 _BROKEN = re.compile(r"failed to parse (?P<path>[^\s:]+)(?:.*?line (?P<line>\d+))?")
 _ERROR = "Error: "
+_BETWEEN = re.compile(r"\n---[^\n]*")
+# Most of a rendering is equal in all deployments but for these: taken out first, so that it is read once.
+_CHECKSUM = re.compile(r"\n *(?:['\"]?checksum[/_][\w.-]+['\"]?: |# \"[0-9a-f]{64}\" ).*")
+# https://helm.sh/docs/chart_best_practices/labels/, and the older name of the first.
+_VERSION_LABELS = r"helm\.sh/chart|app\.kubernetes\.io/version|chart"
+# A Secret's data, of which the values alone are large.
+_ENCODED = re.compile(r"(?<=: )([\"']?)[A-Za-z0-9+/=]{16,}\1$", re.MULTILINE)
+_SECRET = "Secret"  # noqa: S105 - the kind of an object
+# A name that says that what follows on its line is secret.
+_GIVEN = re.compile(r"""(?P<name>[\w.-]+)["']?\s*[:=]\s*(?=\S)""")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_LONGEST_VALUE = 160
+_MOST_LEAVES = 50_000
 
 
 # The ways to the values of what a chart depends on, by the names that helm tells.
 Ways: TypeAlias = "Mapping[str, tuple[str, ...]]"
 
 
-class Side(NamedTuple):
-    """The chart in a folder of its own, with those that wrap it, their dependencies and all values files.
+class Rendering(NamedTuple):
+    """What helm makes of one deployment.
 
     Attributes:
-        charts: by each chart's folder, what helm's faults need, or why it cannot be rendered.
-        encrypted: the values files that no rendering has.
-        secrets: what the other values files hold under names that look secret, by the file.
+        text: the objects; None where the chart refuses its values.
+        problems: why the chart cannot be installed so.
+        absent, encrypted: those of its values files that are not there, and those that cannot be read.
+        secrets: what the others hold under names that look secret.
     """
 
-    folder: Path
-    hub: Hub
-    charts: Mapping[str, Ways | Fault]
-    release: Release
-    encrypted: frozenset[str]
-    secrets: Mapping[str, Secrets]
-
-    def render(self, deployment: Deployment, kubernetes: str | None) -> Output | Fault:
-        """Return what helm says of a deployment, or why it cannot be asked."""
-        if deployment.apart:
-            return Refused(deployment.apart, hint="look at it by hand: helm template")
-        if isinstance(fault := self.charts[deployment.chart], Fault):
-            return fault
-        there = [path for path in self._files(deployment) if (self.folder / path).is_file()]
-        return helm.template(self.folder, deployment.chart, deployment.release, deployment.namespace, there, kubernetes)
-
-    def refusals(self, deployment: Deployment, kubernetes: str | None, rendered: Output) -> tuple[Problem, ...]:
-        """Return why the chart cannot be installed so; nothing where it can."""
-        hub, oldest = self.hub, self.release.oldest_kubernetes
-        has, needs = ([int(part) for part in re.findall(r"\d+", one or "")[:2]] for one in (kubernetes, oldest))
-        if kubernetes and has < needs:
-            message = f"{hub.version} needs Kubernetes {oldest} or newer, and the cluster has {kubernetes}"
-            where = f"{hub.requirement_file}:{hub.requirement.line}"
-            return (Problem(Code.KUBERNETES, where, message, _TO_UPGRADE),)
-        return () if rendered.ok else self._problems(deployment, rendered)
-
-    def secrets_of(self, deployment: Deployment) -> Secrets:
-        """Return what must not be shown of a deployment."""
-        return frozenset().union(*(self.secrets.get(path, ()) for path in deployment.values))
-
-    def _files(self, deployment: Deployment) -> list[str]:
-        return [path for path in deployment.values if path not in self.encrypted]
-
-    def _problems(self, deployment: Deployment, rendered: Output) -> tuple[Problem, ...]:
-        said, ways = without(rendered.stderr, self.secrets_of(deployment)), self.charts[deployment.chart]
-        found: list[Problem] = []
-        below: tuple[str, ...] = ()
-        for line in map(str.strip, said.splitlines()):
-            if name := _SUBCHART.fullmatch(line):
-                below = () if isinstance(ways, Fault) else ways.get(name["name"], ())
-            elif schema := _SCHEMA.fullmatch(line):
-                pointer, dots = schema["pointer"], schema["dots"]
-                steps = dots.split(".") if pointer is None else pointer.strip("/").split("/")
-                path = (*below, *(step for step in steps if step and step != "(root)"))
-                found.append(self._placed(deployment, path, schema["message"]))
-        if found:
-            return tuple(dict.fromkeys(found))
-        # Helm 4 writes the reason on the lines below, up to an empty one.
-        last = " ".join(f"\n{said}".partition(f"\n{_ERROR}")[2].partition("\n\n")[0].split())
-        if not last:
-            raise ProgramFailed(f"helm template: {one_line(rendered.last_words)}", hint="helm version")
-        place = _BROKEN.search(last) or _TEMPLATE.search(last)
-        file, at = (place["path"], place["line"]) if place else (self._own_values(deployment), None)
-        return (_invalid(file, at, one_line(last)),)
-
-    def _own_values(self, deployment: Deployment) -> str:
-        """Return the values file of the chart; that of the settings where the chart is z2jh's own archive."""
-        return f"{deployment.chart}/values.yaml" if (self.folder / deployment.chart).is_dir() else FILE
-
-    def _placed(self, deployment: Deployment, path: tuple[str, ...], message: str) -> Problem:
-        """Find the line that a fault of the schema is about: in the strongest file that has it."""
-        unknown = _KEYS.search(message)
-        keys = re.findall(r"[^\s',]+", unknown["names"]) if unknown else []
-        whole = (*path, *keys[:1])
-        own = self._own_values(deployment)
-        depth, line, where = 0, 0, own
-        for file in (own, *self._files(deployment)):
-            deeper, at = _way(_read(self.folder / file), whole)
-            if deeper and deeper >= depth:
-                depth, line, where = deeper, at, file
-        return _invalid(where, line, one_line(f"{'.'.join(path)}: {message}"))
-
-
-def _invalid(path: str, line: int | str | None, message: str) -> Problem:
-    """Return why a chart refuses its values; ``path`` is the values file or template, without ``line`` all of it."""
-    return Problem(Code.INVALID, f"{path}:{line}" if line else path, message, _TO_CORRECT)
+    text: str | None
+    problems: tuple[Problem, ...]
+    absent: tuple[str, ...]
+    encrypted: tuple[str, ...]
+    secrets: Secrets
 
 
 def refused_values(hub: Hub) -> dict[Problem | Fault, tuple[str, ...]]:
     """Return what the pinned chart refuses of the values, or why that is not known, with the deployments' names."""
     require_installed("helm")
-    wanted, kubernetes = [one for one in deployments(hub) if not one.apart], hub.settings.kubernetes
+    wanted = [one for one in deployments(hub) if not one.apart]
     found: dict[Problem | Fault, tuple[str, ...]] = {}
     planned = {path: data for path in hub.managed if (data := hub.files.read(path)) is not None}
-    with (
-        temporary_folder() as folder,
-        snapshot(hub.git, paths_of(hub, wanted), planned) as tree,
-    ):
-        side = write_side(folder / "chart", hub, tree, wanted)
-        rendered = ask_all(lambda one: side.render(one, kubernetes), wanted)
-        for one, said in zip(wanted, rendered, strict=True):
-            for refusal in (said,) if isinstance(said, Fault) else side.refusals(one, kubernetes, said):
-                found[refusal] = (*found.get(refusal, ()), one.name)
+    with temporary_folder() as folder, snapshot(hub.git, paths_of(hub, wanted), planned) as tree:
+        rendered = render_charts(folder / "chart", hub, tree, wanted, hub.settings.kubernetes)
+    for one, said in zip(wanted, rendered, strict=True):
+        for refusal in (said,) if isinstance(said, Fault) else said.problems:
+            found[refusal] = (*found.get(refusal, ()), one.name)
     return found
 
 
@@ -156,10 +102,13 @@ def paths_of(hub: Hub, wanted: Sequence[Deployment]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*charts, *(path for one in wanted for path in one.values))))
 
 
-def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment]) -> Side:
-    """Write the charts, their dependencies and the deployments' values into the new ``folder``, out of ``tree``.
+def render_charts(
+    folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment], kubernetes: str | None
+) -> list[Rendering | Fault]:
+    """Render the chart for each deployment, or return why that cannot be done, in the new ``folder``.
 
-    The files that a release edits are as ``hub`` has them.
+    The charts, their dependencies and the values are written there out of ``tree``; the files that a release edits are
+    as ``hub`` has them.
     """
     values, paths = list(dict.fromkeys(path for one in wanted for path in one.values)), paths_of(hub, wanted)
     # Helm reads what a link in a chart leads to.
@@ -172,10 +121,70 @@ def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment])
     # As git keeps them, too: a filter may have decrypted them on the way.
     entries = tree.files(values) if values else []
     stored = {entry.path: data for entry, data in zip(entries, tree.blobs(entries), strict=True)}
-    encrypted = {path for path in values if any(map(is_encrypted, (stored.get(path, b""), _read(folder / path))))}
+    locked = {path for path in values if any(map(is_encrypted, (stored.get(path, b""), _read(folder / path))))}
     release, charts = _fill_charts(hub, folder, {one.chart for one in wanted})
-    secrets = {path: _secrets_in(_read(folder / path)) for path in values if path not in encrypted}
-    return Side(folder, hub, charts, release, frozenset(encrypted), secrets)
+    too_old = _too_old(hub, release, kubernetes)
+
+    def rendered(one: Deployment) -> Rendering | Fault:
+        if one.apart:
+            return Refused(one.apart, hint="look at it by hand: helm template")
+        if isinstance(ways := charts[one.chart], Fault):
+            return ways
+        absent = tuple(path for path in one.values if not (folder / path).is_file())
+        given = [path for path in one.values if path not in absent and path not in locked]
+        secrets: Secrets = frozenset().union(*(_secrets_in(_read(folder / path)) for path in given))
+        said = helm.template(folder, one.chart, one.release, one.namespace, given, kubernetes)
+        text, words = said.stdout.decode("utf-8", "replace"), without(said.stderr, secrets)
+        problems = too_old or (() if said.ok else _problems(folder, one.chart, given, ways, words))
+        encrypted = tuple(path for path in one.values if path in locked)
+        return Rendering(text if said.ok else None, problems, absent, encrypted, secrets)
+
+    return ask_all(rendered, wanted)
+
+
+def _too_old(hub: Hub, release: Release, kubernetes: str | None) -> tuple[Problem, ...]:
+    oldest = release.oldest_kubernetes
+    has, needs = ([int(part) for part in re.findall(r"\d+", one or "")[:2]] for one in (kubernetes, oldest))
+    if not kubernetes or has >= needs:
+        return ()
+    message = f"{hub.version} needs Kubernetes {oldest} or newer, and the cluster has {kubernetes}"
+    return (Problem(Code.KUBERNETES, f"{hub.requirement_file}:{hub.requirement.line}", message, _TO_UPGRADE),)
+
+
+def _problems(folder: Path, chart: str, values: Sequence[str], ways: Ways, said: str) -> tuple[Problem, ...]:
+    """Return why a chart refuses ``values``, by what helm ``said``."""
+    # The chart's own values file; that of the settings where the chart is z2jh's own archive.
+    own = f"{chart}/values.yaml" if (folder / chart).is_dir() else FILE
+    found: list[tuple[str, str]] = []
+    below: tuple[str, ...] = ()
+    for line in map(str.strip, said.splitlines()):
+        if name := _SUBCHART.fullmatch(line):
+            below = ways.get(name["name"], ())
+        elif schema := _SCHEMA.fullmatch(line):
+            pointer, dots, message = schema["pointer"], schema["dots"], schema["message"]
+            steps = dots.split(".") if pointer is None else pointer.strip("/").split("/")
+            path = (*below, *(step for step in steps if step and step != "(root)"))
+            unknown = _KEYS.search(message)
+            keys = re.findall(r"[^\s',]+", unknown["names"]) if unknown else []
+            found.append((_place_of(folder, (own, *values), (*path, *keys[:1])), f"{'.'.join(path)}: {message}"))
+    if not found:
+        # Helm 4 writes the reason on the lines below, up to an empty one.
+        last = " ".join(f"\n{said}".partition(f"\n{_ERROR}")[2].partition("\n\n")[0].split())
+        if not last:
+            raise ProgramFailed(f"helm template: {one_line(said.strip())}", hint="helm version")
+        place = _BROKEN.search(last) or _TEMPLATE.search(last)
+        found.append((":".join(filter(None, place.group("path", "line"))) if place else own, last))
+    return tuple(Problem(Code.INVALID, where, one_line(told), _TO_CORRECT) for where, told in dict.fromkeys(found))
+
+
+def _place_of(folder: Path, files: Sequence[str], path: tuple[str, ...]) -> str:
+    """Return the file, and the line, that a fault of the schema is about: in the strongest of them that has it."""
+    depth, where = 0, files[0]
+    for file in files:
+        deeper, line = _way(_read(folder / file), path)
+        if deeper and deeper >= depth:
+            depth, where = deeper, f"{file}:{line}"
+    return where
 
 
 def _with_images(hub: Hub, path: str, data: bytes) -> bytes:
@@ -273,3 +282,161 @@ def _secrets_in(data: bytes) -> Secrets:
             if isinstance(key, Scalar) and isinstance(value, Scalar) and looks_secret(key.value):
                 found.add(("SECRET", value.value))
     return frozenset(found)
+
+
+# What an object holds: each scalar by the way to it.
+Leaves = Mapping[tuple[str, ...], str]
+
+
+class Change(NamedTuple):
+    """One value of an object that a release changes; None where there is none on that side."""
+
+    path: tuple[str, ...]
+    before: str | None
+    after: str | None
+
+    def lines(self) -> Iterator[str]:
+        """Yield the change for people, with what looks secret masked."""
+        yield ".".join(self.path).replace(".[", "[")
+        before, after = (_masked(self.path, text) for text in (self.before, self.after))
+        if before is not None and after is not None and ("\n" in before or "\n" in after):
+            changed = difflib.unified_diff(_lines(before) or [], _lines(after) or [], n=0, lineterm="")
+            yield from (f"  {line}" for line in changed if not line.startswith(("---", "+++", "@@")))
+            return
+        for sign, text in (("-", before), ("+", after)):
+            if text is not None:
+                shown = one_line(text)
+                yield f"  {sign} {shown if len(shown) <= _LONGEST_VALUE else f'{shown[:_LONGEST_VALUE]}…'}"
+
+
+class Difference(NamedTuple):
+    """What differs between two renderings, by ``KIND/NAME``."""
+
+    added: tuple[str, ...] = ()
+    changed: Mapping[str, tuple[Change, ...]] = {}
+    removed: tuple[str, ...] = ()
+
+    def told(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield objects that are added or removed, then those that change, with its lines: the same change once."""
+        yield from ((f"+ {name}", []) for name in self.added)
+        yield from ((f"- {name}", []) for name in self.removed)
+        objects: dict[Change, list[str]] = {}
+        for name, changes in self.changed.items():
+            for change in changes:
+                objects.setdefault(change, []).append(name)
+        groups: dict[str, list[str]] = {}
+        for change, names in objects.items():
+            groups.setdefault(", ".join(names), []).extend(change.lines())
+        yield from groups.items()
+
+
+def compare(before: str, after: str, old: str, new: str, hide: Callable[[str], str] = str) -> Difference:
+    """Compare two outputs of ``helm template``, of the chart's versions ``old`` and ``new``.
+
+    ``hide`` returns a value of theirs as it may be shown.
+    """
+    # Most objects are written alike; those are not read.
+    was, now = _documents(before, old), _documents(after, new)
+    had = dict(pair for text in was if text not in now for pair in _objects(text))
+    have = dict(pair for text in now if text not in was for pair in _objects(text))
+    changed = {name: tuple(_changes(had[name], have[name], hide)) for name in sorted(had.keys() & have.keys())}
+    return Difference(
+        added=tuple(sorted(have.keys() - had.keys())),
+        changed={name: changes for name, changes in changed.items() if changes},
+        removed=tuple(sorted(had.keys() - have.keys())),
+    )
+
+
+def looks_secret(name: str) -> bool:
+    """Whether a key's name, in camel case too, says that its value is secret."""
+    return names_secret(_CAMEL.sub("_", name.strip("[]")).replace("-", "_").replace(".", "_"))
+
+
+def _documents(rendered: str, version: str) -> dict[str, None]:
+    texts = (_without_noise(text, version) for text in _BETWEEN.split(f"\n{rendered}"))
+    return {text: None for text in texts if text}
+
+
+@lru_cache(maxsize=1024)
+def _without_noise(text: str, version: str) -> str:
+    versions = "|".join(map(re.escape, (version, version.replace("+", "_"))))
+    labels = re.compile(rf"\n *(?:{_VERSION_LABELS}): [\"']?[\w.-]*(?:{versions})[\"']?(?=\n)")
+    found = labels.sub("", _CHECKSUM.sub("", text)).strip()
+    return _ENCODED.sub(f'"{MASK}"', found) if f"kind: {_SECRET}" in found else found
+
+
+@lru_cache(maxsize=1024)
+def _objects(text: str) -> tuple[tuple[str, Leaves], ...]:
+    yaml = YAML(typ="safe", pure=True)
+    yaml.allow_duplicate_keys = True
+    try:
+        found = yaml.load(text)
+    except (YAMLError, ValueError) as error:
+        raise Unusable("what helm wrote is not YAML", where="helm template", hint="helm lint the chart") from error
+    items = found.get("items") if isinstance(found, dict) and found.get("kind") == "List" else [found]
+    return tuple(_named(item) for item in items or [] if isinstance(item, dict))
+
+
+def _named(item: dict[str, Any]) -> tuple[str, Leaves]:
+    metadata = item.get("metadata")
+    kind, name = item.get("kind"), metadata.get("name") if isinstance(metadata, dict) else None
+    leaves: dict[tuple[str, ...], str] = {}
+    for path, text in _leaves(item, ()):
+        if len(leaves) >= _MOST_LEAVES:
+            raise Unusable("an object has too many values", where=f"{kind}/{name}", hint="helm lint the chart")
+        leaves[path] = MASK if kind == _SECRET and path[0] in {"data", "stringData"} else text
+    return f"{kind}/{name}", leaves
+
+
+def _leaves(node: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield every scalar with the way to it; a list whose items have no names of their own is one text."""
+    if isinstance(node, dict) and node:
+        for key, value in node.items():
+            yield from _leaves(value, (*path, str(key)))
+    elif isinstance(node, list) and node:
+        names = [item.get("name") if isinstance(item, dict) else None for item in node]
+        if None in names or len({str(name) for name in names}) < len(names):
+            yield path, "\n".join(map(_in_one_line, node))
+            return
+        for name, value in zip(names, node, strict=True):
+            yield from _leaves(value, (*path, f"[{name}]"))
+    else:
+        yield path, _in_one_line(node)
+
+
+def _in_one_line(node: object) -> str:
+    if isinstance(node, str) or not isinstance(node, (str, dict, list, bool, int, float, type(None))):
+        return str(node)
+    return json.dumps(_hidden(node), ensure_ascii=False, default=str)
+
+
+def _hidden(node: object) -> object:
+    if isinstance(node, list):
+        return [_hidden(item) for item in node]
+    if isinstance(node, dict):
+        named = looks_secret(str(node.get("name", "")))
+        is_secret = {key: looks_secret(str(key)) or (named and key == "value") for key in node}
+        return {str(key): MASK if is_secret[key] else _hidden(value) for key, value in node.items()}
+    return node
+
+
+def _changes(before: Leaves, after: Leaves, hide: Callable[[str], str]) -> Iterator[Change]:
+    for path in dict.fromkeys((*before, *after)):
+        old, new = before.get(path), after.get(path)
+        if old != new and _lines(old) != _lines(new):
+            yield Change(path, old and hide(old), new and hide(new))
+
+
+def _lines(text: str | None) -> list[str] | None:
+    return None if text is None else [line.rstrip() for line in text.splitlines() if line.strip()]
+
+
+def _masked(path: tuple[str, ...], text: str | None) -> str | None:
+    """Return a value, masked where the way to it looks secret, and each line behind the first name that does."""
+    if text is None or any(map(looks_secret, path)):
+        return text and MASK
+    lines = text.split("\n")
+    for at, line in enumerate(lines):
+        end = next((one.end() for one in _GIVEN.finditer(line) if looks_secret(one["name"])), None)
+        lines[at] = line if end is None else f"{line[:end]}{MASK}"
+    return "\n".join(lines)

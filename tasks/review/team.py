@@ -1,13 +1,19 @@
-"""What the team does after a release, and the page that tells how to release.
+"""What the team does around a release: the labels that its pull requests get, the steps that follow, a page on both.
 
-The steps are those of the setting ``next_steps``, else what the repository shows.
+The steps are those of the setting ``next_steps``, else what the repository shows. The labels are the setting's, and
+those that actions/labeler will give by its file, whose formats are those of the versions up to 4
+(https://github.com/actions/labeler/tree/v4) and since 5 (https://github.com/actions/labeler/tree/v5#match-object).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import resources
 from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from wcmatch import glob
 
 from ..core.faults import DOOR, Fault, Unusable
 from ..core.output import first_of
@@ -15,23 +21,30 @@ from ..core.plan import Action, Step, refused
 from ..core.safe_files import is_inside, is_passable
 from ..core.settings import FILE, how_to_correct
 from ..core.visible import code, one_line, plain
+from ..core.yaml_tree import Data, load
 from ..image.tag import render
 from ..repo.deployments import of_hubploy, staying_installations
-from ..repo.files import FileEdit, edit_action, join
+from ..repo.files import FileEdit, Files, edit_action, join
 from ..repo.hub import Hub
 from ..repo.init import plan_init
 from ..repo.pins import BasePin, Dependency
-from ..repo.remotes import PRODUCTION, Review, find_review, upstream_repository
+from ..repo.remotes import PRODUCTION, Review, base_here, find_review, upstream_repository
 from ..tools.forges import GITHUB
 from ..tools.logins import is_google
 from .branches import waits_for
-from .labels import PullRequestPaths, expected_labels, labels_of
 
 _MOST_NAMED = 8
 NAME = "customize-hub-image.md"
 _BY_CHARTPRESS = "`chartpress --push`; on a Mac with `--builder docker-buildx --platform linux/amd64`"
 _BY_DOCKER = "`docker build`, `docker push`; on a Mac with `--platform linux/amd64`"
 _TEMPLATE = resources.files(__package__) / "templates" / f"{NAME}.in"
+# The action's own default, and the other ending of YAML files.
+_LABELER_FILES = (".github/labeler.yml", ".github/labeler.yaml")
+_GLOBS = glob.GLOBSTAR | glob.BRACE | glob.EXTGLOB | glob.DOTGLOB | glob.FORCEUNIX
+_GROUPS = {"any": any, "all": all}
+# What globs under any and all mean up to version 4, in the words of version 5.
+_VERSION_4 = {"any": "all-globs-to-any-file", "all": "all-globs-to-all-files"}
+_LIMIT = "changed-files-labels-limit"  # an option, not a label
 
 
 def next_steps(
@@ -49,46 +62,73 @@ def next_steps(
     Where the release had nothing left to do (``is_done``) they begin with what it waits for.
     """
     branch, base = hub.branch or "HEAD", review.base
+    if not pushes:
+        allow = how_to_correct("push", f"remove hub.push from {FILE}")
+        push = f"{DOOR} release" if hub.settings.push else f"{allow}, then {DOOR} release"
+        return (f"Push the image and set it in the values: {push}",)
     known = (f"{remote}/{base}" for remote in (review.upstream, review.remotes.push) if review.is_fork)
     start = next((one for one in known if hub.git.commit_at(f"refs/remotes/{one}")), base)
     page = None if by_hand else request
     # What is on the base branch already needs no review.
     wanted = page or (f"{branch} (git log --patch {start}..{branch})" if branch != base else "")
-    if not pushes:
-        allow = how_to_correct("push", f"remove hub.push from {FILE}")
-        push = f"{DOOR} release" if hub.settings.push else f"{allow}, then {DOOR} release"
-        return (f"Push the image and set it in the values: {push}",)
-    waiting = waits_for(hub, review, branch, page) if is_done else ""
-    if is_done and not waiting:
-        return ()
-    if hub.settings.next_steps:
-        return _steps_of_setting(hub, hub.version, branch, wanted or branch)
-    if waiting:
-        return tuple(_shown_by(hub, review, hub.version, "", (), (f"Wait for {waiting}",)))
+    first: list[str] = []
+    if is_done:
+        waiting = waits_for(hub, review, branch, page)
+        if not waiting:
+            return ()
+        first = [f"Wait for {waiting}"]
+    elif wanted:
+        opening = f"Open the pull request from {branch} into {base}{f': {request}' if request else ''}"
+        first = [*([opening] if by_hand else []), *_until_merged(hub, review, wanted)]
+    return tuple(_steps(hub, review, hub.version, wanted or branch, first))
+
+
+def _until_merged(hub: Hub, review: Review, request: str) -> Iterator[str]:
+    yield f"Review {request}"
     try:
         labels = expected_labels(hub, review)
     except Unusable:  # the labeler's file cannot be read
         labels = hub.settings.labels
-    first = [f"Review {wanted}"] if wanted else []
-    if by_hand and wanted:
-        first.insert(0, f"Open the pull request from {branch} into {base}{f': {request}' if request else ''}")
-    return tuple(_shown_by(hub, review, hub.version, wanted, labels, first))
+    if labels:
+        yield f"Check that the pull request has the labels {', '.join(labels)}"
+    if hub.branch != review.base:
+        yield f"Merge {hub.branch or 'HEAD'} into {review.base}"
 
 
-def _usual_steps(hub: Hub, review: Review) -> tuple[str, ...]:
-    version, request = "VERSION", "the pull request"
-    branch = render(hub.settings.branch, {"version": version}, "hub.branch")
+def _steps(hub: Hub, review: Review, version: str, request: str, first: Iterable[str]) -> Iterator[str]:
+    """Yield the setting's steps for the hub's branch, else ``first`` and what follows the merge by the repository."""
+    base = review.base
     if hub.settings.next_steps:
-        return _steps_of_setting(hub, version, branch, request)
-    found = labels_of(hub.files, PullRequestPaths(hub.managed, branch, review.base))
-    labels = tuple(dict.fromkeys((*hub.settings.labels, *found)))
-    planned = hub.with_commit(branch, hub.managed)
-    return tuple(_shown_by(planned, review, version, request, labels, (f"Review {request}",)))
+        names = {"version": version, "branch": hub.branch or "HEAD", "pull_request": request}
+        yield from (render(step, names, "hub.next_steps") for step in hub.settings.next_steps)
+        return
+    yield from first
+    if hub.layout.folder is None:
+        # What a release does not move of what is deployed.
+        staying = staying_installations(hub)
+        for one in (one for one in staying if one.version != version):
+            yield f"Set the chart's version to {version} in {one.file}:{one.line}"
+        if not staying and all(isinstance(pin, BasePin | Dependency) for pin in hub.pins):
+            yield f"Move the {hub.requirement.name} chart that you deploy to {version}"
+        for image in (one for one in hub.images if not hub.values_places(one)):
+            yield f"Set the new tag of {image.spec.name} in the values that you deploy: no file here names it"
+    found = list(dict.fromkeys(one.group for one in of_hubploy(hub)))
+    staging = staging_hubs(hub)
+    if staging:
+        yield f"Check the staging hubs ({first_of(staging, _MOST_NAMED)}): a user can sign in and start a server"
+    remote = (name for name in PRODUCTION if hub.git.read("for-each-ref", "--count=1", f"refs/remotes/*/{name}"))
+    production = next(remote, base)
+    if production != base:
+        yield f"{'Once they work' if staging else 'After that'}, open a pull request from {base} into {production}"
+    elif found:
+        yield f"Deploy {first_of(found, _MOST_NAMED)}"
+    else:
+        yield "Deploy as usual"
 
 
-def _steps_of_setting(hub: Hub, version: str, branch: str, request: str) -> tuple[str, ...]:
-    names = {"version": version, "branch": branch, "pull_request": request}
-    return tuple(render(step, names, "hub.next_steps") for step in hub.settings.next_steps)
+def staging_hubs(hub: Hub) -> list[str]:
+    """Return the folders of hubploy's deployments that have a staging hub."""
+    return [one.group for one in of_hubploy(hub) if one.name == f"{one.group}-staging"]
 
 
 def plan_setup(hub: Hub, prefix: str | None, docs: str | None) -> tuple[Step, ...]:
@@ -122,8 +162,10 @@ def page(hub: Hub) -> str:
     upstream = upstream_repository(hub.git, hub.settings)
     on_github = upstream is not None and upstream.forge == GITHUB
     on_google = ", ".join(f"`gcloud auth configure-docker {host}`" for host in google)
+    branch, request = render(hub.settings.branch, {"version": "VERSION"}, "hub.branch"), "the pull request"
+    planned = hub.with_commit(branch, hub.managed)
+    steps = _steps(planned, review, "VERSION", request, _until_merged(planned, review, request))
     markdown = one_line if hub.settings.next_steps else plain
-    steps = map(markdown, _usual_steps(hub, review))
     writes = any(map(hub.values_places, hub.images))
     return _TEMPLATE.read_text("utf-8").format(
         places="\n".join(f"| {what} | {where} |" for what, where in _places(hub, review)),
@@ -138,52 +180,8 @@ def page(hub: Hub) -> str:
         pins=_listed(map(code, dict.fromkeys(file for pin in hub.pins for file in pin.files))),
         upstream=code(upstream.path) if upstream else "our repository",
         base=code(review.base),
-        next_steps="\n".join(f"{number}. {step}" for number, step in enumerate(steps, start=1)),
+        next_steps="\n".join(f"{number}. {step}" for number, step in enumerate(map(markdown, steps), start=1)),
     )
-
-
-def _shown_by(
-    hub: Hub, review: Review, version: str, request: str, labels: Sequence[str], first: Sequence[str]
-) -> Iterator[str]:
-    """Yield ``first`` and what follows it; without a ``request`` there is nothing to merge yet, or any more."""
-    base = review.base
-    yield from first
-    if labels and request:
-        yield f"Check that the pull request has the labels {', '.join(labels)}"
-    if request and hub.branch != base:
-        yield f"Merge {hub.branch or 'HEAD'} into {base}"
-    yield from _left_by_hand(hub, version)
-    found = list(dict.fromkeys(one.group for one in of_hubploy(hub)))
-    staging = staging_hubs(hub)
-    if staging:
-        yield f"Check the staging hubs ({first_of(staging, _MOST_NAMED)}): a user can sign in and start a server"
-    remote = (name for name in PRODUCTION if hub.git.read("for-each-ref", "--count=1", f"refs/remotes/*/{name}"))
-    production = next(remote, base)
-    if production != base:
-        yield f"{'Once they work' if staging else 'After that'}, open a pull request from {base} into {production}"
-    elif found:
-        yield f"Deploy {first_of(found, _MOST_NAMED)}"
-    else:
-        yield "Deploy as usual"
-
-
-def _left_by_hand(hub: Hub, version: str) -> Iterator[str]:
-    """Yield what a release does not move of what is deployed, in a repository without a chart."""
-    if hub.layout.folder is not None:
-        return
-    staying = staying_installations(hub)
-    yield from (
-        f"Set the chart's version to {version} in {one.file}:{one.line}" for one in staying if one.version != version
-    )
-    if not staying and all(isinstance(pin, BasePin | Dependency) for pin in hub.pins):
-        yield f"Move the {hub.requirement.name} chart that you deploy to {version}"
-    for image in (one for one in hub.images if not hub.values_places(one)):
-        yield f"Set the new tag of {image.spec.name} in the values that you deploy: no file here names it"
-
-
-def staging_hubs(hub: Hub) -> list[str]:
-    """Return the folders of hubploy's deployments that have a staging hub."""
-    return [one.group for one in of_hubploy(hub) if one.name == f"{one.group}-staging"]
 
 
 def _file_at(hub: Hub, path: str) -> str:
@@ -213,3 +211,97 @@ def _places(hub: Hub, review: Review) -> Iterator[tuple[str, str]]:
 def _listed(words: Iterable[str]) -> str:
     *others, last = words
     return f"{', '.join(others)} and {last}" if others else last
+
+
+class PullRequestPaths(NamedTuple):
+    """What the labeler looks at: the changed files, and the branches that the pull request goes from and to."""
+
+    files: tuple[str, ...]
+    head: str
+    base: str
+
+
+def expected_labels(hub: Hub, review: Review) -> tuple[str, ...]:
+    """Return the labels that a pull request of the hub's branch gets: the setting's, then the labeler's."""
+    base = base_here(hub.git, review)
+    committed = hub.git.names("diff", "--name-only", "-z", f"{base}...HEAD", "--") if base else ()
+    files = tuple(dict.fromkeys((*committed, *hub.pending, *hub.changed)))
+    labelers = labels_of(hub.committed, PullRequestPaths(files, hub.branch or "", review.base))
+    return tuple(dict.fromkeys((*hub.settings.labels, *labelers)))
+
+
+def labels_of(files: Files, request: PullRequestPaths) -> tuple[str, ...]:
+    """Return the labels that the labeler gives ``request``, in the file's order; none where there is no such file."""
+    found = ((path, files.read(path)) for path in _LABELER_FILES)
+    path, data = next(((path, data) for path, data in found if data is not None), ("", b""))
+    try:
+        content = load(data.decode())
+        entries = content.items() if isinstance(content, dict) else ()
+        return tuple(label for label, rules in entries if label and label != _LIMIT and _applies(rules, request))
+    except Exception as err:  # the libraries for YAML, globs and expressions raise their own
+        raise Unusable(
+            f"it is not a file of actions/labeler: {getattr(err, 'told', err)}", where=path, hint=f"fix {path}"
+        ) from err
+
+
+def _applies(given: Data, request: PullRequestPaths) -> bool:
+    """Whether one of several globs, or lists of them, matches; since version 5, whether all groups of conditions hold.
+
+    Conditions outside of a group are one whose name is ``any``.
+    """
+    rules = [{"any": rule} if isinstance(rule, str) else _mapping(rule) for rule in _items(given) if rule]
+    listed = [one for rule in rules for key in _GROUPS for one in _items(rule.get(key, []))]
+    if any(isinstance(one, str) for one in listed):
+        return any(all(_holds(_VERSION_4[key], rule[key], request.files) for key in rule) for rule in rules)
+    groups: list[bool] = []
+    outside: list[bool] = []
+    for key, value in (entry for rule in rules for entry in rule.items()):
+        if key in _GROUPS:
+            groups.append(_GROUPS[key](_conditions([*_items(value)], request)))
+        else:
+            outside += _conditions([{key: value}], request)
+    return all(groups) and any(outside or groups)
+
+
+def _conditions(configs: Sequence[Data], request: PullRequestPaths) -> Iterator[bool]:
+    """Yield whether each condition holds: every list of globs, every expression for a branch."""
+    for key, value in (entry for config in configs for entry in _mapping(config).items()):
+        if key == "changed-files":
+            for name, globs in (entry for one in _items(value) for entry in _mapping(one).items()):
+                yield _holds(name, globs, request.files)
+        else:
+            branch = {"base-branch": request.base, "head-branch": request.head}[key]
+            yield from (re.search(pattern, branch) is not None for pattern in _texts(value))
+
+
+def _holds(option: str, globs: Data, files: Sequence[str]) -> bool:
+    """Whether what an option like ``any-glob-to-all-files`` says holds."""
+    kind, _, which = option.partition("-to-")
+    patterns, over = _texts(globs), {"any-file": any, "all-files": all}[which]
+    if {"any-glob": True, "all-globs": False}[kind]:
+        return any(over(_matches(file, one) for file in files) for one in patterns)
+    return over(all(_matches(file, one) for one in patterns) for file in files)
+
+
+def _matches(file: str, pattern: str) -> bool:
+    """Whether ``file`` matches a glob as the library minimatch reads it; each ``!`` before it negates it once more."""
+    wanted = pattern.lstrip("!")
+    is_match = not wanted.startswith("#") and glob.globmatch(file, wanted.removeprefix("./"), flags=_GLOBS)
+    return is_match != bool((len(pattern) - len(wanted)) % 2)
+
+
+def _mapping(value: Data) -> dict[str, Data]:
+    if isinstance(value, dict):
+        return {str(key): one for key, one in value.items()}
+    raise TypeError(f"{value!r} is not a mapping")
+
+
+def _items(value: Data) -> list[Data]:
+    return value if isinstance(value, list) else [value]
+
+
+def _texts(value: Data) -> Sequence[str]:
+    texts = [one for one in _items(value) if isinstance(one, str)]
+    if len(texts) < len(_items(value)):
+        raise TypeError("a glob is not text")
+    return texts

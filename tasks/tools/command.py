@@ -23,12 +23,13 @@ _HELPER = "docker-credential-"
 # These go on when their starter is killed, and would leave images behind.
 _WORKING = ("chartpress", "docker")
 _GIT_REMOTE = ("archive", "clone", "fetch", "fetch-pack", "ls-remote", "pull", "push", "send-pack", "submodule")
-_GET_URL = ("ls-remote", "--get-url")
+# Where temporary files of a rehearsal lie in its folder.
+TEMPORARY_FILES = "tmp"
 _CACHES = ("cache-from", "cache-to")
 # What docker is used for: nothing of it writes to a registry, but for bake, whose tags are looked at.
 _DOCKER = (
     *(("context",), ("info",), ("version",), ("rm",), ("run",), ("image", "inspect"), ("image", "ls"), ("image", "rm")),
-    *(("buildx", name) for name in ("bake", "build", "inspect", "version")),
+    *(("buildx", name) for name in ("bake", "inspect", "version")),
 )
 # ``python -c BOUND STARTER PROGRAM ARGUMENTS``: become a program that ends with the process STARTER. On Linux the
 # kernel sends SIGTERM when the starter dies, whatever it dies of (prctl(2), PR_SET_PDEATHSIG, kept across exec).
@@ -143,6 +144,7 @@ def confinement(program: str) -> tuple[tuple[str, ...], Mapping[str, str]]:
     if _reach is None:
         return (), NOTHING
     inside = {"GIT_ALLOW_PROTOCOL": "file", "GIT_NO_LAZY_FETCH": "1", "BUILDX_BUILDER": _reach.engine}
+    inside["TMPDIR"] = str(_reach.folder / TEMPORARY_FILES)
     return bound() if program in _WORKING else (), inside
 
 
@@ -186,14 +188,12 @@ def _require_git(command: Command, reach: Reach, ask: Callable[[Command], Output
     while "".join(command.argv[first : first + 1]).startswith("-"):
         first += 2 if command.argv[first] in ("-C", "-c") else 1
     words = command.argv[first:]
-    if not words or words[0] not in _GIT_REMOTE or words[:2] == _GET_URL:
+    if not words or words[0] not in _GIT_REMOTE or words[:2] == ("ls-remote", "--get-url"):
         return
     name, remote = words[0], next(iter(words[words.index("--") + 1 :] if "--" in words else ()), "")
     # Git itself says what its settings make of it: insteadOf, pushInsteadOf, pushurl.
-    looks = [("remote", "get-url", *push, "--all", "--", remote) for push in ((), ("--push",))]
-    if Path(remote).is_absolute() and name != "push":
-        looks = [(*_GET_URL, "--", remote)]
-    for look in looks:
+    for push in ((), ("--push",)):
+        look = ("remote", "get-url", *push, "--all", "--", remote)
         shown = ask(command._replace(argv=(*command.argv[:first], *look)))
         for address in shown.text.splitlines() if shown.ok else [f"git {name} {remote}"]:
             if not _is_inside(address, reach):
@@ -213,12 +213,9 @@ def _is_docker_used(command: Command, reach: Reach) -> bool:
     words = command.argv[1:]
     engines = {name for flag, name in pairwise(words) if flag in ("--builder", "--context")}
     words = words[2:] if words[:1] == ("--context",) else words
-    if not (words[:1] in _DOCKER or words[:2] in _DOCKER) or not engines <= {reach.engine}:
+    makes_stand_in = words[:5] == ("buildx", "build", "--builder", reach.engine, "--load")
+    if not (words[:1] in _DOCKER or words[:2] in _DOCKER or makes_stand_in) or not engines <= {reach.engine}:
         return False
-    if any(word.startswith(("--builder=", "--cache-")) for word in words):
-        return False
-    if words[:2] == ("buildx", "build"):
-        return "--load" in words
     for target in json.loads(command.stdin)["target"].values() if words[:2] == ("buildx", "bake") else ():
         if any(target.get(name) for name in _CACHES):
             return False

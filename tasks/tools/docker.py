@@ -23,7 +23,6 @@ CLOUD_BUILD = "cloudbuild"
 # How long an engine may take to say what it has.
 ENGINE_SECONDS = 10.0
 INSTALL_BUILDX = "install the buildx plugin: https://docs.docker.com/build/install-buildx/"
-START_ENGINE = "start Docker Desktop or the docker service, then: docker info"
 JOIN_GROUP = (
     "join its group: sudo usermod -aG docker $USER, then sign out and in again; or run Docker rootless: "
     "https://docs.docker.com/engine/security/rootless/"
@@ -147,7 +146,7 @@ def start_engine() -> str:
     for variable in ("DOCKER_HOST", "DOCKER_CONTEXT"):
         if os.environ.get(variable):
             return f"start the engine that {variable} names, {os.environ[variable]}, or: unset {variable}"
-    return START_ENGINE
+    return "start Docker Desktop or the docker service, then: docker info"
 
 
 def machine_fault(said: str) -> ProgramFailed | None:

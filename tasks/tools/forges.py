@@ -6,10 +6,9 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 from ..core.faults import Denied, Fault, ProgramFailed, Unreachable
 from ..core.safe_files import read_file
@@ -33,7 +32,7 @@ _NO_ANSWER = (
     *("error connecting", "dial tcp", "no such host", "connection refused", "connection reset", "timeout"),
     *("http 500", "http 502", "http 503", "http 504"),
 )
-GITHUB, GITLAB, BITBUCKET, GITEA, FORGEJO = "GitHub", "GitLab", "Bitbucket", "Gitea", "Forgejo"
+GITHUB, _GITLAB, _BITBUCKET, _GITEA = "GitHub", "GitLab", "Bitbucket", "Gitea"
 
 # Variables with a base branch, and those with the path of its repository.
 _CI_PATHS = {
@@ -51,11 +50,20 @@ _SHORT_FORM = re.compile(r"(?:[^/]*@)?([^/:@]{2,}):([^/].*)")
 _NAMES = {
     "github": GITHUB,
     ".ghe.com": GITHUB,
-    "gitlab": GITLAB,
-    "bitbucket.org": BITBUCKET,
-    "forgejo": FORGEJO,
-    "codeberg": FORGEJO,
-    "gitea": GITEA,
+    "gitlab": _GITLAB,
+    "bitbucket.org": _BITBUCKET,
+    "forgejo": _GITEA,
+    "codeberg": _GITEA,
+    "gitea": _GITEA,
+}
+# The page that opens a pull request. At GitLab a fork's goes to the project that it was forked from
+# (https://docs.gitlab.com/user/project/merge_requests/creating_merge_requests/#when-you-work-in-a-fork).
+_PAGES = {
+    GITHUB: "{to}/compare/{base}...{head}?expand=1&title={title}",
+    _GITLAB: "{fork}/-/merge_requests/new?merge_request%5Bsource_branch%5D={branch}"
+    "&merge_request%5Btarget_branch%5D={base}&merge_request%5Btitle%5D={title}",
+    _BITBUCKET: "{fork}/pull-requests/new?source={branch}&dest={dest}",
+    _GITEA: "{to}/compare/{base}...{head}",
 }
 
 
@@ -279,17 +287,6 @@ def read_remote(remote_url: str) -> Repository | None:
     return Repository(parts.scheme if is_web else "https", _web_host(parts.hostname), port if is_web else None, path)
 
 
-def reached(remote_url: str) -> Repository | None:
-    """Read a git remote's address as :func:`read_remote` does, with the host that ssh connects to for its name."""
-    repository = read_remote(remote_url)
-    if repository and (_SHORT_FORM.fullmatch(remote_url) or remote_url.startswith(tuple(f"{one}://" for one in _SSH))):
-        with suppress(ProgramFailed):
-            shown = capture(Command(("ssh", "-G", "--", repository.host))).text
-            if name := re.search(r"(?m)^hostname (.+)$", shown):
-                return repository._replace(host=_web_host(name[1].lower()))
-    return repository
-
-
 def opening_address(repository: Repository, fork: Repository, branch: str, base: str, title: str) -> str | None:
     """Return the page for opening a pull request from the branch of ``fork`` into ``base`` of ``repository``.
 
@@ -298,18 +295,14 @@ def opening_address(repository: Repository, fork: Repository, branch: str, base:
     forge = repository.forge
     if (repository.scheme, repository.server) != (fork.scheme, fork.server) or forge is None:
         return None
-    if forge == GITLAB:
-        # A fork's page goes to the project that it was forked from
-        # (https://docs.gitlab.com/user/project/merge_requests/creating_merge_requests/#when-you-work-in-a-fork).
-        ends = {"source_branch": branch, "target_branch": base, "title": title}
-        asked = urlencode({f"merge_request[{name}]": value for name, value in ends.items()})
-        return f"{fork.address}/-/merge_requests/new?{asked}"
-    if forge == BITBUCKET:
-        dest = base if fork.is_same(repository) else f"{repository.path}::{base}"
-        return f"{fork.address}/pull-requests/new?{urlencode({'source': branch, 'dest': dest})}"
-    ends_of_it = (quote(name, safe="/:") for name in (base, _head(repository, fork, branch)))
-    page = f"{repository.address}/compare/{'...'.join(ends_of_it)}"
-    return f"{page}?{urlencode({'expand': '1', 'title': title})}" if forge == GITHUB else page
+    dest, head = base, branch
+    if not fork.is_same(repository):
+        owner, _, name = fork.path.rpartition("/")
+        renamed = "" if name == repository.path.rpartition("/")[2] else f"{'/' if forge == _GITEA else ':'}{name}"
+        dest, head = f"{repository.path}::{base}", f"{owner}{renamed}:{branch}"
+    names = {"base": base, "branch": branch, "dest": dest, "head": head}
+    quoted = {key: quote(name, safe="/:") for key, name in names.items()}
+    return _PAGES[forge].format(to=repository.address, fork=fork.address, title=quote_plus(title), **quoted)
 
 
 def _fault(output: Output, host: str) -> Fault:
@@ -317,27 +310,16 @@ def _fault(output: Output, host: str) -> Fault:
     # What follows gh's first line is advice.
     lines = [line.strip() for line in output.stderr.splitlines() if line.strip()]
     words = lines[0].removeprefix(f"{PROGRAM}: ") if lines else output.last_words
-    if output.status == _NOT_SIGNED_IN or mentions(output.stderr.lower(), _SIGN_IN):
+    said, denied = output.stderr.lower(), f"GitHub denied it: {words}"
+    if output.status == _NOT_SIGNED_IN or mentions(said, _SIGN_IN):
         return Denied("gh is not signed in", where=host, hint=f"gh auth login --hostname {host}; in CI: set GH_TOKEN")
-    denied, no_answer = f"GitHub denied it: {words}", f"GitHub does not answer: {words}"
-    for signs, kind, what, hint in (
-        (_ACTIONS_MAY_NOT, Denied, denied, _ALLOW_ACTIONS),
-        (_NO_ANSWER, Unreachable, no_answer, f"gh api --hostname {host} rate_limit"),
-        (_DENIED, Denied, denied, f"gh auth status --hostname {host}"),
-    ):
-        if mentions(output.stderr.lower(), signs):
-            return kind(what, where=host, hint=hint)
+    if mentions(said, _ACTIONS_MAY_NOT):
+        return Denied(denied, where=host, hint=_ALLOW_ACTIONS)
+    if mentions(said, _NO_ANSWER):
+        return Unreachable(f"GitHub does not answer: {words}", where=host, hint=f"gh api --hostname {host} rate_limit")
+    if mentions(said, _DENIED):
+        return Denied(denied, where=host, hint=f"gh auth status --hostname {host}")
     return ProgramFailed(f"gh: {words}", where=host, hint=_LOOK)
-
-
-def _head(repository: Repository, fork: Repository, branch: str) -> str:
-    """Return how GitHub, Gitea and Forgejo name a branch in a comparison; forks may have names of their own there."""
-    if fork.is_same(repository):
-        return branch
-    owner, _, name = fork.path.rpartition("/")
-    if name == repository.path.rpartition("/")[2]:
-        return f"{owner}:{branch}"
-    return f"{owner}:{name}:{branch}" if repository.forge == GITHUB else f"{owner}/{name}:{branch}"
 
 
 def _web_host(host: str) -> str:

@@ -1,9 +1,11 @@
-"""git: one clone, asked and changed by argument vectors alone."""
+"""git: one clone, asked and changed by argument vectors alone, and the facts of it that plans rely on."""
 
 from __future__ import annotations
 
 import os
+import re
 import shlex
+import shutil
 import sys
 import tempfile
 import time
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
+from ..core.plan import Fact, Moved
 from .command import NOTHING, Command, Output, mentions
 from .process import ask_all, capture
 
@@ -23,7 +26,7 @@ _MOMENT, _GLANCE = 1.0, 0.05
 _LOCKS = ("index.lock", "HEAD.lock")
 # The index differs from HEAD, and the file from the index (git-status, short format).
 _TWICE = "MM"
-COMPARED = ("--literal-pathspecs", "diff-index", "--no-renames", "-z")
+_COMPARED = ("--literal-pathspecs", "diff-index", "--no-renames", "-z")
 PUSH_SECONDS = 600.0
 _MORE_OBJECTS = "GIT_ALTERNATE_OBJECT_DIRECTORIES"
 # What is set for the user's own work and would change what git does or prints here. Those that a commit or a push of
@@ -72,6 +75,12 @@ _UNDER_WAY = {
     "CHERRY_PICK_HEAD": "cherry-pick",
     "REVERT_HEAD": "revert",
 }
+HEAD = "HEAD"
+_SHORT = 12
+# What a git directory beside the clone's begins with as a copy, and what it begins without; everything else is the
+# clone's (gitrepository-layout).
+_COPIED, _LEFT_OUT = ("HEAD", "info", "packed-refs", "refs", "reftable"), ("index", "logs", "objects", "worktrees")
+_NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
 
 
 class Clone(NamedTuple):
@@ -258,7 +267,7 @@ class Git:
         if all(letters != _TWICE for letters, _ in entries):
             return tuple(path for _, path in entries)
         # Unlike `git diff`, it writes nothing; the numbers of lines make it look into the files.
-        counted = self.names(*COMPARED, "--numstat", "HEAD", "--", *paths)
+        counted = self.names(*_COMPARED, "--numstat", "HEAD", "--", *paths)
         unlike = {count.split("\t", 2)[-1] for count in counted}
         return tuple(path for letters, path in entries if letters != _TWICE or path in unlike)
 
@@ -365,6 +374,90 @@ class Git:
         return merge, name
 
 
+class Standing(Fact):
+    """The fact that HEAD is at a branch and a commit (:class:`.git.Head`)."""
+
+    def require(self, value: Head) -> None:
+        """Ask again, and check that HEAD is at ``value``."""
+        now = self.ask()
+        if now.branch != value.branch:
+            what = f"is now {now.branch}" if now.branch else "is now none: HEAD is detached"
+            raise Moved(f"the current branch {what}", f"git switch {value.branch}" if value.branch else "")
+        if now != value:
+            raise Moved(f"{HEAD} {_is_at(now.commit)}")
+
+
+def standing(git: Git, branch: str | None) -> Fact:
+    """Return the fact that HEAD is at ``branch`` (None where it is detached), at the commit that the plan starts at."""
+    return Standing(HEAD, git.head, Head(branch, git.start.commit))
+
+
+def local_branch(git: Git, branch: str, value: str | None) -> Fact:
+    """Return the fact that the clone's ``branch`` is the commit ``value`` (None: missing)."""
+    return Fact(f"the branch {branch}", lambda: git.branch_commit(branch), value, _is_at)
+
+
+def remote_branch(git: Git, remote: str, branch: str, value: str | None, address: str) -> Fact:
+    """Return the fact that ``branch`` of ``remote``, asked at ``address``, is the commit ``value`` (None: missing)."""
+    name = f"{remote}'s branch {branch}"
+    return Fact(name, lambda: git.remote_branches(address, branch).heads.get(branch), value, _is_at)
+
+
+def push_address(git: Git, remote: str) -> Fact:
+    """Return the fact that ``remote`` is pushed to at the address that it has now, or at several."""
+
+    def ask() -> str:
+        return ", ".join(git.ask("remote", "get-url", "--push", "--all", remote).text.splitlines())
+
+    return Fact(f"the address of {remote}", ask, ask())
+
+
+def index(git: Git, paths: Sequence[str]) -> Fact:
+    """Return the fact that the index has for ``paths`` what it has now: mode and object, where HEAD has others."""
+
+    def ask() -> dict[str, str]:
+        # `:MODE MODE OBJECT OBJECT LETTER`, then the path: first what HEAD has, then what the index has.
+        listed = git.names(*_COMPARED, "--cached", "--raw", "--no-abbrev", "HEAD", "--", *paths)
+        columns = [(entry.split(), path) for entry, path in zip(listed[::2], listed[1::2], strict=True)]
+        return {path: f"{mode} {blob}" for (_, mode, _, blob, _), path in columns}
+
+    return Fact("the index", ask, ask())
+
+
+def switched(git: Git, branch: str, commit: str, moved: Sequence[str], folder: Path) -> Git:
+    """Return the clone as it is once ``branch``, at ``commit``, is switched to: with a git directory in ``folder``.
+
+    The clone, or the folder ``objects`` below ``folder``, has the commit. Of the files that such a switch writes or
+    removes (``moved``) git takes the old ones in the work tree for the new ones.
+    """
+    common = git.path_of("--git-common-dir")
+    for entry in common.iterdir():
+        if entry.name in _COPIED and entry.is_dir():
+            shutil.copytree(entry, folder / entry.name, ignore=shutil.ignore_patterns("*.lock"))
+        elif entry.name in _COPIED:
+            shutil.copy(entry, folder)
+        elif entry.name not in _LEFT_OUT and not entry.name.endswith(".lock"):
+            (folder / entry.name).symlink_to(entry)
+    for name in ("objects/info", "info"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "objects/info/alternates").write_bytes(os.fsencode(f"{in_list(git.path_of('--git-path', 'objects'))}\n"))
+    shutil.copy(git.path_of("--git-path", "index"), folder / "index")
+    ahead = Git(git.folder, git.clone._replace(git_dir=folder, is_found=False))
+    ahead.read(*_NO_HOOKS, "update-ref", f"refs/heads/{branch}", commit)
+    ahead.read(*_NO_HOOKS, "symbolic-ref", "HEAD", f"refs/heads/{branch}")
+    ahead.read("read-tree", "-m", "-i", str(git.start.commit), commit)
+    there = ahead.names("--literal-pathspecs", "ls-files", "-z", "--", *moved) if moved else ()
+    ahead.read("update-index", "-z", "--assume-unchanged", "--stdin", stdin="".join(f"{path}\0" for path in there))
+    gone = (re.sub(r"([\\*?\[ ])", r"\\\1", path) for path in sorted({*moved} - {*there}))
+    with (folder / "info/exclude").open("a", errors="surrogateescape") as exclude:
+        exclude.write("".join(("\n", *(f"/{path}\n" for path in gone))))
+    return ahead
+
+
+def _is_at(commit: str | None) -> str:
+    return f"is now {commit[:_SHORT]}" if commit else "does not exist now"
+
+
 def in_list(folder: Path) -> str:
     """Return a folder for a variable or file that lists several: quoted as in C."""
     escaped = str(folder).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
@@ -411,7 +504,12 @@ def failed(arguments: Sequence[str], output: Output, where: object | None = None
     if opening and closing:
         return locked(f"{path}.lock")
     verb = next((word for word in arguments if word.replace("-", "").isalpha() and word[0] != "-"), arguments[0])
-    return ProgramFailed(f"git {verb}: {_first_fault(output)}", where=where, hint=_fix(output))
+    # Its own advice counts first, where that is a command.
+    advised = (line.strip() for line in output.stderr.splitlines() if line.strip().startswith(_ADVICE))
+    said, temporary = output.stderr.lower(), shlex.quote(tempfile.gettempdir())
+    known = (fix.format(temporary=temporary) for sign, fix in _FIXES.items() if sign in said)
+    hint = next(chain(advised, known), "git status")
+    return ProgramFailed(f"git {verb}: {_first_fault(output)}", where=where, hint=hint)
 
 
 def locked(lock: Path | str) -> Refused:
@@ -421,14 +519,6 @@ def locked(lock: Path | str) -> Refused:
         where=lock,
         hint=f"wait for it; where none runs any more: rm {shlex.quote(str(lock))}",
     )
-
-
-def _fix(output: Output) -> str:
-    """Return how to fix what git says is wrong: its own advice, where that is a command."""
-    advised = (line.strip() for line in output.stderr.splitlines() if line.strip().startswith(_ADVICE))
-    said, temporary = output.stderr.lower(), shlex.quote(tempfile.gettempdir())
-    known = (hint.format(temporary=temporary) for sign, hint in _FIXES.items() if sign in said)
-    return next(chain(advised, known), "git status")
 
 
 def _first_fault(output: Output) -> str:

@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,6 +41,9 @@ _OVERRIDES = (
 )
 _RESOURCE = r"projects/(?P<project>[\w.:-]+)/locations/(?P<location>[\w-]+)/repositories/(?P<repository>[\w-]+)"
 _HELPER_PROGRAM = r"docker-credential-[\w.-]+"
+_SIGN_IN_AGAIN = ("reauth", "invalid_rapt", "invalid_grant")
+_WRONG_ACCOUNT = ("uploadartifacts", "downloadartifacts", "may not exist")
+_NO_REPOSITORY = ("name_unknown", "name unknown", "repository name not known")
 _EXPIRED = r"(?i)expired|\b401\b|unauthorized|unauthenticated|authorization failed|failed to fetch oauth token"
 
 
@@ -144,38 +147,33 @@ class Expired(Denied):
 
 
 def denied(words: str, host: str) -> Denied:
-    """Return the fault for a denial."""
-    what, hint = next(_readings(words, host))
-    return (Expired if re.search(_EXPIRED, words) else Denied)(what, where=host, hint=hint)
-
-
-def _readings(words: str, host: str) -> Iterator[tuple[str, str]]:
-    """Yield what the denial means and how to fix it, the narrowest reading first."""
+    """Return the fault for a denial: what it means, read as narrowly as its words allow, and how to fix it."""
     said, user = words.lower(), os.environ.get("SUDO_USER")
     sign_in = f"{DOOR} auth" if is_google(host) else f"docker login {host}"
     look = "gcloud auth list; gcloud artifacts repositories list"
     if found := re.search(_RESOURCE, words):
         flags = f"--location={found['location']} --project={found['project']}"
         look = f"gcloud auth list; gcloud artifacts repositories describe {found['repository']} {flags}"
-    if mentions(said, ("reauth", "invalid_rapt", "invalid_grant")):
-        yield f"Google asks you to sign in again: {words}", "gcloud auth login"
-    if "executable file not found" in said and (helper := re.search(_HELPER_PROGRAM, words)):
-        yield f"Docker's credential helper is not on PATH: {words}", f"put the folder of {helper[0]} on PATH"
-    if "error getting credentials" in said:
-        yield f"Docker's credential helper does not respond: {words}", sign_in
-    if user and os.geteuid() == 0:
-        yield f"root is not signed in, {user} may be: {words}", "run it without sudo"
-    override = next((name for name in _OVERRIDES if os.environ.get(name)), None)
-    if override and is_google(host):
-        yield f"{override} is set in place of whoever is signed in: {words}", f"unset {override}"
-    if "unauthenticated request" in said:
-        yield f"not signed in to the registry: {words}", sign_in
-    if mentions(said, ("uploadartifacts", "downloadartifacts", "may not exist")):
-        any_of = "the account is wrong or lacks the role artifactregistry.writer, or the repository does not exist"
-        yield f"{any_of}: {words}", look
-    if mentions(said, ("name_unknown", "name unknown", "repository name not known")):
-        yield f"no such repository: {words}", look if is_google(host) else sign_in
-    yield f"the registry denied access: {words}", sign_in
+    helper = re.search(_HELPER_PROGRAM, words) if "executable file not found" in said else None
+    override = next((name for name in _OVERRIDES if os.environ.get(name)), None) if is_google(host) else None
+    any_of = "the account is wrong or lacks the role artifactregistry.writer, or the repository does not exist"
+    readings = (
+        (mentions(said, _SIGN_IN_AGAIN), f"Google asks you to sign in again: {words}", "gcloud auth login"),
+        (
+            helper,
+            f"Docker's credential helper is not on PATH: {words}",
+            f"put the folder of {helper and helper[0]} on PATH",
+        ),
+        ("error getting credentials" in said, f"Docker's credential helper does not respond: {words}", sign_in),
+        (user and os.geteuid() == 0, f"root is not signed in, {user} may be: {words}", "run it without sudo"),
+        (override, f"{override} is set in place of whoever is signed in: {words}", f"unset {override}"),
+        ("unauthenticated request" in said, f"not signed in to the registry: {words}", sign_in),
+        (mentions(said, _WRONG_ACCOUNT), f"{any_of}: {words}", look),
+        (mentions(said, _NO_REPOSITORY), f"no such repository: {words}", look if is_google(host) else sign_in),
+        (True, f"the registry denied access: {words}", sign_in),
+    )
+    what, hint = next((what, hint) for is_meant, what, hint in readings if is_meant)
+    return (Expired if re.search(_EXPIRED, words) else Denied)(what, where=host, hint=hint)
 
 
 def active_account() -> str | None:

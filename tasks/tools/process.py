@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import suppress
-from functools import partial
+from contextvars import ContextVar
 from pathlib import Path
-from threading import TIMEOUT_MAX, Thread, local
+from threading import TIMEOUT_MAX
 from typing import Any, TypeVar
 
 import sh
@@ -44,7 +44,7 @@ INSTALL_HINTS = {
     "git": "install git: https://git-scm.com/downloads",
     "helm": "install Helm, for previews and lock files: https://helm.sh/docs/intro/install/",
 }
-_SLICE_SECONDS = 1.0
+_SLICE_SECONDS, _TURN_SECONDS = 1.0, 0.02
 _TIDY_SECONDS = 10.0
 _DROPPED = (
     # gcloud and Docker's credential helpers are Python programs that break when they find another interpreter first.
@@ -60,6 +60,8 @@ _DROPPED = (
 )
 # A program may end with any status, or by any signal (negative): the caller decides what that means.
 _ANY_STATUS = tuple(range(-64, 256))
+# Those that a thread works for, the outermost one first.
+_pools: ContextVar[tuple[Pool, ...]] = ContextVar("pools", default=())
 
 
 class TooSlow(ProgramFailed):
@@ -70,30 +72,15 @@ class Pool(ThreadPoolExecutor):
     """Asks several things side by side; what is still open when its block ends is dropped, its programs are ended."""
 
     def __init__(self) -> None:
-        super().__init__(MOST_AT_ONCE, initializer=partial(setattr, _thread, "pools", (*_thread.pools, self)))
+        super().__init__(MOST_AT_ONCE, initializer=_pools.set, initargs=((*_pools.get(), self),))
         self.programs: set[subprocess.Popen[bytes]] = set()
         self.is_left = False
-
-    def take(self, process: subprocess.Popen[bytes]) -> None:
-        """Take on a program that was started for it; raise CancelledError if the block has ended."""
-        self.programs.add(process)
-        if self.is_left:
-            raise CancelledError
 
     def __exit__(self, *_: object) -> None:
         """End what still runs; threads that wait for a server are left to their own bounds."""
         self.is_left = True
         self.shutdown(wait=False, cancel_futures=True)
         _end([*self.programs])
-
-
-class _Thread(local):
-    """The pools that a thread works for, the outermost one first."""
-
-    pools: tuple[Pool, ...] = ()
-
-
-_thread = _Thread()
 
 
 def ask_all(question: Callable[[S], T], subjects: Iterable[S]) -> list[T]:
@@ -105,7 +92,9 @@ def ask_all(question: Callable[[S], T], subjects: Iterable[S]) -> list[T]:
 
 def answer_of(asked: Future[T]) -> T:
     """Return what was ``asked`` of a pool, or raise its fault."""
-    _is_done(asked, NO_BOUND)
+    # A signal that arrives just before a wait without a bound wakes nobody.
+    while not wait_for((asked,), _SLICE_SECONDS).done:
+        pass
     return asked.result()
 
 
@@ -114,13 +103,15 @@ def capture(command: Command, *, seconds: float = LOOK_SECONDS) -> Output:
 
     An interrupt asks it to end, and lets it tidy up.
     """
-    process, pools = None, _thread.pools
+    process, pools = None, _pools.get()
     try:
         # An interrupt right after the fork would leave a program that nothing knows of.
         with held_back():
             process = _begin(command)
         for pool in pools:
-            pool.take(process)
+            pool.programs.add(process)
+        if any(pool.is_left for pool in pools):
+            raise CancelledError
         stdout, stderr = process.communicate(command.stdin.encode("utf-8", "surrogateescape"), timeout=seconds)
     except subprocess.TimeoutExpired:
         raise _too_slow(command, seconds) from None
@@ -233,44 +224,40 @@ def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
 def _heard(command: Command, seconds: float, tell: Callable[[str], None]) -> Output:
     """Run ``command`` through sh, ``tell`` what it says as it says it, and return all of it as standard error."""
     said = bytearray()
-    ends: list[SystemExit] = []
 
     def hear(chunk: str | bytes) -> None:
         data = chunk.encode() if isinstance(chunk, str) else chunk
         said.extend(data)
-        try:
-            tell(data.decode("utf-8", "surrogateescape"))
-        except SystemExit as end:  # in a thread of sh's: the program is waited for all the same
-            ends.append(end)
+        tell(data.decode("utf-8", "surrogateescape"))
 
     # By lines: half of a secret would not be recognized.
     status = _watched(command, seconds, _in=command.stdin, _out=hear, _out_bufsize=1, _err_to_out=True, _tty_out=False)
-    if ends:
-        raise ends[0]
     return Output(status, b"", said.decode("utf-8", "replace"))
 
 
 def _watched(command: Command, seconds: float, **options: Any) -> int:  # noqa: ANN401 - sh's own
     """Run ``command`` through sh with ``options``, and return its exit status."""
-    # sh's own wait loses the status when it is interrupted, and its limit polls.
-    ended: Future[object] = Future()
     process: sh.RunningCommand | None = None
     try:
         with held_back():
             process = _start(command, options)
-            Thread(target=lambda started=process: ended.set_result(started.wait()), daemon=True).start()
-        is_in_time = _is_done(ended, seconds)
+        if not _has_ended(process, seconds):
+            raise _too_slow(command, seconds)
+        return int(process.exit_code)
     finally:
-        if process is not None and not ended.done():
-            for number in (signal.SIGTERM, signal.SIGKILL):
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if process is not None and not _has_ended(process, 0):
                 with suppress(ProcessLookupError):
                     process.signal(number)
-                # What it has started may hold the other end of its output: the end is waited for within bounds.
-                if _is_done(ended, _TIDY_SECONDS):
-                    break
-    if not is_in_time:
-        raise _too_slow(command, seconds)
-    return int(process.exit_code)
+                _has_ended(process, _TIDY_SECONDS)
+
+
+def _has_ended(process: sh.RunningCommand, seconds: float) -> bool:
+    """Wait for a program; sh's own wait loses the status where it is interrupted."""
+    deadline = time.monotonic() + seconds
+    while process.is_alive() and time.monotonic() < deadline:
+        time.sleep(_TURN_SECONDS)
+    return not process.is_alive()
 
 
 def _start(command: Command, options: dict[str, Any]) -> sh.RunningCommand:
@@ -289,15 +276,6 @@ def _start(command: Command, options: dict[str, Any]) -> sh.RunningCommand:
     except (sh.ForkException, OSError, ValueError) as err:
         raise _not_started(command) from err
     return process
-
-
-def _is_done(future: Future[T], seconds: float) -> bool:
-    """Wait in slices: a signal that arrives just before a wait without a bound wakes nobody."""
-    deadline = time.monotonic() + seconds
-    while not wait_for((future,), max(0, min(_SLICE_SECONDS, deadline - time.monotonic()))).done:
-        if time.monotonic() >= deadline:
-            return False
-    return True
 
 
 def _not_started(command: Command) -> ProgramFailed:

@@ -136,7 +136,6 @@ PLAIN = {
     "the commit's message is empty",
     "Cloud Build has no image to leave here",
     "chartpress does not know …",
-    "the build context holds …, so each build would make another {content}",
     "the remote does not have the branch that was pushed",
     "there is no … …",
 }

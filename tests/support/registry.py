@@ -14,8 +14,7 @@ from typing import Any
 
 import bcrypt
 
-from tasks.rehearsal.registry import Registry, forget_images, registry
-from tasks.rehearsal.stand_in import build_stand_in, remove_stand_in
+from tasks.rehearsal.registry import Registry, build_stand_in, forget_images, registry, remove_stand_in
 
 from .cli import sh
 from .installed import alone

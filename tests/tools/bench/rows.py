@@ -84,8 +84,9 @@ from ruamel.yaml import YAML
 YAML(typ="safe", pure=True).load(Path(sys.argv[1]))
 """
 _FETCH = """
-from tasks.releases.repository import HelmRepository
-print(len(HelmRepository(sys.argv[1], Path(sys.argv[2])).index().releases))
+from tasks.core.http import Address
+from tasks.releases.repository import Cache, HelmRepository
+print(len(HelmRepository(Address.parse(sys.argv[1]), Cache(Path(sys.argv[2]))).index()))
 """
 _TAG = """
 from tasks.core.settings import Settings

@@ -77,26 +77,23 @@ def test_an_interrupt_while_a_server_is_waited_for_is_130(tmp_path: Path) -> Non
 WAITS = f"""\
 import signal, sys, threading
 from pathlib import Path
-from tasks.core.faults import asked_to_end_is_ctrl_c
+from tasks.core.faults import let_signals_interrupt
 from tasks.tools.process import Command, ask_all, attend, capture, watch
 commands = [Command(("sh", "-c", {SLEEPER!r}), Path(folder)) for folder in sys.argv[1:]]
-with asked_to_end_is_ctrl_c():
+let_signals_interrupt()
 """
-SIDE_BY_SIDE = "    ask_all(capture, commands)\n"
+SIDE_BY_SIDE = "ask_all(capture, commands)\n"
 # The main thread blocks the signal, so that another one gets it: as when it arrives just before the wait.
 IN_ANOTHER_THREAD = f"""\
-    threading.Thread(target=threading.Event().wait, daemon=True).start()
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 {SIDE_BY_SIDE}"""
 
 
 @pytest.mark.parametrize(
     ("waits", "number", "programs"),
     [
-        *(
-            pytest.param(f"    {door}(*commands)\n", signal.SIGINT, 1, id=door)
-            for door in ("attend", "capture", "watch")
-        ),
+        *(pytest.param(f"{door}(*commands)\n", signal.SIGINT, 1, id=door) for door in ("attend", "capture", "watch")),
         pytest.param(SIDE_BY_SIDE, signal.SIGINT, 3, id="side by side"),
         pytest.param(SIDE_BY_SIDE, signal.SIGHUP, 3, id="side by side, the terminal closes"),
         pytest.param(IN_ANOTHER_THREAD, signal.SIGTERM, 1, id="another thread gets it"),

@@ -7,7 +7,7 @@ import pytest
 
 from tasks.core.faults import LONGEST_PART, Refused
 from tasks.core.visible import keep_secret, mask
-from tasks.image.definition import definition
+from tasks.image.engines import definition
 from tasks.repo.charts import read_chartpress
 from tasks.repo.dockerfile import hub_base
 from tasks.tools.command import Command

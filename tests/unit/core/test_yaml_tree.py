@@ -2,7 +2,7 @@ import pytest
 
 from tasks.core import yaml_tree
 from tasks.core.faults import Unusable
-from tasks.core.yaml_tree import MAX_BYTES, MAX_DEPTH, parse
+from tasks.core.yaml_tree import MAX_BYTES, MAX_DEPTH, child, load_file, parse, text_under
 from tasks.repo.values import PinnedImage, with_image
 
 WHERE = "hub/values.yaml"
@@ -59,3 +59,25 @@ def test_a_bomb_of_aliases_is_as_small_as_its_text() -> None:
     merges = "".join(f"m{n + 1}: &m{n + 1} {{<<: [*m{n}, *m{n}]}}\n" for n in range(50))
     data = f"a0: &a0 x\nm0: &m0 {{k: v}}\n{levels}{merges}image:\n  <<: *m50\n  name: a\n  tag: b\n".encode()
     assert with_image(data, "image", PinnedImage("a", "c", 0), WHERE) == data.replace(b"tag: b", b"tag: c")
+
+
+def test_plain_data_has_aliases_and_merge_keys_written_out_and_tells_where_each_text_stands() -> None:
+    data = b"a: &a {x: 1, y: 2}\nb:\n  <<: *a\n  y: [on]\nb2: &b\n"
+    found = load_file(data, WHERE)
+    assert found == {"a": {"x": "1", "y": "2"}, "b": {"x": "1", "y": ["on"]}, "b2": None}
+    inner = child(found, "b")
+    assert [str(text_under(inner, "x")), getattr(text_under(inner, "x"), "place", "")] == ["1", "hub/values.yaml:1"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a0: &a0 {k: v}\n" + "".join(f"a{n + 1}: &a{n + 1} {{x: *a{n}, y: *a{n}, <<: *a{n}}}\n" for n in range(400)),
+        "a: &a {image: *a, <<: *a}\n",
+    ],
+    ids=["a bomb", "a mapping that holds itself"],
+)
+@pytest.mark.timeout(60)
+def test_aliases_that_stand_for_too_much_are_refused_as_helm_refuses_them(text: str) -> None:
+    with pytest.raises(Unusable, match="its aliases stand for too much"):
+        load_file(text.encode(), WHERE)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tasks.image.definition import bake_fields, definition, target_name, with_own_file
+from tasks.image.engines import definition, target_name, with_own_file
+from tasks.image.inputs import bake_fields
 from tests.support.cli import run
 
 PLAIN: dict[str, Any] = {

@@ -4,7 +4,7 @@ import pytest
 
 from tasks.core.faults import Refused
 from tasks.core.names import Reference
-from tasks.image.proof import Base, prove, require_platforms
+from tasks.image.build import Base, prove, require_platforms
 from tasks.tools.registry import FoundImage, PlatformImage
 
 IMAGE = Reference("registry.test/core/hub", "1.2.3")
@@ -34,7 +34,7 @@ def base(**layers: str) -> Base:
     ],
 )
 def test_an_image_is_proved(image: FoundImage, its_base: Base, wanted: str) -> None:
-    assert prove(IMAGE, image, its_base, wanted, DIGEST) == (DIGEST, tuple(image.platforms))
+    assert prove(IMAGE, image, its_base, wanted, DIGEST) == image
 
 
 NOT_THERE = ("the registry does not have the image that was pushed", "invoke build")

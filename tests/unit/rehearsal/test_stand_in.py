@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.faults import Refused, Unusable
-from tasks.rehearsal.stand_in import build_stand_in, is_stand_in, remove_stand_in, stand_ins
+from tasks.rehearsal.registry import build_stand_in, is_stand_in, remove_stand_in, stand_ins
 from tests.support.cli import run, sh
 from tests.support.engine import files_of
 

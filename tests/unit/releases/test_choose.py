@@ -80,7 +80,7 @@ def test_to_is_exactly_that_whatever_is_pinned(version: str, pinned: str) -> Non
         ("3.2.11", "choose an existing one: --to 3.2.1 or --to 3.3.8"),
         ("v2.0.7", "choose an existing one: --to 2.0.0"),
         ("4.4.0", "choose an existing one: --to 4.0.0-beta.4"),
-        ("latest", "leave --to out for the newest release of 3.x: 3.3.8"),
+        ("latest", "choose an existing one: --to 3.3.8"),
     ],
 )
 def test_to_a_version_that_does_not_exist(to: str, hint: str) -> None:
@@ -164,7 +164,7 @@ def test_a_build_of_main_is_no_release() -> None:
 
 
 def test_the_kinds_of_release_in_the_real_index(real_index: Index) -> None:
-    versions = [version for version in map(parse_version, real_index.releases) if version]
+    versions = [version for version in map(parse_version, real_index) if version]
     assert len(versions) == 1058
     assert sum(version.prerelease is None for version in versions) == 44
     assert sum(version.prerelease is not None and not is_dev(version) for version in versions) == 18
@@ -251,5 +251,5 @@ def test_the_security_releases_on_the_way(before: str | None, after: str, beginn
 
 
 def test_they_stand_in_semvers_order() -> None:
-    versions = [semver.Version.parse(one.version) for one in known().security]
+    versions = [semver.Version.parse(version) for version in known().security]
     assert versions == sorted(versions)

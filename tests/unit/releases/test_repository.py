@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tasks.core.faults import Unreachable
-from tasks.core.http import Limits
+from tasks.core.http import Address, Limits
 from tasks.releases.index import Index, Release
-from tasks.releases.repository import HelmRepository, hub_image_in
+from tasks.releases.repository import Cache, HelmRepository, hub_image_in
 from tests.support.charts import VALUES, archive, chart, entry, real_values
 from tests.support.helm import HelmServer, served
 
@@ -32,7 +32,7 @@ generated: "2024-10-24T11:45:31Z"
 
 
 def repository(url: str, cache: Path = NOWHERE) -> HelmRepository:
-    return HelmRepository(url, cache, limits=QUICK)
+    return HelmRepository(Address.parse(url), Cache(cache), limits=QUICK)
 
 
 def write(folder: Path, *, url: str, name: str = "", body: bytes = b"", digest: str = "") -> None:
@@ -46,7 +46,7 @@ def write(folder: Path, *, url: str, name: str = "", body: bytes = b"", digest: 
 
 
 def only(helm: HelmRepository) -> Release:
-    (release,) = helm.index().releases.values()
+    (release,) = helm.index().values()
     return release
 
 
@@ -64,7 +64,7 @@ def server(folder: Path) -> Iterator[HelmServer]:
 
 def test_the_labs_repository_from_index_to_hub_image(helm_repository: HelmServer, tmp_path: Path) -> None:
     helm = repository(helm_repository.url, tmp_path / "cache")
-    releases = helm.index().releases
+    releases = helm.index()
     assert str(helm.hub_image(releases["3.3.8"])) == "quay.io/jupyterhub/k8s-hub:3.3.8"
     assert helm_repository.requests == ["GET /index.yaml 200"]
     assert releases["3.2.1"].hub_image is None
@@ -75,13 +75,13 @@ def test_the_labs_repository_from_index_to_hub_image(helm_repository: HelmServer
 def test_the_second_run_fetches_nothing_again(helm_repository: HelmServer, tmp_path: Path) -> None:
     for _ in range(2):
         helm = repository(helm_repository.url, tmp_path / "cache")
-        helm.archive(helm.index().releases["3.2.1"])
+        helm.archive(helm.index()["3.2.1"])
     assert helm_repository.requests == ["GET /index.yaml 200", "GET /jupyterhub-3.2.1.tgz 200", "GET /index.yaml 304"]
 
 
 def test_a_cached_archive_that_was_changed_is_fetched_again(helm_repository: HelmServer, tmp_path: Path) -> None:
     helm = repository(helm_repository.url, tmp_path)
-    release = helm.index().releases["3.2.1"]
+    release = helm.index()["3.2.1"]
     body = helm.archive(release)
     (kept,) = (file for file in tmp_path.iterdir() if file.read_bytes().endswith(body))
     kept.write_bytes(b"evil")
@@ -173,7 +173,7 @@ def test_the_hub_image_stands_in_the_charts_values() -> None:
 @pytest.mark.parametrize(("version", "values"), real_values().items(), ids=real_values())
 def test_real_values_name_the_image_that_the_real_index_names(real_index: Index, version: str, values: bytes) -> None:
     image = hub_image_in(chart(values), version)
-    assert image == real_index.releases[version].hub_image
+    assert image == real_index[version].hub_image
     assert image.tag is not None
 
 

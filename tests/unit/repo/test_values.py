@@ -1,9 +1,15 @@
+from pathlib import Path
+
 import pytest
 from ruamel.yaml import YAML
 
 from tasks.core.faults import Unusable
+from tasks.core.settings import Settings
+from tasks.repo.hub import open_hub
 from tasks.repo.values import PinnedImage, image_at, with_image
+from tasks.tools.git import Git
 from tests.support.charts import CAL_ICOR
+from tests.support.hubs import make_hub
 
 from . import sides
 
@@ -50,7 +56,7 @@ def spelling(name: str, text: str) -> object:
 )
 def test_only_the_image_changes(before: bytes, after: bytes) -> None:
     assert with_image(before, "image", IMAGE, WHERE) == after
-    assert with_image(after, "image", IMAGE, WHERE) is after
+    assert with_image(after, "image", IMAGE, WHERE) == after
 
 
 @pytest.mark.parametrize(
@@ -231,7 +237,7 @@ def test_an_edit_that_would_change_something_else(data: str, message: str) -> No
 
 def test_a_shared_tag_that_is_right_already_is_no_fault() -> None:
     data = f"image:\n  name: {NAME}\n  tag: &t {TAG}\nother: *t\n".encode()
-    assert with_image(data, "image", IMAGE, WHERE) is data
+    assert with_image(data, "image", IMAGE, WHERE) == data
 
 
 @pytest.mark.parametrize("index", ["1", "00000000000000000000001", "9" * 5000, "²", "-1"])
@@ -250,3 +256,11 @@ def test_in_cal_icors_own_file_two_lines_change_and_not_one_other_byte() -> None
         b"      name:\n": f"      name: {NAME}\n".encode(),
         b"      tag:\n": f"      tag: {TAG}\n".encode(),
     }
+
+
+def test_a_repository_that_builds_one_of_its_images_manages_that_images_values(tmp_path: Path) -> None:
+    made = make_hub(tmp_path / "hub")
+    made.edit("chartpress.yaml", "      hub:\n", "      lab: {valuesPath: lab.image}\n      hub:\n")
+    made.write("images/lab/Dockerfile", made.read("images/hub/Dockerfile"))
+    made.commit("Add another hub image")
+    assert "hub/values.yaml" in open_hub(Settings(images=("lab",)), Git.around(made.path)).managed

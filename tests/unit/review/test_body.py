@@ -8,7 +8,7 @@ from tasks.releases.index import Release
 from tasks.repo.hub import open_hub
 from tasks.repo.remotes import find_review
 from tasks.review.bump import Changes, Move
-from tasks.review.description import LONGEST_BODY, LONGEST_TITLE, Description, Evidence, describe
+from tasks.review.pull_request import LONGEST_BODY, LONGEST_TITLE, Description, Evidence, describe
 from tasks.tools.git import Git
 from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_hub

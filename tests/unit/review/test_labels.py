@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.core.faults import Unusable
-from tasks.review.labels import PullRequestPaths, labels_of
+from tasks.review.team import PullRequestPaths, labels_of
 
 RELEASE = PullRequestPaths(
     ("hub/requirements.yaml", "hub/values.yaml", "images/hub/Dockerfile"), "bump-z2jh-3.3.8", "staging"

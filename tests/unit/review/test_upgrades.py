@@ -7,8 +7,15 @@ from tasks.core.settings import Settings
 from tasks.core.yaml_tree import parse
 from tasks.releases.notes import Note, Watch, known, upgrades_between
 from tasks.repo.hub import open_hub
-from tasks.review import upgrades as looked
-from tasks.review.upgrades import Value, findings, upgrade_paragraph, upgrade_warnings, upgrades_here, values_below
+from tasks.review import bump as looked
+from tasks.review.bump import (
+    Value,
+    concerns,
+    upgrade_paragraph,
+    upgrade_warnings,
+    upgrades_here,
+    values_below,
+)
 from tasks.tools.git import Git
 from tests.support.charts import CAL_ICOR
 from tests.support.cli import run_task
@@ -130,7 +137,7 @@ other:
 )
 def test_the_values_that_a_note_concerns(watch: Watch, found: list[str]) -> None:
     values = list(values_below(parse(TEXT.encode(), "").root, "values.yaml", "jupyterhub"))
-    assert [f"{one.line} {one.key}" for one in findings(Note("Any.", (watch,)), values)] == found
+    assert [f"{one.line} {one.key}" for one in values if concerns(Note("Any.", (watch,)), one)] == found
 
 
 def places(hub: Hub, settings: Settings | None = None) -> list[str]:

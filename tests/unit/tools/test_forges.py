@@ -1,8 +1,6 @@
 import pytest
 
-from tasks.tools import forges
-from tasks.tools.command import Output
-from tasks.tools.forges import opening_address, reached, read_remote
+from tasks.tools.forges import opening_address, read_remote
 
 BRANCH = "bump-z2jh-4.4.0"
 TITLE = "Move z2jh from 3.3.8 to 4.4.0"
@@ -77,7 +75,7 @@ PAGES = [
     (
         "git@bitbucket.org:team/hubs.git",
         "git@bitbucket.org:robin/hubs.git",
-        f"https://bitbucket.org/robin/hubs/pull-requests/new?source={BRANCH}&dest=team%2Fhubs%3A%3Amain",
+        f"https://bitbucket.org/robin/hubs/pull-requests/new?source={BRANCH}&dest=team/hubs::main",
     ),
     ("git@github.com:team/hubs.git", "git@gitlab.com:robin/hubs.git", None),
 ]
@@ -103,20 +101,3 @@ def test_a_branchs_name_is_quoted_in_an_address() -> None:
     page = opening_address(repository, repository, "robin/bump#4 &more", "release/2026", "Go & see")
     compared = "release/2026...robin/bump%234%20%26more"
     assert page == f"https://github.com/org/hubs/compare/{compared}?expand=1&title=Go+%26+see"
-
-
-@pytest.mark.parametrize(
-    ("remote", "by_ssh"),
-    [
-        ("git@github.com:org/hubs.git", True),
-        ("ssh://git@github.com/org/hubs.git", True),
-        ("git+ssh://git@github.com/org/hubs.git", True),
-        ("https://github.com/org/hubs.git", False),
-        ("git://github.com/org/hubs.git", False),
-    ],
-)
-def test_ssh_may_know_a_host_by_another_name(monkeypatch: pytest.MonkeyPatch, remote: str, by_ssh: bool) -> None:
-    monkeypatch.setattr(forges, "capture", lambda _: Output(0, b"user git\nhostname git.example.org\n", ""))
-    repository = reached(remote)
-    assert repository is not None
-    assert (repository.host == "git.example.org") == by_ssh

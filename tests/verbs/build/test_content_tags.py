@@ -9,7 +9,7 @@ from tasks.rehearsal.registry import Registry
 from tests.support.cli import sh, succeed
 from tests.support.fixtures import Hubpress
 from tests.support.hubs import FROM_BASE, Hub, Maker
-from tests.support.world import fault, images_in, labels, nothing_written, values_of
+from tests.support.world import fault, images_in, labels, values_of
 
 pytestmark = pytest.mark.engine
 
@@ -127,17 +127,3 @@ def test_a_dirty_tree_is_built_as_it_lies(hub: Hub, prefix: str) -> None:
     found = labels(f"{prefix}/hub:{image['tag']}")
     assert found["tree"] == "dirty"
     assert "org.opencontainers.image.revision" not in found
-
-
-def test_a_context_that_each_build_changes_is_refused(make: Maker, hubpress: Hubpress) -> None:
-    hub = make(
-        "hub: {valuesPath: jupyterhub.hub.image, contextPath: ., dockerfilePath: images/hub/Dockerfile}\n",
-        {**FILES, "invoke.yaml": CONTENT},
-    )
-    with nothing_written(hub):
-        told = hubpress(hub, "build")
-    assert (told.code, *fault(told)) == (
-        1,
-        "the build context holds hub/values.yaml, so each build would make another {content} (.)",
-        "give the image its own folder in chartpress.yaml",
-    )

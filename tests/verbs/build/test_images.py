@@ -168,9 +168,9 @@ def test_options_and_arguments_come_to_the_same_with_chartpress(
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        (["--squash"], "--squash has no counterpart in a bake definition"),
-        (["--label"], "argument --label: expected one argument"),
-        (["--pull=perhaps"], "argument --pull: 'perhaps' is neither true nor false"),
+        (["--squash"], "--squash: bake has no field for it"),
+        (["--label"], "--label: its value is missing"),
+        (["--pull=perhaps"], "--pull: 'perhaps' is neither true nor false"),
     ],
 )
 def test_an_option_that_bake_cannot_say_is_refused(

@@ -289,7 +289,8 @@ SHAPES = [
         SITE + CHARTPRESS.replace("site-hub:", "hub:"),
         "error: chartpress.yaml does not name images/site-hub/Dockerfile, which inherits from z2jh's hub image "
         "(chartpress.yaml)\n"
-        "hint: set it there: contextPath: images/site-hub, dockerfilePath: images/site-hub/Dockerfile",
+        "hint: set it there: contextPath: images/site-hub, dockerfilePath: images/site-hub/Dockerfile, "
+        "valuesPath: jupyterhub.hub.image",
     ),
     # -- what nothing tells
     refused(
@@ -335,25 +336,38 @@ SHAPES = [
         + f"== invoke.yaml\nhub:\n  images: [{{context: ., name: {OURS}}}]\n"
         + "  values: [{file: clusters/*.yaml, path: hub.image}]\n",
         build="error: the build context of Dockerfile holds clusters/a.yaml, so each build would give the image a new "
-        "tag (.)\nhint: the Dockerfile copies it too: copy other files one by one, or move clusters/a.yaml out of the "
-        "folder",
+        "tag (.)\nhint: the Dockerfile copies it too: copy other files one by one, or move clusters/a.yaml "
+        "elsewhere",
         bump=ALONE_MOVED,
         init=ADDED_ALONE,
         codes=("", ""),
     ),
-    refused(
+    site(
         "values that only other files name",
         CHART
         + IMAGE
         + "== hub/values.yaml\njupyterhub: {}\n"
         + VALUES.replace("hub/values.yaml", "config/b.yaml")
-        + VALUES.replace("hub/values.yaml", "config/prod/a.yaml")
-        + VALUES.replace("hub/values.yaml", "secrets/c.yaml")
+        + VALUES.replace("hub/values.yaml", "config/prod/a.yaml"),
+        build="",
+        init=ADOPTED.replace("        valuesPath: jupyterhub.hub.image\n", "") + MAKEFILE + IGNORED,
+        codes=("values-differ values-differ", "values-differ values-differ"),
+    ),
+    refused(
+        "values that only other files name, each another image",
+        CHART
+        + IMAGE
+        + EMPTY_VALUES
+        + VALUES.replace("hub/values.yaml", "config/b.yaml")
         + VALUES.replace("hub/values.yaml", "config/z.yaml").replace(OURS, "reg.example.edu/other"),
-        "error: jupyterhub.hub.image names no image there, but in config/b.yaml, config/prod/a.yaml "
-        "(hub/values.yaml)\n"
-        "hint: set it in invoke.yaml: hub: {values: [{file: config/b.yaml, path: jupyterhub.hub.image}, "
-        "{file: config/prod/a.yaml, path: jupyterhub.hub.image}]}",
+        "error: jupyterhub.hub.image names no image there (hub/values.yaml)\n"
+        "hint: set it in invoke.yaml: hub: {images: [{context: images/site-hub, name: HOST/PATH/site-hub, "
+        "values: [jupyterhub.hub.image]}]}",
+        init=ADOPTED.replace("    images:\n", "    imagePrefix: reg.example.edu/core/\n    images:\n").replace(
+            f"        imageName: {OURS}\n", ""
+        )
+        + MAKEFILE
+        + IGNORED,
     ),
     site(
         "a Dockerfile that is built from the top",
@@ -375,7 +389,7 @@ SHAPES = [
     refused(
         "a chart that is named and does not depend on z2jh",
         SITE + "== web/Chart.yaml\nname: web\n== invoke.yaml\nhub: {chart: web}\n",
-        "error: the chart web does not depend on jupyterhub (TOP)\nhint: these depend on jupyterhub: hub",
+        "error: no chart web depends on jupyterhub (TOP)\nhint: these depend on jupyterhub: hub",
     ),
     refused(
         "z2jh through binderhub",

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tasks.core.settings import read_settings
+from tasks.repo.deployments import unmoved_images
 from tasks.repo.hub import open_hub
-from tasks.repo.named_images import unmoved_images
 from tasks.tools.git import Git
 from tests.support.cli import run_task, succeed
 from tests.support.hubs import NO_REGISTRY, Hub, make_repository

@@ -157,7 +157,10 @@ def test_a_wrong_dockerfile_path_below_the_top_is_named_as_chartpress_reads_it(t
     text = hub.read(file).replace("images/hub/Dockerfile", "images/hub/Dockerfil")
     hub.put(file, text.replace("      hub:\n", "      hub:\n        dockerfilePath: images/hub/Dockerfil\n", 1))
     result = check(hub, "--offline")
-    hint = "hint: set it there: contextPath: images/hub, dockerfilePath: images/hub/Dockerfile"
+    hint = (
+        "hint: set it there: contextPath: images/hub, dockerfilePath: images/hub/Dockerfile, "
+        "valuesPath: jupyterhub.hub.image"
+    )
     assert (result.code, result.err.splitlines()[-1]) == (2, hint)
 
 
@@ -217,7 +220,7 @@ def test_what_is_no_file_is_refused_by_name_wherever_one_is_read(hub: Hub, file:
 # -- paths
 
 
-PASSABLE = "holds a character that cannot be passed to a program: NUL, or half of a surrogate pair"
+PASSABLE = "a text holds a character that cannot be passed to a program: NUL, or half of a surrogate pair"
 OUTSIDE = "which lies outside the repository"
 IMAGE = "charts[0].images.hub"
 
@@ -226,20 +229,14 @@ def image_key(hub: Hub, line: str) -> None:
     hub.edit(CHARTPRESS, "        valuesPath:", f"        {line}\n        valuesPath:")
 
 
-@pytest.mark.parametrize(
-    ("line", "key"),
-    [
-        ('contextPath: "{}"', "contextPath"),
-        ('extraBuildCommandOptions: ["{}"]', "extraBuildCommandOptions[0]"),
-    ],
-)
-def test_text_that_no_program_can_be_given_is_refused_with_its_key(hub: Hub, line: str, key: str) -> None:
+@pytest.mark.parametrize("line", ['contextPath: "{}"', 'extraBuildCommandOptions: ["{}"]'])
+def test_text_that_no_program_can_be_given_is_refused_with_its_line(hub: Hub, line: str) -> None:
     config = hub.read(CHARTPRESS)
     for value in ("a\\0b", "a\\ud83d/b"):
         hub.write(CHARTPRESS, config)
         image_key(hub, line.format(value))
         error, _ = one_fault(run_task("check", "--offline", cwd=hub.path), 2)
-        assert error == f"error: {IMAGE}.{key} {PASSABLE} (chartpress.yaml:6)"
+        assert error == f"error: {PASSABLE} (chartpress.yaml:6)"
 
 
 @pytest.mark.parametrize(

@@ -76,12 +76,10 @@ def waited(patience: float, **env: str) -> str:
 
 
 def test_what_is_waited_for_is_shown_after_a_second_and_wiped_away() -> None:
-    shown = waited(1.0)
-    assert shown.startswith("\r| asking quay.io (1.0 s)\x1b[K\r/ asking quay.io (1.1 s)")
-    assert shown.endswith("\r\x1b[K")
+    assert waited(1.0) == "\rasking quay.io (1.0 s)\x1b[K\r\x1b[K"
 
 
-def test_in_ci_and_without_a_terminal_no_sign_turns() -> None:
+def test_in_ci_and_without_a_terminal_nothing_is_drawn() -> None:
     assert waited(0.1, CI="true") == ""
     done = run(sys.executable, "-c", WAIT.format(patience=0.1), cwd=PROJECT)
     assert (done.code, done.out, done.err) == (0, "", "")

@@ -12,7 +12,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from tasks.core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
-from tasks.run import Call, hub_task
+from tasks.run import Run, hub_task
 from tests.support.cli import INVOKE, run_task, succeed
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
@@ -48,8 +48,8 @@ def test_every_fault_has_its_code(kind: type[Fault], code: int) -> None:
 
 @pytest.mark.parametrize("kind", [RuntimeError, RecursionError, MemoryError])
 def test_an_unexpected_exception_is_one_line_too(kind: type[Exception]) -> None:
-    @hub_task()
-    def boom(_: Call) -> None:
+    @hub_task(writes=False)
+    def boom(_: Run) -> None:
         """Do something."""
         raise kind("two\nlines of https://robin:tulip@git.example/hub")
 
@@ -112,6 +112,15 @@ def test_what_a_full_disk_does_not_take_is_a_fault(hub: Hub, door: str, typed: s
     ]
     assert not [word for word in NOISE if word in err]
     assert err.count("error: ") == 1
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full here")
+def test_a_full_disk_that_takes_no_messages_stops_no_work(hub: Hub) -> None:
+    with FULL.open("wb") as full:
+        code, _ = run("invoke", "bump --to 3.3.8", hub, stdout=full.fileno(), stderr=full.fileno())
+        assert code == 2
+        assert run("invoke", "bump --to 3.3.7", hub, stdout=subprocess.DEVNULL, stderr=full.fileno()) == (0, "")
+    assert "version: 3.3.7\n" in hub.read("hub/requirements.yaml")
 
 
 def test_a_reader_that_has_gone_is_no_fault_and_the_work_is_done(hub: Hub) -> None:

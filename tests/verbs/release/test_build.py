@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.rehearsal.stand_in import stand_ins
+from tasks.rehearsal.registry import stand_ins
 from tests.support.cli import run, run_task
 from tests.support.helm import HelmServer
 from tests.support.hubs import make_hub

@@ -7,8 +7,8 @@ import pytest
 from tasks.core.problems import Code, Problem
 from tasks.core.settings import Accepted
 from tasks.repo.deployments import Deployment
-from tasks.review.manifests import Change, Difference, compare, looks_secret
 from tasks.review.preview import Outcome, Preview
+from tasks.review.rendering import Change, Difference, compare, looks_secret
 
 OLD = """\
 ---
