@@ -173,7 +173,9 @@ def test_the_kinds_of_release_in_the_real_index(real_index: Index) -> None:
 def test_the_release_of_an_image_is_found() -> None:
     dev, hub = "4.3.3-0.dev.git", "quay.io/jupyterhub/k8s-hub"
     tags = {f"{dev}.{number}.h{number}abcd": f"{dev}.{min(number, 7263)}.h7263abcd" for number in (7262, 7263, 7272)}
-    index = {version: Release(version, images=f"[{{image: '{hub}:{tag}'}}]") for version, tag in tags.items()}
+    index = {
+        version: Release(version, images=f"[{{name: k8s-hub, image: '{hub}:{tag}'}}]") for version, tag in tags.items()
+    }
     offered = Index({**index, "4.4.0": Release("4.4.0"), "odd": Release("odd")}, WHERE)
     found = release_with_image(offered, f"{dev}.7263.h7263abcd")
     assert found

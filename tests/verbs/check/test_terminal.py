@@ -64,14 +64,14 @@ def test_data_is_plain_even_where_messages_go_to_a_terminal(settled: Hub) -> Non
 WAIT = """\
 import time
 from tasks.core import output
-output._PATIENCE = {patience}
+output._TURN = {turn}
 with output.waiting("asking quay.io"):
-    time.sleep(output._PATIENCE + 0.3)
+    time.sleep(output._TURN + 0.3)
 """
 
 
-def waited(patience: float, **env: str) -> str:
-    program = (sys.executable, "-c", WAIT.format(patience=patience))
+def waited(turn: float, **env: str) -> str:
+    program = (sys.executable, "-c", WAIT.format(turn=turn))
     return run_on_terminal(*program, cwd=PROJECT, env=env).err
 
 
@@ -81,5 +81,5 @@ def test_what_is_waited_for_is_shown_after_a_second_and_wiped_away() -> None:
 
 def test_in_ci_and_without_a_terminal_nothing_is_drawn() -> None:
     assert waited(0.1, CI="true") == ""
-    done = run(sys.executable, "-c", WAIT.format(patience=0.1), cwd=PROJECT)
+    done = run(sys.executable, "-c", WAIT.format(turn=0.1), cwd=PROJECT)
     assert (done.code, done.out, done.err) == (0, "", "")
