@@ -1,19 +1,25 @@
 """Move a Zero to JupyterHub hub image from release to release."""
 
-from invoke.collection import Collection
+import sys
 
-from .auth import auth
-from .build import build
-from .bump import bump
-from .check import check
-from .commit import commit
-from .core.output import mask_records, prepare_streams
-from .doctor import doctor
-from .init import init
-from .preview import preview
-from .rehearse import rehearse
-from .release import release
-from .status import status
+try:
+    from invoke.collection import Collection
+
+    from .auth import auth
+    from .build import build
+    from .bump import bump
+    from .check import check
+    from .commit import commit
+    from .core.output import mask_records, prepare_streams
+    from .doctor import doctor
+    from .init import init
+    from .preview import preview
+    from .rehearse import rehearse
+    from .release import release
+    from .status import status
+except KeyboardInterrupt:
+    # Ctrl-C before any task has begun: nothing was done, and a traceback would tell nothing.
+    sys.exit(130)
 
 mask_records()
 prepare_streams()

@@ -22,6 +22,6 @@ def auth(run: Run, options: AuthOptions) -> None:
 
     Afterwards: bump.
     """
-    from .image.planning import plan_auth
+    from .image.sign_in import plan_auth
 
     run.carry_out(Plan((plan_auth(run.hub.registries, options),)))

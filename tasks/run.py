@@ -23,7 +23,7 @@ from .core import faults, output
 from .core.faults import DOOR, Refused, Unusable
 from .core.options import CommitOptions, CommonOptions, flags_of, read_options
 from .core.plan import Plan
-from .core.safe_files import open_lock, take
+from .core.safe_files import in_home, open_lock, take
 from .core.settings import FILE, read_settings
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class HubTask(Task):  # type: ignore[type-arg]
 
         def opened() -> hub.Hub:
             read = partial(read_settings, {}, repo=common.repo, config=config)
-            found = hub.open_hub_around(Path(read().repo or ".").expanduser(), lambda top: read(top / FILE))
+            found = hub.open_hub_around(in_home(read().repo or "."), lambda top: read(top / FILE))
             return _left.get(found.git.folder, found) if dry and self.writes else found
 
         run = Run(opened, dry, common.json)

@@ -93,7 +93,7 @@ def _release_words(found: Survey) -> Iterator[str]:
         yield f"{DOOR} release has nothing to do."
     if unknown:
         yield f"Cannot tell whether {DOOR} release would {' or '.join(unknown)}."
-    yield from map(one_line, found.begin.step.warnings)
+    yield from map(one_line, found.begin.step.warnings())
     if found.refusal:
         yield f"{DOOR} release is refused as things are: {one_line(found.refusal.told)}"
         yield f"  hint: {one_line(found.refusal.hint)}"

@@ -14,11 +14,18 @@ from ..core.output import first_of
 from ..core.problems import MOST_NAMED, Code, Findings, Problem, Severity, Unchecked
 from ..core.settings import CHARTPRESS
 from ..core.yaml_tree import Data, Malformed, child, text_under
-from ..image.inputs import counted_paths, filled_in
+from ..image.inputs import counted_paths, filled_in, uncounted_contexts
 from ..image.tag import HEAD, name_image, names_commit, tells_images_apart
 from ..image.tree import Tree
 from ..releases.versions import allows, is_range, parse_version
-from ..repo.deployments import NamedImage, faulty_files, how_to_move, staying_installations, unmoved_images
+from ..repo.deployments import (
+    NamedImage,
+    faulty_files,
+    how_to_move,
+    staying_installations,
+    unmoved_images,
+    unused_images,
+)
 from ..repo.edits import archives, to_commit
 from ..repo.files import is_below, join
 from ..repo.hub import Hub, HubImage, without_effect
@@ -46,6 +53,8 @@ def file_problems(hub: Hub, labelled: Collection[str] = ()) -> Iterator[Problem 
     The tags of those images (their keys) are not compared with that which are ``labelled`` with their inputs.
     """
     yield from (Problem(Code.NO_EFFECT, *one, Severity.WARNING) for one in without_effect(hub))
+    for uncounted in uncounted_contexts(hub):
+        yield Problem(Code.NO_EFFECT, hub.layout.file, *uncounted, Severity.WARNING)
     yield from _image_file_problems(hub)
     # Other places are compared with a requirement that stands at one version.
     yield from list(_requirement_problems(hub)) or _pin_problems(hub)
@@ -53,6 +62,10 @@ def file_problems(hub: Hub, labelled: Collection[str] = ()) -> Iterator[Problem 
     uncommitted = hub.git.changed([*inputs, *hub.managed])
     for image in hub.images:
         yield from _values_problems(hub, image, uncommitted, compares=image.spec.key not in labelled)
+    for key, path in unused_images(hub).items():
+        setting = f"valuesPath: {path}" if hub.layout.charts else f"values: [{path}]"
+        message, hint = f"no values file uses {key}", f"add {setting} to {key} there"
+        yield Problem(Code.VALUES_EMPTY, hub.layout.file, message, hint, Severity.WARNING)
     yield from _unmoved_problems(hub)
     for one in faulty_files(hub):
         if isinstance(one, Malformed):

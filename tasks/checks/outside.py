@@ -359,7 +359,7 @@ def _image_problems(
         message = f"{own} is for {', '.join(found.platforms)}, not for {missing[0]}"
         yield Problem(Code.PLATFORM, where, message, f"{DOOR} build --force")
     else:
-        yield from _base_problems(world, image, own, found, where)
+        yield from _base_problems(world, seen, own, found, where)
     if seen.same_inputs is False and own.tag == seen.tag:
         message = f"{own} was built from other files, and hub.tag gives today's the same tag"
         hint = f"put {{commit}} into hub.tag, or overwrite it: {DOOR} build --force"
@@ -371,8 +371,9 @@ def _image_problems(
 
 
 def _base_problems(
-    world: World, image: HubImage, own: Reference, found: FoundImage, where: str
+    world: World, seen: SeenImage, own: Reference, found: FoundImage, where: str
 ) -> Iterator[Problem | Unchecked]:
+    image = seen.image
     wanted, base = image.base.reference, world.answers[image.base.reference]
     # The digest that the base's tag had then, by the image's label; none where FROM pins one.
     labels = [one.labels for one in found.platforms.values() if wanted.digest is None]
@@ -386,7 +387,9 @@ def _base_problems(
         yield Problem(Code.BASE_MOVED, at, message, f"{DOOR} build{force}", Severity.WARNING)
     elif not _is_built_on(found, image, base):
         message = f"{own} is not built on {wanted}, which {image.dockerfile} names"
-        yield Problem(Code.WRONG_BASE, where, message, f"{DOOR} build, then {DOOR} commit")
+        # A tag that stays is there already.
+        hint = f"{DOOR} build --force" if own.tag == seen.tag else f"{DOOR} build, then {DOOR} commit"
+        yield Problem(Code.WRONG_BASE, where, message, hint)
     elif base is None:
         message = f"whether {own} is built on {wanted}: the registry does not have that"
         yield Unchecked(message, f"{DOOR} bump, or fix {image.dockerfile}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
@@ -84,6 +84,7 @@ class Step(NamedTuple):
 
     Attributes:
         report, summary: return the step's part of the JSON report, and of the last lines, given what its actions left.
+        warnings: returns them, for a plan that is shown; to find them may take as long as all the rest.
         moves: what it moves and what comes with that, each by its name: ``JupyterHub``, ``4.0.2 -> 4.1.6``.
         changes: whether it changes more than who is signed in.
     """
@@ -92,7 +93,7 @@ class Step(NamedTuple):
     actions: tuple[Action, ...]
     report: Callable[[Values], Mapping[str, Any]] = lambda _: {}
     summary: Callable[[Values], Sequence[str]] = lambda _: ()
-    warnings: tuple[str, ...] = ()
+    warnings: Callable[[], Iterable[str]] = tuple
     moves: tuple[tuple[str, str], ...] = ()
     changes: bool = True
 
@@ -141,7 +142,7 @@ class Plan:
         yield from (*_rows(moves, "  "), *([Line()] if moves else []))
         for step in self.steps:
             yield from (_whole if whole else _short)(step, width)
-        warnings = [] if whole else [one for step in self.steps for one in step.warnings]
+        warnings = [] if whole else [one for step in self.steps for one in step.warnings()]
         yield from ([Line()] if warnings else [])
         yield from (Line(text=f"  ! {one_line(one)}", style=YELLOW) for one in warnings)
 
@@ -203,7 +204,7 @@ def _whole(step: Step, width: int) -> Iterator[Line]:
         yield from _rows(step.moves if index == 0 else (), margin)
         lines = (line for detail in action.details for line in detail.split("\n"))
         yield from (Line(text=f"{margin}{line}" if line else "") for line in lines)
-    yield from (Line(text=f"  {' ' * width} ! {one_line(warning)}", style=YELLOW) for warning in step.warnings)
+    yield from (Line(text=f"  {' ' * width} ! {one_line(warning)}", style=YELLOW) for warning in step.warnings())
 
 
 def _short(step: Step, width: int) -> Iterator[Line]:

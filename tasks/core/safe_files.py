@@ -47,6 +47,16 @@ def is_inside(path: str, folder: str = "") -> bool:
     return not whole.startswith("/") and whole.partition("/")[0] != ".."
 
 
+def in_home(path: str | Path) -> Path:
+    """Return ``path`` with the folder that its ``~`` stands for."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as err:
+        raise Unusable(
+            "the home folder is not known", where=path, hint="write the whole path, or: export HOME=FOLDER"
+        ) from err
+
+
 def read_file(file: Path, limit: int = LARGEST_FILE) -> bytes:
     """Return the bytes of a regular file, symbolic links followed.
 

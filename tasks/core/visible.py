@@ -29,6 +29,7 @@ _SECRET_WORDS = frozenset(
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 _FILE_WORDS = frozenset({"CREDENTIAL", "CREDENTIALS", "DIR", "FILE", "HOME", "PATH", "SOCK"})
+# As GitLab has it: a shorter one could be a part of any word (https://docs.gitlab.com/ci/variables/).
 _SHORTEST_SECRET = 8
 # What this run was told to keep, by name and value. Whoever writes more secrets into a file wants to slow it down.
 _MOST_KEPT = 1000
@@ -102,8 +103,16 @@ def one_line(text: str) -> str:
 
 
 def visible_json(content: object) -> str:
-    """Return ``content`` as JSON on one line, in ASCII, as harmless as :func:`visible`."""
-    return mask(json.dumps(content)).replace("\x7f", "\\u007f").replace("##[", "##\\u005b")
+    """Return ``content`` as JSON on one line, in ASCII, as harmless as :func:`visible`; its keys are never masked."""
+    return json.dumps(_masked(content)).replace("\x7f", "\\u007f").replace("##[", "##\\u005b")
+
+
+def _masked(content: object) -> object:
+    if isinstance(content, dict):
+        return {key: _masked(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_masked(value) for value in content]
+    return mask(content) if isinstance(content, str) else content
 
 
 def code(text: str) -> str:
@@ -138,7 +147,7 @@ def table_lines(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Itera
 def _spellings(secrets: Secrets) -> tuple[tuple[str, str], ...]:
     """Return what is to be replaced, and by what: the longest first, of which others may be a part.
 
-    A secret may be shown line by line; one that is short could be a part of any word, and is masked behind its name.
+    A secret may be shown line by line; one that is short is masked behind its name.
     """
     found: dict[str, str] = {}
     for name, value in secrets:

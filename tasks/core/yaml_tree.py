@@ -44,7 +44,7 @@ class Malformed(Unusable):
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """Something in the tree; ``order`` is its place in ``Document.outline``.
+    """Something in the tree.
 
     ``start`` is the index of its first character, anchor and tag included, ``end`` that after its last one, or after
     what opens a mapping or list.
@@ -53,8 +53,6 @@ class Node:
     start: int
     end: int
     line: int
-    column: int
-    order: int
     tag: str | None
     anchor: str | None
 
@@ -100,9 +98,13 @@ class Collection(Node):
 class SequenceNode(Collection):
     """A list; its children are its items."""
 
+    __slots__ = ()
+
 
 class MappingNode(Collection):
     """A mapping; its children are key, value, key, value."""
+
+    __slots__ = ()
 
     @property
     def entries(self) -> list[tuple[Node, Node]]:
@@ -356,7 +358,7 @@ class _Tree:
             raise self._fault(f"nested deeper than {MAX_DEPTH} levels", line, "flatten it")
 
     def _node(self, event: Any, line: int) -> Node:  # noqa: ANN401 - one of the library's
-        place = (event.start_mark.index, event.end_mark.index, line, event.start_mark.column, len(self.outline))
+        place = (event.start_mark.index, event.end_mark.index, line)
         if isinstance(event, events.AliasEvent):
             if event.anchor not in self.anchors:
                 hint = "fix its name; a text that begins with * is quoted"

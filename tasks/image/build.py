@@ -16,7 +16,7 @@ from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable, Unusable
 from ..core.names import Host, Reference, is_loopback, is_tag, platform_argument, platforms_left, short_platform
 from ..core.options import BuildOptions
 from ..core.plan import Fact, Values
-from ..core.settings import require_like
+from ..core.settings import CHARTPRESS, require_like
 from ..repo.hub import Hub, HubImage
 from ..tools import docker
 from ..tools.docker import CLOUD_BUILD, Builder
@@ -75,7 +75,7 @@ def prove(image: Reference, found: FoundImage | None, base: Base, wanted: str, d
             raise Refused(
                 f"the image is for {', '.join(found.platforms) or 'no platform at all'}, not for {platform}",
                 where=image,
-                hint=f"rebuild it for the right platform: {DOOR} build --force",
+                hint=f"rebuild it for the right platform: {DOOR} build --force --platform {wanted}",
             )
         if theirs is None or not theirs.layers or ours.layers[: len(theirs.layers)] != theirs.layers:
             raise Refused(
@@ -171,6 +171,13 @@ class Build:
             commits.setdefault(one.name.revision, []).append(one)
         return [replace(self, images=tuple(images)) for images in commits.values()]
 
+    @property
+    def more_built(self) -> list[str]:
+        """The keys of the images that the engine builds besides ``images``, and of which it tells nothing."""
+        own = [one.key for one in self.images]
+        keys = dict.fromkeys(spec.key for chart in self.hub.layout.charts for spec in chart.images)
+        return [key for key in keys if key not in own] if self.options.engine == CHARTPRESS and self.to_build else []
+
     def with_images(self, images: Iterable[ImageBuild]) -> Build:
         """Return the build with ``images`` in place of those of the same keys."""
         new = {one.key: one for one in images}
@@ -188,7 +195,8 @@ class Build:
 
     def report(self) -> list[dict[str, Any]]:
         """Return the images' part of the JSON report, those that are left alone last."""
-        left = {*self.hub.other_images, *self.hub.spare_images} - {one.key for one in self.images}
+        built = {*self.more_built, *(one.key for one in self.images)}
+        left = {*self.hub.other_images, *self.hub.spare_images} - built
         base = {"image": None, "digest": None, "inherited": None}
         skipped: dict[str, Any] = {
             "tag": None,

@@ -1,10 +1,11 @@
-"""Credential files, which no build context and no commit may hold: recognised by content, and by name if need be.
+"""Credential files, which no build context may hold: recognised by content, and by name if need be.
 
-Values with a secret among them do not count, nor does an encrypted (git-crypt, sops), empty or example file.
+An encrypted (git-crypt, sops), empty or example file does not count.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from fnmatch import fnmatchcase
 from typing import NamedTuple
@@ -17,15 +18,17 @@ _LIKELY = 16 * 1024
 # The beginning of an encrypted value, or of a reference to one.
 _NO_SECRET = ("ENC[", "<", "$", "{", "%")
 _ANY_CASE = re.MULTILINE | re.IGNORECASE
-# RFC 7468, with its headers, but for a placeholder: ``...``.
+# As JSON, YAML and programs may write what stands between quotes.
+_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|[/n])")
+# RFC 7468, with its headers, but for a placeholder: ``...``; indented, as in YAML, or a text between quotes.
 _PEM = (
-    r"^-----BEGIN [^\n]*PRIVATE KEY[^\n]*\n(?:[\w-]+: [^\n]*\n|[ \t\r]*\n)*"
-    r"((?:[a-z0-9+/=]+[ \t\r]*\n(?:[ \t\r]*\n)*)+)-----END "
+    r"""(?:^[ \t]*|["'])-----BEGIN [\w ]{0,30}PRIVATE KEY[\w \t\r-]{0,30}\n(?:[ \t]*[\w-]+: [^\n]*\n|[ \t\r]*\n)*"""
+    r"((?:[ \t]*[a-z0-9+/=]+[ \t\r]*\n(?:[ \t\r]*\n)*)+)[ \t]*-----END "
 )
 _AGE = r"^AGE-SECRET-KEY-1(\w{58})"
 _PUTTY = r"\APuTTY-User-Key-File.*\n(Encryption: none)\r?$"
 # https://cloud.google.com/docs/authentication/application-default-credentials. Those of a workload identity federation
-# are secret only with a token to exchange in them (https://google.aip.dev/auth/4117), or as google-github-actions/auth
+# are secret only with a token to exchange in them (https://google.aip.dev/auth/4117), as google-github-actions/auth
 # writes them.
 _GOOGLE = "credentials of Google Cloud"
 _FEDERATION = r'"headers"\s*:\s*\{[^{}]*"authorization"\s*:\s*"([^"]+)"'
@@ -52,7 +55,7 @@ class _Kind(NamedTuple):
 
     what: str
     secret: str
-    sign: bytes = b""
+    sign: str = ""
     names: tuple[str, ...] = ()
 
     def may_be(self, path: str) -> bool:
@@ -61,14 +64,13 @@ class _Kind(NamedTuple):
 
 
 _KINDS = (
-    _Kind("a private key", _PEM, b"PRIVATE KEY"),
-    _Kind("a private key", _AGE, b"AGE-SECRET-KEY-1"),
-    _Kind("a private key", _PUTTY, b"PuTTY-User-Key"),
-    _Kind(_GOOGLE, r'"private_key"\s*:\s*"([^"]+)"', b'"service_account"'),
-    _Kind(_GOOGLE, r'"refresh_token"\s*:\s*"([^"]+)"', b'authorized_user"'),
-    _Kind(_GOOGLE, _FEDERATION, b'"external_account"'),
-    _Kind(_GOOGLE, r'"type"\s*:\s*"([^"]+)"', names=("gha-creds-*.json", "application_default_credentials.json")),
-    _Kind("a registry's password", _DOCKER, b'"auths"'),
+    _Kind(_GOOGLE, r'"private_key"\s*:\s*"([^"]+)"', '"service_account"'),
+    _Kind(_GOOGLE, r'"refresh_token"\s*:\s*"([^"]+)"', 'authorized_user"'),
+    _Kind(_GOOGLE, _FEDERATION, '"external_account"'),
+    _Kind("a private key", _PEM, "PRIVATE KEY"),
+    _Kind("a private key", _AGE, "AGE-SECRET-KEY-1"),
+    _Kind("a private key", _PUTTY, "PuTTY-User-Key"),
+    _Kind("a registry's password", _DOCKER, '"auths"'),
     _Kind("a web server's password", r"(?:^|\s)password\s+(\S+)", names=(".netrc", "_netrc")),
     _Kind("git's password", _ADDRESS, names=(".git-credentials", ".git/config")),
     _Kind("a package index's password", r"^password[ \t]*[=:](.*)", names=(".pypirc",)),
@@ -84,9 +86,10 @@ def credential_in(path: str, data: bytes) -> str | None:
     """Return the kind of credentials in a file, for people, or None; one larger than ``LARGEST`` has none."""
     if len(data) > LARGEST:
         return None
-    kinds = [kind for kind in _KINDS if kind.sign in data and kind.may_be(path)]
-    text = data.decode("utf-8-sig", "replace") if kinds else ""
-    for kind in kinds:
+    text = data.decode("utf-8-sig", "replace")
+    if "\\" in text:
+        text += "\n" + _ESCAPE.sub(lambda one: json.loads(f'"{one[0]}"'), text)
+    for kind in (kind for kind in _KINDS if kind.sign in text and kind.may_be(path)):
         for found in re.finditer(kind.secret, text, _ANY_CASE):
             secret, name = found[found.lastindex or 0].strip(), found.groupdict().get("name")
             if secret and not secret.startswith(_NO_SECRET) and (name is None or names_secret(name)):

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from shlex import quote
@@ -194,6 +195,15 @@ def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:
             hint=f"commit it: git add --force -- {quote(path)}; or make it in the Dockerfile",
         )
     _look_into_files(tree, [tree.real_path(path) for path in sources.folders])
+
+
+def uncounted_contexts(hub: Hub) -> Iterator[tuple[str, str]]:
+    """Yield words and hint for each named build context whose changes give an image no new tag."""
+    for image in hub.images if names_commit(hub.settings.tag) else ():
+        for folder in sources_of(hub, image).folders[1:]:
+            if not is_below(folder, hub.paths_of(image)):
+                what = f"{image.spec.key}: changes of its build context {folder} make no new tag"
+                yield what, f"add {posixpath.relpath(folder, hub.layout.root or '.')} to its paths in {hub.layout.file}"
 
 
 def loose_files(hub: Hub, images: Sequence[HubImage]) -> dict[str, list[str]]:

@@ -152,7 +152,7 @@ def require_possible(hub: Hub, options: ReleaseOptions) -> Possible:
     fault = foreseen_refusal(begin, index, options)
     if isinstance(fault, Unusable):
         raise fault
-    remarks = [f"NOT AS HERE: {remark}" for remark in begin.step.warnings]
+    remarks = [f"NOT AS HERE: {remark}" for remark in begin.step.warnings()]
     # Branches and uncommitted changes are the clone's own: on the stage the working tree counts as it stands.
     if fault and not isinstance(fault, NotKnownHere):
         remarks.append(f"NOT YET: {DOOR} release would be refused: {fault.told}; {fault.hint}")

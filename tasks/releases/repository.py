@@ -16,10 +16,12 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import unquote
 
+import platformdirs
+
 from ..core.faults import Fault, Unreachable, Unusable
 from ..core.http import Address, Limits, NotGzip, Page, TooLarge, get, unpacked
 from ..core.names import Reference
-from ..core.safe_files import read_file
+from ..core.safe_files import in_home, read_file
 from ..core.settings import Settings
 from ..core.yaml_tree import Data, child, load, text_under
 from .index import Index, Release, read_index
@@ -47,9 +49,10 @@ class HelmRepository:
 
         Raises Refused for plain http elsewhere, unless the settings name it.
         """
-        asked = settings.chart_repository is not None
+        own, asked = settings.cache_folder, settings.chart_repository is not None
+        cache = in_home(own) if own else platformdirs.user_cache_path("hubpress")
         parsed = Address.parse(address.removesuffix("index.yaml"), asked=asked)
-        return cls(parsed, Cache(settings.fetched), settings.dependency)
+        return cls(parsed, Cache(cache), settings.dependency)
 
     @property
     def _index(self) -> Address:

@@ -327,7 +327,7 @@ def named_images(hub: Hub, chart_values: Data = None, telling: re.Pattern[bytes]
                 yield from _images(_merged(chart_values or {}, inner), path)
     names = _names(hub).values()
     words = [name.written_path for name in names]
-    for file in files_with(hub.git, "--fixed-strings", words, ":(glob)**/*.yaml", ":(glob)**/*.yml"):
+    for file in files_with(hub.git, "--fixed-strings", words, "*.yaml", "*.yml"):
         # Not those of tools, and not what names the images.
         if file not in (hub.layout.file, FILE) and "/." not in f"/{file}":
             found = _images(_tree_in(hub, file), ())
@@ -352,6 +352,13 @@ def unmoved_images(hub: Hub) -> dict[str, list[NamedImage]]:
     left = [one for one in named if one.where not in moved]
     places = {key: [one for one in left if one.reference.same_repository(name)] for key, name in names.items()}
     return {key: some for key, some in places.items() if some}
+
+
+def unused_images(hub: Hub) -> dict[str, str]:
+    """Return the keys of the hub images where no values file uses any, each with its path in the chart's values."""
+    if hub.layout.folder is None or hub.places or unmoved_images(hub):
+        return {}
+    return {image.spec.key: f"{hub.requirement.key}.hub.image" for image in hub.images}
 
 
 def how_to_move(hub: Hub, unmoved: Iterable[NamedImage]) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from ..core.faults import Unusable, held_back, nearest
+from ..core.faults import DOOR, Unusable, held_back, nearest
 from ..core.plan import Action, Fact
 from ..core.safe_files import clear_away, read_file
 from ..core.settings import FILE, Settings, how_to_correct
@@ -225,7 +225,8 @@ def require(files: Files, path: str) -> bytes:
     """Return the bytes of ``path``."""
     data = files.read(path)
     if data is None:
-        raise Unusable("the file is missing", where=path, hint="is this the hub repository? name it: --repo PATH")
+        hint = f"{DOOR} init adds what is missing; or name another repository: --repo PATH"
+        raise Unusable("the file is missing", where=path, hint=hint)
     return data
 
 

@@ -38,11 +38,11 @@ from .pins import COPIES_DIFFER, BasePin, Dependency, Lock, Marker, Pin, copies,
 from .values import PinnedImage, ValuesPlace, named_at
 
 
-def layout_warnings(hub: Hub) -> Iterator[str]:
-    """Yield the warnings about the repository's files: what has no effect, and skipped images."""
+def layout_warnings(hub: Hub, built: Collection[str] = ()) -> Iterator[str]:
+    """Yield the warnings about the repository's files: what has no effect, and images that are not ``built``."""
     yield from (f"{where}: {what}; {hint}" for where, what, hint in without_effect(hub))
     for spec in hub.layout.chart.images:
-        if spec.key in hub.other_images:
+        if spec.key in hub.other_images and spec.key not in built:
             dockerfile = join(hub.layout.root, spec.dockerfile)
             there = hub.files.read(dockerfile) is not None
             why = "no FROM inherits from z2jh's hub image" if there else "no such file"

@@ -21,7 +21,7 @@ from ..core.yaml_tree import Edit, MappingNode, parse
 from ..releases.index import Release, newest
 from ..releases.repository import HelmRepository
 from .charts import JUPYTERHUBS, BareChart, ChartSpec, ImageSpec, NotNamed, Requirement, address_of
-from .deployments import PROSE, installations, staying_installations
+from .deployments import PROSE, installations, staying_installations, unused_images
 from .files import SUFFIX, FileEdit, Files, Listing, edit_action, files_with, is_below, join, last_part
 from .hub import Hub
 from .layout import CHARTPRESS_FILE, Layout, found_image, from_chartpress, image_setting, no_hub_image, one_chart
@@ -122,7 +122,8 @@ def _adopting(hub: Hub, prefix: str | None) -> tuple[BareChart | None, list[Part
     parts: list[Part] = [Kept(path) for path in dict.fromkeys(image.dockerfile for image in hub.images)]
     chart = hub.chart_in(layout.folder)
     if layout.charts:
-        parts.append(Kept(layout.file))
+        lines = [f"      {key}:\n        valuesPath: {path}\n" for key, path in unused_images(hub).items()]
+        parts.append(Kept(layout.file, "".join(["    images:\n", *lines] if lines else [])))
     elif chart is not None and not hub.roots and not hub.settings.whole_images:
         parts.append(_chartpress_part(hub, layout, None))
     if chart is None and (lines := list(_settings_lines(hub, prefix))):

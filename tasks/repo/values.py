@@ -101,7 +101,7 @@ def is_nothing(node: Node | None) -> bool:
 def with_scalars(document: Document, changes: Mapping[Path, str]) -> bytes:
     """Return the file with the scalar at each path set to a text."""
     edits: list[Edit] = []
-    written: dict[int, str] = {}
+    written: dict[Node | None, str] = {}
     for path, value in changes.items():
         found, name = reach(document, path), ".".join(path)
         node = found.node
@@ -114,15 +114,15 @@ def with_scalars(document: Document, changes: Mapping[Path, str]) -> bytes:
             if found.shared:
                 raise found.shared
             edits.append(_rewrite(document, node, found.key, value))
-            written[node.order] = value
+            written[node] = value
     data = document.text.edited(edits)
     try:
         outline = parse_all(data, document.where)[0].outline
     except Unusable:
         outline = ()
     is_same = (
-        _reads_as(now, written[order]) if order in written else _facts(now) == _facts(before)
-        for order, (before, now) in enumerate(zip(document.outline, outline, strict=False))
+        _reads_as(now, written[before]) if before in written else _facts(now) == _facts(before)
+        for before, now in zip(document.outline, outline, strict=False)
     )
     if len(outline) != len(document.outline) or not all(is_same):
         raise _not_plain(document.where)
@@ -270,6 +270,8 @@ def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
     # chartpress wants one of the names at least.
     if isinstance(node, MappingNode) and all(reach(document, (*steps, key)).missing for key in NAME_KEYS):
         what, hint = f"values path {values_path} has neither name nor repository", f'add "name:" under {values_path}'
+        if not reach(document, (*steps, "image")).missing:
+            hint = f"correct the path: {values_path}.image"
         raise Unusable(what, where=document.place(node), hint=hint)
     return _image_there(document, steps)
 

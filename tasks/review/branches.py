@@ -55,7 +55,7 @@ class Start(NamedTuple):
     @property
     def steps(self) -> tuple[Step, ...]:
         """The way there, where it has something to say."""
-        return (self.step,) if self.step.actions or self.step.warnings else ()
+        return (self.step,) if self.step.actions or any(self.step.warnings()) else ()
 
 
 def begin(hub: Hub, options: CommitOptions, *, ask: bool) -> Start:
@@ -90,8 +90,8 @@ def foresee(hub: Hub, *, ask: bool = True) -> Start:
         step, left = _plan_start(hub, review._replace(tip=base_here(hub.git, review)))
     except Fault as fault:
         return Start(hub, review or fault, refused("fetch", fault))
-    told = (f"{one.why}: a release starts from {review.base} as last fetched" for one in step.actions[:1])
-    return Start(left, review, step._replace(warnings=(*told, *step.warnings)))
+    told = tuple(f"{one.why}: a release starts from {review.base} as last fetched" for one in step.actions[:1])
+    return Start(left, review, step._replace(warnings=lambda: (*told, *step.warnings())))
 
 
 def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
@@ -104,7 +104,7 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
     is_own = current not in {None, *review.shared}
     gap = f"{review.upstream} was not asked for {base}: {review.gap}; the plan uses the clone's copy"
     warnings = (gap,) if review.gap else ()
-    stay = Step("fetch", (), warnings=warnings)
+    stay = Step("fetch", (), warnings=lambda: warnings)
     if head is None or (current, head) == (base, tip) or hub.planned_branch or git.under_way():
         return stay, hub
     if tip is None:
@@ -114,7 +114,7 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
         # What the clone alone cannot tell of a branch that was pushed once.
         was_pushed = is_own and git.commit_at(f"refs/remotes/{review.remotes.push}/{current}")
         told = f"{current} may have been merged since the last fetch from {review.upstream}: --push and --pr ask there"
-        return stay._replace(warnings=(*warnings, told)) if was_pushed else stay, hub
+        return stay._replace(warnings=lambda: (*warnings, told)) if was_pushed else stay, hub
     is_new = git.commit_at(tip) is None
     folder = _kept.enter_context(temporary_folder())
     (folder / "objects").mkdir()
@@ -122,14 +122,14 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
     if is_own and not _was_merged(hub, seen, review, str(current), head):
         behind = seen.count(head, tip)
         told = f"{current} is {_commits(behind)} behind {base} of {review.upstream}"
-        return stay._replace(warnings=(*warnings, told)) if behind else stay, hub
+        return stay._replace(warnings=lambda: (*warnings, told)) if behind else stay, hub
     # People are told that HEAD is detached; in CI that is how things are.
     if current is None and not (is_ci() and seen.contains(tip, head)):
         return stay, hub
     step, end, moving = _plan_moves(git, seen, review, current, head)
     if step.actions:
         hub = replace(open_hub(hub.settings, switched(git, base, end, moving, folder), moving), index=hub.index)
-    return step._replace(warnings=warnings), hub
+    return step._replace(warnings=lambda: warnings), hub
 
 
 class TargetBranch(NamedTuple):

@@ -134,7 +134,7 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
             "notes": list(release_links(release)),
         },
         summary=lambda _: [f"{edit.path}: {edit.summary if edit.changes else 'unchanged'}" for edit in edits],
-        warnings=tuple(_warnings(hub, choice, repository, is_safer=bool(fixes))),
+        warnings=lambda: _warnings(hub, choice, repository, is_safer=bool(fixes)),
         moves=moves if any(edit.changes for edit in edits) else (),
     )
     return step, replace(hub.edited(edits), index=index)
@@ -392,7 +392,7 @@ def _children(node: Node | None) -> list[tuple[str, Node, Node]]:
 
 def _values_files(hub: Hub, chart: str) -> Iterator[tuple[str, bytes]]:
     own = (hub.values_file, *(place.file for place in hub.places))
-    listed = hub.git.names("ls-files", "-z", "--", ":(glob)**/*.yaml", ":(glob)**/*.yml")
+    listed = hub.git.names("ls-files", "-z", "--", "*.yaml", "*.yml")
     for path in filter(None, dict.fromkeys((*own, *listed))):
         try:
             data = hub.files.read(path)

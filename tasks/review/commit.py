@@ -10,7 +10,6 @@ from dataclasses import replace
 from ..core.faults import Fault, ProgramFailed, Refused
 from ..core.options import CommitOptions
 from ..core.plan import COMMIT, PUSHED, Action, Fact, Step, Values, refused
-from ..image.credentials import credential_in
 from ..repo.edits import foreign_changes, git_commit
 from ..repo.files import Edited, WorkingTree, read_all
 from ..repo.hub import Hub
@@ -82,7 +81,7 @@ def plan_commit(
         ]
 
     warnings = (*(earlier_release(hub, name) if changed else ()), *(requested.warnings if requested else ()))
-    return Step("commit", tuple(actions), report, summary, warnings), leaves
+    return Step("commit", tuple(actions), report, summary, lambda: warnings), leaves
 
 
 def _switching(git: Git, target: TargetBranch, head: Fact) -> Action:
@@ -179,7 +178,7 @@ def _require_nothing_left(hub: Hub, review: Review, options: CommitOptions) -> N
 
 
 def _require_committable(hub: Hub, changed: Sequence[str], staged: Collection[str]) -> None:
-    """Check that ``changed`` have only a release's changes, are no credential files, and are ``staged`` as they are."""
+    """Check that ``changed`` have only a release's changes, and are ``staged`` as they are."""
     for path in changed:
         if hub.committed.read(path) is None:
             raise Refused("the file was never committed", where=path, hint=git_commit(hub, [path]))
@@ -190,12 +189,6 @@ def _require_committable(hub: Hub, changed: Sequence[str], staged: Collection[st
     for path, data in hub.git.show_all([path for path in changed if path in staged], INDEX).items():
         if not hub.git.keeps_same(path, data, tree.read(path)):
             raise Refused("other changes of the file are staged", where=path, hint=f"git restore --staged -- {path}")
-    for path in changed:
-        # As git stores it, too: a filter may encrypt it on the way.
-        found = credential_in(path, hub.require(path)) and credential_in(path, hub.git.stored(path))
-        if found:
-            hint = f"encrypt it (sops, git-crypt), or keep it out of git: git rm --cached -- {path}"
-            raise Refused(f"the file to commit holds {found}", where=path, hint=hint)
 
 
 def _message(hub: Hub, given: str | None) -> str:

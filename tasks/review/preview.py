@@ -156,7 +156,7 @@ class Preview(NamedTuple):
 def plan_preview(hub: Hub, options: BumpOptions, names: Sequence[str] = (), kubernetes: str | None = None) -> Preview:
     """Render the chart as the base branch has it and as a release leaves it, for each deployment."""
     begin = foresee(hub)
-    for remark in begin.step.warnings:
+    for remark in begin.step.warnings():
         output.say(lead=remark)
     with output.waiting("rendering the chart"):
         wanted = deployments(begin.hub, names)

@@ -367,7 +367,8 @@ def plan_request(
 
 
 def _has_more_commits(git: Git, remote: str, branch: str) -> Refused:
-    pull = f"pull --rebase --autostash {remote} {branch}, and to keep theirs on a conflict: git rebase --skip"
+    # To a rebase, what is there already is "ours".
+    pull = f"pull --rebase --autostash --strategy-option=ours {remote} {branch}, which keeps theirs on a conflict"
     there_too = branch if git.branch_commit(branch) else f"--create {branch} {remote}/{branch}"
     switch = f"stash && git fetch {remote} && git switch {there_too}"
     hint = f"git {pull if git.start.branch == branch else switch}; or use another branch: --branch NAME"

@@ -13,7 +13,8 @@ from ..core.names import Reference
 from ..core.options import AuthOptions, BuildOptions, CommitOptions, ReleaseOptions
 from ..core.plan import Action, Plan, Step, Values, refused
 from ..image.inputs import require_committed
-from ..image.planning import plan_auth, plan_build
+from ..image.planning import plan_build
+from ..image.sign_in import plan_auth
 from ..image.tag import names_commit
 from ..releases.index import Index
 from ..repo.hub import Hub
@@ -120,7 +121,7 @@ def _last_commit(
         return {**told, "next_steps": list(steps(request.get("url"), request.get("status")))}
 
     report({})  # a wrong setting is told before anything is done
-    actions, warnings = [*step.actions], [*step.warnings]
+    actions, warnings = [*step.actions], [*step.warnings()]
     if isinstance(changes, Fault):
         warnings.append(f"the changes in the cluster were not checked: {changes.told}")
     elif changes:
@@ -128,7 +129,7 @@ def _last_commit(
         # A release that nobody is asked about must not break the deployment.
         refusal = changes.refusal(hub.settings.accept) if options.agreed else None
         actions += refused(step.name, refusal).actions if refusal else ()
-    return step._replace(actions=tuple(actions), warnings=tuple(warnings), report=report), hub
+    return step._replace(actions=tuple(actions), warnings=lambda: warnings, report=report), hub
 
 
 def _silent_registries(hub: Hub, options: BuildOptions, *, signs_in: bool) -> Iterator[Action]:

@@ -252,10 +252,6 @@ class Git:
         texts = (data.decode("utf-8", "surrogateescape") for data in (one, other))
         return len({self.read("hash-object", "--stdin", f"--path={path}", stdin=text) for text in texts}) == 1
 
-    def stored(self, path: str) -> bytes:
-        """Return the bytes of ``path`` in HEAD as git keeps them; none where it has no such file."""
-        return self.ask("cat-file", "blob", f"HEAD:{path}").stdout
-
     def changed(self, paths: Sequence[str]) -> tuple[str, ...]:
         """Return the files below ``paths`` that differ from HEAD or are untracked, relative to the top.
 

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 
 from ..core.faults import DOOR, Denied, ProgramFailed, Unusable
 from ..core.names import DOCKER_HUB
-from ..core.safe_files import read_file
+from ..core.safe_files import in_home, read_file
 from .command import MALFORMED, Command, as_mapping, mentions
-from .process import ask_all, attend, capture, find, run_checked
+from .process import ask_all, capture, find, run_checked
 
 HELPER = "gcloud"
 # Docker's own name for Docker Hub, in its configuration and to its helpers.
@@ -73,7 +73,7 @@ class DockerLogins(NamedTuple):
     @classmethod
     def read(cls) -> DockerLogins:
         """Read ``config.json`` in DOCKER_CONFIG or ``~/.docker``; empty where there is none."""
-        file = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
+        file = Path(os.environ.get("DOCKER_CONFIG") or in_home("~/.docker"), "config.json")
         try:
             content = json.loads(read_file(file))
             helpers, auths = as_mapping(content.get("credHelpers")), as_mapping(content.get("auths"))
@@ -126,7 +126,8 @@ def _credentials_of(helper: str, host: str) -> Credentials | None:
     program = f"docker-credential-{helper}"
     try:
         output = capture(Command((program, "get"), stdin=_key(host)), seconds=HELPER_SECONDS)
-        said = f"exit status {output.status}: {output.text or output.last_words}"
+        # What it prints when it succeeds holds the secret, also where that cannot be read.
+        said = f"exit status {output.status}: {'not JSON' if output.ok else output.text or output.last_words}"
         answer = json.loads(output.text) if output.ok else {}
         if output.ok or _NO_CREDENTIALS in output.text:
             secret = answer.get("Secret")
@@ -182,13 +183,6 @@ def active_account() -> str | None:
     return run_checked(command, hint="gcloud auth list").text.strip() or None
 
 
-def adc_file() -> Path:
-    """Return where application default credentials lie."""
-    named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
-    folder = Path(os.environ.get("CLOUDSDK_CONFIG") or Path.home() / ".config" / "gcloud")
-    return Path(named) if named else folder / "application_default_credentials.json"
-
-
 def key_account(key_file: Path) -> str | None:
     """Return the account that ``key_file`` names; a workload identity's names none."""
     try:
@@ -219,9 +213,3 @@ def account_of(user: str, secret: str) -> str | None:
         return str(json.loads(secret if user == _KEY_USER else base64.b64decode(secret))["client_email"])
     except MALFORMED:
         return None
-
-
-def run_login(command: Command) -> None:
-    """Run a login, on the terminal where there is one."""
-    if attend(command):
-        raise Denied("signing in to Google Cloud failed", where="gcloud", hint=str(command))

@@ -102,6 +102,11 @@ class Conversation:
         """Return the fault of a registry without a usable answer."""
         return unreachable(what, self.repository.host, self.root.host)
 
+    def broken(self, what: str) -> Unreachable:
+        """Return the fault of a registry that answers with something else than the image."""
+        hint = f"look at it: docker buildx imagetools inspect {self.repository}"
+        return Unreachable(f"the registry's image is broken: {what}", where=self.repository.host, hint=hint)
+
     def send(self, method: str, path: str, body: bytes | None = None, kind: str = "") -> http.Answer:
         """Send one request to ``path``, relative to :attr:`root`, signing in where the registry asks for it.
 
@@ -128,14 +133,14 @@ class Conversation:
             raise self.fault(_words(answer))
         told = (name if ":" in name else None, answer.headers.get("docker-content-digest"))
         if not {None, _digest(answer.body)}.issuperset(told):
-            raise self.fault(f"{name} of its {what} has another digest")
+            raise self.broken(f"{name} of its {what} has another digest")
         return answer.body
 
     def require(self, what: str, name: str) -> bytes:
         """Return what :meth:`read` does, where a part of an image names it."""
         body = self.read(what, name)
         if body is None:
-            raise self.fault(f"{name} of its {what} is missing")
+            raise self.broken(f"{name} of its {what} is missing")
         return body
 
     def _allowed(self, answer: http.Answer) -> http.Answer:
@@ -228,7 +233,7 @@ def inspect(image: Reference) -> FoundImage | None:
             return None
         found = list(_platforms(conversation, body))
     except MALFORMED as err:
-        raise conversation.fault(f"the response is not an image ({type(err).__name__})") from err
+        raise conversation.broken(f"the response is not an image ({type(err).__name__})") from err
     for platform, times in Counter(name for name, _ in found).items():
         if times > 1:  # which one a cluster takes is undefined
             raise _misleading(f"the index has {times} manifests for {platform}", image)
@@ -284,7 +289,7 @@ def _platforms(conversation: Conversation, body: bytes) -> Iterator[tuple[str, P
         return
     wanted = [one for one in index if one.get("platform", {}).get("os") != "unknown"]
     if not 0 < len(wanted) <= _MOST_PLATFORMS:
-        raise conversation.fault(f"the response is not an image: an index of {len(wanted)}")
+        raise conversation.broken(f"the response is not an image: an index of {len(wanted)}")
     for descriptor in wanted:
         name, image = _platform_image(conversation, conversation.require("manifests", descriptor["digest"]))
         if descriptor.get("platform"):

@@ -124,7 +124,7 @@ def test_rule_4(place: Place) -> None:
         (says("404 Not Found", "MANIFEST_UNKNOWN", "manifest unknown"), 0, ""),
         (says("403 Forbidden", "DENIED", "no"), UNREACHABLE, "the registry denied access"),
         (reset, UNREACHABLE, "cannot reach the registry"),
-        (reply(status="500 Internal Server Error"), UNREACHABLE, "cannot reach the registry"),
+        (reply(b"<html>"), UNREACHABLE, "the registry's image is broken"),
     ):
         place.front.rules.clear()
         place.front.answer(place.manifest, answer)

@@ -14,6 +14,7 @@ from .server import Answer, Drip, hang_up, reply, reset
 _UNUSABLE = "cannot reach the registry: ..."
 _DENIED = "the registry denied access: ..."
 _LOOK, _SIGN_IN = "curl -I http://{host}/v2/", "docker login {host}"
+_INSPECT = "look at it: docker buildx imagetools inspect {host}/hub:1"
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,11 @@ def denies(answer: bytes) -> Conduct:
     return Conduct(answer, f"access denied (status {answer.split()[1].decode()})", 1, _DENIED, _SIGN_IN, Denied)
 
 
+def broken(answer: bytes, helm: str | None = None) -> Conduct:
+    """Return the conduct of a server that answers with no image."""
+    return Conduct(answer, helm, 1, "the registry's image is broken: ...", _INSPECT)
+
+
 # How often it is asked when what is wrong may pass.
 AGAIN = 4
 BOMB = gzip.compress(b"[" * 50_000_000)
@@ -100,21 +106,21 @@ CONDUCTS = {
     "reset": Conduct(reset, _BREAKS_OFF, AGAIN),
     "hung up": Conduct(hang_up, _BREAKS_OFF, AGAIN),
     "another protocol": Conduct(b"SSH-2.0-OpenSSH_9.2\r\n", _NO_HTTP, AGAIN),
-    "half a head": Conduct(b"HTTP/1.1 200 OK\r\nContent-Le", None),
+    "half a head": broken(b"HTTP/1.1 200 OK\r\nContent-Le"),
     "less than it says": Conduct(manifest(b"{}", Content_Length="5000"), _BREAKS_OFF),
     "two lengths": Conduct(HEAD + b"Content-Length: 4\r\nContent-Length: 8\r\n\r\nhalfrest", _NO_HTTP),
     "half a chunk": Conduct(CHUNKS + b"5\r\nab", _BREAKS_OFF),
     "no chunk": Conduct(CHUNKS + b"abc\r\n", _BREAKS_OFF),
-    "nothing": Conduct(manifest(b""), None),
-    "damaged gzip": Conduct(manifest(b"no gzip", Content_Encoding="gzip"), _DAMAGED),
-    "half a gzip": Conduct(manifest(gzip.compress(b"abc")[:-9], Content_Encoding="gzip"), _DAMAGED),
-    "another encoding": Conduct(
+    "nothing": broken(manifest(b"")),
+    "damaged gzip": broken(manifest(b"no gzip", Content_Encoding="gzip"), _DAMAGED),
+    "half a gzip": broken(manifest(gzip.compress(b"abc")[:-9], Content_Encoding="gzip"), _DAMAGED),
+    "another encoding": broken(
         manifest(b"...", Content_Encoding="br"), "the response is encoded as br, which was not requested"
     ),
-    "a bomb": Conduct(manifest(BOMB, Content_Encoding="gzip"), _TOO_LARGE),
-    "a web page": Conduct(reply(b"<html>"), None),
-    "deeper than one can read": Conduct(manifest(b"[" * 1_000_000), _TOO_LARGE),
-    "another digest": Conduct(manifest(b"{}", Docker_Content_Digest=f"sha256:{'0' * 64}"), None),
+    "a bomb": broken(manifest(BOMB, Content_Encoding="gzip"), _TOO_LARGE),
+    "a web page": broken(reply(b"<html>")),
+    "deeper than one can read": broken(manifest(b"[" * 1_000_000), _TOO_LARGE),
+    "another digest": broken(manifest(b"{}", Docker_Content_Digest=f"sha256:{'0' * 64}")),
     "a circle": Conduct(sends_to("/v2/hub/manifests/1"), "it redirects more than 5 times", 6),
     "to another scheme": Conduct(sends_to("ftp://127.0.0.1/1"), _LESS_SAFE),
     "to a file": Conduct(sends_to("file:///etc/passwd"), _LESS_SAFE),

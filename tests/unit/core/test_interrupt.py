@@ -16,7 +16,7 @@ from tasks.core.faults import Unusable
 from tasks.core.safe_files import temporary_folder
 from tasks.tools.command import Command
 from tasks.tools.process import Pool, ask_all, capture
-from tests.support.cli import INVOKE
+from tests.support.cli import INVOKE, run
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
 from tests.support.processes import alive, wait_until, write_program
@@ -60,6 +60,22 @@ def slow(tmp_path: Path) -> Hub:
     hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
     write_program(hub.path / ".git/hooks", "pre-commit", f'cd "{tmp_path}"; {SLEEPER}')
     return hub
+
+
+def test_an_interrupt_while_the_tasks_are_imported_shows_no_traceback() -> None:
+    program = """\
+import signal, sys
+
+class CtrlC:
+    def find_spec(name, *_):
+        if name == "tasks.commit":
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, CtrlC)
+import tasks
+"""
+    done = run(sys.executable, "-c", program, cwd=PROJECT)
+    assert (done.code, done.out, done.err) == (130, "", "")
 
 
 def test_an_interrupt_while_a_server_is_waited_for_is_130(tmp_path: Path) -> None:

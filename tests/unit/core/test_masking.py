@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.faults import LONGEST_PART, Refused
-from tasks.core.visible import keep_secret, mask
+from tasks.core.visible import keep_secret, mask, visible_json
 from tasks.image.engines import definition
 from tasks.repo.charts import read_chartpress
 from tasks.repo.dockerfile import hub_base
@@ -82,6 +82,15 @@ def test_a_variable_whose_name_says_secret_is_masked(monkeypatch: pytest.MonkeyP
 def test_other_variables_are_shown(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     assert mask(f"it is {value}") == f"it is {value}"
+
+
+def test_everyday_values_of_secret_variables_mask_no_word_and_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"A_TOKEN": "true", "A_SECRET": "1", "PASSWORD": "main", "A_KEY": "hub"}.items():
+        monkeypatch.setenv(name, value)
+    line = "hub:1 is built from main: true"
+    assert mask(f"{line}; A_KEY=hub") == f"{line}; A_KEY=***"
+    monkeypatch.setenv("B_KEY", "registry")
+    assert visible_json({"in_registry": "no registry"}) == '{"in_registry": "no ***"}'
 
 
 def test_a_secret_of_several_lines_is_masked_in_every_spelling(monkeypatch: pytest.MonkeyPatch) -> None:

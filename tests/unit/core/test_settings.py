@@ -242,9 +242,9 @@ def test_a_folder_for_downloads_is_relative_to_the_file_that_names_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = own_file(tmp_path, "hub: {cache_folder: downloads}\n")
-    assert read_settings({}, file).fetched == tmp_path / "downloads"
+    assert read_settings({}, file).cache_folder == str(tmp_path / "downloads")
     monkeypatch.setenv("INVOKE_HUB_CACHE_FOLDER", "here")
-    assert read_settings({}, file).fetched == Path("here")
+    assert read_settings({}, file).cache_folder == "here"
 
 
 @pytest.mark.parametrize("key", ["base_branch", "hbu"])
@@ -352,6 +352,13 @@ def planned(done_in: Path, *arguments: str, env: dict[str, str] | None = None) -
     """Return the folder that a dry commit is planned for."""
     done = succeed("commit", "--dry", *arguments, cwd=done_in, env=env)
     return done.out.splitlines()[0].removeprefix("Plan for ")
+
+
+def test_a_home_folder_that_is_not_known_is_refused_with_what_to_set(hub: Hub) -> None:
+    told = run_task("check", "--offline", "--repo", "~nobody-here/hub", cwd=hub.path)
+    demand_fault(
+        told, 2, "the home folder is not known (~nobody-here/hub)", "write the whole path, or: export HOME=FOLDER"
+    )
 
 
 def test_repo_wins_over_the_variable_and_both_over_the_current_folder(hub: Hub, tmp_path: Path) -> None:

@@ -48,20 +48,26 @@ MOVED = (
 )
 
 
-def made_for(platforms: str, wanted: str) -> tuple[str, str]:
+def made_for(platforms: str, missing: str, wanted: str) -> tuple[str, str]:
     """Return the fault of an image for other platforms than wanted."""
-    what = f"the image is for {platforms}, not for {wanted}"
-    return what, "rebuild it for the right platform: invoke build --force"
+    what = f"the image is for {platforms}, not for {missing}"
+    return what, f"rebuild it for the right platform: invoke build --force --platform {wanted}"
 
 
+OF_BOTH = f"{AMD64},{ARM64}"
 ON_ABC, BOTH = base(amd64="abc"), base(amd64="abc", arm64="abc")
 REFUSED = {
     "it is not there": (None, ON_ABC, AMD64, NOT_THERE),
     "only the engine has it": (found(None, amd64="abcd"), ON_ABC, AMD64, NOT_THERE),
     "its tag was moved after the push": (found(OTHER_DIGEST, amd64="abcd"), ON_ABC, AMD64, MOVED),
-    "it is for another platform": (found(arm64="abcd"), BOTH, AMD64, made_for(ARM64, AMD64)),
-    "it is for one of two platforms": (found(amd64="abcd"), BOTH, f"{AMD64},{ARM64}", made_for(AMD64, ARM64)),
-    "it is for no platform": (found(), ON_ABC, AMD64, made_for("no platform at all", AMD64)),
+    "it is for another platform": (found(arm64="abcd"), BOTH, AMD64, made_for(ARM64, AMD64, AMD64)),
+    "it is for one of two platforms": (
+        found(amd64="abcd"),
+        BOTH,
+        f"{AMD64},{ARM64}",
+        made_for(AMD64, ARM64, f"{AMD64},{ARM64}"),
+    ),
+    "it is for no platform": (found(), ON_ABC, AMD64, made_for("no platform at all", AMD64, AMD64)),
     "it has another base": (found(amd64="abXde"), ON_ABC, AMD64, OTHER_BASE),
     "it has fewer layers than its base": (found(amd64="ab"), ON_ABC, AMD64, OTHER_BASE),
     "its base's layers are not the lowest": (found(amd64="dabc"), ON_ABC, AMD64, OTHER_BASE),

@@ -17,6 +17,7 @@ from tasks.tools.docker import local, registry_fault, require_builder
 from tasks.tools.registry import Conversation, FoundImage, inspect, require_push_right
 from tests.support.charts import DATA
 from tests.support.conduct import CONDUCTS, Conduct, asks_for, says, sends_to
+from tests.support.processes import write_program
 from tests.support.registry import (
     ATTESTATION,
     DOCKER_INDEX,
@@ -213,7 +214,7 @@ def test_an_image_without_one_of_its_parts_is_not_missing(
 ) -> None:
     repository.push_index("1", repository.push("image", AMD64, "ab"))
     before.answer(part, answer)
-    with pytest.raises(Unreachable, match=f"cannot reach the registry: .* {why}"):
+    with pytest.raises(Unreachable, match=f"the registry's image is broken: .* {why}"):
         inspect(at(repository, "1"))
 
 
@@ -295,6 +296,20 @@ def test_a_missing_credential_helper_is_denied_with_the_way_to_sign_in(alone: Se
         inspect(named(alone))
     assert "credential helper is not on PATH" in fault.value.what
     assert fault.value.hint == "put the folder of docker-credential-of-the-day on PATH"
+
+
+def test_what_a_credential_helper_prints_beside_its_answer_does_not_show_that(
+    alone: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone.answer("", asks_for('Basic realm="hub"'))
+    use_helper(alone.address, "talking")
+    answer = 'Warning: old version\\n{"Username": "robin", "Secret": "tulip-garden"}'
+    write_program(tmp_path, "docker-credential-talking", f"printf '{answer}'")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(Denied) as fault:
+        inspect(named(alone))
+    assert "error getting credentials: exit status 0: not JSON" in fault.value.what
+    assert "tulip" not in str(fault.value)
 
 
 @pytest.fixture

@@ -125,19 +125,37 @@ NO_DEFAULTS = "there are no application default credentials"
 
 
 @pytest.mark.parametrize(
-    ("has", "typed", "missing", "command"),
+    ("has", "typed", "missing", "hint"),
     [
-        ("", "", "not signed in", LOGIN),
-        ("account, helper", "--adc --no-browser", NO_DEFAULTS, f"{ADC} --no-launch-browser"),
+        ("", "", "not signed in", f"on a terminal: {LOGIN}; in CI: invoke auth --key-file PATH"),
+        (
+            "account, helper",
+            "--adc --no-browser",
+            "there are no application default credentials",
+            f"on a terminal: {ADC} --no-launch-browser; in CI: export GOOGLE_APPLICATION_CREDENTIALS=KEY-FILE",
+        ),
     ],
 )
 def test_without_a_terminal_nobody_is_asked_to_sign_in(
-    hub: Hub, gcloud: GcloudStandIn, has: str, typed: str, missing: str, command: str
+    hub: Hub, gcloud: GcloudStandIn, has: str, typed: str, missing: str, hint: str
 ) -> None:
     prepare(gcloud, has)
     what = f"{missing}, and there is no terminal to sign in on (gcloud)"
-    hint = f"on a terminal: {command}; in CI: invoke auth --key-file PATH"
     demand_fault(auth(hub, gcloud, *typed.split()), 4, what, hint)
+
+
+def test_default_credentials_that_no_program_would_find_are_not_made(
+    hub: Hub, gcloud: GcloudStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(gcloud, "account, helper")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere/key.json")
+    demand_fault(
+        auth(hub, gcloud, "--adc"),
+        1,
+        "GOOGLE_APPLICATION_CREDENTIALS names no file, and counts before all others (/nowhere/key.json)",
+        "unset GOOGLE_APPLICATION_CREDENTIALS, then run the same command again",
+    )
+    assert gcloud.calls == []
 
 
 # -- key files

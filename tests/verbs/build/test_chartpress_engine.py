@@ -12,7 +12,7 @@ from tasks.core.names import Host
 from tasks.rehearsal.registry import Registry, forget_images
 from tests.support.cli import Result, run, run_task, sh, succeed
 from tests.support.fixtures import Hubpress
-from tests.support.hubs import Hub
+from tests.support.hubs import FROM_BASE, Hub, Maker
 from tests.support.world import data, fault, images_in, labels, nothing_written
 
 pytestmark = pytest.mark.engine
@@ -52,6 +52,20 @@ def test_what_either_engine_has_pushed_the_other_finds(hub: Hub) -> None:
     found = run_task("--debug", "build", "--json", *ENGINE, cwd=hub.path)
     assert [image["status"] for image in found.json["images"]] == ["present"]
     assert "$> docker" not in found.err
+
+
+def test_of_the_images_that_chartpress_builds_besides_nothing_is_told(make: Maker) -> None:
+    hub = make(
+        "hub: {valuesPath: jupyterhub.hub.image}\nother: {}\n",
+        {"images/hub/Dockerfile": FROM_BASE, "images/other/Dockerfile": "FROM scratch\nCOPY Dockerfile /\n"},
+    )
+    dry = succeed("--dry", "build", *ENGINE, cwd=hub.path).out
+    assert "! chartpress builds all images of chartpress.yaml, so also other\n" in dry
+    assert "other is skipped" not in dry
+    told = succeed("build", "--json", *ENGINE, cwd=hub.path).json["images"]
+    assert [(one["name"], one["status"]) for one in told] == [("hub", "built")]
+    again = succeed("build", "--json", *ENGINE, cwd=hub.path).json["images"]
+    assert [(one["name"], one["status"]) for one in again] == [("hub", "present"), ("other", "skipped")]
 
 
 def test_the_macs_command_works(hub: Hub, prefix: str) -> None:

@@ -39,6 +39,23 @@ CREDENTIALS = {
     "private key": ("id_ed25519", PEM.format(kind="OPENSSH ", body=BODY), "a private key"),
     "private key behind a certificate": ("server.pem", f"subject=hub\n{KEY}", "a private key"),
     "private key in a program": ("sign.py", f'KEY = """\n{KEY}"""\n', "a private key"),
+    "private key in YAML": (
+        "config.yaml",
+        f"proxy:\n  key: |\n    {KEY.replace(chr(10), chr(10) + '    ')}",
+        "a private key",
+    ),
+    "private key in JSON": ("config.json", json.dumps({"tls": [KEY]}), "a private key"),
+    "private key, each sign of it escaped": (
+        "config.json",
+        json.dumps({"tls": "KEY"}).replace("KEY", "".join(f"\\u{ord(sign):04x}" for sign in KEY)),
+        "a private key",
+    ),
+    "service account, its signs escaped": (
+        "key.json",
+        json.dumps(SERVICE_ACCOUNT).replace("service_account", "service\\u005faccount").replace("/", "\\/"),
+        CLOUD,
+    ),
+    "variables, a value with escapes": (".env", "TOKEN=tulip\\new\\garden\n", "a secret variable"),
     "key of age": ("keys.txt", f"# created: 2024\nAGE-SECRET-KEY-1{'Q' * 58}\n", "a private key"),
     "key of PuTTY": ("hub.ppk", PUTTY, "a private key"),
     "pip's index": ("pip.conf", "[global]\nindex-url = https://robin:tulip@pypi.test/\n", "a package index's password"),
@@ -47,7 +64,7 @@ CREDENTIALS = {
     "service account": ("hub-4711.json", json.dumps(SERVICE_ACCOUNT, indent=2), CLOUD),
     "user of gcloud": ("adc.json", json.dumps(USER), CLOUD),
     "federation with a token": ("ci.json", json.dumps(with_token(FEDERATION)), CLOUD),
-    "google-github-actions/auth": ("gha-creds-0a1b2c.json", json.dumps(FEDERATION), CLOUD),
+    "google-github-actions/auth": ("gha-creds-0a1b2c.json", json.dumps(with_token(FEDERATION)), CLOUD),
     "Docker's configuration": (
         ".docker/config.json",
         json.dumps({"auths": {"hub.test": {}, "a.test": {"auth": LOGIN}}}),
@@ -66,10 +83,6 @@ CREDENTIALS = {
     "variables": (".env", "# ours\nPORT=8000\nexport GITHUB_TOKEN='tulip-garden'\n", "a secret variable"),
 }
 NO_CREDENTIALS = {
-    "values with a key among them": (
-        "hub/values.yaml",
-        f"proxy:\n  key: |\n    {KEY.replace(chr(10), chr(10) + '    ')}",
-    ),
     "text about keys": ("README.md", "-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----\n"),
     "public key": ("key.pem", PEM.format(kind="", body=BODY).replace("PRIVATE", "PUBLIC")),
     "certificate": ("ca.pem", KEY.replace("PRIVATE KEY", "CERTIFICATE")),
@@ -80,7 +93,7 @@ NO_CREDENTIALS = {
         json.dumps({"data": "ENC[AES256_GCM,data:0a]", "sops": {"version": "3.9"}}),
     ),
     "service account, its values encrypted": ("key.json", json.dumps({**SERVICE_ACCOUNT, "private_key": "ENC[AES]"})),
-    "federation without a token": ("pool.json", json.dumps(FEDERATION)),
+    "federation without a token": ("gha-creds-1.json", json.dumps(FEDERATION)),
     "Docker's configuration without passwords": (
         "config.json",
         json.dumps({"auths": {"a.test": {}}, "credHelpers": {"hub.test": "gcloud"}}),
@@ -92,6 +105,8 @@ NO_CREDENTIALS = {
     "variables": (".env", "TOKEN=\nPASSWORD=$PASSWORD\nKEY=short\nNAME=tulip-garden\n#TOKEN=tulip-garden\nx\n"),
     "variables, an example": (".env.example", "TOKEN=tulip-garden\n"),
     "another file with a login in it": ("notes.txt", NETRC),
+    "no content": ("gha-creds-1.json", '{"type": ""}'),
+    "escapes that are none": ("a.json", '"\\u00zz \\ud800 C:\\new PRIVATE KEY'),
     "something large": ("id_rsa", KEY + "#" * LARGEST),
 }
 
@@ -171,30 +186,6 @@ def test_a_key_in_a_named_build_context_stops_the_run(hub: Hub) -> None:
 
 
 # -- among the files to commit
-
-
-@pytest.fixture
-def with_pull_secret(hub: Hub) -> Hub:
-    """A hub whose image is written into a file that also holds a registry's password."""
-    secret = {"auths": {"127.0.0.1:1": {"auth": LOGIN}}, "image": {"name": "a", "tag": "1"}}
-    hub.write("deployments/pull.json", json.dumps(secret, indent=2))
-    hub.write("invoke.yaml", "hub: {values: [{file: deployments/pull.json, path: image}]}\n")
-    hub.commit("Write the image to a second place")
-    hub.edit("deployments/pull.json", '"tag": "1"', '"tag": "2"')
-    return hub
-
-
-def test_a_credential_file_among_those_to_commit_stops_the_run(with_pull_secret: Hub) -> None:
-    before = with_pull_secret.snapshot()
-    for dry in ((), ("--dry",)):
-        done = run_task(*dry, "commit", cwd=with_pull_secret.path)
-        assert (done.code, done.out) == (1, ""), done
-        assert fault(done) == (
-            f"the file to commit holds {REGISTRY} (deployments/pull.json)",
-            "encrypt it (sops, git-crypt), or keep it out of git: git rm --cached -- deployments/pull.json",
-        )
-    assert with_pull_secret.snapshot() == before
-    assert len(with_pull_secret.subjects("--all")) == 2
 
 
 def test_a_hook_that_adds_one_to_the_commit_stops_the_run_before_it_is_pushed(signed_in: Hub) -> None:

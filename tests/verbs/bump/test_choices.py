@@ -208,7 +208,9 @@ def test_who_asked_for_it_is_told_what_that_means(
     git = Git.around(hub.path)
     monkeypatch.setattr("tasks.core.http.is_loopback", lambda _: False)
     step, _ = plan_bump(open_hub(Settings(chart_repository=helm_repository.url), git), BumpOptions())
-    assert step.warnings[0] == ("the Helm repository is read over plain http: anyone on the network path can change it")
+    assert next(iter(step.warnings())) == (
+        "the Helm repository is read over plain http: anyone on the network path can change it"
+    )
     assert helm_repository.requests
     with pytest.raises(Refused, match="plain http is allowed on this machine only"):
         plan_bump(open_hub(Settings(), git), BumpOptions())

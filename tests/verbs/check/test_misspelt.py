@@ -52,6 +52,19 @@ def test_a_key_of_chartpress_in_the_wrong_place(settled: Hub) -> None:
     assert told(settled) == [("no-effect", CHARTPRESS, message, hint)]
 
 
+def test_a_named_build_context_whose_changes_make_no_new_tag(settled: Hub) -> None:
+    option = '        extraBuildCommandOptions: ["--build-context=lib=lib"]'
+    settled.edit(CHARTPRESS, "        valuesPath", f"{option}\n        valuesPath")
+    settled.put("lib/which.txt", "lib\n")
+    pin(settled)
+    message = "hub: changes of its build context lib make no new tag"
+    assert told(settled) == [("no-effect", CHARTPRESS, message, "add lib to its paths in chartpress.yaml")]
+    settled.edit(CHARTPRESS, option, f"{option}\n        paths: [lib]")
+    settled.commit("Count it")
+    pin(settled)
+    consistent(settled, "--offline")
+
+
 def test_a_pattern_whose_path_names_no_image(settled: Hub) -> None:
     settled.write("clusters/a.yaml", "hub: {image: {name: registry.example/other, tag: '1'}}\n")
     settled.write("invoke.yaml", "hub: {values: [{file: 'clusters/*.yaml', path: hub.imge}]}\n")

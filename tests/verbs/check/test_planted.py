@@ -144,7 +144,7 @@ def image_on_another_base(hub: Hub) -> Problem:
     image = pinned_without_a_push(hub)
     push_in_place_of(image, hub.path.parent, f"FROM {base_name(hub)}:3.2.1\n")
     message = f"{image} is not built on {base_name(hub)}:3.3.8, which {DOCKERFILE} names"
-    return Problem(Code.WRONG_BASE, IMAGE, message, BUILD_AND_COMMIT)
+    return Problem(Code.WRONG_BASE, IMAGE, message, f"{BUILD} --force")
 
 
 def digest_of_another_image(hub: Hub) -> Problem:

@@ -158,6 +158,16 @@ def test_what_chartpress_yaml_lacks_is_told_and_not_written(bare: Hub, init: Ini
     ]
 
 
+def test_an_image_that_no_build_would_write_to_the_values_is_told(hub: Hub) -> None:
+    hub.change("chartpress.yaml", "        valuesPath: jupyterhub.hub.image", "        contextPath: images/hub")
+    lacks = "    images:\n      hub:\n        valuesPath: jupyterhub.hub.image\n"
+    assert succeed("init", "--json", cwd=hub.path).json["to_add"] == {"chartpress.yaml": lacks}
+    assert succeed("check", "--offline", cwd=hub.path).out == (
+        "chartpress.yaml: warning: no values file uses hub [values-empty]\n"
+        "  hint: add valuesPath: jupyterhub.hub.image to hub there\nNo faults, 1 warning.\n"
+    )
+
+
 @pytest.mark.parametrize("name", ["GNUmakefile", "Makefile"])
 def test_a_makefile_gets_the_targets_that_it_lacks_behind_its_own(bare: Hub, name: str, init: Init) -> None:
     bare.write(name, "check:\n\ttrue")

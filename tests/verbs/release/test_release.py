@@ -254,16 +254,28 @@ def test_a_branch_switched_during_the_build_gets_nothing(scene: Scene, during_bu
     assert hub.remote_git("log", "--format=%s", f"main..{BRANCH}").splitlines()[1:] == [MOVED]
 
 
-def test_a_remote_branch_that_moves_during_the_build_is_not_overwritten(scene: Scene, during_build: Somebody) -> None:
+def test_a_colleagues_release_during_the_build_is_not_overwritten_and_can_be_gone_on_with(
+    scene: Scene, during_build: Somebody
+) -> None:
     hub = scene.hub
-    theirs = f"git push --quiet origin $(git commit-tree main^{{tree}} -p main -m Theirs):refs/heads/{BRANCH}"
-    during_build(theirs)
+    sh("git", "clone", "--quiet", "--branch=main", str(hub.remote), "colleague", cwd=scene.folder)
+    colleague = Hub(scene.folder / "colleague", hub.remote)
+    colleague.git("switch", "--quiet", "--create", BRANCH)
+    colleague.change(VALUES, "      tag:\n", "      tag: theirs\n")
+    during_build(f"git -C {colleague.path} push --quiet origin {BRANCH}")
     done = run_task("release", "--yes", "--push", cwd=hub.path)
-    assert done.code == 1, done
     there = hub.remote_git("rev-parse", "--short=12", BRANCH)
-    assert fault(done)[0] == f"the plan no longer holds: origin's branch {BRANCH} is now {there}"
+    assert (done.code, *fault(done)) == (1, f"the plan no longer holds: origin's branch {BRANCH} is now {there}", AGAIN)
     assert len(hub.subjects(f"main..{BRANCH}")) == 2
-    assert hub.remote_git("log", "--format=%s", f"main..{BRANCH}") == "Theirs"
+    assert hub.remote_git("log", "--format=%s", f"main..{BRANCH}") == f"Change {VALUES}"
+    done = run_task("release", "--yes", "--push", cwd=hub.path)
+    error, hint = fault(done)
+    assert error == f"the remote's branch {BRANCH} has commits that are not here (origin)"
+    pull, _, meaning = hint.partition(", ")
+    assert meaning == "which keeps theirs on a conflict; or use another branch: --branch NAME"
+    hub.git(*shlex.split(pull)[1:])
+    succeed("release", "--yes", "--push", cwd=hub.path)
+    assert hub.remote_git("log", "--format=%s", f"main..{BRANCH}").splitlines()[1:] == [MOVED, f"Change {VALUES}"]
 
 
 def test_a_remote_that_is_another_one_during_the_build_gets_nothing(scene: Scene, during_build: Somebody) -> None:
