@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import run_on_screen
+from tests.support.cli import refusal, run_on_screen
 from tests.support.machine import PROJECT
-from tests.support.typed import refusal
 
 from .console import Block, Typed, blocks, pages, spans
 from .scenes import SCENES, Around, Scene, make_scene
@@ -58,8 +57,7 @@ def test_a_rule_is_there_for_a_command_that_is_there(rule: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command",
-    [typed.command for block in BLOCKS for typed in block.typed if rule_for(typed.command)],
+    "command", [typed.command for block in BLOCKS for typed in block.typed if rule_for(typed.command)]
 )
 def test_a_command_that_is_not_typed_is_one_that_could_be(command: str) -> None:
     rule = rule_for(command)
@@ -89,9 +87,6 @@ def test_a_tasks_page_says_what_it_reads_writes_and_reaches_out_to_and_names_its
     assert [block for block in BLOCKS if block.page.endswith(f"tasks/{page.name}") and block.typed[0].shown]
     flags = [span for span in spans(page) if span.startswith("--")]
     assert {flag: wrong for flag in flags if (wrong := refusal(f"hubpress {page.stem} {flag}"))} == {}
-
-
-# -- what is typed
 
 
 _MARKS = {"google": pytest.mark.gcloud, "signing": pytest.mark.cosign}

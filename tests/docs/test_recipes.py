@@ -82,9 +82,6 @@ def read(file: Path) -> dict[str, Any]:
     return content
 
 
-# -- the recipes
-
-
 RECIPES = PROJECT / "docs" / "ci"
 WORKFLOWS = sorted(RECIPES.glob("github-*.yml"))
 OURS = PROJECT / ".github/workflows/ci.yaml"

@@ -31,11 +31,7 @@ program.run(["hubpress", *sys.argv[1:]])
 
 
 EVIL = "a;touch${IFS}evil;$(touch${IFS}evil)`touch${IFS}evil`"
-RUNS = [
-    ("release", "--yes", "--push", "--branch", EVIL),
-    ("rehearse", "--stand-in-base", "--pr"),
-    ("auth",),
-]
+RUNS = [("release", "--yes", "--push", "--branch", EVIL), ("rehearse", "--stand-in-base", "--pr"), ("auth",)]
 
 
 @pytest.mark.engine

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import time
-from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -41,7 +40,7 @@ def test_rule_1(hub: Hub, helm_repository: HelmServer) -> None:
     """One lookup, two edits. The chart's release decides both the requirement and the base image. The base image is
     read from the release, never derived from the chart's version.
     """
-    # Every shape of release: tests/unit/releases, tests/verbs/release/test_bump.py.
+    # Every shape of release: tests/unit/releases, tests/verbs/bump/test_pins.py.
     newest = RELEASES[0]
     assert newest.image_tag != newest.version
     succeed("bump", "--to", newest.version, cwd=hub.path)
@@ -146,7 +145,7 @@ def test_rule_5(place: Place) -> None:
     """Values last. Name and tag are written only after the registry has confirmed the image's digest, one manifest
     for the platform, and the base image's layers as its first layers.
     """
-    # What must be proved: tests/unit/image/test_proof.py. A tag that is moved: tests/verbs/build/test_servers.py.
+    # What must be proved: tests/unit/image/test_proof.py. A tag that is moved: tests/verbs/build/test_builders.py.
     values = place.hub.read(VALUES)
     seen: list[str] = []
 
@@ -213,8 +212,8 @@ def test_rule_7(scene: Scene) -> None:
     """An action says what it relies on. It asks for that again immediately before it acts. If something has moved,
     the run says what moved and how to continue, and does nothing more.
     """
-    # Whatever moves, at the question and during a build: tests/verbs/release/test_world_moves.py,
-    # tests/verbs/commit/test_moves.py.
+    # Whatever moves, at the question, during a build and during a commit: tests/verbs/release/test_release.py,
+    # tests/verbs/commit/test_commit.py.
     hub, stands = scene.hub, []
 
     def meanwhile() -> None:
@@ -236,7 +235,7 @@ def test_rule_8(scene: Scene) -> None:
     """Inputs are recognized. Each image carries the hash of its inputs as a label, so after a squash, a rebase or
     an amended commit the same image gets the current tag, without a build.
     """
-    # Every way to rewrite a commit, and what makes other inputs: tests/verbs/release/test_retag.py.
+    # Every way to rewrite a commit, and what makes other inputs: tests/verbs/release/test_release.py.
     hub = scene.hub
     done = succeed("release", "--yes", "--json", cwd=hub.path)
     (old,) = done.json["images"]
@@ -284,7 +283,7 @@ def test_rule_9(scene: Scene) -> None:
 @pytest.mark.engine
 def test_rule_10(place: Place) -> None:
     """Tags are identical to chartpress's unless `hub.tag` is set. After a build, chartpress has nothing to do."""
-    # Every history: tests/unit/image/test_tag.py. Every layout: tests/verbs/build/test_equivalence.py.
+    # Every history: tests/unit/image/test_tag.py. Every layout: tests/verbs/build/test_chartpress_engine.py.
     place.hub.git("tag", "1.2.0")
     place.hub.write("images/hub/extra.txt", "of the image\n")
     place.hub.commit("Add a file")
@@ -379,7 +378,7 @@ with one_run_at_a_time(Path(sys.argv[1])):
 def test_rule_13(hub: Hub) -> None:
     """One run at a time in a clone. The lock ends with its process, and the message names the process that holds it."""
     # Every kind of lock file: tests/verbs/commit/test_one_run.py. Two releases at once:
-    # tests/tools/faults/test_two_at_once.py.
+    # tests/tools/faults/test_git.py.
     argv = (sys.executable, "-c", HOLDER, str(hub.path / ".git"))
     with subprocess.Popen(argv, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as holder:
         try:
@@ -422,12 +421,6 @@ def test_rule_14(hub: Hub, helm_repository: HelmServer) -> None:
     os.mkfifo(hub.path / VALUES)
     done = run_task("check", "--offline", cwd=hub.path, seconds=60)
     assert (done.code, fault(done)[0]) == (UNUSABLE, f"the file cannot be read: it is a named pipe ({VALUES})")
-
-
-def test_every_folder_of_tests_is_looked_into(pytestconfig: pytest.Config) -> None:
-    passed_over = [pattern for pattern in pytestconfig.getini("norecursedirs") if pattern != "__pycache__"]
-    folders = [path for path in (PROJECT / "tests").rglob("*") if path.is_dir()]
-    assert [path for path in folders if any(fnmatch(path.name, pattern) for pattern in passed_over)] == []
 
 
 def test_every_rule_has_its_test() -> None:

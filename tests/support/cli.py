@@ -1,24 +1,34 @@
-"""Tasks, run as people run them: a child process in a hub repository."""
+"""Tasks, run as people run them: a child process in a hub repository; what they print, and what may be typed."""
 
 import fcntl
 import io
 import json
 import os
 import pty
+import shlex
 import struct
 import subprocess
 import sys
 import tempfile
 import termios
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
+from invoke.exceptions import Exit
+from invoke.parser import Parser
+from invoke.parser.context import ParserContext
+from invoke.program import Program
+from jsonschema import Draft202012Validator
+
+from tasks import ns
+from tasks.program import HubPress
+
 from .machine import PROJECT
-from .reports import REPORTS, mismatches
 from .warm import Call, kill, run_warm, suits
 
 TASKS = ("invoke", "--search-root", str(PROJECT))
@@ -195,3 +205,48 @@ def sh(*argv: str, cwd: Path) -> str:
     if result.code != 0:
         raise AssertionError(f"{' '.join(argv)}\n{result}")
     return result.out.rstrip("\n")
+
+
+# -- what ``--json`` prints, held against the schemas in docs/reports.schema.json
+
+
+SCHEMA: dict[str, Any] = json.loads((PROJECT / "docs" / "reports.schema.json").read_text(encoding="utf-8"))
+REPORTS = tuple(one["$ref"].rpartition("/")[2] for one in SCHEMA["anyOf"])
+FAULT = "fault"
+
+
+def mismatches(said: str, reports: Iterable[str]) -> list[str]:
+    """Return what is wrong with each line of standard output that is neither a report of these tasks nor a fault."""
+    validators = [_validator(name) for name in (*reports, FAULT)]
+    objects = [json.loads(line) for line in said.splitlines()]
+    return [
+        validators[0].iter_errors(one).__next__().message
+        for one in objects
+        if not any(validator.is_valid(one) for validator in validators)
+    ]
+
+
+@cache
+def _validator(name: str) -> Draft202012Validator:
+    return Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": SCHEMA["$defs"]})
+
+
+# -- command lines that are not run, checked against this program's own parsers
+
+
+def refusal(line: str) -> str | None:
+    """Return what is said against a line such as ``hubpress bump 4.4.0`` or ``invoke --dry bump``; None for nothing."""
+    name, *words = shlex.split(line, comments=True)
+    invoke = Program(namespace=ns)
+    core = ParserContext(args=[*invoke.core_args(), *invoke.task_args()])
+    try:
+        if name == "hubpress":
+            program = HubPress(version="", namespace=ns, name="hubpress", binary="hubpress")
+            program.normalize_argv(["hubpress", *words])
+            words = program.argv[1:]
+        Parser(initial=core, contexts=ns.to_contexts()).parse_argv(words)
+    except Exit as end:
+        return str(end.message)
+    except Exception as err:  # noqa: BLE001 - its parser raises its own, and ValueError where a flag has no value
+        return str(err)
+    return None

@@ -92,21 +92,13 @@ class GcloudStandIn:
         """Let the account stay in the list, and its credentials be worth nothing any more."""
         (self.folder / "signed-in").unlink()
 
-    def stay_silent(self) -> None:
-        """Let sign-ins end well, and the helper give no credentials all the same."""
-        (self.folder / "silent").touch()
-
-    def keep_account(self) -> None:
-        """Let sign-ins end well, and the account stay the one that it was."""
-        (self.folder / "stays").touch()
-
     def answer(self, user: str, secret: str) -> None:
         """Let the helper answer with a login of somebody's."""
         (self.folder / "answer").write_text(json.dumps({"Username": user, "Secret": secret}))
 
-    def refuse(self) -> None:
-        """Let sign-ins fail."""
-        (self.folder / "refuses").touch()
+    def let(self, how: str) -> None:
+        """Let sign-ins fail (``refuses``), bring no credentials (``silent``), or not change the account (``stays``)."""
+        (self.folder / how).touch()
 
 
 def configure_docker(content: Mapping[str, object]) -> None:

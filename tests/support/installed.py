@@ -27,7 +27,7 @@ def built_wheel(folder: Path, made: Path) -> Path:
     """Return the project's wheel in ``folder``; whoever comes first builds it, in ``made``."""
     with alone(folder):
         if not folder.exists():
-            _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(made), str(PROJECT))
+            sh(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "-d", str(made), cwd=PROJECT)
             shutil.copytree(made, folder)
     (wheel,) = folder.glob("hubpress-*.whl")
     return wheel

@@ -1,7 +1,7 @@
 """Where tasks are run: a hub repository, its Helm repository and its machine, each of which can be broken."""
 
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,6 @@ class Scene:
     charts: HelmServer
     folder: Path
     request: pytest.FixtureRequest
-    env: dict[str, str] = field(default_factory=dict)
 
     def world(self) -> World:
         """Return all that a task might change."""

@@ -90,7 +90,9 @@ def _fork_server() -> tuple[ForkServerContext, dict[str, str]]:
     """Return what starts children of a warm Python, and the variables that it has read."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
-    with patch.dict(os.environ, {_PRELOADED: "1", _GIVEN_LATER: str(PROJECT)}):
+    warm = patch.dict(os.environ, {_PRELOADED: "1", _GIVEN_LATER: str(PROJECT)})
+    # Its folder outlives the test that starts it, which may look at what is left in a temporary folder of its own.
+    with warm, patch("tempfile.tempdir", None):
         forkserver.ensure_running()
         return context, _read_at_start(os.environ)
 

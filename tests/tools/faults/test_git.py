@@ -1,6 +1,8 @@
 """A git that refuses, here or at the remote: one error, one hint, nothing lost, and the same command goes on."""
 
+import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Timer
 from typing import NamedTuple
@@ -8,19 +10,19 @@ from typing import NamedTuple
 import pytest
 
 from tasks.tools.git import Git
-from tests.support.processes import write_program
+from tests.support.cli import Result
+from tests.support.hubs import Hub
+from tests.support.processes import wait_until, write_program
 from tests.support.world import fault
 
 from .harness import Harness
-from .stage import Stage, only, users
+from .stage import PATIENCE, Stage, only, users
 
 pytestmark = pytest.mark.engine
 
 BRANCH = "bump-z2jh-3.3.8"
-REFUSED, PROGRAM = 1, 3
+REFUSED, PROGRAM, UNREACHABLE = 1, 3, 4
 BUSY = "another git is at work here, or was killed in the middle of it"
-# What the stage's user has left there.
-WORK = {" M hub/Chart.yaml", "A  notes.txt", "?? draft.txt"}
 
 
 class Case(NamedTuple):
@@ -85,22 +87,6 @@ def test_a_release_stops_and_goes_on_after_mending(harness: Harness, case: Case)
     assert harness.again() == ""
 
 
-def test_git_killed_while_it_commits_leaves_a_lock_that_is_named(harness: Harness) -> None:
-    stage = harness.stage
-    stage.set_up()
-    hooks = stage.place / "hub/.git/hooks"
-    write_program(hooks, "pre-commit", "kill -9 $PPID")
-    killed = stage.release()
-    assert fault(killed) == (f"git commit: it ended with status -9 ({stage.hub.path})", "git status")
-    (hooks / "pre-commit").unlink()
-    lock = stage.place / "hub/.git/index.lock"
-    refused = stage.release()
-    assert fault(refused) == (f"{BUSY} ({lock})", f"wait for it; where none runs any more: rm {lock}")
-    for left in lock.parent.glob("*.lock"):
-        left.unlink()
-    assert harness.again() == ""
-
-
 def test_a_release_goes_on_after_git_was_interrupted_before_it_writes_the_index(harness: Harness) -> None:
     """In the first commit, after the branch has moved: what is left in the index then is taken out of it by hand."""
     stage = harness.stage
@@ -125,3 +111,43 @@ def test_a_lock_that_is_held_for_a_moment_is_waited_for(tmp_path: Path) -> None:
     Timer(0.2, lock.unlink).start()
     git.require_unlocked()
     assert not lock.exists()
+
+
+# -- two clones at once end in the same image
+
+
+def pause(hub: Hub, hook: str, folder: Path) -> tuple[Path, Path]:
+    """Let a hook of the clone say that it was reached, and wait; return the files that say so and that end the wait."""
+    reached, go = folder / f"{hub.path.name}-reached", folder / f"{hub.path.name}-go"
+    write_program(hub.path / ".git/hooks", hook, f'touch "{reached}"; while ! test -e "{go}"; do sleep 0.02; done')
+    return reached, go
+
+
+def released(stage: Stage, clone: Path) -> Result:
+    """Release, and once more where the registry's store stumbled: two push one tag in the same moment."""
+    done = stage.release(clone)
+    stumbled = done.code == UNREACHABLE and "500 Internal Server Error" in fault(done)[0]
+    return stage.release(clone) if stumbled else done
+
+
+def test_two_clones_that_make_the_same_commits_end_in_the_same_image_and_branch(
+    harness: Harness, tmp_path: Path
+) -> None:
+    stage, undisturbed = harness.stage, harness.undisturbed
+    stage.set_up()
+    shutil.copytree(stage.hub.path, stage.place / "colleague", symlinks=True)
+    second = Hub(stage.place / "colleague", stage.hub.remote)
+    # Both have built before either pushes its branch, and the first pushes first.
+    reached, go = zip(*(pause(hub, "pre-push", tmp_path) for hub in (stage.hub, second)), strict=True)
+    with ThreadPoolExecutor() as pool:
+        first, last = (pool.submit(released, stage, clone) for clone in (stage.hub.path, second.path))
+        wait_until(lambda: all(file.exists() for file in reached) or first.done() or last.done(), PATIENCE)
+        go[0].touch()
+        mine = first.result()
+        go[1].touch()
+        theirs = last.result()
+    assert (mine.code, theirs.code) == (0, 0), f"{mine}\n{theirs}"
+    world = stage.look()
+    for kind in ("remote", "image"):
+        assert only(world, kind) == only(undisturbed, kind)
+    assert second.git("rev-parse", "HEAD") == stage.hub.git("rev-parse", "HEAD")

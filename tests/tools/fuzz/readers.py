@@ -67,9 +67,13 @@ def _requirement(data: bytes) -> None:
 
 
 def _values(data: bytes) -> None:
+    place = "jupyterhub.hub.image"
     with contextlib.suppress(Fault):
-        image_at(data, "jupyterhub.hub.image", WHERE)
-    with_image(data, "jupyterhub.hub.image", PinnedImage("quay.io/org/hub", "1.10", 0), WHERE)
+        image_at(data, place, WHERE)
+    image = PinnedImage("quay.io/org/hub", "1.10", 0)
+    after = with_image(data, place, image, WHERE)
+    assert image_at(after, place, WHERE)[:2] == image[:2]
+    assert with_image(after, place, image, WHERE) == after
 
 
 def _settings_file(data: bytes) -> None:

@@ -82,27 +82,6 @@ def test_a_stored_file_comes_byte_for_byte_whatever_the_server_calls_it(server: 
     assert server.asked[0].headers["Accept-Encoding"] == "identity"
 
 
-@pytest.mark.parametrize(
-    ("written", "asked"),
-    [
-        ("/our charts/index.yaml", "/our%20charts/index.yaml"),
-        ("/a%2Fb/index.yaml?at=1%2B1&to=(x)", "/a%2Fb/index.yaml?at=1%2B1&to=(x)"),
-        ("/100%/a[1]/index.yaml", "/100%25/a%5B1%5D/index.yaml"),
-    ],
-)
-def test_an_address_is_asked_for_as_a_request_can_say_it(server: Server, written: str, asked: str) -> None:
-    server.answers = [reply(b"whole")]
-    assert page(server, written) == b"whole"
-    assert server.lines == [f"GET {asked}"]
-
-
-def test_debug_tells_what_was_asked_and_no_secret(server: Server, caplog: pytest.LogCaptureFixture) -> None:
-    server.answers = [reply(b"whole")]
-    with caplog.at_level("DEBUG"):
-        NOWHERE.fetch(with_login(server), QUICK)
-    assert caplog.messages == [f"GET {server.url}/index.yaml?***: status 200"]
-
-
 # Answers that are none.
 
 
@@ -126,17 +105,6 @@ def test_a_server_that_misbehaves_is_one_fault(server: Server, conduct: Conduct)
 def test_what_may_pass_is_tried_again(server: Server, conduct: Conduct) -> None:
     server.answers = [conduct.answer, conduct.answer, reply(b"whole")]
     assert page(server) == b"whole"
-
-
-@pytest.mark.parametrize(
-    "status",
-    ["410 Gone", "418 I'm a teapot", "204 No Content", "304 Not Modified", "301 Moved", "503 Busy", "504 Late"],
-)
-def test_a_status_that_is_no_answer(server: Server, status: str) -> None:
-    server.answers = [reply(status=status)]
-    missing, otherwise = f"not found (status {status[:3]})", f"the server answered with status {status[:3]}"
-    assert fault_of(server) == (missing if status == "410 Gone" else otherwise)
-    assert len(server.asked) == (AGAIN if status[:2] == "50" else 1)
 
 
 @pytest.mark.parametrize(
@@ -232,19 +200,6 @@ def test_a_broken_cache_is_replaced(server: Server, tmp_path: Path, damage: byte
     assert kept.read_bytes().endswith(b"\none")
 
 
-def test_a_cache_that_cannot_be_written_never_fails_a_fetch(server: Server, tmp_path: Path) -> None:
-    address = Address.parse(f"{server.url}/index.yaml")
-    server.answers = [reply(b"one", ETag='"1"')]
-    Cache(tmp_path).fetch(address, QUICK)
-    (kept,) = tmp_path.iterdir()
-    kept.unlink()
-    (kept / "in the way").mkdir(parents=True)
-    (tmp_path / "file").touch()
-    for folder in (tmp_path, tmp_path / "file", Path("/proc/hubpress")):
-        assert Cache(folder).fetch(address, QUICK) == b"one"
-    assert not list(tmp_path.rglob(".part-*"))
-
-
 # Proxies and certificates.
 
 
@@ -290,10 +245,7 @@ def test_no_proxy_is_respected(https_proxy: Server, monkeypatch: pytest.MonkeyPa
     assert https_proxy.asked == []
 
 
-@pytest.mark.parametrize(
-    "proxy",
-    ["socks5://127.0.0.1:1080", "http://[", "http://", "http://a:99999"],
-)
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "http://[", "http://", "http://a:99999"])
 def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     monkeypatch.setenv("https_proxy", proxy)
     with pytest.raises(Unusable) as fault:

@@ -6,19 +6,16 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
-import sh
 
 from tasks.core.faults import Unusable
 from tasks.core.safe_files import temporary_folder
 from tasks.tools.command import Command
-from tasks.tools.process import Pool, ask_all, attend, capture, watch
+from tasks.tools.process import Pool, ask_all, capture
 from tests.support.cli import INVOKE, run
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
@@ -134,27 +131,6 @@ def test_a_signal_ends_every_program_that_is_waited_for(
     wait_until(lambda: not alive(*(int((folder / "pid").read_text()) for folder in folders)), PATIENCE)
 
 
-@pytest.mark.parametrize("door", [attend, capture, watch])
-def test_an_interrupt_while_a_program_is_started_ends_it(
-    door: Callable[[Command], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupted(start: Callable[..., object]) -> Callable[..., object]:
-        def started(*args: object, **kwargs: object) -> object:
-            process = start(*args, **kwargs)
-            wait_for(tmp_path / "pid")
-            signal.raise_signal(signal.SIGINT)
-            return process
-
-        return started
-
-    with monkeypatch.context() as patch:
-        patch.setattr(subprocess, "Popen", interrupted(subprocess.Popen))
-        patch.setattr(sh.Command, "__call__", interrupted(sh.Command.__call__))
-        with pytest.raises(KeyboardInterrupt):
-            door(Command(("sh", "-c", SLEEPER), tmp_path, stdin="nothing"))
-    wait_until(lambda: not alive(int((tmp_path / "pid").read_text())), PATIENCE)
-
-
 @pytest.mark.parametrize("sleeper", [SLEEPER, f"trap 'exit 3' TERM; {SLEEPER.replace('exec ', '')} & wait"])
 def test_a_program_whose_answer_is_not_taken_is_ended(sleeper: str, tmp_path: Path) -> None:
     command = Command(("sh", "-c", sleeper), tmp_path)
@@ -197,23 +173,6 @@ def _read_to_end(terminal: int) -> str:
             shown += chunk
     os.close(terminal)
     return shown.decode()
-
-
-def test_an_interrupt_while_a_temporary_folder_is_made_leaves_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make = tempfile.mkdtemp
-
-    def interrupted(**wanted: Any) -> str:  # noqa: ANN401 - whatever it takes
-        made: str = make(**wanted)
-        signal.raise_signal(signal.SIGINT)
-        return made
-
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr("tempfile.mkdtemp", interrupted)
-    with pytest.raises(KeyboardInterrupt), temporary_folder():
-        pass
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_system_that_takes_no_temporary_files_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,9 +41,7 @@ PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKC\nAQEAtulip\n-----END RSA PR
         pytest.param("Authorization: Basic cm9iaW4=", "Authorization: Basic ***", id="password header"),
         pytest.param("no basic auth credentials", "no basic auth credentials", id="words of Docker"),
         pytest.param(
-            f"key: {PEM}\n",
-            "key: -----BEGIN RSA PRIVATE KEY-----***-----END RSA PRIVATE KEY-----\n",
-            id="private key",
+            f"key: {PEM}\n", "key: -----BEGIN RSA PRIVATE KEY-----***-----END RSA PRIVATE KEY-----\n", id="private key"
         ),
         pytest.param(f"ghp_{'a1' * 18} is", "*** is", id="GitHub's token"),
         pytest.param(f"\x1b[32mghp_{'a1' * 18}\x1b[0m", "\x1b[32m***\x1b[0m", id="token in colour"),

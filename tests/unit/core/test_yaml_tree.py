@@ -22,17 +22,6 @@ WHERE = "hub/values.yaml"
             id="two documents",
         ),
         pytest.param(
-            b"a:\n\tb: 1\n",
-            "error: not YAML: found character '\\t' that cannot start any token (hub/values.yaml:2)\n"
-            "hint: correct the file there",
-            id="indented by a tab",
-        ),
-        pytest.param(
-            b"a: \x00\n",
-            "error: not YAML: special characters are not allowed (hub/values.yaml)\nhint: correct the file there",
-            id="a null byte",
-        ),
-        pytest.param(
             b"a: *b\n",
             "error: no anchor before the alias (hub/values.yaml:1)\n"
             "hint: fix its name; a text that begins with * is quoted",

@@ -51,39 +51,27 @@ def test_a_context_that_gives_the_image_no_new_tag_does_not_count(repository: Hu
     assert hash_of(repository.path) != before
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
+def test_each_file_that_a_builder_gets_and_how_it_is_written_counts_and_no_other(repository: Hub) -> None:
+    hashes = [hash_of(repository.path)]
+    for change in (
         write("images/hub/requirements.txt", "another\n"),
         write("images/hub/new.txt", "new\n"),
         write("images/hub/.dockerignore", "*\n"),
         write("images/hub/Dockerfile.dockerignore", "*\n"),
         write("shared/lib.py", "two\n"),
         write("extra/list.txt", "two\n"),
-        write(".gitattributes", "*.txt text eol=crlf\n"),
-        write("images/.gitattributes", "*.txt text eol=crlf\n"),
         write("images/hub/.gitattributes", "*.txt text eol=crlf\n"),
+        write("images/.gitattributes", "*.txt text eol=crlf\n"),
+        write(".gitattributes", "*.txt text eol=crlf\n"),
         make_executable,
-    ],
-)
-def test_each_file_that_a_builder_gets_and_how_it_is_written_counts(
-    repository: Hub, change: Callable[[Hub], None]
-) -> None:
-    before = hash_of(repository.path)
-    change(repository)
-    repository.commit("Change it")
-    assert hash_of(repository.path) != before
-
-
-@pytest.mark.parametrize(
-    "change",
-    [write("elsewhere/x.txt", "two\n"), write("elsewhere/.gitattributes", "* -text\n"), write("README", "read\n")],
-)
-def test_what_no_builder_gets_does_not_count(repository: Hub, change: Callable[[Hub], None]) -> None:
-    before = hash_of(repository.path)
-    change(repository)
-    repository.commit("Change it")
-    assert hash_of(repository.path) == before
+    ):
+        change(repository)
+        repository.commit("Change it")
+        hashes.append(hash_of(repository.path))
+    assert len({*hashes}) == len(hashes)
+    for name in ("elsewhere/x.txt", "elsewhere/.gitattributes", "README"):
+        repository.put(name, "* -text\n")
+        assert hash_of(repository.path) == hashes[-1], name
 
 
 def test_the_base_image_and_the_platform_count(repository: Hub) -> None:
@@ -152,12 +140,3 @@ def test_a_file_that_git_lfs_has_elsewhere_is_the_file_or_refused(repository: Hu
     require_buildable(hub, image, tree)
     write_files(hub, [image], tree, tmp_path / "with")
     assert (tmp_path / "with/images/hub/model.bin").read_text() == "real\n"
-
-
-@pytest.mark.parametrize("context", ["github.com/team/hub", "git@there/hub"])
-def test_a_folder_that_docker_takes_for_an_address_is_refused(repository: Hub, context: str) -> None:
-    repository.edit("chartpress.yaml", "        valuesPath:", f"        contextPath: {context}\n        valuesPath:")
-    repository.write(f"{context}/Dockerfile", repository.read("images/hub/Dockerfile"))
-    repository.commit("Move it")
-    with pytest.raises(Refused, match=f"{context} is not a path inside of the repository"):
-        hash_of(repository.path)

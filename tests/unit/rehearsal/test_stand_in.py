@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.faults import ProgramFailed, Refused, Unusable
-from tasks.rehearsal import registry as stand_in
+from tasks.core.faults import Refused, Unusable
 from tasks.rehearsal.registry import build_stand_in, is_stand_in, remove_stand_in, stand_ins
 from tests.support.cli import run, sh
 from tests.support.engine import files_of
@@ -129,17 +128,3 @@ def test_what_is_no_lock_of_this_user_s_is_not_waited_for(locks: Path, make: Cal
         pass
     assert fault.value.where == str(file)
     assert f"{file}; remove the file" in fault.value.hint
-
-
-@pytest.mark.engine
-@pytest.mark.parametrize("program", [b"#!/bin/sh\n", b"\x7fELF\x02\x01" + b"\xff" * 100], ids=["a script", "no loader"])
-def test_a_busybox_that_does_not_run_by_itself_is_not_used(
-    program: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "busybox").write_bytes(program)
-    monkeypatch.setattr(stand_in, "_BUSYBOX", tmp_path / "busybox")
-    monkeypatch.setattr(stand_in, "_BUSYBOX_IMAGE", "registry.invalid/busybox:1")
-    reference = f"quay.io/jupyterhub/k8s-hub:lab-{secrets.token_hex(4)}"
-    with pytest.raises(ProgramFailed, match=r"registry\.invalid"):
-        build_stand_in(reference)
-    assert not is_stand_in(reference)

@@ -1,4 +1,3 @@
-from collections import UserDict
 from typing import TypedDict
 
 import pytest
@@ -6,6 +5,7 @@ import semver
 
 from tasks.core.faults import Refused
 from tasks.releases.index import Index, Release, choose, release_with_image
+from tasks.releases.notes import comparison, known, release_links, security_news, upgrade_links
 from tasks.releases.versions import is_dev, order, parse_version
 
 WHERE = "https://charts.test/index.yaml"
@@ -52,13 +52,7 @@ OFFER = index_of(
             "5.0.0-0.dev.git.7272.h2ff70453",
             "the newest stable release or pre-release or build of main of 3.x",
         ),
-        (
-            "2.0.1-0.dev.git.6085.h59225bad",
-            {},
-            None,
-            "3.3.8",
-            "pinned, and newer than every stable release of 2.x",
-        ),
+        ("2.0.1-0.dev.git.6085.h59225bad", {}, None, "3.3.8", "pinned, and newer than every stable release of 2.x"),
         ("3.3.0", {}, "3.3.8", None, "the newest stable release of 3.x"),
     ],
     ids=lambda value: str(value) if isinstance(value, (str, dict)) else "-",
@@ -176,24 +170,88 @@ def test_the_kinds_of_release_in_the_real_index(real_index: Index) -> None:
     assert sum(version.prerelease is not None and not is_dev(version) for version in versions) == 18
 
 
-def test_the_release_of_an_image_is_found_without_reading_the_others() -> None:
-    dev, hub = "4.3.3-0.dev.git", "name: k8s-hub, image: 'quay.io/jupyterhub/k8s-hub"
+def test_the_release_of_an_image_is_found() -> None:
+    dev, hub = "4.3.3-0.dev.git", "quay.io/jupyterhub/k8s-hub"
     tags = {f"{dev}.{number}.h{number}abcd": f"{dev}.{min(number, 7263)}.h7263abcd" for number in (7262, 7263, 7272)}
-    index = {version: Release(version, images=f"[{{{hub}:{tag}'}}]") for version, tag in tags.items()}
-    asked = _Recording({**index, "4.4.0": Release("4.4.0"), "odd": Release("odd")})
-    found = release_with_image(Index(asked, WHERE), f"{dev}.7263.h7263abcd")
-    assert (found and found.version, asked.read) == (f"{dev}.7263.h7263abcd", [f"{dev}.7263.h7263abcd"])
-    assert release_with_image(Index(asked, WHERE), "latest") is None
-    assert release_with_image(Index(asked, WHERE), "4.3.3-0.dev.git.7000.h7000abcd") is None
+    index = {
+        version: Release(version, images=f"[{{name: k8s-hub, image: '{hub}:{tag}'}}]") for version, tag in tags.items()
+    }
+    offered = Index({**index, "4.4.0": Release("4.4.0"), "odd": Release("odd")}, WHERE)
+    found = release_with_image(offered, f"{dev}.7263.h7263abcd")
+    assert found
+    assert found.version == f"{dev}.7263.h7263abcd"
+    assert release_with_image(offered, "latest") is None
+    assert release_with_image(offered, f"{dev}.7000.h7000abcd") is None
 
 
-class _Recording(UserDict[str, Release]):
-    """Releases that write down which of them were asked for."""
+# -- links and security notes of a release
 
-    def __init__(self, releases: dict[str, Release]) -> None:
-        self.read: list[str] = []
-        super().__init__(releases)
 
-    def __getitem__(self, version: str) -> Release:
-        self.read.append(version)
-        return super().__getitem__(version)
+GITHUB = "https://github.com/jupyterhub/zero-to-jupyterhub-k8s"
+GUIDES = "https://z2jh.jupyter.org/en/stable/administrator/upgrading"
+
+
+@pytest.mark.parametrize(
+    ("version", "page"),
+    [
+        ("2.0.1-0.dev.git.6085.h59225bad", "commits/59225bad"),
+        ("4.0.0-beta.4.git.6831.habe06f4d", "commits/abe06f4d"),
+        ("2.0.0-beta.1.n031.hc5adeae4", "commits/c5adeae4"),
+        ("0.11.1-n451.h198fc854", "commits/198fc854"),
+        ("0.8.0-a59cf29", "commits/a59cf29"),
+        ("v0.6.0-fb64667", "commits/fb64667"),
+        ("1.0.0-x", "commits/main"),
+        ("1.0.0-next.version", "commits/main"),
+    ],
+)
+def test_a_build_of_main_links_its_commits(version: str, page: str) -> None:
+    assert release_links(Release(version)) == (f"{GITHUB}/{page}",)
+
+
+def test_the_guides_of_each_major_version_crossed_on_the_way_up() -> None:
+    pages = ("index", "upgrade-1-to-2", "upgrade-2-to-3", "upgrade-3-to-4")
+    assert upgrade_links("1.2.0", "4.4.0") == tuple(f"{GUIDES}/{page}.html" for page in pages)
+    assert upgrade_links("4.0.0", "3.3.8") == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "page"),
+    [
+        ("3.2.1", "3.3.8", "3.2.1...3.3.8"),
+        ("4.4.0", "3.3.8", "3.3.8...4.4.0"),
+        ("4.0.0-beta.4", "4.0.0", "4.0.0-beta.4...4.0.0"),
+        ("4.4.0", "5.0.0-0.dev.git.7340.h48ea50e3", "4.4.0...48ea50e3"),
+        ("2.0.1-0.dev.git.6085.h59225bad", "2.0.1-0.dev.git.6090.h1234567a", "59225bad...1234567a"),
+        ("v0.6", "4.4.0", "v0.6...4.4.0"),
+        ("latest", "4.4.0", None),
+        ("4.4.0", "1.0.0-next.version", None),
+    ],
+)
+def test_the_page_with_every_change_between_two_releases(before: str, after: str, page: str | None) -> None:
+    assert comparison(Release(before), Release(after)) == (page and f"{GITHUB}/compare/{page}")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "beginnings"),
+    [
+        ("4.3.2", "4.4.0", ["4.3.3 is a", "4.3.4 is a", "4.4.0 is a"]),
+        ("4.3.3-0.dev.git.7272.h2ff70453", "4.3.3", ["4.3.3 is a"]),
+        ("4.3.3", "5.0.0-0.dev.git.7340.h48ea50e3", ["4.3.4 is a", "4.4.0 is a"]),
+        ("4.4.0", "4.3.3", ["This downgrades below 4.3.4, which fixes", "This downgrades below 4.4.0, which fixes"]),
+        ("4.4.0", "4.4.0", []),
+        ("v0.6", "1.2.0", ["1.2.0 is a"]),
+        ("0.11.1-n451.h198fc854", "0.11.1", []),
+        ("latest", "4.4.0", []),
+        (None, "4.4.0", []),
+    ],
+)
+def test_the_security_releases_on_the_way(before: str | None, after: str, beginnings: list[str]) -> None:
+    news = security_news(before, after)
+    assert len(news) == len(beginnings)
+    assert all(line.startswith(beginning) for line, beginning in zip(news, beginnings, strict=True))
+    assert security_news("3.3.7", "3.3.8") == ("3.3.8 is a security release: it fixes CVE-2024-41942 in JupyterHub.",)
+
+
+def test_they_stand_in_semvers_order() -> None:
+    versions = [semver.Version.parse(version) for version in known().security]
+    assert versions == sorted(versions)

@@ -110,20 +110,6 @@ def test_an_index_in_another_shape_is_read_all_the_same(text: str) -> None:
     assert read(text) == read(TINY)
 
 
-UNUSUAL = {
-    "a folded quoted scalar": "  - description: 'It''s\n      long: '\n    version: 9.9.9\n",
-    "a block with an empty line": "  - description: |\n      a\n\n      b\n    version: 9.9.9\n",
-    "no version": "  - home: a\n",
-}
-
-
-@pytest.mark.parametrize("entry", UNUSUAL.values(), ids=UNUSUAL)
-def test_an_unusual_entry_is_read_all_the_same(entry: str) -> None:
-    text = TINY.replace("  jupyterhub:\n", f"  jupyterhub:\n{entry}")
-    expected = ["3.3.8"] if entry == UNUSUAL["no version"] else ["9.9.9", "3.3.8"]
-    assert list(read(text)) == expected
-
-
 def test_a_damaged_entry_is_noticed_when_it_is_asked_for() -> None:
     entry = "".join(LINES[3:12])
     text = TINY.replace(entry, entry + entry.replace("3.3.8", "9.9.9").replace("    name", "     name"))

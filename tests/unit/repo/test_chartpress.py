@@ -1,10 +1,4 @@
-import io
-from typing import Any
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from ruamel.yaml import YAML
 
 from tasks.core.faults import Unusable
 from tasks.repo.charts import ChartSpec, ImageSpec, read_chartpress
@@ -43,15 +37,7 @@ def test_an_image_without_options_has_the_defaults(nothing: str) -> None:
 
 @pytest.mark.parametrize(
     ("written", "expected"),
-    [
-        ("a.b", ("a.b",)),
-        ("[a.b, c]", ("a.b", "c")),
-        ("[]", ()),
-        ("{}", ()),
-        ("''", ()),
-        ("null", ()),
-        ("", ()),
-    ],
+    [("a.b", ("a.b",)), ("[a.b, c]", ("a.b", "c")), ("[]", ()), ("{}", ()), ("''", ()), ("null", ()), ("", ())],
 )
 def test_values_path(written: str, expected: tuple[str, ...]) -> None:
     assert image(f"{{valuesPath: {written}}}").values_paths == expected
@@ -98,7 +84,6 @@ charts:
     ("text", "message"),
     [
         pytest.param("", "no charts (helm-charts/chartpress.yaml)", id="empty"),
-        pytest.param("[]", "the file is a list, not a mapping (helm-charts/chartpress.yaml)", id="a list"),
         pytest.param(
             "<html>\n<a: b: c",
             "not YAML: mapping values are not allowed here (helm-charts/chartpress.yaml:2)",
@@ -111,11 +96,6 @@ charts:
             "charts:\n- {name: c, images: {h: {buildArgs: {PYTHON: 3.10}}}}",
             "charts[0].images.h.buildArgs.PYTHON is the number '3.10', not a string (helm-charts/chartpress.yaml:2)",
             id="a number that chartpress gives to Docker as 3.1",
-        ),
-        pytest.param(
-            "charts:\n- name: c\n  images: [hub]",
-            "charts[0].images is a list, not a mapping (helm-charts/chartpress.yaml)",
-            id="images",
         ),
         pytest.param(
             "charts:\n- name: c\n  images:\n    hub:\n      rebuildOnContextPathChanges: no",
@@ -131,57 +111,10 @@ def test_a_file_that_chartpress_cannot_use(text: str, message: str) -> None:
     assert str(caught.value).splitlines()[0] == f"error: {message}"
 
 
-options = st.fixed_dictionaries(
-    {},
-    optional={
-        "imageName": st.sampled_from(["a/b", "x"]),
-        "contextPath": st.sampled_from(["c", "./c", "c/d"]),
-        "dockerfilePath": st.sampled_from(["d/Dockerfile"]),
-        "rebuildOnContextPathChanges": st.booleans(),
-        "paths": st.lists(st.sampled_from(["p", "q", "c"])),
-        "valuesPath": st.one_of(st.just("a.b"), st.lists(st.sampled_from(["a.b", "c"]))),
-    },
-)
-charts = st.lists(
-    st.fixed_dictionaries(
-        {"name": st.sampled_from(["hub", "x"])},
-        optional={
-            "chartPath": st.sampled_from(["", "helm/hub"]),
-            "imagePrefix": st.sampled_from(["", "quay.io/o/"]),
-            "images": st.dictionaries(st.sampled_from(["hub", "b", "c"]), options),
-        },
-    ),
-    min_size=1,
-    max_size=2,
-)
-
-
-@given(charts)
-def test_names_and_paths_are_chartpress_own(config: list[dict[str, Any]]) -> None:
-    chartpress = pytest.importorskip("chartpress")
-    dumped = io.BytesIO()
-    YAML(typ="safe").dump({"charts": config}, dumped)
-    for chart, spec in zip(config, read_chartpress(dumped.getvalue(), "chartpress.yaml"), strict=True):
-        assert spec.path == (chart.get("chartPath") or chart["name"])
-        images = {image.key: image for image in spec.images}
-        assert images.keys() == chart.get("images", {}).keys()
-        for key, given_options in chart.get("images", {}).items():
-            found = images[key]
-            assert found.name == given_options.get("imageName", chart.get("imagePrefix", "") + key)
-            assert found.context == chartpress._get_image_build_context_path(key, given_options)  # noqa: SLF001
-            assert found.dockerfile == chartpress._get_image_dockerfile_path(key, given_options)  # noqa: SLF001
-            paths = chartpress._get_all_image_paths(key, given_options, "chartpress.yaml")  # noqa: SLF001
-            assert sorted(found.paths) == sorted(paths)
-
-
 def test_cal_icors_own_file() -> None:
     config = read_chartpress(CAL_ICORS_OWN.read_bytes(), "chartpress.yaml")
     assert [(chart.name, image.name, image.values_paths) for chart in config for image in chart.images] == [
         ("hub", "us-central1-docker.pkg.dev/cal-icor-hubs/core/jupyterhub-hub", ("jupyterhub.hub.image",)),
         ("hub", "us-central1-docker.pkg.dev/cal-icor-hubs/core/jupyterhub-postgres", ()),
-        (
-            "node-placeholder",
-            "us-central1-docker.pkg.dev/cal-icor-hubs/core/node-placeholder-scaler",
-            ("image",),
-        ),
+        ("node-placeholder", "us-central1-docker.pkg.dev/cal-icor-hubs/core/node-placeholder-scaler", ("image",)),
     ]

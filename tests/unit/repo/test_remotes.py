@@ -14,85 +14,56 @@ def remotes(*names: str, address: str = SSH, **owners: str) -> dict[str, str]:
     return {f"remote.{name}.url": address.format(owner) for name, owner in named.items()}
 
 
-@pytest.mark.parametrize(
-    ("config", "settings", "branch", "push", "upstream"),
-    [
-        pytest.param(remotes("origin"), {}, "main", "origin", "origin", id="one repository"),
-        pytest.param(remotes("ours"), {}, "main", "ours", "ours", id="one of another name"),
-        pytest.param(remotes("upstream"), {}, "main", "upstream", "upstream", id="upstream alone"),
-        pytest.param(remotes("origin", "upstream"), {}, "main", "origin", "upstream", id="a fork, as gh clones it"),
-        pytest.param(remotes("robin", "upstream"), {}, "main", "robin", "upstream", id="a fork of its owner's name"),
-        pytest.param(remotes("origin", "fork"), {}, "main", "fork", "origin", id="a remote fork"),
-        pytest.param(remotes("origin", "sam"), {}, "main", "origin", "origin", id="a colleague's fork besides"),
-        pytest.param(remotes("robin", "sam", "upstream"), {}, "main", None, "upstream", id="two forks"),
-        pytest.param(remotes("robin", "sam"), {}, "main", None, None, id="nothing tells"),
-        pytest.param({}, {}, "main", None, None, id="no remote"),
-        pytest.param(
-            remotes("origin", "robin") | {"remote.pushdefault": "robin"},
-            {},
-            "main",
-            "robin",
-            "origin",
-            id="pushDefault",
-        ),
-        pytest.param(
-            remotes("origin", "robin") | {"branch.staging.pushremote": "robin"},
-            *({}, "staging", "robin", "origin"),
-            id="pushRemote of the branch",
-        ),
-        pytest.param(
-            remotes("origin") | {"remote.pushdefault": "gone"}, {}, "main", "origin", "origin", id="no such pushDefault"
-        ),
-        pytest.param(
-            remotes("origin", "team") | {"remote.team.gh-resolved": "base"},
-            *({}, "main", "origin", "team"),
-            id="gh repo set-default",
-        ),
-        pytest.param(
-            remotes("origin", "upstream") | {"remote.origin.gh-resolved": "base"},
-            *({}, "main", "origin", "origin"),
-            id="set-default to the fork itself",
-        ),
-        pytest.param(
-            remotes("origin") | {"remote.origin.gh-resolved": "team/hubs"},
-            *({}, "main", "origin", "git@github.com:team/hubs.git"),
-            id="set-default without a remote",
-        ),
-        pytest.param(
-            remotes("origin", address=HTTPS) | {"remote.origin.gh-resolved": "team/hubs"},
-            *({}, "main", "origin", "https://github.com/team/hubs.git"),
-            id="the address is as the remote's",
-        ),
-        pytest.param(
-            remotes("origin", "main") | {"remote.origin.gh-resolved": "main/hubs"},
-            *({}, "main", "origin", "main"),
-            id="set-default to a remote's repository",
-        ),
-        pytest.param(
-            remotes("origin", "upstream"), {"remote": "upstream"}, "main", "upstream", "upstream", id="hub.remote"
-        ),
-        pytest.param(remotes("origin", "team"), {"upstream": "team"}, "main", "origin", "team", id="hub.upstream"),
-        pytest.param(
-            remotes("origin", "theirs", theirs="Team"),
-            *({"upstream": "https://github.com/team/hubs"}, "main", "origin", "theirs"),
-            id="hub.upstream as an address",
-        ),
-        pytest.param(
-            remotes("origin"), {"upstream": "team/hubs"}, "main", "origin", SSH.format("team"), id="hub.upstream's path"
-        ),
-        pytest.param(
-            remotes("origin"),
-            {"upstream": "/srv/hubs.git"},
-            "main",
-            "origin",
-            "/srv/hubs.git",
-            id="hub.upstream's folder",
-        ),
-    ],
-)
+FORK = remotes("origin", "upstream")
+TEAMS = remotes("origin", "team")
+# What is configured, the remote that is pushed to, the upstream, and settings.
+CHOICES: dict[str, tuple[dict[str, str], str | None, str | None, dict[str, str]]] = {
+    "one repository": (remotes("origin"), "origin", "origin", {}),
+    "one of another name": (remotes("ours"), "ours", "ours", {}),
+    "upstream alone": (remotes("upstream"), "upstream", "upstream", {}),
+    "a fork, as gh clones it": (FORK, "origin", "upstream", {}),
+    "a fork of its owner's name": (remotes("robin", "upstream"), "robin", "upstream", {}),
+    "a remote fork": (remotes("origin", "fork"), "fork", "origin", {}),
+    "a colleague's fork besides": (remotes("origin", "sam"), "origin", "origin", {}),
+    "two forks": (remotes("robin", "sam", "upstream"), None, "upstream", {}),
+    "nothing tells": (remotes("robin", "sam"), None, None, {}),
+    "no remote": ({}, None, None, {}),
+    "pushDefault": (remotes("origin", "robin") | {"remote.pushdefault": "robin"}, "robin", "origin", {}),
+    "pushRemote of the branch": (
+        remotes("origin", "robin") | {"branch.staging.pushremote": "robin"},
+        *("robin", "origin", {}),
+    ),
+    "no such pushDefault": (remotes("origin") | {"remote.pushdefault": "gone"}, "origin", "origin", {}),
+    "gh repo set-default": (TEAMS | {"remote.team.gh-resolved": "base"}, "origin", "team", {}),
+    "set-default to the fork itself": (FORK | {"remote.origin.gh-resolved": "base"}, "origin", "origin", {}),
+    "set-default without a remote": (
+        remotes("origin") | {"remote.origin.gh-resolved": "team/hubs"},
+        *("origin", SSH.format("team"), {}),
+    ),
+    "the address is as the remote's": (
+        remotes("origin", address=HTTPS) | {"remote.origin.gh-resolved": "team/hubs"},
+        *("origin", HTTPS.format("team"), {}),
+    ),
+    "set-default to a remote's repository": (
+        remotes("origin", "main") | {"remote.origin.gh-resolved": "main/hubs"},
+        *("origin", "main", {}),
+    ),
+    "hub.remote": (FORK, "upstream", "upstream", {"remote": "upstream"}),
+    "hub.upstream": (TEAMS, "origin", "team", {"upstream": "team"}),
+    "hub.upstream as an address": (
+        remotes("origin", "theirs", theirs="Team"),
+        *("origin", "theirs", {"upstream": "https://github.com/team/hubs"}),
+    ),
+    "hub.upstream's path": (remotes("origin"), "origin", SSH.format("team"), {"upstream": "team/hubs"}),
+    "hub.upstream's folder": (remotes("origin"), "origin", "/srv/hubs.git", {"upstream": "/srv/hubs.git"}),
+}
+
+
+@pytest.mark.parametrize(("config", "push", "upstream", "settings"), CHOICES.values(), ids=CHOICES)
 def test_which_remote_is_pushed_to_and_which_is_the_upstream(
-    config: dict[str, str], settings: dict[str, str], branch: str, push: str | None, upstream: str | None
+    config: dict[str, str], push: str | None, upstream: str | None, settings: dict[str, str]
 ) -> None:
+    branch = "staging" if "branch.staging.pushremote" in config else "main"
     found = choose_remotes(config, Settings(**settings), branch)  # type: ignore[arg-type]
     assert (found.push, found.upstream) == (push, upstream)
 

@@ -69,13 +69,7 @@ def a_hub(folder: Path, charts: HelmServer, version: str) -> Hub:
     return hub
 
 
-@pytest.mark.parametrize(
-    ("name", "before", "after"),
-    [
-        ("minor", "3.2.1", "3.3.8"),
-        ("major", "3.3.8", "4.4.0"),
-    ],
-)
+@pytest.mark.parametrize(("name", "before", "after"), [("minor", "3.2.1", "3.3.8"), ("major", "3.3.8", "4.4.0")])
 def test_the_text_of_a_pull_request(
     name: str, before: str, after: str, tmp_path: Path, helm_repository: HelmServer
 ) -> None:
@@ -112,28 +106,10 @@ def test_without_the_helm_repository_its_facts_are_not_known(tmp_path: Path, hel
 
 
 @pytest.mark.parametrize(
-    ("constraint", "oldest"),
-    [
-        (">=1.28.0-0", "1.28"),
-        (">= 1.32.1-0", "1.32.1"),
-        ("^1.20", "^1.20"),
-        (None, None),
-    ],
+    ("constraint", "oldest"), [(">=1.28.0-0", "1.28"), (">= 1.32.1-0", "1.32.1"), ("^1.20", "^1.20"), (None, None)]
 )
 def test_the_oldest_kubernetes_of_a_release(constraint: str | None, oldest: str | None) -> None:
     assert Release("4.4.0", kube_version=constraint).oldest_kubernetes == oldest
-
-
-def test_text_from_outside_cannot_break_the_table() -> None:
-    move = Move("chart requirement `x`", "1|2", "a\n| b | `c`", "hub/requirements.yaml")
-    body = Description(Changes(move, (), ()), (), None, Release("4.4.0"), {}).body
-    assert "`1¦2` | `a ¦ b ¦ 'c'` | `hub/requirements.yaml` |\n" in body
-
-
-def test_a_fault_from_outside_means_itself_in_markdown() -> None:
-    gap = Evidence("hub:1", "base:1", gap="<img src=x> *bold* @everyone\n# heading")
-    body = Description(Changes(None, (), ()), (gap,), None, Release("4.4.0"), {}).body
-    assert "**Not verified**: \\<img src=x\\> \\*bold\\* \\@everyone \\# heading.\n" in body
 
 
 def test_a_text_that_is_too_long_for_github_is_cut_at_a_lines_end() -> None:

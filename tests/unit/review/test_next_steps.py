@@ -13,7 +13,6 @@ from tasks.repo.remotes import Remotes, Review
 from tasks.review.team import next_steps
 from tasks.tools.git import Git
 from tests.support.hubs import Hub, make_hub, make_repository
-from tests.support.machine import PROJECT
 
 BRANCH = "bump-z2jh-3.3.8"
 VALUES = "jupyterhub:\n  hub: {}\n"
@@ -115,28 +114,6 @@ def test_the_setting_takes_their_place(setting: object, hub: Hub) -> None:
         "Merge PAGE",
         f"Deploy 3.2.1 from {BRANCH}",
     )
-
-
-def test_the_documented_settings(hub: Hub) -> None:
-    page = (PROJECT / "docs/tasks/release.md").read_text(encoding="utf-8")
-    told = page.partition("```yaml\n")[2].partition("```")[0]
-    settings = section_in(told.encode())
-    assert next_steps(opened(hub, **settings), into("staging"), "PAGE") == (
-        "Merge PAGE",
-        "Sign in to https://staging.hub.example.edu and start a server",
-        "Open the pull request from staging to prod, and announce z2jh 3.2.1",
-    )
-    read = read_settings(settings)
-    assert (read.labels, read.reviewers) == (
-        ("hub-images", "jupyterhub-deployment", "announce"),
-        ("your-org/hub-team",),
-    )
-
-
-@pytest.mark.parametrize("setting", [7, [7], {"a": "b"}])
-def test_a_setting_that_is_no_text_is_refused(setting: object) -> None:
-    with pytest.raises(Unusable, match="not a list of strings"):
-        read_settings({"next_steps": setting})
 
 
 def test_an_unknown_name_is_refused(hub: Hub) -> None:

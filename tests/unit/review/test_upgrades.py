@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import semver
 
-from tasks.core.settings import Settings, ValuesTarget
+from tasks.core.settings import Settings
 from tasks.core.yaml_tree import parse
 from tasks.releases.notes import Note, Watch, known, upgrades_between
 from tasks.repo.hub import open_hub
@@ -67,9 +67,6 @@ def test_every_note_is_one_line_of_sentences() -> None:
         assert note.text == " ".join(note.text.split())
         assert note.text.endswith(".")
         assert all("**" not in watch.path.removesuffix("**") for watch in note.watches)
-
-
-# -- which values it concerns
 
 
 TEXT = """\
@@ -143,9 +140,6 @@ def test_the_values_that_a_note_concerns(watch: Watch, found: list[str]) -> None
     assert [f"{one.line} {one.key}" for one in values if concerns(Note("Any.", (watch,)), one)] == found
 
 
-# -- in which files
-
-
 def places(hub: Hub, settings: Settings | None = None) -> list[str]:
     here = upgrades_here(open_hub(settings or Settings(), Git(hub.path)), "1.2.0", "4.4.0")
     return sorted({str(one) for notes in here.values() for found in notes.values() for one in found})
@@ -164,13 +158,6 @@ def test_every_values_file_of_the_repository_is_looked_through(tmp_path: Path) -
         "deployments/staging/config.yml:2 jupyterhub.singleuser.cmd",
         "hub/values.yaml:9 jupyterhub.hub.config.JupyterHub.authenticator_class",
     ]
-
-
-def test_a_file_that_images_are_written_to_is_looked_through_even_before_it_is_committed(tmp_path: Path) -> None:
-    hub = make_hub(tmp_path / "hub")
-    hub.write("new.txt", "jupyterhub:\n  hub: {fsGid: 1000}\n")
-    settings = Settings(values=(ValuesTarget("new.txt", "jupyterhub.hub.image"),))
-    assert "new.txt:2 jupyterhub.hub.fsGid" in places(hub, settings)
 
 
 def test_values_below_a_wrapping_charts_key_are_found(tmp_path: Path) -> None:

@@ -66,11 +66,7 @@ PAGES = [
         "git@github.com:robin/team-hubs.git",
         f"https://github.com/team/hubs/compare/main...robin:team-hubs:{BRANCH}?{EXPANDED}",
     ),
-    (
-        "git@gitlab.com:team/hubs.git",
-        "git@gitlab.com:robin/hubs.git",
-        f"https://gitlab.com/robin/hubs/{MERGE_REQUEST}",
-    ),
+    ("git@gitlab.com:team/hubs.git", "git@gitlab.com:robin/hubs.git", f"https://gitlab.com/robin/hubs/{MERGE_REQUEST}"),
     (
         "http://gitea.example:3000/team/hubs.git",
         "http://gitea.example:3000/robin/ours.git",

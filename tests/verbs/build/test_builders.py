@@ -19,6 +19,7 @@ from tests.support.engine import Engine, make_context, missing_for_second_engine
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import demand
 from tests.support.processes import write_program
+from tests.support.scene import REFUSED, Place
 from tests.support.world import demand_fault, fault
 
 # -- on an engine somewhere else: people name it, and need not know how Docker reaches it
@@ -70,9 +71,6 @@ def test_each_driver_is_reached_its_own_way(builder: Builder, line: str, env: di
     assert builder.env == env
 
 
-# -- that do not answer, or are of another kind
-
-
 NOBODY = "tcp://127.0.0.1:1"
 ARM = "Name: default\nDriver: docker\nNodes:\nName: default\nStatus: running\nPlatforms: linux/arm64, linux/amd64\n"
 BUILD_NATIVELY = (
@@ -88,9 +86,6 @@ def test_an_engine_somewhere_else_that_is_down(hub: Hub) -> None:
         refused = run_task(*flags, "build", "--builder", "far", cwd=hub.path)
         what = f"the builder does not answer: Cannot connect to the Docker daemon at {NOBODY}. "
         demand_fault(refused, 3, f"{what}Is the docker daemon running? (far)", "docker --context far info")
-
-
-# -- that emulate
 
 
 @pytest.mark.engine
@@ -118,9 +113,6 @@ def test_a_current_builder_of_another_kind_is_told_the_platform(
     assert '"platforms"' not in native.out
     assert "\n          for linux/amd64, emulated by Docker's current builder\n" in told.out
     assert '"platforms": [' in told.out
-
-
-# -- what they say of themselves
 
 
 def test_what_a_builder_runs() -> None:
@@ -203,3 +195,20 @@ def test_a_cache_that_fails_does_not_fail_the_build(hub: Hub, mirror: str) -> No
 def cache(hub: Hub, mirror: str, mode: str) -> None:
     hub.write("invoke.yaml", f"hub: {{cache: {mode}}}\n")
     write_dockerfile(hub, mirror, "RUN --network=none date +%N > /srv/made", "COPY requirements.txt /srv/")
+
+
+@pytest.mark.engine
+def test_a_tag_that_is_moved_between_push_and_proof_is_not_written(place: Place) -> None:
+    def push(_: object) -> None:
+        place.behind.push(place.tag, "linux/amd64", "ab")
+
+    # The connection is closed without an answer: whoever asks once more sees what was pushed.
+    place.front.answer(f"GET {place.manifest}", push, times=1, after=f"PUT {place.manifest}")
+    files = place.hub.snapshot()
+    done = run_task("build", cwd=place.hub.path)
+    assert (done.code, place.hub.snapshot()) == (REFUSED, files), done
+    assert fault(done)[0].startswith("the tag was moved after the push: it names sha256:"), done
+    # A tag that exists is never overwritten without --force.
+    assert run_task("build", cwd=place.hub.path).code == REFUSED
+    assert place.hub.snapshot() == files
+    succeed("build", "--force", cwd=place.hub.path)

@@ -118,9 +118,6 @@ def answered(content: Mapping[str, Any], status: str = "200 OK") -> bytes:
     return reply(json.dumps(content).encode(), status, Content_Type="application/json")
 
 
-# -- what is built there
-
-
 EXPECTED = Path(__file__).with_name("expected")
 FLAGS = ("--builder", "cloudbuild")
 
@@ -223,9 +220,6 @@ def test_an_account_that_may_not_build_is_denied(hub: Hub, cloud: Google) -> Non
     assert hint.startswith("gcloud auth list; the account needs the role cloudbuild.builds.editor")
 
 
-# -- what gcloud says
-
-
 NO_LOG = "ERROR: This tool can only stream logs if you are Viewer/Owner of the project."
 SAYINGS = (
     (
@@ -265,9 +259,6 @@ def test_what_gcloud_says_is_one_error_and_one_hint(hub: Hub, tmp_path: Path, mo
         failed = build(hub)
         said = (failed.code, *fault(failed))
         assert all(str(there).startswith(str(meant)) for there, meant in zip(said, told, strict=True)), failed
-
-
-# -- what it cannot do
 
 
 @pytest.mark.parametrize(

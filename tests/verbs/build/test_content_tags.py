@@ -49,9 +49,6 @@ def tag_of(hubpress: Hubpress, hub: Hub, *flags: str) -> str:
     return str(image["tag"])
 
 
-# -- what changes it
-
-
 def test_files_and_arguments_decide_the_tag_and_nothing_else(hub: Hub, hubpress: Hubpress) -> None:
     before = tag_of(hubpress, hub)
     for path in (hub.path / "images/hub").rglob("*"):
@@ -103,9 +100,6 @@ def make_base_for_two_platforms(name: str, folder: Path) -> None:
         build = ("docker", "buildx", "build", "--quiet", "--push", "--provenance=false", platform)
         sh(*build, "--tag", part, str(folder), cwd=folder)
     sh("docker", "buildx", "imagetools", "create", "--tag", name, *parts, cwd=folder)
-
-
-# -- what it is good for
 
 
 def test_a_release_makes_one_commit(hub: Hub, registry: Registry, prefix: str) -> None:

@@ -1,7 +1,6 @@
 """Several images of one chart: which are built, how, and where they are written."""
 
 import json
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -43,9 +42,6 @@ def chartpress_writes(hub: Hub, folder: Path, *flags: str) -> Any:  # noqa: ANN4
     return data((copy / "hub/values.yaml").read_text())
 
 
-# -- side by side
-
-
 def test_pasted_commands_build_each_image_from_the_commit_that_its_tag_names(make: Maker, hubpress: Hubpress) -> None:
     files = {**TWO, "images/lab/Dockerfile": f"{FROM_BASE}COPY which.txt /which\n", "images/lab/which.txt": "first\n"}
     hub = make(PATHS.replace("{valuesPath: lab", "{rebuildOnContextPathChanges: false, valuesPath: lab"), files, BOTH)
@@ -70,16 +66,6 @@ def test_one_bake_builds_what_the_registry_lacks_alone(make: Maker, hubpress: Hu
         ("hub", "present"),
         ("lab", "built"),
     ]
-
-
-# -- names
-
-
-def test_a_folder_whose_name_is_not_utf_8_is_built_in_too(make: Maker) -> None:
-    hub = make(PATHS, TWO, BOTH)
-    odd = hub.path.rename(os.fsdecode(os.fsencode(hub.path) + b"\xff"))
-    images = succeed("build", "--json", cwd=odd).json["images"]
-    assert [image["status"] for image in images] == ["built", "built"]
 
 
 def test_a_last_stage_on_another_image_is_refused_unless_a_target_is_named(make: Maker) -> None:
@@ -200,9 +186,6 @@ def test_an_option_that_bake_cannot_say_is_refused(
     )
 
 
-# -- platforms
-
-
 def test_an_image_that_skips_the_platform_is_left_out(make: Maker, registry: Registry, prefix: str) -> None:
     hub = make(
         "hub: {valuesPath: hub.image}\nlab: {valuesPath: lab.image, skipPlatforms: [linux/amd64, linux/s390x]}\n",
@@ -302,53 +285,6 @@ def test_two_images_at_a_values_path_that_names_neither_are_asked_about(make: Ma
     )
     build(hub, "--image", "lab")
     assert values_of(hub)["jupyterhub"]["hub"]["image"]["name"] == f"{prefix}/lab"
-
-
-def test_more_places_for_an_image_than_chartpress_can_write(make: Maker, prefix: str) -> None:
-    hub = make(
-        PATHS,
-        {
-            **TWO,
-            "deployments/prod.yaml": "jupyterhub:\n  hub:\n    # Pinned.\n    image: {name: old, tag: old}\n",
-            "deployments/all.yaml": "images:\n- name: none\n- hub: old:old\n- lab: old:old\n",
-            "invoke.yaml": "hub:\n  values:\n"
-            "  - {file: deployments/prod.yaml, path: jupyterhub.hub.image, image: hub}\n"
-            "  - {file: deployments/all.yaml, path: images.1.hub, image: hub}\n"
-            "  - {file: deployments/all.yaml, path: images.2.lab, image: lab}\n",
-        },
-        BOTH,
-    )
-    report = build(hub)
-    tag = report["images"][0]["tag"]
-    assert hub.read("deployments/prod.yaml") == (
-        f"jupyterhub:\n  hub:\n    # Pinned.\n    image: {{name: {prefix}/hub, tag: {tag}}}\n"
-    )
-    assert hub.read("deployments/all.yaml") == (
-        f"images:\n- name: none\n- hub: {prefix}/hub:{tag}\n- lab: {prefix}/lab:{tag}\n"
-    )
-
-
-@pytest.mark.parametrize(
-    ("target", "error"),
-    [
-        ("{file: deployments/none.yaml, path: image}", "the values file is missing (deployments/none.yaml)"),
-        ("{file: README.md, path: image.name}", "values path image.name is missing (README.md)"),
-    ],
-)
-def test_a_place_that_is_not_there_is_refused_before_anything_is_built(
-    target: str, error: str, make: Maker, hubpress: Hubpress, registry: Registry, prefix: str
-) -> None:
-    hub = make(
-        "hub: {valuesPath: jupyterhub.hub.image}\n",
-        {**ONE, "README.md": "title: hub\n", "invoke.yaml": f"hub: {{values: [{target}]}}\n"},
-    )
-    with nothing_written(hub):
-        told = hubpress(hub, "build")
-    assert (told.code, fault(told)[0]) == (2, f"{error}")
-    assert images_in(registry.address, prefix.partition("/")[2]) == {}
-
-
-# -- which images
 
 
 @pytest.mark.parametrize(

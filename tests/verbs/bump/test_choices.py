@@ -10,7 +10,6 @@ from tasks.core.settings import Settings
 from tasks.repo.hub import open_hub
 from tasks.review.bump import plan_bump
 from tasks.tools.git import Git
-from tests.support.cli import run_task
 from tests.support.fixtures import Hubpress
 from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_hub, make_repository
@@ -25,31 +24,6 @@ def chart(*dependencies: tuple[str, str, str]) -> str:
     """Return a Chart.yaml that depends on each (name, version, repository)."""
     listed = (f"- name: {name}\n  version: {version}\n  repository: {url}\n" for name, version, url in dependencies)
     return f"apiVersion: v2\nname: hub\nversion: 0.0.1\ndependencies:\n{''.join(listed)}"
-
-
-@pytest.fixture
-def two_charts(tmp_path: Path, helm_repository: HelmServer) -> Hub:
-    """A repository with two charts that depend on jupyterhub, each with an image of its own."""
-    on_jupyterhub = chart(("jupyterhub", "3.2.1", helm_repository.url))
-    return make_repository(
-        tmp_path / "hub",
-        {
-            "chartpress.yaml": "charts: [{name: prod, images: {prod: }}, {name: test, images: {test: }}]\n",
-            **{f"{name}/Chart.yaml": on_jupyterhub for name in ("prod", "test")},
-            **{f"images/{name}/Dockerfile": DOCKERFILE for name in ("prod", "test")},
-        },
-    )
-
-
-def test_a_chart_that_is_not_there_is_answered_with_those_that_are(two_charts: Hub, hubpress: Hubpress) -> None:
-    two_charts.write("invoke.yaml", "hub: {chart: staging}\n")
-    with nothing_written(two_charts):
-        told = hubpress(two_charts, "bump")
-    assert (told.code, *fault(told)) == (
-        2,
-        "no chart staging depends on jupyterhub (chartpress.yaml)",
-        "these depend on jupyterhub: prod, test",
-    )
 
 
 @pytest.fixture
@@ -103,9 +77,6 @@ def test_a_setting_that_names_what_is_not_there_is_corrected_where_it_stands(
     assert hint in fault(told)[1]
 
 
-# -- the dependency
-
-
 def test_a_chart_that_depends_on_something_else_is_told_what_is_missing(tmp_path: Path, hubpress: Hubpress) -> None:
     files = {
         "chartpress.yaml": CHARTPRESS,
@@ -138,9 +109,6 @@ def test_a_fork_of_the_chart_is_named_by_hub_dependency(
     done = hubpress(hub, "bump")
     assert done.code == 0, done
     assert "    version: 3.3.8\n" in hub.read("hub/requirements.yaml")
-
-
-# -- the base image
 
 
 @pytest.mark.parametrize(
@@ -232,12 +200,6 @@ def plain(hub: Hub, helm_repository: HelmServer) -> Hub:
     """A hub repository whose requirement names plain http to another machine."""
     hub.change("hub/requirements.yaml", helm_repository.url, ELSEWHERE)
     return hub
-
-
-def test_the_hint_mends_it(plain: Hub) -> None:
-    plain.write("invoke.yaml", f"hub: {{chart_repository: {ELSEWHERE}}}\n")
-    done = run_task("bump", cwd=plain.path)
-    assert (done.code, fault(done)[0]) == (4, f"cannot resolve the host name ({ELSEWHERE}index.yaml)")
 
 
 def test_who_asked_for_it_is_told_what_that_means(

@@ -75,11 +75,7 @@ def test_without_helm_nothing_moves(locked: Hub, hubpress: Hubpress) -> None:
     before = locked.snapshot()
     told = hubpress(locked, "bump")
     install = "install Helm, for previews and lock files: https://helm.sh/docs/intro/install/"
-    assert (told.code, *fault(told)) == (
-        3,
-        "helm is not installed (PATH)",
-        install,
-    )
+    assert (told.code, *fault(told)) == (3, "helm is not installed (PATH)", install)
     assert locked.snapshot() == before
 
 
@@ -108,20 +104,6 @@ def test_an_archive_that_git_has_is_not_left_behind_in_silence(locked: Hub, hubp
 def test_without_helm_and_without_a_lock_all_is_well(locked: Hub, hubpress: Hubpress) -> None:
     (locked.path / "hub/Chart.lock").unlink()
     assert hubpress(locked, "bump").code == 0
-
-
-def test_helm_that_fails_leaves_every_file_as_it_was(
-    locked: Hub, helm: Helm, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HELM_MOOD", "fails")
-    with nothing_written(locked):
-        told = hubpress(locked, "bump")
-    assert told.code == 3
-    assert len(helm.calls) == 1
-    assert told.err.splitlines()[-2:] == [
-        "error: helm dependency update: Error: could not download https://hub.invalid: context deadline exceeded",
-        f"hint: (cd {locked.path / 'hub'} && helm dependency update .)",
-    ]
 
 
 def test_helm_that_leaves_the_lock_behind_is_a_fault(

@@ -6,10 +6,12 @@ from typing import NamedTuple
 import pytest
 
 from tasks.core.settings import read_settings
+from tasks.repo.deployments import staying_installations
 from tasks.repo.hub import layout_warnings, open_hub
 from tasks.tools.git import Git
+from tests.support.cli import run_task
 from tests.support.fixtures import Hubpress
-from tests.support.helm import HelmServer
+from tests.support.helm import RELEASES, HelmServer
 from tests.support.hubs import Hub, make_hub, make_repository
 from tests.support.machine import PROJECT
 from tests.support.world import fault, nothing_written
@@ -124,22 +126,33 @@ def codes(hubpress: Hubpress, hub: Hub) -> list[str]:
     return [problem["code"] for problem in found if problem["code"] != "values-empty"]
 
 
+def test_a_bump_changes_one_word_in_each_of_two_files_and_goes_back_when_it_is_told_to(
+    hub: Hub, hubpress: Hubpress
+) -> None:
+    before = hub.snapshot()
+    assert hubpress(hub, "bump").code == 0
+    moved = {name: before[name].replace(b"3.2.1", b"3.3.8") for name in (DOCKERFILE, REQUIREMENTS)}
+    assert hub.snapshot() == {**before, **moved}
+    assert hubpress(hub, "bump").out == f"{DOCKERFILE}: unchanged\n{REQUIREMENTS}: unchanged\n"
+    assert hubpress(hub, "bump", "--to", "3.2.1").code == 0
+    assert hub.snapshot() == before
+    for flags, version in ((("--major",), "4.4.0"), (("--pre",), "3.3.8"), (("--major", "--dev"), RELEASES[0].version)):
+        assert run_task("--dry", "bump", *flags, "--json", cwd=hub.path).json["chart"]["after"] == version
+
+
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
-def test_a_place_that_was_left_behind_is_told_and_moved_and_then_moves_with_the_release(
+def test_a_place_that_was_left_behind_is_told_and_moves_with_the_release(
     hub: Hub, place: Place, hubpress: Hubpress
 ) -> None:
     put(hub, place, "3.2.0")
     assert codes(hubpress, hub) == [place.code]
-    assert hubpress(hub, "bump", "--to", "3.2.1", "--json").json["files"] == [place.file]
-    assert hub.read(place.file) == place.text.replace("«V»", "3.2.1")
-    hub.commit("Move it along")
-    assert codes(hubpress, hub) == []
     done = hubpress(hub, "bump", "--json")
     assert done.code == 0, done
     assert done.json["files"] == [DOCKERFILE, REQUIREMENTS, place.file]
     assert hub.read(place.file) == place.text.replace("«V»", "3.3.8")
     assert hubpress(hub, "commit").code == 0
     assert hub.git("show", "--pretty=", "--name-only").splitlines() == sorted((DOCKERFILE, REQUIREMENTS, place.file))
+    assert codes(hubpress, hub) == []
 
 
 @pytest.mark.parametrize("name", ["a copy of the chart", "Terraform, the line above"])
@@ -202,19 +215,9 @@ def test_what_is_no_place_of_the_release_stays(hub: Hub, hubpress: Hubpress) -> 
             id="another chart",
         ),
         pytest.param(
-            Place("a.yaml", "a: &a {v: 3.2.1}\nb: *a\n", "{file: a.yaml, path: b.v}"),
-            "b.v names no version of jupyterhub there (a.yaml)",
-            id="an alias",
-        ),
-        pytest.param(
             Place("a.tf", "version = 3.2.1\n", "{file: a.tf}"),
             "# hubpress: jupyterhub names no version of jupyterhub there (a.tf)",
             id="no marker",
-        ),
-        pytest.param(
-            Place("a.tf", "", "{file: b.tf, path: a}"),
-            "the file is missing (b.tf)",
-            id="no file",
         ),
     ],
 )
@@ -236,9 +239,6 @@ def test_two_places_of_one_version_that_need_different_ones(hub: Hub, hubpress: 
         told = hubpress(hub, "bump", "--to", "4.3.3-0.dev.git.7272.h2ff70453")
     assert told.code == 2
     assert "another place shares its version" in fault(told)[0]
-
-
-# -- ranges
 
 
 @pytest.mark.parametrize(
@@ -295,9 +295,7 @@ def test_a_build_argument_is_what_from_means(hub: Hub, options: str, argument: s
 
 
 @pytest.mark.parametrize(
-    "options",
-    ["extraBuildCommandOptions: [--build-arg, V]", "buildArgs: {V: '{TAG}'}"],
-    ids=["environment", "braces"],
+    "options", ["extraBuildCommandOptions: [--build-arg, V]", "buildArgs: {V: '{TAG}'}"], ids=["environment", "braces"]
 )
 def test_a_build_argument_that_cannot_be_moved_is_named_before_anything_is_built(
     hub: Hub, options: str, hubpress: Hubpress
@@ -439,35 +437,24 @@ def test_a_helm_command_that_no_setting_names_is_told_and_never_called_moved(
     assert codes(hubpress, hub) == []
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("helm upgrade hub jupyterhub/jupyterhub -f config.yaml\n", ["deploys the newest release, and stays"]),
-        ("V=3.2.1\nhelm upgrade hub jupyterhub/jupyterhub --version $V\n", ["deploys $V, and stays"]),
-        (
-            "helm upgrade hub jupyterhub/jupyterhub --version ${{ env.V }} -f '../our values.yaml'\n",
-            ["deploys ${{ env.V }}, and stays"],
-        ),
-        ("V=3.2.1 # hubpress: jupyterhub\nhelm upgrade hub jupyterhub/jupyterhub --version $V\n", []),
-        ("# helm upgrade hub jupyterhub/jupyterhub --version 3.2.1\n", []),
-        ("helm upgrade jupyterhub ./charts/jupyterhub --version 3.2.1\n", []),
-        ('echo "helm upgrade hub jupyterhub/jupyterhub --version 3.2.1 was run"\n', []),
-        ("helm diff upgrade hub jupyterhub/jupyterhub --version 3.2.1\n", []),
-        ("HELM_DEBUG=1 helm --kube-context x upgrade hub jupyterhub/jupyterhub\n", ["the newest release, and stays"]),
-        (CERTIFICATES, []),
-    ],
-)
-def test_which_helm_commands_stay(
-    tmp_path: Path,
-    helm_repository: HelmServer,
-    monkeypatch: pytest.MonkeyPatch,
-    hubpress: Hubpress,
-    text: str,
-    said: list[str],
-) -> None:
-    monkeypatch.setenv("INVOKE_HUB_CHART_REPOSITORY", helm_repository.url)
-    hub = image_alone(tmp_path / "hub", Deploying("deploy.sh", text, 0, ""))
-    told = hubpress(hub, "--dry", "bump")
-    assert told.code == 0, told
-    assert [line for line in told.out.splitlines() if "stays" in line and not any(one in line for one in said)] == []
-    assert told.out.count("and stays") == len(said), told
+# The versions that no release moves, None for whatever is the newest.
+STAYING = {
+    "helm upgrade hub jupyterhub/jupyterhub -f config.yaml": [None],
+    "HELM_DEBUG=1 helm --kube-context x upgrade hub jupyterhub/jupyterhub": [None],
+    "V=3.2.1\nhelm upgrade hub jupyterhub/jupyterhub --version $V": ["$V"],
+    "helm upgrade hub jupyterhub/jupyterhub --version ${{ env.V }} -f '../our values.yaml'": ["${{ env.V }}"],
+    "V=3.2.1 # hubpress: jupyterhub\nhelm upgrade hub jupyterhub/jupyterhub --version $V": [],
+    "# helm upgrade hub jupyterhub/jupyterhub --version 3.2.1": [],
+    "helm upgrade jupyterhub ./charts/jupyterhub --version 3.2.1": [],
+    'echo "helm upgrade hub jupyterhub/jupyterhub --version 3.2.1 was run"': [],
+    "helm diff upgrade hub jupyterhub/jupyterhub --version 3.2.1": [],
+    CERTIFICATES: [],
+}
+
+
+def test_which_helm_commands_stay(tmp_path: Path) -> None:
+    hub = image_alone(tmp_path / "hub", Deploying("deploy.sh", "", 0, ""))
+    for text, versions in STAYING.items():
+        hub.put("deploy.sh", f"{text}\n")
+        opened = open_hub(read_settings({}), Git(hub.path))
+        assert [one.option for one in staying_installations(opened)] == versions, text

@@ -106,6 +106,10 @@ charts:
         imageName: {OURS}
         valuesPath: jupyterhub.hub.image
 """
+# What init writes besides, and for a repository that it adopts.
+ADDED, ADDED_ALONE = MAKEFILE + IGNORED, MAKEFILE + IGNORED_ALONE
+ADOPTS = ADOPTED + ADDED
+SITE = CHART + VALUES + IMAGE
 ALONE = "== Dockerfile\n# ours\nFROM quay.io/jupyterhub/k8s-hub:3.2.1\nRUN true\n"
 ALONE_MOVED = "== Dockerfile\n- k8s-hub:3.2.1\n+ k8s-hub:3.3.8\n"
 NAMED_HUB = """\
@@ -160,7 +164,7 @@ def site(
     *,
     bump: str = CHART_MOVED + MOVED,
     build: str = BUILT,
-    init: str = ADOPTED + MAKEFILE + IGNORED,
+    init: str = ADOPTS,
     codes: tuple[str, str] = (GONE, GONE),
 ) -> Shape:
     """Return a repository with a chart, an image, and values that name it."""
@@ -172,7 +176,7 @@ def alone(what: str, world: str, *, bump: str = "", context: str = ".") -> Shape
     name = NAMED_HUB.replace("context: .", f"context: {context}")
     folder = "" if context == "." else f"{context}/"
     moved = bump or ALONE_MOVED.replace("== ", f"== {folder}")
-    return Shape(what, world, moved, "", name + MAKEFILE + IGNORED_ALONE, "", "")
+    return Shape(what, world, moved, "", name + ADDED_ALONE, "", "")
 
 
 def refused(what: str, world: str, error: str, *, bump: str = "", init: str = "") -> Shape:
@@ -182,8 +186,8 @@ def refused(what: str, world: str, error: str, *, bump: str = "", init: str = ""
 
 SHAPES = [
     # -- a chart, its image, and values that name it
-    site("chartpress.yaml names it all", CHART + VALUES + IMAGE + CHARTPRESS, init=MAKEFILE + IGNORED),
-    site("no chartpress.yaml", CHART + VALUES + IMAGE),
+    site("chartpress.yaml names it all", SITE + CHARTPRESS, init=ADDED),
+    site("no chartpress.yaml", SITE),
     site(
         "requirements.yaml of apiVersion v1",
         CHART.replace("hub/Chart.yaml\napiVersion: v2\nname: hub\nversion: 0.0.1", "hub/requirements.yaml")
@@ -195,7 +199,7 @@ SHAPES = [
     site(
         "an alias",
         CHART.replace("- name", "- alias: z2jh\n  name") + VALUES.replace("jupyterhub:", "z2jh:") + IMAGE,
-        init=ADOPTED.replace("jupyterhub.hub", "z2jh.hub") + MAKEFILE + IGNORED,
+        init=ADOPTED.replace("jupyterhub.hub", "z2jh.hub") + ADDED,
     ),
     site(
         "the image in one text",
@@ -217,22 +221,17 @@ SHAPES = [
         init=ADOPTED.replace(
             "        valuesPath", "        dockerfilePath: images/site-hub/docker/Dockerfile\n        valuesPath"
         )
-        + MAKEFILE
-        + IGNORED,
+        + ADDED,
     ),
     site(
         "other images beside it",
-        CHART
-        + VALUES
-        + IMAGE
+        SITE
         + "== images/user/Dockerfile\n# not k8s-hub\nFROM quay.io/jupyter/base-notebook\n"
         + "== images/template/Dockerfile\n{% if hub %}k8s-hub{% endif %}\n",
     ),
     site(
         "other charts beside it, and what helm has unpacked",
-        CHART
-        + VALUES
-        + IMAGE
+        SITE
         + "== support/Chart.yaml\napiVersion: v2\nname: support\nversion: 0.0.1\ndependencies:\n- name: prometheus\n"
         + "== template/Chart.yaml\nname: {{ cookiecutter.name }}\n"
         + "== hub/charts/binderhub/requirements.yaml\ndependencies:\n- name: jupyterhub\n  version: 1.1.0\n",
@@ -248,11 +247,11 @@ SHAPES = [
     ),
     site(
         "two charts, one of them named",
-        CHART + VALUES + IMAGE + CHART.replace("hub/Chart", "old/Chart") + "== invoke.yaml\nhub: {chart: hub}\n",
+        SITE + CHART.replace("hub/Chart", "old/Chart") + "== invoke.yaml\nhub: {chart: hub}\n",
     ),
     site(
         "a Makefile and a .gitignore",
-        CHART + VALUES + IMAGE + "== Makefile\ncheck:\n\ttrue\n== .gitignore\n*.tgz",
+        SITE + "== Makefile\ncheck:\n\ttrue\n== .gitignore\n*.tgz",
         init=ADOPTED
         + "== Makefile\n\n"
         + MAKEFILE.partition("pinned major version).\n")[2].replace("check release", "release")
@@ -260,29 +259,34 @@ SHAPES = [
     ),
     # -- chartpress.yaml beside it
     site(
-        "chartpress.yaml for other images alone",
-        CHART
-        + VALUES
+        "chartpress.yaml in a folder, and the image above it",
+        (CHART + VALUES).replace("== hub/", "== helm/hub/")
         + IMAGE
-        + "== chartpress.yaml\ncharts:\n- name: node\n  images: {scaler: {imageName: reg.example.edu/scaler}}\n",
-        init=MAKEFILE + IGNORED,
+        + CHARTPRESS.replace("== ", "== helm/").replace(
+            "      values", "      contextPath: ../images/site-hub\n      values"
+        ),
+        bump=CHART_MOVED.replace("hub/", "helm/hub/") + MOVED,
+        build=BUILT.replace("hub/", "helm/hub/"),
+        init=MAKEFILE + IGNORED.replace("/hub/", "/helm/hub/"),
+    ),
+    site(
+        "chartpress.yaml for other images alone",
+        SITE + "== chartpress.yaml\ncharts:\n- name: node\n  images: {scaler: {imageName: reg.example.edu/scaler}}\n",
+        init=ADDED,
     ),
     site(
         "chartpress.yaml with the chart and another of its images",
-        CHART
-        + VALUES
-        + IMAGE
-        + CHARTPRESS.replace("site-hub:\n      valuesPath: jupyterhub.hub", "db:\n      valuesPath: db"),
-        init=MAKEFILE + IGNORED,
+        SITE + CHARTPRESS.replace("site-hub:\n      valuesPath: jupyterhub.hub", "db:\n      valuesPath: db"),
+        init=ADDED,
     ),
     site(
         "chartpress.yaml with images at the wrong level",
-        CHART + VALUES + IMAGE + "== chartpress.yaml\ncharts:\n- name: hub\nimages: {site-hub: {}}\n",
-        init=MAKEFILE + IGNORED,
+        SITE + "== chartpress.yaml\ncharts:\n- name: hub\nimages: {site-hub: {}}\n",
+        init=ADDED,
     ),
     refused(
         "chartpress.yaml that looks for the image elsewhere",
-        CHART + VALUES + IMAGE + CHARTPRESS.replace("site-hub:", "hub:"),
+        SITE + CHARTPRESS.replace("site-hub:", "hub:"),
         "error: chartpress.yaml does not name images/site-hub/Dockerfile, which inherits from z2jh's hub image "
         "(chartpress.yaml)\n"
         "hint: set it there: contextPath: images/site-hub, dockerfilePath: images/site-hub/Dockerfile, "
@@ -298,8 +302,7 @@ SHAPES = [
         init=ADOPTED.replace("    images:\n", "    imagePrefix: reg.example.edu/core/\n    images:\n").replace(
             f"        imageName: {OURS}\n", ""
         )
-        + MAKEFILE
-        + IGNORED,
+        + ADDED,
     ),
     refused(
         "two Dockerfiles",
@@ -323,7 +326,7 @@ SHAPES = [
         f"tag (.)\nhint: set it in invoke.yaml: hub: {{images: [{{context: ., name: {OURS}, "
         "values: [jupyterhub.hub.image], paths: [logo.svg, conf]}]}",
         bump=CHART_MOVED + ALONE_MOVED,
-        init=ADOPTED.replace("        valuesPath", "        contextPath: .\n        valuesPath") + MAKEFILE + IGNORED,
+        init=ADOPTED.replace("        valuesPath", "        contextPath: .\n        valuesPath") + ADDED,
     ),
     site(
         "a context whose values the Dockerfile copies",
@@ -336,7 +339,7 @@ SHAPES = [
         "tag (.)\nhint: the Dockerfile copies it too: copy other files one by one, or move clusters/a.yaml "
         "elsewhere",
         bump=ALONE_MOVED,
-        init=MAKEFILE + IGNORED_ALONE,
+        init=ADDED_ALONE,
         codes=("", ""),
     ),
     site(
@@ -375,18 +378,17 @@ SHAPES = [
             "        valuesPath",
             "        contextPath: .\n        dockerfilePath: images/site-hub/Dockerfile\n        valuesPath",
         )
-        + MAKEFILE
-        + IGNORED,
+        + ADDED,
     ),
     refused(
         "two charts",
-        CHART + VALUES + IMAGE + CHART.replace("hub/Chart", "old/Chart"),
+        SITE + CHART.replace("hub/Chart", "old/Chart"),
         "error: several charts depend on jupyterhub: hub, old (TOP)\n"
         "hint: name one: hub: {chart: hub} in invoke.yaml, or INVOKE_HUB_CHART=hub",
     ),
     refused(
         "a chart that is named and does not depend on z2jh",
-        CHART + VALUES + IMAGE + "== web/Chart.yaml\nname: web\n== invoke.yaml\nhub: {chart: web}\n",
+        SITE + "== web/Chart.yaml\nname: web\n== invoke.yaml\nhub: {chart: web}\n",
         "error: no chart web depends on jupyterhub (TOP)\nhint: these depend on jupyterhub: hub",
     ),
     refused(
@@ -399,12 +401,8 @@ SHAPES = [
     # -- hub.images says it
     site(
         "hub.images for one of two Dockerfiles",
-        CHART
-        + VALUES
-        + IMAGE
-        + "== images/a/Dockerfile\nFROM k8s-hub:3.2.1\n"
-        + f"== invoke.yaml\nhub: {{images: [{SET_SITE}]}}\n",
-        init=MAKEFILE + IGNORED,
+        SITE + "== images/a/Dockerfile\nFROM k8s-hub:3.2.1\n" + f"== invoke.yaml\nhub: {{images: [{SET_SITE}]}}\n",
+        init=ADDED,
     ),
     site(
         "hub.images for a context that holds the values",
@@ -413,20 +411,18 @@ SHAPES = [
         + ALONE
         + f"== invoke.yaml\nhub:\n  images:\n  - {SET_SITE}\n".replace("images/site-hub,", "., paths: [conf],"),
         bump=CHART_MOVED + ALONE_MOVED,
-        init=MAKEFILE + IGNORED,
+        init=ADDED,
     ),
     site(
         "hub.images for two images of one folder, each with its values",
-        CHART
-        + VALUES
-        + IMAGE
+        SITE
         + IMAGE.replace("/Dockerfile", "/Dockerfile.slim")
         + "== prod.yaml\nhub: {image: {name: reg.example.edu/core/slim, tag: a}}\n"
         + f"== invoke.yaml\nhub:\n  images:\n  - {SET_SITE}\n"
         + SET_SLIM,
         bump=CHART_MOVED + MOVED + MOVED.replace("/Dockerfile", "/Dockerfile.slim"),
         build=BUILT + "== prod.yaml\n- tag: a\n+ tag: 7.7.7\n",
-        init=MAKEFILE + IGNORED,
+        init=ADDED,
         codes=("values-commit-gone", "values-commit-gone"),
     ),
     site(
@@ -436,13 +432,13 @@ SHAPES = [
         + VALUES.replace("hub/values.yaml", "prod/values.yaml")
         + "== invoke.yaml\nhub: {values: [{file: prod/values.yaml, path: jupyterhub.hub.image}]}\n",
         build=BUILT.replace("hub/values", "prod/values"),
-        init=ADOPTED.replace("        valuesPath: jupyterhub.hub.image\n", "") + MAKEFILE + IGNORED,
+        init=ADOPTED.replace("        valuesPath: jupyterhub.hub.image\n", "") + ADDED,
     ),
     # -- the image alone
     alone("the image alone", ALONE),
     alone("the image alone, in a folder", ALONE.replace("== ", "== images/hub/"), context="images/hub"),
     alone("the image alone, beside a chart of something else", ALONE + "== web/Chart.yaml\nname: web\n"),
-    Shape("the image alone, with a name", ALONE + NAMED_HUB, ALONE_MOVED, "", MAKEFILE + IGNORED_ALONE, "", ""),
+    Shape("the image alone, with a name", ALONE + NAMED_HUB, ALONE_MOVED, "", ADDED_ALONE, "", ""),
     Shape(
         "the image alone, with values of another tool",
         ALONE.replace("== ", "== image/")
@@ -450,7 +446,7 @@ SHAPES = [
         + "== invoke.yaml\nhub: {values: [{file: prod.yaml, path: hub.image}]}\n",
         ALONE_MOVED.replace("== ", "== image/"),
         "== prod.yaml\n- tag: x\n+ tag: 7.7.7\n",
-        MAKEFILE + IGNORED_ALONE,
+        ADDED_ALONE,
         "",
         "",
     ),
@@ -481,7 +477,7 @@ SHAPES = [
         "== images/hub/requirements.txt\n"
         "# Python packages to add to z2jh's hub image, each pinned: NAME==VERSION\n"
         "== chartpress.yaml\ncharts:\n  - name: hub\n    chartPath: hub\n    imagePrefix: reg.example.edu/core/\n"
-        "    images:\n      hub:\n        valuesPath: jupyterhub.hub.image\n" + EMPTY_VALUES + MAKEFILE + IGNORED,
+        "    images:\n      hub:\n        valuesPath: jupyterhub.hub.image\n" + EMPTY_VALUES + ADDED,
     ),
     refused(
         "a version in Terraform, and no image",

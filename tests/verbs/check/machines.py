@@ -20,18 +20,20 @@ Platforms: linux/amd64, linux/amd64/v2, linux/386
 
 @dataclass(frozen=True)
 class Docker:
-    """What a Docker client says."""
+    """What a Docker client says; ``first`` is what its stand-in does before."""
 
     version: str = "Docker version 28.2.2, build e6534b4"
     buildx: str = "github.com/docker/buildx 0.13.1+ds1 0.13.1+ds1-3"
     engine: str = "26.1.5+dfsg1"
     builder: str = BUILDER
+    first: str = ""
     registry: str = "ERROR: registry.example/hub:hubpress-doctor: not found"
 
     @property
     def script(self) -> str:
         """A stand-in that says so."""
         return f"""\
+{self.first}
 case "$*" in
 --version) echo '{self.version}' ;;
 'buildx version') echo '{self.buildx}' ;;

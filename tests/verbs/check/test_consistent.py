@@ -92,9 +92,6 @@ def test_files_and_git_ask_nobody(settled: Hub, charts: HelmServer) -> None:
     assert len(charts.requests) == asked
 
 
-# -- several images: their bases must agree, and what they share is said once
-
-
 def problems(hub: Hub) -> list[dict[str, str]]:
     result = check(hub, "--offline", "--json")
     assert result.code == 1, result

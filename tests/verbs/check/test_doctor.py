@@ -6,19 +6,22 @@ import pytest
 
 from tasks.checks import machine
 from tasks.checks.machine import MachineFinding, examine
+from tasks.core.names import Host
+from tasks.core.settings import read_settings
+from tasks.repo.hub import Hub as OpenHub
+from tasks.repo.hub import open_hub
+from tasks.tools.git import Git
 from tests.support.cli import run_task, succeed
 from tests.support.helm import HelmServer
-from tests.support.hubs import ON_GITHUB, Hub
+from tests.support.hubs import ON_GITHUB, Hub, make_hub
 from tests.support.layouts import make_2i2c_like
+from tests.support.registry import private_registry, sign_in, use_helper
 
-from .machines import FIT, write_tool
+from .machines import FIT, Docker, write_tool
 from .places import everything
 
 DOCKER_HINT = "install Docker: https://docs.docker.com/engine/install/"
-NEEDED = {
-    "git": "install git: https://git-scm.com/downloads",
-    "docker": DOCKER_HINT,
-}
+NEEDED = {"git": "install git: https://git-scm.com/downloads", "docker": DOCKER_HINT}
 OPTIONAL = {
     "gcloud": "install the Google Cloud CLI, for Google's registries: https://cloud.google.com/sdk/docs/install",
     "helm": "install Helm, for previews and lock files: https://helm.sh/docs/intro/install/",
@@ -105,6 +108,7 @@ def test_a_tool_that_is_too_old(tools: Path, name: str, says: str, version: str,
 @pytest.fixture
 def short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "LOOK_SECONDS", 0.7)
+    monkeypatch.setattr("tasks.tools.process._TIDY_SECONDS", 0.3)
 
 
 @pytest.mark.usefixtures("short_looks")
@@ -207,3 +211,177 @@ def test_outside_of_a_hub_repository_the_tools_alone_are_looked_at(tmp_path: Pat
     told = {tool["name"]: tool for tool in run_task("doctor", "--json", cwd=elsewhere).json["tools"]}
     assert {"git", "docker", "buildx", "engine", "builder", "gcloud", "helm", "gh"} < set(told)
     assert told["hub repository"]["ok"] is False
+
+
+GOOGLE = "us-central1-docker.pkg.dev"
+OTHER = "registry.example"
+START_ENGINE = "start Docker Desktop or the docker service, then: docker info"
+BUILDX_HINT = "install the buildx plugin: https://docs.docker.com/build/install-buildx/"
+EMULATE = (
+    "build on a machine of that platform: --builder NAME; or install what emulates it: "
+    "docker run --privileged --rm tonistiigi/binfmt --install all"
+)
+
+
+def hub_at(folder: Path, registry: str, **settings: str) -> OpenHub:
+    """Make a hub repository whose image goes to ``registry``, and open it."""
+    made = make_hub(folder / "hub", registry=registry)
+    return open_hub(read_settings(settings), Git(made.path))
+
+
+def look(name: str, hub: OpenHub | None = None) -> MachineFinding:
+    """Return what is found of ``name``."""
+    (found,) = (finding for finding in examine(hub) if finding.name == name)
+    return found
+
+
+# -- engine and builder
+
+
+NO_BUILDX = "docker: 'buildx' is not a docker command."
+DENIED = "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: "
+NO_ENGINE = "Cannot connect to the Docker daemon"
+MAY_NOT = Docker(first=f"case $* in info*|'buildx inspect'*) echo '{DENIED}' >&2; exit 1 ;; esac")
+JOIN = (
+    "join its group: sudo usermod -aG docker $USER, then sign out and in again; or run Docker rootless: "
+    "https://docs.docker.com/engine/security/rootless/"
+)
+REFUSED = "this user may not use the Docker engine"
+# What Docker says, what is looked at, and what is found.
+DOCKERS = {
+    "buildx too old": (
+        Docker(buildx="x v0.9.1 ed00243a"),
+        "buildx",
+        "0.9.1",
+        f"at least 0.10 is needed: {BUILDX_HINT}",
+    ),
+    "no buildx": (
+        Docker(first=f'case $1 in buildx) echo "{NO_BUILDX}" >&2; exit 1 ;; esac'),
+        *("buildx", NO_BUILDX, BUILDX_HINT),
+    ),
+    "an engine that says nothing": (Docker(engine=""), "engine", None, START_ENGINE),
+    "an engine that refuses the user": (MAY_NOT, "engine", REFUSED, JOIN),
+    "a builder whose engine does": (MAY_NOT, "builder", DENIED.strip(), JOIN),
+    "a builder without its engine": (
+        Docker(builder=f"Name: desktop-linux\nDriver: docker\nError: {NO_ENGINE}\n"),
+        *("builder", NO_ENGINE, START_ENGINE),
+    ),
+}
+
+
+@pytest.mark.parametrize(("docker", "name", "version", "hint"), DOCKERS.values(), ids=DOCKERS)
+def test_docker_that_is_there_in_part(tools: Path, docker: Docker, name: str, version: str, hint: str) -> None:
+    write_tool(tools, "docker", docker.script)
+    assert look(name) == MachineFinding(name, version, hint=hint)
+    assert look("docker").hint is None
+
+
+@pytest.mark.engine
+def test_an_engine_that_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = f"unix://{tmp_path}/nobody.sock"
+    monkeypatch.setenv("DOCKER_HOST", host)
+    hint = f"start the engine that DOCKER_HOST names, {host}, or: unset DOCKER_HOST"
+    assert look("engine") == MachineFinding("engine", "the Docker engine does not answer", hint=hint)
+    builder = look("builder")
+    assert builder.hint == hint
+
+
+# -- the host's row of the table
+
+
+PC, MAC = Host("linux", "x86_64"), Host("darwin", "arm64")
+EMULATIONS = {
+    "PC": (PC, "linux/amd64", "PC, x86_64: native", ()),
+    "Mac": (
+        *(MAC, "linux/amd64", "Mac, arm64: --platform linux/amd64"),
+        [MachineFinding("emulation", "none, the builder is of linux/amd64 itself")],
+    ),
+    "PC for Arm": (
+        *(PC, "linux/arm64", "PC, x86_64: --platform linux/arm64"),
+        [MachineFinding("emulation", "the builder cannot run linux/arm64", hint=EMULATE)],
+    ),
+}
+
+
+@pytest.mark.parametrize(("host", "wanted", "row", "emulation"), EMULATIONS.values(), ids=EMULATIONS)
+@pytest.mark.usefixtures("tools")
+def test_the_hosts_row_and_whether_its_builder_emulates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: Host, wanted: str, row: str, emulation: list[MachineFinding]
+) -> None:
+    monkeypatch.setattr(Host, "here", lambda: host)
+    found = examine(hub_at(tmp_path, OTHER, platform=wanted))
+    assert MachineFinding("platform", row) in found
+    assert [finding for finding in found if finding.name == "emulation"] == [*emulation]
+
+
+def test_who_builds_on_cloud_build_needs_gcloud_and_no_engine(tmp_path: Path, tools: Path) -> None:
+    write_tool(tools, "docker", Docker(engine="").script)
+    (tools / "gcloud").unlink()
+    found = {finding.name: finding for finding in examine(hub_at(tmp_path, OTHER, builder="cloudbuild"))}
+    assert "builder" not in found
+    assert (found["engine"].is_fault, found["gcloud"].is_fault) == (False, True)
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_helm_is_needed_where_a_lock_is_committed(tmp_path: Path, tools: Path, *, locked: bool) -> None:
+    (tools / "helm").unlink()
+    made = make_hub(tmp_path / "hub")
+    if locked:
+        made.put("hub/requirements.lock", "dependencies: []\n")
+    found = look("helm", open_hub(read_settings({}), Git(made.path)))
+    assert (found.hint is None, found.needed) == (False, locked)
+
+
+def test_a_remote_builder_at_whose_address_nobody_listens(tmp_path: Path, tools: Path) -> None:
+    told = "Name: far\nDriver: remote\nStatus: inactive\n"
+    write_tool(tools, "docker", Docker(builder=told).script)
+    found = look("builder", hub_at(tmp_path, OTHER, builder="far"))
+    assert found == MachineFinding(
+        "builder", "the builder far does not answer", hint="docker buildx inspect --bootstrap far"
+    )
+
+
+# -- sign-in and registry
+
+
+def test_nobody_signed_in_to_googles_registry(tools: Path, tmp_path: Path) -> None:
+    hub = hub_at(tmp_path, f"{GOOGLE}/cal-icor-hubs")
+    words = "Docker has no credential helper for it"
+    assert look(f"sign-in {GOOGLE}", hub) == MachineFinding(f"sign-in {GOOGLE}", words, hint="invoke auth")
+    (tools / "gcloud").unlink()
+    assert look("gcloud", hub).hint
+
+
+@pytest.mark.parametrize(
+    ("host", "answer", "ok", "hint"),
+    [
+        pytest.param(GOOGLE, '/bin/sleep 1; echo \'{"Username": "x", "Secret": "y"}\'', True, None, id="a slow one"),
+        pytest.param(GOOGLE, "echo no active account >&2; exit 1", False, "invoke auth", id="Google's has nothing"),
+        pytest.param(OTHER, "echo '{}'", False, f"docker login {OTHER}", id="another one has nothing"),
+    ],
+)
+def test_dockers_helper_is_asked(
+    tools: Path, tmp_path: Path, host: str, answer: str, ok: bool, hint: str | None
+) -> None:
+    use_helper(host, "lab")
+    write_tool(tools, "docker-credential-lab", f"{answer}\n")
+    words = "Docker's helper answers" if ok else "Docker's helper returned no credentials"
+    assert look(f"sign-in {host}", hub_at(tmp_path, host)) == MachineFinding(f"sign-in {host}", words, hint=hint)
+
+
+def test_dockers_helper_is_asked_for_docker_hub_by_the_name_that_it_has_there(tools: Path, tmp_path: Path) -> None:
+    key = "https://index.docker.io/v1/"
+    use_helper(key, "lab")
+    answer = 'echo \'{"Username": "x", "Secret": "y"}\''
+    write_tool(tools, "docker-credential-lab", f'read -r host; [ "$host" = {key} ] && {answer}\n')
+    assert look("sign-in docker.io", hub_at(tmp_path, "docker.io/team")).hint is None
+
+
+@pytest.mark.engine
+def test_a_registry_that_denies_until_one_signs_in(tmp_path: Path) -> None:
+    with private_registry(tmp_path / "private", {"robin": "tulip-garden"}) as served:
+        hub = hub_at(tmp_path, served.address)
+        found = look(f"registry {served.address}", hub)
+        assert found.hint == f"docker login {served.address}"
+        sign_in(served.address, "robin", "tulip-garden")
+        assert look(f"registry {served.address}", hub).hint is None

@@ -116,14 +116,6 @@ def test_a_history_that_is_cut_off_is_named_with_the_way_out(settled: Hub, tmp_p
     consistent(shallow, "--offline")
 
 
-def test_wherever_one_stands_in_the_repository(settled: Hub, tmp_path: Path) -> None:
-    settled.git("switch", "--quiet", "--detach")
-    settled.git("worktree", "add", "--quiet", str(tmp_path / "second"))
-    for folder in (settled.path, tmp_path / "second", settled.path / "images/hub"):
-        result = run_task("check", "--offline", cwd=folder)
-        assert (result.code, result.out) == (0, "Files and git are consistent.\n"), result
-
-
 # -- as a hook
 
 

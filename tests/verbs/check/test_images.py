@@ -92,23 +92,6 @@ def test_a_registry_that_denies_or_does_not_answer_is_no_fault(released: Hub, tm
     assert silent.startswith(f"{one}/a:1, {one}/b:1, {one}/c:1 and 1 more: ")
 
 
-BOMB = "    a0: &a0 {image: {name: x}}\n"
-ODD = {
-    "a mapping that holds itself": "    a: &a {image: *a, <<: *a}\n",
-    "a bomb of mappings": BOMB
-    + "".join(f"    a{n}: &a{n} {{x: *a{n - 1}, y: *a{n - 1}, <<: *a{n - 1}}}\n" for n in range(1, 400)),
-    "odd": "    image: {name: {}, tag: []}\n    profileList: {kubespawner_override: {image: {}}}\n",
-}
-
-
-def test_odd_values_name_no_images(released: Hub) -> None:
-    values = released.read(VALUES)
-    for what, text in ODD.items():
-        released.write(VALUES, values)
-        result = check(spoiled(released, text), "--json")
-        assert (result.code, result.json["problems"]) == (0, []), (what, result)
-
-
 @pytest.mark.parametrize("flags", [(), ("--offline",)], ids=["online", "offline"])
 def test_what_is_not_yaml_is_named_and_what_is_encrypted_is_left_alone(flags: tuple[str, ...], released: Hub) -> None:
     for name, text in (
@@ -179,14 +162,8 @@ MATCHES = "the file matches hub.values and names an image of ours"
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        (
-            "{}---\na: 1\n",
-            f"{MATCHES}, but cannot be read: the file holds several YAML documents (clusters/a.yaml:5)",
-        ),
-        (
-            "{}    tag: old\n",
-            f"{MATCHES}, but cannot be read: {AMBIGUOUS}",
-        ),
+        ("{}---\na: 1\n", f"{MATCHES}, but cannot be read: the file holds several YAML documents (clusters/a.yaml:5)"),
+        ("{}    tag: old\n", f"{MATCHES}, but cannot be read: {AMBIGUOUS}"),
     ],
 )
 def test_a_matching_file_that_names_the_image_is_never_left_behind(released: Hub, text: str, error: str) -> None:
@@ -253,20 +230,6 @@ def test_an_image_that_only_clusters_name_is_not_called_unused(tmp_path: Path) -
     assert problems[0]["message"].endswith("; no build writes dynamic-image-building-experiment here")
     opened = open_hub(read_settings({}), Git(hub.path))
     assert [*unmoved_images(opened)] == ["dynamic-image-building-experiment"]
-
-
-def test_a_deployment_that_keeps_an_old_hub_image_is_named(released: Hub) -> None:
-    file = "deployments/bio/config/prod.yaml"
-    released.write("deployments/bio/hubploy.yaml", "cluster: {}\n")
-    released.write(file, f"jupyterhub:\n  hub:\n    image:\n      name: {image_name(released)}\n      tag: old\n")
-    released.commit("Keep the old image")
-    differs, missing = check(released, "--json").json["problems"]
-    told = tuple(differs[key] for key in ("code", "severity", "path", "line"))
-    assert told == ("values-differ", "warning", file, 5)
-    assert differs["message"] == f"hub is pinned to old here and to {pinned_tag(released)} elsewhere"
-    entry = f"{{file: {file}, path: jupyterhub.hub.image}}"
-    assert differs["hint"] == f"take it out, or let builds move it: hub: {{values: [{entry}]}} in invoke.yaml"
-    assert missing["code"] == "image-missing"
 
 
 def test_values_in_the_section_of_a_chart_that_depends_on_the_hubs_are_looked_at(released: Hub) -> None:

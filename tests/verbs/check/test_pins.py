@@ -132,10 +132,7 @@ def looked_at(hub: Hub) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
 
 @pytest.mark.engine
 def test_check_asks_the_base_image_where_this_machine_has_it(
-    base: Callable[[str], str],
-    tmp_path: Path,
-    registry: Registry,
-    charts: HelmServer,
+    base: Callable[[str], str], tmp_path: Path, registry: Registry, charts: HelmServer
 ) -> None:
     repository = base(f"echo '[{PIP_LIST}]'")
     address = f"{registry.address}/{secrets.token_hex(4)}"

@@ -147,15 +147,6 @@ def image_on_another_base(hub: Hub) -> Problem:
     return Problem(Code.WRONG_BASE, IMAGE, message, f"{BUILD} --force")
 
 
-def image_that_says_it_has_another_base(hub: Hub) -> Problem:
-    """The base was published anew under another tag: the layers agree, the label does not."""
-    image = pinned_without_a_push(hub)
-    named = f'LABEL org.opencontainers.image.base.name="{base_name(hub)}:3.3.7"\n'
-    push_in_place_of(image, hub.path.parent, f"FROM {base_name(hub)}:3.3.8\n{named}")
-    message = f"{image} is not built on {base_name(hub)}:3.3.8, which {DOCKERFILE} names"
-    return Problem(Code.WRONG_BASE, IMAGE, message, f"{BUILD} --force")
-
-
 def digest_of_another_image(hub: Hub) -> Problem:
     push_in_place_of(f"{image_name(hub)}:other", hub.path.parent, f"FROM {base_name(hub)}:3.2.1\n")
     pushed = images_in(image_name(hub).partition("/")[0])
@@ -207,31 +198,9 @@ def users_image_never_pushed(hub: Hub) -> Problem:
     return missing(f"{VALUES}:11", "jupyterhub.singleuser.image", f"{base_name(hub)}:never")
 
 
-def image_of_one_deployment_never_pushed(hub: Hub) -> Problem:
-    hub.write("deployments/bio/hubploy.yaml", "cluster: {}\n")
-    hub.write(
-        "deployments/bio/config/common.yaml", f"jupyterhub: {{singleuser: {{image: {{name: {base_name(hub)}}}}}}}\n"
-    )
-    for environment, tag in (("staging", "3.3.8"), ("prod", "never")):
-        text = f"jupyterhub:\n  singleuser:\n    image:\n      tag: {tag}\n"
-        hub.write(f"deployments/bio/config/{environment}.yaml", text)
-    hub.commit("Deploy it")
-    return missing("deployments/bio/config/prod.yaml:4", "jupyterhub.singleuser.image", f"{base_name(hub)}:never")
-
-
 def missing(where: str, path: str, image: str) -> Problem:
     hint = f"push it, or name an existing one; docker buildx imagetools inspect {image}"
     return Problem(Code.IMAGE_MISSING, where, f"{path} names {image}, which its registry does not have", hint)
-
-
-def history_squashed(hub: Hub) -> Problem:
-    """What was not built before the squash is in its one commit; the clone still has the commit that was built."""
-    hub.edit(DOCKERFILE, "USER root\n", "USER root\nRUN true\n")
-    hub.git("checkout", "--quiet", "--orphan", "rewritten")
-    hub.commit("Set up the hub, in one commit")
-    hub.git("branch", "--move", "--force", "main")
-    message = f"the tag {pinned_tag(hub)} names a commit that is not in the history"
-    return Problem(Code.COMMIT_GONE, IMAGE, message, BUILD_AND_COMMIT)
 
 
 def accept(code: str) -> str:
@@ -282,20 +251,17 @@ IN_FILES: dict[Callable[[Hub], Problem], str] = {
     pattern_that_matches_nothing: "no-effect",
     deployment_that_is_not_yaml: "not-yaml",
     history_rewritten: "values-commit-gone",
-    history_squashed: "values-commit-gone",
 }
 IN_THE_WORLD: dict[Callable[[Hub], Problem], str] = {
     release_that_was_never_published: "release-unknown",
     image_never_pushed: "tag-not-in-registry",
     image_for_another_platform: "wrong-platform",
     image_on_another_base: "wrong-base",
-    image_that_says_it_has_another_base: "wrong-base",
     digest_of_another_image: "values-digest-differs",
     digest_never_pushed: "tag-not-in-registry",
     fix_left_out: "security-release",
     base_pushed_anew: "base-moved",
     users_image_never_pushed: "image-missing",
-    image_of_one_deployment_never_pushed: "image-missing",
     old_tag_kept_over_the_charts: "image-override",
 }
 

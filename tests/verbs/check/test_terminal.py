@@ -15,9 +15,6 @@ COLOUR, NO_COLOUR = {"NO_COLOR": ""}, {"NO_COLOR": "1"}
 ESCAPE = "\x1b"
 
 
-# -- tables
-
-
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
@@ -64,19 +61,25 @@ def test_data_is_plain_even_where_messages_go_to_a_terminal(settled: Hub) -> Non
 # -- waiting
 
 
-WAIT = "import time; from tasks.core import output\nwith output.waiting('asking quay.io'): time.sleep({seconds})"
+WAIT = """\
+import time
+from tasks.core import output
+output._TURN = {turn}
+with output.waiting("asking quay.io"):
+    time.sleep(output._TURN + 0.3)
+"""
 
 
-def waited(seconds: float, **env: str) -> str:
-    program = (sys.executable, "-c", WAIT.format(seconds=seconds))
+def waited(turn: float, **env: str) -> str:
+    program = (sys.executable, "-c", WAIT.format(turn=turn))
     return run_on_terminal(*program, cwd=PROJECT, env=env).err
 
 
 def test_what_is_waited_for_is_shown_after_a_second_and_wiped_away() -> None:
-    assert waited(1.5) == "\rasking quay.io (1.0 s)\x1b[K\r\x1b[K"
+    assert waited(1.0) == "\rasking quay.io (1.0 s)\x1b[K\r\x1b[K"
 
 
 def test_in_ci_and_without_a_terminal_nothing_is_drawn() -> None:
-    assert waited(1.3, CI="true") == ""
-    done = run(sys.executable, "-c", WAIT.format(seconds=1.3), cwd=PROJECT)
+    assert waited(0.1, CI="true") == ""
+    done = run(sys.executable, "-c", WAIT.format(turn=0.1), cwd=PROJECT)
     assert (done.code, done.out, done.err) == (0, "", "")

@@ -1,16 +1,19 @@
 """``commit``: exactly the managed files, on the right branch, with a message that a reviewer wants to read."""
 
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
-from textwrap import indent
+from unittest.mock import ANY
 
 import pytest
 
 from tests.support.cli import run_task, succeed
 from tests.support.hubs import Hub
 from tests.support.layouts import make_2i2c_like, make_cal_icor_like
-from tests.support.steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, move, pin
-from tests.support.world import demand_fault, nothing_written
+from tests.support.processes import write_program
+from tests.support.steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, move, pin, refs
+from tests.support.world import demand_fault, fault
 
 EXPECTED = Path(__file__).parent / "expected"
 
@@ -37,33 +40,11 @@ def test_on_the_default_branch_a_feature_branch_is_made(moved: Hub) -> None:
 
 def test_on_another_branch_the_commit_goes_there(moved: Hub) -> None:
     moved.git("switch", "--quiet", "--create", "my-work")
-    assert commit(moved).code == 0
+    told = {"branch": "my-work", "commits": [{"hash": ANY, "subject": SUBJECT}], "pull_request": None}
+    assert commit(moved, "--json").json == told
+    assert commit(moved, "--json").json == {**told, "commits": []}
     assert moved.git("branch", "--show-current") == "my-work"
     assert moved.git("branch", "--format=%(refname:short)") == "main\nmy-work"
-
-
-def test_json_tells_the_branch_and_the_commit(moved: Hub) -> None:
-    done = commit(moved, "--json")
-    assert done.json == {
-        "branch": BRANCH,
-        "commits": [{"hash": moved.git("rev-parse", "HEAD"), "subject": SUBJECT}],
-        "pull_request": None,
-    }
-    assert commit(moved, "--json").json == {"branch": BRANCH, "commits": [], "pull_request": None}
-
-
-def test_a_dry_run_tells_all_and_touches_nothing(moved: Hub) -> None:
-    with nothing_written(moved):
-        done = succeed("commit", "--dry", cwd=moved.path)
-    text = (EXPECTED / "bump.txt").read_text(encoding="utf-8")
-    assert done.out == (
-        f"Plan for {moved.path}\n"
-        f"  commit * create {BRANCH} from main\n"
-        "           because main is the default branch\n"
-        f"           $ git switch --create {BRANCH}\n"
-        f'         * commit images/hub/Dockerfile, hub/requirements.yaml: "{SUBJECT}"\n'
-        f"{indent(text, ' ' * 11)}"
-    )
 
 
 # -- what it says
@@ -74,7 +55,8 @@ def bumped(hub: Hub) -> None:
 
 
 def crossed_a_major(hub: Hub) -> None:
-    move(hub, after="4.4.0")
+    """By ``bump``, which knows more of the release than the files tell."""
+    succeed("bump", "--major", cwd=hub.path)
 
 
 def went_to_a_build_of_main(hub: Hub) -> None:
@@ -124,42 +106,6 @@ def test_a_message_that_was_given_is_kept(moved: Hub) -> None:
 # -- exact paths
 
 
-def test_other_changes_stay_as_they_are(moved: Hub) -> None:
-    moved.write("README.md", "# Ours\n")
-    moved.git("add", "README.md")
-    moved.write("README.md", "# Ours, changed again\n")
-    moved.write("hub/Chart.yaml", moved.read("hub/Chart.yaml").replace("Our hub", "Their hub"))
-    moved.write("notes.txt", "mine\n")
-    moved.write("staged.bin", "\x00\x01")
-    moved.git("add", "staged.bin")
-    moved.git("rm", "--quiet", "--cached", "images/hub/requirements.txt")
-    before = moved.snapshot()
-    succeed("commit", cwd=moved.path)
-    assert committed_files(moved) == MANAGED
-    assert moved.snapshot() == before
-    assert moved.git("status", "--porcelain").splitlines() == [
-        "AM README.md",
-        " M hub/Chart.yaml",
-        "D  images/hub/requirements.txt",
-        "A  staged.bin",
-        "?? images/hub/requirements.txt",
-        "?? notes.txt",
-    ]
-    assert moved.git("show", ":README.md") == "# Ours"
-
-
-def test_line_ends_that_git_converts_are_no_changes(hub: Hub) -> None:
-    hub.put(".gitattributes", "*.yaml text eol=crlf\nDockerfile text eol=crlf\n")
-    hub.git("rm", "--quiet", "--cached", "-r", ".")
-    hub.git("reset", "--quiet", "--hard")
-    assert "\r\n" in hub.read("images/hub/Dockerfile")
-    assert commit(hub).out == "Nothing to do.\n"
-    move(hub)
-    succeed("commit", cwd=hub.path)
-    assert committed_files(hub) == MANAGED
-    assert hub.git("diff", "HEAD~1", "--shortstat") == " 2 files changed, 2 insertions(+), 2 deletions(-)"
-
-
 def test_line_ends_that_an_editor_wrote_and_git_makes_the_same_are_no_changes(hub: Hub) -> None:
     def write_with(end: str) -> None:
         for name in ("images/hub/Dockerfile", "hub/values.yaml"):
@@ -198,11 +144,6 @@ def test_a_lock_file_that_git_ignores_is_left_alone(hub: Hub) -> None:
 
 
 # -- the branch
-
-
-def test_the_branch_is_named_by_the_setting(moved: Hub) -> None:
-    succeed("commit", cwd=moved.path, env={"INVOKE_HUB_BRANCH": "z2jh/{version}"})
-    assert moved.git("branch", "--show-current") == "z2jh/3.3.8"
 
 
 def test_the_default_branch_itself_can_be_asked_for(moved: Hub) -> None:
@@ -251,3 +192,150 @@ def test_a_branch_that_is_deployed_is_not_committed_to_where_only_the_clone_has_
     moved.git("switch", "--quiet", "--create", "prod")
     done = run_task("--dry", "commit", cwd=moved.path)
     assert f"create {BRANCH} from prod\n           because prod is the branch that is deployed\n" in done.out
+
+
+# -- what moves meanwhile: a commit lands on the planned branch and parent, or not at all
+
+
+AGAIN = "run the same command again"
+COMMIT_TREE = "$(git commit-tree HEAD^{tree} -p HEAD -m Theirs)"
+
+
+def short(hub: Hub, revision: str) -> str:
+    return hub.git("rev-parse", "--short=12", revision)
+
+
+def hook(hub: Hub, name: str, script: str) -> None:
+    write_program(hub.path / ".git/hooks", name, script)
+
+
+def status(hub: Hub) -> tuple[str, str, dict[str, bytes]]:
+    """Return what git says of the files and the index, the index's entries, and the files."""
+    return hub.git("status", "--porcelain"), hub.git("ls-files", "--stage"), hub.snapshot()
+
+
+@pytest.mark.parametrize(
+    "switch",
+    [
+        "git symbolic-ref HEAD refs/heads/main",
+        "unset GIT_INDEX_FILE; git switch --quiet --create elsewhere",
+        "git update-ref --no-deref HEAD HEAD",
+    ],
+    ids=["to main", "to a new branch", "to no branch"],
+)
+def test_a_commit_that_a_hook_has_moved_elsewhere_is_not_pushed_and_its_hint_takes_it_back(
+    moved: Hub, switch: str
+) -> None:
+    moved.write("draft.txt", "mine\n")
+    before, main = moved.snapshot(), moved.git("rev-parse", "main")
+    hook(moved, "pre-commit", switch)
+    done = commit(moved, "--push")
+    assert (done.code, done.out) == (1, ""), done
+    error, hint = fault(done)
+    assert error.startswith(f"the commit is not on {BRANCH}: a hook or another program has switched to another branch")
+    assert hint == (
+        f"look at it: git log -1 --stat; to take it back: git reset --soft HEAD~1; then git switch {BRANCH}, "
+        f"and {AGAIN}"
+    )
+    assert moved.remote_git("branch", "--list", BRANCH) == ""
+    (moved.path / ".git/hooks/pre-commit").unlink()
+    moved.git("reset", "--quiet", "--soft", "HEAD~1")
+    moved.git("switch", "--quiet", BRANCH)
+    assert (moved.snapshot(), moved.git("rev-parse", "main")) == (before, main)
+    succeed("commit", "--push", cwd=moved.path)
+    assert (committed_files(moved), moved.subjects("main..HEAD")) == (MANAGED, [SUBJECT])
+
+
+def test_a_commit_made_during_a_hook_stays_the_only_one(moved: Hub) -> None:
+    hook(moved, "pre-commit", f"git update-ref HEAD {COMMIT_TREE}")
+    before = status(moved)
+    done = commit(moved, "--push")
+    assert (done.code, done.out) == (1, ""), done
+    assert fault(done)[0] == f"the plan no longer holds: HEAD is now {short(moved, 'HEAD')}"
+    assert moved.subjects("main..HEAD") == ["Theirs"]
+    assert status(moved) == before
+    assert moved.remote_git("branch", "--list", BRANCH) == ""
+
+
+def test_a_commit_on_top_of_ours_before_the_push_is_not_pushed(moved: Hub) -> None:
+    hook(moved, "post-commit", f"git update-ref HEAD {COMMIT_TREE}")
+    done = commit(moved, "--push")
+    assert (done.code, done.out) == (1, ""), done
+    assert fault(done)[0] == f"the plan no longer holds: the branch {BRANCH} is now {short(moved, BRANCH)}"
+    assert moved.subjects("main..HEAD") == ["Theirs", SUBJECT]
+    assert moved.remote_git("branch", "--list", BRANCH) == ""
+
+
+def test_a_file_saved_between_the_plan_and_the_commit_stops_it(moved: Hub) -> None:
+    """A hook of the switch is the first thing that runs after the plan."""
+    hook(moved, "post-checkout", "echo '# mine' >>hub/requirements.yaml")
+    done = commit(moved, "--push")
+    assert (done.code, done.out) == (1, ""), done
+    assert fault(done)[0] == "the plan no longer holds: hub/requirements.yaml has changed"
+    assert moved.subjects() == ["Set up the hub"]
+    assert moved.read("hub/requirements.yaml").endswith("# mine\n")
+    (moved.path / ".git/hooks/post-checkout").unlink()
+    assert "the file has uncommitted changes besides the release's" in fault(commit(moved))[0]
+
+
+def test_what_is_staged_between_the_plan_and_the_commit_stays_staged(moved: Hub) -> None:
+    stage = "cp hub/requirements.yaml kept; echo '# mine' >>hub/requirements.yaml; git add hub/requirements.yaml"
+    hook(moved, "post-checkout", f"unset GIT_INDEX_FILE; {stage}; mv kept hub/requirements.yaml")
+    done = commit(moved)
+    assert fault(done)[0] == "the plan no longer holds: the index has changed"
+    assert moved.git("show", ":hub/requirements.yaml").endswith("# mine")
+    assert moved.subjects() == ["Set up the hub"]
+
+
+def test_a_branch_switched_between_the_plan_and_the_action_stays_as_it_is(
+    moved: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A git that switches stands in the middle of the plan's looks, behind that at the branch."""
+    programs, git = tmp_path / "path", shutil.which("git")
+    programs.mkdir()
+    switch = f"{git} symbolic-ref HEAD refs/heads/elsewhere; touch {programs}/done"
+    once = f"test -e {programs}/done || {{ {git} branch elsewhere; {switch}; }}"
+    write_program(programs, "git", f'case "$*" in *check-ref-format*) {once} ;; esac\nexec {git} "$@"\n')
+    monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
+    before = moved.snapshot()
+    done = run_task("commit", cwd=moved.path)
+    assert fault(done) == (
+        "the plan no longer holds: the current branch is now elsewhere",
+        f"git switch main, then {AGAIN}",
+    )
+    assert (moved.snapshot(), moved.git("branch", "--list", BRANCH)) == (before, "")
+    assert "elsewhere" in refs(moved)
+
+
+# -- hooks that change what is committed
+
+
+def test_a_formatter_that_stops_the_commit_is_named_and_its_hint_leads_on(moved: Hub) -> None:
+    """As prettier's and pre-commit's own: they change a file, fail, and are content the second time."""
+    script = "for file in hub/requirements.yaml images/hub/Dockerfile; do printf '# end\\n' >>$file; done"
+    changed = "images/hub/Dockerfile hub/requirements.yaml"
+    once = "test -e .git/formatted && exit 0; touch .git/formatted"
+    hook(moved, "pre-commit", f"{once}; {script}; echo 'files were modified'; exit 1")
+    head = moved.git("rev-parse", "HEAD")
+    done = commit(moved)
+    assert (done.code, done.out, moved.git("rev-parse", "HEAD")) == (1, "", head), done
+    again = f"git commit --message '{SUBJECT}' -- images/hub/Dockerfile hub/requirements.yaml"
+    assert fault(done) == (
+        f"a commit hook changed files and stopped the commit ({changed})",
+        f"review it: git diff -- {changed}; then: {again}; then run the same command again",
+    )
+    assert fault(commit(moved))[0].startswith("the file has uncommitted changes besides the release's")
+    moved.git("commit", "--quiet", "--message", SUBJECT, "--", "images/hub/Dockerfile", "hub/requirements.yaml")
+    assert commit(moved).out == "Nothing to do.\n"
+    assert (moved.subjects()[0], committed_files(moved)) == (SUBJECT, MANAGED)
+
+
+def test_a_formatter_that_lets_the_commit_through_is_named_and_the_next_run_goes_on(moved: Hub) -> None:
+    """As lint-staged's: they change a file and add it."""
+    hook(moved, "pre-commit", "printf '# end\\n' >>hub/requirements.yaml; git add hub/requirements.yaml")
+    error, hint = fault(commit(moved))
+    assert error == "a hook changed the file while it was committed (hub/requirements.yaml)"
+    assert hint.endswith("where that is right, run the same command again")
+    assert moved.git("show", "HEAD:hub/requirements.yaml").endswith("# end")
+    again = commit(moved, "--push")
+    assert (again.code, again.out) == (0, f"pushed {BRANCH} to origin\n"), again

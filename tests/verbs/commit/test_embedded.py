@@ -95,10 +95,3 @@ def test_a_folder_in_no_clone_that_looks_like_a_repository(trap: Trap, tmp_path:
         done = run_task(*task.split(), cwd=folder)
         assert "not a git repository" in f"{done.out}{done.err}", (task, done)
         assert done.code == (1 if task == "doctor" else 2)
-
-
-def test_a_real_clone_in_a_folder_that_looks_like_one_is_its_own(planted: Hub, tmp_path: Path) -> None:
-    sh("git", "clone", "--quiet", str(planted.remote), str(planted.path / "deploy/clone"), cwd=tmp_path)
-    succeed("bump", "--to", "3.3.8", cwd=planted.path / "deploy/clone/deploy/hub")
-    assert "3.3.8" in (planted.path / "deploy/clone/deploy/hub/requirements.yaml").read_text()
-    assert "3.3.8" not in planted.read("deploy/hub/requirements.yaml")

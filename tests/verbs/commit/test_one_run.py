@@ -20,33 +20,17 @@ from tests.support.world import fault
 SECRET = "the user's own file\n"
 
 
-def link(lock: Path, mine: Path) -> None:
-    lock.symlink_to(mine)
+KINDS: dict[str, Callable[[Path, Path], object]] = {
+    "a link": lambda lock, mine: lock.symlink_to(mine),
+    "a broken link": lambda lock, _: lock.symlink_to("nowhere"),
+    "a pipe": lambda lock, _: os.mkfifo(lock),
+    "a folder": lambda lock, _: (lock / "inner").mkdir(parents=True),
+}
 
 
-def broken_link(lock: Path, _: Path) -> None:
-    lock.symlink_to("nowhere")
-
-
-def pipe(lock: Path, _: Path) -> None:
-    os.mkfifo(lock)
-
-
-def folder(lock: Path, _: Path) -> None:
-    (lock / "inner").mkdir(parents=True)
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        link,
-        broken_link,
-        pipe,
-        folder,
-    ],
-)
+@pytest.mark.parametrize("make", KINDS.values(), ids=KINDS)
 def test_what_is_no_lock_file_is_named_with_the_way_to_remove_it(
-    moved: Hub, tmp_path: Path, make: Callable[[Path, Path], None]
+    moved: Hub, tmp_path: Path, make: Callable[[Path, Path], object]
 ) -> None:
     mine, lock = tmp_path / "mine", moved.path / ".git" / LOCK_FILE
     mine.write_text(SECRET)
@@ -67,13 +51,9 @@ def test_what_is_no_lock_file_is_named_with_the_way_to_remove_it(
     assert mine.read_text() == SECRET
 
 
-@pytest.mark.parametrize("make", [link, pipe, folder])
-def test_a_look_needs_no_lock(moved: Hub, tmp_path: Path, make: Callable[[Path, Path], None]) -> None:
-    make(moved.path / ".git" / LOCK_FILE, tmp_path / "mine")
+def test_a_look_needs_no_lock(moved: Hub) -> None:
+    os.mkfifo(moved.path / ".git" / LOCK_FILE)
     succeed("--dry", "commit", cwd=moved.path)
-
-
-# -- another user's
 
 
 def test_a_lock_that_may_only_be_read_keeps_the_next_run_out(tmp_path: Path) -> None:
@@ -87,9 +67,6 @@ def test_a_lock_that_may_only_be_read_keeps_the_next_run_out(tmp_path: Path) -> 
     assert refused.value.hint == f"wait for it, or look at it: fuser -v {lock}"
 
 
-# -- the next run
-
-
 def test_the_run_before_is_known_by_what_it_left(tmp_path: Path) -> None:
     for left, killed in (("", False), ("4711", True), ("x" * 5000, True), ("\xff\n", True)):
         (tmp_path / LOCK_FILE).write_text(left, "latin-1")
@@ -97,9 +74,6 @@ def test_the_run_before_is_known_by_what_it_left(tmp_path: Path) -> None:
             assert stopped is killed
             assert (tmp_path / LOCK_FILE).read_text() == str(os.getpid())
         assert (tmp_path / LOCK_FILE).read_text() == ""
-
-
-# -- what a killed run leaves
 
 
 def test_what_was_left_goes_and_nothing_else(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

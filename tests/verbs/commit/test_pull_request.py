@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import Result, run_task, succeed
+from tests.support.cli import Result, run_task
 from tests.support.gh import StandInGh
 from tests.support.hubs import Hub, at
 from tests.support.processes import write_program
-from tests.support.steps import BRANCH
+from tests.support.steps import BRANCH, move
 from tests.support.steps import SUBJECT as TITLE
 from tests.support.world import fault
 
@@ -21,9 +21,9 @@ def hub(github_hub: Hub) -> Hub:
 
 @pytest.fixture
 def moved(hub: Hub, programs: Path) -> Hub:
-    """The hub after ``invoke bump``, nothing committed."""
+    """The hub as ``bump`` leaves it, nothing committed."""
     del programs
-    succeed("bump", cwd=hub.path)
+    move(hub)
     return hub
 
 
@@ -55,7 +55,7 @@ def test_a_commit_is_pushed_and_its_pull_request_opened_and_found_again(moved: H
 
 def test_more_commits_update_the_open_pull_request(moved: Hub, gh: StandInGh) -> None:
     commit(moved)
-    succeed("bump", "--to", "3.3.7", cwd=moved.path)
+    move(moved, "3.3.8", "3.3.7")
     done = commit(moved)
     assert done.out.splitlines()[-1] == f"pull request updated: {FIRST}"
     (request,) = gh.requests
@@ -97,15 +97,6 @@ def test_another_base_branch_is_the_settings(moved: Hub, gh: StandInGh) -> None:
     moved.git("switch", "--quiet", "--create", "try-it")
     assert commit(moved).code == 0
     assert gh.requests[0]["baseRefName"] == "staging"
-
-
-def test_a_short_name_for_the_remote_is_read_as_git_reads_it(moved: Hub, gh: StandInGh) -> None:
-    moved.git("remote", "set-url", "origin", "ours:hubs.git")
-    moved.git("remote", "set-url", "--push", "origin", str(moved.remote))
-    moved.git("config", "url.https://github.com/org/.insteadOf", "ours:")
-    dry = run_task("--dry", "commit", "--pr", cwd=moved.path)
-    assert "* open a pull request into main\n" in dry.out, dry
-    assert gh.calls[-1][:4] == ["pr", "list", "--repo", "github.com/org/hubs"]
 
 
 def test_the_request_tells_of_the_pushed_commit_whatever_the_clone_has_meanwhile(moved: Hub, gh: StandInGh) -> None:

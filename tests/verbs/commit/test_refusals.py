@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.support.cli import run_task
+from tests.support.fixtures import Hubpress
 from tests.support.hubs import Hub
 from tests.support.processes import write_program
 from tests.support.steps import BRANCH, commit, move
@@ -134,8 +135,6 @@ CASES = {
     ),
     "a branch's name that is an option": no_branch("--force"),
     "a branch's name that means the one before": no_branch("@{-1}"),
-    "a branch's name that means HEAD": no_branch("@"),
-    "a branch's name that git keeps for itself": no_branch("FETCH_HEAD"),
     "a template that makes no branch's name": no_branch(
         "bump 3.3.8", unnamed, "correct hub.branch in invoke.yaml; the default is bump-z2jh-{version}"
     ),
@@ -143,12 +142,18 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_refused_dry_or_not(hub: Hub, case: Case) -> None:
+def test_refused_dry_or_not(hub: Hub, case: Case, hubpress: Hubpress) -> None:
     case.prepare(hub)
     for dry in (("--dry",), ()):
         with nothing_written(hub):
-            done = commit(hub, *case.arguments, *dry)
+            done = hubpress(hub, "commit", *case.arguments, *dry)
         demand_fault(done, case.code, case.error.replace("TOP", str(hub.path)), case.hint)
+
+
+def test_without_git(hub: Hub, tmp_path: Path) -> None:
+    with nothing_written(hub):
+        done = run_task("commit", cwd=hub.path, env={"PATH": str(tmp_path / "none")})
+    demand_fault(done, 3, "git is not installed (PATH)", "install git: https://git-scm.com/downloads")
 
 
 def test_outside_of_a_repository(tmp_path: Path) -> None:

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.tools.git import Git, Head, switched
-from tests.support.cli import INVOKE, Result, run, run_task, sh, succeed
+from tasks.tools.git import Git
+from tests.support.cli import Result, run, run_task, succeed
 from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_hub
-from tests.support.processes import write_program
 from tests.support.steps import BRANCH, MANAGED, committed_files
 from tests.support.traps import Trap
 from tests.support.world import files_in
@@ -181,16 +180,6 @@ def test_a_clone_at_any_path(hub: Hub, tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("evil"))
 
 
-def test_a_clone_at_an_odd_path_as_it_will_be_on_another_branch(tmp_path: Path) -> None:
-    clone = tmp_path / os.fsdecode(b'a\nb \xff"c')
-    clone.mkdir()
-    sh("git", "init", "--quiet", "--initial-branch=main", cwd=clone)
-    sh("git", "commit", "--quiet", "--allow-empty", "--message", "begin", cwd=clone)
-    (tmp_path / "ahead").mkdir()
-    commit = str(Git(clone).start.commit)
-    assert switched(Git(clone), "other", commit, (), tmp_path / "ahead").start == Head("other", commit)
-
-
 def test_files_of_any_name(hub: Hub) -> None:
     git = Git.around(hub.path / "images")
     names = {os.fsdecode(name.replace(b"/", b"")) for name in ODD_NAMES}
@@ -203,16 +192,6 @@ def test_files_of_any_name(hub: Hub) -> None:
     assert names <= set(git.names("ls-files", "-z"))
     assert all((git.folder / name).is_file() for name in git.names("ls-files", "-z", "--", ":(exclude)vendor"))
     assert set(git.show_all(sorted(names)).values()) == {b"x\n"}
-
-
-def test_files_that_are_called_as_revisions(hub: Hub) -> None:
-    hub.write("HEAD", "x\n")
-    hub.write("origin/main", "x\n")
-    hub.commit("Names")
-    for task in ("status", "check --offline", "bump --to 3.3.8", "commit --push"):
-        done = run_task(*task.split(), cwd=hub.path)
-        assert done.code == TASKS.get(task, 0), (task, done)
-    assert committed_files(hub) == MANAGED
 
 
 # -- kinds of clones
@@ -247,39 +226,3 @@ def test_a_git_folder_elsewhere(hub: Hub, tmp_path: Path) -> None:
     hub.git("init", "--quiet", f"--separate-git-dir={tmp_path / 'a git folder'}")
     bump_and_commit(hub)
     assert not (hub.path / ".git").is_dir()
-
-
-def test_inside_of_a_hook(hub: Hub, tmp_path: Path) -> None:
-    make_hub(tmp_path / "elsewhere")
-    script = f'env | grep ^GIT_ >"{tmp_path}/inherited"; cd hub && "$0.sh" >"{tmp_path}/said" 2>&1; exit 0'
-    write_program(hub.path / ".git/hooks", "pre-commit", script)
-    arguments = " ".join(f"'{word}'" for word in (*INVOKE, "check", "--offline"))
-    write_program(hub.path / ".git/hooks", "pre-commit.sh", f"exec {arguments}")
-    hub.git("worktree", "add", "--quiet", "-b", "side", str(tmp_path / "side"))
-    sh("git", "commit", "--quiet", "--allow-empty", "--message", "x", cwd=tmp_path / "side")
-    assert "GIT_DIR=" in (tmp_path / "inherited").read_text()
-    plain = run_task("check", "--offline", cwd=tmp_path / "side")
-    assert (tmp_path / "said").read_text() == plain.out
-
-
-# -- what the user's own programs see
-
-GOES_PLACES = """\
-{{
-  (cd hub && git rev-parse --show-prefix --show-toplevel)
-  (cd "{elsewhere}/hub" && git rev-parse --show-prefix --show-toplevel)
-  (cd "{bare}" && git rev-parse --is-bare-repository)
-}} >>"{said}" 2>&1
-"""
-
-
-def test_hooks_find_every_repository_as_they_do_without_us(hub: Hub, tmp_path: Path) -> None:
-    elsewhere = make_hub(tmp_path / "elsewhere")
-    said = tmp_path / "said"
-    script = GOES_PLACES.format(elsewhere=elsewhere.path, bare=elsewhere.remote, said=said)
-    for hook in ("pre-commit", "pre-push"):
-        write_program(hub.path / ".git/hooks", hook, script)
-    succeed("bump", "--to", "3.3.8", "commit", "--push", cwd=hub.path / "images")
-    once = f"hub/\n{hub.path}\nhub/\n{elsewhere.path}\ntrue\n"
-    assert said.read_text() == once * (said.read_text().count("\n") // 5)
-    assert said.read_text()

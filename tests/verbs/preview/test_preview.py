@@ -58,26 +58,6 @@ def test_a_patch_release_changes_three_images_in_every_deployment(hub: Hub) -> N
     assert hub.git("status", "--porcelain") == ""
 
 
-@pytest.mark.parametrize("real_helm", HELMS, indirect=True)
-@pytest.mark.helm
-def test_deployments_with_the_same_outcome_are_told_together(hub: Hub) -> None:
-    found = run_task("preview", "--to", "3.3.8", cwd=hub.path)
-    assert found.out.splitlines()[:10] == [
-        "3.2.1 -> 3.3.8, compared with main",
-        "",
-        f"{', '.join(ALL)}: 4 changed",
-        "  DaemonSet/continuous-image-puller, DaemonSet/hook-image-puller",
-        "    spec.template.spec.initContainers[image-pull-metadata-block].image",
-        "      - quay.io/jupyterhub/k8s-network-tools:3.2.1",
-        "      + quay.io/jupyterhub/k8s-network-tools:3.3.8",
-        "    spec.template.spec.initContainers[image-pull-singleuser].image",
-        "      - quay.io/jupyterhub/k8s-singleuser-sample:3.2.1",
-        "      + quay.io/jupyterhub/k8s-singleuser-sample:3.3.8",
-    ]
-    assert found.out.splitlines()[-1].startswith("not read, since encrypted: deployments/school1/secrets/prod.yaml, ")
-    assert run_task("preview", "--to", "3.3.8", cwd=hub.path).out == found.out
-
-
 @pytest.mark.helm
 def test_no_secret_is_in_what_a_major_release_changes(hub: Hub) -> None:
     hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
@@ -94,10 +74,7 @@ def test_no_secret_is_in_what_a_major_release_changes(hub: Hub) -> None:
 @pytest.mark.helm
 @pytest.mark.parametrize(
     ("old", "new", "line", "message"),
-    [
-        ("    enabled: true", "    enabled: maybe", 3, "boolean"),
-        ("  ingress:", "  ingres:", 2, "ingres"),
-    ],
+    [("    enabled: true", "    enabled: maybe", 3, "boolean"), ("  ingress:", "  ingres:", 2, "ingres")],
 )
 def test_values_that_the_new_chart_refuses_are_told_with_file_and_line(
     hub: Hub, old: str, new: str, line: int, message: str
@@ -208,16 +185,6 @@ def test_a_deployment_of_a_chart_that_wraps_the_hubs_is_rendered_with_that(tmp_p
     assert found.out.splitlines()[2].endswith(" changed")
     absent = f"not committed, so not in this preview: {carbonplan}/enc-prod.secret.values.yaml"
     assert (found.out.splitlines()[-1] == absent) == (told == "by cluster.yaml")
-
-
-@pytest.mark.helm
-def test_a_file_of_the_chart_that_is_a_link_is_rendered_as_helm_reads_it(small: Hub) -> None:
-    (small.path / "hub/values.yaml").rename(small.path / "shared.yaml")
-    (small.path / "hub/values.yaml").symlink_to("../shared.yaml")
-    small.commit("Share the values")
-    small.git("push", "--quiet")
-    assert invalid(small) == []
-    assert succeed("preview", "--to", "3.3.8", cwd=small.path).out.splitlines()[2].endswith(" changed")
 
 
 @pytest.mark.helm
@@ -351,15 +318,6 @@ def test_a_values_file_that_the_settings_name_and_that_is_missing(small: Hub) ->
 
 
 @pytest.mark.helm
-def test_a_chart_whose_folder_has_another_name(small: Hub) -> None:
-    small.edit("hub/Chart.yaml", "name: hub", "name: our-hub")
-    small.write("hub/values.schema.json", '{"properties": {"ours": {"type": "boolean"}}}')
-    small.edit("hub/values.yaml", "jupyterhub:\n", "ours: 1\njupyterhub:\n  cul: {}\n")
-    found = {place(problem) for problem in invalid(small)}
-    assert found == {"hub/values.yaml:4", "hub/values.yaml:6"}
-
-
-@pytest.mark.helm
 def test_a_cluster_that_is_too_old_for_the_pinned_release(small: Hub) -> None:
     (problem,) = found_here(small, "kubernetes-too-old", INVOKE_HUB_KUBERNETES="1.22")
     assert place(problem) == "hub/requirements.yaml:4"
@@ -456,28 +414,3 @@ def test_z2jhs_own_chart_is_rendered_with_the_values_of_helm_upgrade(alone: Hub)
     (one,) = found.json["deployments"]
     assert (one["name"], one["values"], one["problems"]) == ("hub", ["config.yaml"], [])
     assert one["objects"] == {"added": [], "changed": TO_3_3_8, "removed": []}
-
-
-@pytest.mark.helm
-def test_values_that_z2jhs_own_chart_refuses_are_told_with_their_line(alone: Hub) -> None:
-    alone.write("invoke.yaml", "hub: {deployments: [{name: hub, values: [config.yaml]}, {name: bare}]}\n")
-    alone.edit("config.yaml", "  memory:", "  memori:")
-    alone.commit("Limit the memory")
-    alone.git("push", "--quiet")
-    found = run_task("preview", "--to", "3.3.8", cwd=alone.path)
-    assert found.code == 1, found
-    assert "\n  config.yaml:3: singleuser: additional properties 'memori' not allowed\n" in found.out
-    told = run_task("status", "--json", cwd=alone.path, env={"INVOKE_HUB_PREVIEW": "true"}).json["problems"]
-    assert [(one["code"], one["path"], one["line"]) for one in told if one["code"] == "values-invalid"] == [
-        ("values-invalid", "config.yaml", 3)
-    ]
-
-
-@pytest.mark.helm
-def test_what_z2jhs_own_chart_refuses_is_told_at_a_file_of_the_repository(alone: Hub) -> None:
-    given = "{name: x y, values: [config.yaml]}, {name: text, values: [text.yaml]}"
-    alone.write("invoke.yaml", f"hub: {{deployments: [{given}]}}\n")
-    alone.write("text.yaml", "text\n")
-    alone.commit("Name the deployments")
-    found = run_task("preview", "--to", "3.3.8", "--json", cwd=alone.path).json["deployments"]
-    assert [problem["path"] for one in found for problem in one["problems"]] == ["invoke.yaml", "text.yaml"]

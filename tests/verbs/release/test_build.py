@@ -7,9 +7,9 @@ from tests.support.cli import run, run_task
 from tests.support.helm import HelmServer
 from tests.support.hubs import make_hub
 from tests.support.machine import PROJECT
-from tests.support.scene import VALUES, Scene
+from tests.support.scene import CHARTPRESS, VALUES, Scene
 from tests.support.steps import build
-from tests.support.world import in_registry
+from tests.support.world import fault, in_registry
 
 pytestmark = pytest.mark.engine
 
@@ -82,4 +82,18 @@ def test_without_a_push_the_values_and_the_registry_stay_as_they_are(
     (image,) = build(scene.hub, "--no-push")["images"]
     assert (image["tag"], image["status"], image["digest"]) == (scene.tag, "built", None)
     assert run("docker", "image", "inspect", scene.image, cwd=PROJECT).code == 0
+    assert scene.world() == before
+
+
+def test_a_stand_in_for_the_base_image_does_not_leave_this_machine(scene: Scene) -> None:
+    scene.hub.change(CHARTPRESS, scene.prefix, "registry.invalid/hubs")
+    before, base = scene.world(), f"{scene.base}:3.2.1"
+    for flags in (("--dry",), ()):
+        done = run_task(*flags, "build", cwd=scene.hub.path)
+        assert (done.code, *fault(done)) == (
+            1,
+            f"the base image here is a rehearsal's stand-in, not z2jh's hub image ({base})",
+            f"docker image rm {base}, then: docker pull {base}",
+        )
+        assert done.out == "" or (flags and " x " in done.out), done
     assert scene.world() == before

@@ -1,8 +1,5 @@
 """What an image holds, seen from outside: what its commit has, however the clone looks meanwhile."""
 
-import os
-import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -91,19 +88,3 @@ def test_what_is_staged_elsewhere_does_not_stop_a_release(hub: Hub) -> None:
     hub.git("add", "notes.txt")
     succeed("release", "--yes", cwd=hub.path, env=CONTENT)
     assert hub.git("status", "--porcelain") == "A  notes.txt"
-
-
-def test_a_builder_gets_only_what_has_changed_since_the_build_before(hub: Hub, tmp_path: Path) -> None:
-    # BuildKit keeps what it got by the name of the folder.
-    folder = f"images/{tmp_path.name.lower()}-{os.getpid()}"
-    hub.git("mv", "images/hub", folder)
-    (hub.path / folder / "large").write_bytes(os.urandom(2_000_000))
-    set_image(hub, f"contextPath: {folder}", f"dockerfilePath: {folder}/Dockerfile")
-    succeed("build", cwd=hub.path)
-    hub.write(f"{folder}/lib/a.py", "b\n")  # as many bytes as before
-    hub.commit("Change one file")
-    done = run_task("--debug", "build", "--json", cwd=hub.path)
-    sent = re.findall(r"transferring context: [\d.]+(\w+)", done.err)
-    assert sent
-    assert {*sent} <= {"B", "kB"}, done.err
-    assert held(done.json["images"][0])["/ctx/lib/a.py"][1] == "b\n"

@@ -156,33 +156,6 @@ def test_a_folder_that_is_a_pattern_commits_its_own_files_alone(hub: Hub, calls:
 
 
 @pytest.mark.parametrize(
-    ("typed", "code", "error"),
-    [
-        ("bump --to=--evil", 1, "--evil"),
-        ("build --image=--evil", 2, "'--evil' is not a hub image"),
-        ("build --engine=--evil", 2, "unknown engine --evil"),
-        ("build --force --builder=--evil", 3, "the builder does not answer"),
-        ("build --force --platform=--evil/x", 2, "'--evil/x' is not a platform"),
-    ],
-)
-@pytest.mark.engine
-def test_what_is_typed_is_never_an_option(hub: Hub, calls: Path, typed: str, code: int, error: str) -> None:
-    before = hub.snapshot()
-    done = run_task(*typed.split(), cwd=hub.path)
-    assert (done.code, error in done.err) == (code, True), done
-    require_no_option(calls)
-    assert hub.snapshot() == before
-
-
-def test_a_folder_that_is_typed_is_never_an_option(hub: Hub, calls: Path) -> None:
-    there = hub.path.rename(hub.path.with_name("--evil"))
-    done = run_task("bump", "--repo=--evil", cwd=there.parent)
-    assert (done.code, "hub.repo is '--evil', not text" in done.err) == (2, True), done
-    done = succeed("bump", "--repo=./--evil", cwd=there.parent)
-    require_no_option(calls)
-
-
-@pytest.mark.parametrize(
     ("named", "evil"),
     [
         pytest.param("image: quay.io/jupyterhub/k8s-hub:3.3.8", "image: --evil/k8s-hub:3.3.8", id="image"),
@@ -200,9 +173,6 @@ def test_a_name_in_the_helm_repository_is_never_an_option(
     succeed("bump", "commit", "--push", cwd=hub.path)
     assert SIGN not in hub.git("show", "HEAD")
     require_no_option(calls)
-
-
-# -- links
 
 
 @pytest.mark.engine

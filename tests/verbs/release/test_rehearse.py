@@ -35,13 +35,8 @@ def test_a_rehearsal_releases_for_a_remote_and_a_registry_of_its_own_and_shows_i
     result = succeed("rehearse", "--keep", cwd=scene.hub.path, env={"TMPDIR": str(place)})
     assert (scene.world(), files_in(scene.hub.path / ".git")) == (before, git_folder)
 
-    # What it shows.
-    _, _, seen = result.out.partition(f"\nCommits on {BRANCH}, in the throwaway remote:\n")
-    assert [line.split(" ", 1)[1][:14] for line in seen.splitlines()[:2]] == ["Use hub image ", "Move z2jh from"]
-    assert "\n-    version: 3.2.1\n+    version: 3.3.8\n" in seen
-    assert "\nNothing left this machine.\n" in seen
-    for said in (result.out, result.err):
-        assert f"{NOT_COMMITTED}; commit them, " in said
+    assert f"{NOT_COMMITTED}; commit them, " in result.out
+    assert f"{NOT_COMMITTED}; commit them, " in result.err
     kept, *rows = result.err.splitlines()[-4:]
     folder, remote = Path(kept.removeprefix("Kept: ")), Path(kept.removeprefix("Kept: ")) / "remote.git"
     shown = {row[:13].strip(): row[13:].strip() for row in rows}
@@ -116,14 +111,6 @@ def test_a_rehearsal_that_failed_cannot_be_continued_and_names_what_it_kept(scen
 
 
 # -- where the release itself would be refused, or would go another way
-
-
-def test_changes_that_are_not_committed_are_pointed_out_as_the_release_refuses_them(scene: Scene) -> None:
-    scene.hub.edit(DOCKERFILE, "USER root", "USER root\nRUN true")
-    release, rehearsal = (run_task("--dry", task, cwd=scene.hub.path) for task in ("release", "rehearse"))
-    assert (release.code, rehearsal.code) == (1, 0), rehearsal
-    assert release.err.startswith(f"error: {NOT_COMMITTED.partition('refused: ')[2]}\nhint: commit them, ")
-    assert rehearsal.err.startswith(f"{NOT_COMMITTED}; commit them, ")
 
 
 def test_a_remote_that_is_not_there_is_pointed_out_where_the_branch_is_pushed(scene: Scene) -> None:

@@ -137,9 +137,6 @@ def test_a_submodule_s_name_leads_nowhere_else(hub: Hub, name: str) -> None:
     assert list((clone.path / SUB).iterdir()) == []
 
 
-# -- from outside
-
-
 @pytest.mark.engine
 def test_a_clone_of_another_user_that_git_may_open_is_rehearsed_with_its_submodules(scene: Scene) -> None:
     if os.getuid() != 0:

@@ -174,10 +174,7 @@ def test_links_in_the_folder_are_not_followed(killed: Path, tmp_path: Path) -> N
     assert (tmp_path / "theirs/file").read_text() == "theirs\n"
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"{", b"[]", b'{"port": "x", "stand_ins": []}', b'{"port": 1}', b"\xff\xfe"],
-)
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"port": "x", "stand_ins": []}', b'{"port": 1}', b"\xff\xfe"])
 def test_an_unreadable_record_counts_as_none(killed: Path, content: bytes) -> None:
     (killed / "rehearsal.json").write_bytes(content)
     assert Record.read(killed) is None
@@ -201,18 +198,10 @@ def pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
-def folder(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
 NOT_OURS: dict[str, Callable[[Path], object]] = {
     "no mark": lambda place: (place / MARK).unlink(),
-    "a mark not in its place yet": lambda place: (place / MARK).rename(place / f"{MARK}.new"),
     "a mark that is a link": lambda place: behind_a_link(place / MARK),
     "a mark that is a pipe": lambda place: pipe(place / MARK),
-    "a mark that is a folder": lambda place: folder(place / MARK),
-    "a mark of another user": lambda place: another_users(place / MARK),
     "behind a link": behind_a_link,
     "of another user": another_users,
 }
@@ -232,12 +221,3 @@ def test_a_folder_whose_rehearsal_runs_stays(temporary: Path, monkeypatch: pytes
         monkeypatch.setattr("tempfile.tempdir", str(temporary))
         assert list(MarkedFolder.left_behind(TEMPORARY)) == []
     assert not folder.exists()
-
-
-def test_a_record_is_the_old_or_the_new_one(tmp_path: Path) -> None:
-    """What a power cut leaves of the file that is written first is never read."""
-    Record(5000).write(tmp_path)
-    (tmp_path / "rehearsal.json.new").write_text('{"port": 50')
-    assert Record.read(tmp_path) == Record(5000)
-    Record(5000, ("quay.io/jupyterhub/k8s-hub:3.3.8",)).write(tmp_path)
-    assert Record.read(tmp_path) == Record(5000, ("quay.io/jupyterhub/k8s-hub:3.3.8",))

@@ -1,25 +1,24 @@
-import re
+import os
+import shlex
+import shutil
+from collections.abc import Callable
+from typing import TypeAlias
 
 import pytest
 
-from tests.support.cli import INVOKE, Result, run_on_terminal, run_task, succeed
+from tests.support.cli import INVOKE, Result, run_on_screen, run_on_terminal, run_task, sh, succeed
 from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
+from tests.support.processes import write_program
 from tests.support.scene import DOCKERFILE, VALUES, Scene
+from tests.support.steps import build
 from tests.support.world import fault
 
 pytestmark = pytest.mark.engine
 
 BRANCH = "bump-z2jh-3.3.8"
 QUESTION = "Go on? [y/N] "
-TIME = r"\d+\.\d s"
 WAITING = f"- Wait for {BRANCH} to be pushed, reviewed and merged into main: invoke commit --pr"
-STEPS = [
-    "Next steps:",
-    f"- Review {BRANCH} (git log --patch main..{BRANCH})",
-    f"- Merge {BRANCH} into main",
-    "- Deploy as usual",
-]
 
 
 def on_terminal(hub: Hub, *flags: str, typed: str) -> Result:
@@ -68,57 +67,6 @@ def test_without_a_terminal_nobody_is_asked_and_nothing_done(scene: Scene) -> No
     assert scene.world() == before
 
 
-# -- what it says
-
-
-def test_a_release_shows_its_plan_and_ends_with_a_summary_the_times_and_the_next_steps(scene: Scene) -> None:
-    result = release(scene.hub)
-    named, moved = scene.hub.git("log", "-2", "--pretty=%h", "--abbrev=12").splitlines()
-    tag = scene.hub.read(VALUES).partition("tag: ")[2].partition("\n")[0]
-    said = result.out.splitlines()
-    assert said[:4] == [
-        f"images/hub/Dockerfile: {scene.base}:3.2.1 -> {scene.base}:3.3.8",
-        "hub/requirements.yaml: jupyterhub 3.2.1 -> 3.3.8",
-        f"commit {moved} on {BRANCH}: Move z2jh from 3.2.1 to 3.3.8",
-        f"{scene.prefix}/core/hub:{tag}: built, pushed, verified",
-    ]
-    assert [line.split()[0] for line in said[4:7]] == ["digest", "platform", "base"]
-    assert said[7:] == [f"commit {named} on {BRANCH}: Use hub image {tag}"]
-    *steps, whole = result.err.splitlines()[-9:-4]
-    names = ("bump  ", "commit", "build ", "commit")
-    assert all(re.fullmatch(f"{name} done in {TIME}", line) for name, line in zip(names, steps, strict=True)), steps
-    assert re.fullmatch(rf"Done in {TIME}\.", whole)
-    assert result.err.splitlines()[-4:] == STEPS
-    # It fits on a screen.
-    plan, run = result.err.partition("\nbump   done")[::2]
-    assert plan.splitlines() == [
-        f"Plan for {scene.hub.path}",
-        "  z2jh        3.2.1 -> 3.3.8",
-        f"  base image  {scene.base}:3.2.1 -> 3.3.8",
-        "  JupyterHub  4.0.2 -> 4.1.6",
-        "  Kubernetes  >= 1.23",
-        "  security    3.3.0 fixes CVE-2024-28233 in JupyterHub",
-        "  security    3.3.8 fixes CVE-2024-41942 in JupyterHub",
-        "",
-        (
-            f"  auth   - {scene.registry}: not Google's, Docker has no login for it "
-            f"(if it needs one: docker login {scene.registry})"
-        ),
-        "  bump   * edit images/hub/Dockerfile, hub/requirements.yaml",
-        f"  commit * create {BRANCH} from main",
-        '         * commit images/hub/Dockerfile, hub/requirements.yaml: "Move z2jh from 3.2.1 to 3.3.8"',
-        f"  build  * build and push {scene.prefix}/core/hub:0.0.1-0.dev.git.2.h{{commit}}",
-        "         * edit hub/values.yaml",
-        '  commit * commit hub/values.yaml: "Use hub image 0.0.1-0.dev.git.2.h{commit}"',
-        "",
-        "  ! 4.4.0 (new major version) is also available: read its upgrade guide, then use --major",
-        "  ! the base image is a rehearsal's STAND-IN, not z2jh's",
-    ]
-    assert len(run.splitlines()) < 12, run
-    assert "{commit}" not in run + result.out
-    assert f"git.2.h{moved[:7]}: built, pushed, verified" in result.out
-
-
 def test_a_release_tells_all_that_its_steps_do_and_a_dry_one_all_but_what_the_commit_decides(scene: Scene) -> None:
     told = run_task("--dry", "release", "--json", cwd=scene.hub.path).json
     (image,) = told["images"]
@@ -146,9 +94,6 @@ def test_a_release_tells_all_that_its_steps_do_and_a_dry_one_all_but_what_the_co
     assert all(step["seconds"] >= 0 for step in told["steps"])
 
 
-# -- when it is stopped
-
-
 def test_a_release_whose_build_fails_goes_on_once_the_dockerfile_is_mended(scene: Scene) -> None:
     scene.hub.change(DOCKERFILE, "RUN pip install", "RUN exit 7; pip install")
     failed = run_task("release", "--yes", cwd=scene.hub.path)
@@ -174,3 +119,182 @@ def test_a_release_whose_build_fails_goes_on_once_the_dockerfile_is_mended(scene
         "Move z2jh from 3.2.1 to 3.3.8",
     ]
     succeed("release", cwd=scene.hub.path)
+
+
+# -- an image whose files are those of another commit now gets the tag of today, and is not built again
+
+
+def codes(scene: Scene, *flags: str) -> list[str]:
+    """Return the codes of what ``check`` finds; that 4.4.0 fixes what 3.3.8 has is no matter here."""
+    found = run_task("check", "--json", *flags, cwd=scene.hub.path).json["problems"]
+    return [one["code"] for one in found if one["code"] != "security-release"]
+
+
+def squash(scene: Scene) -> None:
+    scene.hub.git("switch", "--quiet", "main")
+    scene.hub.git("merge", "--quiet", "--squash", "bump-z2jh-3.3.8")
+    scene.hub.git("commit", "--quiet", "--message", "z2jh 3.3.8 (#1)")
+
+
+def squash_and_forget(scene: Scene) -> None:
+    squash(scene)
+    scene.hub.git("branch", "--quiet", "--delete", "--force", "bump-z2jh-3.3.8")
+    scene.hub.git("reflog", "expire", "--expire=now", "--all")
+    scene.hub.git("gc", "--quiet", "--prune=now")
+
+
+def rebase(scene: Scene) -> None:
+    scene.hub.git("switch", "--quiet", "main")
+    scene.hub.write("notes.txt", "of no image\n")
+    scene.hub.commit("Take a note")
+    scene.hub.git("switch", "--quiet", "bump-z2jh-3.3.8")
+    scene.hub.git("rebase", "--quiet", "main")
+
+
+def test_a_release_goes_on_after_a_rebase_with_the_image_that_is_there(scene: Scene) -> None:
+    release(scene.hub)
+    rebase(scene)
+    done = succeed("release", "--yes", "--json", cwd=scene.hub.path)
+    assert done.json["images"][0]["status"] == "retagged"
+
+
+def test_a_check_without_a_network_knows_the_same_files_by_any_tag_and_others_are_built(scene: Scene) -> None:
+    scene.hub.put("invoke.yaml", "hub: {tag: 'z2jh.{commit}.{commits}'}\n")
+    release(scene.hub)
+    squash(scene)
+    assert codes(scene, "--offline") == codes(scene) == []
+    scene.hub.put("images/hub/requirements.txt", "another==1\n")
+    assert codes(scene, "--offline") != []
+    assert build(scene.hub)["images"][0]["status"] == "built"
+
+
+def test_an_image_that_disappears_meanwhile_is_named_and_the_next_run_builds(scene: Scene) -> None:
+    release(scene.hub)
+    (old,) = build(scene.hub)["images"]
+    squash_and_forget(scene)
+    place = f"http://{scene.registry}/v2/{old['repository'].partition('/')[2]}/manifests/{old['digest']}"
+    gone = f"{old['repository']}:{old['tag']}@{old['digest']}"
+    answer = run_on_screen(
+        *INVOKE,
+        "release",
+        cwd=scene.hub.path,
+        columns=1000,
+        meanwhile=lambda: sh("curl", "-sfX", "DELETE", place, cwd=PROJECT),
+    )
+    assert answer.code == 1
+    assert f"the plan no longer holds: the image {gone} is not in the registry any more" in answer.out
+    assert build(scene.hub)["images"][0]["status"] == "built"
+
+
+# -- a plan holds only in the world that it was made in
+
+
+MOVED = "Move z2jh from 3.2.1 to 3.3.8"
+BACK_TO_MAIN = "git switch --quiet main"
+AGAIN = "run the same command again"
+Somebody: TypeAlias = Callable[[str], None]
+
+
+def save(path: str) -> str:
+    return f"echo '# mine' >>{path}"
+
+
+@pytest.fixture
+def during_build(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Somebody:
+    """What lets somebody do something in the clone when the engine has built, before anything is proved."""
+    programs, docker = scene.folder / "path", shutil.which("docker")
+
+    def let(somebody: str) -> None:
+        once = f"test -e {programs}/built || (cd {shlex.quote(str(scene.hub.path))} && {somebody}) >&2"
+        build = f'{docker} "$@"; status=$?; {once}; touch {programs}/built; exit $status'
+        write_program(programs, "docker", f'case "$*" in *bake*) {build} ;; esac\nexec {docker} "$@"\n')
+        monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
+
+    return let
+
+
+def short(hub: Hub, revision: str) -> str:
+    return hub.git("rev-parse", "--short=12", revision)
+
+
+def test_values_saved_at_the_question_stay_and_are_not_committed(scene: Scene) -> None:
+    hub = scene.hub
+
+    def meanwhile() -> None:
+        hub.write(VALUES, f"{hub.read(VALUES)}# mine\n")
+
+    done = run_on_screen(*INVOKE, "release", "--push", cwd=hub.path, meanwhile=meanwhile)
+    assert done.code == 1, done
+    assert done.out.splitlines()[-2:] == [f"error: the plan no longer holds: {VALUES} has changed", f"hint: {AGAIN}"]
+    assert hub.git("status", "--porcelain").splitlines() == [
+        " M hub/requirements.yaml",
+        " M hub/values.yaml",
+        " M images/hub/Dockerfile",
+    ]
+    assert hub.subjects() == ["Set up the hub"]
+
+
+# -- during the build
+
+
+def test_a_branch_switched_during_the_build_gets_nothing(scene: Scene, during_build: Somebody) -> None:
+    hub = scene.hub
+    before = (hub.git("rev-parse", "main"), hub.remote_git("for-each-ref"))
+    during_build(BACK_TO_MAIN)
+    done = run_task("release", "--yes", "--push", cwd=hub.path)
+    assert done.code == 1, done
+    error, hint = fault(done)
+    assert error == "the plan no longer holds: the current branch is now main"
+    assert hint == f"git switch {BRANCH}, then {AGAIN}"
+    assert (hub.git("rev-parse", "main"), hub.remote_git("for-each-ref")) == before
+    assert hub.git("status", "--porcelain") == ""
+    assert hub.subjects(f"main..{BRANCH}") == [MOVED]
+    hub.git("switch", "--quiet", BRANCH)
+    succeed("release", "--yes", "--push", cwd=hub.path)
+    assert hub.remote_git("log", "--format=%s", f"main..{BRANCH}").splitlines()[1:] == [MOVED]
+
+
+def test_a_colleagues_release_during_the_build_is_not_overwritten_and_can_be_gone_on_with(
+    scene: Scene, during_build: Somebody
+) -> None:
+    hub = scene.hub
+    sh("git", "clone", "--quiet", "--branch=main", str(hub.remote), "colleague", cwd=scene.folder)
+    colleague = Hub(scene.folder / "colleague", hub.remote)
+    colleague.git("switch", "--quiet", "--create", BRANCH)
+    colleague.change(VALUES, "      tag:\n", "      tag: theirs\n")
+    during_build(f"git -C {colleague.path} push --quiet origin {BRANCH}")
+    done = run_task("release", "--yes", "--push", cwd=hub.path)
+    there = hub.remote_git("rev-parse", "--short=12", BRANCH)
+    assert (done.code, *fault(done)) == (1, f"the plan no longer holds: origin's branch {BRANCH} is now {there}", AGAIN)
+    assert len(hub.subjects(f"main..{BRANCH}")) == 2
+    assert hub.remote_git("log", "--format=%s", f"main..{BRANCH}") == f"Change {VALUES}"
+    done = run_task("release", "--yes", "--push", cwd=hub.path)
+    error, hint = fault(done)
+    assert error == f"the remote's branch {BRANCH} has commits that are not here (origin)"
+    pull, _, meaning = hint.partition(", ")
+    assert meaning == "which keeps theirs on a conflict; or use another branch: --branch NAME"
+    hub.git(*shlex.split(pull)[1:])
+    succeed("release", "--yes", "--push", cwd=hub.path)
+    assert hub.remote_git("log", "--format=%s", f"main..{BRANCH}").splitlines()[1:] == [MOVED, f"Change {VALUES}"]
+
+
+def test_a_remote_that_is_another_one_during_the_build_gets_nothing(scene: Scene, during_build: Somebody) -> None:
+    hub, elsewhere = scene.hub, scene.folder / "elsewhere.git"
+    during_build(f"git init --quiet --bare {elsewhere} && git remote set-url origin {elsewhere}")
+    done = run_task("release", "--yes", "--push", cwd=hub.path)
+    assert done.code == 1, done
+    assert fault(done)[0] == f"the plan no longer holds: the address of origin is now {elsewhere}"
+    assert sh("git", "for-each-ref", cwd=elsewhere) == hub.remote_git("branch", "--list", BRANCH) == ""
+
+
+def test_values_saved_during_a_build_keep_it_from_writing_them(scene: Scene, during_build: Somebody) -> None:
+    hub, before = scene.hub, scene.hub.read(VALUES)
+    image = scene.image
+    during_build(save(VALUES))
+    done = run_task("build", cwd=hub.path)
+    assert done.code == 1, done
+    assert fault(done) == (f"the plan no longer holds: {VALUES} has changed", AGAIN)
+    assert image in done.err.partition("Done so far:\n")[2]
+    assert hub.read(VALUES).removesuffix("# mine\n") == before
+    hub.git("restore", VALUES)
+    succeed("build", cwd=hub.path)

@@ -15,13 +15,7 @@ def run(team: Team, *arguments: str) -> Result:
     return succeed(*arguments, cwd=team.hub.path)
 
 
-@pytest.mark.parametrize(
-    ("start", "tag"),
-    [
-        ("a merged branch", "chartpress"),
-        ("HEAD alone", "h{content}"),
-    ],
-)
+@pytest.mark.parametrize(("start", "tag"), [("a merged branch", "chartpress"), ("HEAD alone", "h{content}")])
 def test_a_dry_run_of_a_clone_that_is_behind_plans_what_the_release_does(
     team: Team, start: str, tag: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
