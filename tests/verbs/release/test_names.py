@@ -115,7 +115,7 @@ WITH_ENGINE: dict[str, tuple[Put, str, int, str]] = {
     "image's name": (image_key("imageName: --evil/x"), BUILD, 2, NO_NAME),
     "image prefix": (edited(CHARTPRESS, "imagePrefix: ", "imagePrefix: --evil/"), BUILD, 2, NO_NAME),
     "git tag": (git_tag, BUILD, 1, "is not a valid image tag"),
-    "build option": (image_key("extraBuildCommandOptions: [--output=evil]"), BUILD, 2, "no counterpart"),
+    "build option": (image_key("extraBuildCommandOptions: [--output=evil]"), BUILD, 2, "bake has no field for it"),
 }
 
 
