@@ -366,7 +366,8 @@ def base_of(image: HubImage, answer: ImageAnswer, *, stored: bool = True) -> Bas
     Where that is out of reach it is as the engine has it (``stored``). A stand-in is refused unless all stays here.
     """
     reference = image.base.reference
-    if stored and is_out_of_reach(answer):
+    # It leaves open what the registry has.
+    if stored and isinstance(answer, Unreachable) and not isinstance(answer, Denied):
         answer = docker.local(reference) or answer
     if answer is None:
         raise Refused(
@@ -387,11 +388,6 @@ def base_of(image: HubImage, answer: ImageAnswer, *, stored: bool = True) -> Bas
             hint=f"docker image rm {reference}, then: docker pull {reference}",
         )
     return base
-
-
-def is_out_of_reach(answer: ImageAnswer) -> bool:
-    """Whether a registry's answer leaves open what it has, so that the engine's store may be asked."""
-    return isinstance(answer, Unreachable) and not isinstance(answer, Denied)
 
 
 def with_digest(old: Reference, new: Reference) -> Reference:

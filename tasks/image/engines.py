@@ -31,13 +31,13 @@ from ..repo.remotes import upstream_repository
 from ..tools import docker
 from ..tools.command import Command, Output, current_folder, mentions
 from ..tools.docker import BAKE_MAY_READ, CLOUD_BUILD, DOCKER_DRIVER, Builder
-from ..tools.git import Git
+from ..tools.git import HEAD, Git
 from ..tools.logins import DockerLogins, Expired, is_google
 from ..tools.process import require_installed, run_folded
 from ..tools.registry import inspect
 from .build import LABEL, Build, ImageBuild, base_label, image_fact, pinned_images
 from .inputs import INPUTS_LABEL, bake_fields, filled_in, inputs_hash, source_tree, sources_of, write_files
-from .tag import COMMIT_TO_COME, HEAD, name_image, names_commit
+from .tag import COMMIT_TO_COME, name_image, names_commit
 from .tree import Tree
 
 BUILDX = "buildx"

@@ -30,12 +30,11 @@ from ..core.settings import CHARTPRESS, SECTION, how_to_correct
 from ..repo.files import is_below
 from ..repo.hub import Hub, HubImage
 from ..tools.command import Output
-from ..tools.git import Git
+from ..tools.git import HEAD, Git
 from ..tools.process import ask_all
 
 # Stands for the hash of a commit that is yet to be made.
 COMMIT_TO_COME = "{commit}"
-HEAD = "HEAD"
 _UNTAGGED_BASE = "0.0.1-0.dev"
 _CONTENT, _CONTENT_DIGITS = "{content}", 12
 _BRACES = ("{{", "}}")

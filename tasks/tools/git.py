@@ -76,7 +76,8 @@ _UNDER_WAY = {
     "REVERT_HEAD": "revert",
 }
 HEAD = "HEAD"
-_SHORT = 12
+# How many digits of a commit people are shown.
+SHORT = 12
 # What a git directory beside the clone's begins with as a copy, and what it begins without; everything else is the
 # clone's (gitrepository-layout).
 _COPIED, _LEFT_OUT = ("HEAD", "info", "packed-refs", "refs", "reftable"), ("index", "logs", "objects", "worktrees")
@@ -451,7 +452,7 @@ def switched(git: Git, branch: str, commit: str, moved: Sequence[str], folder: P
 
 
 def _is_at(commit: str | None) -> str:
-    return f"is now {commit[:_SHORT]}" if commit else "does not exist now"
+    return f"is now {commit[:SHORT]}" if commit else "does not exist now"
 
 
 def in_list(folder: Path) -> str:
