@@ -390,18 +390,6 @@ def base_of(image: HubImage, answer: ImageAnswer, *, stored: bool = True) -> Bas
     return base
 
 
-def with_digest(old: Reference, new: Reference) -> Reference:
-    """Return the base image ``new`` with a digest where ``old`` has one: the same for the same tag, else its own."""
-    if old.digest is None:
-        return new
-    if old.tag == new.tag and old.same_repository(new):
-        return new.pinned(old.digest)
-    found = inspect(new)
-    if found is None or found.digest is None:
-        raise Refused("the base image does not exist", where=new, hint=f"docker buildx imagetools inspect {new}")
-    return new.pinned(found.digest)
-
-
 def base_label(base: Reference) -> str:
     """Return how an image's label names its base image."""
     return f"{base.host}/{base.path}:{base.tag}"

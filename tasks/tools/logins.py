@@ -52,6 +52,11 @@ def is_google(host: str) -> bool:
     return host == "gcr.io" or host.endswith((".pkg.dev", ".gcr.io"))
 
 
+def sign_in_command(host: str) -> str:
+    """Return the command that signs in to the registry ``host``."""
+    return f"{DOOR} auth" if is_google(host) else f"docker login {host}"
+
+
 class Credentials(NamedTuple):
     """What Docker sends to a registry."""
 
@@ -150,7 +155,7 @@ class Expired(Denied):
 def denied(words: str, host: str) -> Denied:
     """Return the fault for a denial: what it means, read as narrowly as its words allow, and how to fix it."""
     said, user = words.lower(), os.environ.get("SUDO_USER")
-    sign_in = f"{DOOR} auth" if is_google(host) else f"docker login {host}"
+    sign_in = sign_in_command(host)
     look = "gcloud auth list; gcloud artifacts repositories list"
     if found := re.search(_RESOURCE, words):
         flags = f"--location={found['location']} --project={found['project']}"
