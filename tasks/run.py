@@ -177,8 +177,8 @@ class HubTask(Task):  # type: ignore[type-arg]
             return _left.get(found.git.folder, found) if dry and self.writes else found
 
         run = Run(opened, dry, common.json)
-        with contextlib.ExitStack() as alone:
-            if self.writes and not dry and alone.enter_context(one_run_at_a_time(run.hub.git.clone.git_dir)):
+        with contextlib.ExitStack() as locked:
+            if self.writes and not dry and locked.enter_context(one_run_at_a_time(run.hub.git.clone.git_dir)):
                 hub.sweep(run.hub.git)
             self.body(run, *options)
 
@@ -186,7 +186,7 @@ class HubTask(Task):  # type: ignore[type-arg]
 def hub_task(options: type[Any] | None = None, *, writes: bool = True) -> Callable[[Callable[..., None]], HubTask]:
     """Make a task of a function that is given the :class:`Run` and, where the task has flags, its ``options``.
 
-    One that ``writes`` is alone in its clone.
+    In a clone only one task that ``writes`` runs at a time.
     """
     return lambda body: HubTask(body, options, writes=writes)
 

@@ -42,7 +42,7 @@ _HEXADECIMAL = re.compile(r"[0-9a-f]{6,64}")
 def find_problems_offline(hub: Hub) -> Findings:
     """Return what is inconsistent as far as the files and git tell."""
     version = parse_version(hub.version)
-    # A development build's base image is known to the index alone.
+    # Only the index tells a development build's base image.
     is_stable = version is not None and not version.prerelease and not is_range(hub.version)
     bases = base_problems(hub, hub.version if is_stable and hub.layout.folder is not None else None)
     return Findings.of((*bases, *file_problems(hub)), hub.settings.accept)

@@ -67,7 +67,7 @@ class _Look(NamedTuple):
 
 
 def examine(hub: Hub | None) -> list[MachineFinding]:
-    """Look at everything that a release of ``hub`` needs; without one, at the tools alone."""
+    """Look at everything that a release of ``hub`` needs; without one, only at the tools."""
     looks = [*_tool_looks(hub), *(_outside_looks(hub) if hub else ())]
     with Pool() as pool:
         asked = pool.submit(_sign_in_findings, hub)

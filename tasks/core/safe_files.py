@@ -152,7 +152,7 @@ class MarkedFolder(NamedTuple):
 
     @classmethod
     def make(cls, prefix: str) -> MarkedFolder:
-        """Make a folder for the user alone in the system's for temporary files, its mark locked before it is seen."""
+        """Make a temporary folder that only the user can read, its mark locked before it is seen."""
         path: Path | None = None
         try:
             with held_back():

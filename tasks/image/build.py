@@ -332,7 +332,7 @@ def _reusing(hub: Hub, one: ImageBuild, answers: Answers) -> ImageBuild:
 def _on_builder(build: Build) -> Build:
     """Return the build with what its builder tells, and the platforms that it has to be told."""
     hub, options, builder = build.hub, build.options, build.builder
-    # A builder elsewhere has a platform of its own, unless one is named to it.
+    # A builder elsewhere builds for its own platform, unless it is told another one.
     asked = options.platform or builder.name
     if builder.name != CLOUD_BUILD:
         builder = docker.require_builder(builder.name)

@@ -110,7 +110,7 @@ def _written(part: Build, folder: Path) -> Iterator[ImageBuild]:
 
 
 def _bake_definition(build: Build, *, no_cache: bool, shared: bool = True) -> str:
-    """Return the definition of a part's images, without ``shared`` from the builder's own cache alone."""
+    """Return the definition of a part's images, without ``shared`` only from the builder's own cache."""
     images = enumerate(build.images)
     return definition({target_name(n, one.key): _target(build, one, no_cache, shared=shared) for n, one in images})
 
@@ -256,7 +256,7 @@ class Chartpress:
                     hint="leave out --engine chartpress",
                 )
         commit.write(["."], clone)
-        # Named, so that no folder inside is taken for a repository of its own.
+        # Named, so that git takes no folder inside for another repository.
         named = {"GIT_DIR": str(clone / ".git"), "GIT_WORK_TREE": str(clone)}
         command = self._command(build)._replace(cwd=clone / build.hub.layout.root, hidden_env=named)
         docker.run_build(command, build.to_build[0].reference.host, build.builder)

@@ -271,7 +271,7 @@ def _finish(file: Path, path: str, seed: str) -> None:
     """Check that a file of a build context is itself and no credentials, and give it a time that tells its content.
 
     A builder takes a file of the same size and time for the one that it got from the build before: so only what has
-    changed is sent to it. ``seed`` is different in each clone: nobody can make two files for the same time.
+    changed is sent to it. ``seed`` differs in each clone, so that no two files can be made to have the same time.
     """
     content = hashlib.blake2b(seed.encode("utf-8", "surrogateescape"), digest_size=8)
     with file.open("rb") as stream:

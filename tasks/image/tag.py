@@ -133,7 +133,7 @@ class History:
         return int(self._ask(*_COUNT, commit, "--").text)
 
     def _commit(self, *which: str) -> tuple[str, str] | None:
-        """Return the hashes of the last commit of HEAD or of those named; None where there is none yet."""
+        """Return the hashes of the last commit of HEAD or of those named; None before the first one."""
         question = ("log", "--max-count=1", "--pretty=format:%h %H", *which)
         answer = self._ask(*question)
         if not answer.ok and self.git.start.commit is not None:

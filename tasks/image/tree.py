@@ -47,7 +47,7 @@ class Entry(NamedTuple):
 
 @dataclass(eq=False)
 class Tree:
-    """The tree of files of a commit, or one with a name of its own.
+    """The tree of files of a commit, or another one that git has.
 
     ``env`` are the variables by which git finds objects that the clone itself does not have, ``at`` is the path of a
     submodule in the repository around it.

@@ -1,6 +1,6 @@
 """The edits of a hub repository to another release, in every place of it, and to an image.
 
-Helm alone writes the lock, its digest included (https://helm.sh/docs/helm/helm_dependency/); the lock's edit here is
+Only Helm writes the lock, its digest included (https://helm.sh/docs/helm/helm_dependency/); the lock's edit here is
 for plans.
 """
 

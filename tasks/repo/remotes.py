@@ -24,7 +24,7 @@ _SAY_BASE = "in invoke.yaml: hub: {{base_branch: {}}}"
 
 
 class NotKnownHere(Refused):
-    """The clone alone does not tell; its remotes may."""
+    """The clone does not tell; its remotes may."""
 
 
 class Remotes(NamedTuple):
@@ -254,7 +254,7 @@ def _answer(asked: Future[RemoteBranches], *, required: bool) -> tuple[RemoteBra
 
 
 def review_known(git: Git, settings: Settings) -> Review:
-    """Return where a branch is pushed and where its pull request goes, by the clone alone: no gh and no ssh is run."""
+    """Return where a branch is pushed and where its pull request goes, by the clone: neither gh nor ssh is run."""
     remotes = read_remotes(git, settings)
     known = git.known_branches(remotes.upstream or ORIGIN)
     review = _review(git, settings, remotes, known, is_asked=False)

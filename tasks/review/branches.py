@@ -81,7 +81,7 @@ def begin(hub: Hub, options: CommitOptions, *, ask: bool) -> Start:
 def foresee(hub: Hub, *, ask: bool = True) -> Start:
     """Return where a release would begin, by the base branch as last fetched.
 
-    Remotes are asked with ``ask`` alone, and only where the clone does not tell which branch that is.
+    With ``ask`` the remotes are asked, where the clone does not tell which branch that is.
     """
     review = None
     try:
@@ -110,7 +110,7 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
         known = review._replace(tip=base_here(git, review))
         if is_own and known.tip and hub.changed and _was_merged(hub, git, known, str(current), head):
             return _plan_start(hub, known)
-        # What the clone alone cannot tell of a branch that was pushed once.
+        # The clone does not tell whether a branch that was pushed once was merged.
         was_pushed = is_own and git.commit_at(f"refs/remotes/{review.remotes.push}/{current}")
         told = f"{current} may have been merged since the last fetch from {review.upstream}: --push and --pr ask there"
         return stay._replace(warnings=lambda: (*warnings, told)) if was_pushed else stay, hub

@@ -73,7 +73,7 @@ class Changes(NamedTuple):
 
     @property
     def moves(self) -> tuple[Move, ...]:
-        """Every move, the release first where it is not pinned by a base image alone."""
+        """Every move, the release first unless only a base image pins it."""
         bases = {move.file for move in self.bases}
         release = (self.release,) if self.release and self.release.file not in bases else ()
         return (*release, *self.bases, *self.pins, *self.images)
@@ -365,7 +365,7 @@ def shown(lines: Iterable[str]) -> Iterator[str]:
 def values_below(
     node: Node | None, file: str, chart: str, keys: tuple[str, ...] = (), depth: int = 0
 ) -> Iterator[Value]:
-    """Yield every value below the mappings under the key ``chart``, in the file's order; an alias is none itself.
+    """Yield every value below the mappings under the key ``chart``, in the file's order, but for aliases.
 
     ``keys`` lead to ``node``: of them ``depth`` end with the chart's own, 0 above it.
     """

@@ -1,4 +1,4 @@
-"""git: one clone, asked and changed by argument vectors alone, and the facts of it that plans rely on."""
+"""git: one clone, asked and changed by argument vectors, and the facts of it that plans rely on."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SETTINGS = (
     *("push.recurseSubmodules=no", "i18n.commitEncoding=utf-8", "i18n.logOutputEncoding=utf-8"),
 )
 _NEUTRAL = ("--no-pager", *(word for setting in _SETTINGS for word in ("-c", setting)))
-# A folder that looks like a bare repository is none, whatever git would make of it.
+# A folder that looks like a bare repository is not taken for one.
 _NO_BARE = ("-c", "safe.bareRepository=explicit")
 _REMOTE_DENIED = (
     "permission denied",
@@ -245,7 +245,7 @@ class Git:
         return {path: output.stdout if output.ok else None for path, output in zip(paths, outputs, strict=True)}
 
     def keeps_same(self, path: str, one: bytes | None, other: bytes | None) -> bool:
-        """Whether both are the same bytes of ``path``, or differ in line ends alone, which git makes the same."""
+        """Whether both are the same bytes of ``path``, or differ only in line ends, which git makes the same."""
         if one == other or one is None or other is None:
             return one == other
         if one.replace(b"\r\n", b"\n") != other.replace(b"\r\n", b"\n"):
