@@ -192,7 +192,7 @@ def hub_task(options: type[Any] | None = None, *, writes: bool = True) -> Callab
 
 
 @contextlib.contextmanager
-def exits(*, json: bool = False) -> Iterator[None]:
+def exits(*, json: bool) -> Iterator[None]:
     """Turn a fault in the block into Invoke's exit; with ``json`` it is reported on standard output as well."""
     try:
         yield

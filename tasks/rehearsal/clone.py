@@ -35,7 +35,7 @@ _SAME = ("core.abbrev", "core.autocrlf", "core.eol")
 _ALONE = {"commit.gpgSign": "false", "core.hooksPath": os.devnull}
 
 
-def make_clone(hub: Hub, folder: Path, address: str, places: Iterable[ValuesPlace] = ()) -> Git:
+def make_clone(hub: Hub, folder: Path, address: str, places: Iterable[ValuesPlace]) -> Git:
     """Clone ``hub`` into ``folder``, as its working tree stands, with a bare remote beside it, which it returns.
 
     One commit holds what was not committed, and the images' names at the registry ``address``, also in ``places``.

@@ -41,7 +41,7 @@ from .pins import COPIES_DIFFER, BasePin, Dependency, Lock, Marker, Pin, copies,
 from .values import PinnedImage, ValuesPlace, named_at
 
 
-def layout_warnings(hub: Hub, built: Collection[str] = ()) -> Iterator[str]:
+def layout_warnings(hub: Hub, built: Collection[str]) -> Iterator[str]:
     """Yield the warnings about the repository's files: what has no effect, and images that are not ``built``."""
     yield from (f"{where}: {what}; {hint}" for where, what, hint in without_effect(hub))
     for spec in hub.layout.chart.images:

@@ -231,7 +231,7 @@ def _chosen(repo: Contents, charts: Mapping[str, str], where: str) -> str | None
 
 
 def found_image(
-    name: str | None, context: str, dockerfile: str, *, paths: Iterable[str] = (), values: Iterable[str] = ()
+    name: str | None, context: str, dockerfile: str, *, paths: Iterable[str] = (), values: Iterable[str]
 ) -> ImageSpec:
     """Return an image that chartpress.yaml does not have; its key is the last part of its name, else its folder's."""
     key = name.rpartition("/")[2] if name else last_part(context).lower()

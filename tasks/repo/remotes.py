@@ -156,7 +156,7 @@ def base_here(git: Git, review: Review) -> str | None:
     return next((commit for commit in asked if commit), None)
 
 
-def fork_point(git: Git, review: Review, commit: str = "HEAD") -> str | None:
+def fork_point(git: Git, review: Review, commit: str) -> str | None:
     """Return the commit at which ``commit`` left the base branch; in a shallow clone maybe the branch's tip."""
     tip = base_here(git, review)
     return tip and (git.ask("merge-base", tip, commit).text or tip)

@@ -239,7 +239,7 @@ class Git:
 
     # -- what it holds
 
-    def show_all(self, paths: Sequence[str], revision: str = "HEAD") -> dict[str, bytes | None]:
+    def show_all(self, paths: Sequence[str], revision: str) -> dict[str, bytes | None]:
         """Return the bytes that a checkout of ``revision`` would write to ``paths`` (relative to the top), or None."""
         outputs = ask_all(capture, [self.command("cat-file", "--filters", f"{revision}:{path}") for path in paths])
         return {path: output.stdout if output.ok else None for path, output in zip(paths, outputs, strict=True)}
