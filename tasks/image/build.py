@@ -325,7 +325,7 @@ def _reusing(hub: Hub, one: ImageBuild, answers: Answers) -> ImageBuild:
         if isinstance(found, FoundImage) and found.digest and inputs_label(found) == one.inputs:
             with suppress(Refused):
                 prove(candidate, found, one.base, one.platform)
-                return one._replace(source=candidate.pinned(found.digest), status=RETAGGED)
+                return one._replace(source=candidate._replace(digest=found.digest), status=RETAGGED)
     return one
 
 

@@ -370,7 +370,7 @@ def _target(build: Build, one: ImageBuild, no_cache: bool, *, shared: bool) -> d
         "tags": [str(one.reference)],
         "args": arguments,
         "labels": {name: text for name, text in labels.items() if text},
-        "contexts": {str(base.reference): f"docker-image://{base.reference.pinned(digest)}"} if digest else {},
+        "contexts": {str(base.reference): f"docker-image://{base.reference._replace(digest=digest)}"} if digest else {},
         "platforms": one.argument.split(",") if one.argument else [],
         "no-cache": no_cache,
         "attest": [*provenance, *attested],

@@ -230,11 +230,11 @@ def _with_digest(old: Reference, new: Reference) -> Reference:
     if old.digest is None:
         return new
     if old.tag == new.tag and old.same_repository(new):
-        return new.pinned(old.digest)
+        return new._replace(digest=old.digest)
     found = inspect(new)
     if found is None or found.digest is None:
         raise Refused("the base image does not exist", where=new, hint=f"docker buildx imagetools inspect {new}")
-    return new.pinned(found.digest)
+    return new._replace(digest=found.digest)
 
 
 def _moves(
