@@ -56,10 +56,10 @@ class _Config(Config):
     """Invoke's configuration without any file: this command reads its settings itself."""
 
     def load_base_conf_files(self) -> None:
-        """Leave the files of the machine and of the user alone."""
+        """Read no file of the machine or of the user."""
 
     def load_runtime(self, merge: bool = True) -> None:
-        """Leave the file of ``-f`` alone."""
+        """Read no file of ``-f``."""
 
 
 class HubPress(Program):

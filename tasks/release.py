@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import partial
 
 from .core import output
 from .core.faults import DOOR, Refused
@@ -33,7 +34,7 @@ def release(run: Run, options: ReleaseOptions) -> None:
     run, plan, leaves = run.from_base(
         options.commit,
         lambda at: plan_release(at.hub, replace(options, commit=at.options), at.review),
-        lambda whole: _agree(run, whole, yes=options.agreed),
+        partial(_agree, run, yes=options.agreed),
         ask=True,
     )
     run.carry_out(plan, leaves, more=lambda: {"steps": plan.step_reports()})

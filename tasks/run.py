@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,10 +19,10 @@ from invoke.parser import Argument
 from invoke.tasks import Task
 
 from .core import faults, output
-from .core.faults import DOOR, Refused, Unusable
+from .core.faults import DOOR, Refused
 from .core.options import CommitOptions, CommonOptions, flags_of, read_options
 from .core.plan import Plan
-from .core.safe_files import in_home, open_lock, take
+from .core.safe_files import in_home, one_run_at_a_time
 from .core.settings import FILE, read_settings
 
 if TYPE_CHECKING:
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
     from .review.branches import Start
 
 log = logging.getLogger("hubpress")
-LOCK_FILE = "hubpress.lock"
-_MOST_DIGITS = 20
 # What a chain's dry runs so far would leave of each clone, by its folder: the next one plans on that.
 _left: dict[Path, Hub] = {}
 
@@ -170,7 +167,7 @@ class HubTask(Task):  # type: ignore[type-arg]
                 raise faults.Refused(f"unexpected {type(err).__name__}: {err}", hint=hint) from err
 
     def _run(self, config: Config, common: CommonOptions, options: Sequence[object]) -> None:
-        from .repo import files, hub
+        from .repo import hub
 
         dry = bool(config.run.dry)
 
@@ -180,22 +177,22 @@ class HubTask(Task):  # type: ignore[type-arg]
             return _left.get(found.git.folder, found) if dry and self.writes else found
 
         run = Run(opened, dry, common.json)
-        with contextlib.ExitStack() as alone:
-            if self.writes and not dry and alone.enter_context(one_run_at_a_time(run.hub.git.clone.git_dir)):
-                files.sweep(run.hub.git)
+        with contextlib.ExitStack() as locked:
+            if self.writes and not dry and locked.enter_context(one_run_at_a_time(run.hub.git.clone.git_dir)):
+                hub.sweep(run.hub.git)
             self.body(run, *options)
 
 
 def hub_task(options: type[Any] | None = None, *, writes: bool = True) -> Callable[[Callable[..., None]], HubTask]:
     """Make a task of a function that is given the :class:`Run` and, where the task has flags, its ``options``.
 
-    One that ``writes`` is alone in its clone.
+    In a clone only one task that ``writes`` runs at a time.
     """
     return lambda body: HubTask(body, options, writes=writes)
 
 
 @contextlib.contextmanager
-def exits(*, json: bool = False) -> Iterator[None]:
+def exits(*, json: bool) -> Iterator[None]:
     """Turn a fault in the block into Invoke's exit; with ``json`` it is reported on standard output as well."""
     try:
         yield
@@ -207,35 +204,3 @@ def exits(*, json: bool = False) -> Iterator[None]:
         if json:
             output.report(fault.report())
         raise Exit(str(fault), fault.code) from None
-
-
-@contextlib.contextmanager
-def one_run_at_a_time(git_dir: Path) -> Iterator[bool]:
-    """Hold the clone's lock, and yield whether the run before did not end: something of it may be left.
-
-    The file holds the process id of the run under way.
-    """
-    file = git_dir / LOCK_FILE
-    with contextlib.ExitStack() as stack:
-        try:
-            handle = open_lock(file, shared=True)
-            stack.callback(os.close, handle)
-            is_taken = take(handle)
-            holder = os.pread(handle, _MOST_DIGITS, 0).decode("ascii", "replace").strip()
-            if is_taken:
-                # Written over and then cut: a disk that is full takes nothing of what stands there.
-                os.ftruncate(handle, os.pwrite(handle, str(os.getpid()).encode(), 0))
-        except OSError as err:
-            folder, name = shlex.quote(str(git_dir)), shlex.quote(str(file))
-            hint = f"df -h {folder}; ls -ld {name}; if no run is in progress, remove it: rm -r {name}"
-            raise Unusable(f"the lock file cannot be used: {err.strerror}", where=file, hint=hint) from err
-        if not is_taken:
-            look = f"ps -fp {holder}" if holder.isdecimal() else f"fuser -v {shlex.quote(str(file))}"
-            raise Refused(
-                f"another run is in progress, process {holder if holder.isdecimal() else 'unknown'}",
-                where=git_dir.parent,
-                hint=f"wait for it, or look at it: {look}",
-            )
-        yield bool(holder)
-        with contextlib.suppress(OSError):
-            os.ftruncate(handle, 0)

@@ -15,7 +15,7 @@ from ..core.problems import MOST_NAMED, Code, Findings, Problem, Severity, Unche
 from ..core.settings import CHARTPRESS
 from ..core.yaml_tree import Data, Malformed, child, text_under
 from ..image.inputs import counted_paths, filled_in, uncounted_contexts
-from ..image.tag import HEAD, name_image, names_commit, tells_images_apart
+from ..image.tag import name_image, names_commit, tells_images_apart
 from ..image.tree import Tree
 from ..releases.versions import allows, is_range, parse_version
 from ..repo.deployments import (
@@ -31,6 +31,7 @@ from ..repo.files import is_below, join
 from ..repo.hub import Hub, HubImage, without_effect
 from ..repo.pins import Lock
 from ..repo.values import TAG_KEY, PinnedImage
+from ..tools.git import HEAD
 
 # chartpress ends a tag in `.h<commit>`, in older versions after `n<commits>`.
 _COMMIT = re.compile(r"(?:\.|-n\d+\.)h(?P<commit>[0-9a-f]{6,40})$")
@@ -41,7 +42,7 @@ _HEXADECIMAL = re.compile(r"[0-9a-f]{6,64}")
 def find_problems_offline(hub: Hub) -> Findings:
     """Return what is inconsistent as far as the files and git tell."""
     version = parse_version(hub.version)
-    # A development build's base image is known to the index alone.
+    # Only the index tells a development build's base image.
     is_stable = version is not None and not version.prerelease and not is_range(hub.version)
     bases = base_problems(hub, hub.version if is_stable and hub.layout.folder is not None else None)
     return Findings.of((*bases, *file_problems(hub)), hub.settings.accept)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
-from ..core.faults import DOOR, Fault, ProgramFailed
+from ..core.faults import Fault, ProgramFailed
 from ..core.names import Host, Reference, platform_argument, short_platform
 from ..core.output import table
 from ..repo.hub import Hub
@@ -26,7 +26,7 @@ from ..tools.docker import (
 )
 from ..tools.forges import GITHUB, read_remote
 from ..tools.git import remote_fault
-from ..tools.logins import DockerLogins, is_google
+from ..tools.logins import DockerLogins, is_google, sign_in_command
 from ..tools.process import INSTALL_HINTS, Pool, TooSlow, answer_of, ask_all, capture, find, missing
 
 LOOK_SECONDS = 15.0
@@ -67,7 +67,7 @@ class _Look(NamedTuple):
 
 
 def examine(hub: Hub | None) -> list[MachineFinding]:
-    """Look at everything that a release of ``hub`` needs; without one, at the tools alone."""
+    """Look at everything that a release of ``hub`` needs; without one, only at the tools."""
     looks = [*_tool_looks(hub), *(_outside_looks(hub) if hub else ())]
     with Pool() as pool:
         asked = pool.submit(_sign_in_findings, hub)
@@ -196,7 +196,7 @@ def _sign_in_findings(hub: Hub | None) -> list[MachineFinding]:
     logins, hosts, found = DockerLogins.read(), hub.registries if hub else (), []
     answering = logins.answering_hosts(hosts)
     for host in hosts:
-        name, hint = f"sign-in {host}", f"{DOOR} auth" if is_google(host) else f"docker login {host}"
+        name, hint = f"sign-in {host}", sign_in_command(host)
         if host in answering:
             found.append(MachineFinding(name, "Docker's helper answers"))
         elif helper := logins.helper_for(host):

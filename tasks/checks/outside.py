@@ -16,7 +16,7 @@ from ..core.settings import Settings
 from ..core.yaml_tree import Data
 from ..image.build import LABEL, base_label, base_of, inputs_label
 from ..image.inputs import inputs_hash, source_tree
-from ..image.tag import depends_on, name_image, names_commit, tells_images_apart
+from ..image.tag import ImageName, depends_on, name_image, names_commit, tells_images_apart
 from ..releases.index import Index, Release, choose, newest
 from ..releases.notes import CHANGELOG, fixes_between, known
 from ..releases.repository import HelmRepository
@@ -231,10 +231,7 @@ def _tag_now(hub: Hub, image: HubImage, answers: Mapping[Reference, ImageAnswer]
     content = ""
     try:
         if not names_commit(hub.settings.tag):
-            base = base_of(image, answers[image.base.reference], stored=False)
-            platform = platforms_left(hub.settings.platform, image.spec.skip_platforms)
-            with source_tree(hub, [image]) as tree:
-                content = inputs_hash(hub, image, tree, base.identity, platform)
+            content = _inputs(hub, image, base_of(image, answers[image.base.reference], stored=False).identity)
         return name_image(hub, image, content).tag
     except (Refused, Unreachable):
         return None
@@ -248,13 +245,17 @@ def _inputs_now(hub: Hub, image: HubImage, found: FoundImage) -> str | None:
     if not names_commit(hub.settings.tag):
         return None
     base = {one.labels.get(f"{LABEL}base.digest", "") for one in found.platforms.values()}
-    platform = platforms_left(hub.settings.platform, image.spec.skip_platforms)
     try:
-        called = name_image(hub, image)
-        with source_tree(hub, [image], called.revision) as tree:
-            return inputs_hash(hub, image, tree, "".join(base), platform, called)
+        return _inputs(hub, image, "".join(base), name_image(hub, image))
     except (Refused, Unusable):
         return None
+
+
+def _inputs(hub: Hub, image: HubImage, base: str, name: ImageName | None = None) -> str:
+    """Return the hash of what a build on ``base`` would take now; ``name`` is that of a tag which names a commit."""
+    platform = platforms_left(hub.settings.platform, image.spec.skip_platforms)
+    with source_tree(hub, [image], name and name.revision) as tree:
+        return inputs_hash(hub, image, tree, base, platform, name)
 
 
 def _findings(world: World) -> Findings:

@@ -97,7 +97,7 @@ def did_you_mean(word: str, names: Iterable[str], otherwise: str) -> str:
 
 
 def let_signals_interrupt() -> None:
-    """Let SIGTERM and SIGHUP interrupt this process as Ctrl-C does, where nobody else handles or ignores them."""
+    """Let SIGTERM and SIGHUP interrupt this process as Ctrl-C does, unless they are handled or ignored already."""
     for number in _ASKED_TO_END:
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)

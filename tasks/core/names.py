@@ -71,10 +71,6 @@ class Reference(NamedTuple):
         """Whether both names mean one repository, however they are spelled."""
         return (self.host, self.path) == (other.host, other.path)
 
-    def pinned(self, digest: str) -> Reference:
-        """Return this name with ``digest`` besides its tag."""
-        return self._replace(digest=digest)
-
 
 def is_loopback(host: str) -> bool:
     """Whether ``host``, with or without a port, is this machine (127.0.0.0/8, ::1, localhost)."""

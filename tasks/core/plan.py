@@ -12,7 +12,7 @@ from .faults import Fault, Refused
 from .output import DIM, RED, YELLOW, Line
 from .visible import one_line
 
-# From how many seconds on a step that is alone says its time.
+# From how many seconds on the only step of a plan says its time.
 _LONG = 10.0
 
 # What actions leave besides facts: the commit that was made, and where its branch was pushed to.
@@ -60,7 +60,7 @@ class Action(NamedTuple):
         do: does it, given the values of the facts that it relies on and what earlier actions left, and returns those
             of the facts that it changes, and what else is reported of it; None where the world is that way already.
         refusal: why it cannot be done.
-        is_check: whether it only makes sure of something; a dry run alone shows it.
+        is_check: whether it only makes sure of something; only a dry run shows it.
     """
 
     what: str

@@ -16,7 +16,7 @@ MOST_NAMED = 3
 
 
 class Severity(str, Enum):
-    """How much a problem matters; a check fails for faults alone."""
+    """How much a problem matters; a check fails only for faults."""
 
     FAULT = "fault"
     WARNING = "warning"

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .faults import Unusable, held_back
+from .faults import Refused, Unusable, held_back
 
 LARGEST_FILE = 16 * 1024 * 1024
 _KINDS = {
@@ -29,6 +29,8 @@ _KINDS = {
     stat.S_IFBLK: "a device",
     stat.S_IFDIR: "a folder",
 }
+LOCK_FILE = "hubpress.lock"
+_MOST_DIGITS = 20
 MARK = ".hubpress"
 _TEMPORARY = "hubpress-files-"
 _WORDS = b"hubpress made this folder, and clears it away\n"
@@ -110,6 +112,38 @@ def take(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
     return True
 
 
+@contextlib.contextmanager
+def one_run_at_a_time(git_dir: Path) -> Iterator[bool]:
+    """Hold the clone's lock, and yield whether the run before did not end: something of it may be left.
+
+    The file holds the process id of the run under way.
+    """
+    file = git_dir / LOCK_FILE
+    with contextlib.ExitStack() as stack:
+        try:
+            handle = open_lock(file, shared=True)
+            stack.callback(os.close, handle)
+            is_taken = take(handle)
+            holder = os.pread(handle, _MOST_DIGITS, 0).decode("ascii", "replace").strip()
+            if is_taken:
+                # Written over and then cut: a disk that is full takes nothing of what stands there.
+                os.ftruncate(handle, os.pwrite(handle, str(os.getpid()).encode(), 0))
+        except OSError as err:
+            folder, name = shlex.quote(str(git_dir)), shlex.quote(str(file))
+            hint = f"df -h {folder}; ls -ld {name}; if no run is in progress, remove it: rm -r {name}"
+            raise Unusable(f"the lock file cannot be used: {err.strerror}", where=file, hint=hint) from err
+        if not is_taken:
+            look = f"ps -fp {holder}" if holder.isdecimal() else f"fuser -v {shlex.quote(str(file))}"
+            raise Refused(
+                f"another run is in progress, process {holder if holder.isdecimal() else 'unknown'}",
+                where=git_dir.parent,
+                hint=f"wait for it, or look at it: {look}",
+            )
+        yield bool(holder)
+        with contextlib.suppress(OSError):
+            os.ftruncate(handle, 0)
+
+
 class MarkedFolder(NamedTuple):
     """A temporary folder, and the descriptor that holds the lock on its mark."""
 
@@ -118,7 +152,7 @@ class MarkedFolder(NamedTuple):
 
     @classmethod
     def make(cls, prefix: str) -> MarkedFolder:
-        """Make a folder for the user alone in the system's for temporary files, its mark locked before it is seen."""
+        """Make a temporary folder that only the user can read, its mark locked before it is seen."""
         path: Path | None = None
         try:
             with held_back():

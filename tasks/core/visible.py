@@ -82,7 +82,7 @@ def names_secret(name: str) -> bool:
     """Whether a variable's or a parameter's name says that its value is secret."""
     words = [word.upper() for word in _WORD.findall(name)]
     has_part = any(part in name.upper() for part in _SECRET_PARTS)
-    # PWD alone is the current folder; KEY_ID and KEY_NAME tell nothing.
+    # PWD by itself is the current folder; KEY_ID and KEY_NAME tell nothing.
     is_key = "KEY" in words and words[-1] not in {"ID", "NAME", *_FILE_WORDS}
     return has_part or is_key or "PWD" in words[1:] or not _SECRET_WORDS.isdisjoint(words)
 

@@ -23,7 +23,6 @@ from .safe_files import is_passable
 # Mappings as dicts, sequences as lists, scalars as ``Leaf``, null as None.
 Data: TypeAlias = "dict[str, Data] | list[Data] | Leaf | None"
 
-STRING = "tag:yaml.org,2002:str"
 MERGE = "<<"
 MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 100

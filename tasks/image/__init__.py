@@ -1,1 +1,1 @@
-"""Images: their names, tags, build definition, platform, and the proof of what was pushed."""
+"""Images: their tags, inputs and builds, and the verification of what was pushed."""

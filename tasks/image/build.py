@@ -325,14 +325,14 @@ def _reusing(hub: Hub, one: ImageBuild, answers: Answers) -> ImageBuild:
         if isinstance(found, FoundImage) and found.digest and inputs_label(found) == one.inputs:
             with suppress(Refused):
                 prove(candidate, found, one.base, one.platform)
-                return one._replace(source=candidate.pinned(found.digest), status=RETAGGED)
+                return one._replace(source=candidate._replace(digest=found.digest), status=RETAGGED)
     return one
 
 
 def _on_builder(build: Build) -> Build:
     """Return the build with what its builder tells, and the platforms that it has to be told."""
     hub, options, builder = build.hub, build.options, build.builder
-    # A builder elsewhere has a platform of its own, unless one is named to it.
+    # A builder elsewhere builds for its own platform, unless it is told another one.
     asked = options.platform or builder.name
     if builder.name != CLOUD_BUILD:
         builder = docker.require_builder(builder.name)
@@ -366,7 +366,8 @@ def base_of(image: HubImage, answer: ImageAnswer, *, stored: bool = True) -> Bas
     Where that is out of reach it is as the engine has it (``stored``). A stand-in is refused unless all stays here.
     """
     reference = image.base.reference
-    if stored and is_out_of_reach(answer):
+    # It leaves open what the registry has.
+    if stored and isinstance(answer, Unreachable) and not isinstance(answer, Denied):
         answer = docker.local(reference) or answer
     if answer is None:
         raise Refused(
@@ -387,23 +388,6 @@ def base_of(image: HubImage, answer: ImageAnswer, *, stored: bool = True) -> Bas
             hint=f"docker image rm {reference}, then: docker pull {reference}",
         )
     return base
-
-
-def is_out_of_reach(answer: ImageAnswer) -> bool:
-    """Whether a registry's answer leaves open what it has, so that the engine's store may be asked."""
-    return isinstance(answer, Unreachable) and not isinstance(answer, Denied)
-
-
-def with_digest(old: Reference, new: Reference) -> Reference:
-    """Return the base image ``new`` with a digest where ``old`` has one: the same for the same tag, else its own."""
-    if old.digest is None:
-        return new
-    if old.tag == new.tag and old.same_repository(new):
-        return new.pinned(old.digest)
-    found = inspect(new)
-    if found is None or found.digest is None:
-        raise Refused("the base image does not exist", where=new, hint=f"docker buildx imagetools inspect {new}")
-    return new.pinned(found.digest)
 
 
 def base_label(base: Reference) -> str:

@@ -20,7 +20,7 @@ from shlex import quote
 from typing import Any, TypeAlias
 
 from ..core import output
-from ..core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable, nearest
+from ..core.faults import ProgramFailed, Refused, Unusable, nearest
 from ..core.names import Reference
 from ..core.options import BuildOptions
 from ..core.safe_files import temporary_folder
@@ -29,15 +29,15 @@ from ..core.visible import bake_literal, keep_secret
 from ..repo.hub import Hub, HubImage
 from ..repo.remotes import upstream_repository
 from ..tools import docker
-from ..tools.command import Command, Output, current_folder, mentions
+from ..tools.command import Command, current_folder
 from ..tools.docker import BAKE_MAY_READ, CLOUD_BUILD, DOCKER_DRIVER, Builder
-from ..tools.git import Git
-from ..tools.logins import DockerLogins, Expired, is_google
+from ..tools.git import HEAD, Git
+from ..tools.logins import DockerLogins, Expired, cloud_build_fault, google_project
 from ..tools.process import require_installed, run_folded
 from ..tools.registry import inspect
 from .build import LABEL, Build, ImageBuild, base_label, image_fact, pinned_images
 from .inputs import INPUTS_LABEL, bake_fields, filled_in, inputs_hash, source_tree, sources_of, write_files
-from .tag import COMMIT_TO_COME, HEAD, name_image, names_commit
+from .tag import COMMIT_TO_COME, name_image, names_commit
 from .tree import Tree
 
 BUILDX = "buildx"
@@ -48,10 +48,6 @@ _CACHE_TAG = "buildcache"
 _STEP_IMAGE = "gcr.io/cloud-builders/docker"
 _TIMEOUT = "3600s"
 _DEFINITION, _CONFIG, _IGNORE = "bake.json", "cloudbuild.json", "ignore"
-_CANNOT_STREAM = ("only stream logs", "unable to stream logs")
-_SIGN_IN = ("active account", "reauth", "gcloud auth login", "invalid_grant", "unauthenticated", "authentication cred")
-_DENIED = ("permission_denied", "permission denied", "error 403", "[403]", "forbidden", "does not have")
-_NO_ANSWER = ("failed to connect", "max retries exceeded", "timed out", "unavailable", "communicationerror")
 
 
 Engine: TypeAlias = "Buildx | Chartpress | CloudBuild"
@@ -110,7 +106,7 @@ def _written(part: Build, folder: Path) -> Iterator[ImageBuild]:
 
 
 def _bake_definition(build: Build, *, no_cache: bool, shared: bool = True) -> str:
-    """Return the definition of a part's images, without ``shared`` from the builder's own cache alone."""
+    """Return the definition of a part's images, without ``shared`` only from the builder's own cache."""
     images = enumerate(build.images)
     return definition({target_name(n, one.key): _target(build, one, no_cache, shared=shared) for n, one in images})
 
@@ -256,7 +252,7 @@ class Chartpress:
                     hint="leave out --engine chartpress",
                 )
         commit.write(["."], clone)
-        # Named, so that no folder inside is taken for a repository of its own.
+        # Named, so that git takes no folder inside for another repository.
         named = {"GIT_DIR": str(clone / ".git"), "GIT_WORK_TREE": str(clone)}
         command = self._command(build)._replace(cwd=clone / build.hub.layout.root, hidden_env=named)
         docker.run_build(command, build.to_build[0].reference.host, build.builder)
@@ -311,7 +307,7 @@ class CloudBuild:
                 (scratch / str(index) / name).write_text(text, encoding="utf-8")
             done = run_folded(_submit_command(part, scratch / str(index)), "building on Cloud Build")
             if not done.ok:
-                raise _gcloud_fault(done, google_project(part.images[0].reference))
+                raise cloud_build_fault(done, google_project(part.images[0].reference))
         return {}
 
 
@@ -334,11 +330,6 @@ def _submit_command(part: Build, folder: Path) -> Command:
     project = google_project(part.images[0].reference)
     flags = (*files, *((f"--project={project}",) if project else ()), "--quiet")
     return Command(("gcloud", "builds", "submit", str(folder), *flags))
-
-
-def google_project(image: Reference) -> str | None:
-    """Return the project that a registry of Google's belongs to, the first part of the path; None for any other."""
-    return image.path.partition("/")[0] if is_google(image.host) else None
 
 
 def _target(build: Build, one: ImageBuild, no_cache: bool, *, shared: bool) -> dict[str, Any]:
@@ -379,7 +370,7 @@ def _target(build: Build, one: ImageBuild, no_cache: bool, *, shared: bool) -> d
         "tags": [str(one.reference)],
         "args": arguments,
         "labels": {name: text for name, text in labels.items() if text},
-        "contexts": {str(base.reference): f"docker-image://{base.reference.pinned(digest)}"} if digest else {},
+        "contexts": {str(base.reference): f"docker-image://{base.reference._replace(digest=digest)}"} if digest else {},
         "platforms": one.argument.split(",") if one.argument else [],
         "no-cache": no_cache,
         "attest": [*provenance, *attested],
@@ -414,24 +405,3 @@ def cache_fields(hub: Hub, image: HubImage, builder: Builder, *, push: bool) -> 
         kept = Reference(image.spec.name, _CACHE_TAG)
         sources, target = [kept], f"type=registry,ref={kept},mode=max,ignore-error=true"
     return {"cache-from": [f"type=registry,ref={source}" for source in sources], "cache-to": [target] if push else []}
-
-
-def _gcloud_fault(done: Output, project: str | None) -> Fault:
-    lines = [line.partition("ERROR: ")[2] for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
-    words = lines[-1] if lines else done.last_words
-    where = f"project {project}" if project else "gcloud builds submit"
-    at = f" --project={project}" if project else ""
-    latest = f"its log above says why; again: gcloud builds list --limit=1{at}"
-    ongoing = f"wait for it: gcloud builds list --ongoing{at}; then run the same command again, it finds the image"
-    role = f"gcloud auth list; the account needs the role cloudbuild.builds.editor: gcloud builds list{at}"
-    kinds: tuple[tuple[tuple[str, ...], type[Fault], str, str], ...] = (
-        (("completed with status",), ProgramFailed, f"the build failed on Cloud Build: {words}", latest),
-        (_CANNOT_STREAM, ProgramFailed, f"the build goes on, and gcloud cannot show its log: {words}", ongoing),
-        (_SIGN_IN, Denied, f"not signed in: {words}", "gcloud auth login"),
-        (_DENIED, Denied, f"Cloud Build denied it: {words}", role),
-        (_NO_ANSWER, Unreachable, f"Cloud Build does not answer: {words}", f"gcloud builds list{at}"),
-    )
-    for signs, kind, what, hint in kinds:
-        if mentions(words.lower(), signs):
-            return kind(what, where=where, hint=hint)
-    return ProgramFailed(words, where=where, hint="see gcloud's output above")

@@ -17,18 +17,18 @@ from shlex import quote
 from typing import Any, NamedTuple
 
 from ..core.faults import DOOR, Refused, Unusable
-from ..repo.dockerfile import copied_files
+from ..repo.dockerfile import IGNORE_FILE, copied_files
 from ..repo.edits import to_commit
 from ..repo.files import SUFFIX, behind_links, is_below, join, planned_bytes
 from ..repo.hub import Hub, HubImage
+from ..tools.git import HEAD
 from .credentials import LARGEST, credential_in, may_be_credentials
-from .tag import HEAD, ImageName, names_commit, render
+from .tag import ImageName, names_commit, render
 from .tree import Tree, snapshot
 
 INPUTS_LABEL = "io.github.hubpress.inputs"
 MOST_LOOKED_AT = 10_000
 _AT_ONCE = 500
-_IGNORE_FILE = ".dockerignore"
 _CHUNK = 1024 * 1024
 # The times of files in a build context: thirty years from 1980 on, before which a ZIP archive has none.
 _EARLIEST, _SPAN = 315_532_800, 30 * 365 * 24 * 60 * 60
@@ -96,7 +96,7 @@ def sources_of(hub: Hub, image: HubImage) -> Sources:
     local = (inside(path, "extraBuildCommandOptions") for path in named)
     folders = (inside(spec.context, "contextPath"), *local)
     dockerfile = inside(spec.dockerfile, "dockerfilePath")
-    built_from = (*folders, dockerfile, f"{dockerfile}{_IGNORE_FILE}")
+    built_from = (*folders, dockerfile, f"{dockerfile}{IGNORE_FILE}")
     others = (inside(path, "paths") for path in spec.paths if join(hub.layout.root, path) != hub.layout.file)
     return Sources(folders, dockerfile, built_from, (*built_from, *others), options.get("target", ""))
 
@@ -271,7 +271,7 @@ def _finish(file: Path, path: str, seed: str) -> None:
     """Check that a file of a build context is itself and no credentials, and give it a time that tells its content.
 
     A builder takes a file of the same size and time for the one that it got from the build before: so only what has
-    changed is sent to it. ``seed`` is different in each clone: nobody can make two files for the same time.
+    changed is sent to it. ``seed`` differs in each clone, so that no two files can be made to have the same time.
     """
     content = hashlib.blake2b(seed.encode("utf-8", "surrogateescape"), digest_size=8)
     with file.open("rb") as stream:

@@ -30,12 +30,11 @@ from ..core.settings import CHARTPRESS, SECTION, how_to_correct
 from ..repo.files import is_below
 from ..repo.hub import Hub, HubImage
 from ..tools.command import Output
-from ..tools.git import Git
+from ..tools.git import HEAD, Git
 from ..tools.process import ask_all
 
 # Stands for the hash of a commit that is yet to be made.
 COMMIT_TO_COME = "{commit}"
-HEAD = "HEAD"
 _UNTAGGED_BASE = "0.0.1-0.dev"
 _CONTENT, _CONTENT_DIGITS = "{content}", 12
 _BRACES = ("{{", "}}")
@@ -134,7 +133,7 @@ class History:
         return int(self._ask(*_COUNT, commit, "--").text)
 
     def _commit(self, *which: str) -> tuple[str, str] | None:
-        """Return the hashes of the last commit of HEAD or of those named; None where there is none yet."""
+        """Return the hashes of the last commit of HEAD or of those named; None before the first one."""
         question = ("log", "--max-count=1", "--pretty=format:%h %H", *which)
         answer = self._ask(*question)
         if not answer.ok and self.git.start.commit is not None:

@@ -19,9 +19,10 @@ from typing import NamedTuple
 from ..core.faults import Refused
 from ..core.safe_files import temporary_folder
 from ..repo.files import is_below, join
-from ..tools.git import Git, failed
+from ..tools.git import SHORT, Git, failed
 from ..tools.process import capture
 
+# Modes of git.
 FILE, LINK, SUBMODULE, FOLDER = "100644", "120000", "160000", "040000"
 _ATTRIBUTES = ".gitattributes"
 # As many as a system follows.
@@ -46,7 +47,7 @@ class Entry(NamedTuple):
 
 @dataclass(eq=False)
 class Tree:
-    """The tree of files of a commit, or one with a name of its own.
+    """The tree of files of a commit, or another one that git has.
 
     ``env`` are the variables by which git finds objects that the clone itself does not have, ``at`` is the path of a
     submodule in the repository around it.
@@ -164,7 +165,7 @@ class Tree:
             if tree.git.ask("cat-file", "-e", f"{revision}^{{tree}}").ok:
                 return tree
         raise Refused(
-            f"the submodule is not here at its revision {revision[:12]}",
+            f"the submodule is not here at its revision {revision[:SHORT]}",
             where=where,
             hint=f"git submodule update --init --recursive -- {quote(self.at or path)}",
         )

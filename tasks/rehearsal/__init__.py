@@ -1,1 +1,1 @@
-"""Rehearsal: a throwaway registry and a stand-in base image, on this machine alone."""
+"""Rehearsal: a release against a throwaway clone, remote and registry on this machine."""

@@ -20,12 +20,11 @@ from ..repo.charts import ChartSpec, read_chartpress
 from ..repo.edits import image_edits
 from ..repo.files import FileEdit, WorkingTree, require
 from ..repo.hub import Hub, open_hub
-from ..repo.remotes import PRODUCTION
+from ..repo.remotes import ORIGIN, PRODUCTION
 from ..repo.values import ValuesPlace, text_at, with_scalars
 from ..tools.git import Clone, Git, in_list
 
 CLONE, REMOTE = "hub", "remote.git"
-REMOTE_NAME = "origin"
 _NAME, _EMAIL = "hubpress rehearsal", "rehearsal@localhost"
 # Build options that lead out of this machine, each with a value; and one without effect to put in their place.
 _OUTWARD = ("--builder", "--cache-from", "--cache-to", "--output", "-o")
@@ -36,12 +35,12 @@ _SAME = ("core.abbrev", "core.autocrlf", "core.eol")
 _ALONE = {"commit.gpgSign": "false", "core.hooksPath": os.devnull}
 
 
-def make_clone(hub: Hub, folder: Path, address: str, places: Iterable[ValuesPlace] = ()) -> Git:
+def make_clone(hub: Hub, folder: Path, address: str, places: Iterable[ValuesPlace]) -> Git:
     """Clone ``hub`` into ``folder``, as its working tree stands, with a bare remote beside it, which it returns.
 
     One commit holds what was not committed, and the images' names at the registry ``address``, also in ``places``.
     """
-    name, branch = REMOTE_NAME, str(hub.settings.base_branch)
+    name, branch = ORIGIN, str(hub.settings.base_branch)
     objects = hub.git.path_of("--git-path", "objects").resolve()
     remote = _new_repository(folder / REMOTE, branch, objects, "--bare")
     clone = _new_repository(folder / CLONE, branch, objects)
@@ -142,7 +141,7 @@ def _set_head(original: Git, clone: Git) -> None:
         head = clone.read("commit-tree", "-m", "The history was cut here", f"{head}^{{tree}}")
         others = ""
     else:
-        remote = f"refs/remotes/{REMOTE_NAME}/%(refname:lstrip=3)"
+        remote = f"refs/remotes/{ORIGIN}/%(refname:lstrip=3)"
         deployed = (f"--format=create {remote} %(objectname)", *(f"refs/remotes/*/{name}" for name in PRODUCTION))
         tags = original.read("for-each-ref", "--format=create %(refname) %(objectname)", "refs/tags")
         # Of a branch that several remotes have, the first one's will do.

@@ -27,7 +27,7 @@ from ..image.build import Base
 from ..releases.repository import HelmRepository
 from ..repo.deployments import unmoved_images
 from ..repo.hub import Hub, open_hub
-from ..repo.remotes import NotKnownHere, Review, find_review
+from ..repo.remotes import ORIGIN, NotKnownHere, Review, find_review
 from ..repo.values import ValuesPlace
 from ..review.branches import foresee
 from ..review.bump import plan_bump
@@ -37,7 +37,7 @@ from ..tools.command import TEMPORARY_FILES, Command, Reach, confined
 from ..tools.git import Git
 from ..tools.process import find, run_checked
 from ..tools.registry import inspect_all
-from .clone import CLONE, REMOTE_NAME, make_clone, name_at
+from .clone import CLONE, make_clone, name_at
 from .registry import (
     LOOPBACK,
     forget_images,
@@ -252,7 +252,7 @@ def _kept_inside(hub: Hub, address: str, base: str) -> tuple[Hub, tuple[str, ...
             WholeImage(one.context, name_at(address, one.named or one.key), one.dockerfile, one.values_paths, one.paths)
             for one in hub.layout.chart.images
         )
-    here: dict[str, Any] = {"remote": REMOTE_NAME, "upstream": None, "base_branch": base, "images": images}
+    here: dict[str, Any] = {"remote": ORIGIN, "upstream": None, "base_branch": base, "images": images}
     inside = settings._replace(**_OFF, **here, verify=None)
     given = {key: getattr(settings, key) for key in _OFF}
     unused = {f"hub.{key}": value for key, value in given.items() if value != _OFF[key]}
@@ -283,7 +283,7 @@ def _is_there(base: Reference) -> bool:
 
 def _ways_to_look(folder: Path) -> str:
     record, clone = Record.read(folder), folder / CLONE
-    log = f"git -C {quote(str(clone))} log --patch {REMOTE_NAME}/HEAD.."
+    log = f"git -C {quote(str(clone))} log --patch {ORIGIN}/HEAD.."
     rows: list[tuple[str, ...]] = [("its commits", log)] if clone.is_dir() else []
     if record and (folder / REGISTRY).is_dir():
         rows.append(("its images", str(serve_command(folder / REGISTRY, record.port))))

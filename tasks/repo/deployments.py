@@ -66,7 +66,7 @@ class Deployment(NamedTuple):
         chart: the folder of the hub's chart, or of one that wraps it.
         group: the folder of hubploy, or the cluster, that it is one of.
         absent: the values files that ``cluster.yaml`` names, and the repository does not have.
-        apart: why it is not rendered: a chart of its own; empty where it is.
+        apart: why it is not rendered, as its chart is one apart from the hub's; empty where it is rendered.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Deployment(NamedTuple):
 
 
 def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
-    """Return the deployments of the settings, else those that the layout tells, else the chart alone.
+    """Return the deployments of the settings, else those that the layout tells, else one with the chart's own values.
 
     ``names`` are those of deployments, or of what groups them.
     """

@@ -24,6 +24,7 @@ from ..core.yaml_tree import Edit, Text
 from ..releases.versions import is_like_z2jh
 from .charts import NO_ARGUMENTS, BuildArgument
 
+IGNORE_FILE = ".dockerignore"
 HUB_NAMES = frozenset({"k8s-hub", "k8s-hub-slim"})
 _Z2JHS_OWN = frozenset({"jupyterhub/k8s-hub", "jupyterhub/k8s-hub-slim"})
 # In a path they are patterns, variables, quotes or parts of an address.

@@ -1,6 +1,6 @@
 """The edits of a hub repository to another release, in every place of it, and to an image.
 
-Helm alone writes the lock, its digest included (https://helm.sh/docs/helm/helm_dependency/); the lock's edit here is
+Only Helm writes the lock, its digest included (https://helm.sh/docs/helm/helm_dependency/); the lock's edit here is
 for plans.
 """
 
@@ -70,14 +70,20 @@ def archives(hub: Hub) -> tuple[str, ...]:
     return hub.git.names("ls-files", "-z", "--", *found[:_MOST_NAMED]) if found and hub.layout.folder else ()
 
 
-def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequence[Fact]) -> Action:
-    """Return the action that makes ``edits``, and has helm write the locks among them: all of it, or none."""
-    if any(edit.changes for edit in edits) and (archived := archives(hub)):
+def _require_no_archives(hub: Hub) -> None:
+    archived = archives(hub)
+    if archived:
         folder = join(hub.layout.folder or ".", "charts", hub.requirement.name)
         named = dict.fromkeys(folder if one.startswith(f"{folder}/") else one for one in archived)
         what = f"git has {hub.requirement.name} itself, and a release does not move it"
         hint = f"ignore it, and: git rm -r --cached -- {shlex.join(named)}; helm dependency build fetches it again"
         raise Refused(what, where=archived[0], hint=hint)
+
+
+def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequence[Fact]) -> Action:
+    """Return the action that makes ``edits``, and has helm write the locks among them: all of it, or none."""
+    if any(edit.changes for edit in edits):
+        _require_no_archives(hub)
     by_file = {edit.path: edit for edit in edits}
     locks = {pin: by_file.pop(pin.file) for pin in hub.pins if isinstance(pin, Lock)}
     plain_edits, stale = [*by_file.values()], {lock: edit for lock, edit in locks.items() if edit.changes}

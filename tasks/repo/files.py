@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol
 
 from ..core.faults import DOOR, Unusable, held_back, nearest
 from ..core.plan import Action, Fact
-from ..core.safe_files import clear_away, read_file
+from ..core.safe_files import read_file
 from ..core.settings import FILE, Settings, how_to_correct
 from ..tools.git import Git
 from ..tools.process import Pool, answer_of
@@ -293,17 +293,6 @@ def behind_links(top: Path, path: str) -> str:
 def is_below(file: str, paths: Iterable[str]) -> bool:
     """Whether ``file`` is one of ``paths`` or below one; all are tidy."""
     return any(path in (".", file) or file.startswith(f"{path}/") for path in paths)
-
-
-def sweep(git: Git) -> None:
-    """Remove what killed runs have left, in the clone too, where no other run may be under way; as far as possible."""
-    clear_away()
-    # tempfile puts eight characters before its suffix.
-    for path in git.names("ls-files", "--others", "-z", "--", f":(top,glob)**/.*.????????{SUFFIX}"):
-        file = git.folder / path
-        if not file.is_symlink():
-            with contextlib.suppress(OSError):
-                file.unlink()
 
 
 def _staged(edit: FileEdit, target: Path, stack: contextlib.ExitStack) -> Path:

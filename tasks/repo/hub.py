@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 from ..core.faults import Refused, Unusable, did_you_mean
 from ..core.names import Reference
+from ..core.safe_files import clear_away
 from ..core.settings import FILE, Settings, ValuesTarget, is_accepted
 from ..releases.index import Index, Release, pinned_release, release_with_image
 from ..releases.versions import allows, is_range, parse_version, without_sign
@@ -17,6 +19,7 @@ from ..tools.git import INDEX, Git
 from .charts import CHART_FILES, CHARTPRESS_KEYS, JUPYTERHUBS, LOCKS, ImageSpec, Requirement, address_of, requirements
 from .dockerfile import BaseImage
 from .files import (
+    SUFFIX,
     Committed,
     Edited,
     FileEdit,
@@ -38,7 +41,7 @@ from .pins import COPIES_DIFFER, BasePin, Dependency, Lock, Marker, Pin, copies,
 from .values import PinnedImage, ValuesPlace, named_at
 
 
-def layout_warnings(hub: Hub, built: Collection[str] = ()) -> Iterator[str]:
+def layout_warnings(hub: Hub, built: Collection[str]) -> Iterator[str]:
     """Yield the warnings about the repository's files: what has no effect, and images that are not ``built``."""
     yield from (f"{where}: {what}; {hint}" for where, what, hint in without_effect(hub))
     for spec in hub.layout.chart.images:
@@ -433,3 +436,14 @@ def open_hub_around(inside: Path, settings_in: Callable[[Path], Settings]) -> Hu
     """Return the hub repository that the folder ``inside`` lies in; ``settings_in`` reads those of its top folder."""
     git = Git.around(inside)
     return open_hub(settings_in(git.folder), git)
+
+
+def sweep(git: Git) -> None:
+    """Remove what killed runs have left, in the clone too, where no other run may be under way; as far as possible."""
+    clear_away()
+    # tempfile puts eight characters before its suffix.
+    for path in git.names("ls-files", "--others", "-z", "--", f":(top,glob)**/.*.????????{SUFFIX}"):
+        file = git.folder / path
+        if not file.is_symlink():
+            with contextlib.suppress(OSError):
+                file.unlink()

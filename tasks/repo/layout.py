@@ -22,13 +22,12 @@ from ..core.names import is_name
 from ..core.settings import FILE, Settings, ValuesTarget, WholeImage, how_to_correct, variable
 from ..tools.git import Git
 from .charts import CHART_FILES, BareChart, ChartSpec, ImageSpec, NotNamed, Requirement, read_chartpress, requirement
-from .dockerfile import HUB_NAMES, BaseImage, copied_files, hub_base
+from .dockerfile import HUB_NAMES, IGNORE_FILE, BaseImage, copied_files, hub_base
 from .files import Files, Listing, behind_links, folder_of, is_below, join, last_part, read_all, require
 from .values import named_at, quoted
 
 CHARTPRESS_FILE = "chartpress.yaml"
 _DOCKERFILE = re.compile(r"(?:docker|container)file[^/]*$", re.IGNORECASE)
-_IGNORE_FILE = ".dockerignore"
 _HUB_NAME = min(HUB_NAMES, key=len).encode()
 # Charts that bring jupyterhub along, in a release that they pin.
 _BRINGING = ("binderhub", "daskhub", "pangeo")
@@ -71,7 +70,7 @@ class Contents:
     @cached_property
     def all_dockerfiles(self) -> tuple[str, ...]:
         """The files that may be Dockerfiles, where symbolic links lead to."""
-        named = (path for path in self.listing.files if _DOCKERFILE.search(path) and not path.endswith(_IGNORE_FILE))
+        named = (path for path in self.listing.files if _DOCKERFILE.search(path) and not path.endswith(IGNORE_FILE))
         return tuple(dict.fromkeys(behind_links(self.git.folder, path) for path in named))
 
     @cached_property
@@ -232,7 +231,7 @@ def _chosen(repo: Contents, charts: Mapping[str, str], where: str) -> str | None
 
 
 def found_image(
-    name: str | None, context: str, dockerfile: str, *, paths: Iterable[str] = (), values: Iterable[str] = ()
+    name: str | None, context: str, dockerfile: str, *, paths: Iterable[str] = (), values: Iterable[str]
 ) -> ImageSpec:
     """Return an image that chartpress.yaml does not have; its key is the last part of its name, else its folder's."""
     key = name.rpartition("/")[2] if name else last_part(context).lower()

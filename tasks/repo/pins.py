@@ -77,7 +77,7 @@ class Dependency(_Place):
 
 @dataclass(frozen=True)
 class Lock(Dependency):
-    """A dependency in the lock of the chart in ``folder``, which requires it at ``chart``; helm alone writes it."""
+    """A dependency in the lock of the chart in ``folder``, which requires it at ``chart``; only helm writes it."""
 
     chart: Dependency
     folder: str

@@ -24,7 +24,7 @@ _SAY_BASE = "in invoke.yaml: hub: {{base_branch: {}}}"
 
 
 class NotKnownHere(Refused):
-    """The clone alone does not tell; its remotes may."""
+    """The clone does not tell; its remotes may."""
 
 
 class Remotes(NamedTuple):
@@ -156,7 +156,7 @@ def base_here(git: Git, review: Review) -> str | None:
     return next((commit for commit in asked if commit), None)
 
 
-def fork_point(git: Git, review: Review, commit: str = "HEAD") -> str | None:
+def fork_point(git: Git, review: Review, commit: str) -> str | None:
     """Return the commit at which ``commit`` left the base branch; in a shallow clone maybe the branch's tip."""
     tip = base_here(git, review)
     return tip and (git.ask("merge-base", tip, commit).text or tip)
@@ -254,7 +254,7 @@ def _answer(asked: Future[RemoteBranches], *, required: bool) -> tuple[RemoteBra
 
 
 def review_known(git: Git, settings: Settings) -> Review:
-    """Return where a branch is pushed and where its pull request goes, by the clone alone: no gh and no ssh is run."""
+    """Return where a branch is pushed and where its pull request goes, by the clone: neither gh nor ssh is run."""
     remotes = read_remotes(git, settings)
     known = git.known_branches(remotes.upstream or ORIGIN)
     review = _review(git, settings, remotes, known, is_asked=False)

@@ -20,11 +20,10 @@ from ..image.tag import render
 from ..repo.hub import Hub, open_hub
 from ..repo.remotes import Review, base_here, find_review, review_known
 from ..tools.forges import MERGED, is_ci
-from ..tools.git import HEAD, Git, Head, local_branch, remote_branch, standing, switched
+from ..tools.git import HEAD, SHORT, Git, Head, local_branch, remote_branch, standing, switched
 from ..tools.process import ask_all, capture
 from .bump import version_of
 
-_SHORT = 12
 _MOST_NAMED = 8
 _BUMP, _REBUILD = "bump", "rebuild"
 # How many commits of the base branch are compared with a branch that may have been squashed.
@@ -82,7 +81,7 @@ def begin(hub: Hub, options: CommitOptions, *, ask: bool) -> Start:
 def foresee(hub: Hub, *, ask: bool = True) -> Start:
     """Return where a release would begin, by the base branch as last fetched.
 
-    Remotes are asked with ``ask`` alone, and only where the clone does not tell which branch that is.
+    With ``ask`` the remotes are asked, where the clone does not tell which branch that is.
     """
     review = None
     try:
@@ -111,7 +110,7 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
         known = review._replace(tip=base_here(git, review))
         if is_own and known.tip and hub.changed and _was_merged(hub, git, known, str(current), head):
             return _plan_start(hub, known)
-        # What the clone alone cannot tell of a branch that was pushed once.
+        # The clone does not tell whether a branch that was pushed once was merged.
         was_pushed = is_own and git.commit_at(f"refs/remotes/{review.remotes.push}/{current}")
         told = f"{current} may have been merged since the last fetch from {review.upstream}: --push and --pr ask there"
         return stay._replace(warnings=lambda: (*warnings, told)) if was_pushed else stay, hub
@@ -299,9 +298,9 @@ def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: 
         flags = ("--no-track", "--force-create" if local else "--create") if end == tip != local else ()
         left = f"{current} is already merged, or not where feature branches start" if current else "HEAD is detached"
         arguments = ("switch", *flags, base, *((tip,) if flags else ()))
-        what, why = f"switch to {base} at {end[:_SHORT]}", left
+        what, why = f"switch to {base} at {end[:SHORT]}", left
     elif behind:
-        arguments, what = ("merge", "--ff-only", "--quiet", tip), f"move {base} to {tip[:_SHORT]}"
+        arguments, what = ("merge", "--ff-only", "--quiet", tip), f"move {base} to {tip[:SHORT]}"
     if arguments:
         at = local_branch(git, base, local)
 
@@ -313,7 +312,7 @@ def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: 
         changes = (f"changes {output.first_of(moving, _MOST_NAMED, 'files')}",) if moving else ()
         details = (*changes, f"$ {git.command(*arguments)}")
         moves.append(Action(what, why, do, details, (standing(git, current), at)))
-    done = [f"{base} is at {tip[:_SHORT]}, as in {review.upstream}"] if moves else []
+    done = [f"{base} is at {tip[:SHORT]}, as in {review.upstream}"] if moves else []
     return Step("fetch", tuple(moves), summary=lambda _: done), end, moving
 
 
@@ -323,7 +322,7 @@ def _fetch(git: Git, review: Review, tip: str, why: str) -> Action:
     def do(_: Values) -> Values:
         git.fetch(command, review.upstream)
         if git.commit_at(tip) is None:
-            raise Moved(f"{review.base} of {review.upstream} is no longer {tip[:_SHORT]}")
+            raise Moved(f"{review.base} of {review.upstream} is no longer {tip[:SHORT]}")
         return {}
 
     there = remote_branch(git, review.upstream, review.base, tip, review.upstream)

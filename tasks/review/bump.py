@@ -10,13 +10,12 @@ from itertools import accumulate
 from typing import NamedTuple, TypeAlias
 
 from ..core import output
-from ..core.faults import Fault
+from ..core.faults import Fault, Refused
 from ..core.names import Reference
 from ..core.options import BumpOptions
 from ..core.plan import Step
 from ..core.settings import CHART
 from ..core.yaml_tree import Collection, MappingNode, Node, Scalar, parse
-from ..image.build import with_digest
 from ..releases.index import Choice, Release, choose
 from ..releases.notes import (
     Note,
@@ -36,6 +35,7 @@ from ..repo.hub import Hub, HubImage
 from ..repo.pins import Pin, Pinned
 from ..repo.values import PinnedImage, ValuesPlace
 from ..tools.git import standing
+from ..tools.registry import inspect
 
 NOTHING = "(none)"
 JUPYTERHUB, KUBERNETES = "JupyterHub", "minimum Kubernetes"
@@ -73,7 +73,7 @@ class Changes(NamedTuple):
 
     @property
     def moves(self) -> tuple[Move, ...]:
-        """Every move, the release first where it is not pinned by a base image alone."""
+        """Every move, the release first unless only a base image pins it."""
         bases = {move.file for move in self.bases}
         release = (self.release,) if self.release and self.release.file not in bases else ()
         return (*release, *self.bases, *self.pins, *self.images)
@@ -108,7 +108,7 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
     choice = choose(index, required, to=options.to, pre=options.pre, dev=options.dev, major=options.major)
     release, newer = choice.release, choice.newer_major
     released = repository.hub_image(release)
-    bases = [with_digest(image.base.reference, _base_for(image, released, hub.settings.base)) for image in hub.images]
+    bases = [_with_digest(image.base.reference, _base_for(image, released, hub.settings.base)) for image in hub.images]
     moved: dict[Pin, str] = dict(zip(hub.base_pins, map(str, bases), strict=True))
     edits = release_edits(
         hub, {pin: moved.get(pin) or respelled(text, release.version, index) for pin, text in said.items()}
@@ -223,6 +223,18 @@ def _base_for(image: HubImage, released: Reference, policy: str) -> Reference:
     if ours.path.endswith(_SLIM) and not name.endswith(_SLIM):
         name += _SLIM
     return Reference(name, released.tag)
+
+
+def _with_digest(old: Reference, new: Reference) -> Reference:
+    """Return the base image ``new`` with a digest where ``old`` has one: the same for the same tag, else its own."""
+    if old.digest is None:
+        return new
+    if old.tag == new.tag and old.same_repository(new):
+        return new._replace(digest=old.digest)
+    found = inspect(new)
+    if found is None or found.digest is None:
+        raise Refused("the base image does not exist", where=new, hint=f"docker buildx imagetools inspect {new}")
+    return new._replace(digest=found.digest)
 
 
 def _moves(
@@ -353,7 +365,7 @@ def shown(lines: Iterable[str]) -> Iterator[str]:
 def values_below(
     node: Node | None, file: str, chart: str, keys: tuple[str, ...] = (), depth: int = 0
 ) -> Iterator[Value]:
-    """Yield every value below the mappings under the key ``chart``, in the file's order; an alias is none itself.
+    """Yield every value below the mappings under the key ``chart``, in the file's order, but for aliases.
 
     ``keys`` lead to ``node``: of them ``depth`` end with the chart's own, 0 above it.
     """

@@ -15,7 +15,7 @@ from ..repo.files import Edited, WorkingTree, read_all
 from ..repo.hub import Hub
 from ..repo.remotes import Review, base_here
 from ..tools.command import Output
-from ..tools.git import HEAD, INDEX, Git, Head, failed, index, standing
+from ..tools.git import HEAD, INDEX, SHORT, Git, Head, failed, index, standing
 from ..tools.process import watch
 from .branches import TargetBranch, earlier_release, require_name, target_branch
 from .bump import commit_message
@@ -75,7 +75,7 @@ def plan_commit(
     def summary(left: Values) -> list[str]:
         commit, request = left.get(COMMIT), left.get(REQUEST, there)
         return [
-            *([f"commit {commit['hash'][:12]} on {name}: {commit['subject']}"] if commit else []),
+            *([f"commit {commit['hash'][:SHORT]} on {name}: {commit['subject']}"] if commit else []),
             *([f"pushed {name} to {left[PUSHED]}"] if PUSHED in left else []),
             *(request.summary() if request else []),
         ]

@@ -153,7 +153,7 @@ class Preview(NamedTuple):
         return found
 
 
-def plan_preview(hub: Hub, options: BumpOptions, names: Sequence[str] = (), kubernetes: str | None = None) -> Preview:
+def plan_preview(hub: Hub, options: BumpOptions, names: Sequence[str], kubernetes: str | None) -> Preview:
     """Render the chart as the base branch has it and as a release leaves it, for each deployment."""
     begin = foresee(hub)
     for remark in begin.step.warnings():

@@ -211,8 +211,8 @@ def describe(
     hub: Hub,
     review: Review,
     evidence: tuple[Evidence, ...],
-    commit: str = "HEAD",
-    cluster: Preview | Fault | None = None,
+    commit: str,
+    cluster: Preview | Fault | None,
 ) -> Description:
     """Return what a pull request of ``hub``'s state says; it ends with ``commit``."""
     moved = changes_between(before_branch(hub, review, commit)[1], hub)

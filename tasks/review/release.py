@@ -126,7 +126,7 @@ def _last_commit(
         warnings.append(f"the changes in the cluster were not checked: {changes.told}")
     elif changes:
         warnings += changes.warnings()
-        # A release that nobody is asked about must not break the deployment.
+        # A release without a question must not break the deployment.
         refusal = changes.refusal(hub.settings.accept) if options.agreed else None
         actions += refused(step.name, refusal).actions if refusal else ()
     return step._replace(actions=tuple(actions), warnings=lambda: warnings, report=report), hub

@@ -52,7 +52,7 @@ def mentions(said: str, signs: Iterable[str]) -> bool:
 
 
 def as_mapping(value: object) -> dict[str, Any]:
-    """Return a part of a JSON document as a mapping; empty where it is none."""
+    """Return a part of a JSON document as a mapping; empty where it is not one."""
     return value if isinstance(value, dict) else {}
 
 

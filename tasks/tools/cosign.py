@@ -49,7 +49,7 @@ def require_signing(key: str, folder: Path) -> None:
 def public_key_of(key: str) -> str:
     """Return what verifies signatures of the signing ``key``: its service, or the ``.pub`` beside its file.
 
-    A variable (``env://NAME``) has the private key alone: then it is the file that cosign itself would write.
+    A variable (``env://NAME``) has only the private key: then it is the file that cosign itself would write.
     """
     if key.startswith("env://"):
         return "cosign.pub"

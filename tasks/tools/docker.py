@@ -59,10 +59,10 @@ BAKE_MAY_READ: Mapping[str, str] = MappingProxyType({"BUILDX_BAKE_ENTITLEMENTS_F
 class Builder(NamedTuple):
     """A builder of buildx, without a name Docker's current one.
 
-    ``driver`` is None while nobody asked; ``runs`` has the platforms that each node runs, its own first, and is empty
-    while the builder is not started. A builder of the driver ``docker`` is an engine, and has the name of the Docker
-    context that leads there: buildx builds on it only as ``docker --context NAME buildx``, and refuses ``--builder``.
-    ``error`` is what buildx says where it does not answer.
+    ``driver`` is None until the builder is asked; ``runs`` has the platforms that each node runs, its own first, and is
+    empty while the builder is not started. A builder of the driver ``docker`` is an engine, and has the name of the
+    Docker context that leads there: buildx builds on it only as ``docker --context NAME buildx``, and refuses
+    ``--builder``. ``error`` is what buildx says where it does not answer.
     """
 
     name: str | None = None
@@ -166,7 +166,7 @@ def require_builder(name: str | None) -> Builder:
     output = capture(Command(("docker", "buildx", "inspect", *(["--", name] if name else []))))
     builder = Builder.read(name, output.text)
     said = builder.error or (None if output.ok else output.last_words)
-    # Any other builder is started by the build; nobody but its owner starts this one.
+    # The build starts any other builder; only its owner starts this one.
     if said is None and builder.driver == REMOTE_DRIVER and not builder.runs:
         said = "nothing listens at its address"
     if said is None:

@@ -128,7 +128,7 @@ class ForgeRequest(NamedTuple):
     @classmethod
     def read(cls, entry: Mapping[str, Any], branch: str) -> ForgeRequest:
         """Read what gh tells of a pull request from ``branch``."""
-        # A fork that is gone has no owner, and is nobody's.
+        # A fork that is gone has no owner.
         owner = (entry.get("headRepositoryOwner") or {}).get("login") or "?"
         head = f"{owner}:{branch}" if entry["isCrossRepository"] else branch
         url, title, body = (str(entry[name]) for name in ("url", "title", "body"))
@@ -306,7 +306,7 @@ def opening_address(repository: Repository, fork: Repository, branch: str, base:
 
 
 def _fault(output: Output, host: str) -> Fault:
-    """Return the fault for gh's refusal, by what it says: its exit status tells a missing sign-in alone."""
+    """Return the fault for gh's refusal, by what it says: its exit status tells only a missing sign-in."""
     # What follows gh's first line is advice.
     lines = [line.strip() for line in output.stderr.splitlines() if line.strip()]
     words = lines[0].removeprefix(f"{PROGRAM}: ") if lines else output.last_words

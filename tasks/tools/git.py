@@ -1,4 +1,4 @@
-"""git: one clone, asked and changed by argument vectors alone, and the facts of it that plans rely on."""
+"""git: one clone, asked and changed by argument vectors, and the facts of it that plans rely on."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SETTINGS = (
     *("push.recurseSubmodules=no", "i18n.commitEncoding=utf-8", "i18n.logOutputEncoding=utf-8"),
 )
 _NEUTRAL = ("--no-pager", *(word for setting in _SETTINGS for word in ("-c", setting)))
-# A folder that looks like a bare repository is none, whatever git would make of it.
+# A folder that looks like a bare repository is not taken for one.
 _NO_BARE = ("-c", "safe.bareRepository=explicit")
 _REMOTE_DENIED = (
     "permission denied",
@@ -76,7 +76,8 @@ _UNDER_WAY = {
     "REVERT_HEAD": "revert",
 }
 HEAD = "HEAD"
-_SHORT = 12
+# How many digits of a commit people are shown.
+SHORT = 12
 # What a git directory beside the clone's begins with as a copy, and what it begins without; everything else is the
 # clone's (gitrepository-layout).
 _COPIED, _LEFT_OUT = ("HEAD", "info", "packed-refs", "refs", "reftable"), ("index", "logs", "objects", "worktrees")
@@ -238,13 +239,13 @@ class Git:
 
     # -- what it holds
 
-    def show_all(self, paths: Sequence[str], revision: str = "HEAD") -> dict[str, bytes | None]:
+    def show_all(self, paths: Sequence[str], revision: str) -> dict[str, bytes | None]:
         """Return the bytes that a checkout of ``revision`` would write to ``paths`` (relative to the top), or None."""
         outputs = ask_all(capture, [self.command("cat-file", "--filters", f"{revision}:{path}") for path in paths])
         return {path: output.stdout if output.ok else None for path, output in zip(paths, outputs, strict=True)}
 
     def keeps_same(self, path: str, one: bytes | None, other: bytes | None) -> bool:
-        """Whether both are the same bytes of ``path``, or differ in line ends alone, which git makes the same."""
+        """Whether both are the same bytes of ``path``, or differ only in line ends, which git makes the same."""
         if one == other or one is None or other is None:
             return one == other
         if one.replace(b"\r\n", b"\n") != other.replace(b"\r\n", b"\n"):
@@ -451,7 +452,7 @@ def switched(git: Git, branch: str, commit: str, moved: Sequence[str], folder: P
 
 
 def _is_at(commit: str | None) -> str:
-    return f"is now {commit[:_SHORT]}" if commit else "does not exist now"
+    return f"is now {commit[:SHORT]}" if commit else "does not exist now"
 
 
 def in_list(folder: Path) -> str:

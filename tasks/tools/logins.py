@@ -15,10 +15,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..core.faults import DOOR, Denied, ProgramFailed, Unusable
-from ..core.names import DOCKER_HUB
+from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Unreachable, Unusable
+from ..core.names import DOCKER_HUB, Reference
 from ..core.safe_files import in_home, read_file
-from .command import MALFORMED, Command, as_mapping, mentions
+from .command import MALFORMED, Command, Output, as_mapping, mentions
 from .process import ask_all, capture, find, run_checked
 
 HELPER = "gcloud"
@@ -45,11 +45,26 @@ _SIGN_IN_AGAIN = ("reauth", "invalid_rapt", "invalid_grant")
 _WRONG_ACCOUNT = ("uploadartifacts", "downloadartifacts", "may not exist")
 _NO_REPOSITORY = ("name_unknown", "name unknown", "repository name not known")
 _EXPIRED = r"(?i)expired|\b401\b|unauthorized|unauthenticated|authorization failed|failed to fetch oauth token"
+# What gcloud says of a build.
+_GOES_ON = ("only stream logs", "unable to stream logs")
+_NO_LOGIN = ("active account", "reauth", "gcloud auth login", "invalid_grant", "unauthenticated", "authentication cred")
+_NO_BUILDER_ROLE = ("permission_denied", "permission denied", "error 403", "[403]", "forbidden", "does not have")
+_SILENT = ("failed to connect", "max retries exceeded", "timed out", "unavailable", "communicationerror")
 
 
 def is_google(host: str) -> bool:
     """Whether ``host`` is a registry of Google's: Artifact Registry, or the older Container Registry."""
     return host == "gcr.io" or host.endswith((".pkg.dev", ".gcr.io"))
+
+
+def sign_in_command(host: str) -> str:
+    """Return the command that signs in to the registry ``host``."""
+    return f"{DOOR} auth" if is_google(host) else f"docker login {host}"
+
+
+def google_project(image: Reference) -> str | None:
+    """Return the project that a registry of Google's belongs to, the first part of the path; None for any other."""
+    return image.path.partition("/")[0] if is_google(image.host) else None
 
 
 class Credentials(NamedTuple):
@@ -150,7 +165,7 @@ class Expired(Denied):
 def denied(words: str, host: str) -> Denied:
     """Return the fault for a denial: what it means, read as narrowly as its words allow, and how to fix it."""
     said, user = words.lower(), os.environ.get("SUDO_USER")
-    sign_in = f"{DOOR} auth" if is_google(host) else f"docker login {host}"
+    sign_in = sign_in_command(host)
     look = "gcloud auth list; gcloud artifacts repositories list"
     if found := re.search(_RESOURCE, words):
         flags = f"--location={found['location']} --project={found['project']}"
@@ -175,6 +190,28 @@ def denied(words: str, host: str) -> Denied:
     )
     what, hint = next((what, hint) for is_meant, what, hint in readings if is_meant)
     return (Expired if re.search(_EXPIRED, words) else Denied)(what, where=host, hint=hint)
+
+
+def cloud_build_fault(done: Output, project: str | None) -> Fault:
+    """Return the fault for a build that gcloud does not finish: what it means, and how to fix it."""
+    lines = [line.partition("ERROR: ")[2] for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
+    words = lines[-1] if lines else done.last_words
+    where = f"project {project}" if project else "gcloud builds submit"
+    at = f" --project={project}" if project else ""
+    latest = f"its log above says why; again: gcloud builds list --limit=1{at}"
+    ongoing = f"wait for it: gcloud builds list --ongoing{at}; then run the same command again, it finds the image"
+    role = f"gcloud auth list; the account needs the role cloudbuild.builds.editor: gcloud builds list{at}"
+    kinds: tuple[tuple[tuple[str, ...], type[Fault], str, str], ...] = (
+        (("completed with status",), ProgramFailed, f"the build failed on Cloud Build: {words}", latest),
+        (_GOES_ON, ProgramFailed, f"the build goes on, and gcloud cannot show its log: {words}", ongoing),
+        (_NO_LOGIN, Denied, f"not signed in: {words}", "gcloud auth login"),
+        (_NO_BUILDER_ROLE, Denied, f"Cloud Build denied it: {words}", role),
+        (_SILENT, Unreachable, f"Cloud Build does not answer: {words}", f"gcloud builds list{at}"),
+    )
+    for signs, kind, what, hint in kinds:
+        if mentions(words.lower(), signs):
+            return kind(what, where=where, hint=hint)
+    return ProgramFailed(words, where=where, hint="see gcloud's output above")
 
 
 def active_account() -> str | None:

@@ -92,7 +92,7 @@ def ask_all(question: Callable[[S], T], subjects: Iterable[S]) -> list[T]:
 
 def answer_of(asked: Future[T]) -> T:
     """Return what was ``asked`` of a pool, or raise its fault."""
-    # A signal that arrives just before a wait without a bound wakes nobody.
+    # A signal that arrives just before a wait without a bound does not end it.
     while not wait_for((asked,), _SLICE_SECONDS).done:
         pass
     return asked.result()

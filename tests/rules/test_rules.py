@@ -368,7 +368,7 @@ def git_that_tells(folder: Path) -> dict[str, str]:
 HOLDER = """\
 import sys, time
 from pathlib import Path
-from tasks.run import one_run_at_a_time
+from tasks.core.safe_files import one_run_at_a_time
 with one_run_at_a_time(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)

@@ -13,7 +13,7 @@ OLD_DIGEST = "sha256:" + "0" * 64
 DIGEST = "sha256:" + "1" * 64
 HUB = "quay.io/jupyterhub/k8s-hub"
 NEW = Reference(HUB, "4.4.0")
-PINNED = NEW.pinned(DIGEST)
+PINNED = NEW._replace(digest=DIGEST)
 
 
 def case(name: str, text: str, *, new: Reference = NEW) -> object:

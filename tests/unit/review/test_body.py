@@ -54,7 +54,7 @@ def story(hub: Hub, version: str, tag: str, base_tag: str, evidence: Evidence) -
     hub.commit(f"Move to {version}")
     settings = Settings(cache_folder=os.environ["INVOKE_HUB_CACHE_FOLDER"])
     git = Git(hub.path)
-    return describe(open_hub(settings, git), find_review(git, settings, ask=False), (evidence,))
+    return describe(open_hub(settings, git), find_review(git, settings, ask=False), (evidence,), "HEAD", None)
 
 
 def proved(tag: str, base_tag: str) -> Evidence:

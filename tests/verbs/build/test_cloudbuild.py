@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tasks.core.names import Reference
-from tasks.image.engines import google_project
+from tasks.tools.logins import google_project
 from tests.support.cli import Result, run, run_task, succeed
 from tests.support.hubs import Hub
 from tests.support.processes import write_program

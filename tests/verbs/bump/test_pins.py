@@ -318,7 +318,7 @@ def test_an_own_image_called_k8s_hub_is_left_alone_and_said(hub: Hub, hubpress: 
     hub.write("images/own/Dockerfile", "FROM registry.example/uni/k8s-hub:base-3.2.1\n")
     hub.write(CONFIG, f"{hub.read(CONFIG)}      own:\n        contextPath: images/own\n")
     hub.commit("Add our own")
-    said = list(layout_warnings(open_hub(read_settings({}), Git(hub.path))))
+    said = list(layout_warnings(open_hub(read_settings({}), Git(hub.path)), ()))
     assert said == ["own is skipped (images/own/Dockerfile: no FROM inherits from z2jh's hub image)"]
     assert hubpress(hub, "bump", "--json").json["files"] == [DOCKERFILE, REQUIREMENTS]
 

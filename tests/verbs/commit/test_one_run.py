@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from tasks.core.faults import Refused
-from tasks.core.safe_files import MarkedFolder, temporary_folder
-from tasks.repo.files import sweep
-from tasks.run import LOCK_FILE, one_run_at_a_time
+from tasks.core.safe_files import LOCK_FILE, MarkedFolder, one_run_at_a_time, temporary_folder
+from tasks.repo.hub import sweep
 from tasks.tools.git import Git
 from tests.support.cli import run, run_task, succeed
 from tests.support.hubs import Hub

@@ -191,7 +191,7 @@ def test_files_of_any_name(hub: Hub) -> None:
     assert names <= {*git.unlike("HEAD^", "HEAD")}
     assert names <= set(git.names("ls-files", "-z"))
     assert all((git.folder / name).is_file() for name in git.names("ls-files", "-z", "--", ":(exclude)vendor"))
-    assert set(git.show_all(sorted(names)).values()) == {b"x\n"}
+    assert set(git.show_all(sorted(names), "HEAD").values()) == {b"x\n"}
 
 
 # -- kinds of clones

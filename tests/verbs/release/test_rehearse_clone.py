@@ -107,7 +107,7 @@ def test_a_linked_working_tree_has_its_own_files_and_branch(hub: Hub) -> None:
     linked.write("new", "new\n")
     folder = hub.path.parent / "rehearsal"
     folder.mkdir()
-    make_clone(open_hub(PLAIN, Git.around(linked.path)), folder, ADDRESS)
+    make_clone(open_hub(PLAIN, Git.around(linked.path)), folder, ADDRESS, ())
     assert (folder / "hub/new").read_text() == "new\n"
 
 
