@@ -194,7 +194,7 @@ def _named(hub: Hub, image: HubImage) -> tuple[Reference | None, list[tuple[str,
         first = next((one._replace(digest=None) for _, one in named if one.tag), named[0][1])
         return first, [(where, one) for where, one in named if one.digest and one.same_repository(first)]
     if not hub.values_places(image) and image.spec.named is not None and names_commit(hub.settings.tag):
-        with suppress(Refused):
+        with suppress(Refused, Unusable):
             return Reference(image.spec.named, name_image(hub, image).tag), []
     return None, []
 
@@ -236,7 +236,7 @@ def _tag_now(hub: Hub, image: HubImage, answers: Mapping[Reference, ImageAnswer]
             with source_tree(hub, [image]) as tree:
                 content = inputs_hash(hub, image, tree, base.identity, platform)
         return name_image(hub, image, content).tag
-    except (Refused, Unreachable):
+    except (Refused, Unreachable, Unusable):
         return None
 
 
