@@ -7,7 +7,7 @@ import inspect
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from invoke.config import Config
@@ -19,6 +19,7 @@ from . import ns
 from .core import __version__
 from .core.faults import Refused, nearest
 from .core.options import Flag
+from .core.output import table
 from .core.settings import take_variables
 from .run import exits
 
@@ -106,6 +107,16 @@ class HubPress(Program):
         print("Start with: hubpress doctor, hubpress status, hubpress rehearse")  # noqa: T201
 
     list_flat = print_help
+
+    def print_columns(self, tuples: Sequence[tuple[str, str | None]]) -> None:
+        """Print a table as Invoke does; where it finds no room beside the names, the terminal itself breaks the lines.
+
+        A split window may be that narrow.
+        """
+        try:
+            super().print_columns(tuples)
+        except ValueError:
+            print(table([(name, told or "") for name, told in tuples], "  ") + "\n")  # noqa: T201 - as Invoke does
 
     def print_task_help(self, name: str) -> None:
         """Print how a task is used."""

@@ -194,7 +194,7 @@ def _named(hub: Hub, image: HubImage) -> tuple[Reference | None, list[tuple[str,
         first = next((one._replace(digest=None) for _, one in named if one.tag), named[0][1])
         return first, [(where, one) for where, one in named if one.digest and one.same_repository(first)]
     if not hub.values_places(image) and image.spec.named is not None and names_commit(hub.settings.tag):
-        with suppress(Refused):
+        with suppress(Refused, Unusable):
             return Reference(image.spec.named, name_image(hub, image).tag), []
     return None, []
 
@@ -233,7 +233,7 @@ def _tag_now(hub: Hub, image: HubImage, answers: Mapping[Reference, ImageAnswer]
         if not names_commit(hub.settings.tag):
             content = _inputs(hub, image, base_of(image, answers[image.base.reference], stored=False).identity)
         return name_image(hub, image, content).tag
-    except (Refused, Unreachable):
+    except (Refused, Unreachable, Unusable):
         return None
 
 

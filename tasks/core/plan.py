@@ -97,6 +97,13 @@ class Step(NamedTuple):
     moves: tuple[tuple[str, str], ...] = ()
     changes: bool = True
 
+    def told(self) -> Iterator[str]:
+        """Yield the warnings; a fault that ends the search for them is one: a run that shows no plan never meets it."""
+        try:
+            yield from self.warnings()
+        except Fault as fault:
+            yield fault.told
+
     @property
     def to_do(self) -> tuple[Action, ...]:
         """The actions that the world still needs."""
@@ -142,7 +149,7 @@ class Plan:
         yield from (*_rows(moves, "  "), *([Line()] if moves else []))
         for step in self.steps:
             yield from (_whole if whole else _short)(step, width)
-        warnings = [] if whole else [one for step in self.steps for one in step.warnings()]
+        warnings = [] if whole else [one for step in self.steps for one in step.told()]
         yield from ([Line()] if warnings else [])
         yield from (Line(text=f"  ! {one_line(one)}", style=YELLOW) for one in warnings)
 
@@ -204,7 +211,7 @@ def _whole(step: Step, width: int) -> Iterator[Line]:
         yield from _rows(step.moves if index == 0 else (), margin)
         lines = (line for detail in action.details for line in detail.split("\n"))
         yield from (Line(text=f"{margin}{line}" if line else "") for line in lines)
-    yield from (Line(text=f"  {' ' * width} ! {one_line(warning)}", style=YELLOW) for warning in step.warnings())
+    yield from (Line(text=f"  {' ' * width} ! {one_line(warning)}", style=YELLOW) for warning in step.told())
 
 
 def _short(step: Step, width: int) -> Iterator[Line]:

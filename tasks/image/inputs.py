@@ -289,7 +289,7 @@ def _finish(file: Path, path: str, seed: str) -> None:
 def bake_fields(options: Sequence[str], where: str, env: Mapping[str, str], *, strict: bool = True) -> dict[str, Any]:
     """Return the fields of a bake target that mean the same as ``options``.
 
-    An option that no field means is refused where it is ``strict``, else left out.
+    An option that no field means, or that is written wrongly, is refused where it is ``strict``, else left out.
     """
     given: dict[str, Any] = {}
     words = iter(options)
@@ -299,7 +299,7 @@ def bake_fields(options: Sequence[str], where: str, env: Mapping[str, str], *, s
             fault = f"{value!r} is neither true nor false" if sign and truth is None else ""
             given |= {_SWITCHES[option]: truth or not sign} if option in _SWITCHES else {}
         elif option not in {*_REPEATED, *_ONCE, *_ATTESTATIONS}:
-            fault = "bake has no field for it" if strict else ""
+            fault = "bake has no field for it"
         elif not sign and (value := next(words, "")) == "":
             fault = "its value is missing"
         elif option in _ONCE:
@@ -307,7 +307,7 @@ def bake_fields(options: Sequence[str], where: str, env: Mapping[str, str], *, s
         else:
             kind = _ATTESTATIONS.get(option)
             given.setdefault(_REPEATED.get(option, "attest"), []).append(_attestation(kind, value) if kind else value)
-        if fault:
+        if fault and strict:
             raise Unusable(
                 f"an extra build option cannot be used: {option}: {fault}",
                 where=where,

@@ -263,7 +263,8 @@ def from_chartpress(repo: Contents) -> Layout:
         dependency, others = repo.settings.dependency, repo.charts_among(repo.own_folders)
         add = f"add {dependency} to the chart's dependencies, with version and repository"
         hint = how_to_correct("dependency", f"{DOOR} init tells the lines for {others[0]}" if others else add)
-        raise NotNamed(f"no chart depends on {dependency}", where=file, hint=hint)
+        where = ", ".join(map(repo.dependencies_of, folders.values())) if folders and not others else file
+        raise NotNamed(f"no chart depends on {dependency}", where=where, hint=hint)
     return Layout(fitting[0], file, next(one for one in charts if folders[one.name] == folder), charts)
 
 

@@ -190,10 +190,10 @@ def _addresses(remotes: Remotes, upstream: str) -> tuple[str, str]:
 
 def _repository(git: Git, address: str) -> Repository | None:
     """Return the repository at a remote's address, as it is written or as git's ``insteadOf`` has it."""
-    written = read_remote(address)
+    written = forges.reached(address)
     if written and written.forge:
         return written
-    return read_remote(git.ask("ls-remote", "--get-url", "--", address).text) or written
+    return forges.reached(git.ask("ls-remote", "--get-url", "--", address).text) or written
 
 
 def _told_upstream(config: Mapping[str, str], settings: Settings, names: tuple[str, ...], near: str) -> str | None:

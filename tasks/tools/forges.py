@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus, urlsplit
@@ -285,6 +286,17 @@ def read_remote(remote_url: str) -> Repository | None:
         return None
     is_web = parts.scheme in _WEB
     return Repository(parts.scheme if is_web else "https", _web_host(parts.hostname), port if is_web else None, path)
+
+
+def reached(remote_url: str) -> Repository | None:
+    """Read a git remote's address as :func:`read_remote` does, with the host that ssh connects to for its name."""
+    repository = read_remote(remote_url)
+    if repository and (_SHORT_FORM.fullmatch(remote_url) or urlsplit(remote_url).scheme in _SSH):
+        with suppress(ProgramFailed):
+            shown = capture(Command(("ssh", "-G", "--", repository.host))).text
+            if name := re.search(r"(?m)^hostname (.+)$", shown):
+                return repository._replace(host=_web_host(name[1].lower()))
+    return repository
 
 
 def opening_address(repository: Repository, fork: Repository, branch: str, base: str, title: str) -> str | None:

@@ -1,6 +1,8 @@
 import pytest
 
-from tasks.tools.forges import opening_address, read_remote
+from tasks.tools import forges
+from tasks.tools.command import Output
+from tasks.tools.forges import opening_address, reached, read_remote
 
 BRANCH = "bump-z2jh-4.4.0"
 TITLE = "Move z2jh from 3.3.8 to 4.4.0"
@@ -101,3 +103,20 @@ def test_a_branchs_name_is_quoted_in_an_address() -> None:
     page = opening_address(repository, repository, "robin/bump#4 &more", "release/2026", "Go & see")
     compared = "release/2026...robin/bump%234%20%26more"
     assert page == f"https://github.com/org/hubs/compare/{compared}?expand=1&title=Go+%26+see"
+
+
+@pytest.mark.parametrize(
+    ("remote", "by_ssh"),
+    [
+        ("git@github.com:org/hubs.git", True),
+        ("ssh://git@github.com/org/hubs.git", True),
+        ("git+ssh://git@github.com/org/hubs.git", True),
+        ("https://github.com/org/hubs.git", False),
+        ("git://github.com/org/hubs.git", False),
+    ],
+)
+def test_ssh_may_know_a_host_by_another_name(monkeypatch: pytest.MonkeyPatch, remote: str, by_ssh: bool) -> None:
+    monkeypatch.setattr(forges, "capture", lambda _: Output(0, b"user git\nhostname git.example.org\n", ""))
+    repository = reached(remote)
+    assert repository is not None
+    assert (repository.host == "git.example.org") == by_ssh

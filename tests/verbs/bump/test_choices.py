@@ -63,7 +63,7 @@ def test_hub_root_chooses_among_them(written: str, two_roots: Hub, hubpress: Hub
     [
         ("", "the file is missing (nope/chartpress.yaml)", "chartpress.yaml is in east, west"),
         ("ROOT=no", "the file is missing (no/chartpress.yaml)", "fix INVOKE_HUB_ROOT, or unset it"),
-        ("ROOT=east DEPENDENCY=no", "no chart depends on no (east/chartpress.yaml)", "INVOKE_HUB_DEPENDENCY"),
+        ("ROOT=east DEPENDENCY=no", "no chart depends on no (east/hub/Chart.yaml)", "INVOKE_HUB_DEPENDENCY"),
     ],
 )
 def test_a_setting_that_names_what_is_not_there_is_corrected_where_it_stands(
@@ -88,7 +88,7 @@ def test_a_chart_that_depends_on_something_else_is_told_what_is_missing(tmp_path
         told = hubpress(hub, "bump")
     assert (told.code, *fault(told)) == (
         2,
-        "no chart depends on jupyterhub (chartpress.yaml)",
+        "no chart depends on jupyterhub (hub/Chart.yaml)",
         "add jupyterhub to the chart's dependencies, with version and repository",
     )
     hub.put("other/Chart.yaml", chart(("jupyterhub", "3.2.1", "https://hub.jupyter.org/helm-chart/")))

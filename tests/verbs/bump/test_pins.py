@@ -188,6 +188,16 @@ def test_a_place_whose_difference_is_accepted_stays(hub: Hub, name: str, hubpres
     ]
 
 
+def test_a_place_that_stays_and_has_no_version_is_a_warning_and_a_dry_run_ends_as_the_real_one(
+    hub: Hub, hubpress: Hubpress
+) -> None:
+    hub.write("invoke.yaml", "hub: {accept: [pin-differs]}\n")
+    hub.put("a.tf", "# hubpress: jupyterhub\n\n")
+    dry = hubpress(hub, "--dry", "bump")
+    assert "! there is no version here (a.tf:2)" in dry.out
+    assert dry.code == hubpress(hub, "bump").code == 0
+
+
 def test_what_is_no_place_of_the_release_stays(hub: Hub, hubpress: Hubpress) -> None:
     files = {f"{number}/{file}": text for number, (file, text) in enumerate(LEFT_ALONE.values())}
     for file, text in files.items():

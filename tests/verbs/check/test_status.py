@@ -110,6 +110,25 @@ def test_a_registry_that_gives_no_answer_leaves_the_rest_to_be_seen(settled: Hub
     assert result.err.endswith("; or compare only files and git: invoke check --offline\n")
 
 
+@pytest.mark.parametrize(
+    ("before", "line"),
+    [
+        ("    imagePrefix:", "    baseVersion: next\n"),
+        ("        valuesPath:", "        extraBuildCommandOptions: [--pull=no]\n"),
+        ("        valuesPath:", "        extraBuildCommandOptions: [--label]\n"),
+    ],
+)
+def test_what_only_a_build_is_refused_for_leaves_the_rest_to_be_seen(
+    tmp_path: Path, charts: HelmServer, before: str, line: str
+) -> None:
+    hub = make_hub(tmp_path / "hub", chart_repository=charts.url)
+    hub.change("chartpress.yaml", before, f"{line}{before}")
+    result = status(hub)
+    assert (result.code, result.err) == (0, "")
+    assert "jupyterhub.hub.image names no image [values-empty]" in result.out
+    assert "[values-empty]" in run_task("check", cwd=hub.path).out
+
+
 def test_a_check_whose_helm_repository_gives_no_answer(tmp_path: Path) -> None:
     hub = make_hub(tmp_path / "hub", chart_repository="http://127.0.0.1:1/")
     result = run_task("check", cwd=hub.path)
