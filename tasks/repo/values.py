@@ -116,6 +116,8 @@ def with_scalars(document: Document, changes: Mapping[Path, str]) -> bytes:
             edits.append(_rewrite(document, node, found.key, value))
             written[node] = value
     data = document.text.edited(edits)
+    if not edits:
+        return data
     try:
         outline = parse_all(data, document.where)[0].outline
     except Unusable:
