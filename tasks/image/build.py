@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import combinations
 from typing import Any, NamedTuple, TypeAlias
 
@@ -23,6 +24,7 @@ from ..tools.docker import CLOUD_BUILD, Builder
 from ..tools.registry import FoundImage, ImageAnswer, inspect, inspect_all
 from .inputs import INPUTS_LABEL, inputs_hash, require_buildable, require_committed, source_tree
 from .tag import COMMIT_TO_COME, ImageName, earlier_tags, name_image, names_commit, tells_images_apart
+from .tree import Tree
 
 # An image's status: (to be) built, under the tag of another commit until it is retagged, in the registry already,
 # without a platform to build for.
@@ -257,7 +259,8 @@ def look_at(hub: Hub, options: BuildOptions, *, reuse: bool) -> Build:
     names = [(image, name_image(hub, image)) for image in images if look and by_commit]
     known = [Reference(image.spec.name, name.tag) for image, name in names if name.commit != COMMIT_TO_COME]
     _ask(answers, [*(image.base.reference for image in images), *known])
-    planned = tuple(_look_at(hub, image, options, answers, look=look, reuse=reuse) for image in images)
+    with source_tree(hub, images) as tree:
+        planned = tuple(_look_at(hub, image, options, answers, tree, look=look) for image in images)
     for one, other in combinations(planned, 2):
         if one.reference == other.reference:
             raise Refused(
@@ -265,6 +268,8 @@ def look_at(hub: Hub, options: BuildOptions, *, reuse: bool) -> Build:
                 where=one.reference,
                 hint=f"give each its own imageName in {hub.layout.file}",
             )
+    if look and reuse:
+        planned = tuple(_reusing(hub, one, answers) if one.status == BUILT and one.inputs else one for one in planned)
     build = Build(hub, options, planned, pushes, Builder(options.builder or hub.settings.builder))
     return _on_builder(build) if build.to_build else build
 
@@ -277,39 +282,41 @@ def _ask(answers: Answers, references: Iterable[Reference]) -> None:
 
 
 def _look_at(
-    hub: Hub, image: HubImage, options: BuildOptions, answers: Answers, *, look: bool, reuse: bool
+    hub: Hub, image: HubImage, options: BuildOptions, answers: Answers, tree: Tree, *, look: bool
 ) -> ImageBuild:
-    """Return where one image stands, and so what is to be done with it.
+    """Return where one image stands, and so what is to be done with it; with ``look`` its registry is asked for it.
 
-    With ``look`` its registry is asked for it, with ``reuse`` also for images of the same inputs.
+    ``tree`` is that of HEAD or of the working files.
     """
     base, is_telling = base_of(image, answers[image.base.reference]), tells_images_apart(hub.settings.tag)
     wanted = options.platform or hub.settings.platform
     left = platforms_left(wanted, image.spec.skip_platforms)
     name = name_image(hub, image) if names_commit(hub.settings.tag) else None
     is_planned = name is not None and name.commit == COMMIT_TO_COME
-    with source_tree(hub, [image], name and name.revision) as tree:
-        inputs = None if is_planned else inputs_hash(hub, image, tree, base.identity, left, name)
-        one = ImageBuild(image, name or name_image(hub, image, inputs or ""), base, left or wanted, inputs=inputs)
-        if not left:
-            return one._replace(status=SKIPPED)
-        require_platforms(base, left)
-        found = None
-        if look and not is_planned:
-            _ask(answers, [one.reference])
-            found = answers[one.reference]
-        if isinstance(found, Fault):
-            raise found
-        if found and not is_telling and inputs_label(found) != inputs:
-            raise Refused(
-                "the tag is there, for an image of other files",
-                where=one.reference,
-                hint=f"put {{commit}} into hub.tag, or overwrite it: {DOOR} build --force",
-            )
-        if found:
-            return one.proved(found)._replace(status=PRESENT, inputs=inputs_label(found) or inputs)
-        require_buildable(hub, image, tree)
-    return _reusing(hub, one, answers) if look and reuse and inputs else one
+    if name and name.revision:
+        tree = Tree(hub.git, name.revision)
+    # It takes git a while, and an image that is there has it as a label.
+    hashed = cache(lambda: None if is_planned else inputs_hash(hub, image, tree, base.identity, left, name))
+    one = ImageBuild(image, name or name_image(hub, image, hashed() or ""), base, left or wanted)
+    if not left:
+        return one._replace(status=SKIPPED, inputs=hashed())
+    require_platforms(base, left)
+    found = None
+    if look and not is_planned:
+        _ask(answers, [one.reference])
+        found = answers[one.reference]
+    if isinstance(found, Fault):
+        raise found
+    if found and not is_telling and inputs_label(found) != hashed():
+        raise Refused(
+            "the tag is there, for an image of other files",
+            where=one.reference,
+            hint=f"put {{commit}} into hub.tag, or overwrite it: {DOOR} build --force",
+        )
+    if found:
+        return one.proved(found)._replace(status=PRESENT, inputs=inputs_label(found) or hashed())
+    require_buildable(hub, image, tree)
+    return one._replace(inputs=hashed())
 
 
 def _reusing(hub: Hub, one: ImageBuild, answers: Answers) -> ImageBuild:
