@@ -27,7 +27,7 @@ from ..core.faults import DOOR, Unusable, nearest
 from ..core.names import Reference
 from ..core.safe_files import is_inside
 from ..core.settings import FILE, ValuesTarget
-from ..core.yaml_tree import Data, Leaf, child, load_file, text_under
+from ..core.yaml_tree import Data, Leaf, child, load_file, text_under, walk
 from ..releases.versions import parse_version
 from .charts import LOCAL
 from .files import behind_links, files_with, folder_of, join, last_part
@@ -330,7 +330,7 @@ def named_images(hub: Hub, chart_values: Data = None, telling: re.Pattern[bytes]
     for file in files_with(hub.git, "--fixed-strings", words, "*.yaml", "*.yml"):
         # Not those of tools, and not what names the images.
         if file not in (hub.layout.file, FILE) and "/." not in f"/{file}":
-            found = _images(_tree_in(hub, file), ())
+            found = _images(_tree_in(hub, file))
             yield from (one for one in found if any(map(one.reference.same_repository, names)))
 
 
@@ -415,17 +415,14 @@ def _merged(weaker: Data, stronger: Data) -> Data:
     return weaker | {key: _merged(weaker.get(key), value) for key, value in stronger.items()}
 
 
-def _images(tree: Data, path: tuple[str, ...]) -> Iterator[NamedImage]:
-    *_, above, name = ("", "", *path)
-    if isinstance(tree, dict | list):
+def _images(values: Data, path: tuple[str, ...] = ()) -> Iterator[NamedImage]:
+    for steps, tree in walk(values, path):
+        *_, above, name = ("", "", *steps)
         if isinstance(tree, dict) and (name == _IMAGE or above == _EXTRA):
-            yield from _image([next(filter(None, map(tree.get, NAME_KEYS)), None), tree.get(TAG_KEY)], path)
-        inside = tree.items() if isinstance(tree, dict) else ((str(at), one) for at, one in enumerate(tree))
-        # No dotted path leads through a key with a dot.
-        for key, value in ((key, value) for key, value in inside if "." not in key):
-            yield from _images(value, (*path, key))
-    elif name == _IMAGE and (above in _SPAWNER or (above.isdigit() and path[-3:-2] and path[-3] in _CONTAINERS)):
-        yield from _image([tree], path)
+            yield from _image([next(filter(None, map(tree.get, NAME_KEYS)), None), tree.get(TAG_KEY)], steps)
+        is_in_list = above.isdigit() and not _CONTAINERS.isdisjoint(steps[-3:-2])
+        if isinstance(tree, Leaf) and name == _IMAGE and (above in _SPAWNER or is_in_list):
+            yield from _image([tree], steps)
 
 
 def _image(halves: Sequence[Data], path: tuple[str, ...]) -> Iterator[NamedImage]:
@@ -433,7 +430,9 @@ def _image(halves: Sequence[Data], path: tuple[str, ...]) -> Iterator[NamedImage
     texts = [half for half in halves if isinstance(half, Leaf)]
     placed = [text for text in texts if text.where]
     is_whole = len(texts) == len(halves) and all(texts)
-    if placed and is_whole and not any(sign in text for sign in _TEMPLATES for text in texts):
+    # No dotted path leads through a key with a dot.
+    is_plain = "." not in "".join(path) and not any(sign in text for sign in _TEMPLATES for text in texts)
+    if placed and is_whole and is_plain:
         with suppress(Unusable):
             text = placed[-1]
             yield NamedImage(text.where, text.node.line, ".".join(path), Reference.parse(":".join(texts)))

@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeAlias
 from ..core.faults import Unusable, nearest
 from ..core.names import Reference
 from ..core.settings import PinTarget, how_to_correct
-from ..core.yaml_tree import Document, Edit, MappingNode, Node, Scalar, SequenceNode, Text, parse, parse_all, target_of
+from ..core.yaml_tree import Document, Edit, Leaf, Scalar, Text, load_all, parse, parse_all, text_under, walk
 from ..releases.versions import parse_constraint
 from .charts import LOCKS, BuildArgument, api_version, pinned, read_chartpress, requirement, same_address, with_version
 from .dockerfile import hub_base, with_base
@@ -298,42 +298,34 @@ def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tup
     ``*`` stands for every item of a list.
     """
     wanted = path.split(".")
-    for number, steps, scalar, named in _scalars(data, where):
+    for number, steps, _, named in _scalars(data, where):
         is_there = len(steps) == len(wanted) and all(a in ("*", b) for a, b in zip(wanted, steps, strict=True))
         is_its = named is None or re.fullmatch(rf"(?:.*/)?{re.escape(chart)}(?:-v?[0-9].*)?", named)
-        if is_there and is_its and scalar.kind != "null":
+        if is_there and is_its:
             yield number, steps
 
 
 def versions_of_chart(data: bytes, where: str, chart: str) -> Iterator[tuple[str, Pinned]]:
     """Yield the dotted paths of versions beside which a mapping names ``chart`` and where it is from."""
-    for _, steps, scalar, named in _scalars(data, where):
+    for _, steps, version, named in _scalars(data, where):
         if named and named.rpartition("/")[2] == chart and steps[-1] in _VERSION_KEYS:
-            yield ".".join(steps), Pinned(scalar.value, scalar.line)
+            yield ".".join(steps), Pinned(version, version.node.line)
 
 
-def _scalars(data: bytes, where: str) -> Iterator[tuple[int, Path, Scalar, str | None]]:
+def _scalars(data: bytes, where: str) -> Iterator[tuple[int, Path, Leaf, str | None]]:
     """Yield the document's number and the way to each scalar, and the chart that the mapping around it names.
 
-    Aliases are not followed. Flux and Argo CD name the chart as ``chart``, helmfile with its repository before it,
-    Fleet perhaps by the archive's address, kustomize as ``name`` beside ``repo``. A source of Argo CD without ``chart``
-    is a git repository.
+    Flux and Argo CD name the chart as ``chart``, helmfile with its repository before it, Fleet perhaps by the archive's
+    address, kustomize as ``name`` beside ``repo``. A source of Argo CD without ``chart`` is a git repository.
     """
-    for number, document in enumerate(parse_all(data, where)):
-        pending: list[tuple[Path, Node | None, str | None]] = [((), document.root, None)]
-        while pending:
-            steps, node, named = pending.pop()
-            if isinstance(node, Scalar):
-                yield number, steps, node, named
-            elif isinstance(node, SequenceNode):
-                below = [((*steps, str(at)), item, None) for at, item in enumerate(node.children)]
-                pending += reversed(below)
-            elif isinstance(node, MappingNode):
-                texts = {key.value: value for key, value in node.entries if isinstance(key, Scalar)}
-                keys = ("chart", "name", "repoURL") if any(key in texts for key in _SOURCE_KEYS) else ("chart",)
-                found = (target_of(texts[key]) for key in keys if key in texts)
-                name = next((one.value for one in found if isinstance(one, Scalar) and one.value), None)
-                pending += reversed([((*steps, key), value, name) for key, value in texts.items()])
+    for number, document in enumerate(load_all(data, where)):
+        named: dict[Path, str | None] = {}
+        for steps, tree in walk(document):
+            if isinstance(tree, dict):
+                keys = ("chart", "name", "repoURL") if any(key in tree for key in _SOURCE_KEYS) else ("chart",)
+                named[steps] = next(filter(None, (text_under(tree, key) for key in keys)), None)
+            elif isinstance(tree, Leaf):
+                yield number, steps, tree, named.get(steps[:-1])
 
 
 def _marks_in(text: Text, marker: Marker) -> Iterator[int]:
