@@ -59,6 +59,21 @@ def test_hub_root_chooses_among_them(written: str, two_roots: Hub, hubpress: Hub
 
 
 @pytest.mark.parametrize(
+    ("is_link", "hint"),
+    [(True, "correct where the link leads: ls -l chartpress.yaml"), (False, "git checkout -- chartpress.yaml")],
+)
+def test_a_chartpress_yaml_that_only_git_has_is_no_wrong_hub_root(
+    hub: Hub, hubpress: Hubpress, *, is_link: bool, hint: str
+) -> None:
+    (hub.path / "chartpress.yaml").unlink()
+    if is_link:
+        (hub.path / "chartpress.yaml").symlink_to("nowhere.yaml")
+        hub.commit("Link it")
+    told = hubpress(hub, "bump")
+    assert (told.code, fault(told)) == (2, ("the file is missing (chartpress.yaml)", hint))
+
+
+@pytest.mark.parametrize(
     ("variables", "error", "hint"),
     [
         ("", "the file is missing (nope/chartpress.yaml)", "chartpress.yaml is in east, west"),
