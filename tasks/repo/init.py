@@ -72,6 +72,8 @@ def plan_init(hub: Hub, prefix: str | None) -> tuple[Step, Hub]:
     texts += [image.spec.named or "" for image in images]
     is_unused = prefix is not None and not any(_prefix(hub, prefix) in text for text in texts)
     named_in = hub.layout.file if images else CHARTPRESS_FILE
+    if images and not hub.layout.charts and not hub.settings.whole_images:
+        named_in = hub.values_file or FILE
     unused = [f"--prefix {prefix} is not used: {named_in} has the image's name"] if is_unused else []
     actions = []
     if edits:
@@ -204,7 +206,8 @@ def _released(hub: Hub, chart: BareChart | None) -> tuple[Release, Reference]:
 
 def _require_no_pin(hub: Hub) -> None:
     """Check that nothing else than a chart pins the release: a new chart would be a second hub."""
-    found = files_with(hub.git, "--fixed-strings", _PINS, ".", *PROSE, untracked=True)
+    found = [one.file for one in installations(hub)]
+    found += files_with(hub.git, "--fixed-strings", _PINS, ".", *PROSE, untracked=True)
     if found:
         raise Refused(
             f"{found[0]} deploys {hub.settings.dependency}, and no chart here does",

@@ -327,6 +327,13 @@ def test_a_prefix_that_no_image_can_have_is_refused(bare: Hub, given: str) -> No
     assert bare.snapshot() == before
 
 
+def test_of_an_image_that_is_adopted_the_values_have_the_name_and_a_prefix_is_not_used(bare: Hub, init: Init) -> None:
+    bare.write("hub/values.yaml", "jupyterhub: {hub: {image: {name: quay.io/ours/hub, tag: pr-499}}}\n")
+    bare.write("images/hub/Dockerfile", "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n")
+    told = init(bare, "--dry").out
+    assert told.endswith("- --prefix 127.0.0.1:1/ours/ is not used: hub/values.yaml has the image's name\n"), told
+
+
 # -- an image without a chart, which a helm command deploys
 
 MAKEFILE = """\
