@@ -47,7 +47,7 @@ class Contents:
     def roots(self) -> tuple[str, ...]:
         """The folders, relative to the top, that may hold the hub's chartpress.yaml; empty for the top itself."""
         if self.settings.root is not None:
-            root = join(self.settings.root)
+            root = behind_links(self.git.folder, join(self.settings.root))
             return ("" if root == "." else root,)
         if self.files.read(CHARTPRESS_FILE) is not None:
             return ("",)

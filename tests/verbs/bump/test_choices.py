@@ -50,11 +50,12 @@ def test_two_folders_with_a_chart_that_counts_are_both_named(two_roots: Hub, hub
     )
 
 
-@pytest.mark.parametrize("written", ["west", "./west/", "/west"])
+@pytest.mark.parametrize("written", ["west", "./west/", "/west", "link"])
 def test_hub_root_chooses_among_them(written: str, two_roots: Hub, hubpress: Hubpress) -> None:
-    two_roots.write("invoke.yaml", f"hub: {{root: {written}}}\n")
-    done = hubpress(two_roots, "bump")
-    assert done.code == 0, done
+    (two_roots.path / "link").symlink_to("west")
+    two_roots.put("invoke.yaml", f"hub: {{root: {written}}}\n")
+    done = hubpress(two_roots, "bump", "--json")
+    assert done.json["files"] == ["west/images/hub/Dockerfile", "west/hub/Chart.yaml"]
     assert two_roots.git("diff", "--name-only").splitlines() == ["west/hub/Chart.yaml", "west/images/hub/Dockerfile"]
 
 
