@@ -74,6 +74,26 @@ def test_a_chartpress_yaml_that_only_git_has_is_no_wrong_hub_root(
     assert (told.code, fault(told)) == (2, ("the file is missing (chartpress.yaml)", hint))
 
 
+def test_a_dockerfile_in_a_submodule_is_not_written(
+    hub: Hub, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was, and git then refused the command that was to commit it."""
+    monkeypatch.setenv("GIT_ALLOW_PROTOCOL", "file")
+    images = make_repository(hub.path.parent / "images", {"Dockerfile": DOCKERFILE})
+    hub.git("rm", "-r", "--quiet", "images/hub")
+    hub.git("submodule", "--quiet", "add", str(images.remote), "images/hub")
+    hub.commit("Share the image")
+    with nothing_written(hub):
+        told = hubpress(hub, "bump")
+    assert (told.code, fault(told)) == (
+        1,
+        (
+            "the file is in the submodule images/hub (images/hub/Dockerfile)",
+            "move it into this repository, or change and commit it there: git -C images/hub status",
+        ),
+    )
+
+
 @pytest.mark.parametrize(
     ("variables", "error", "hint"),
     [
