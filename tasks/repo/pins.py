@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeAlias
 
 from ..core.faults import Unusable, nearest
 from ..core.names import Reference
+from ..core.problems import Code
 from ..core.settings import PinTarget, how_to_correct
 from ..core.yaml_tree import Document, Edit, Leaf, Scalar, Text, load_all, parse, parse_all, text_under, walk
 from ..releases.versions import parse_constraint
@@ -25,7 +26,6 @@ from .values import Path, reach, with_scalars
 
 _SOURCE_KEYS = ("repo", "repository", "repoURL")
 _VERSION_KEYS = ("version", "targetRevision")
-COPIES_DIFFER, _PIN_DIFFERS = "chart-copies-differ", "pin-differs"
 # A version in other text, `jupyterhub-3.2.1`, `--version v3.2.1`; a part of one where there is no whole one.
 _WHOLE = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?![.\w-]*[0-9])")
 _PART = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+(?![.\w-]*[0-9])")
@@ -260,7 +260,7 @@ def named_pins(files: Files, found: Listing, targets: Sequence[PinTarget], marke
                 except Unusable as fault:
                     hint = f"{fault.hint}; or, if it is no YAML file, hub: {{pins: [{{file: {path}, marker: TEXT}}]}}"
                     raise Unusable(fault.what, where=fault.where, hint=hint) from fault
-                there = [InYaml(path, target.path, *at, accepted_as=_PIN_DIFFERS) for at in versions]
+                there = [InYaml(path, target.path, *at, accepted_as=Code.PIN.value) for at in versions]
             else:
                 there = _marked(Text.decode(data, path), marker._replace(text=target.marker))
             if not there and not is_glob(target.file):
@@ -289,7 +289,7 @@ def misspelt_marks(files: Files, telling: Sequence[str], chart: str) -> Iterator
 
 def _marked(text: Text, marker: Marker) -> list[Pin]:
     marks = [*_marks_in(text, marker)]
-    return [Marked(text.where, marker.chart, marker, at, accepted_as=_PIN_DIFFERS) for at in range(len(marks))]
+    return [Marked(text.where, marker.chart, marker, at, accepted_as=Code.PIN.value) for at in range(len(marks))]
 
 
 def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tuple[int, Path]]:
