@@ -28,7 +28,7 @@ from ..core.names import Reference
 from ..core.safe_files import is_inside
 from ..core.settings import FILE, ValuesTarget
 from ..core.yaml_tree import Data, Leaf, child, load_file, text_under, walk
-from ..releases.versions import parse_version
+from ..releases.versions import parse_constraint, parse_version
 from .charts import LOCAL
 from .files import behind_links, files_with, folder_of, join, last_part
 from .hub import Hub, HubImage
@@ -85,7 +85,7 @@ def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
     ``names`` are those of deployments, or of what groups them.
     """
     if not has_deployments(hub):
-        entry = next((one.deployment for one in installations(hub) if one.values), "{name: …, values: […]}")
+        entry = next((one.deployment(one.name) for one in installations(hub) if one.values), "{name: …, values: […]}")
         raise Unusable(
             "no chart here depends on z2jh, and no setting names the values that z2jh's own is deployed with",
             where=hub.git.folder,
@@ -222,11 +222,15 @@ class Installation(NamedTuple):
         return "mark the line that has the version with a comment: # hubpress: jupyterhub"
 
     @property
-    def deployment(self) -> str:
-        """The deployment that it makes, as ``hub.deployments`` has it; a name that a variable holds is left out."""
-        name = self.release if _NAME.fullmatch(self.release) else "hub"
+    def name(self) -> str:
+        """The name of its Helm release; ``hub`` where a variable holds it."""
+        return self.release if _NAME.fullmatch(self.release) else "hub"
+
+    def deployment(self, name: str) -> str:
+        """Return the deployment that it makes, as ``hub.deployments`` has it under ``name``."""
+        release = f", release: {self.name}" if name != self.name else ""
         namespace = f", namespace: {self.namespace}" if self.namespace and _NAME.fullmatch(self.namespace) else ""
-        return f"{{name: {name}, values: [{', '.join(map(quoted, self.values))}]{namespace}}}"
+        return f"{{name: {name}, values: [{', '.join(map(quoted, self.values))}]{release}{namespace}}}"
 
 
 def staying_installations(hub: Hub) -> tuple[Installation, ...]:
@@ -252,7 +256,9 @@ def installations(hub: Hub) -> tuple[Installation, ...]:
     for file in search([f"(chart|name): .*{re.escape(name)}"], "*.yaml", "*.yml"):
         with suppress(Unusable):
             for path, version in versions_of_chart(hub.require(file), file, name):
-                pin = f"{{file: {quoted(file)}, path: {quoted(path)}}}"
+                # A template's version is set elsewhere.
+                is_place = path and parse_constraint(version.text)
+                pin = f"{{file: {quoted(file)}, path: {quoted(path)}}}" if is_place else ""
                 found.append(Installation(file, version.line, version.text, pin))
     for file in search(["helm .*(upgrade|install)"], ".", *PROSE):
         text = (hub.files.read(file) or b"").decode("utf-8", "replace")

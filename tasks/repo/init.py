@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib import resources
@@ -289,9 +290,15 @@ def _settings_lines(hub: Hub, prefix: str | None) -> Iterator[str]:
     pins = dict.fromkeys(one.pin for one in staying_installations(hub) if one.pin)
     if pins and not settings.pins:
         yield from ("pins:", *(f"  - {pin}" for pin in pins))
-    deployed = dict.fromkeys(one.deployment for one in installations(hub) if one.values)
+    deployed = {one.deployment(one.name): one for one in installations(hub) if one.values}
     if deployed and not settings.deployments:
-        yield from ("deployments:", *(f"  - {one}" for one in deployed))
+        yield "deployments:"
+        times = Counter[str]()
+        for one in deployed.values():
+            # Helm releases in several namespaces may have one name, deployments may not.
+            times[one.name] += 1
+            number = f"-{times[one.name]}" if times[one.name] > 1 else ""
+            yield f"  - {one.deployment(one.name + number)}"
 
 
 def _settings_part(files: Files, added: Sequence[str]) -> Part:

@@ -306,10 +306,14 @@ def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tup
 
 
 def versions_of_chart(data: bytes, where: str, chart: str) -> Iterator[tuple[str, Pinned]]:
-    """Yield the dotted paths of versions beside which a mapping names ``chart`` and where it is from."""
+    """Yield the dotted paths of versions beside which a mapping names ``chart`` and where it is from.
+
+    The path is empty where a key has a dot, as none leads there.
+    """
     for _, steps, version, named in _scalars(data, where):
         if named and named.rpartition("/")[2] == chart and steps[-1] in _VERSION_KEYS:
-            yield ".".join(steps), Pinned(version, version.node.line)
+            path = "" if any("." in step for step in steps) else ".".join(steps)
+            yield path, Pinned(version, version.node.line)
 
 
 def _scalars(data: bytes, where: str) -> Iterator[tuple[int, Path, Leaf, str | None]]:
