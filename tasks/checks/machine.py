@@ -21,13 +21,13 @@ from ..tools.docker import (
     REMOTE_DRIVER,
     Builder,
     machine_fault,
-    registry_fault,
     start_engine,
 )
 from ..tools.forges import GITHUB, read_remote
 from ..tools.git import remote_fault
 from ..tools.logins import DockerLogins, is_google, sign_in_command
 from ..tools.process import INSTALL_HINTS, Pool, TooSlow, answer_of, ask_all, capture, find, missing
+from ..tools.registry import inspect_all
 
 LOOK_SECONDS = 15.0
 _ENGINE, _BUILDER = "engine", "builder"
@@ -68,15 +68,14 @@ class _Look(NamedTuple):
 
 def examine(hub: Hub | None) -> list[MachineFinding]:
     """Look at everything that a release of ``hub`` needs; without one, only at the tools."""
-    looks = [*_tool_looks(hub), *(_outside_looks(hub) if hub else ())]
+    looks = [*_tool_looks(hub), *(_remote_looks(hub) if hub else ())]
     with Pool() as pool:
-        asked = pool.submit(_sign_in_findings, hub)
+        asked = [pool.submit(question, hub) for question in (_registry_findings, _sign_in_findings)]
         answers = ask_all(_ask, looks)
-        signed_in = answer_of(asked)
+        registries, sign_ins = map(answer_of, asked)
     builder = next((output for finding, output in answers if finding.name == _BUILDER), None)
-    # What is wrong with a registry is found for each of its images.
-    found = dict.fromkeys(finding for finding, _ in answers)
-    return [*found, *signed_in, *_platform_findings(hub, builder)]
+    found = (finding for finding, _ in answers)
+    return [*found, *registries, *sign_ins, *_platform_findings(hub, builder)]
 
 
 def text_of(findings: Sequence[MachineFinding]) -> str:
@@ -124,12 +123,8 @@ def _version_look(name: str, wanted: tuple[int, int], argv: tuple[str, ...] = ()
     return _Look(name, Command(argv or (name, "--version")), partial(_at_least, wanted, install), needed)
 
 
-def _outside_looks(hub: Hub) -> Iterator[_Look]:
-    """Yield the registries; then, for ``--push`` and ``--pr``, the git remotes and gh's sign-in."""
-    for image in hub.images:
-        probe = Reference(image.spec.name, "hubpress-doctor")
-        command = Command(("docker", "buildx", "imagetools", "inspect", str(probe)))
-        yield _Look(f"registry {probe.host}", command, partial(_registry, probe))
+def _remote_looks(hub: Hub) -> Iterator[_Look]:
+    """Yield the git remotes, for ``--push``, and gh's sign-in, for ``--pr``."""
     remotes = read_remotes(hub.git, hub.settings)
     for remote in dict.fromkeys(filter(None, (remotes.push, remotes.upstream))):
         command = hub.git.command("ls-remote", "--", remote, "HEAD")
@@ -185,11 +180,15 @@ def _gh_sign_in(server: str, output: Output) -> Answer:
     return None, f"gh is not signed in; for --pr: gh auth login --hostname {server}"
 
 
-def _registry(probe: Reference, output: Output) -> Answer:
-    if output.ok or output.last_words.endswith(": not found"):
-        return f"answers for {probe.name}", None
-    fault = registry_fault(output, probe.host)
-    return fault.what, fault.hint
+def _registry_findings(hub: Hub | None) -> list[MachineFinding]:
+    """Return whether the images' registries answer; what is wrong with one is the same for all of its images."""
+    probes = [Reference(image.spec.name, "hubpress-doctor") for image in (hub.images if hub else ())]
+    found = []
+    for probe, answer in inspect_all(probes).items():
+        fault = answer if isinstance(answer, Fault) else None
+        words = fault.what if fault else f"answers for {probe.name}"
+        found.append(MachineFinding(f"registry {probe.host}", words, fault.hint if fault else None))
+    return [*dict.fromkeys(found)]
 
 
 def _sign_in_findings(hub: Hub | None) -> list[MachineFinding]:

@@ -211,11 +211,12 @@ def _seen(
     ours = asked if asked and asked.same_repository(Reference(image.spec.name)) else None
     answer = answers[asked] if asked else None
     in_registry = None if asked is None or isinstance(answer, Fault) else answer is not None
-    tag = _tag_now(hub, image, answers)
+    found = answer if ours and named and isinstance(answer, FoundImage) else None
+    label = inputs_label(found) if found else None
+    tag, inputs = _now(hub, image, answers, found if label else None)
     same_inputs = None
-    if ours and named and isinstance(answer, FoundImage) and (label := inputs_label(answer)):
-        is_same = label == _inputs_now(hub, image, answer)
-        same_inputs = is_same if is_same or not tells_images_apart(hub.settings.tag) else None
+    if label and (label == inputs or not tells_images_apart(hub.settings.tag)):
+        same_inputs = label == inputs
     is_up_to_date: bool | None = tag == ours.tag if ours else False
     if ours is None or answer is None or same_inputs is False or depends_on(hub, image, hub.changed):
         is_up_to_date = False
@@ -227,28 +228,26 @@ def _seen(
     return SeenImage(image, named, ours if named else None, digests, in_registry, tag, same_inputs, is_up_to_date)
 
 
-def _tag_now(hub: Hub, image: HubImage, answers: Mapping[Reference, ImageAnswer]) -> str | None:
-    content = ""
-    try:
-        if not names_commit(hub.settings.tag):
-            content = _inputs(hub, image, base_of(image, answers[image.base.reference], stored=False).identity)
-        return name_image(hub, image, content).tag
-    except (Refused, Unreachable, Unusable):
-        return None
+def _now(
+    hub: Hub, image: HubImage, answers: Mapping[Reference, ImageAnswer], found: FoundImage | None
+) -> tuple[str | None, str | None]:
+    """Return the tag that a build would give now, and the hash of its inputs on the base that ``found`` was built on.
 
-
-def _inputs_now(hub: Hub, image: HubImage, found: FoundImage) -> str | None:
-    """Return the hash of what a build would take now, on the base that ``found`` was built on; None where not known.
-
-    That the base's tag has moved since does not make the image another one.
+    That the base's tag has moved since does not make the image another one. None is what cannot be told; the hash of an
+    image whose tag names its content, too.
     """
-    if not names_commit(hub.settings.tag):
-        return None
-    base = {one.labels.get(f"{LABEL}base.digest", "") for one in found.platforms.values()}
-    try:
-        return _inputs(hub, image, "".join(base), name_image(hub, image))
-    except (Refused, Unusable):
-        return None
+    tag = inputs = None
+    with suppress(Refused, Unreachable, Unusable):
+        if names_commit(hub.settings.tag):
+            name = name_image(hub, image)
+            tag = name.tag
+            if found:
+                bases = {one.labels.get(f"{LABEL}base.digest", "") for one in found.platforms.values()}
+                inputs = _inputs(hub, image, "".join(bases), name)
+        else:
+            base = base_of(image, answers[image.base.reference], stored=False)
+            tag = name_image(hub, image, _inputs(hub, image, base.identity)).tag
+    return tag, inputs
 
 
 def _inputs(hub: Hub, image: HubImage, base: str, name: ImageName | None = None) -> str:

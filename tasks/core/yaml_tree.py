@@ -270,6 +270,19 @@ def load_file(data: bytes, where: str) -> Data:
     return _plain(parse(data, where).root, where, iter(range(MAX_NODES)))
 
 
+def load_all(data: bytes, where: str) -> list[Data]:
+    """Read a file's YAML documents as plain data, each for itself; raise Unusable where that is not possible."""
+    return [_plain(document.root, where, iter(range(MAX_NODES))) for document in parse_all(data, where)]
+
+
+def walk(tree: Data, steps: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Data]]:
+    """Yield plain data and all that is in it, each behind the keys and numbers that lead to it, outer ones first."""
+    yield steps, tree
+    inside = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    for key, value in inside:
+        yield from walk(value, (*steps, str(key)))
+
+
 def child(tree: Data, key: str) -> Data:
     """Return what a mapping has under ``key``; None where it has nothing, or is no mapping."""
     return tree.get(key) if isinstance(tree, dict) else None

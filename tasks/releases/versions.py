@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import takewhile
 from typing import NamedTuple, TypeAlias
 
 import semver
@@ -17,7 +18,7 @@ import semver
 _LONGEST = 200
 # Major, minor and patch.
 _PARTS = 3
-_SAME_SIGNS = {"": "=", "=>": ">=", "=<": "<="}
+_SAME_SIGNS = {"": "=", "=>": ">=", "=<": "<=", "~>": "~"}
 _STAGES = frozenset({"alpha", "beta", "rc"})
 _OPERATOR = r"(=||!=|>|<|>=|=>|<=|=<|~|~>|\^)"
 _NUMBER = r"[0-9]+|[xX*]"
@@ -76,35 +77,32 @@ def is_like_z2jh(tag: str) -> bool:
 
 
 class _Comparison(NamedTuple):
-    """One part of a requirement; ``given`` is how many of major, minor and patch are written as numbers."""
+    """One part of a requirement; ``given`` are the numbers of its version that are written."""
 
     sign: str
     version: semver.Version
-    given: int
+    given: tuple[int, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether major, minor and patch are written."""
+        return len(self.given) == _PARTS
 
     def allows(self, version: semver.Version, *, pre: bool) -> bool:
-        """Whether ``version`` fits, a pre-release only with ``pre``; ``*`` beside a sign is the library's own."""
-        mine, given, is_whole = self.version, self.given, self.given == _PARTS
-        ours, theirs = mine.to_tuple()[:3], version.to_tuple()[:3]
+        """Whether ``version`` fits, a pre-release only with ``pre``."""
+        mine, ours, theirs = self.version, self.given, version.to_tuple()[:3][: len(self.given)]
+        first = next((at for at, number in enumerate(ours, start=1) if number), _PARTS)
         fits = {
             "<": version < mine,
             ">=": version >= mine,
-            ">": theirs[:given] > ours[:given] if given in (1, 2) else version > mine,
-            "<=": version <= mine if is_whole else theirs[: given or 2] <= ours[: given or 2],
-            "!=": version != mine if is_whole else theirs[: given or 3] != ours[: given or 3],
-            "~": version >= mine and theirs[: self._fixed] == ours[: self._fixed],
-            "=": version == mine,
+            ">": version > mine if self.is_whole else theirs > ours,
+            "<=": version <= mine if self.is_whole else theirs <= ours,
+            "!=": version != mine if self.is_whole else theirs != ours,
+            "=": version == mine if self.is_whole else version >= mine and theirs == ours,
+            "~": version >= mine and theirs[:2] == ours[:2],
+            "^": version >= mine and theirs[:first] == ours[:first],
         }
-        sign = "~" if self.sign in ("~>", "^") or (self.sign == "=" and not is_whole) else self.sign
-        return fits[sign] and (pre or not version.prerelease)
-
-    @property
-    def _fixed(self) -> int:
-        """How many parts ``^``, or else ``~``, fixes."""
-        major, minor, patch = self.version.to_tuple()[:3]
-        if self.sign == "^":
-            return self.given if not major and self.given in (1, 2) else 1 if major else 2 if minor else 3
-        return 0 if not (major or minor or patch) and self.given in (0, 3) else min(max(self.given, 1), 2)
+        return fits[self.sign] and (pre or not version.prerelease)
 
 
 class Constraint(NamedTuple):
@@ -151,7 +149,7 @@ def is_range(text: str) -> bool:
         return False
     first = constraint.groups[0][0]
     is_one = len(constraint.groups) == len(constraint.groups[0]) == 1
-    return not (is_one and first.given == _PARTS and first.sign == "=")
+    return not (is_one and first.is_whole and first.sign == "=")
 
 
 def without_sign(text: str) -> str:
@@ -179,8 +177,7 @@ def respelled(text: str, version: str, versions: Iterable[str]) -> str:
 
 
 def _comparison(sign: str, _: str, major: str, minor: str, patch: str, prerelease: str) -> _Comparison | None:
-    numbers = [major, minor, patch]
-    given = next((index for index, one in enumerate(numbers) if not one.isdigit()), _PARTS)
-    written = ".".join(str(int(one)) for one in (*numbers[:given], "0", "0", "0")[:3])
+    given = tuple(map(int, takewhile(str.isdigit, (major, minor, patch))))
+    written = ".".join(map(str, (*given, 0, 0, 0)[:_PARTS]))
     version = parse_version(f"{written}{prerelease}")
     return _Comparison(_SAME_SIGNS.get(sign, sign), version, given) if version else None

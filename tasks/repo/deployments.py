@@ -27,8 +27,8 @@ from ..core.faults import DOOR, Unusable, nearest
 from ..core.names import Reference
 from ..core.safe_files import is_inside
 from ..core.settings import FILE, ValuesTarget
-from ..core.yaml_tree import Data, Leaf, child, load_file, text_under
-from ..releases.versions import parse_version
+from ..core.yaml_tree import Data, Leaf, child, load_file, text_under, walk
+from ..releases.versions import parse_constraint, parse_version
 from .charts import LOCAL
 from .files import behind_links, files_with, folder_of, join, last_part
 from .hub import Hub, HubImage
@@ -85,7 +85,7 @@ def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
     ``names`` are those of deployments, or of what groups them.
     """
     if not has_deployments(hub):
-        entry = next((one.deployment for one in installations(hub) if one.values), "{name: …, values: […]}")
+        entry = next((one.deployment(one.name) for one in installations(hub) if one.values), "{name: …, values: […]}")
         raise Unusable(
             "no chart here depends on z2jh, and no setting names the values that z2jh's own is deployed with",
             where=hub.git.folder,
@@ -222,11 +222,15 @@ class Installation(NamedTuple):
         return "mark the line that has the version with a comment: # hubpress: jupyterhub"
 
     @property
-    def deployment(self) -> str:
-        """The deployment that it makes, as ``hub.deployments`` has it; a name that a variable holds is left out."""
-        name = self.release if _NAME.fullmatch(self.release) else "hub"
+    def name(self) -> str:
+        """The name of its Helm release; ``hub`` where a variable holds it."""
+        return self.release if _NAME.fullmatch(self.release) else "hub"
+
+    def deployment(self, name: str) -> str:
+        """Return the deployment that it makes, as ``hub.deployments`` has it under ``name``."""
+        release = f", release: {self.name}" if name != self.name else ""
         namespace = f", namespace: {self.namespace}" if self.namespace and _NAME.fullmatch(self.namespace) else ""
-        return f"{{name: {name}, values: [{', '.join(map(quoted, self.values))}]{namespace}}}"
+        return f"{{name: {name}, values: [{', '.join(map(quoted, self.values))}]{release}{namespace}}}"
 
 
 def staying_installations(hub: Hub) -> tuple[Installation, ...]:
@@ -252,7 +256,9 @@ def installations(hub: Hub) -> tuple[Installation, ...]:
     for file in search([f"(chart|name): .*{re.escape(name)}"], "*.yaml", "*.yml"):
         with suppress(Unusable):
             for path, version in versions_of_chart(hub.require(file), file, name):
-                pin = f"{{file: {quoted(file)}, path: {quoted(path)}}}"
+                # A template's version is set elsewhere.
+                is_place = path and parse_constraint(version.text)
+                pin = f"{{file: {quoted(file)}, path: {quoted(path)}}}" if is_place else ""
                 found.append(Installation(file, version.line, version.text, pin))
     for file in search(["helm .*(upgrade|install)"], ".", *PROSE):
         text = (hub.files.read(file) or b"").decode("utf-8", "replace")
@@ -261,7 +267,9 @@ def installations(hub: Hub) -> tuple[Installation, ...]:
             if _HELM.search(line) and not line.lstrip().startswith("#"):
                 last = next((at for at in range(first, len(lines)) if not lines[at].rstrip().endswith("\\")), first)
                 found += _command(hub, file, text, first, lines[first : last + 1])
-    return tuple(found)
+    # What an alias or a merge key stands for is one place.
+    places = {(one.file, one.line): one for one in reversed(found)}
+    return tuple(reversed(places.values()))
 
 
 def _command(hub: Hub, file: str, text: str, first: int, lines: Sequence[str]) -> Iterator[Installation]:
@@ -330,7 +338,7 @@ def named_images(hub: Hub, chart_values: Data = None, telling: re.Pattern[bytes]
     for file in files_with(hub.git, "--fixed-strings", words, "*.yaml", "*.yml"):
         # Not those of tools, and not what names the images.
         if file not in (hub.layout.file, FILE) and "/." not in f"/{file}":
-            found = _images(_tree_in(hub, file), ())
+            found = _images(_tree_in(hub, file))
             yield from (one for one in found if any(map(one.reference.same_repository, names)))
 
 
@@ -415,17 +423,14 @@ def _merged(weaker: Data, stronger: Data) -> Data:
     return weaker | {key: _merged(weaker.get(key), value) for key, value in stronger.items()}
 
 
-def _images(tree: Data, path: tuple[str, ...]) -> Iterator[NamedImage]:
-    *_, above, name = ("", "", *path)
-    if isinstance(tree, dict | list):
+def _images(values: Data, path: tuple[str, ...] = ()) -> Iterator[NamedImage]:
+    for steps, tree in walk(values, path):
+        *_, above, name = ("", "", *steps)
         if isinstance(tree, dict) and (name == _IMAGE or above == _EXTRA):
-            yield from _image([next(filter(None, map(tree.get, NAME_KEYS)), None), tree.get(TAG_KEY)], path)
-        inside = tree.items() if isinstance(tree, dict) else ((str(at), one) for at, one in enumerate(tree))
-        # No dotted path leads through a key with a dot.
-        for key, value in ((key, value) for key, value in inside if "." not in key):
-            yield from _images(value, (*path, key))
-    elif name == _IMAGE and (above in _SPAWNER or (above.isdigit() and path[-3:-2] and path[-3] in _CONTAINERS)):
-        yield from _image([tree], path)
+            yield from _image([next(filter(None, map(tree.get, NAME_KEYS)), None), tree.get(TAG_KEY)], steps)
+        is_in_list = above.isdigit() and not _CONTAINERS.isdisjoint(steps[-3:-2])
+        if isinstance(tree, Leaf) and name == _IMAGE and (above in _SPAWNER or is_in_list):
+            yield from _image([tree], steps)
 
 
 def _image(halves: Sequence[Data], path: tuple[str, ...]) -> Iterator[NamedImage]:
@@ -433,7 +438,9 @@ def _image(halves: Sequence[Data], path: tuple[str, ...]) -> Iterator[NamedImage
     texts = [half for half in halves if isinstance(half, Leaf)]
     placed = [text for text in texts if text.where]
     is_whole = len(texts) == len(halves) and all(texts)
-    if placed and is_whole and not any(sign in text for sign in _TEMPLATES for text in texts):
+    # No dotted path leads through a key with a dot.
+    is_plain = "." not in "".join(path) and not any(sign in text for sign in _TEMPLATES for text in texts)
+    if placed and is_whole and is_plain:
         with suppress(Unusable):
             text = placed[-1]
             yield NamedImage(text.where, text.node.line, ".".join(path), Reference.parse(":".join(texts)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 
 from ..core.faults import DOOR, Fault, ProgramFailed, Refused, Unusable
 from ..core.names import Reference
@@ -17,7 +18,7 @@ from ..releases.versions import allows
 from ..tools.command import Command
 from ..tools.helm import UPDATE_SECONDS
 from ..tools.process import require_installed, run_checked
-from .files import Edited, FileEdit, Files, WorkingTree, edit_action, is_glob, join, require
+from .files import Edited, FileEdit, Files, WorkingTree, behind_links, edit_action, is_glob, join, require
 from .hub import Hub
 from .pins import Lock, Pin
 from .values import PinnedImage, ValuesPlace, name_in
@@ -55,10 +56,19 @@ def _edits(hub: Hub, after: Files, said: Mapping[str, Sequence[str]]) -> tuple[F
     if absent:
         folder = shlex.quote(absent.rpartition("/")[0] or "/")
         raise Refused("the file is not checked out", where=absent, hint=f"git sparse-checkout add {folder}")
-    return tuple(
+    edits = tuple(
         FileEdit(path, hub.require(path), require(after, path), ", ".join(dict.fromkeys(words)))
         for path, words in said.items()
     )
+    for path in (behind_links(hub.git.folder, edit.path) for edit in edits if edit.changes):
+        # Of a submodule git lists the folder alone.
+        submodule = next((one for one in map(str, PurePosixPath(path).parents) if one in hub.listing.files), None)
+        if submodule:
+            hint = (
+                f"move it into this repository, or change and commit it there: git -C {shlex.quote(submodule)} status"
+            )
+            raise Refused(f"the file is in the submodule {submodule}", where=path, hint=hint)
+    return edits
 
 
 def archives(hub: Hub) -> tuple[str, ...]:

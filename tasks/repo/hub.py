@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ..core.faults import Refused, Unusable, did_you_mean
 from ..core.names import Reference
+from ..core.problems import Code
 from ..core.safe_files import clear_away
 from ..core.settings import FILE, Settings, ValuesTarget, is_accepted
 from ..releases.index import Index, Release, pinned_release, release_with_image
@@ -37,7 +38,7 @@ from .files import (
     require_named,
 )
 from .layout import CHARTPRESS_FILE, Contents, Layout, find_layout, how_to_name, no_hub_image
-from .pins import COPIES_DIFFER, BasePin, Dependency, Lock, Marker, Pin, copies, misspelt_marks, named_pins
+from .pins import BasePin, Dependency, Lock, Marker, Pin, copies, misspelt_marks, named_pins
 from .values import PinnedImage, ValuesPlace, named_at
 
 
@@ -205,7 +206,7 @@ class Hub(Contents):
         own = () if self.layout.folder is None else (self.requirement_file,)
         dependencies = [Dependency(file, required.name) for file in own]
         dependencies += [
-            Dependency(file, required.name, accepted_as=COPIES_DIFFER) for file in self.copies if file not in own
+            Dependency(file, required.name, accepted_as=Code.COPIES.value) for file in self.copies if file not in own
         ]
         marker = Marker(required.name, required.repository or JUPYTERHUBS)
         named = named_pins(self.files, self.listing, self.settings.pins, marker)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib import resources
@@ -72,6 +73,8 @@ def plan_init(hub: Hub, prefix: str | None) -> tuple[Step, Hub]:
     texts += [image.spec.named or "" for image in images]
     is_unused = prefix is not None and not any(_prefix(hub, prefix) in text for text in texts)
     named_in = hub.layout.file if images else CHARTPRESS_FILE
+    if images and not hub.layout.charts and not hub.settings.whole_images:
+        named_in = hub.values_file or FILE
     unused = [f"--prefix {prefix} is not used: {named_in} has the image's name"] if is_unused else []
     actions = []
     if edits:
@@ -204,7 +207,8 @@ def _released(hub: Hub, chart: BareChart | None) -> tuple[Release, Reference]:
 
 def _require_no_pin(hub: Hub) -> None:
     """Check that nothing else than a chart pins the release: a new chart would be a second hub."""
-    found = files_with(hub.git, "--fixed-strings", _PINS, ".", *PROSE, untracked=True)
+    found = [one.file for one in installations(hub)]
+    found += files_with(hub.git, "--fixed-strings", _PINS, ".", *PROSE, untracked=True)
     if found:
         raise Refused(
             f"{found[0]} deploys {hub.settings.dependency}, and no chart here does",
@@ -286,9 +290,15 @@ def _settings_lines(hub: Hub, prefix: str | None) -> Iterator[str]:
     pins = dict.fromkeys(one.pin for one in staying_installations(hub) if one.pin)
     if pins and not settings.pins:
         yield from ("pins:", *(f"  - {pin}" for pin in pins))
-    deployed = dict.fromkeys(one.deployment for one in installations(hub) if one.values)
+    deployed = {one.deployment(one.name): one for one in installations(hub) if one.values}
     if deployed and not settings.deployments:
-        yield from ("deployments:", *(f"  - {one}" for one in deployed))
+        yield "deployments:"
+        times = Counter[str]()
+        for one in deployed.values():
+            # Helm releases in several namespaces may have one name, deployments may not.
+            times[one.name] += 1
+            number = f"-{times[one.name]}" if times[one.name] > 1 else ""
+            yield f"  - {one.deployment(one.name + number)}"
 
 
 def _settings_part(files: Files, added: Sequence[str]) -> Part:

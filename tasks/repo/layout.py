@@ -15,6 +15,7 @@ from functools import cached_property
 from itertools import product
 from pathlib import PurePosixPath
 from posixpath import relpath
+from shlex import quote
 from typing import NamedTuple
 
 from ..core.faults import DOOR, Unusable
@@ -46,7 +47,7 @@ class Contents:
     def roots(self) -> tuple[str, ...]:
         """The folders, relative to the top, that may hold the hub's chartpress.yaml; empty for the top itself."""
         if self.settings.root is not None:
-            root = join(self.settings.root)
+            root = behind_links(self.git.folder, join(self.settings.root))
             return ("" if root == "." else root,)
         if self.files.read(CHARTPRESS_FILE) is not None:
             return ("",)
@@ -252,6 +253,11 @@ def from_chartpress(repo: Contents) -> Layout:
         )
     file = join(fitting[0], CHARTPRESS_FILE)
     data = repo.files.read(file)
+    if data is None and repo.settings.root is None:
+        # git lists it all the same.
+        is_link = (repo.git.folder / file).is_symlink()
+        hint = f"correct where the link leads: ls -l {quote(file)}" if is_link else f"git checkout -- {quote(file)}"
+        raise Unusable("the file is missing", where=file, hint=hint)
     if data is None:
         there = ", ".join(map(folder_of, repo.listing.named(CHARTPRESS_FILE))) or "no folder"
         hint = how_to_correct("root", f"correct hub.root in {FILE}: {CHARTPRESS_FILE} is in {there}")

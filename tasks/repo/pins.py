@@ -15,8 +15,9 @@ from typing import NamedTuple, TypeAlias
 
 from ..core.faults import Unusable, nearest
 from ..core.names import Reference
+from ..core.problems import Code
 from ..core.settings import PinTarget, how_to_correct
-from ..core.yaml_tree import Document, Edit, MappingNode, Node, Scalar, SequenceNode, Text, parse, parse_all, target_of
+from ..core.yaml_tree import Document, Edit, Leaf, Scalar, Text, load_all, parse, parse_all, text_under, walk
 from ..releases.versions import parse_constraint
 from .charts import LOCKS, BuildArgument, api_version, pinned, read_chartpress, requirement, same_address, with_version
 from .dockerfile import hub_base, with_base
@@ -25,7 +26,6 @@ from .values import Path, reach, with_scalars
 
 _SOURCE_KEYS = ("repo", "repository", "repoURL")
 _VERSION_KEYS = ("version", "targetRevision")
-COPIES_DIFFER, _PIN_DIFFERS = "chart-copies-differ", "pin-differs"
 # A version in other text, `jupyterhub-3.2.1`, `--version v3.2.1`; a part of one where there is no whole one.
 _WHOLE = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?![.\w-]*[0-9])")
 _PART = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+(?![.\w-]*[0-9])")
@@ -260,7 +260,7 @@ def named_pins(files: Files, found: Listing, targets: Sequence[PinTarget], marke
                 except Unusable as fault:
                     hint = f"{fault.hint}; or, if it is no YAML file, hub: {{pins: [{{file: {path}, marker: TEXT}}]}}"
                     raise Unusable(fault.what, where=fault.where, hint=hint) from fault
-                there = [InYaml(path, target.path, *at, accepted_as=_PIN_DIFFERS) for at in versions]
+                there = [InYaml(path, target.path, *at, accepted_as=Code.PIN.value) for at in versions]
             else:
                 there = _marked(Text.decode(data, path), marker._replace(text=target.marker))
             if not there and not is_glob(target.file):
@@ -289,7 +289,7 @@ def misspelt_marks(files: Files, telling: Sequence[str], chart: str) -> Iterator
 
 def _marked(text: Text, marker: Marker) -> list[Pin]:
     marks = [*_marks_in(text, marker)]
-    return [Marked(text.where, marker.chart, marker, at, accepted_as=_PIN_DIFFERS) for at in range(len(marks))]
+    return [Marked(text.where, marker.chart, marker, at, accepted_as=Code.PIN.value) for at in range(len(marks))]
 
 
 def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tuple[int, Path]]:
@@ -298,42 +298,38 @@ def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tup
     ``*`` stands for every item of a list.
     """
     wanted = path.split(".")
-    for number, steps, scalar, named in _scalars(data, where):
+    for number, steps, _, named in _scalars(data, where):
         is_there = len(steps) == len(wanted) and all(a in ("*", b) for a, b in zip(wanted, steps, strict=True))
         is_its = named is None or re.fullmatch(rf"(?:.*/)?{re.escape(chart)}(?:-v?[0-9].*)?", named)
-        if is_there and is_its and scalar.kind != "null":
+        if is_there and is_its:
             yield number, steps
 
 
 def versions_of_chart(data: bytes, where: str, chart: str) -> Iterator[tuple[str, Pinned]]:
-    """Yield the dotted paths of versions beside which a mapping names ``chart`` and where it is from."""
-    for _, steps, scalar, named in _scalars(data, where):
+    """Yield the dotted paths of versions beside which a mapping names ``chart`` and where it is from.
+
+    The path is empty where a key has a dot, as none leads there.
+    """
+    for _, steps, version, named in _scalars(data, where):
         if named and named.rpartition("/")[2] == chart and steps[-1] in _VERSION_KEYS:
-            yield ".".join(steps), Pinned(scalar.value, scalar.line)
+            path = "" if any("." in step for step in steps) else ".".join(steps)
+            yield path, Pinned(version, version.node.line)
 
 
-def _scalars(data: bytes, where: str) -> Iterator[tuple[int, Path, Scalar, str | None]]:
+def _scalars(data: bytes, where: str) -> Iterator[tuple[int, Path, Leaf, str | None]]:
     """Yield the document's number and the way to each scalar, and the chart that the mapping around it names.
 
-    Aliases are not followed. Flux and Argo CD name the chart as ``chart``, helmfile with its repository before it,
-    Fleet perhaps by the archive's address, kustomize as ``name`` beside ``repo``. A source of Argo CD without ``chart``
-    is a git repository.
+    Flux and Argo CD name the chart as ``chart``, helmfile with its repository before it, Fleet perhaps by the archive's
+    address, kustomize as ``name`` beside ``repo``. A source of Argo CD without ``chart`` is a git repository.
     """
-    for number, document in enumerate(parse_all(data, where)):
-        pending: list[tuple[Path, Node | None, str | None]] = [((), document.root, None)]
-        while pending:
-            steps, node, named = pending.pop()
-            if isinstance(node, Scalar):
-                yield number, steps, node, named
-            elif isinstance(node, SequenceNode):
-                below = [((*steps, str(at)), item, None) for at, item in enumerate(node.children)]
-                pending += reversed(below)
-            elif isinstance(node, MappingNode):
-                texts = {key.value: value for key, value in node.entries if isinstance(key, Scalar)}
-                keys = ("chart", "name", "repoURL") if any(key in texts for key in _SOURCE_KEYS) else ("chart",)
-                found = (target_of(texts[key]) for key in keys if key in texts)
-                name = next((one.value for one in found if isinstance(one, Scalar) and one.value), None)
-                pending += reversed([((*steps, key), value, name) for key, value in texts.items()])
+    for number, document in enumerate(load_all(data, where)):
+        named: dict[Path, str | None] = {}
+        for steps, tree in walk(document):
+            if isinstance(tree, dict):
+                keys = ("chart", "name", "repoURL") if any(key in tree for key in _SOURCE_KEYS) else ("chart",)
+                named[steps] = next(filter(None, (text_under(tree, key) for key in keys)), None)
+            elif isinstance(tree, Leaf):
+                yield number, steps, tree, named.get(steps[:-1])
 
 
 def _marks_in(text: Text, marker: Marker) -> Iterator[int]:

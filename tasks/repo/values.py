@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from ..core.faults import Unusable
 from ..core.names import Reference
-from ..core.settings import ValuesTarget
+from ..core.settings import FILE, ValuesTarget
 from ..core.yaml_tree import (
     Alias,
     Document,
@@ -258,6 +258,10 @@ def is_encrypted(data: bytes) -> bool:
 def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
     """Read the image at ``values_path`` as Helm does: keys joined by dots, digits for the index in a list."""
     document, steps = parse(data, where), tuple(values_path.split("."))
+    if "" in steps:
+        meant = ".".join(filter(None, steps)) or "jupyterhub.hub.image"
+        hint = f"correct it in chartpress.yaml or {FILE}: {meant}"
+        raise Unusable(f"values path {values_path} has an empty part", where=where, hint=hint)
     found = reach(document, steps)
     if found.missing:
         there = ".".join(steps[: len(steps) - len(found.missing)])

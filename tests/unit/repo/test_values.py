@@ -240,6 +240,17 @@ def test_a_shared_tag_that_is_right_already_is_no_fault() -> None:
     assert with_image(data, "image", IMAGE, WHERE) == data
 
 
+@pytest.mark.parametrize(("path", "meant"), [("a..b", "a.b"), (".a.b.", "a.b"), (".", "jupyterhub.hub.image")])
+def test_a_path_with_an_empty_part(path: str, meant: str) -> None:
+    """It was told to write a key without a name."""
+    with pytest.raises(Unusable) as caught:
+        image_at(b"a: {b: x:1}", path, WHERE)
+    assert (caught.value.what, caught.value.hint) == (
+        f"values path {path} has an empty part",
+        f"correct it in chartpress.yaml or invoke.yaml: {meant}",
+    )
+
+
 @pytest.mark.parametrize("index", ["1", "00000000000000000000001", "9" * 5000, "²", "-1"])
 def test_a_list_index_that_is_not_there(index: str) -> None:
     with pytest.raises(Unusable):

@@ -50,12 +50,48 @@ def test_two_folders_with_a_chart_that_counts_are_both_named(two_roots: Hub, hub
     )
 
 
-@pytest.mark.parametrize("written", ["west", "./west/", "/west"])
+@pytest.mark.parametrize("written", ["west", "./west/", "/west", "link"])
 def test_hub_root_chooses_among_them(written: str, two_roots: Hub, hubpress: Hubpress) -> None:
-    two_roots.write("invoke.yaml", f"hub: {{root: {written}}}\n")
-    done = hubpress(two_roots, "bump")
-    assert done.code == 0, done
+    (two_roots.path / "link").symlink_to("west")
+    two_roots.put("invoke.yaml", f"hub: {{root: {written}}}\n")
+    done = hubpress(two_roots, "bump", "--json")
+    assert done.json["files"] == ["west/images/hub/Dockerfile", "west/hub/Chart.yaml"]
     assert two_roots.git("diff", "--name-only").splitlines() == ["west/hub/Chart.yaml", "west/images/hub/Dockerfile"]
+
+
+@pytest.mark.parametrize(
+    ("is_link", "hint"),
+    [(True, "correct where the link leads: ls -l chartpress.yaml"), (False, "git checkout -- chartpress.yaml")],
+)
+def test_a_chartpress_yaml_that_only_git_has_is_no_wrong_hub_root(
+    hub: Hub, hubpress: Hubpress, *, is_link: bool, hint: str
+) -> None:
+    (hub.path / "chartpress.yaml").unlink()
+    if is_link:
+        (hub.path / "chartpress.yaml").symlink_to("nowhere.yaml")
+        hub.commit("Link it")
+    told = hubpress(hub, "bump")
+    assert (told.code, fault(told)) == (2, ("the file is missing (chartpress.yaml)", hint))
+
+
+def test_a_dockerfile_in_a_submodule_is_not_written(
+    hub: Hub, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was, and git then refused the command that was to commit it."""
+    monkeypatch.setenv("GIT_ALLOW_PROTOCOL", "file")
+    images = make_repository(hub.path.parent / "images", {"Dockerfile": DOCKERFILE})
+    hub.git("rm", "-r", "--quiet", "images/hub")
+    hub.git("submodule", "--quiet", "add", str(images.remote), "images/hub")
+    hub.commit("Share the image")
+    with nothing_written(hub):
+        told = hubpress(hub, "bump")
+    assert (told.code, fault(told)) == (
+        1,
+        (
+            "the file is in the submodule images/hub (images/hub/Dockerfile)",
+            "move it into this repository, or change and commit it there: git -C images/hub status",
+        ),
+    )
 
 
 @pytest.mark.parametrize(

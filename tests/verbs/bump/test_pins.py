@@ -462,6 +462,19 @@ STAYING = {
 }
 
 
+def test_versions_that_an_alias_or_a_merge_key_stands_for_are_one_place(tmp_path: Path) -> None:
+    one = Deploying(
+        "hubs.yaml",
+        "a: &a\n  chart: jupyterhub\n  version: &v «V»\nb: {<<: *a}\nc: {chart: jupyterhub, version: *v}\n",
+        3,
+        "",
+    )
+    hub = open_hub(read_settings({}), Git(image_alone(tmp_path / "hub", one).path))
+    assert [(found.line, found.pin) for found in staying_installations(hub)] == [
+        (3, "{file: hubs.yaml, path: a.version}")
+    ]
+
+
 def test_which_helm_commands_stay(tmp_path: Path) -> None:
     hub = image_alone(tmp_path / "hub", Deploying("deploy.sh", "", 0, ""))
     for text, versions in STAYING.items():

@@ -487,6 +487,14 @@ SHAPES = [
         init="error: main.tf deploys jupyterhub, and no chart here does (main.tf)\n"
         "hint: write a Dockerfile FROM quay.io/jupyterhub/k8s-hub:VERSION with that version, then: invoke init",
     ),
+    refused(
+        "a manifest of Flux, and no image",
+        "== clusters/a/hub.yaml\nkind: HelmRelease\nspec:\n  chart:\n    spec:\n      chart: jupyterhub\n"
+        "      version: 3.2.1\n",
+        NO_CHARTPRESS,
+        init="error: clusters/a/hub.yaml deploys jupyterhub, and no chart here does (clusters/a/hub.yaml)\n"
+        "hint: write a Dockerfile FROM quay.io/jupyterhub/k8s-hub:VERSION with that version, then: invoke init",
+    ),
 ]
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.checks import machine
 from tasks.core.names import Host
 from tasks.rehearsal.registry import Registry
 from tests.support.cli import succeed
@@ -63,7 +64,7 @@ def content_named(tmp_path: Path, charts: HelmServer, registry: Registry, mirror
 
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """All that is on PATH, of a PC: stand-ins for the tools, every one fit."""
+    """All that is on PATH, of a PC: stand-ins for the tools, every one fit; and each registry that a test looks at."""
     folder = tmp_path / "tools"
     folder.mkdir()
     for name, script in FIT.items():
@@ -71,4 +72,5 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.setattr(Host, "here", lambda: Host("linux", "x86_64"))
+    monkeypatch.setattr(machine, "inspect_all", dict.fromkeys)
     return folder

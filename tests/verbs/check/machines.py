@@ -27,7 +27,6 @@ class Docker:
     engine: str = "26.1.5+dfsg1"
     builder: str = BUILDER
     first: str = ""
-    registry: str = "ERROR: registry.example/hub:hubpress-doctor: not found"
 
     @property
     def script(self) -> str:
@@ -39,7 +38,6 @@ case "$*" in
 'buildx version') echo '{self.buildx}' ;;
 info*) echo '{self.engine}' ;;
 'buildx inspect'*) printf '%s' '{self.builder}' ;;
-'buildx imagetools'*) echo '{self.registry}' >&2; exit 1 ;;
 esac
 """
 

@@ -327,6 +327,13 @@ def test_a_prefix_that_no_image_can_have_is_refused(bare: Hub, given: str) -> No
     assert bare.snapshot() == before
 
 
+def test_of_an_image_that_is_adopted_the_values_have_the_name_and_a_prefix_is_not_used(bare: Hub, init: Init) -> None:
+    bare.write("hub/values.yaml", "jupyterhub: {hub: {image: {name: quay.io/ours/hub, tag: pr-499}}}\n")
+    bare.write("images/hub/Dockerfile", "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n")
+    told = init(bare, "--dry").out
+    assert told.endswith("- --prefix 127.0.0.1:1/ours/ is not used: hub/values.yaml has the image's name\n"), told
+
+
 # -- an image without a chart, which a helm command deploys
 
 MAKEFILE = """\
@@ -371,6 +378,37 @@ def test_a_name_that_a_variable_holds_is_no_deployments(deployed: Hub) -> None:
     deployed.write("deploy.sh", "helm upgrade $HUB jupyterhub/jupyterhub --version 3.2.1 -f config.yaml\n")
     succeed("init", cwd=deployed.path)
     assert deployed.read("invoke.yaml").endswith("  deployments:\n    - {name: hub, values: [config.yaml]}\n")
+
+
+def test_releases_of_one_name_in_two_namespaces_are_two_deployments(deployed: Hub) -> None:
+    """They were written under one name, and a check then refused the settings."""
+    deployed.write("prod.yaml", CONFIG)
+    deployed.put("deploy.sh", "helm upgrade hub jupyterhub/jupyterhub --version 3.2.1 -n prod -f prod.yaml\n")
+    succeed("init", cwd=deployed.path)
+    assert deployed.read("invoke.yaml").endswith(
+        "  deployments:\n    - {name: hub, values: [config.yaml], namespace: jhub}\n"
+        "    - {name: hub-2, values: [prod.yaml], release: hub, namespace: prod}\n"
+    )
+    deployed.commit("Add hubpress")
+    assert run_task("check", "--offline", cwd=deployed.path).err == ""
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        "releases:\n- {name: hub, chart: jupyterhub/jupyterhub, version: '{{ .Values.z2jh }}'}\n",
+        "hub.example.org: {chart: jupyterhub, version: 3.2.1}\n",
+    ],
+    ids=["filled in by a template", "below a key with dots"],
+)
+def test_a_version_that_no_path_leads_to_is_told_and_no_place_of_the_release(manifest: str, deployed: Hub) -> None:
+    """It was written to the settings, and every task was then refused."""
+    deployed.put("helmfile.yaml", manifest)
+    told = run_task("check", "--offline", "--json", cwd=deployed.path).json["problems"]
+    hints = {one["path"]: one["hint"] for one in told}
+    assert hints["helmfile.yaml"] == "mark the line that has the version with a comment: # hubpress: jupyterhub"
+    succeed("init", cwd=deployed.path)
+    assert "helmfile.yaml" not in deployed.read("invoke.yaml")
 
 
 def test_a_prefix_that_changes_no_name_is_told(deployed: Hub) -> None:
