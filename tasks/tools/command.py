@@ -191,9 +191,9 @@ def _require_git(command: Command, reach: Reach, ask: Callable[[Command], Output
     if not words or words[0] not in _GIT_REMOTE or words[:2] == ("ls-remote", "--get-url"):
         return
     name, remote = words[0], next(iter(words[words.index("--") + 1 :] if "--" in words else ()), "")
-    # Git itself says what its settings make of it: insteadOf, pushInsteadOf, pushurl.
-    for push in ((), ("--push",)):
-        look = ("remote", "get-url", *push, "--all", "--", remote)
+    # Git itself says what its settings make of it: insteadOf, pushInsteadOf, pushurl. What is cloned has no name yet.
+    of_name = [("remote", "get-url", *push, "--all", "--", remote) for push in ((), ("--push",))]
+    for look in [("ls-remote", "--get-url", "--", remote)] if name == "clone" else of_name:
         shown = ask(command._replace(argv=(*command.argv[:first], *look)))
         for address in shown.text.splitlines() if shown.ok else [f"git {name} {remote}"]:
             if not _is_inside(address, reach):
