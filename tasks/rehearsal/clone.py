@@ -8,7 +8,6 @@ the throwaway registry: everything after that is the release itself. It borrows 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from ..repo.hub import Hub, open_hub
 from ..repo.remotes import ORIGIN, PRODUCTION
 from ..repo.values import ValuesPlace, text_at, with_scalars
 from ..tools.git import Clone, Git, in_list
+from .registry import name_at
 
 CLONE, REMOTE = "hub", "remote.git"
 _NAME, _EMAIL = "hubpress rehearsal", "rehearsal@localhost"
@@ -91,11 +91,6 @@ def _redirected(files: WorkingTree, file: str, charts: Sequence[ChartSpec], addr
             hint = "add imagePrefix to the chart"
             raise Unusable(what, where=file, hint=hint)
     return FileEdit(file, before, after, f"images to {address}")
-
-
-def name_at(address: str, name: str) -> str:
-    """Return the name of an image at the registry ``address``: the host of its own registry becomes a folder."""
-    return f"{address}/{re.sub(r'[^a-z0-9._/-]', '-', name.lower()).lstrip('-./')}"
 
 
 def _renamed(hub: Hub, address: str, places: Iterable[ValuesPlace]) -> tuple[FileEdit, ...]:
