@@ -6,8 +6,8 @@ It is removed with all that the rehearsal leaves elsewhere; after one that was k
 from __future__ import annotations
 
 import contextlib
-import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -21,7 +21,7 @@ from ..core.faults import DOOR, Fault, Refused, Unreachable, Unusable, held_back
 from ..core.names import Reference, is_loopback
 from ..core.options import RehearseOptions, ReleaseOptions
 from ..core.plan import Plan
-from ..core.safe_files import MARK, MarkedFolder, clear_away, read_file, unwritable
+from ..core.safe_files import MARK, MarkedFolder, clear_away, unwritable
 from ..core.settings import CACHE_OFF, WholeImage
 from ..releases.repository import HelmRepository
 from ..repo.deployments import unmoved_images
@@ -32,7 +32,7 @@ from ..review.branches import foresee
 from ..review.bump import plan_bump
 from ..review.release import foreseen_refusal, plan_release
 from ..tools import docker
-from ..tools.command import MALFORMED, TEMPORARY_FILES, Command, Reach, confined
+from ..tools.command import TEMPORARY_FILES, Command, Reach, confined
 from ..tools.git import Git
 from ..tools.process import find, run_checked
 from ..tools.registry import inspect_all
@@ -55,8 +55,6 @@ CHARTS = Path(__file__).with_name("charts")
 _BUILDER_VARIABLE = "BUILDX_BUILDER"
 # The settings that lead out of this machine, with what a rehearsal has in their place.
 _OFF: Mapping[str, Any] = {"builder": None, "cache": CACHE_OFF, "attest": (), "sign": None}
-# What a rehearsal leaves outside of its folder is named after its registry's port.
-_RECORD = "rehearsal.json"
 _FAKES = "NOT INSTALLED: apt-get, pip and python3 in a stand-in do nothing, so what they would install is missing"
 
 
@@ -109,10 +107,8 @@ def staged(hub: Hub, options: RehearseOptions) -> Iterator[Stage]:
     possible = require_possible(hub, options)
     with rehearsal_folder(keep=options.keep) as folder:
         try:
-            port = free_port()
-            (folder / _RECORD).write_text(json.dumps({"port": port}), encoding="utf-8")
             with (
-                registry(folder / REGISTRY, port=port) as served,
+                registry(folder / REGISTRY, port=port_of(folder)) as served,
                 confined(Reach(folder, served.address, possible.engine)),
             ):
                 # Without a base branch any name will do: the throwaway remote gets it.
@@ -126,10 +122,8 @@ def staged(hub: Hub, options: RehearseOptions) -> Iterator[Stage]:
                     for base in bases
                     if options.stand_in_base or not _is_there(base)
                 }
-                made = (
-                    f"STAND-IN: {base} is not z2jh's image, it was made here for the rehearsal" for base in stand_ins
-                )
-                notes = (*possible.notes, *made)
+                made = "is not z2jh's image, it was made here for the rehearsal"
+                notes = (*possible.notes, *(f"STAND-IN: {base} {made}" for base in stand_ins))
                 remarks = (*notes, *unused, *possible.remarks, *((_FAKES,) if stand_ins else ()))
                 yield Stage(folder, clone, remote, served.address, stand_ins, notes, remarks, possible.real)
         finally:
@@ -166,10 +160,13 @@ def require_possible(hub: Hub, options: ReleaseOptions) -> Possible:
 
 @contextlib.contextmanager
 def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
-    """Make a rehearsal's folder, and clear up after the block and after rehearsals that were killed."""
+    """Make a rehearsal's folder, and clear up after the block and after rehearsals that were killed.
+
+    Its name holds the port of the rehearsal's registry, after which all is named that is left outside of it.
+    """
     clear_up_after_killed_ones()
     try:
-        place = MarkedFolder.make(KEPT if keep else TEMPORARY)
+        place = MarkedFolder.make(f"{KEPT if keep else TEMPORARY}{free_port()}_")
     except OSError as err:
         raise unwritable(err) from err
     try:
@@ -199,11 +196,9 @@ def clear_up_after_killed_ones() -> None:
 
 
 def port_of(folder: Path) -> int | None:
-    """Return the port of the registry of the rehearsal in ``folder``; None where that is not recorded."""
-    try:
-        return int(json.loads(read_file(folder / _RECORD))["port"])
-    except (OSError, *MALFORMED):
-        return None
+    """Return the port in the name of a rehearsal's folder, or None."""
+    found = re.search(r"-(\d+)_", folder.name)
+    return int(found[1]) if found else None
 
 
 def _places(hub: Hub) -> list[ValuesPlace]:
@@ -265,9 +260,7 @@ def _with_charts(hub: Hub) -> tuple[Hub, tuple[str, ...]]:
 
 def _is_there(base: Reference) -> bool:
     """Whether the base image's registry answers, or this machine's store has the image."""
-    if not isinstance(inspect_all([base])[base], Unreachable):
-        return True
-    return docker.local(base) is not None
+    return not isinstance(inspect_all([base])[base], Unreachable) or docker.local(base) is not None
 
 
 def _ways_to_look(folder: Path) -> str:

@@ -1,5 +1,4 @@
 import contextlib
-import json
 import secrets
 import shlex
 import shutil
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.rehearsal.stage import port_of
 from tests.support.cli import run, run_task, sh, succeed
 from tests.support.engine import in_local_store
 from tests.support.helm import HelmServer
@@ -55,7 +55,9 @@ def test_a_rehearsal_releases_for_a_remote_and_a_registry_of_its_own_and_shows_i
     assert sh("git", "show", f"{BRANCH}:images/hub/extra.txt", cwd=remote) == "not committed"
     values = sh("git", "show", f"{BRANCH}:{VALUES}", cwd=remote)
     assert f"      name: {repository}\n      tag: {tag}\n" in values
-    with serving(shown["its images"], json.loads((folder / "rehearsal.json").read_text())["port"]):
+    port = port_of(folder)
+    assert port
+    with serving(shown["its images"], port):
         pushed, base = (in_registry(one)["image"] for one in (image, f"{scene.base}:3.3.8"))
     assert (pushed["os"], pushed["architecture"]) == ("linux", "amd64")
     base_layers = base["rootfs"]["diff_ids"]

@@ -151,7 +151,7 @@ def test_a_rehearsal_to_be_kept_stays_when_it_is_killed_and_the_next_one_removes
 
 @pytest.fixture
 def killed(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of a rehearsal that was killed before it wrote its record."""
+    """The folder of a rehearsal that was killed."""
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     place = MarkedFolder.make(TEMPORARY)
     os.close(place.lock)
@@ -168,14 +168,6 @@ def test_links_in_the_folder_are_not_followed(killed: Path, tmp_path: Path) -> N
     clear_up_after_killed_ones()
     assert not killed.exists()
     assert (tmp_path / "theirs/file").read_text() == "theirs\n"
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"port": "x"}', b"\xff\xfe"])
-def test_an_unreadable_record_counts_as_none(killed: Path, content: bytes) -> None:
-    (killed / "rehearsal.json").write_bytes(content)
-    assert port_of(killed) is None
-    clear_up_after_killed_ones()
-    assert not killed.exists()
 
 
 def behind_a_link(path: Path) -> None:
