@@ -42,9 +42,6 @@ STOP_SECONDS = 5.0
 _BIRTHMARK = "Hubpress-Registry"
 _CONTAINER, _INNER_PORT = "hubpress-registry-{}", 5000
 _CONFIG, _LOG = "registry.json", "registry.log"
-_LIST = Command(("docker", "image", "ls", "--digests", "--format", "{{.Repository}} {{.Tag}} {{.Digest}}"))
-_NONE = "<none>"
-PLATFORM = "linux/amd64"
 _FILES = Path(__file__).with_name("image")
 _BUSYBOX = Path("/bin/busybox")
 _BUSYBOX_IMAGE = "busybox:stable-musl"
@@ -112,10 +109,11 @@ def remove_container(port: int) -> None:
 
 def forget_images(address: str) -> None:
     """Remove the copies that buildx has left in the engine of what it pushed to ``address`` (``127.0.0.1:PORT``)."""
-    listed = (line.split(" ") for line in run_checked(_LIST, hint="docker info").text.splitlines())
+    look = Command(("docker", "image", "ls", "--digests", "--format", "{{.Repository}} {{.Tag}} {{.Digest}}"))
+    listed = (line.split(" ") for line in run_checked(look, hint="docker info").text.splitlines())
     ours = [(name, tag, digest) for name, tag, digest in listed if name.startswith(f"{address}/")]
     # An interrupted removal may have left the digest only.
-    copies = [f"{name}:{tag}" if tag != _NONE else f"{name}@{digest}" for name, tag, digest in ours]
+    copies = [f"{name}:{tag}" if tag != "<none>" else f"{name}@{digest}" for name, tag, digest in ours]
     if copies:
         run_checked(Command(("docker", "image", "rm", *copies)), hint="docker image ls")
 
@@ -166,26 +164,22 @@ def _configure(folder: Path, listen: str, birthmark: str, htpasswd: str | None) 
 
 
 def _wait(server: subprocess.Popen[bytes], started: Registry, birthmark: str) -> None:
-    deadline = time.monotonic() + START_SECONDS
+    """Wait until the registry answers, and nobody else on its port."""
     address, limits = Address("http", started.address, "/v2/"), Limits(total=1, attempts=1)
+    what = f"the registry did not answer within {START_SECONDS:g} seconds"
+    deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            raise _broken(f"the registry ended with status {server.returncode}", started)
+            what = f"the registry ended with status {server.returncode}"
+            break
         with contextlib.suppress(Unreachable):
             if send("GET", address, {}, limits).headers.get(_BIRTHMARK) == birthmark:
                 return
         time.sleep(0.02)
-    raise _broken(f"the registry did not answer within {START_SECONDS:g} seconds", started)
-
-
-def _broken(what: str, started: Registry) -> ProgramFailed:
     log = started.folder / _LOG
     said = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return ProgramFailed(
-        f"{what}: {said[-1]}" if said else what,
-        where=log,
-        hint=f"read {log}; see who has port {started.port}: ss -ltnp",
-    )
+    hint = f"read {log}; see who has port {started.port}: ss -ltnp"
+    raise ProgramFailed(f"{what}: {said[-1]}" if said else what, where=log, hint=hint)
 
 
 def name_at(address: str, name: str) -> str:
@@ -218,7 +212,7 @@ def _pushed(image: Reference, context: Path, root: str) -> Reference:
         # last other one is being removed.
         "labels": {STAND_IN_LABEL: str(image)},
         "tags": [str(image)],
-        "platforms": [PLATFORM],
+        "platforms": ["linux/amd64"],
         "attest": ["type=provenance,disabled=true"],
         "output": ["type=registry"],
     }
