@@ -65,11 +65,6 @@ class Base(NamedTuple):
         layers = sorted(",".join(image.layers) for image in self.found.platforms.values())
         return self.found.digest or ";".join(layers)
 
-    @property
-    def is_stand_in(self) -> bool:
-        """Whether it only stands in for z2jh's hub image."""
-        return any(STAND_IN_LABEL in image.labels for image in self.found.platforms.values())
-
 
 def prove(image: Reference, found: FoundImage | None, base: Base, wanted: str, digest: str | None = None) -> FoundImage:
     """Return what the registry has of ``image``, after comparing it with what it must be.
@@ -402,14 +397,14 @@ def base_of(image: HubImage, answer: ImageAnswer, *, stored: bool = True) -> Bas
         raise Refused(f"the base image cannot be used: {answer.what}", where=reference, hint=hint)
     if isinstance(answer, Fault):
         raise answer
-    base = Base(reference, answer)
-    if base.is_stand_in and not is_loopback(Reference(image.spec.name).host):
+    is_marked = any(STAND_IN_LABEL in one.labels for one in answer.platforms.values())
+    if is_marked and not is_loopback(Reference(image.spec.name).host):
         raise Refused(
             "the base image here is a rehearsal's stand-in, not z2jh's hub image",
             where=reference,
             hint=f"docker image rm {reference}, then: docker pull {reference}",
         )
-    return base
+    return Base(reference, answer)
 
 
 def base_label(base: Reference) -> str:

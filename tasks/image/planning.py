@@ -81,7 +81,7 @@ def _warnings(build: Build, spared: Sequence[str]) -> Iterator[str]:
     yield from (f"{what}; {hint}" for what, hint in uncounted_contexts(hub))
     for base in dict.fromkeys(one.base.reference for one in build.images if one.base.found.digest is None):
         yield f"{base} is taken from this machine's image store: {base.host} cannot be reached"
-    if any(one.base.is_stand_in for one in build.images):
+    if any(one.base.stand_in for one in build.images):
         yield "the base image is a rehearsal's STAND-IN, not z2jh's"
     if build.more_built:
         yield f"chartpress builds all images of {hub.layout.file}, so also {', '.join(build.more_built)}"
