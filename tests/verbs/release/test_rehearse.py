@@ -119,6 +119,14 @@ def test_chartpress_builds_on_what_stands_in_too(tmp_path: Path, helm_repository
     assert "stand-in" not in told["diff"]
 
 
+def test_a_base_image_that_is_pinned_by_its_digest_is_stood_in_for_too(scene: Scene) -> None:
+    base, digest = scene.base, in_registry(f"{scene.base}:3.2.1")["manifest"]["digest"]
+    scene.hub.change(DOCKERFILE, ":3.2.1", f":3.2.1@{digest}")
+    told = succeed("rehearse", "--stand-in-base", "--json", cwd=scene.hub.path).json
+    assert (len(told["stand_ins"]), told["images"][0]["base"]["inherited"]) == (1, True)
+    assert f"+FROM {base}:3.3.8@sha256:" in told["diff"]
+
+
 def test_a_dry_rehearsal_refuses_what_a_real_one_refuses(scene: Scene) -> None:
     dry, real = (
         run_task(*words, "--to", "9.9.9", cwd=scene.hub.path) for words in (("--dry", "rehearse"), ("rehearse",))
