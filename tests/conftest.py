@@ -1,14 +1,12 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tasks.core.faults import Refused
-from tasks.rehearsal.registry import Registry, forget_images, stand_ins
+from tasks.rehearsal.registry import Registry, forget_images
 from tasks.rehearsal.registry import registry as throwaway_registry
 from tests.support import machine
 from tests.support.helm import RELEASES, HelmServer, chart_repository, served
@@ -90,20 +88,6 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     with throwaway_registry(tmp_path_factory.mktemp("registry")) as served_registry:
         yield served_registry
         forget_images(served_registry.address)
-
-
-@pytest.fixture(scope="session")
-def stand_in() -> Iterator[tuple[str, ...]]:
-    """Stand-ins for the hub images of the lab's releases, under both names that Dockerfiles use."""
-    machine.demand(machine.missing_for("engine"))
-    quay = [release.hub_image for release in RELEASES]
-    references = (*quay, *(name.removeprefix("quay.io/") for name in quay))
-    with ExitStack() as held:
-        try:
-            held.enter_context(stand_ins(references))
-        except Refused as fault:
-            machine.demand(str(fault))
-        yield references
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, is_dataclass
 from typing import Any
 
 from invoke.parser import Argument
@@ -48,8 +48,9 @@ class Flag(Argument):
 def flags_of(record: Any) -> Iterator[Flag]:  # noqa: ANN401 - a data class
     """Yield the flags of a record, in its order."""
     for one in fields(record):
-        if one.default_factory is not MISSING:
-            yield from flags_of(one.default_factory)
+        inner: Any = one.default_factory
+        if is_dataclass(inner):
+            yield from flags_of(inner)
         elif one.metadata:
             yield Flag(one)
 
@@ -58,8 +59,9 @@ def read_options(record: Any, given: Mapping[str, Any]) -> Any:  # noqa: ANN401 
     """Return a ``record`` of what was ``given`` for its flags."""
     read = {}
     for one in fields(record):
-        if one.default_factory is not MISSING:
-            read[one.name] = read_options(one.default_factory, given)
+        inner: Any = one.default_factory
+        if is_dataclass(inner):
+            read[one.name] = read_options(inner, given)
         elif one.metadata:
             read[one.name] = Flag(one).read(given)
     return record(**read)
@@ -95,7 +97,7 @@ class BumpOptions:
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """Which build the user wants; ``stand_ins`` are the base images that a rehearsal's stand-ins are taken for."""
+    """Which build the user wants; ``stand_ins`` are what a rehearsal takes in the place of base images."""
 
     images: tuple[str, ...] = flag(
         "build this image, by its key in chartpress.yaml; repeatable (default: all that inherit from k8s-hub)",
@@ -111,7 +113,7 @@ class BuildOptions:
     )
     no_cache: bool = flag("do not use the build cache", default=False)
     engine: str = flag("buildx or chartpress (default: buildx)", "ENGINE", default="buildx")
-    stand_ins: tuple[Reference, ...] = ()
+    stand_ins: Mapping[Reference, Reference] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -103,10 +103,10 @@ def open_lock(file: Path, flags: int = os.O_RDWR | os.O_CREAT, *, shared: bool =
     return descriptor
 
 
-def take(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
+def take(descriptor: int) -> bool:
     """Take a lock if it is free, and return whether it was."""
     try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

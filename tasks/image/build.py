@@ -40,21 +40,30 @@ Answers: TypeAlias = dict[Reference, ImageAnswer]
 
 
 class Base(NamedTuple):
-    """The base image that a Dockerfile names, as its registry or the engine's local store has it."""
+    """The base image that a Dockerfile names, as its registry or the engine's local store has it.
+
+    ``stand_in`` is what a rehearsal takes in its place, pinned by digest; then ``found`` is what is there.
+    """
 
     reference: Reference
     found: FoundImage
+    stand_in: Reference | None = None
+
+    @property
+    def digest(self) -> str | None:
+        """What its own registry has under its name; None where that is not asked, or cannot be reached."""
+        return None if self.stand_in else self.found.digest
+
+    @property
+    def pinned(self) -> Reference:
+        """What the Dockerfile names, with that digest where it has none itself."""
+        return self.reference._replace(digest=self.reference.digest or self.digest)
 
     @property
     def identity(self) -> str:
         """Its digest, or else those of its layers."""
         layers = sorted(",".join(image.layers) for image in self.found.platforms.values())
         return self.found.digest or ";".join(layers)
-
-    @property
-    def is_stand_in(self) -> bool:
-        """Whether it only stands in for z2jh's hub image."""
-        return any(STAND_IN_LABEL in image.labels for image in self.found.platforms.values())
 
 
 def prove(image: Reference, found: FoundImage | None, base: Base, wanted: str, digest: str | None = None) -> FoundImage:
@@ -139,13 +148,11 @@ class ImageBuild(NamedTuple):
             RETAGGED: f"retagged from {self.source.tag if self.source else ''}, verified",
             PRESENT: "already in the registry, verified",
         }
-        base = self.base.reference
-        pinned = base._replace(digest=base.digest or self.base.found.digest)
         return [
             f"{self.reference}: {words[self.status]}",
             f"  digest    {self.found.digest}",
             f"  platform  {', '.join(self.found.platforms)}",
-            f"  base      {pinned}: proved by its layers",
+            f"  base      {self.base.pinned}: proved by its layers",
             *([f"  signed    verified with {self.signed}"] if self.signed else []),
         ]
 
@@ -218,7 +225,7 @@ class Build:
                 "status": one.status,
                 "base": {
                     "image": str(one.base.reference),
-                    "digest": one.base.found.digest,
+                    "digest": one.base.digest,
                     "inherited": True if one.found else None,
                 },
                 "inputs": one.inputs,
@@ -254,11 +261,12 @@ def look_at(hub: Hub, options: BuildOptions, *, reuse: bool) -> Build:
         require_committed(hub, images)
     pushes = options.push and hub.settings.push
     look = pushes and not options.force
-    answers: Answers = {base: docker.local(base) for base in options.stand_ins}
+    answers: Answers = {}
     # All at once, as far as it is known by now what is asked for.
     names = [(image, name_image(hub, image)) for image in images if look and by_commit]
     known = [Reference(image.spec.name, name.tag) for image, name in names if name.commit != COMMIT_TO_COME]
-    _ask(answers, [*(image.base.reference for image in images), *known])
+    bases = (image.base.reference for image in images)
+    _ask(answers, [*(options.stand_ins.get(base, base) for base in bases), *known])
     with source_tree(hub, images) as tree:
         planned = tuple(_look_at(hub, image, options, answers, tree, look=look) for image in images)
     for one, other in combinations(planned, 2):
@@ -288,7 +296,9 @@ def _look_at(
 
     ``tree`` is that of HEAD or of the working files.
     """
-    base, is_telling = base_of(image, answers[image.base.reference]), tells_images_apart(hub.settings.tag)
+    stand_in = options.stand_ins.get(image.base.reference)
+    answer = answers[stand_in or image.base.reference]
+    base = base_of(image, answer, stored=stand_in is None)._replace(stand_in=stand_in)
     wanted = options.platform or hub.settings.platform
     left = platforms_left(wanted, image.spec.skip_platforms)
     name = name_image(hub, image) if names_commit(hub.settings.tag) else None
@@ -307,7 +317,7 @@ def _look_at(
         found = answers[one.reference]
     if isinstance(found, Fault):
         raise found
-    if found and not is_telling and inputs_label(found) != hashed():
+    if found and not tells_images_apart(hub.settings.tag) and inputs_label(found) != hashed():
         raise Refused(
             "the tag is there, for an image of other files",
             where=one.reference,
@@ -387,14 +397,14 @@ def base_of(image: HubImage, answer: ImageAnswer, *, stored: bool = True) -> Bas
         raise Refused(f"the base image cannot be used: {answer.what}", where=reference, hint=hint)
     if isinstance(answer, Fault):
         raise answer
-    base = Base(reference, answer)
-    if base.is_stand_in and not is_loopback(Reference(image.spec.name).host):
+    is_marked = any(STAND_IN_LABEL in one.labels for one in answer.platforms.values())
+    if is_marked and not is_loopback(Reference(image.spec.name).host):
         raise Refused(
             "the base image here is a rehearsal's stand-in, not z2jh's hub image",
             where=reference,
             hint=f"docker image rm {reference}, then: docker pull {reference}",
         )
-    return base
+    return Base(reference, answer)
 
 
 def base_label(base: Reference) -> str:

@@ -79,10 +79,9 @@ def _warnings(build: Build, spared: Sequence[str]) -> Iterator[str]:
     hub = build.hub
     yield from layout_warnings(hub, build.more_built)
     yield from (f"{what}; {hint}" for what, hint in uncounted_contexts(hub))
-    local = dict.fromkeys(one.base.reference for one in build.images if one.base.found.digest is None)
-    for base in (reference for reference in local if reference not in build.options.stand_ins):
+    for base in dict.fromkeys(one.base.reference for one in build.images if one.base.found.digest is None):
         yield f"{base} is taken from this machine's image store: {base.host} cannot be reached"
-    if any(one.base.is_stand_in for one in build.images):
+    if any(one.base.stand_in for one in build.images):
         yield "the base image is a rehearsal's STAND-IN, not z2jh's"
     if build.more_built:
         yield f"chartpress builds all images of {hub.layout.file}, so also {', '.join(build.more_built)}"

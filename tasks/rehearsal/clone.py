@@ -8,9 +8,9 @@ the throwaway registry: everything after that is the release itself. It borrows 
 from __future__ import annotations
 
 import os
-import re
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from ..core.faults import Unusable
@@ -23,9 +23,9 @@ from ..repo.hub import Hub, open_hub
 from ..repo.remotes import ORIGIN, PRODUCTION
 from ..repo.values import ValuesPlace, text_at, with_scalars
 from ..tools.git import Clone, Git, in_list
+from .registry import name_at
 
 CLONE, REMOTE = "hub", "remote.git"
-_NAME, _EMAIL = "hubpress rehearsal", "rehearsal@localhost"
 # Build options that lead out of this machine, each with a value; and one without effect to put in their place.
 _OUTWARD = ("--builder", "--cache-from", "--cache-to", "--output", "-o")
 _NO_EFFECT = "--rm"
@@ -40,7 +40,7 @@ def make_clone(hub: Hub, folder: Path, address: str, places: Iterable[ValuesPlac
 
     One commit holds what was not committed, and the images' names at the registry ``address``, also in ``places``.
     """
-    name, branch = ORIGIN, str(hub.settings.base_branch)
+    branch = str(hub.settings.base_branch)
     objects = hub.git.path_of("--git-path", "objects").resolve()
     remote = _new_repository(folder / REMOTE, branch, objects, "--bare")
     clone = _new_repository(folder / CLONE, branch, objects)
@@ -49,11 +49,10 @@ def make_clone(hub: Hub, folder: Path, address: str, places: Iterable[ValuesPlac
         if value.ok:
             clone.read("config", key, value.text)
     if not clone.ask("config", "user.email").text:
-        clone.read("config", "user.name", _NAME)
-        clone.read("config", "user.email", _EMAIL)
+        clone.read("config", "user.name", "hubpress rehearsal")
+        clone.read("config", "user.email", "rehearsal@localhost")
     _set_head(hub.git, clone)
-    tree = _tree_as_it_lies(hub.git, folder / "index", clone)
-    clone.read("read-tree", "--reset", "-u", tree)
+    clone.read("read-tree", "--reset", "-u", _tree_as_it_lies(hub.git, folder / "index", clone))
     _fill_submodules(hub.git.folder, hub.git.path_of("--git-path", "modules").resolve(), clone)
     charts, files = hub.layout.charts, WorkingTree(clone.folder)
     redirected = [_redirected(files, hub.layout.file, charts, address)] if charts else []
@@ -67,35 +66,33 @@ def make_clone(hub: Hub, folder: Path, address: str, places: Iterable[ValuesPlac
     # The longest one wins, so no setting of the user's makes another address of it. A line break is no part of a key.
     for key in ("insteadOf", "pushInsteadOf"):
         clone.ask("config", f"url.{address_of_remote}.{key}", address_of_remote)
-    clone.read("remote", "add", "--", name, address_of_remote)
-    clone.read("push", "--quiet", "--set-upstream", "--", name, branch)
-    clone.read("remote", "set-head", "--", name, branch)
+    clone.read("remote", "add", "--", ORIGIN, address_of_remote)
+    clone.read("push", "--quiet", "--set-upstream", "--", ORIGIN, branch)
+    clone.read("remote", "set-head", "--", ORIGIN, branch)
     return remote
 
 
 def _redirected(files: WorkingTree, file: str, charts: Sequence[ChartSpec], address: str) -> FileEdit:
     """Return the edit of chartpress.yaml: ``address`` before every image's name, and no outward options."""
-    before = require(files, file)
-    document = parse(before, file)
-    new = dict.fromkeys(_outward_paths(charts), _NO_EFFECT)
-    for index, chart in enumerate(charts):
-        names = (("images", image.key, "imageName") for image in chart.images)
-        for path in (("charts", str(index), *keys) for keys in (("imagePrefix",), *names)):
-            name = text_at(document, path)
-            if name:
+    data = require(files, file)
+    document = parse(data, file)
+    new: dict[tuple[str, ...], str] = {}
+    for number, chart in enumerate(charts):
+        top = ("charts", str(number))
+        for path in ((*top, "imagePrefix"), *((*top, "images", image.key, "imageName") for image in chart.images)):
+            if name := text_at(document, path):
                 new[path] = name_at(address, name)
+        for image in chart.images:
+            for at, (before, option) in enumerate(pairwise(("", *image.extra_options))):
+                if option.partition("=")[0] in _OUTWARD or before in _OUTWARD:
+                    new[(*top, "images", image.key, "extraBuildCommandOptions", str(at))] = _NO_EFFECT
     after = with_scalars(document, new)
     for image in (image for chart in read_chartpress(after, file) for image in chart.images):
         if not image.name.startswith(f"{address}/"):
             what = f"the image {image.key} has neither a prefix nor a name to rehearse with"
             hint = "add imagePrefix to the chart"
             raise Unusable(what, where=file, hint=hint)
-    return FileEdit(file, before, after, f"images to {address}")
-
-
-def name_at(address: str, name: str) -> str:
-    """Return the name of an image at the registry ``address``: the host of its own registry becomes a folder."""
-    return f"{address}/{re.sub(r'[^a-z0-9._/-]', '-', name.lower()).lstrip('-./')}"
+    return FileEdit(file, data, after, f"images to {address}")
 
 
 def _renamed(hub: Hub, address: str, places: Iterable[ValuesPlace]) -> tuple[FileEdit, ...]:
@@ -107,17 +104,6 @@ def _renamed(hub: Hub, address: str, places: Iterable[ValuesPlace]) -> tuple[Fil
         if one.name and (one.tag or one.digest) and name_at(address, one.name) in names
     }
     return image_edits(hub, pinned)
-
-
-def _outward_paths(charts: Sequence[ChartSpec]) -> Iterator[tuple[str, ...]]:
-    """Yield each path in chartpress.yaml of a build option that leads out of this machine, or of its value."""
-    for chart, images in enumerate(one.images for one in charts):
-        for spec in images:
-            before = ""
-            for index, option in enumerate(spec.extra_options):
-                if option.partition("=")[0] in _OUTWARD or before in _OUTWARD:
-                    yield ("charts", str(chart), "images", spec.key, "extraBuildCommandOptions", str(index))
-                before = option
 
 
 def _new_repository(folder: Path, branch: str, objects: Path, *flags: str) -> Git:

@@ -6,8 +6,8 @@ It is removed with all that the rehearsal leaves elsewhere; after one that was k
 from __future__ import annotations
 
 import contextlib
-import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -21,9 +21,8 @@ from ..core.faults import DOOR, Fault, Refused, Unreachable, Unusable, held_back
 from ..core.names import Reference, is_loopback
 from ..core.options import RehearseOptions, ReleaseOptions
 from ..core.plan import Plan
-from ..core.safe_files import MARK, MarkedFolder, clear_away, read_file, unwritable
+from ..core.safe_files import MARK, MarkedFolder, clear_away, unwritable
 from ..core.settings import CACHE_OFF, WholeImage
-from ..image.build import Base
 from ..releases.repository import HelmRepository
 from ..repo.deployments import unmoved_images
 from ..repo.hub import Hub, open_hub
@@ -37,16 +36,16 @@ from ..tools.command import TEMPORARY_FILES, Command, Reach, confined
 from ..tools.git import Git
 from ..tools.process import find, run_checked
 from ..tools.registry import inspect_all
-from .clone import CLONE, make_clone, name_at
+from .clone import CLONE, make_clone
 from .registry import (
     LOOPBACK,
     forget_images,
     free_port,
+    name_at,
+    push_stand_in,
     registry,
     remove_container,
-    remove_unused,
     serve_command,
-    stand_ins,
 )
 
 REGISTRY = "registry"
@@ -56,7 +55,6 @@ CHARTS = Path(__file__).with_name("charts")
 _BUILDER_VARIABLE = "BUILDX_BUILDER"
 # The settings that lead out of this machine, with what a rehearsal has in their place.
 _OFF: Mapping[str, Any] = {"builder": None, "cache": CACHE_OFF, "attest": (), "sign": None}
-_FILE = "rehearsal.json"
 _FAKES = "NOT INSTALLED: apt-get, pip and python3 in a stand-in do nothing, so what they would install is missing"
 
 
@@ -71,7 +69,7 @@ class Stage(NamedTuple):
     hub: Hub
     remote: Git
     address: str
-    stand_ins: tuple[Reference, ...]
+    stand_ins: Mapping[Reference, Reference]
     notes: tuple[str, ...]
     remarks: tuple[str, ...]
     real: Review | None
@@ -109,10 +107,8 @@ def staged(hub: Hub, options: RehearseOptions) -> Iterator[Stage]:
     possible = require_possible(hub, options)
     with rehearsal_folder(keep=options.keep) as folder:
         try:
-            record = Record(free_port())
-            record.write(folder)
             with (
-                registry(folder / REGISTRY, port=record.port) as served,
+                registry(folder / REGISTRY, port=port_of(folder)) as served,
                 confined(Reach(folder, served.address, possible.engine)),
             ):
                 # Without a base branch any name will do: the throwaway remote gets it.
@@ -121,13 +117,15 @@ def staged(hub: Hub, options: RehearseOptions) -> Iterator[Stage]:
                 remote = make_clone(inside, folder, served.address, _places(possible.hub))
                 clone = open_hub(inside.settings, Git(folder / CLONE))
                 bases = dict.fromkeys(image.base.reference for image in plan_bump(clone, options.bump)[1].images)
-                missing = tuple(base for base in bases if options.stand_in_base or not _is_there(base))
-                record._replace(stand_ins=tuple(map(str, missing))).write(folder)
-                made = (f"STAND-IN: {one} is not z2jh's image, it was made here for the rehearsal" for one in missing)
-                notes = (*possible.notes, *made)
-                remarks = (*notes, *unused, *possible.remarks, *((_FAKES,) if missing else ()))
-                with stand_ins(map(str, missing)):
-                    yield Stage(folder, clone, remote, served.address, missing, notes, remarks, possible.real)
+                stand_ins = {
+                    base: push_stand_in(Reference(name_at(served.address, f"stand-in/{base.name}"), base.tag))
+                    for base in bases
+                    if options.stand_in_base or not _is_there(base)
+                }
+                made = "is not z2jh's image, it was made here for the rehearsal"
+                notes = (*possible.notes, *(f"STAND-IN: {base} {made}" for base in stand_ins))
+                remarks = (*notes, *unused, *possible.remarks, *((_FAKES,) if stand_ins else ()))
+                yield Stage(folder, clone, remote, served.address, stand_ins, notes, remarks, possible.real)
         finally:
             if options.keep:
                 output.say(_ways_to_look(folder))
@@ -162,10 +160,13 @@ def require_possible(hub: Hub, options: ReleaseOptions) -> Possible:
 
 @contextlib.contextmanager
 def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
-    """Make a rehearsal's folder, and clear up after the block and after rehearsals that were killed."""
+    """Make a rehearsal's folder, and clear up after the block and after rehearsals that were killed.
+
+    Its name holds the port of the rehearsal's registry, after which all is named that is left outside of it.
+    """
     clear_up_after_killed_ones()
     try:
-        place = MarkedFolder.make(KEPT if keep else TEMPORARY)
+        place = MarkedFolder.make(f"{KEPT if keep else TEMPORARY}{free_port()}_")
     except OSError as err:
         raise unwritable(err) from err
     try:
@@ -194,26 +195,10 @@ def clear_up_after_killed_ones() -> None:
         os.close(place.lock)
 
 
-class Record(NamedTuple):
-    """What a rehearsal leaves outside of its folder: what is named after its registry's port, and stand-ins."""
-
-    port: int
-    stand_ins: tuple[str, ...] = ()
-
-    @classmethod
-    def read(cls, folder: Path) -> Record | None:
-        """Return the record in a rehearsal's folder; None where it is missing or cannot be read."""
-        try:
-            content = json.loads(read_file(folder / _FILE))
-            return cls(int(content["port"]), tuple(content["stand_ins"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-
-    def write(self, folder: Path) -> None:
-        """Put the record into the folder: whoever is killed leaves the old one or the new one."""
-        new = folder / f"{_FILE}.new"
-        new.write_text(json.dumps(self._asdict()), encoding="utf-8")
-        new.replace(folder / _FILE)
+def port_of(folder: Path) -> int | None:
+    """Return the port in the name of a rehearsal's folder, or None."""
+    found = re.search(r"-(\d+)_", folder.name)
+    return int(found[1]) if found else None
 
 
 def _places(hub: Hub) -> list[ValuesPlace]:
@@ -275,29 +260,25 @@ def _with_charts(hub: Hub) -> tuple[Hub, tuple[str, ...]]:
 
 def _is_there(base: Reference) -> bool:
     """Whether the base image's registry answers, or this machine's store has the image."""
-    if not isinstance(inspect_all([base])[base], Unreachable):
-        return True
-    found = docker.local(base)
-    return found is not None and not Base(base, found).is_stand_in
+    return not isinstance(inspect_all([base])[base], Unreachable) or docker.local(base) is not None
 
 
 def _ways_to_look(folder: Path) -> str:
-    record, clone = Record.read(folder), folder / CLONE
+    port, clone = port_of(folder), folder / CLONE
     log = f"git -C {quote(str(clone))} log --patch {ORIGIN}/HEAD.."
     rows: list[tuple[str, ...]] = [("its commits", log)] if clone.is_dir() else []
-    if record and (folder / REGISTRY).is_dir():
-        rows.append(("its images", str(serve_command(folder / REGISTRY, record.port))))
+    if port and (folder / REGISTRY).is_dir():
+        rows.append(("its images", str(serve_command(folder / REGISTRY, port))))
     rows.append(("remove it", f"rm -r {quote(str(folder))}"))
     return f"Kept: {folder}\n{output.table(rows, '  ')}"
 
 
 def _clear_up(place: MarkedFolder) -> None:
     """Remove what the rehearsal left: in the engine, then its folder; of one to be kept, only the mark."""
-    record = Record.read(place.path)
-    if record is not None and find("docker"):
-        remove_container(record.port)
-        forget_images(f"{LOOPBACK}:{record.port}")
-        remove_unused(record.stand_ins)
+    port = port_of(place.path)
+    if port is not None and find("docker"):
+        remove_container(port)
+        forget_images(f"{LOOPBACK}:{port}")
     if place.path.name.startswith(KEPT):
         (place.path / MARK).unlink()
     else:

@@ -27,10 +27,7 @@ _GIT_REMOTE = ("archive", "clone", "fetch", "fetch-pack", "ls-remote", "pull", "
 TEMPORARY_FILES = "tmp"
 _CACHES = ("cache-from", "cache-to")
 # What docker is used for: nothing of it writes to a registry, but for bake, whose tags are looked at.
-_DOCKER = (
-    *(("context",), ("info",), ("version",), ("rm",), ("run",), ("image", "inspect"), ("image", "ls"), ("image", "rm")),
-    *(("buildx", name) for name in ("bake", "inspect", "version")),
-)
+_DOCKER = (("buildx", "bake"), ("buildx", "inspect"), ("image", "inspect"), ("info",))
 # ``python -c BOUND STARTER PROGRAM ARGUMENTS``: become a program that ends with the process STARTER. On Linux the
 # kernel sends SIGTERM when the starter dies, whatever it dies of (prctl(2), PR_SET_PDEATHSIG, kept across exec).
 # Elsewhere nothing does: there a rehearsal's registry is a container, which the next rehearsal removes.
@@ -191,9 +188,9 @@ def _require_git(command: Command, reach: Reach, ask: Callable[[Command], Output
     if not words or words[0] not in _GIT_REMOTE or words[:2] == ("ls-remote", "--get-url"):
         return
     name, remote = words[0], next(iter(words[words.index("--") + 1 :] if "--" in words else ()), "")
-    # Git itself says what its settings make of it: insteadOf, pushInsteadOf, pushurl.
-    for push in ((), ("--push",)):
-        look = ("remote", "get-url", *push, "--all", "--", remote)
+    # Git itself says what its settings make of it: insteadOf, pushInsteadOf, pushurl. What is cloned has no name yet.
+    of_name = [("remote", "get-url", *push, "--all", "--", remote) for push in ((), ("--push",))]
+    for look in [("ls-remote", "--get-url", "--", remote)] if name == "clone" else of_name:
         shown = ask(command._replace(argv=(*command.argv[:first], *look)))
         for address in shown.text.splitlines() if shown.ok else [f"git {name} {remote}"]:
             if not _is_inside(address, reach):
@@ -213,8 +210,7 @@ def _is_docker_used(command: Command, reach: Reach) -> bool:
     words = command.argv[1:]
     engines = {name for flag, name in pairwise(words) if flag in ("--builder", "--context")}
     words = words[2:] if words[:1] == ("--context",) else words
-    makes_stand_in = words[:5] == ("buildx", "build", "--builder", reach.engine, "--load")
-    if not (words[:1] in _DOCKER or words[:2] in _DOCKER or makes_stand_in) or not engines <= {reach.engine}:
+    if not (words[:1] in _DOCKER or words[:2] in _DOCKER) or not engines <= {reach.engine}:
         return False
     for target in json.loads(command.stdin)["target"].values() if words[:2] == ("buildx", "bake") else ():
         if any(target.get(name) for name in _CACHES):

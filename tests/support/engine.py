@@ -84,6 +84,19 @@ def _wait(server: subprocess.Popen[bytes], host: str, log: Path) -> None:
     raise AssertionError(f"the second engine does not answer:\n{log.read_text()[-2000:]}")
 
 
+@contextmanager
+def in_local_store(image: str, base: str) -> Iterator[None]:
+    """Let this machine's engine have ``image``, made of ``base``, as if it had been pulled, while the block runs."""
+    with tempfile.TemporaryDirectory() as folder:
+        context = Path(folder)
+        (context / "Dockerfile").write_text(f'FROM {base}\nLABEL lab="{image}"\n')
+        sh("docker", "buildx", "build", "--quiet", "--load", "--provenance=false", "--tag", image, ".", cwd=context)
+    try:
+        yield
+    finally:
+        sh("docker", "image", "rm", image, cwd=Path.cwd())
+
+
 def files_of(image: str, *, pull: str = "always") -> dict[str, tuple[int, str]]:
     """Return mode and text of each file and folder that ``image`` has, by its path; a folder's text is empty.
 

@@ -73,7 +73,6 @@ def make_home(folder: Path) -> Home:
         "XDG_CONFIG_HOME": str(folder / "config"),
         "XDG_DATA_HOME": str(folder / "data"),
         "XDG_STATE_HOME": str(folder / "state"),
-        "XDG_RUNTIME_DIR": str(runtime_folder()),
         "DOCKER_CONFIG": str(docker),
         "CLOUDSDK_CONFIG": str(folder / "gcloud"),
         "GIT_CONFIG_GLOBAL": str(git_config),
@@ -91,14 +90,6 @@ def make_home(folder: Path) -> Home:
 def users_own_variables() -> list[str]:
     """Return the names of the variables that would let a user's own settings into a test."""
     return [name for name in os.environ if name.upper() in _USERS_OWN_NAMES or name.startswith(_USERS_OWN)]
-
-
-@cache
-def runtime_folder() -> Path:
-    """Return the folder of this user's locks: the tests of all runs share one engine, and its stand-ins."""
-    folder = Path("/tmp") / f"hubpress-tests-{os.getuid()}"  # noqa: S108 - the same for each run, of the user's own
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
 
 
 @cache

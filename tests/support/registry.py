@@ -14,9 +14,9 @@ from typing import Any
 
 import bcrypt
 
-from tasks.rehearsal.registry import Registry, build_stand_in, forget_images, registry, remove_stand_in
+from tasks.core.names import Reference
+from tasks.rehearsal.registry import Registry, forget_images, push_stand_in, registry
 
-from .cli import sh
 from .installed import alone
 
 
@@ -37,10 +37,8 @@ def mirror_at(address: str) -> str:
 def push_mirror(address: str, tags: Iterable[str]) -> str:
     """Put stand-ins for the hub images of ``tags`` into the registry at ``address``, and return their name there."""
     mirror = mirror_at(address)
-    for reference in (f"{mirror}:{tag}" for tag in tags):
-        build_stand_in(reference)
-        sh("docker", "push", "--quiet", reference, cwd=Path.cwd())
-        remove_stand_in(reference)
+    for tag in tags:
+        push_stand_in(Reference(mirror, tag))
     return mirror
 
 

@@ -440,10 +440,12 @@ def test_make_calls_what_init_wrote(bare: Hub, init: Init) -> None:
 
 
 @pytest.mark.engine
-@pytest.mark.usefixtures("stand_in")
-def test_what_init_wrote_can_be_released(tmp_path: Path, helm_repository: HelmServer, registry: Registry) -> None:
+def test_what_init_wrote_can_be_released(
+    tmp_path: Path, helm_repository: HelmServer, registry: Registry, mirror: str
+) -> None:
     hub = chart_repository(tmp_path / "hub", helm_repository.url)
     succeed("init", "--prefix", f"{registry.address}/init/", cwd=hub.path)
+    hub.edit("images/hub/Dockerfile", "quay.io/jupyterhub/k8s-hub", mirror)
     hub.commit("Give the chart its hub image")
     succeed("release", "--yes", cwd=hub.path)
     assert hub.subjects()[1] == "Move z2jh from 3.2.1 to 3.3.8"

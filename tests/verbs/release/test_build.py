@@ -1,9 +1,10 @@
+import secrets
 from pathlib import Path
 
 import pytest
 
-from tasks.rehearsal.registry import stand_ins
 from tests.support.cli import run, run_task
+from tests.support.engine import in_local_store
 from tests.support.helm import HelmServer
 from tests.support.hubs import make_hub
 from tests.support.machine import PROJECT
@@ -58,11 +59,11 @@ def test_an_image_is_pushed_proved_and_written_into_the_values_and_not_built_aga
 
 
 def test_a_base_whose_registry_is_out_of_reach_is_taken_from_this_machine(
-    prefix: str, helm_repository: HelmServer, tmp_path: Path
+    prefix: str, mirror: str, helm_repository: HelmServer, tmp_path: Path
 ) -> None:
-    base = "registry.invalid/jupyterhub/k8s-hub"
+    base = f"registry.invalid/{secrets.token_hex(4)}/k8s-hub"
     hub = make_hub(tmp_path / "hub", base=base, registry=prefix, chart_repository=helm_repository.url)
-    with stand_ins((f"{base}:3.2.1",)):
+    with in_local_store(f"{base}:3.2.1", f"{mirror}:3.2.1"):
         plan = run_task("--dry", "build", cwd=hub.path).out
         (image,) = build(hub)["images"]
     assert f"{base}:3.2.1 is taken from this machine's image store: registry.invalid cannot be reached" in plan

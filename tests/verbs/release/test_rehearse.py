@@ -1,5 +1,5 @@
 import contextlib
-import json
+import secrets
 import shlex
 import shutil
 import socket
@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tasks.rehearsal.stage import port_of
 from tests.support.cli import run, run_task, sh, succeed
+from tests.support.engine import in_local_store
+from tests.support.helm import HelmServer
 from tests.support.hubs import make_hub
-from tests.support.scene import DOCKERFILE, VALUES, Scene
+from tests.support.scene import CHARTPRESS, DOCKERFILE, VALUES, Scene
 from tests.support.world import fault, files_in, in_registry
 
 pytestmark = pytest.mark.engine
@@ -52,7 +55,9 @@ def test_a_rehearsal_releases_for_a_remote_and_a_registry_of_its_own_and_shows_i
     assert sh("git", "show", f"{BRANCH}:images/hub/extra.txt", cwd=remote) == "not committed"
     values = sh("git", "show", f"{BRANCH}:{VALUES}", cwd=remote)
     assert f"      name: {repository}\n      tag: {tag}\n" in values
-    with serving(shown["its images"], json.loads((folder / "rehearsal.json").read_text())["port"]):
+    port = port_of(folder)
+    assert port
+    with serving(shown["its images"], port):
         pushed, base = (in_registry(one)["image"] for one in (image, f"{scene.base}:3.3.8"))
     assert (pushed["os"], pushed["architecture"]) == ("linux", "amd64")
     base_layers = base["rootfs"]["diff_ids"]
@@ -87,6 +92,39 @@ def test_what_cannot_be_reached_is_stood_in_for_and_loudly_so(tmp_path: Path) ->
     assert result.err.splitlines()[:2] == notes
     assert result.out.splitlines()[-3:-1] == notes
     assert run("docker", "image", "inspect", f"{OUT_OF_REACH}:3.3.8", cwd=tmp_path).code != 0
+
+
+def test_an_image_that_was_pulled_is_used_and_with_a_stand_in_wanted_left_alone(
+    tmp_path: Path, mirror: str, helm_repository: HelmServer
+) -> None:
+    base = f"registry.invalid/{secrets.token_hex(4)}/k8s-hub"
+    hub = make_hub(tmp_path / "hub", base=base, chart_repository=helm_repository.url)
+    with in_local_store(f"{base}:3.3.8", f"{mirror}:3.3.8"):
+        ours = sh("docker", "image", "inspect", "--format={{.ID}}", f"{base}:3.3.8", cwd=tmp_path)
+        used = succeed("rehearse", "--json", cwd=hub.path).json
+        stood_in = succeed("rehearse", "--stand-in-base", "--json", cwd=hub.path).json
+        assert sh("docker", "image", "inspect", "--format={{.ID}}", f"{base}:3.3.8", cwd=tmp_path) == ours
+    assert (used["stand_ins"], len(stood_in["stand_ins"])) == ([], 1)
+
+
+@pytest.mark.parametrize("version", ["3.2.1", "${VERSION}"])
+def test_chartpress_builds_on_what_stands_in_too(tmp_path: Path, helm_repository: HelmServer, version: str) -> None:
+    hub = make_hub(tmp_path / "hub", base=OUT_OF_REACH, chart_repository=helm_repository.url)
+    hub.edit(DOCKERFILE, f"FROM {OUT_OF_REACH}:3.2.1", f"ARG VERSION\nFROM {OUT_OF_REACH}:{version}")
+    hub.change(CHARTPRESS, "      hub:\n", "      hub:\n        buildArgs: {VERSION: 3.2.1}\n")
+    told = succeed("rehearse", "--engine", "chartpress", "--json", cwd=hub.path).json
+    (image,) = told["images"]
+    base = {"image": f"{OUT_OF_REACH}:3.3.8", "digest": None, "inherited": True}
+    assert (image["status"], image["base"]) == ("built", base)
+    assert "stand-in" not in told["diff"]
+
+
+def test_a_base_image_that_is_pinned_by_its_digest_is_stood_in_for_too(scene: Scene) -> None:
+    base, digest = scene.base, in_registry(f"{scene.base}:3.2.1")["manifest"]["digest"]
+    scene.hub.change(DOCKERFILE, ":3.2.1", f":3.2.1@{digest}")
+    told = succeed("rehearse", "--stand-in-base", "--json", cwd=scene.hub.path).json
+    assert (len(told["stand_ins"]), told["images"][0]["base"]["inherited"]) == (1, True)
+    assert f"+FROM {base}:3.3.8@sha256:" in told["diff"]
 
 
 def test_a_dry_rehearsal_refuses_what_a_real_one_refuses(scene: Scene) -> None:

@@ -93,9 +93,12 @@ def test_changed_new_moved_and_deleted_files_are_as_they_lie_and_ignored_ones_ar
     (hub.path / "folder").rmdir()
     hub.write("folder", "a file now\n")
     (hub.path / "images/hub/requirements.txt").unlink()
+    sh("git", "init", "--quiet", "another repository", cwd=hub.path)
+    hub.write("another repository/c", "1\n")
     clone = cloned(hub)
     assert (clone.read("a"), clone.read("new file"), clone.read("folder")) == ("2\n", "new\n", "a file now\n")
     assert not (clone.path / "x.log").exists()
+    assert not (clone.path / "another repository").exists()
     assert not (clone.path / "images/hub/requirements.txt").exists()
     assert (clone.path / "link").readlink().as_posix() == "../nowhere"
     assert tree(clone)["run.sh"].startswith("100755 ")

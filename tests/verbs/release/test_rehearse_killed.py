@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.safe_files import MARK, MarkedFolder
-from tasks.rehearsal.stage import TEMPORARY, Record, clear_up_after_killed_ones, rehearsal_folder
+from tasks.rehearsal.stage import TEMPORARY, clear_up_after_killed_ones, port_of, rehearsal_folder
 from tests.support.cli import INVOKE, sh, succeed
 from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_hub
@@ -37,8 +37,8 @@ class Rehearsal:
         return next(self.temporary.glob("hubpress-[rk]*-*"), None)
 
     @property
-    def record(self) -> Record | None:
-        return Record.read(self.folder) if self.folder else None
+    def port(self) -> int | None:
+        return port_of(self.folder) if self.folder else None
 
     @property
     def said(self) -> str:
@@ -47,8 +47,8 @@ class Rehearsal:
 
 @pytest.fixture
 def hub(tmp_path: Path, helm_repository: HelmServer) -> Hub:
-    """A hub whose base image is stood in for by one that no other test uses."""
-    base = f"registry.invalid/{tmp_path.name.lower()}-{os.getpid()}/k8s-hub"
+    """A hub whose base image is stood in for."""
+    base = "registry.invalid/jupyterhub/k8s-hub"
     return make_hub(tmp_path / "hub", base=base, registry="registry.invalid", chart_repository=helm_repository.url)
 
 
@@ -77,13 +77,9 @@ def rehearsing(hub: Hub, temporary: Path, *flags: str) -> Iterator[Rehearsal]:
             child.kill()
 
 
-def images() -> set[str]:
-    return set(sh("docker", "image", "ls", "--format={{.Repository}}:{{.Tag}}", cwd=Path.cwd()).splitlines())
-
-
-def left_in_engine(record: Record) -> set[str]:
-    own = {name for name in images() if name.startswith(f"127.0.0.1:{record.port}/")}
-    return own | (images() & set(record.stand_ins))
+def left_in_engine(port: int) -> list[str]:
+    images = sh("docker", "image", "ls", "--format={{.Repository}}:{{.Tag}}", cwd=Path.cwd()).splitlines()
+    return [name for name in images if name.startswith(f"127.0.0.1:{port}/")]
 
 
 def clear_up(temporary: Path) -> None:
@@ -102,16 +98,16 @@ def test_what_a_killed_rehearsal_leaves_is_cleared_up(hub: Hub, temporary: Path)
     before = hub.snapshot()
     with rehearsing(hub, temporary) as rehearsal:
         wait_until(lambda: rehearsal.folder and any((rehearsal.folder / "registry").rglob("data")))
-        folder, record = rehearsal.folder, rehearsal.record
+        folder, port = rehearsal.folder, rehearsal.port
         rehearsal.child.send_signal(signal.SIGKILL)
     # It may have come to its end by itself.
     assert rehearsal.child.returncode in {-signal.SIGKILL, 0}
     assert folder
-    assert record
-    wait_until(lambda: not serves(record.port))
+    assert port
+    wait_until(lambda: not serves(port))
     clear_up(temporary)
     assert list(temporary.glob("hubpress-rehearsal-*")) == []
-    assert left_in_engine(record) == set()
+    assert left_in_engine(port) == []
     assert hub.snapshot() == before
 
 
@@ -119,15 +115,15 @@ def test_an_interrupted_rehearsal_clears_up_itself(hub: Hub, temporary: Path) ->
     take_time(hub)
     with rehearsing(hub, temporary) as rehearsal:
         wait_until(lambda: IN_THE_BUILD in rehearsal.said)
-        record = rehearsal.record
+        port = rehearsal.port
         for _ in range(2):
             rehearsal.child.send_signal(signal.SIGINT)
             time.sleep(0.05)
         assert rehearsal.child.wait(PATIENCE) == 130, rehearsal.said
-    assert record
+    assert port
     assert list(temporary.iterdir()) == []
-    assert left_in_engine(record) == set()
-    assert not serves(record.port)
+    assert left_in_engine(port) == []
+    assert not serves(port)
 
 
 def test_a_rehearsal_to_be_kept_stays_when_it_is_killed_and_the_next_one_removes_its_images(
@@ -136,14 +132,14 @@ def test_a_rehearsal_to_be_kept_stays_when_it_is_killed_and_the_next_one_removes
     take_time(hub)
     with rehearsing(hub, temporary, "--keep") as rehearsal:
         wait_until(lambda: IN_THE_BUILD in rehearsal.said)
-        folder, record = rehearsal.folder, rehearsal.record
+        folder, port = rehearsal.folder, rehearsal.port
         rehearsal.child.send_signal(signal.SIGKILL)
     assert folder
-    assert record
-    assert left_in_engine(record)
+    assert port
+    assert left_in_engine(port)
     other = make_hub(temporary.parent / "other", chart_repository=helm_repository.url)
     succeed("rehearse", "--stand-in-base", cwd=other.path, env={"TMPDIR": str(temporary)})
-    assert left_in_engine(record) == set()
+    assert left_in_engine(port) == []
     clear_up(temporary)
     assert list(temporary.iterdir()) == [folder]
     assert (folder / "hub/.git").is_dir()
@@ -155,7 +151,7 @@ def test_a_rehearsal_to_be_kept_stays_when_it_is_killed_and_the_next_one_removes
 
 @pytest.fixture
 def killed(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of a rehearsal that was killed before it wrote its record."""
+    """The folder of a rehearsal that was killed."""
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     place = MarkedFolder.make(TEMPORARY)
     os.close(place.lock)
@@ -172,14 +168,6 @@ def test_links_in_the_folder_are_not_followed(killed: Path, tmp_path: Path) -> N
     clear_up_after_killed_ones()
     assert not killed.exists()
     assert (tmp_path / "theirs/file").read_text() == "theirs\n"
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"port": "x", "stand_ins": []}', b'{"port": 1}', b"\xff\xfe"])
-def test_an_unreadable_record_counts_as_none(killed: Path, content: bytes) -> None:
-    (killed / "rehearsal.json").write_bytes(content)
-    assert Record.read(killed) is None
-    clear_up_after_killed_ones()
-    assert not killed.exists()
 
 
 def behind_a_link(path: Path) -> None:

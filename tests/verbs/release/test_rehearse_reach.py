@@ -119,6 +119,15 @@ def test_git_reaches_no_other_address(inside: Path, key: str, address: str) -> N
     assert sh("git", "for-each-ref", cwd=inside.parent / "real.git") == ""
 
 
+def test_only_what_lies_inside_is_cloned(inside: Path) -> None:
+    Git(inside).read("clone", "--quiet", "--", str(inside / "hub"), "copy")
+    with pytest.raises(Refused, match="a rehearsal does not reach"):
+        Git(inside).read("clone", "--quiet", "--", str(inside.parent / "real.git"), "real")
+    sh("git", "config", "--global", f"url.{inside.parent / 'real.git'}.insteadOf", str(inside / "hub"), cwd=inside)
+    with pytest.raises(Refused, match="a rehearsal does not reach"):
+        Git(inside).read("clone", "--quiet", "--", str(inside / "hub"), "other")
+
+
 def test_git_itself_refuses_every_other_transport(inside: Path) -> None:
     """Also where a hook, a filter or a submodule starts it."""
     shown = capture(Git(inside / "hub").command("-c", "alias.x=!git fetch https://far.invalid/x", "x"))
