@@ -116,6 +116,14 @@ def test_several_short_options_may_stand_in_one_word(typed: str, hubpress: Hubpr
     assert ('"text"' in said.out) == typed.endswith("text")
 
 
+def test_a_dry_run_is_planned_on_the_files_and_not_on_what_another_would_have_left(
+    hubpress: Hubpress, hub: Hub
+) -> None:
+    """Only the tasks of one command line go on from each other."""
+    assert hubpress(hub, "-n", "bump", "3.3.8").code == 0
+    assert hubpress(hub, "-n", "commit", "--json").json["commits"] == []
+
+
 @pytest.mark.parametrize("message", ["help", "release", "a=b=", "4.4.0", "-x"])
 def test_a_message_may_be_a_word_that_means_something_else(message: str, hubpress: Hubpress, hub: Hub) -> None:
     hub.edit("images/hub/Dockerfile", "k8s-hub:3.2.1", "k8s-hub:3.3.8")
