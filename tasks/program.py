@@ -20,7 +20,7 @@ from .core import __version__
 from .core.faults import Refused, nearest
 from .core.options import Flag
 from .core.output import table
-from .core.settings import take_variables
+from .core.settings import readable_variables
 from .run import exits
 
 GROUPS = {
@@ -93,6 +93,11 @@ class HubPress(Program):
         """Read the tasks and their flags."""
         with _understood(self.argv):
             super().parse_tasks()
+
+    def execute(self) -> None:
+        """Run the tasks; before each one, Invoke reads its variables."""
+        with exits(json="--json" in self.argv), readable_variables():
+            super().execute()
 
     def print_help(self) -> None:
         """Print the tasks."""
@@ -200,5 +205,4 @@ def _option(argument: Argument) -> tuple[str, str]:
     return f"{'-y, ' if name == '--yes' else ''}{name}{value}", argument.help or ""
 
 
-take_variables()
 program = HubPress(version=__version__, namespace=ns, name="hubpress", binary="hubpress", binary_names=["hubpress"])
