@@ -93,6 +93,9 @@ class HubPress(Program):
         """Read the tasks and their flags."""
         with _understood(self.argv):
             super().parse_tasks()
+        # Invoke lists collections by their names: here there is none, and a task's help is what there is to list.
+        if isinstance(self.args.list.value, str):
+            self.args.help.value = self.args.list.value
 
     def execute(self) -> None:
         """Run the tasks; before each one, Invoke reads its variables."""
@@ -146,17 +149,18 @@ def _flags(*contexts: ParserContext) -> dict[str, Argument]:
 def _spelled(words: Iterable[str], core: Flags, tasks: Mapping[str, Flags]) -> list[str]:
     """Return ``words`` as Invoke knows them, by the flags before a task, and those behind each.
 
-    Raises Refused for a word that is no task or flag, and for a flag without its value.
+    Raises Refused for a word that is no task or flag, for a flag without its value, and for one with several.
     """
     help_of, flags = "hubpress help", core
     spelled, rest = ["hubpress"], [*words]
+    valued: set[Argument] = set()
     while rest:
         word = rest.pop(0)
+        word = f"--to={word}" if "--to" in flags and _VERSION.fullmatch(word) else word
         name, equals, value = word.partition("=")
         if word in tasks:
             help_of, flags = f"hubpress help {word}", tasks[word]
-        elif "--to" in flags and _VERSION.fullmatch(word):
-            word = f"--to={word}"
+            valued.clear()
         elif name[2:] and name[:2] in flags and f"-{name}" not in flags:
             # Short flags in one word, the last one perhaps with its value.
             rest[:0] = [name[:2], word[2:] if flags[name[:2]].takes_value else f"-{word[2:]}"]
@@ -176,6 +180,9 @@ def _spelled(words: Iterable[str], core: Flags, tasks: Mapping[str, Flags]) -> l
                 value, rest = (value, rest) if equals else ("".join(rest[:1]), rest[1:])
                 if not value or (value.startswith("-") and value in flags):
                     raise Refused(f"{name} needs a value", hint=help_of)
+                if flags[name] in valued and flags[name].kind is not list:
+                    raise Refused(f"{name} is given twice", hint=f"give it once: {name} {shlex.quote(value)}")
+                valued.add(flags[name])
                 word = f"{word}={value}"
         spelled.append(word)
     return spelled[1:]

@@ -67,7 +67,7 @@ def test_every_task_is_in_one_group() -> None:
 
 
 def test_a_tasks_help_begins_with_usage_and_ends_with_whole_examples(hubpress: Hubpress, tmp_path: Path) -> None:
-    for typed in ("release --help", "-h release", "release help"):
+    for typed in ("release --help", "-h release", "release help", "--list release"):
         assert hubpress(tmp_path, *typed.split()) == hubpress(tmp_path, "help", "release")
     for task in TASKS:
         shown = hubpress(tmp_path, "help", task)
@@ -96,6 +96,7 @@ def test_a_tasks_help_begins_with_usage_and_ends_with_whole_examples(hubpress: H
         "bump --dry --to '3.3.7 '",
         "-dn bump 3.3.7",
         "bump -Rd 3.3.7",
+        "-n bump --dry --json 3.3.7 --pre --pre",
     ],
 )
 def test_people_may_spell_it_as_they_are_used_to(typed: str, hubpress: Hubpress, hub: Hub) -> None:
@@ -155,7 +156,9 @@ def test_a_message_may_be_a_word_that_means_something_else(message: str, hubpres
         ("--help=relase", "--help takes no value", "hubpress help"),
         ("bump -ny", "unknown option: -y", "hubpress help bump"),
         ("-nm text commit", "unknown option: -m", "hubpress help"),
-        ("release 3.3.8 4.4.0", "the command line is not understood: No idea what '4.4.0' is!", "hubpress help"),
+        ("release 3.3.8 4.4.0", "--to is given twice", "give it once: --to 4.4.0"),
+        ("bump --to 4.0.0 --version=4.1.0", "--version is given twice", "give it once: --version 4.1.0"),
+        ("commit -m one -m 'and two'", "-m is given twice", "give it once: -m 'and two'"),
         ("release --yes -- --dry", "unknown option: --", "hubpress help release"),
         ("bump --=1", "unknown option: --", "hubpress help bump"),
         ("bump --to=", "--to needs a value", "hubpress help bump"),
