@@ -54,10 +54,7 @@ Flags: TypeAlias = "Mapping[str, Argument]"
 
 
 class _Config(Config):
-    """Invoke's configuration without any file: this command reads its settings itself."""
-
-    def load_base_conf_files(self) -> None:
-        """Read no file of the machine or of the user."""
+    """Invoke's configuration without any file, if it is ``lazy``: this command reads its settings itself."""
 
     def load_runtime(self, merge: bool = True) -> None:
         """Read no file of ``-f``."""
@@ -70,7 +67,7 @@ class HubPress(Program):
 
     def create_config(self) -> None:
         """Begin with Invoke's defaults."""
-        self.config = _Config()
+        self.config = _Config(lazy=True)
 
     def normalize_argv(self, argv: list[str] | None) -> None:
         """Take the command line, and spell it as Invoke does."""
