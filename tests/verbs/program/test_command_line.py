@@ -218,6 +218,14 @@ def test_a_mistyped_name_gets_the_nearest_right_one(
     assert (first.partition(" (")[0], second) == (f"error: {error}", f"hint: {hint}")
 
 
+def test_windows_is_refused_with_the_way_to_wsl() -> None:
+    """Its Python lacks what locks and terminals are asked by."""
+    without = "import sys; sys.platform = 'win32'; sys.modules['fcntl'] = sys.modules['sh'] = None"
+    done = run(sys.executable, "-c", f"{without}; import tasks.program", cwd=PROJECT)
+    hint = "run it in WSL with Docker Desktop's WSL integration: wsl --install"
+    demand_fault(done, 1, "hub images cannot be built on Windows directly", hint)
+
+
 # -- the list, the help, and how quickly they come
 
 
