@@ -292,8 +292,7 @@ def _too_slow(command: Command, seconds: float) -> TooSlow:
 
 
 def _path_outside_virtualenv() -> str:
-    path = os.environ.get("PATH", os.defpath)
-    if sys.prefix == sys.base_prefix:
-        return path
-    own = Path(sys.prefix) / "bin"
-    return os.pathsep.join(part for part in path.split(os.pathsep) if Path(part) != own)
+    own = Path(sys.prefix) / "bin" if sys.prefix != sys.base_prefix else None
+    # An empty part would be the current folder, whose programs are the repository's.
+    parts = (part for part in os.environ.get("PATH", "").split(os.pathsep) if part and Path(part) != own)
+    return os.pathsep.join(parts) or os.defpath
