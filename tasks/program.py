@@ -35,6 +35,8 @@ OPTIONS = [
     ("-V, --version", "show the version"),
     ("-d, --debug", "show log records, and the traceback of an error"),
 ]
+# Invoke's own.
+_OWN = ("complete", "config", "debug", "dry", "help", "print-completion-script", "version")
 # They never change anything, dry or not.
 _LOOKS = (*GROUPS["Inspect (read-only)"], "doctor")
 # Other spellings, each of a flag, as in helm, git and apt; and of tasks.
@@ -45,6 +47,8 @@ _SPELLINGS = {
     "--version": "--to",
     "-m": "--message",
     "help": "--help",
+    "--list": "--help",
+    "-l": "--help",
 }
 _SYNONYMS = {"upgrade": "release", "update": "release", "deploy": "release", "diff": "preview"}
 _COMMON = ("--dry", "--help", "--version", "--debug")
@@ -69,6 +73,13 @@ class HubPress(Program):
         """Begin with Invoke's defaults."""
         self.config = _Config(lazy=True)
 
+    @property
+    def initial_context(self) -> ParserContext:
+        """Invoke's own flags; those that would do nothing here cannot be given."""
+        context = super().initial_context
+        context.flags = ParserContext(args=[one for one in context.args.values() if one.name in _OWN]).flags
+        return context
+
     def normalize_argv(self, argv: list[str] | None) -> None:
         """Take the command line, and spell it as Invoke does."""
         super().normalize_argv(argv)
@@ -90,9 +101,6 @@ class HubPress(Program):
         """Read the tasks and their flags."""
         with _understood(self.argv):
             super().parse_tasks()
-        # Invoke lists collections by their names: here there is none, and a task's help is what there is to list.
-        if isinstance(self.args.list.value, str):
-            self.args.help.value = self.args.list.value
 
     def execute(self) -> None:
         """Run the tasks; before each one, Invoke reads its variables."""
@@ -110,8 +118,6 @@ class HubPress(Program):
         print("Options of every task:")  # noqa: T201
         self.print_columns(OPTIONS)
         print("Start with: hubpress doctor, hubpress status, hubpress rehearse")  # noqa: T201
-
-    list_flat = print_help
 
     def print_columns(self, tuples: Sequence[tuple[str, str | None]]) -> None:
         """Print a table as Invoke does; where it finds no room beside the names, the terminal itself breaks the lines.
