@@ -170,7 +170,9 @@ def _spelled(words: Iterable[str], core: Flags, tasks: Mapping[str, Flags]) -> l
             continue
         elif name not in flags:
             meant = _meant(name, tasks, core, flags)
-            hint = f"did you mean: {shlex.join((*spelled, meant + equals + value, *rest))}" if meant else help_of
+            is_early = flags is core and any(name in one for one in tasks.values())
+            otherwise = f"an option follows its task: hubpress TASK {name}" if is_early else help_of
+            hint = f"did you mean: {shlex.join((*spelled, meant + equals + value, *rest))}" if meant else otherwise
             what = f"unknown option: {name}" if name.startswith("-") else f"unknown task: {name}"
             raise Refused(what, hint=hint)
         elif flags[name] is core["--version"]:
