@@ -268,6 +268,11 @@ class Git:
         unlike = {count.split("\t", 2)[-1] for count in counted}
         return tuple(path for letters, path in entries if letters != _TWICE or path in unlike)
 
+    def commit_at(self, revision: str) -> str | None:
+        """Return the full hash of the commit that ``revision`` names, or None."""
+        output = self.ask("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+        return output.text if output.ok else None
+
     def branch_commit(self, branch: str) -> str | None:
         """Return the full hash that the local branch ``branch`` points to, or None."""
         return self.commit_at(f"{_HEADS}{branch}")
@@ -281,6 +286,15 @@ class Git:
         output = self.ask("rev-list", "--first-parent", "--parents", f"{parent}..{revision}")
         commit, *parents = output.text.rpartition("\n")[2].split() or [""]
         return commit if output.ok and parents[:1] == [parent] else None
+
+    def count(self, start: str, end: str) -> int:
+        """Return how many commits of ``end`` are none of ``start``."""
+        output = self.ask("rev-list", "--count", f"{start}..{end}", "--")
+        return int(output.text) if output.ok else 0
+
+    def unlike(self, before: str, after: str) -> tuple[str, ...]:
+        """Return the files that differ between two commits, relative to the top."""
+        return self.names("diff-tree", "-r", "-z", "--name-only", "--no-renames", before, after, "--")
 
     # -- the remote
 
@@ -305,11 +319,6 @@ class Git:
         heads = {name.removeprefix(prefix): commit for name, commit, _ in lines if name.startswith(prefix)}
         default = next((link.removeprefix(fetched) for name, _, link in lines if name == f"{fetched}HEAD"), None)
         return RemoteBranches(heads, default)
-
-    def commit_at(self, revision: str) -> str | None:
-        """Return the full hash of the commit that ``revision`` names, or None."""
-        output = self.ask("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
-        return output.text if output.ok else None
 
     def remote_branches(self, remote: str, pattern: str = "*") -> RemoteBranches:
         """Ask ``remote`` for its default branch and the branches that fit ``pattern``; raise Unreachable or Denied."""
@@ -336,15 +345,6 @@ class Git:
         command = self.command("fetch", *flags, "--", remote, f"{_HEADS}{branch}", env=self.keeping_objects(folder))
         self.fetch(command, remote)
         return replace(self, more_objects=folder)
-
-    def count(self, start: str, end: str) -> int:
-        """Return how many commits of ``end`` are none of ``start``."""
-        output = self.ask("rev-list", "--count", f"{start}..{end}", "--")
-        return int(output.text) if output.ok else 0
-
-    def unlike(self, before: str, after: str) -> tuple[str, ...]:
-        """Return the files that differ between two commits, relative to the top."""
-        return self.names("diff-tree", "-r", "-z", "--name-only", "--no-renames", before, after, "--")
 
     def unlike_remote(self, heads: Iterable[str]) -> tuple[str, ...]:
         """Return HEAD's commits that are in none of ``heads``, newest first: short hash and subject."""
