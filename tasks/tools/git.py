@@ -215,20 +215,6 @@ class Git:
                     raise locked(lock)
                 time.sleep(_GLANCE)
 
-    def require_commit_can_be_made(self) -> None:
-        """Check that a commit could be made on the branch that the plan starts from."""
-        # A rebase detaches HEAD: leaving it by a switch would lose what it has done.
-        step = self.under_way()
-        if step:
-            raise Refused(
-                f"a {step} is under way", where=self.folder, hint=f"git {step} --continue, or git {step} --abort"
-            )
-        if self.start.branch is None:
-            raise Refused("HEAD is detached", where=self.folder, hint="git switch BRANCH")
-        if self.start.commit is None:
-            hint = "make the first one: git add --all && git commit"
-            raise Refused(f"the branch {self.start.branch} has no commit yet", where=self.folder, hint=hint)
-
     def path_of(self, *question: str) -> Path:
         """Return a path that ``git rev-parse`` prints, which may be relative to where it is asked."""
         return self.folder / os.fsdecode(self.ask("rev-parse", *question).stdout.removesuffix(b"\n"))
