@@ -95,7 +95,7 @@ class DockerLogins(NamedTuple):
         """Read ``config.json`` in DOCKER_CONFIG or ``~/.docker``; empty where there is none."""
         file = Path(os.environ.get("DOCKER_CONFIG") or in_home("~/.docker"), "config.json")
         try:
-            content = json.loads(read_file(file))
+            content = json.loads(read_file(file).strip() or b"{}")  # as Docker takes an empty one
             helpers, auths = _mapping(content.get("credHelpers")), _mapping(content.get("auths"))
         except (FileNotFoundError, NotADirectoryError):
             content = helpers = auths = {}
