@@ -205,7 +205,7 @@ def _begin(command: Command) -> subprocess.Popen[bytes]:
             umask=command.umask,
         )
     except (OSError, ValueError) as err:
-        raise _not_started(command) from err
+        raise _not_started(command, err) from err
 
 
 def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
@@ -274,13 +274,16 @@ def _start(command: Command, options: dict[str, Any]) -> sh.RunningCommand:
             **options,
         )
     except (sh.ForkException, OSError, ValueError) as err:
-        raise _not_started(command) from err
+        raise _not_started(command, err) from err
     return process
 
 
-def _not_started(command: Command) -> ProgramFailed:
+def _not_started(command: Command, err: Exception) -> ProgramFailed:
     program = command.argv[0]
-    return ProgramFailed(f"{program} cannot be started", where=find(program), hint=f"reinstall {program}")
+    # It may be the system's fault, or the folder's.
+    why, place = (f": {err.strerror}", err.filename) if isinstance(err, OSError) else ("", None)
+    hint = f"try {program} --version; if that does not start, reinstall {program}"
+    return ProgramFailed(f"{program} cannot be started{why}", where=place or find(program), hint=hint)
 
 
 def _too_slow(command: Command, seconds: float) -> TooSlow:
