@@ -2,6 +2,10 @@
 
 import sys
 
+if sys.platform in ("win32", "cygwin", "msys"):
+    # What the rooms are made of is not there: locks, sessions, sh.
+    WHAT = "hub images cannot be built on Windows directly"
+    sys.exit(f"error: {WHAT}\nhint: run it in WSL with Docker Desktop's WSL integration: wsl --install")
 try:
     from invoke.collection import Collection
 

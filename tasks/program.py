@@ -20,7 +20,7 @@ from .core import __version__
 from .core.faults import Refused, nearest
 from .core.options import Flag
 from .core.output import table
-from .core.settings import take_variables
+from .core.settings import readable_variables
 from .run import exits
 
 GROUPS = {
@@ -35,6 +35,8 @@ OPTIONS = [
     ("-V, --version", "show the version"),
     ("-d, --debug", "show log records, and the traceback of an error"),
 ]
+# Invoke's own.
+_OWN = ("complete", "config", "debug", "dry", "help", "print-completion-script", "version")
 # They never change anything, dry or not.
 _LOOKS = (*GROUPS["Inspect (read-only)"], "doctor")
 # Other spellings, each of a flag, as in helm, git and apt; and of tasks.
@@ -45,6 +47,8 @@ _SPELLINGS = {
     "--version": "--to",
     "-m": "--message",
     "help": "--help",
+    "--list": "--help",
+    "-l": "--help",
 }
 _SYNONYMS = {"upgrade": "release", "update": "release", "deploy": "release", "diff": "preview"}
 _COMMON = ("--dry", "--help", "--version", "--debug")
@@ -54,10 +58,7 @@ Flags: TypeAlias = "Mapping[str, Argument]"
 
 
 class _Config(Config):
-    """Invoke's configuration without any file: this command reads its settings itself."""
-
-    def load_base_conf_files(self) -> None:
-        """Read no file of the machine or of the user."""
+    """Invoke's configuration without any file, if it is ``lazy``: this command reads its settings itself."""
 
     def load_runtime(self, merge: bool = True) -> None:
         """Read no file of ``-f``."""
@@ -70,7 +71,14 @@ class HubPress(Program):
 
     def create_config(self) -> None:
         """Begin with Invoke's defaults."""
-        self.config = _Config()
+        self.config = _Config(lazy=True)
+
+    @property
+    def initial_context(self) -> ParserContext:
+        """Invoke's own flags; those that would do nothing here cannot be given."""
+        context = super().initial_context
+        context.flags = ParserContext(args=[one for one in context.args.values() if one.name in _OWN]).flags
+        return context
 
     def normalize_argv(self, argv: list[str] | None) -> None:
         """Take the command line, and spell it as Invoke does."""
@@ -94,6 +102,11 @@ class HubPress(Program):
         with _understood(self.argv):
             super().parse_tasks()
 
+    def execute(self) -> None:
+        """Run the tasks; before each one, Invoke reads its variables."""
+        with exits(json="--json" in self.argv), readable_variables():
+            super().execute()
+
     def print_help(self) -> None:
         """Print the tasks."""
         told = {name: (inspect.getdoc(task) or "").partition("\n")[0] for name, task in ns.tasks.items()}
@@ -105,8 +118,6 @@ class HubPress(Program):
         print("Options of every task:")  # noqa: T201
         self.print_columns(OPTIONS)
         print("Start with: hubpress doctor, hubpress status, hubpress rehearse")  # noqa: T201
-
-    list_flat = print_help
 
     def print_columns(self, tuples: Sequence[tuple[str, str | None]]) -> None:
         """Print a table as Invoke does; where it finds no room beside the names, the terminal itself breaks the lines.
@@ -141,24 +152,27 @@ def _flags(*contexts: ParserContext) -> dict[str, Argument]:
 def _spelled(words: Iterable[str], core: Flags, tasks: Mapping[str, Flags]) -> list[str]:
     """Return ``words`` as Invoke knows them, by the flags before a task, and those behind each.
 
-    Raises Refused for a word that is no task or flag, and for a flag without its value.
+    Raises Refused for a word that is no task or flag, for a flag without its value, and for one with several.
     """
     help_of, flags = "hubpress help", core
     spelled, rest = ["hubpress"], [*words]
+    valued: set[Argument] = set()
     while rest:
         word = rest.pop(0)
+        word = f"--to={word}" if "--to" in flags and _VERSION.fullmatch(word) else word
         name, equals, value = word.partition("=")
         if word in tasks:
             help_of, flags = f"hubpress help {word}", tasks[word]
-        elif "--to" in flags and _VERSION.fullmatch(word):
-            word = f"--to={word}"
+            valued.clear()
         elif name[2:] and name[:2] in flags and f"-{name}" not in flags:
             # Short flags in one word, the last one perhaps with its value.
             rest[:0] = [name[:2], word[2:] if flags[name[:2]].takes_value else f"-{word[2:]}"]
             continue
         elif name not in flags:
             meant = _meant(name, tasks, core, flags)
-            hint = f"did you mean: {shlex.join((*spelled, meant + equals + value, *rest))}" if meant else help_of
+            is_early = flags is core and any(name in one for one in tasks.values())
+            otherwise = f"an option follows its task: hubpress TASK {name}" if is_early else help_of
+            hint = f"did you mean: {shlex.join((*spelled, meant + equals + value, *rest))}" if meant else otherwise
             what = f"unknown option: {name}" if name.startswith("-") else f"unknown task: {name}"
             raise Refused(what, hint=hint)
         elif flags[name] is core["--version"]:
@@ -171,6 +185,9 @@ def _spelled(words: Iterable[str], core: Flags, tasks: Mapping[str, Flags]) -> l
                 value, rest = (value, rest) if equals else ("".join(rest[:1]), rest[1:])
                 if not value or (value.startswith("-") and value in flags):
                     raise Refused(f"{name} needs a value", hint=help_of)
+                if flags[name] in valued and flags[name].kind is not list:
+                    raise Refused(f"{name} is given twice", hint=f"give it once: {name} {shlex.quote(value)}")
+                valued.add(flags[name])
                 word = f"{word}={value}"
         spelled.append(word)
     return spelled[1:]
@@ -200,5 +217,4 @@ def _option(argument: Argument) -> tuple[str, str]:
     return f"{'-y, ' if name == '--yes' else ''}{name}{value}", argument.help or ""
 
 
-take_variables()
 program = HubPress(version=__version__, namespace=ns, name="hubpress", binary="hubpress", binary_names=["hubpress"])

@@ -7,7 +7,7 @@ import logging
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,21 +30,21 @@ if TYPE_CHECKING:
     from .review.branches import Start
 
 log = logging.getLogger("hubpress")
-# What a chain's dry runs so far would leave of each clone, by its folder: the next one plans on that.
-_left: dict[Path, Hub] = {}
 
 
 @dataclass
 class Run:
     """One task's run in the hub repository that ``open`` finds.
 
-    A dry one only shows its plan, and only some can be continued.
+    A dry one only shows its plan, and only some can be continued. ``left`` is what the dry runs of a chain so far would
+    leave of each clone, by its folder: the next one plans on that.
     """
 
     open: Callable[[], Hub]
     dry: bool
     json: bool
     can_continue: bool = True
+    left: dict[Path, Hub] = field(default_factory=dict)
 
     @cached_property
     def hub(self) -> Hub:
@@ -56,7 +56,7 @@ class Run:
         if self.dry:
             self.show_plan(plan)
             plan.require_possible()
-            _left[self.hub.git.folder] = leaves or self.hub
+            self.left[self.hub.git.folder] = leaves or self.hub
         else:
             self._perform(plan)
         report = plan.report()
@@ -170,13 +170,15 @@ class HubTask(Task):  # type: ignore[type-arg]
         from .repo import hub
 
         dry = bool(config.run.dry)
+        # The tasks of a chain are given one configuration, which ends with it.
+        left: dict[Path, hub.Hub] = vars(config).setdefault("hubpress_left", {})
 
         def opened() -> hub.Hub:
             read = partial(read_settings, {}, repo=common.repo, config=config)
             found = hub.open_hub_around(in_home(read().repo or "."), lambda top: read(top / FILE))
-            return _left.get(found.git.folder, found) if dry and self.writes else found
+            return left.get(found.git.folder, found) if dry and self.writes else found
 
-        run = Run(opened, dry, common.json)
+        run = Run(opened, dry, common.json, left=left)
         with contextlib.ExitStack() as locked:
             if self.writes and not dry and locked.enter_context(one_run_at_a_time(run.hub.git.clone.git_dir)):
                 hub.sweep(run.hub.git)

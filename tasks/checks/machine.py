@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
-from ..core.faults import Fault, ProgramFailed
+from ..core.faults import ProgramFailed
 from ..core.names import Host, Reference, platform_argument, short_platform
 from ..core.output import table
 from ..repo.hub import Hub
@@ -211,11 +211,7 @@ def _sign_in_findings(hub: Hub | None) -> list[MachineFinding]:
 def _platform_findings(hub: Hub | None, inspection: Output | None) -> Iterator[MachineFinding]:
     host = Host.here()
     wanted = hub.settings.platform if hub else "linux/amd64"
-    try:
-        argument = platform_argument(host, wanted)
-    except Fault as fault:
-        yield MachineFinding("platform", fault.what, fault.hint)
-        return
+    argument = platform_argument(host, wanted)
     row = f"{host.title}: {'native' if argument is None else f'--platform {argument}'}"
     yield MachineFinding("platform", row)
     builder = Builder.read(None, inspection.text if inspection else "")

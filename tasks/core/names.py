@@ -13,7 +13,7 @@ from collections.abc import Collection
 from ipaddress import ip_address
 from typing import NamedTuple
 
-from .faults import Refused, Unusable
+from .faults import Unusable
 
 DOCKER_HUB = "docker.io"
 _HUB_NAMES = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
@@ -116,16 +116,7 @@ class Host(NamedTuple):
 
 
 def platform_argument(host: Host, wanted: str, asked: str | None = None) -> str | None:
-    """Return the value of ``--platform`` on ``host`` for ``wanted``, or what was ``asked`` for; None builds natively.
-
-    Raises Refused on Windows without WSL.
-    """
-    if host.system in ("win32", "cygwin", "msys"):
-        raise Refused(
-            "hub images cannot be built on Windows directly",
-            where=host.title,
-            hint="run it in WSL with Docker Desktop's WSL integration: wsl --install",
-        )
+    """Return ``--platform``: what was ``asked`` for, else what is ``wanted``; None where ``host`` itself is of it."""
     if asked is not None:
         return asked
     return None if host.platform == wanted else wanted

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from invoke.config import Config
+from invoke.exceptions import AmbiguousEnvVar, UncastableEnvVar
 from invoke.util import yaml
 
 from .faults import Unusable, nearest
@@ -39,7 +40,10 @@ _LARGEST_FILE = 1024 * 1024
 # As `kubectl version` shows it, with what a provider puts behind: v1.30.5-gke.1014001.
 _KUBERNETES = re.compile(r"v?\d+\.\d+(\.\d+)?([-+][\w.+-]+)?", re.ASCII)
 # What reading a file raises that is not a mapping of settings, by us or by Invoke.
-_READING_ERRORS = (OSError, ValueError, LookupError, AttributeError, TypeError, RuntimeError, yaml.YAMLError)
+_READING_ERRORS = (
+    *(OSError, ValueError, LookupError, AttributeError, TypeError, RuntimeError),
+    *(yaml.YAMLError, AmbiguousEnvVar),
+)
 # Shows a wrong value in one line, however large it is or however often it holds itself.
 _shown = reprlib.Repr()
 _shown.maxlevel, _shown.maxstring, _shown.maxother = 2, 60, 60
@@ -280,9 +284,20 @@ def variable(key: str) -> str:
 
 
 def take_variables() -> None:
-    """Take the settings' variables out of the environment: Invoke would cast them, any ``false`` to true."""
+    """Take the settings' variables out of the environment: Invoke would cast them as the values of its files are."""
     for name in [name for name in os.environ if name.startswith(_PREFIX)]:
         _taken[name] = os.environ.pop(name)
+
+
+@contextlib.contextmanager
+def readable_variables() -> Iterator[None]:
+    """Let Invoke read its variables in the block; raise Unusable where it cannot make of one what a setting has."""
+    try:
+        yield
+    except (UncastableEnvVar, ValueError) as err:
+        names = sorted(name for name in os.environ if name.startswith("INVOKE_") and not name.startswith(_PREFIX))
+        what, hint = f"Invoke cannot read its variables: {err}", f"unset {' '.join(names)}"
+        raise Unusable(what, where=", ".join(names), hint=hint) from err
 
 
 def _variables() -> dict[str, str]:

@@ -19,7 +19,7 @@ from ..core.settings import Settings, how_to_correct
 from ..image.tag import render
 from ..repo.hub import Hub, open_hub
 from ..repo.remotes import Review, base_here, find_review, review_known
-from ..tools.forges import MERGED, is_ci
+from ..tools.forges import MERGED
 from ..tools.git import HEAD, SHORT, Git, Head, local_branch, remote_branch, standing, switched
 from ..tools.process import ask_all, capture
 from .bump import version_of
@@ -123,7 +123,7 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
         told = f"{current} is {_commits(behind)} behind {base} of {review.upstream}"
         return stay._replace(warnings=lambda: (*warnings, told)) if behind else stay, hub
     # People are told that HEAD is detached; in CI that is how things are.
-    if current is None and not (is_ci() and seen.contains(tip, head)):
+    if current is None and not (output.is_ci() and seen.contains(tip, head)):
         return stay, hub
     step, end, moving = _plan_moves(git, seen, review, current, head)
     if step.actions:

@@ -38,7 +38,7 @@ def plan_commit(
     A pull request asks ``images`` for what is known of the images, given what earlier actions left, and ``cluster``.
     """
     git, tree = hub.git, WorkingTree(hub.git.folder)
-    git.require_commit_can_be_made()
+    _require_branch(git)
     # The facts first, so that what changes from here on is noticed.
     head, staged = standing(git, hub.branch), index(git, hub.managed)
     files = tuple(tree.fact(path, hub.files.read(path)) for path in hub.managed)
@@ -165,6 +165,19 @@ def _stopped(git: Git, output: Output, wanted: Mapping[str, bytes], message: str
         hint = "fix what it finds; what it changed: git status; then run the same command again"
         return ProgramFailed(what, where=" or ".join(hooks), hint=hint)
     return failed(("commit",), output, git.folder)
+
+
+def _require_branch(git: Git) -> None:
+    """Check that a commit could be made on the branch that the plan starts from."""
+    # A rebase detaches HEAD: leaving it by a switch would lose what it has done.
+    step = git.under_way()
+    if step:
+        raise Refused(f"a {step} is under way", where=git.folder, hint=f"git {step} --continue, or git {step} --abort")
+    if git.start.branch is None:
+        raise Refused("HEAD is detached", where=git.folder, hint="git switch BRANCH")
+    if git.start.commit is None:
+        hint = "make the first one: git add --all && git commit"
+        raise Refused(f"the branch {git.start.branch} has no commit yet", where=git.folder, hint=hint)
 
 
 def _require_nothing_left(hub: Hub, review: Review, options: CommitOptions) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..core.faults import Refused
 
@@ -46,11 +46,6 @@ _reach: Reach | None = None
 def mentions(said: str, signs: Iterable[str]) -> bool:
     """Whether one of ``signs`` stands in what a program said."""
     return any(sign in said for sign in signs)
-
-
-def as_mapping(value: object) -> dict[str, Any]:
-    """Return a part of a JSON document as a mapping; empty where it is not one."""
-    return value if isinstance(value, dict) else {}
 
 
 class Command(NamedTuple):

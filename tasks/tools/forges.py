@@ -79,11 +79,6 @@ class CI(NamedTuple):
     is_fork: bool | None = None
 
 
-def is_ci() -> bool:
-    """Whether this runs in CI: forges' runners all say so."""
-    return any(os.environ.get(name, "") not in {"", "false", "0"} for name in ("CI", "GITHUB_ACTIONS"))
-
-
 def read_ci() -> CI:
     """Return what CI says in its variables, or in the file with the event that started it.
 

@@ -215,20 +215,6 @@ class Git:
                     raise locked(lock)
                 time.sleep(_GLANCE)
 
-    def require_commit_can_be_made(self) -> None:
-        """Check that a commit could be made on the branch that the plan starts from."""
-        # A rebase detaches HEAD: leaving it by a switch would lose what it has done.
-        step = self.under_way()
-        if step:
-            raise Refused(
-                f"a {step} is under way", where=self.folder, hint=f"git {step} --continue, or git {step} --abort"
-            )
-        if self.start.branch is None:
-            raise Refused("HEAD is detached", where=self.folder, hint="git switch BRANCH")
-        if self.start.commit is None:
-            hint = "make the first one: git add --all && git commit"
-            raise Refused(f"the branch {self.start.branch} has no commit yet", where=self.folder, hint=hint)
-
     def path_of(self, *question: str) -> Path:
         """Return a path that ``git rev-parse`` prints, which may be relative to where it is asked."""
         return self.folder / os.fsdecode(self.ask("rev-parse", *question).stdout.removesuffix(b"\n"))
@@ -268,6 +254,11 @@ class Git:
         unlike = {count.split("\t", 2)[-1] for count in counted}
         return tuple(path for letters, path in entries if letters != _TWICE or path in unlike)
 
+    def commit_at(self, revision: str) -> str | None:
+        """Return the full hash of the commit that ``revision`` names, or None."""
+        output = self.ask("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+        return output.text if output.ok else None
+
     def branch_commit(self, branch: str) -> str | None:
         """Return the full hash that the local branch ``branch`` points to, or None."""
         return self.commit_at(f"{_HEADS}{branch}")
@@ -281,6 +272,15 @@ class Git:
         output = self.ask("rev-list", "--first-parent", "--parents", f"{parent}..{revision}")
         commit, *parents = output.text.rpartition("\n")[2].split() or [""]
         return commit if output.ok and parents[:1] == [parent] else None
+
+    def count(self, start: str, end: str) -> int:
+        """Return how many commits of ``end`` are none of ``start``."""
+        output = self.ask("rev-list", "--count", f"{start}..{end}", "--")
+        return int(output.text) if output.ok else 0
+
+    def unlike(self, before: str, after: str) -> tuple[str, ...]:
+        """Return the files that differ between two commits, relative to the top."""
+        return self.names("diff-tree", "-r", "-z", "--name-only", "--no-renames", before, after, "--")
 
     # -- the remote
 
@@ -305,11 +305,6 @@ class Git:
         heads = {name.removeprefix(prefix): commit for name, commit, _ in lines if name.startswith(prefix)}
         default = next((link.removeprefix(fetched) for name, _, link in lines if name == f"{fetched}HEAD"), None)
         return RemoteBranches(heads, default)
-
-    def commit_at(self, revision: str) -> str | None:
-        """Return the full hash of the commit that ``revision`` names, or None."""
-        output = self.ask("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
-        return output.text if output.ok else None
 
     def remote_branches(self, remote: str, pattern: str = "*") -> RemoteBranches:
         """Ask ``remote`` for its default branch and the branches that fit ``pattern``; raise Unreachable or Denied."""
@@ -336,15 +331,6 @@ class Git:
         command = self.command("fetch", *flags, "--", remote, f"{_HEADS}{branch}", env=self.keeping_objects(folder))
         self.fetch(command, remote)
         return replace(self, more_objects=folder)
-
-    def count(self, start: str, end: str) -> int:
-        """Return how many commits of ``end`` are none of ``start``."""
-        output = self.ask("rev-list", "--count", f"{start}..{end}", "--")
-        return int(output.text) if output.ok else 0
-
-    def unlike(self, before: str, after: str) -> tuple[str, ...]:
-        """Return the files that differ between two commits, relative to the top."""
-        return self.names("diff-tree", "-r", "-z", "--name-only", "--no-renames", before, after, "--")
 
     def unlike_remote(self, heads: Iterable[str]) -> tuple[str, ...]:
         """Return HEAD's commits that are in none of ``heads``, newest first: short hash and subject."""

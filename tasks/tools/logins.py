@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Unreachable, Unusable
 from ..core.names import DOCKER_HUB, Reference
 from ..core.safe_files import in_home, read_file
-from .command import MALFORMED, Command, Output, as_mapping, mentions
+from .command import MALFORMED, Command, Output, mentions
 from .process import ask_all, capture, find, run_checked
 
 HELPER = "gcloud"
@@ -67,6 +67,11 @@ def google_project(image: Reference) -> str | None:
     return image.path.partition("/")[0] if is_google(image.host) else None
 
 
+def _mapping(value: object) -> dict[str, Any]:
+    """Return a part of a JSON document as a mapping; empty where it is not one."""
+    return value if isinstance(value, dict) else {}
+
+
 class Credentials(NamedTuple):
     """What Docker sends to a registry."""
 
@@ -90,8 +95,8 @@ class DockerLogins(NamedTuple):
         """Read ``config.json`` in DOCKER_CONFIG or ``~/.docker``; empty where there is none."""
         file = Path(os.environ.get("DOCKER_CONFIG") or in_home("~/.docker"), "config.json")
         try:
-            content = json.loads(read_file(file))
-            helpers, auths = as_mapping(content.get("credHelpers")), as_mapping(content.get("auths"))
+            content = json.loads(read_file(file).strip() or b"{}")  # as Docker takes an empty one
+            helpers, auths = _mapping(content.get("credHelpers")), _mapping(content.get("auths"))
         except (FileNotFoundError, NotADirectoryError):
             content = helpers = auths = {}
         except OSError as err:
@@ -229,7 +234,7 @@ def key_account(key_file: Path) -> str | None:
         raise Unusable(what, where=key_file, hint=f"ls -l {key_file.parent}") from err
     except (ValueError, RecursionError):
         content = None
-    if as_mapping(content).get("type") not in ("service_account", "external_account"):
+    if _mapping(content).get("type") not in ("service_account", "external_account"):
         raise Unusable(
             "not a service account key or workload identity file",
             where=key_file,

@@ -205,7 +205,7 @@ def _begin(command: Command) -> subprocess.Popen[bytes]:
             umask=command.umask,
         )
     except (OSError, ValueError) as err:
-        raise _not_started(command) from err
+        raise _not_started(command, err) from err
 
 
 def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
@@ -274,13 +274,16 @@ def _start(command: Command, options: dict[str, Any]) -> sh.RunningCommand:
             **options,
         )
     except (sh.ForkException, OSError, ValueError) as err:
-        raise _not_started(command) from err
+        raise _not_started(command, err) from err
     return process
 
 
-def _not_started(command: Command) -> ProgramFailed:
+def _not_started(command: Command, err: Exception) -> ProgramFailed:
     program = command.argv[0]
-    return ProgramFailed(f"{program} cannot be started", where=find(program), hint=f"reinstall {program}")
+    # It may be the system's fault, or the folder's.
+    why, place = (f": {err.strerror}", err.filename) if isinstance(err, OSError) else ("", None)
+    hint = f"try {program} --version; if that does not start, reinstall {program}"
+    return ProgramFailed(f"{program} cannot be started{why}", where=place or find(program), hint=hint)
 
 
 def _too_slow(command: Command, seconds: float) -> TooSlow:
@@ -292,8 +295,7 @@ def _too_slow(command: Command, seconds: float) -> TooSlow:
 
 
 def _path_outside_virtualenv() -> str:
-    path = os.environ.get("PATH", os.defpath)
-    if sys.prefix == sys.base_prefix:
-        return path
-    own = Path(sys.prefix) / "bin"
-    return os.pathsep.join(part for part in path.split(os.pathsep) if Path(part) != own)
+    own = Path(sys.prefix) / "bin" if sys.prefix != sys.base_prefix else None
+    # An empty part would be the current folder, whose programs are the repository's.
+    parts = (part for part in os.environ.get("PATH", "").split(os.pathsep) if part and Path(part) != own)
+    return os.pathsep.join(parts) or os.defpath

@@ -29,7 +29,7 @@ from unittest.mock import patch
 from .machine import PROJECT
 
 LIBRARIES = ("invoke.main", "ruamel.yaml", "semver", "sh", "http.client", "docker")
-# It reads the environment when it is imported.
+# It is made of the tasks, which each run imports itself.
 PROGRAM = "tasks.program"
 # What an interpreter reads when it starts; only the module path can be given later.
 _READ_AT_START = ("PYTHON", "LC_", "LANG")

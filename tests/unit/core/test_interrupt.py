@@ -142,11 +142,12 @@ def test_a_program_whose_answer_is_not_taken_is_ended(sleeper: str, tmp_path: Pa
 
     with Pool() as pool:
         pool.submit(ask).result()
-        assert not alive(int((tmp_path / "pid").read_text()))
+        # A thread that is only about to wait for its program ends it itself.
+        wait_until(lambda: not alive(int((tmp_path / "pid").read_text())), PATIENCE)
         (tmp_path / "pid").unlink()
         pool.submit(ask_all, capture, [command])
         wait_for(tmp_path / "pid")
-    assert not alive(int((tmp_path / "pid").read_text()))
+    wait_until(lambda: not alive(int((tmp_path / "pid").read_text())), PATIENCE)
 
 
 def test_ctrl_c_on_a_terminal_ends_both(slow: Hub, tmp_path: Path) -> None:

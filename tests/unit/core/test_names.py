@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.core.faults import Refused, Unusable
+from tasks.core.faults import Unusable
 from tasks.core.names import Host, Reference, is_loopback, platform_argument, short_platform
 
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
@@ -121,17 +121,6 @@ AMD64, ARM64 = "linux/amd64", "linux/arm64"
 )
 def test_the_build_arguments_of(host: Host, wanted: str, asked: str | None, argument: str | None) -> None:
     assert platform_argument(host, wanted, asked) == argument
-
-
-@pytest.mark.parametrize("system", ["win32", "cygwin", "msys"])
-@pytest.mark.parametrize("asked", [None, AMD64])
-def test_windows_is_refused_with_the_way_to_wsl(system: str, asked: str | None) -> None:
-    with pytest.raises(Refused) as refused:
-        platform_argument(Host(system, "AMD64"), AMD64, asked)
-    assert str(refused.value) == (
-        f"error: hub images cannot be built on Windows directly ({system}, AMD64)\n"
-        "hint: run it in WSL with Docker Desktop's WSL integration: wsl --install"
-    )
 
 
 def test_a_host_is_named_as_people_do() -> None:

@@ -309,6 +309,13 @@ def test_a_file_that_invoke_stumbles_over_ends_without_a_traceback(carrier: Hub)
 
 
 @pytest.mark.parametrize("way", [INVOKE, HUBPRESS], ids=["invoke", "hubpress"])
+def test_a_variable_that_invoke_cannot_read_is_one_fault(way: tuple[str, ...], carrier: Hub) -> None:
+    done = in_hub(way, carrier, "commit", env={"INVOKE_RUN_WATCHERS": "x"})
+    what = "Invoke cannot read its variables: Can't adapt an environment string into a <class 'list'>!"
+    demand_fault(done, 2, f"{what} (INVOKE_RUN_WATCHERS)", "unset INVOKE_RUN_WATCHERS")
+
+
+@pytest.mark.parametrize("way", [INVOKE, HUBPRESS], ids=["invoke", "hubpress"])
 def test_each_source_wins_over_those_before(way: tuple[str, ...], carrier: Hub, tmp_path: Path) -> None:
     command, env = ("commit", "--dry", "--json"), {"HOME": str(tmp_path)}
     (tmp_path / ".invoke.yaml").write_text("hub: {branch: theirs}\n")

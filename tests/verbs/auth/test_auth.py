@@ -59,6 +59,10 @@ def use_another_helper(gcloud: GcloudStandIn) -> None:
     configure_docker({"credHelpers": {HOST: "gcr"}})
 
 
+def _write_configuration(text: str) -> None:
+    Path(os.environ["DOCKER_CONFIG"], "config.json").write_text(text)
+
+
 def make_default_credentials(_: GcloudStandIn) -> None:
     folder = Path(os.environ["CLOUDSDK_CONFIG"])
     folder.mkdir()
@@ -71,6 +75,7 @@ HAS: dict[str, Callable[[GcloudStandIn], None]] = {
     "expired": GcloudStandIn.expire,
     "helper": lambda _: configure_docker({"credHelpers": {HOST: "gcloud"}}),
     "another helper": use_another_helper,
+    "empty configuration": lambda _: _write_configuration("\n"),
     "store": lambda _: configure_docker({"credsStore": "gcloud"}),
     "store with a login": partial(use_store, script=LOGGED_IN),
     "empty store": partial(use_store, script=LOGGED_OUT),
@@ -91,6 +96,7 @@ RUNS = {
     "nothing is set up": ("", "", [LIST, LOGIN, CONFIGURE]),
     "somebody is signed in": ("account", "", [LIST, CONFIGURE]),
     "the sign-in has expired": ("account, expired, helper", "", [LIST, LOGIN]),
+    "Docker's configuration is empty": ("account, empty configuration", "", [LIST, CONFIGURE]),
     "all is set up": ("account, helper", "", []),
     "no browser": ("", "--no-browser", [LIST, f"{LOGIN} --no-launch-browser", CONFIGURE]),
     "default credentials": ("account, helper", "--adc", [ADC]),

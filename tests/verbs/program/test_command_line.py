@@ -67,7 +67,7 @@ def test_every_task_is_in_one_group() -> None:
 
 
 def test_a_tasks_help_begins_with_usage_and_ends_with_whole_examples(hubpress: Hubpress, tmp_path: Path) -> None:
-    for typed in ("release --help", "-h release", "release help"):
+    for typed in ("release --help", "-h release", "release help", "--list release", "release -l"):
         assert hubpress(tmp_path, *typed.split()) == hubpress(tmp_path, "help", "release")
     for task in TASKS:
         shown = hubpress(tmp_path, "help", task)
@@ -96,6 +96,7 @@ def test_a_tasks_help_begins_with_usage_and_ends_with_whole_examples(hubpress: H
         "bump --dry --to '3.3.7 '",
         "-dn bump 3.3.7",
         "bump -Rd 3.3.7",
+        "-n bump --dry --json 3.3.7 --pre --pre",
     ],
 )
 def test_people_may_spell_it_as_they_are_used_to(typed: str, hubpress: Hubpress, hub: Hub) -> None:
@@ -114,6 +115,14 @@ def test_several_short_options_may_stand_in_one_word(typed: str, hubpress: Hubpr
     # A run that is not dry shows its plan on standard error.
     assert said.out.startswith(f"Plan for {hub.path}\n"), said
     assert ('"text"' in said.out) == typed.endswith("text")
+
+
+def test_a_dry_run_is_planned_on_the_files_and_not_on_what_another_would_have_left(
+    hubpress: Hubpress, hub: Hub
+) -> None:
+    """Only the tasks of one command line go on from each other."""
+    assert hubpress(hub, "-n", "bump", "3.3.8").code == 0
+    assert hubpress(hub, "-n", "commit", "--json").json["commits"] == []
 
 
 @pytest.mark.parametrize("message", ["help", "release", "a=b=", "4.4.0", "-x"])
@@ -146,8 +155,13 @@ def test_a_message_may_be_a_word_that_means_something_else(message: str, hubpres
         ("status -json", "unknown option: -json", "did you mean: hubpress status --json"),
         ("--help=relase", "--help takes no value", "hubpress help"),
         ("bump -ny", "unknown option: -y", "hubpress help bump"),
-        ("-nm text commit", "unknown option: -m", "hubpress help"),
-        ("release 3.3.8 4.4.0", "the command line is not understood: No idea what '4.4.0' is!", "hubpress help"),
+        ("-nm text commit", "unknown option: -m", "an option follows its task: hubpress TASK -m"),
+        ("--repo . status", "unknown option: --repo", "an option follows its task: hubpress TASK --repo"),
+        ("--list -F json", "unknown option: -F", "hubpress help"),
+        ("--prompt-for-sudo-password status", "unknown option: --prompt-for-sudo-password", "hubpress help"),
+        ("release 3.3.8 4.4.0", "--to is given twice", "give it once: --to 4.4.0"),
+        ("bump --to 4.0.0 --version=4.1.0", "--version is given twice", "give it once: --version 4.1.0"),
+        ("commit -m one -m 'and two'", "-m is given twice", "give it once: -m 'and two'"),
         ("release --yes -- --dry", "unknown option: --", "hubpress help release"),
         ("bump --=1", "unknown option: --", "hubpress help bump"),
         ("bump --to=", "--to needs a value", "hubpress help bump"),
@@ -174,7 +188,6 @@ def test_a_home_that_is_no_folder_has_no_settings(
     ("typed", "code", "error"),
     [
         ("status --of", 1, "unknown option: --of"),
-        ("-T x status", 1, "the command line is not understood: invalid literal for int() with base 10: 'x'"),
         ("--print-completion-script x status", 1, "the command line is not understood: Completion for shell"),
         ("-f /nope status", 2, "no such file"),
     ],
@@ -205,6 +218,14 @@ def test_a_mistyped_name_gets_the_nearest_right_one(
     assert said.code == code, said
     first, second = said.err.splitlines()
     assert (first.partition(" (")[0], second) == (f"error: {error}", f"hint: {hint}")
+
+
+def test_windows_is_refused_with_the_way_to_wsl() -> None:
+    """Its Python lacks what locks and terminals are asked by."""
+    without = "import sys; sys.platform = 'win32'; sys.modules['fcntl'] = sys.modules['sh'] = None"
+    done = run(sys.executable, "-c", f"{without}; import tasks.program", cwd=PROJECT)
+    hint = "run it in WSL with Docker Desktop's WSL integration: wsl --install"
+    demand_fault(done, 1, "hub images cannot be built on Windows directly", hint)
 
 
 # -- the list, the help, and how quickly they come

@@ -36,12 +36,12 @@ def test_no_module_tasks_is_installed(installed: Path, tmp_path: Path) -> None:
 
 
 def test_list_shows_the_same_tasks_as_in_a_checkout(installed: Path, tmp_path: Path) -> None:
-    listed = run(str(installed / "hubpress"), "--list", "-F", "json", cwd=tmp_path)
+    listed = run(str(installed / "hubpress"), "--list", cwd=tmp_path)
     assert listed.code == 0, listed
-    assert [(task["name"], task["help"]) for task in listed.json["tasks"]] == [
-        (task["name"], task["help"]) for task in run_task("--list", "-F", "json", cwd=tmp_path).json["tasks"]
-    ]
-    assert [task["name"] for task in listed.json["tasks"]] == TASKS
+    tasks = run_task("--list", "-F", "json", cwd=tmp_path).json["tasks"]
+    assert [task["name"] for task in tasks] == TASKS
+    shown = " ".join(listed.out.split())
+    assert [task for task in tasks if f" {task['name']} {task['help']} " not in shown] == []
 
 
 def test_completion(installed: Path, tmp_path: Path) -> None:

@@ -1,0 +1,41 @@
+"""Which programs are started, and why one is not."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tasks.core.faults import ProgramFailed
+from tasks.tools.command import Command
+from tasks.tools.process import capture, find
+from tests.support.processes import write_program
+
+
+@pytest.mark.parametrize("path", ["", os.pathsep, f"{sys.prefix}/bin"], ids=["empty", "two empty parts", "its own bin"])
+def test_no_program_of_the_repository_is_started_where_path_is_empty(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_program(tmp_path, "docker-credential-theirs", "echo theirs")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", path)
+    assert find("docker-credential-theirs") is None
+    assert capture(Command(("sh", "-c", "command -v docker-credential-theirs"))).text == ""
+
+
+@pytest.mark.parametrize(
+    ("program", "folder", "why"),
+    [("broken", ".", "Exec format error ({}/broken)"), ("sh", "gone", "No such file or directory ({}/gone)")],
+)
+def test_what_keeps_a_program_from_starting_is_told(
+    program: str, folder: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken").write_bytes(b"\0")
+    (tmp_path / "broken").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(ProgramFailed) as fault:
+        capture(Command((program,), tmp_path / folder))
+    assert str(fault.value) == (
+        f"error: {program} cannot be started: {why.format(tmp_path)}\n"
+        f"hint: try {program} --version; if that does not start, reinstall {program}"
+    )
