@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
@@ -162,6 +163,7 @@ def target_branch(hub: Hub, review: Review, wanted: str | None) -> TargetBranch:
     commit = git.branch_commit(name)
     if commit not in {None, git.start.commit}:
         raise _has_other_commits(git, name)
+    _require_here(git, name)
     switch = ("switch", *(() if commit else ("--create",)), name)
     return TargetBranch(name, why, local_branch(git, name, commit), switch, is_named=True)
 
@@ -203,6 +205,7 @@ def _feature_branch(hub: Hub, review: Review, why: str) -> TargetBranch:
             raise _has_other_commits(git, name)
         # A branch that only the remote has is refused where it would be pushed to.
         if wanted or not left:
+            _require_here(git, name)
             flag = () if here == head else ("--force-create",) if here else ("--create",)
             told = f"; {first} is done with, {review.base} has what it changed" if number > 1 else ""
             return TargetBranch(name, f"{why}{told}", local_branch(git, name, here), ("switch", *flag, name))
@@ -242,9 +245,17 @@ def _committed_version(hub: Hub) -> str | None:
 def require_name(git: Git, name: str, hint: str) -> None:
     """Check that git takes ``name`` for a branch."""
     # It prints another name for @{-1}, the branch before, and takes what means another commit elsewhere.
-    is_other = re.fullmatch(r"refs/.*|@|(?:.*_)?HEAD", name)
+    is_other = re.fullmatch(r"refs/.*|@|(?:.*_)?HEAD", name) or git.commit_at(f"refs/remotes/{name}")
     if is_other or git.ask("check-ref-format", "--branch", name).text != name:
         raise Unusable(f"{name!r} cannot be a branch's name", where="git check-ref-format", hint=hint)
+
+
+def _require_here(git: Git, name: str) -> None:
+    """Check that no other worktree has the branch ``name``: a switch could move it below that one's files."""
+    there = git.read("for-each-ref", "--format=%(worktreepath)", f"refs/heads/{name}")
+    if there:
+        hint = f"work in that folder, or remove it: git worktree remove {shlex.quote(there)}"
+        raise Refused(f"another worktree has the branch {name}", where=there, hint=hint)
 
 
 def _has_other_commits(git: Git, name: str) -> Refused:
@@ -294,6 +305,7 @@ def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: 
     moves = [] if seen is git else [_fetch(git, review, tip, why)]
     arguments: tuple[str, ...] = ()
     if current != base:
+        _require_here(git, base)
         # At once: on the way by the clone's own base branch, uncommitted changes could be in the way.
         flags = ("--no-track", "--force-create" if local else "--create") if end == tip != local else ()
         left = f"{current} is already merged, or not where feature branches start" if current else "HEAD is detached"
@@ -317,7 +329,9 @@ def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: 
 
 
 def _fetch(git: Git, review: Review, tip: str, why: str) -> Action:
-    command = git.command("fetch", "--no-recurse-submodules", "--", review.upstream, review.base)
+    # Its whole name: a tag may have the same, and git would fetch that.
+    branch = f"refs/heads/{review.base}"
+    command = git.command("fetch", "--no-recurse-submodules", "--", review.upstream, branch)
 
     def do(_: Values) -> Values:
         git.fetch(command, review.upstream)

@@ -172,7 +172,7 @@ def test_the_branch_is_cut_from_the_base_branch_as_it_is_now(team: Team) -> None
     assert (
         "  fetch  * fetch staging from upstream\n"
         "           because staging here is 2 commits behind\n"
-        "           $ git fetch --no-recurse-submodules -- upstream staging\n"
+        "           $ git fetch --no-recurse-submodules -- upstream refs/heads/staging\n"
         f"         * move staging to {team.base[:12]}\n"
         "           because staging here is 2 commits behind\n"
         "           changes notes.txt\n"
@@ -183,6 +183,38 @@ def test_the_branch_is_cut_from_the_base_branch_as_it_is_now(team: Team) -> None
     done(team)
     assert team.hub.git("rev-parse", "HEAD~", "staging").split() == [team.base, team.base]
     assert team.hub.git("status", "--porcelain") == "?? draft.txt"
+
+
+def test_a_tag_of_the_base_branchs_name_is_not_taken_for_it(team: Team) -> None:
+    """As teams have it that deploy what they tag: git fetches the tag, if it is asked for the bare name."""
+    team.colleague.git("push", "--quiet", "origin", "staging:refs/tags/staging")
+    team.work("notes.txt")
+    bump(team)
+    done(team)
+    assert (
+        team.hub.git("rev-parse", "HEAD~", "refs/heads/staging").split()
+        == [team.colleague.remote_git("rev-parse", "refs/heads/staging")] * 2
+    )
+
+
+def test_a_base_branch_that_another_worktree_has_is_not_moved_below_its_files(team: Team) -> None:
+    bump(team, "3.3.7")
+    done(team)
+    team.merge("bump-z2jh-3.3.7", squash=True)
+    other = f"{team.hub.path}-tree"
+    team.hub.git("worktree", "add", "--quiet", other, "staging")
+    bump(team)
+    before = everything(team)
+    demand_fault(
+        commit(team),
+        1,
+        f"another worktree has the branch staging ({other})",
+        f"work in that folder, or remove it: git worktree remove {other}",
+    )
+    assert everything(team) == before
+    team.hub.git("worktree", "remove", other)
+    done(team)
+    assert team.hub.git("rev-parse", "HEAD~") == team.base
 
 
 def test_what_would_be_overwritten_is_refused(team: Team) -> None:
