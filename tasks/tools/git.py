@@ -50,17 +50,18 @@ _REMOTE_DENIED = (
 )
 # What git advises for a folder that belongs to somebody else, as containers and CI have them.
 _ADVICE = "git config --global --add safe.directory "
+_FILTER = " filter '"
 _DISKS = "df -h .git {temporary}"
-_ELSEWHERE = "work in that folder, or remove it: git worktree list"
+_SIGNING = "see why: git commit --allow-empty --gpg-sign; or sign none: git config commit.gpgSign false"
 _FIXES = {
     "tell me who you are": "git config --global user.email YOU@EXAMPLE, and user.name",
-    "failed to sign": "see why: git commit --allow-empty --gpg-sign; or sign none: git config commit.gpgSign false",
-    "is already checked out at": _ELSEWHERE,
-    "is already used by worktree": _ELSEWHERE,
+    "failed to sign": _SIGNING,
+    "signingkey": _SIGNING,
+    "load public key": _SIGNING,
     "cannot create 'refs/heads/": "git branch --list; use another branch: --branch NAME",
     "no space left on device": _DISKS,
     "out of diskspace": _DISKS,
-    " filter '": "see which program that is, and install it: git config --show-origin --get-regexp ^filter[.]",
+    _FILTER: "see which program that is, and install it: git config --show-origin --get-regexp ^filter[.]",
     "unable to write file": _DISKS,  # it often does not say why
 }
 # What stands for the index where a revision is asked for.
@@ -241,7 +242,11 @@ class Git:
 
     def show_all(self, paths: Sequence[str], revision: str) -> dict[str, bytes | None]:
         """Return the bytes that a checkout of ``revision`` would write to ``paths`` (relative to the top), or None."""
-        outputs = ask_all(capture, [self.command("cat-file", "--filters", f"{revision}:{path}") for path in paths])
+        commands = [self.command("cat-file", "--filters", f"{revision}:{path}") for path in paths]
+        outputs = ask_all(capture, commands)
+        for command, output in zip(commands, outputs, strict=True):
+            if _FILTER in output.stderr and not output.ok:
+                raise failed(command.argv[1:], output)
         return {path: output.stdout if output.ok else None for path, output in zip(paths, outputs, strict=True)}
 
     def keeps_same(self, path: str, one: bytes | None, other: bytes | None) -> bool:
