@@ -16,7 +16,7 @@ from ..core.faults import DOOR, Fault, Refused, Unusable
 from ..core.options import CommitOptions
 from ..core.plan import Action, Fact, Moved, Step, Values, refused
 from ..core.safe_files import temporary_folder
-from ..core.settings import Settings, how_to_correct
+from ..core.settings import FILE, Settings, how_to_correct
 from ..image.tag import render
 from ..repo.hub import Hub, open_hub
 from ..repo.remotes import Review, base_here, find_review, review_known
@@ -300,6 +300,11 @@ def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: 
     if carried:
         what = f"{review.upstream}'s {base} changes {', '.join(carried)}, which has uncommitted changes"
         hint = f"put them aside: git stash push -- {' '.join(carried)}; then run the same command again"
+        raise Refused(what, where=git.folder, hint=hint)
+    if FILE in moving:
+        what = f"{review.upstream}'s {base} has another {FILE}, and this run has the settings of the one here"
+        switch = "" if current == base else f"git switch {base} && "
+        hint = f"{switch}git pull --ff-only {review.upstream} {base}; then run the same command again"
         raise Refused(what, where=git.folder, hint=hint)
     why = f"{base} here is {_commits(behind)} behind" if behind else f"{base} is where feature branches start"
     moves = [] if seen is git else [_fetch(git, review, tip, why)]

@@ -197,6 +197,32 @@ def test_a_tag_of_the_base_branchs_name_is_not_taken_for_it(team: Team) -> None:
     )
 
 
+def test_settings_that_the_base_branch_changes_are_not_left_out(team: Team) -> None:
+    """A clone that is behind has the older ones: a release by those would miss a place of the values, say."""
+    team.work("invoke.yaml", "hub: {labels: [hub-images]}\n")
+    bump(team)
+    before = everything(team)
+    demand_fault(
+        commit(team),
+        1,
+        f"upstream's staging has another invoke.yaml, and this run has the settings of the one here ({team.hub.path})",
+        "git pull --ff-only upstream staging; then run the same command again",
+    )
+    assert everything(team) == before
+    team.hub.git("pull", "--quiet", "--ff-only", "upstream", "staging")
+    done(team)
+    (request,) = team.gh.requests
+    assert request["headRefName"] == BRANCH
+
+
+def test_a_base_branch_that_was_renamed_there_is_not_committed_to_here(team: Team) -> None:
+    team.colleague.remote_git("branch", "--move", "staging", "main")
+    bump(team)
+    done(team)
+    (request,) = team.gh.requests
+    assert (request["headRefName"], request["baseRefName"]) == (BRANCH, "main")
+
+
 def test_a_base_branch_that_another_worktree_has_is_not_moved_below_its_files(team: Team) -> None:
     bump(team, "3.3.7")
     done(team)
