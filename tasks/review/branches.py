@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import os
 import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import count
+from itertools import accumulate, count
 from typing import NamedTuple
 
 from ..core import output
@@ -296,10 +297,12 @@ def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: 
         raise Refused(what, where=base, hint=hint)
     end = tip if local is None or behind else local
     moving = seen.unlike(head, end)
-    carried = sorted({*moving} & {*git.changed(["."])}) if moving else []
+    untracked = _untracked(git, moving) if moving else []
+    carried = sorted({*moving} & {*git.changed(["."])} | {*untracked}) if moving else []
     if carried:
         what = f"{review.upstream}'s {base} changes {', '.join(carried)}, which has uncommitted changes"
-        hint = f"put them aside: git stash push -- {' '.join(carried)}; then run the same command again"
+        flag = "--all " if untracked else ""
+        hint = f"put them aside: git stash push {flag}-- {shlex.join(carried)}; then run the same command again"
         raise Refused(what, where=git.folder, hint=hint)
     if FILE in moving:
         what = f"{review.upstream}'s {base} has another {FILE}, and this run has the settings of the one here"
@@ -331,6 +334,14 @@ def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: 
         moves.append(Action(what, why, do, details, (standing(git, current), at)))
     done = [f"{base} is at {tip[:SHORT]}, as in {review.upstream}"] if moves else []
     return Step("fetch", tuple(moves), summary=lambda _: done), end, moving
+
+
+def _untracked(git: Git, moving: Sequence[str]) -> list[str]:
+    """Return what git does not track where ``moving`` are written: ignored files too, which it would overwrite."""
+    tracked = {*git.names("--literal-pathspecs", "ls-files", "-z", "--", *moving)}
+    ways = dict.fromkeys(at for path in moving for at in accumulate(path.split("/"), "{}/{}".format))
+    there = (at for at in ways if at not in tracked and os.path.lexists(git.folder / at))
+    return [at for at in there if (git.folder / at).is_symlink() or not (git.folder / at).is_dir()]
 
 
 def _fetch(git: Git, review: Review, tip: str, why: str) -> Action:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import chain
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,6 +59,9 @@ _FIXES = {
     "signingkey": _SIGNING,
     "load public key": _SIGNING,
     "cannot create 'refs/heads/": "git branch --list; use another branch: --branch NAME",
+    # git status and git stash do not show those.
+    "would be overwritten by": "see what git was told to skip: git ls-files -v | grep '^[a-zS]'; then: "
+    "git update-index --no-assume-unchanged --no-skip-worktree -- FILE",
     "no space left on device": _DISKS,
     "out of diskspace": _DISKS,
     _FILTER: "see which program that is, and install it: git config --show-origin --get-regexp ^filter[.]",
@@ -524,6 +527,10 @@ def locked(lock: Path | str) -> Refused:
 
 
 def _first_fault(output: Output) -> str:
-    lines = [line.strip() for line in output.stderr.splitlines()]
-    named = [line.split(": ", 1)[1] for line in lines if line.startswith(("fatal: ", "error: "))]
-    return named[0] if named else output.last_words
+    lines = output.stderr.splitlines()
+    first = next((at for at, line in enumerate(lines) if line.strip().startswith(("fatal: ", "error: "))), None)
+    if first is None:
+        return output.last_words
+    # It lists files on the lines below.
+    listed = takewhile(lambda line: line.startswith("\t"), lines[first + 1 :])
+    return " ".join((lines[first].strip().split(": ", 1)[1], *map(str.strip, listed)))

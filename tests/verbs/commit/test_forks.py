@@ -9,7 +9,7 @@ from tests.support.cli import Result, run_task
 from tests.support.processes import write_program
 from tests.support.steps import BRANCH, SUBJECT, move, refs
 from tests.support.team import TEAMS, Team
-from tests.support.world import demand_fault
+from tests.support.world import demand_fault, fault
 
 PAGES = "https://github.com/team/hubs/pull"
 
@@ -254,6 +254,42 @@ def test_what_would_be_overwritten_is_refused(team: Team) -> None:
         "put them aside: git stash push -- hub/requirements.yaml; then run the same command again",
     )
     assert everything(team) == before
+
+
+@pytest.mark.parametrize("name", ["notes.env", "notes.env/theirs"])
+def test_a_file_that_git_ignores_is_not_overwritten_by_the_base_branchs(team: Team, name: str) -> None:
+    """Git would do so without a word."""
+    team.work(".gitignore", "*.env\n")
+    team.hub.git("pull", "--quiet", "--ff-only", "upstream", "staging")
+    team.colleague.write(name, "theirs\n")
+    team.colleague.git("add", "--force", name)
+    team.work("notes.txt")
+    bump(team)
+    team.hub.write("notes.env", "mine\n")
+    demand_fault(
+        commit(team),
+        1,
+        f"upstream's staging changes notes.env, which has uncommitted changes ({team.hub.path})",
+        "put them aside: git stash push --all -- notes.env; then run the same command again",
+    )
+    assert team.hub.read("notes.env") == "mine\n"
+    team.hub.git("stash", "push", "--quiet", "--all", "--", "notes.env")
+    done(team)
+    assert (team.hub.read(name), team.hub.git("show", "stash@{0}^3:notes.env")) == ("theirs\n", "mine")
+
+
+def test_a_file_that_git_was_told_to_skip_is_named_where_the_base_branch_changes_it(team: Team) -> None:
+    team.hub.git("update-index", "--assume-unchanged", "images/hub/requirements.txt")
+    team.hub.write("images/hub/requirements.txt", "mine\n")
+    team.work("images/hub/requirements.txt")
+    bump(team)
+    told, hint = fault(commit(team))
+    assert told.startswith("git merge: Your local changes to the following files would be overwritten by merge: images")
+    assert hint == (
+        "see what git was told to skip: git ls-files -v | grep '^[a-zS]'; then: "
+        "git update-index --no-assume-unchanged --no-skip-worktree -- FILE"
+    )
+    assert team.hub.read("images/hub/requirements.txt") == "mine\n"
 
 
 def test_a_base_branch_that_went_another_way_is_refused(team: Team) -> None:
