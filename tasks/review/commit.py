@@ -143,7 +143,7 @@ def _make_commit(git: Git, place: Fact, wanted: Mapping[str, bytes], message: st
         raise Refused("a hook added the file to the commit", where=path, hint=f"git show --stat HEAD; {_GO_ON}")
     for path, data in git.show_all([*wanted], commit).items():
         if not git.keeps_same(path, data, wanted[path]):
-            hint = f"git show HEAD -- {path}; {_GO_ON}"
+            hint = f"git show HEAD -- {shlex.quote(path)}; {_GO_ON}"
             raise Refused("a hook changed the file while it was committed", where=path, hint=hint)
     return commit
 
@@ -186,12 +186,14 @@ def _require_committable(hub: Hub, changed: Sequence[str], staged: Collection[st
         if hub.committed.read(path) is None:
             raise Refused("the file was never committed", where=path, hint=git_commit(hub, [path]))
     for path in foreign_changes(hub):
-        hint = f"commit them, a hook's too: git commit -- {path}; or put them aside: git stash push -- {path}"
+        name = shlex.quote(path)
+        hint = f"commit them, a hook's too: git commit -- {name}; or put them aside: git stash push -- {name}"
         raise Refused("the file has uncommitted changes besides the release's", where=path, hint=hint)
     tree = WorkingTree(hub.git.folder)
     for path, data in hub.git.show_all([path for path in changed if path in staged], INDEX).items():
         if not hub.git.keeps_same(path, data, tree.read(path)):
-            raise Refused("other changes of the file are staged", where=path, hint=f"git restore --staged -- {path}")
+            hint = f"git restore --staged -- {shlex.quote(path)}"
+            raise Refused("other changes of the file are staged", where=path, hint=hint)
 
 
 def _message(hub: Hub, given: str | None) -> str:

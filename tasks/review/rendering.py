@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+import shlex
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -251,7 +252,9 @@ def _fill(hub: Hub, folder: Path, chart: str, own: str) -> tuple[Requirement, ..
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
         elif not there and one.repository.startswith(LOCAL):
             what = f"previews do not fetch {one.name} from {one.repository}"
-            raise Unusable(what, where=f"{chart}:{one.line}", hint=f"helm dependency update {chart}; and commit it")
+            raise Unusable(
+                what, where=f"{chart}:{one.line}", hint=f"helm dependency update {shlex.quote(chart)}; and commit it"
+            )
         elif not there:
             helm.pull(one.name, one.version, one.repository, place)
     return required
