@@ -16,7 +16,7 @@ from itertools import chain, takewhile
 from pathlib import Path
 from typing import NamedTuple
 
-from ..core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
+from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
 from ..core.plan import Fact, Moved
 from .command import NOTHING, Command, Output, mentions
 from .process import ask_all, capture
@@ -496,6 +496,8 @@ def push_fault(output: Output, remote: str, branch: str, *, ahead: bool) -> Prog
     reason = rejected[0].rpartition("(")[2].rstrip(")") or "no reason given"
     if ahead:
         hint = f"look at what is there: git fetch {remote} && git log HEAD..{remote}/{branch}; or use another --branch"
+    elif "protected branch" in output.stderr.lower():
+        hint = f"take what is committed to another branch: git switch --create NAME; then: {DOOR} commit --pr"
     else:
         hint = f"ask who keeps {remote} why, then: git push {remote} {branch}"
     return Unreachable(f"the remote rejected the branch {branch}: {reason}", where=remote, hint=hint)

@@ -218,6 +218,19 @@ def test_a_remotes_hook_that_rejects_is_quoted_and_the_commit_stays(moved: Hub) 
     assert (done.code, done.out) == (0, f"pushed {BRANCH} to origin\n")
 
 
+def test_a_base_branch_that_is_protected_has_a_way_on(moved: Hub) -> None:
+    refuse = 'grep -q main$ && { echo "GH006: Protected branch update failed" >&2; exit 1; }; exit 0'
+    write_program(moved.remote / "hooks", "pre-receive", refuse)
+    done = commit(moved, "--branch", "main", "--push")
+    assert fault(done) == (
+        "the remote rejected the branch main: pre-receive hook declined (origin)",
+        "take what is committed to another branch: git switch --create NAME; then: invoke commit --pr",
+    )
+    moved.git("switch", "--quiet", "--create", "mine")
+    done = commit(moved, "--pr")
+    assert (done.code, done.out.splitlines()[0]) == (0, "pushed mine to origin")
+
+
 def test_the_clones_own_hook_is_not_the_remotes_answer(moved: Hub) -> None:
     write_program(moved.path / ".git/hooks", "pre-push", 'echo "hook: run the tests first" >&2; exit 1')
     done = commit(moved, "--push")
