@@ -36,8 +36,8 @@ _EARLIEST, _SPAN = 315_532_800, 30 * 365 * 24 * 60 * 60
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _LFS_FILTERS = r"^filter\.lfs\.(smudge|process)$"
 
-# Fields of the bake file by the options that may be given again and again, and by the others.
-_REPEATED = {
+# Fields of the bake file by the options that take a value.
+_FIELDS = {
     "--annotation": "annotations",
     "--attest": "attest",
     "--build-arg": "args",
@@ -45,18 +45,21 @@ _REPEATED = {
     "--cache-from": "cache-from",
     "--cache-to": "cache-to",
     "--label": "labels",
+    "--network": "network",
     "--no-cache-filter": "no-cache-filter",
+    "--provenance": "attest",
+    "--sbom": "attest",
     "--secret": "secret",
+    "--shm-size": "shm-size",
     "--ssh": "ssh",
+    "--target": "target",
     "--ulimit": "ulimits",
 }
-_ONCE = {"--network": "network", "--shm-size": "shm-size", "--target": "target"}
-# Shorthands for --attest, by the kind of attestation.
-_ATTESTATIONS = {"--provenance": "provenance", "--sbom": "sbom"}
-_SWITCHES = {"--no-cache": "no-cache", "--pull": "pull"}
-# The image is the same without them: they tidy up after the older builder, or say what is shown.
-_WITHOUT_EFFECT = frozenset({"--force-rm", "--quiet", "--rm"})
-_MAPPINGS = ("args", "contexts", "labels")
+# The fields that hold one value, and those whose values are by names. The others are lists.
+_SINGLE, _MAPPINGS = ("network", "shm-size", "target"), ("args", "contexts", "labels")
+_ATTESTATIONS = ("--provenance", "--sbom")  # shorthands for --attest
+# No field where the image is the same without: they tidy up after the older builder, or say what is shown.
+_SWITCHES = {"--no-cache": "no-cache", "--pull": "pull", "--force-rm": "", "--quiet": "", "--rm": ""}
 # Values of --build-context that are not plain folders.
 _ELSEWHERE = ("docker-image://", "target:", "http://", "https://", "git://", "ssh://", "git@", "github.com/")
 _TRUTH = {**dict.fromkeys(("1", "t", "true"), True), **dict.fromkeys(("0", "f", "false"), False)}
@@ -295,18 +298,18 @@ def bake_fields(options: Sequence[str], where: str, env: Mapping[str, str], *, s
     words = iter(options)
     for option, sign, value in (word.partition("=") for word in words):
         fault, truth = "", _TRUTH.get(value.lower())
-        if option in _SWITCHES or option in _WITHOUT_EFFECT:
+        field = _SWITCHES.get(option) or _FIELDS.get(option, "")
+        if option in _SWITCHES:
             fault = f"{value!r} is neither true nor false" if sign and truth is None else ""
-            given |= {_SWITCHES[option]: truth or not sign} if option in _SWITCHES else {}
-        elif option not in {*_REPEATED, *_ONCE, *_ATTESTATIONS}:
+            given[field] = truth or not sign
+        elif not field:
             fault = "bake has no field for it"
         elif not sign and (value := next(words, "")) == "":
             fault = "its value is missing"
-        elif option in _ONCE:
-            given[_ONCE[option]] = value
+        elif field in _SINGLE:
+            given[field] = value
         else:
-            kind = _ATTESTATIONS.get(option)
-            given.setdefault(_REPEATED.get(option, "attest"), []).append(_attestation(kind, value) if kind else value)
+            given.setdefault(field, []).append(_attestation(option, value) if option in _ATTESTATIONS else value)
         if fault and strict:
             raise Unusable(
                 f"an extra build option cannot be used: {option}: {fault}",
@@ -318,13 +321,13 @@ def bake_fields(options: Sequence[str], where: str, env: Mapping[str, str], *, s
         texts = [f"{one}={env[one]}" if key == "args" and one in env else one for one in given[key]]
         pairs = (one.partition("=") for one in texts if key != "args" or "=" in one)
         given[key] = {name: text for name, _, text in pairs}
-    return {key: value for key, value in given.items() if value}
+    return {key: value for key, value in given.items() if key and value}
 
 
-def _attestation(kind: str, value: str) -> str:
+def _attestation(option: str, value: str) -> str:
     """Return the ``--attest`` that a shorthand means: its value is a truth value, or the parameters."""
     parameters: dict[bool | None, str] = {True: "", False: ",disabled=true"}
-    return f"type={kind}{parameters.get(_TRUTH.get(value.lower()), f',{value}')}"
+    return f"type={option.removeprefix('--')}{parameters.get(_TRUTH.get(value.lower()), f',{value}')}"
 
 
 def _is_local(context: str) -> bool:

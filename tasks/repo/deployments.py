@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial, reduce
 from itertools import pairwise
@@ -55,6 +55,8 @@ _CONTAINERS = frozenset({"initContainers", "extraContainers", "init_containers",
 _ANYTHING = re.compile(b"")
 # What a program is to fill in.
 _TEMPLATES = ("{", "$(")
+# How many levels below the top a chart's own key stands at most, where others wrap the chart.
+_MOST_ABOVE = 2
 # Reading as much YAML takes some seconds.
 _MOST_READ = 1024 * 1024
 
@@ -317,11 +319,11 @@ class NamedImage(NamedTuple):
         return f"{self.file}:{self.line}"
 
 
-def named_images(hub: Hub, chart_values: Data = None, telling: re.Pattern[bytes] = _ANYTHING) -> Iterator[NamedImage]:
+def named_images(hub: Hub, defaults: Data = None, telling: re.Pattern[bytes] = _ANYTHING) -> Iterator[NamedImage]:
     """Yield the images that the deployments' values name, and the hub images that other YAML files name.
 
-    Deployments' values are merged as by Helm; ``chart_values``, those of the pinned chart, are for the half of an image
-    that the repository leaves to it. Only files that hold something ``telling`` are read.
+    Deployments' values are merged as by Helm; the ``defaults``, the pinned chart's own values, are for the half of an
+    image that the repository leaves to it. Only files that hold something ``telling`` are read.
     """
     own = hub.values_file
     if own is not None:
@@ -331,8 +333,8 @@ def named_images(hub: Hub, chart_values: Data = None, telling: re.Pattern[bytes]
         others = dict.fromkeys(place.file for place in hub.places if place.file not in listed)
         for chain in (*chains, *((own, path) for path in others)):
             values = reduce(_merged, (_tree_in(hub, file, telling) for file in chain), None)
-            for path, inner in _sections(values, prefixes):
-                yield from _images(_merged(chart_values or {}, inner), path)
+            for path, inner in chart_values(values, prefixes):
+                yield from _images(_merged(defaults or {}, inner), path)
     names = _names(hub).values()
     words = [name.written_path for name in names]
     for file in files_with(hub.git, "--fixed-strings", words, "*.yaml", "*.yml"):
@@ -394,13 +396,18 @@ def _names(hub: Hub) -> dict[str, Reference]:
     return {image.spec.key: Reference(image.spec.named) for image in hub.images if image.spec.named}
 
 
-def _sections(tree: Data, prefixes: Sequence[str]) -> Iterator[tuple[tuple[str, ...], Data]]:
-    """Yield the chart's values in a values file, also those in the section of a chart that depends on the hub's."""
+def chart_values(
+    tree: Data, chart: Collection[str], above: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Data]]:
+    """Yield the values below a key of the ``chart`` in a values file, with the keys that lead to them.
+
+    Where a chart wraps the hub's, they are in its section (2i2c: ``basehub: jupyterhub:``).
+    """
     for key, inner in tree.items() if isinstance(tree, dict) else ():
-        if key in prefixes:
-            yield (key,), inner
-        elif isinstance(inner, dict):
-            yield from (((key, prefix), inner[prefix]) for prefix in prefixes if prefix in inner)
+        if key in chart:
+            yield (*above, key), inner
+        elif len(above) < _MOST_ABOVE:
+            yield from chart_values(inner, chart, (*above, key))
 
 
 def _tree_in(hub: Hub, path: str, telling: re.Pattern[bytes] = _ANYTHING) -> Data:

@@ -271,7 +271,7 @@ def _review(git: Git, settings: Settings, remotes: Remotes, there: RemoteBranche
     default = there.default or (None if settings.base_branch else base)
     shared = {
         **dict.fromkeys(PRODUCTION, "the branch that is deployed"),
-        **dict.fromkeys((name for name in (*_USUAL, "staging") if name in there.heads), "a shared branch"),
+        **dict.fromkeys((*_USUAL, "staging"), "a shared branch"),
         base: "the branch that pull requests go to",
     }
     return Review(remotes, base, {**shared, default: "the default branch"} if default else shared)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import os
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import count
+from itertools import accumulate, count
 from typing import NamedTuple
 
 from ..core import output
@@ -15,7 +17,7 @@ from ..core.faults import DOOR, Fault, Refused, Unusable
 from ..core.options import CommitOptions
 from ..core.plan import Action, Fact, Moved, Step, Values, refused
 from ..core.safe_files import temporary_folder
-from ..core.settings import Settings, how_to_correct
+from ..core.settings import FILE, Settings, how_to_correct
 from ..image.tag import render
 from ..repo.hub import Hub, open_hub
 from ..repo.remotes import Review, base_here, find_review, review_known
@@ -162,6 +164,7 @@ def target_branch(hub: Hub, review: Review, wanted: str | None) -> TargetBranch:
     commit = git.branch_commit(name)
     if commit not in {None, git.start.commit}:
         raise _has_other_commits(git, name)
+    _require_here(git, name)
     switch = ("switch", *(() if commit else ("--create",)), name)
     return TargetBranch(name, why, local_branch(git, name, commit), switch, is_named=True)
 
@@ -203,6 +206,7 @@ def _feature_branch(hub: Hub, review: Review, why: str) -> TargetBranch:
             raise _has_other_commits(git, name)
         # A branch that only the remote has is refused where it would be pushed to.
         if wanted or not left:
+            _require_here(git, name)
             flag = () if here == head else ("--force-create",) if here else ("--create",)
             told = f"; {first} is done with, {review.base} has what it changed" if number > 1 else ""
             return TargetBranch(name, f"{why}{told}", local_branch(git, name, here), ("switch", *flag, name))
@@ -242,9 +246,17 @@ def _committed_version(hub: Hub) -> str | None:
 def require_name(git: Git, name: str, hint: str) -> None:
     """Check that git takes ``name`` for a branch."""
     # It prints another name for @{-1}, the branch before, and takes what means another commit elsewhere.
-    is_other = re.fullmatch(r"refs/.*|@|(?:.*_)?HEAD", name)
+    is_other = re.fullmatch(r"refs/.*|@|(?:.*_)?HEAD", name) or git.commit_at(f"refs/remotes/{name}")
     if is_other or git.ask("check-ref-format", "--branch", name).text != name:
         raise Unusable(f"{name!r} cannot be a branch's name", where="git check-ref-format", hint=hint)
+
+
+def _require_here(git: Git, name: str) -> None:
+    """Check that no other worktree has the branch ``name``: a switch could move it below that one's files."""
+    there = git.read("for-each-ref", "--format=%(worktreepath)", f"refs/heads/{name}")
+    if there:
+        hint = f"work in that folder, or remove it: git worktree remove {shlex.quote(there)}"
+        raise Refused(f"another worktree has the branch {name}", where=there, hint=hint)
 
 
 def _has_other_commits(git: Git, name: str) -> Refused:
@@ -285,15 +297,23 @@ def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: 
         raise Refused(what, where=base, hint=hint)
     end = tip if local is None or behind else local
     moving = seen.unlike(head, end)
-    carried = sorted({*moving} & {*git.changed(["."])}) if moving else []
+    untracked = _untracked(git, moving) if moving else []
+    carried = sorted({*moving} & {*git.changed(["."])} | {*untracked}) if moving else []
     if carried:
         what = f"{review.upstream}'s {base} changes {', '.join(carried)}, which has uncommitted changes"
-        hint = f"put them aside: git stash push -- {' '.join(carried)}; then run the same command again"
+        flag = "--all " if untracked else ""
+        hint = f"put them aside: git stash push {flag}-- {shlex.join(carried)}; then run the same command again"
+        raise Refused(what, where=git.folder, hint=hint)
+    if FILE in moving:
+        what = f"{review.upstream}'s {base} has another {FILE}, and this run has the settings of the one here"
+        switch = "" if current == base else f"git switch {base} && "
+        hint = f"{switch}git pull --ff-only {review.upstream} {base}; then run the same command again"
         raise Refused(what, where=git.folder, hint=hint)
     why = f"{base} here is {_commits(behind)} behind" if behind else f"{base} is where feature branches start"
     moves = [] if seen is git else [_fetch(git, review, tip, why)]
     arguments: tuple[str, ...] = ()
     if current != base:
+        _require_here(git, base)
         # At once: on the way by the clone's own base branch, uncommitted changes could be in the way.
         flags = ("--no-track", "--force-create" if local else "--create") if end == tip != local else ()
         left = f"{current} is already merged, or not where feature branches start" if current else "HEAD is detached"
@@ -316,8 +336,18 @@ def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: 
     return Step("fetch", tuple(moves), summary=lambda _: done), end, moving
 
 
+def _untracked(git: Git, moving: Sequence[str]) -> list[str]:
+    """Return what git does not track where ``moving`` are written: ignored files too, which it would overwrite."""
+    tracked = {*git.names("--literal-pathspecs", "ls-files", "-z", "--", *moving)}
+    ways = dict.fromkeys(at for path in moving for at in accumulate(path.split("/"), "{}/{}".format))
+    there = (at for at in ways if at not in tracked and os.path.lexists(git.folder / at))
+    return [at for at in there if (git.folder / at).is_symlink() or not (git.folder / at).is_dir()]
+
+
 def _fetch(git: Git, review: Review, tip: str, why: str) -> Action:
-    command = git.command("fetch", "--no-recurse-submodules", "--", review.upstream, review.base)
+    # Its whole name: a tag may have the same, and git would fetch that.
+    branch = f"refs/heads/{review.base}"
+    command = git.command("fetch", "--no-recurse-submodules", "--", review.upstream, branch)
 
     def do(_: Values) -> Values:
         git.fetch(command, review.upstream)

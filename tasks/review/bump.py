@@ -15,7 +15,7 @@ from ..core.names import Reference
 from ..core.options import BumpOptions
 from ..core.plan import Step
 from ..core.settings import CHART
-from ..core.yaml_tree import Collection, MappingNode, Node, Scalar, parse
+from ..core.yaml_tree import Data, Leaf, load_file
 from ..releases.index import Choice, Release, choose
 from ..releases.notes import (
     Note,
@@ -29,7 +29,7 @@ from ..releases.notes import (
 from ..releases.repository import HelmRepository
 from ..releases.versions import allows, is_range, respelled
 from ..repo.charts import require_movable
-from ..repo.deployments import staying_installations
+from ..repo.deployments import chart_values, staying_installations
 from ..repo.edits import moving_action, release_edits
 from ..repo.hub import Hub, HubImage
 from ..repo.pins import Pin, Pinned
@@ -40,8 +40,6 @@ from ..tools.registry import inspect
 NOTHING = "(none)"
 JUPYTERHUB, KUBERNETES = "JupyterHub", "minimum Kubernetes"
 _SLIM = "-slim"
-# Where a chart wraps another, the chart's own key stands that many levels below the top (2i2c: `basehub: jupyterhub:`).
-DEEPEST_ROOT = 2
 MOST_BYTES = 8 * 1024 * 1024
 _MOST_SHOWN = 10
 _ALL = "**"
@@ -318,7 +316,7 @@ def upgrades_here(hub: Hub, before: str | None, after: str) -> Upgrades:
     values: list[Value] = []
     for path, data in read:
         with suppress(Fault):  # a template, or a broken file: bump and build report those that they need
-            values += values_below(parse(data, path).root, path, chart)
+            values += values_below(load_file(data, path), path, chart)
     here = {
         one: {note.text: tuple(value for value in values if concerns(note, value)) for note in one.notes}
         for one in crossed
@@ -362,22 +360,20 @@ def shown(lines: Iterable[str]) -> Iterator[str]:
         yield f"and {len(every) - _MOST_SHOWN} more"
 
 
-def values_below(
-    node: Node | None, file: str, chart: str, keys: tuple[str, ...] = (), depth: int = 0
-) -> Iterator[Value]:
-    """Yield every value below the mappings under the key ``chart``, in the file's order, but for aliases.
+def values_below(tree: Data, file: str, chart: str) -> Iterator[Value]:
+    """Yield every value below the chart's own key, in the file's order."""
+    for keys, inner in chart_values(tree, [chart]):
+        yield from _values_in(inner, Value(file, 0, ".".join(keys)))
 
-    ``keys`` lead to ``node``: of them ``depth`` end with the chart's own, 0 above it.
-    """
-    for key, at, child in _children(node):
-        here, below = (*keys, key), depth
-        if not depth and key == chart and isinstance(child, MappingNode):
-            below = len(here)
-        elif depth:
-            yield Value(file, at.line, ".".join(here), here[depth:], child.value if isinstance(child, Scalar) else None)
-        elif len(keys) >= DEEPEST_ROOT or not isinstance(node, MappingNode):
-            continue
-        yield from values_below(child, file, chart, here, below)
+
+def _values_in(tree: Data, above: Value) -> Iterator[Value]:
+    inside = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    for key, child in inside:
+        line = next((one.node.line for one in (child, key) if isinstance(one, Leaf)), above.line)
+        text = child if isinstance(child, Leaf) else None
+        value = Value(above.file, line, f"{above.key}.{key}", (*above.path, str(key)), text)
+        yield value
+        yield from _values_in(child, value)
 
 
 def concerns(note: Note, value: Value) -> bool:
@@ -392,14 +388,6 @@ def concerns(note: Note, value: Value) -> bool:
             if is_any or (value.text is not None and watch.holds in value.text and value.text != watch.other_than):
                 return True
     return False
-
-
-def _children(node: Node | None) -> list[tuple[str, Node, Node]]:
-    if isinstance(node, MappingNode):
-        return [(key.value, key, value) for key, value in node.entries if isinstance(key, Scalar)]
-    if isinstance(node, Collection):
-        return [(str(index), item, item) for index, item in enumerate(node.children)]
-    return []
 
 
 def _values_files(hub: Hub, chart: str) -> Iterator[tuple[str, bytes]]:

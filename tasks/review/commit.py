@@ -23,6 +23,7 @@ from .preview import Preview, preview_of
 from .pull_request import REQUEST, Evidence, from_registry, plan_push, plan_request
 
 _HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg")
+_SKIPPED = "S "  # git ls-files -t
 _GO_ON = "where that is right, run the same command again"
 
 
@@ -100,7 +101,7 @@ def _committing(
 ) -> tuple[Action, Mapping[str, str | None]]:
     """Return the action that commits what differs of ``files``, and the commit as it is reported before it is made."""
     changed, text = hub.changed, _message(hub, given)
-    planned = _commit_of(text)
+    planned = {"hash": None, "subject": text.partition("\n")[0]}
     head = head._replace(value=head.value._replace(branch=target.name))
     # Kept as they are now: what a planned commit leaves is read in the folder, where the build writes meanwhile.
     committed = Edited(hub.committed, read_all(hub.committed, hub.managed))
@@ -113,15 +114,11 @@ def _committing(
         made = _make_commit(hub.git, head._replace(value=place), {path: known[path] for path in changed}, message)
         left = {path: entry for path, entry in values[staged.name].items() if path not in changed}
         facts = {HEAD: Head(place.branch, made), target.place.name: made, staged.name: left}
-        return {**facts, COMMIT: _commit_of(message, made)}
+        # A hook may have given it another one.
+        return {**facts, COMMIT: {"hash": made, "subject": hub.git.read("log", "--max-count=1", "--pretty=%s", made)}}
 
     what = f'commit {", ".join(changed)}: "{planned["subject"]}"'
     return Action(what, "", do, (text,), (head, staged, *files)), planned
-
-
-def _commit_of(message: str, made: str | None = None) -> dict[str, str | None]:
-    """Return a commit as it is reported; without a hash while it is only planned."""
-    return {"hash": made, "subject": message.partition("\n")[0]}
 
 
 def _make_commit(git: Git, place: Fact, wanted: Mapping[str, bytes], message: str) -> str:
@@ -146,7 +143,7 @@ def _make_commit(git: Git, place: Fact, wanted: Mapping[str, bytes], message: st
         raise Refused("a hook added the file to the commit", where=path, hint=f"git show --stat HEAD; {_GO_ON}")
     for path, data in git.show_all([*wanted], commit).items():
         if not git.keeps_same(path, data, wanted[path]):
-            hint = f"git show HEAD -- {path}; {_GO_ON}"
+            hint = f"git show HEAD -- {shlex.quote(path)}; {_GO_ON}"
             raise Refused("a hook changed the file while it was committed", where=path, hint=hint)
     return commit
 
@@ -191,17 +188,25 @@ def _require_nothing_left(hub: Hub, review: Review, options: CommitOptions) -> N
 
 
 def _require_committable(hub: Hub, changed: Sequence[str], staged: Collection[str]) -> None:
-    """Check that ``changed`` have only a release's changes, and are ``staged`` as they are."""
+    """Check that ``changed`` have only a release's changes, and are ``staged`` as they are, or not at all."""
+    listed = hub.git.names("--literal-pathspecs", "ls-files", "-z", "-t", "--", *changed)
+    # In a sparse checkout git takes back the mark of a file once that is there.
+    for path in (line.removeprefix(_SKIPPED) for line in listed if line.startswith(_SKIPPED)):
+        if (hub.git.folder / path).exists():
+            hint = f"git update-index --no-skip-worktree -- {shlex.quote(path)}; then run the same command again"
+            raise Refused("git was told to leave the file's changes out (skip-worktree)", where=path, hint=hint)
     for path in changed:
         if hub.committed.read(path) is None:
             raise Refused("the file was never committed", where=path, hint=git_commit(hub, [path]))
     for path in foreign_changes(hub):
-        hint = f"commit them, a hook's too: git commit -- {path}; or put them aside: git stash push -- {path}"
+        name = shlex.quote(path)
+        hint = f"commit them, a hook's too: git commit -- {name}; or put them aside: git stash push -- {name}"
         raise Refused("the file has uncommitted changes besides the release's", where=path, hint=hint)
     tree = WorkingTree(hub.git.folder)
     for path, data in hub.git.show_all([path for path in changed if path in staged], INDEX).items():
         if not hub.git.keeps_same(path, data, tree.read(path)):
-            raise Refused("other changes of the file are staged", where=path, hint=f"git restore --staged -- {path}")
+            hint = f"git restore --staged -- {shlex.quote(path)}"
+            raise Refused("other changes of the file are staged", where=path, hint=hint)
 
 
 def _message(hub: Hub, given: str | None) -> str:

@@ -282,7 +282,7 @@ def plan_push(hub: Hub, review: Review, branch: TargetBranch, why: str) -> tuple
         return Action(f"nothing to push: {name} is {review.shared[name]}"), branch.place
     remote, heads = review.remote, review.heads or {}
     if name in heads and not git.contains("HEAD", heads[name]):
-        raise _has_more_commits(git, remote, name)
+        raise _has_more_commits(git, remote, name, heads[name])
     address = push_address(git, remote)
     there = remote_branch(git, remote, name, heads.get(name), git.push_address(remote))
     # A push that was killed after the remote had taken the branch leaves a clone that does not know of it.
@@ -366,12 +366,19 @@ def plan_request(
     return action._replace(do=None if is_done else do, relies=(pushed,)), planned
 
 
-def _has_more_commits(git: Git, remote: str, branch: str) -> Refused:
+def _has_more_commits(git: Git, remote: str, branch: str, theirs: str) -> Refused:
+    other = "or use another branch: --branch NAME"
+    had = git.ask("rev-list", "--walk-reflogs", f"refs/heads/{branch}", "--").text.split()
+    if theirs in had and not git.contains(theirs, "HEAD"):
+        # Rebased or amended: a pull would bring back what that has replaced.
+        push = f"git push --force-with-lease={branch}:{theirs} {remote} {branch}"
+        what = f"the remote's branch {branch} has commits that were rewritten here"
+        return Refused(what, where=remote, hint=f"to replace them there: {push}; {other}")
     # To a rebase, what is there already is "ours".
     pull = f"pull --rebase --autostash --strategy-option=ours {remote} {branch}, which keeps theirs on a conflict"
     there_too = branch if git.branch_commit(branch) else f"--create {branch} {remote}/{branch}"
     switch = f"stash && git fetch {remote} && git switch {there_too}"
-    hint = f"git {pull if git.start.branch == branch else switch}; or use another branch: --branch NAME"
+    hint = f"git {pull if git.start.branch == branch else switch}; {other}"
     return Refused(f"the remote's branch {branch} has commits that are not here", where=remote, hint=hint)
 
 

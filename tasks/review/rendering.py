@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+import shlex
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -41,11 +42,14 @@ _CHARTS = "charts"
 # What stands for the tag of each image that is built here: the release moves it, whatever the chart does.
 _BUILT_HERE = "built-here"
 _SCHEMA = re.compile(r"- (?:at '(?P<pointer>[^']*)'|(?P<dots>[^:]+)): (?P<message>.+)")
-_SUBCHART = re.compile(r"(?P<name>[\w.-]+):")
+# Before what the schema or a template of a subchart says.
+_SUBCHART = re.compile(r"(?:Error: execution error at \(.*/charts/)?(?P<name>[\w.-]+)(?:/templates/.*)?:")
+# What z2jh's NOTES.txt says of values that it takes no longer.
+_CHANGED = re.compile(r"CHANGED: (?P<dots>[\w.]+) must .+")
 _KEYS = re.compile(r"[Aa]dditional propert(?:y|ies) (?P<names>.+?)(?: is| are)? not allowed")
 _TEMPLATE = re.compile(r"\(?(?P<path>[\w./-]+\.(?:yaml|yml|tpl|txt)):(?P<line>\d+)")
-_BROKEN = re.compile(r"failed to parse (?P<path>[^\s:]+)(?:.*?line (?P<line>\d+))?")
-_ERROR = "Error: "
+_BROKEN = re.compile(r"(?:failed to parse|YAML parse error on) (?P<path>[^\s:]+)(?:.*?line (?P<line>\d+))?")
+_ERROR, _AFTER = "Error: ", "\n\nUse --debug"
 _BETWEEN = re.compile(r"\n---[^\n]*")
 # Most of a rendering is equal in all deployments but for these: taken out first, so that it is read once.
 _CHECKSUM = re.compile(r"\n *(?:['\"]?checksum[/_][\w.-]+['\"]?: |# \"[0-9a-f]{64}\" ).*")
@@ -167,9 +171,13 @@ def _problems(folder: Path, chart: str, values: Sequence[str], ways: Ways, said:
             unknown = _KEYS.search(message)
             keys = re.findall(r"[^\s',]+", unknown["names"]) if unknown else []
             found.append((_place_of(folder, (own, *values), (*path, *keys[:1])), f"{'.'.join(path)}: {message}"))
+        elif changed := _CHANGED.fullmatch(line):
+            found.append((_place_of(folder, (own, *values), (*below, *changed["dots"].split("."))), line))
     if not found:
-        # Helm 4 writes the reason on the lines below, up to an empty one.
-        last = " ".join(f"\n{said}".partition(f"\n{_ERROR}")[2].partition("\n\n")[0].split())
+        # Helm 4 writes the reason on the lines below, up to an empty one; a chart may begin its own with some.
+        reason = f"\n{said}".partition(f"\n{_ERROR}")[2].partition(_AFTER)[0]
+        first = reason.partition("\n\n")[0].rstrip()
+        last = " ".join((reason if first.endswith(":") else first).split())
         if not last:
             raise ProgramFailed(f"helm template: {one_line(said.strip())}", hint="helm version")
         place = _BROKEN.search(last) or _TEMPLATE.search(last)
@@ -244,7 +252,9 @@ def _fill(hub: Hub, folder: Path, chart: str, own: str) -> tuple[Requirement, ..
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
         elif not there and one.repository.startswith(LOCAL):
             what = f"previews do not fetch {one.name} from {one.repository}"
-            raise Unusable(what, where=f"{chart}:{one.line}", hint=f"helm dependency update {chart}; and commit it")
+            raise Unusable(
+                what, where=f"{chart}:{one.line}", hint=f"helm dependency update {shlex.quote(chart)}; and commit it"
+            )
         elif not there:
             helm.pull(one.name, one.version, one.repository, place)
     return required

@@ -12,11 +12,11 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import chain
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import NamedTuple
 
-from ..core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
+from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
 from ..core.plan import Fact, Moved
 from .command import NOTHING, Command, Output, mentions
 from .process import ask_all, capture
@@ -50,17 +50,21 @@ _REMOTE_DENIED = (
 )
 # What git advises for a folder that belongs to somebody else, as containers and CI have them.
 _ADVICE = "git config --global --add safe.directory "
+_FILTER = " filter '"
 _DISKS = "df -h .git {temporary}"
-_ELSEWHERE = "work in that folder, or remove it: git worktree list"
+_SIGNING = "see why: git commit --allow-empty --gpg-sign; or sign none: git config commit.gpgSign false"
 _FIXES = {
     "tell me who you are": "git config --global user.email YOU@EXAMPLE, and user.name",
-    "failed to sign": "see why: git commit --allow-empty --gpg-sign; or sign none: git config commit.gpgSign false",
-    "is already checked out at": _ELSEWHERE,
-    "is already used by worktree": _ELSEWHERE,
+    "failed to sign": _SIGNING,
+    "signingkey": _SIGNING,
+    "load public key": _SIGNING,
     "cannot create 'refs/heads/": "git branch --list; use another branch: --branch NAME",
+    # git status and git stash do not show those.
+    "would be overwritten by": "see what git was told to skip: git ls-files -v | grep '^[a-zS]'; then: "
+    "git update-index --no-assume-unchanged --no-skip-worktree -- FILE",
     "no space left on device": _DISKS,
     "out of diskspace": _DISKS,
-    " filter '": "see which program that is, and install it: git config --show-origin --get-regexp ^filter[.]",
+    _FILTER: "see which program that is, and install it: git config --show-origin --get-regexp ^filter[.]",
     "unable to write file": _DISKS,  # it often does not say why
 }
 # What stands for the index where a revision is asked for.
@@ -227,7 +231,11 @@ class Git:
 
     def show_all(self, paths: Sequence[str], revision: str) -> dict[str, bytes | None]:
         """Return the bytes that a checkout of ``revision`` would write to ``paths`` (relative to the top), or None."""
-        outputs = ask_all(capture, [self.command("cat-file", "--filters", f"{revision}:{path}") for path in paths])
+        commands = [self.command("cat-file", "--filters", f"{revision}:{path}") for path in paths]
+        outputs = ask_all(capture, commands)
+        for command, output in zip(commands, outputs, strict=True):
+            if _FILTER in output.stderr and not output.ok:
+                raise failed(command.argv[1:], output)
         return {path: output.stdout if output.ok else None for path, output in zip(paths, outputs, strict=True)}
 
     def keeps_same(self, path: str, one: bytes | None, other: bytes | None) -> bool:
@@ -474,6 +482,8 @@ def push_fault(output: Output, remote: str, branch: str, *, ahead: bool) -> Prog
     reason = rejected[0].rpartition("(")[2].rstrip(")") or "no reason given"
     if ahead:
         hint = f"look at what is there: git fetch {remote} && git log HEAD..{remote}/{branch}; or use another --branch"
+    elif "protected branch" in output.stderr.lower():
+        hint = f"take what is committed to another branch: git switch --create NAME; then: {DOOR} commit --pr"
     else:
         hint = f"ask who keeps {remote} why, then: git push {remote} {branch}"
     return Unreachable(f"the remote rejected the branch {branch}: {reason}", where=remote, hint=hint)
@@ -505,6 +515,10 @@ def locked(lock: Path | str) -> Refused:
 
 
 def _first_fault(output: Output) -> str:
-    lines = [line.strip() for line in output.stderr.splitlines()]
-    named = [line.split(": ", 1)[1] for line in lines if line.startswith(("fatal: ", "error: "))]
-    return named[0] if named else output.last_words
+    lines = output.stderr.splitlines()
+    first = next((at for at, line in enumerate(lines) if line.strip().startswith(("fatal: ", "error: "))), None)
+    if first is None:
+        return output.last_words
+    # It lists files on the lines below.
+    listed = takewhile(lambda line: line.startswith("\t"), lines[first + 1 :])
+    return " ".join((lines[first].strip().split(": ", 1)[1], *map(str.strip, listed)))

@@ -4,7 +4,7 @@ import pytest
 import semver
 
 from tasks.core.settings import Settings
-from tasks.core.yaml_tree import parse
+from tasks.core.yaml_tree import load_file
 from tasks.releases.notes import Note, Watch, known, upgrades_between
 from tasks.repo.hub import open_hub
 from tasks.review import bump as looked
@@ -136,7 +136,7 @@ other:
     ],
 )
 def test_the_values_that_a_note_concerns(watch: Watch, found: list[str]) -> None:
-    values = list(values_below(parse(TEXT.encode(), "").root, "values.yaml", "jupyterhub"))
+    values = list(values_below(load_file(TEXT.encode(), ""), "values.yaml", "jupyterhub"))
     assert [f"{one.line} {one.key}" for one in values if concerns(Note("Any.", (watch,)), one)] == found
 
 

@@ -339,3 +339,10 @@ def test_a_formatter_that_lets_the_commit_through_is_named_and_the_next_run_goes
     assert moved.git("show", "HEAD:hub/requirements.yaml").endswith("# end")
     again = commit(moved, "--push")
     assert (again.code, again.out) == (0, f"pushed {BRANCH} to origin\n"), again
+
+
+def test_a_commit_is_told_of_by_the_subject_that_a_hook_gave_it(moved: Hub) -> None:
+    """As hooks do that put the number of a ticket before it."""
+    hook(moved, "commit-msg", 'echo "HUB-1: $(cat "$1")" >"$1"')
+    (told,) = succeed("commit", "--json", cwd=moved.path).json["commits"]
+    assert told == {"hash": moved.git("rev-parse", "HEAD"), "subject": f"HUB-1: {SUBJECT}"}

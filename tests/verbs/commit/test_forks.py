@@ -9,7 +9,7 @@ from tests.support.cli import Result, run_task
 from tests.support.processes import write_program
 from tests.support.steps import BRANCH, SUBJECT, move, refs
 from tests.support.team import TEAMS, Team
-from tests.support.world import demand_fault
+from tests.support.world import demand_fault, fault
 
 PAGES = "https://github.com/team/hubs/pull"
 
@@ -172,7 +172,7 @@ def test_the_branch_is_cut_from_the_base_branch_as_it_is_now(team: Team) -> None
     assert (
         "  fetch  * fetch staging from upstream\n"
         "           because staging here is 2 commits behind\n"
-        "           $ git fetch --no-recurse-submodules -- upstream staging\n"
+        "           $ git fetch --no-recurse-submodules -- upstream refs/heads/staging\n"
         f"         * move staging to {team.base[:12]}\n"
         "           because staging here is 2 commits behind\n"
         "           changes notes.txt\n"
@@ -183,6 +183,64 @@ def test_the_branch_is_cut_from_the_base_branch_as_it_is_now(team: Team) -> None
     done(team)
     assert team.hub.git("rev-parse", "HEAD~", "staging").split() == [team.base, team.base]
     assert team.hub.git("status", "--porcelain") == "?? draft.txt"
+
+
+def test_a_tag_of_the_base_branchs_name_is_not_taken_for_it(team: Team) -> None:
+    """As teams have it that deploy what they tag: git fetches the tag, if it is asked for the bare name."""
+    team.colleague.git("push", "--quiet", "origin", "staging:refs/tags/staging")
+    team.work("notes.txt")
+    bump(team)
+    done(team)
+    assert (
+        team.hub.git("rev-parse", "HEAD~", "refs/heads/staging").split()
+        == [team.colleague.remote_git("rev-parse", "refs/heads/staging")] * 2
+    )
+
+
+def test_settings_that_the_base_branch_changes_are_not_left_out(team: Team) -> None:
+    """A clone that is behind has the older ones: a release by those would miss a place of the values, say."""
+    team.work("invoke.yaml", "hub: {labels: [hub-images]}\n")
+    bump(team)
+    before = everything(team)
+    demand_fault(
+        commit(team),
+        1,
+        f"upstream's staging has another invoke.yaml, and this run has the settings of the one here ({team.hub.path})",
+        "git pull --ff-only upstream staging; then run the same command again",
+    )
+    assert everything(team) == before
+    team.hub.git("pull", "--quiet", "--ff-only", "upstream", "staging")
+    done(team)
+    (request,) = team.gh.requests
+    assert request["headRefName"] == BRANCH
+
+
+def test_a_base_branch_that_was_renamed_there_is_not_committed_to_here(team: Team) -> None:
+    team.colleague.remote_git("branch", "--move", "staging", "main")
+    bump(team)
+    done(team)
+    (request,) = team.gh.requests
+    assert (request["headRefName"], request["baseRefName"]) == (BRANCH, "main")
+
+
+def test_a_base_branch_that_another_worktree_has_is_not_moved_below_its_files(team: Team) -> None:
+    bump(team, "3.3.7")
+    done(team)
+    team.merge("bump-z2jh-3.3.7", squash=True)
+    other = f"{team.hub.path}-tree"
+    team.hub.git("worktree", "add", "--quiet", other, "staging")
+    bump(team)
+    before = everything(team)
+    demand_fault(
+        commit(team),
+        1,
+        f"another worktree has the branch staging ({other})",
+        f"work in that folder, or remove it: git worktree remove {other}",
+    )
+    assert everything(team) == before
+    team.hub.git("worktree", "remove", other)
+    done(team)
+    assert team.hub.git("rev-parse", "HEAD~") == team.base
 
 
 def test_what_would_be_overwritten_is_refused(team: Team) -> None:
@@ -196,6 +254,42 @@ def test_what_would_be_overwritten_is_refused(team: Team) -> None:
         "put them aside: git stash push -- hub/requirements.yaml; then run the same command again",
     )
     assert everything(team) == before
+
+
+@pytest.mark.parametrize("name", ["notes.env", "notes.env/theirs"])
+def test_a_file_that_git_ignores_is_not_overwritten_by_the_base_branchs(team: Team, name: str) -> None:
+    """Git would do so without a word."""
+    team.work(".gitignore", "*.env\n")
+    team.hub.git("pull", "--quiet", "--ff-only", "upstream", "staging")
+    team.colleague.write(name, "theirs\n")
+    team.colleague.git("add", "--force", name)
+    team.work("notes.txt")
+    bump(team)
+    team.hub.write("notes.env", "mine\n")
+    demand_fault(
+        commit(team),
+        1,
+        f"upstream's staging changes notes.env, which has uncommitted changes ({team.hub.path})",
+        "put them aside: git stash push --all -- notes.env; then run the same command again",
+    )
+    assert team.hub.read("notes.env") == "mine\n"
+    team.hub.git("stash", "push", "--quiet", "--all", "--", "notes.env")
+    done(team)
+    assert (team.hub.read(name), team.hub.git("show", "stash@{0}^3:notes.env")) == ("theirs\n", "mine")
+
+
+def test_a_file_that_git_was_told_to_skip_is_named_where_the_base_branch_changes_it(team: Team) -> None:
+    team.hub.git("update-index", "--assume-unchanged", "images/hub/requirements.txt")
+    team.hub.write("images/hub/requirements.txt", "mine\n")
+    team.work("images/hub/requirements.txt")
+    bump(team)
+    told, hint = fault(commit(team))
+    assert told.startswith("git merge: Your local changes to the following files would be overwritten by merge: images")
+    assert hint == (
+        "see what git was told to skip: git ls-files -v | grep '^[a-zS]'; then: "
+        "git update-index --no-assume-unchanged --no-skip-worktree -- FILE"
+    )
+    assert team.hub.read("images/hub/requirements.txt") == "mine\n"
 
 
 def test_a_base_branch_that_went_another_way_is_refused(team: Team) -> None:

@@ -165,6 +165,28 @@ def test_a_branch_that_a_colleague_pushed_is_never_overwritten(moved: Hub, colle
     assert moved.remote_git("rev-parse", BRANCH) == theirs
 
 
+def test_a_branch_that_was_amended_after_its_push_is_not_pulled_back(moved: Hub) -> None:
+    """A pull that keeps theirs on a conflict would bring back the line that was amended."""
+    succeed("commit", "--push", cwd=moved.path)
+    first = moved.git("rev-parse", "HEAD")
+    moved.edit("images/hub/Dockerfile", "USER root\n", "USER root\nRUN apt-get update\n")
+    moved.git("commit", "--quiet", "--all", "--amend", "--no-edit")
+    amended = moved.git("rev-parse", "HEAD")
+    pin(moved, "1.0.0")
+    push = f"git push --force-with-lease={BRANCH}:{first} origin {BRANCH}"
+    with nothing_written(moved):
+        done = commit(moved, "--push")
+    demand_fault(
+        done,
+        1,
+        f"the remote's branch {BRANCH} has commits that were rewritten here (origin)",
+        f"to replace them there: {push}; or use another branch: --branch NAME",
+    )
+    moved.git(*push.split()[1:])
+    succeed("commit", "--push", cwd=moved.path)
+    assert moved.remote_git("rev-parse", f"{BRANCH}~") == amended
+
+
 def test_a_colleague_who_is_quicker_is_not_overwritten(moved: Hub, colleague: Hub, tmp_path: Path) -> None:
     """The colleague's push comes in the middle of ours: a hook of ours waits for it."""
     theirs = colleagues_work(colleague, "elsewhere")
@@ -194,6 +216,19 @@ def test_a_remotes_hook_that_rejects_is_quoted_and_the_commit_stays(moved: Hub) 
     (moved.remote / "hooks/pre-receive").unlink()
     done = commit(moved, "--push")
     assert (done.code, done.out) == (0, f"pushed {BRANCH} to origin\n")
+
+
+def test_a_base_branch_that_is_protected_has_a_way_on(moved: Hub) -> None:
+    refuse = 'grep -q main$ && { echo "GH006: Protected branch update failed" >&2; exit 1; }; exit 0'
+    write_program(moved.remote / "hooks", "pre-receive", refuse)
+    done = commit(moved, "--branch", "main", "--push")
+    assert fault(done) == (
+        "the remote rejected the branch main: pre-receive hook declined (origin)",
+        "take what is committed to another branch: git switch --create NAME; then: invoke commit --pr",
+    )
+    moved.git("switch", "--quiet", "--create", "mine")
+    done = commit(moved, "--pr")
+    assert (done.code, done.out.splitlines()[0]) == (0, "pushed mine to origin")
 
 
 def test_the_clones_own_hook_is_not_the_remotes_answer(moved: Hub) -> None:

@@ -11,11 +11,11 @@ from tests.support.fixtures import Hubpress
 from tests.support.hubs import Hub
 from tests.support.processes import write_program
 from tests.support.steps import BRANCH, commit, move
-from tests.support.world import demand_fault, nothing_written
+from tests.support.world import demand_fault, fault, nothing_written
 
 
 class Case(NamedTuple):
-    """A state of the repository that stops a commit; ``TOP`` in its error stands for the clone."""
+    """A state of the repository that stops a commit; ``TOP`` in what is said stands for the clone."""
 
     prepare: Callable[[Hub], object]
     error: str
@@ -79,6 +79,26 @@ def elsewhere(hub: Hub) -> None:
     move(hub)
 
 
+def in_another_worktree(hub: Hub) -> None:
+    hub.git("branch", BRANCH)
+    hub.git("worktree", "add", "--quiet", f"{hub.path}-tree", BRANCH)
+    move(hub)
+
+
+def skipped(hub: Hub) -> None:
+    """As people do who want to keep a change of their own out of every commit."""
+    hub.git("update-index", "--skip-worktree", "hub/requirements.yaml")
+    move(hub)
+
+
+def without_the_filters_program(hub: Hub) -> None:
+    """As in a container that has the settings of the machine around it."""
+    hub.put(".gitattributes", "hub/requirements.yaml filter=crypt\n")
+    for direction in ("clean", "smudge"):
+        hub.git("config", f"filter.crypt.{direction}", "no-such-program")
+    hub.git("config", "filter.crypt.required", "true")
+
+
 def other_changes(file: str, prepare: Callable[[Hub], object]) -> Case:
     """A file that has changes of the user's too."""
     return Case(
@@ -133,6 +153,23 @@ CASES = {
         f"the branch {BRANCH} exists already, with other commits (TOP)",
         f"continue there: git stash && git switch {BRANCH} && git stash pop; or use another: --branch NAME",
     ),
+    "another worktree has the feature branch": Case(
+        in_another_worktree,
+        f"another worktree has the branch {BRANCH} (TOP-tree)",
+        "work in that folder, or remove it: git worktree remove TOP-tree",
+    ),
+    "a managed file that git was told to skip": Case(
+        skipped,
+        "git was told to leave the file's changes out (skip-worktree) (hub/requirements.yaml)",
+        "git update-index --no-skip-worktree -- hub/requirements.yaml; then run the same command again",
+    ),
+    "a managed file that a missing program decrypts": Case(
+        without_the_filters_program,
+        "git cat-file: cannot run no-such-program: No such file or directory",
+        "see which program that is, and install it: git config --show-origin --get-regexp ^filter[.]",
+        3,
+    ),
+    "a branch's name that is the remote's": no_branch("origin/main"),
     "a branch's name that is an option": no_branch("--force"),
     "a branch's name that means the one before": no_branch("@{-1}"),
     "a template that makes no branch's name": no_branch(
@@ -147,7 +184,7 @@ def test_refused_dry_or_not(hub: Hub, case: Case, hubpress: Hubpress) -> None:
     for dry in (("--dry",), ()):
         with nothing_written(hub):
             done = hubpress(hub, "commit", *case.arguments, *dry)
-        demand_fault(done, case.code, case.error.replace("TOP", str(hub.path)), case.hint)
+        demand_fault(done, case.code, *(text.replace("TOP", str(hub.path)) for text in case[1:3]))
 
 
 def test_without_git(hub: Hub, tmp_path: Path) -> None:
@@ -194,6 +231,28 @@ def test_a_hook_that_says_nothing_is_named_all_the_same(moved: Hub) -> None:
     write_program(moved.path / ".git/hooks", "commit-msg", "exit 1")
     first, _ = commit(moved).err.splitlines()[-2:]
     assert first == "error: a commit hook stopped the commit: it ended with status 1 (commit-msg)"
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"gpg.format": "openpgp", "gpg.program": "false"}, "gpg failed to sign the data"),
+        ({"gpg.format": "ssh"}, "either user.signingkey or gpg.ssh.defaultKeyCommand needs to be configured"),
+        ({"gpg.format": "ssh", "user.signingKey": "gone.pub"}, "Couldn't load public key gone.pub: "),
+    ],
+    ids=["gpg", "ssh", "a key that is gone"],
+)
+def test_a_commit_that_cannot_be_signed_is_not_made_and_says_how_to_see_why(
+    moved: Hub, settings: dict[str, str], error: str
+) -> None:
+    before = moved.snapshot()
+    for name, value in {"commit.gpgSign": "true", **settings}.items():
+        moved.git("config", name, value)
+    done = commit(moved)
+    assert (done.code, moved.subjects(), moved.snapshot()) == (3, ["Set up the hub"], before)
+    told, hint = fault(done)
+    assert told.startswith(f"git commit: {error}")
+    assert hint == "see why: git commit --allow-empty --gpg-sign; or sign none: git config commit.gpgSign false"
 
 
 def test_git_that_does_not_know_its_user_says_how_to_tell_it(moved: Hub, tmp_path: Path) -> None:

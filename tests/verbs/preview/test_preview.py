@@ -101,6 +101,26 @@ def test_a_template_that_fails_is_told_with_the_reason(small: Hub) -> None:
     assert 'no template "nowhere.x" associated' in problem["message"]
 
 
+@pytest.mark.parametrize("real_helm", HELMS, indirect=True)
+@pytest.mark.helm
+def test_values_that_z2jhs_own_notes_refuse_are_told_with_the_reason_and_the_line(small: Hub) -> None:
+    """The notes begin with empty lines and a frame."""
+    small.put("deployments/school1/config/prod.yaml", "jupyterhub:\n  hub:\n    fsGid: 1000\n")
+    (problem,) = invalid(small)
+    assert place(problem) == "deployments/school1/config/prod.yaml:3"
+    told = "CHANGED: hub.fsGid must as of version 2.0.0 be configured via hub.podSecurityContext.fsGroup."
+    assert problem["message"].endswith(told)
+
+
+@pytest.mark.parametrize("real_helm", HELMS, indirect=True)
+@pytest.mark.helm
+def test_what_a_template_of_ones_own_says_or_writes_is_told_whole(small: Hub) -> None:
+    small.put("hub/templates/c.yaml", '{{ fail "\\n\\nAsk the operators first." }}\n')
+    assert invalid(small)[0]["message"].rstrip(".").endswith("Ask the operators first")
+    small.put("hub/templates/c.yaml", "kind: ConfigMap\nmetadata: {name: a, name: b\n")
+    assert place(invalid(small)[0]) == "hub/templates/c.yaml:2"
+
+
 @pytest.mark.helm
 def test_a_chart_beside_the_hubs_that_is_not_in_its_charts_folder_is_named(small: Hub) -> None:
     before = small.read("hub/requirements.yaml")
