@@ -2,6 +2,7 @@ import pytest
 
 from tasks.core.faults import Unusable
 from tasks.repo.charts import ChartSpec, ImageSpec, read_chartpress
+from tests.support.calls import raised
 from tests.support.charts import CAL_ICOR
 
 WHERE = "helm-charts/chartpress.yaml"
@@ -106,9 +107,7 @@ charts:
     ],
 )
 def test_a_file_that_chartpress_cannot_use(text: str, message: str) -> None:
-    with pytest.raises(Unusable) as caught:
-        read(text)
-    assert str(caught.value).splitlines()[0] == f"error: {message}"
+    assert raised(Unusable, read, text).splitlines()[0] == f"error: {message}"
 
 
 def test_cal_icors_own_file() -> None:

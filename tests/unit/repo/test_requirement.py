@@ -2,6 +2,7 @@ import pytest
 
 from tasks.core.faults import Unusable
 from tasks.repo.charts import Requirement, requirements, with_version
+from tests.support.calls import raised
 from tests.support.charts import CAL_ICOR
 
 from . import sides
@@ -101,9 +102,8 @@ def test_a_chart_without_dependencies(data: str) -> None:
     ],
 )
 def test_a_file_that_cannot_be_moved(data: str, what: str, hint: str) -> None:
-    with pytest.raises(Unusable) as caught:
-        with_version(data.encode(), "jupyterhub", "4.4.0", WHERE)
-    assert str(caught.value) == f"error: {what}\nhint: {hint}"
+    told = f"error: {what}\nhint: {hint}"
+    assert raised(Unusable, with_version, data.encode(), "jupyterhub", "4.4.0", WHERE) == told
 
 
 def test_in_cal_icors_own_file_one_line_changes() -> None:

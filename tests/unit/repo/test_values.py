@@ -4,10 +4,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from tasks.core.faults import Unusable
-from tasks.core.settings import Settings
-from tasks.repo.hub import open_hub
 from tasks.repo.values import PinnedImage, image_at, with_image
-from tasks.tools.git import Git
+from tests.support.calls import opened, raised
 from tests.support.charts import CAL_ICOR
 from tests.support.hubs import make_hub
 
@@ -148,13 +146,9 @@ def test_reading(data: str, expected: PinnedImage) -> None:
     ],
 )
 def test_a_path_that_leads_to_no_image(data: str, what: str, hint: str) -> None:
-    for call in (
-        lambda: image_at(data.encode(), "jupyterhub.hub.image", WHERE),
-        lambda: with_image(data.encode(), "jupyterhub.hub.image", IMAGE, WHERE),
-    ):
-        with pytest.raises(Unusable) as caught:
-            call()
-        assert str(caught.value) == f"error: {what}\nhint: {hint}"
+    told = f"error: {what}\nhint: {hint}"
+    assert raised(Unusable, image_at, data.encode(), "jupyterhub.hub.image", WHERE) == told
+    assert raised(Unusable, with_image, data.encode(), "jupyterhub.hub.image", IMAGE, WHERE) == told
 
 
 @pytest.mark.parametrize(
@@ -178,9 +172,8 @@ def test_what_is_shared_is_read_and_refused_where_it_would_be_edited(data: str, 
     found = image_at(data.encode(), "jupyterhub.hub.image", WHERE)
     assert (found.name, found.tag) == ("a", "b")
     assert with_image(data.encode(), "jupyterhub.hub.image", PinnedImage("a", "b", 0), WHERE) == data.encode()
-    with pytest.raises(Unusable) as caught:
-        with_image(data.encode(), "jupyterhub.hub.image", IMAGE, WHERE)
-    assert str(caught.value) == f"error: {what}\nhint: {hint}"
+    told = f"error: {what}\nhint: {hint}"
+    assert raised(Unusable, with_image, data.encode(), "jupyterhub.hub.image", IMAGE, WHERE) == told
 
 
 @pytest.mark.parametrize(
@@ -230,9 +223,7 @@ def test_a_digest_stays_a_digest(before: str, after: str) -> None:
     ],
 )
 def test_an_edit_that_would_change_something_else(data: str, message: str) -> None:
-    with pytest.raises(Unusable) as caught:
-        with_image(data.encode(), "image", IMAGE, WHERE)
-    assert str(caught.value) == message
+    assert raised(Unusable, with_image, data.encode(), "image", IMAGE, WHERE) == message
 
 
 def test_a_shared_tag_that_is_right_already_is_no_fault() -> None:
@@ -263,4 +254,4 @@ def test_a_repository_that_builds_one_of_its_images_manages_that_images_values(t
     made.edit("chartpress.yaml", "      hub:\n", "      lab: {valuesPath: lab.image}\n      hub:\n")
     made.write("images/lab/Dockerfile", made.read("images/hub/Dockerfile"))
     made.commit("Add another hub image")
-    assert "hub/values.yaml" in open_hub(Settings(images=("lab",)), Git.around(made.path)).managed
+    assert "hub/values.yaml" in opened(made, images=["lab"]).managed
