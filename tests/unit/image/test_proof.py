@@ -6,6 +6,7 @@ from tasks.core.faults import Refused
 from tasks.core.names import Reference
 from tasks.image.build import Base, prove, require_platforms
 from tasks.tools.registry import FoundImage, PlatformImage
+from tests.support.calls import raised
 
 IMAGE = Reference("registry.test/core/hub", "1.2.3")
 BASE = Reference("quay.io/jupyterhub/k8s-hub", "4.4.0")
@@ -81,15 +82,13 @@ REFUSED = {
 def test_an_image_is_refused_because(
     image: FoundImage | None, its_base: Base, wanted: str, told: tuple[str, str]
 ) -> None:
-    with pytest.raises(Refused) as refused:
-        prove(IMAGE, image, its_base, wanted, DIGEST)
-    assert (refused.value.what, refused.value.hint, refused.value.where) == (*told, str(IMAGE))
+    what, hint = told
+    said = f"error: {what} ({IMAGE})\nhint: {hint}"
+    assert raised(Refused, prove, IMAGE, image, its_base, wanted, DIGEST) == said
 
 
 def test_a_base_that_is_not_there_for_the_platform_is_refused_before_a_build() -> None:
-    with pytest.raises(Refused) as refused:
-        require_platforms(base(amd64="abc", arm64="xyz"), f"{ARM64}/v8,linux/s390x")
-    assert str(refused.value) == (
+    assert raised(Refused, require_platforms, base(amd64="abc", arm64="xyz"), f"{ARM64}/v8,linux/s390x") == (
         "error: the base image is not available for linux/s390x, only for linux/amd64, linux/arm64 "
         "(quay.io/jupyterhub/k8s-hub:4.4.0)\nhint: name another platform: --platform, or hub.platform in invoke.yaml"
     )

@@ -3,10 +3,8 @@ from pathlib import Path
 import pytest
 import semver
 
-from tasks.core.settings import Settings
 from tasks.core.yaml_tree import parse
 from tasks.releases.notes import Note, Watch, known, upgrades_between
-from tasks.repo.hub import open_hub
 from tasks.review import bump as looked
 from tasks.review.bump import (
     Value,
@@ -16,7 +14,7 @@ from tasks.review.bump import (
     upgrades_here,
     values_below,
 )
-from tasks.tools.git import Git
+from tests.support.calls import opened
 from tests.support.charts import CAL_ICOR
 from tests.support.cli import run_task
 from tests.support.hubs import Hub, make_hub
@@ -140,8 +138,8 @@ def test_the_values_that_a_note_concerns(watch: Watch, found: list[str]) -> None
     assert [f"{one.line} {one.key}" for one in values if concerns(Note("Any.", (watch,)), one)] == found
 
 
-def places(hub: Hub, settings: Settings | None = None) -> list[str]:
-    here = upgrades_here(open_hub(settings or Settings(), Git(hub.path)), "1.2.0", "4.4.0")
+def places(hub: Hub) -> list[str]:
+    here = upgrades_here(opened(hub), "1.2.0", "4.4.0")
     return sorted({str(one) for notes in here.values() for found in notes.values() for one in found})
 
 
@@ -180,14 +178,14 @@ def test_not_all_files_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         hub.write(f"deployments/{number}.yaml", "jupyterhub:\n  hub: {fsGid: 1000}\n")
     hub.commit("Add deployments")
     monkeypatch.setattr(looked, "MOST_BYTES", len(hub.read("hub/values.yaml")) + 40)
-    (general, *_) = upgrades_here(open_hub(Settings(), Git(hub.path)), "3.3.8", "4.4.0").values()
+    (general, *_) = upgrades_here(opened(hub), "3.3.8", "4.4.0").values()
     assert [*general][-1] == "Only 2 of 4 values files were looked through for what these notes concern."
 
 
 def test_cal_icors_own_values(tmp_path: Path) -> None:
     hub = make_cal_icor_like(tmp_path / "hub")
     hub.put("hub/values.yaml", (CAL_ICOR / "hub/values.yaml").read_text(encoding="utf-8"))
-    here = upgrades_here(open_hub(Settings(), Git(hub.path)), "3.3.8", "4.4.0")
+    here = upgrades_here(opened(hub), "3.3.8", "4.4.0")
     found = [[str(one) for one in values] for notes in here.values() for values in notes.values()]
     assert [lines for lines in found if lines] == [
         ["hub/values.yaml:52 jupyterhub.proxy.chp.image"],
