@@ -119,20 +119,15 @@ def test_a_history_that_is_cut_off_is_named_with_the_way_out(settled: Hub, tmp_p
 # -- as a hook
 
 
-@pytest.fixture
-def hooked() -> Callable[[Hub], Path]:
-    """Makes ``check --offline`` a repository's pre-commit hook, which writes down each of its exit codes."""
-
-    def hook(hub: Hub) -> Path:
-        log = hub.path.parent / "hook.log"
-        command = f"'{sys.executable}' -m invoke --search-root '{PROJECT}' check --offline"
-        write_program(hub.path / ".git/hooks", "pre-commit", f"{command}\ncode=$?\necho $code >>'{log}'\nexit $code")
-        return log
-
-    return hook
+def hooked(hub: Hub) -> Path:
+    """Make ``check --offline`` the pre-commit hook; return the file to which it writes each of its exit codes."""
+    log = hub.path.parent / "hook.log"
+    command = f"'{sys.executable}' -m invoke --search-root '{PROJECT}' check --offline"
+    write_program(hub.path / ".git/hooks", "pre-commit", f"{command}\ncode=$?\necho $code >>'{log}'\nexit $code")
+    return log
 
 
-def test_a_hook_stops_an_inconsistent_commit(settled: Hub, hooked: Callable[[Hub], Path]) -> None:
+def test_a_hook_stops_an_inconsistent_commit(settled: Hub) -> None:
     log = hooked(settled)
     settled.edit("hub/requirements.yaml", "3.3.8", "3.3.7")
     result = run("git", "commit", "--all", "--message", "Move the chart alone", cwd=settled.path)
@@ -143,7 +138,7 @@ def test_a_hook_stops_an_inconsistent_commit(settled: Hub, hooked: Callable[[Hub
 
 
 @pytest.mark.engine
-def test_a_hook_lets_a_release_through(released: Hub, hooked: Callable[[Hub], Path]) -> None:
+def test_a_hook_lets_a_release_through(released: Hub) -> None:
     log = hooked(released)
     succeed("release", "--yes", "--to", "4.0.0-beta.4", cwd=released.path)
     assert log.read_text().split() == ["0", "0"]

@@ -4,10 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.settings import read_settings
 from tasks.repo.deployments import unmoved_images
-from tasks.repo.hub import open_hub
-from tasks.tools.git import Git
+from tests.support.calls import opened
 from tests.support.cli import run_task, succeed
 from tests.support.hubs import NO_REGISTRY, Hub, make_repository
 from tests.support.layouts import make_2i2c_like
@@ -228,8 +226,7 @@ def test_an_image_that_only_clusters_name_is_not_called_unused(tmp_path: Path) -
     problems = [one for one in check(hub, "--offline", "--json").json["problems"] if "clusters" in one["path"]]
     assert [(one["code"], one["severity"]) for one in problems] == [("values-differ", "warning")] * 3
     assert problems[0]["message"].endswith("; no build writes dynamic-image-building-experiment here")
-    opened = open_hub(read_settings({}), Git(hub.path))
-    assert [*unmoved_images(opened)] == ["dynamic-image-building-experiment"]
+    assert [*unmoved_images(opened(hub))] == ["dynamic-image-building-experiment"]
 
 
 def test_values_in_the_section_of_a_chart_that_depends_on_the_hubs_are_looked_at(released: Hub) -> None:
@@ -250,4 +247,4 @@ def test_values_behind_a_link_or_an_alias_are_the_places_that_builds_write(settl
     settled.edit("shared/values.yaml", "    image:\n", "    image: &hub\n")
     settled.write("shared/values.yaml", settled.read("shared/values.yaml") + "other:\n  image: *hub\n")
     settled.commit("Share the values")
-    assert unmoved_images(open_hub(read_settings({}), Git(settled.path))) == {}
+    assert unmoved_images(opened(settled)) == {}

@@ -11,11 +11,9 @@ import pytest
 from tasks.checks.packages import pin_problems, pins_of
 from tasks.core.names import Reference
 from tasks.core.problems import Code
-from tasks.core.settings import read_settings
 from tasks.rehearsal.registry import Registry
-from tasks.repo.hub import open_hub
 from tasks.tools.docker import packages
-from tasks.tools.git import Git
+from tests.support.calls import opened
 from tests.support.cli import run, sh, succeed
 from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_hub
@@ -30,9 +28,9 @@ FROM = "FROM quay.io/jupyterhub/k8s-hub:3.3.8\n"
 
 def found(hub: Hub) -> list[tuple[str, str]]:
     """Return where pins are found that are older than what is shipped, with what is said of them."""
-    opened = open_hub(read_settings({}), Git(hub.path))
-    (image,) = opened.images
-    return [(problem.path, problem.message) for problem in pin_problems(image, pins_of(opened, image), SHIPPED)]
+    here = opened(hub)
+    (image,) = here.images
+    return [(problem.path, problem.message) for problem in pin_problems(image, pins_of(here, image), SHIPPED)]
 
 
 @pytest.fixture
