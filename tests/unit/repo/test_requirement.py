@@ -3,12 +3,10 @@ import pytest
 from tasks.core.faults import Unusable
 from tasks.repo.charts import Requirement, requirements, with_version
 from tests.support.calls import raised
-from tests.support.charts import CAL_ICOR
 
 from . import sides
 
 WHERE = "hub/requirements.yaml"
-CAL_ICORS_OWN = CAL_ICOR / "hub/requirements.yaml"
 REPOSITORY = "https://hub.jupyter.org/helm-chart/"
 
 
@@ -104,10 +102,3 @@ def test_a_chart_without_dependencies(data: str) -> None:
 def test_a_file_that_cannot_be_moved(data: str, what: str, hint: str) -> None:
     told = f"error: {what}\nhint: {hint}"
     assert raised(Unusable, with_version, data.encode(), "jupyterhub", "4.4.0", WHERE) == told
-
-
-def test_in_cal_icors_own_file_one_line_changes() -> None:
-    before = CAL_ICORS_OWN.read_bytes()
-    after = with_version(before, "jupyterhub", "4.4.0", WHERE)
-    assert after == before.replace(b"   version: 3.3.8\n", b"   version: 4.4.0\n")
-    assert after != before

@@ -16,12 +16,10 @@ from tasks.review.bump import (
 )
 from tests.support.calls import opened
 from tests.support.charts import CAL_ICOR
-from tests.support.cli import run_task
 from tests.support.hubs import Hub, make_hub
 from tests.support.layouts import make_2i2c_like, make_cal_icor_like
 
 (UPGRADE_TO_4,) = (upgrade for upgrade in known().upgrades if upgrade.first == "4.0.0-0")
-GUIDES = "https://z2jh.jupyter.org/en/stable/administrator/upgrading"
 
 
 # -- what is crossed
@@ -198,16 +196,6 @@ def test_cal_icors_own_values(tmp_path: Path) -> None:
 
 
 # -- where people read it
-
-
-def test_the_plan_of_a_bump_shows_what_a_major_version_asks_for(github_hub: Hub, programs: Path) -> None:
-    del programs
-    plan = run_task("--dry", "bump", "--major", cwd=github_hub.path).out
-    heading = f"z2jh 3 to 4: JupyterHub 4 to 5. Kubernetes 1.28 or newer. {GUIDES}/upgrade-3-to-4.html"
-    assert f"       ! {heading}\n       ! - Every authenticator" in plan
-    assert (
-        "if everyone may sign in. See hub/values.yaml:9 jupyterhub.hub.config.JupyterHub.authenticator_class.\n" in plan
-    )
 
 
 def test_a_message_names_ten_values_and_counts_the_rest() -> None:
