@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from tasks.core.faults import Unusable
 from tasks.image.engines import definition, target_name, with_own_file
 from tasks.image.inputs import bake_fields
+from tests.support.calls import raised
 from tests.support.cli import run
 
 PLAIN: dict[str, Any] = {
@@ -92,6 +94,21 @@ OPTIONS: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.parametrize(("option", "meant"), OPTIONS, ids=[option for option, _ in OPTIONS])
 def test_an_extra_option_is_what_bake_calls_it(option: str, meant: dict[str, Any]) -> None:
     assert bake_fields(option.split(), "chartpress.yaml", {"LC_ALL": "C.UTF-8"}) == meant
+
+
+@pytest.mark.parametrize(
+    ("option", "named"),
+    [
+        ("--squash", "--squash: bake has no field for it"),
+        ("--label", "--label: its value is missing"),
+        ("--pull=perhaps", "--pull: 'perhaps' is neither true nor false"),
+    ],
+)
+def test_an_option_that_bake_cannot_say_is_refused(option: str, named: str) -> None:
+    assert raised(Unusable, bake_fields, [option], "chartpress.yaml", {}) == (
+        f"error: an extra build option cannot be used: {named} (chartpress.yaml)\n"
+        "hint: take it out, or build as chartpress does: invoke build --engine chartpress"
+    )
 
 
 @pytest.mark.engine
