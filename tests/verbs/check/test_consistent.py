@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import sh, succeed
+from tests.support.cli import succeed
 from tests.support.helm import RELEASES, HelmServer
 from tests.support.hubs import Hub
 from tests.support.layouts import make_2i2c_like, make_cal_icor_like
@@ -24,14 +24,6 @@ def built(hub: Hub) -> None:
 def consistent_in_every_way(hub: Hub) -> None:
     consistent(hub, "--offline")
     consistent(hub)
-
-
-@pytest.mark.engine
-def test_after_the_merge_commit_of_its_pull_request_and_in_a_fresh_clone(released: Hub, tmp_path: Path) -> None:
-    assert len(released.git("log", "-1", "--pretty=%P").split()) == 2
-    sh("git", "clone", "--quiet", str(released.remote), "fresh", cwd=tmp_path)
-    for clone in (released, Hub(tmp_path / "fresh", released.remote)):
-        consistent_in_every_way(clone)
 
 
 @pytest.mark.engine

@@ -13,10 +13,11 @@ from tests.support.cli import run_task, succeed
 from tests.support.helm import HelmServer
 from tests.support.hubs import ON_GITHUB, Hub, make_hub
 from tests.support.layouts import make_2i2c_like
+from tests.support.processes import write_program
 from tests.support.registry import private_registry, sign_in, use_helper
 from tests.support.world import nothing_written
 
-from .machines import FIT, Docker, write_tool
+from .machines import FIT, Docker
 
 NEEDED = ("git", "docker")
 TOOLS = {
@@ -78,7 +79,7 @@ def test_tools_that_are_missing_or_cannot_be_executed(tools: Path) -> None:
 )
 def test_tools_that_fail_or_talk_nonsense(tools: Path, said: str, version: str | None) -> None:
     for name in TOOLS:
-        write_tool(tools, name, f"{said}\n")
+        write_program(tools, name, f"{said}\n")
     found = seen()
     assert {name: found[name] for name in TOOLS} == {name: unfit(name, version, hint) for name, hint in TOOLS.items()}
 
@@ -94,7 +95,7 @@ def test_tools_that_fail_or_talk_nonsense(tools: Path, said: str, version: str |
     ],
 )
 def test_a_tool_that_is_too_old(tools: Path, name: str, says: str, version: str, needed: str) -> None:
-    write_tool(tools, name, f"echo '{says}'\n")
+    write_program(tools, name, f"echo '{says}'\n")
     assert seen()[name] == unfit(name, version, f"at least {needed} is needed: {TOOLS[name]}")
 
 
@@ -109,7 +110,7 @@ def short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("short_looks")
 def test_a_tool_that_hangs_is_waited_for_within_bounds(tools: Path) -> None:
-    write_tool(tools, "gh", "trap '' TERM; /bin/sleep 20\n")
+    write_program(tools, "gh", "trap '' TERM; /bin/sleep 20\n")
     found = seen()
     assert (found["gh"].version, found["gh"].is_fault) == (None, False)
     assert (found["gh"].hint or "").startswith("gh did not end within 0.7 seconds: run it by hand")
@@ -119,7 +120,7 @@ def test_a_tool_that_hangs_is_waited_for_within_bounds(tools: Path) -> None:
 @pytest.mark.usefixtures("short_looks")
 def test_everything_that_hangs_shares_one_bound(tools: Path) -> None:
     for name in TOOLS:
-        write_tool(tools, name, "exec /bin/sleep 20\n")
+        write_program(tools, name, "exec /bin/sleep 20\n")
     hints = [finding.hint for finding in examine(None) if finding.name != "platform"]
     assert len(hints) == len(TOOLS) + 3
     assert all("did not end within 0.7 seconds" in (hint or "") for hint in hints)
@@ -129,7 +130,7 @@ def test_everything_that_hangs_shares_one_bound(tools: Path) -> None:
 
 
 def test_doctors_table_and_one_hint_for_each_fault(tools: Path, settled: Hub) -> None:
-    write_tool(tools, "docker", f"[ $1 = info ] && exit 1\n{FIT['docker']}")
+    write_program(tools, "docker", f"[ $1 = info ] && exit 1\n{FIT['docker']}")
     with nothing_written(settled):
         result = run_task("doctor", cwd=settled.path)
     assert (result.code, result.err) == (1, ""), result
@@ -164,7 +165,7 @@ def test_what_is_missing_and_not_needed_is_no_fault(tools: Path, settled: Hub) -
 
 
 def test_a_remote_that_does_not_answer_and_gh_signed_out_are_told_with_the_command(tools: Path, settled: Hub) -> None:
-    write_tool(tools, "gh", f"[ $1 = auth ] && exit 1\n{FIT['gh']}")
+    write_program(tools, "gh", f"[ $1 = auth ] && exit 1\n{FIT['gh']}")
     settled.git("remote", "set-url", "origin", ON_GITHUB)
     settled.git("config", "url./no/such/folder.insteadOf", ON_GITHUB)
     result = run_task("doctor", cwd=settled.path)
@@ -175,7 +176,7 @@ def test_a_remote_that_does_not_answer_and_gh_signed_out_are_told_with_the_comma
     assert [line.split(maxsplit=3) for line in result.out.splitlines() if "gh auth" in line] == [
         ["-", "sign-in", "github.com", "gh is not signed in; for --pr: gh auth login --hostname github.com"]
     ]
-    write_tool(tools, "gh", FIT["gh"])
+    write_program(tools, "gh", FIT["gh"])
     assert "gh is signed in" in run_task("doctor", cwd=settled.path).out
 
 
@@ -183,7 +184,7 @@ def test_a_registry_that_does_not_answer_is_told_once(tools: Path, tmp_path: Pat
     hub = make_2i2c_like(tmp_path / "hub", registry="127.0.0.1:1", chart_repository=charts.url)
     request = 'Head "https://127.0.0.1:1/v2/$4/manifests/x"'
     said = f"echo 'ERROR: failed to do request: {request}: dial tcp: no such host' >&2; exit 1"
-    write_tool(tools, "docker", f"case $1$2 in image*|buildximagetools) {said} ;; esac\n{FIT['docker']}")
+    write_program(tools, "docker", f"case $1$2 in image*|buildximagetools) {said} ;; esac\n{FIT['docker']}")
     lines = run_task("doctor", cwd=hub.path).out.splitlines()
     words = "cannot reach the registry: dial tcp: no such host"
     assert [line for line in lines if "127.0.0.1:1" in line and "hint" not in line] == [
@@ -246,7 +247,7 @@ DOCKERS = {
 
 @pytest.mark.parametrize(("docker", "name", "version", "hint"), DOCKERS.values(), ids=DOCKERS)
 def test_docker_that_is_there_in_part(tools: Path, docker: Docker, name: str, version: str, hint: str) -> None:
-    write_tool(tools, "docker", docker.script)
+    write_program(tools, "docker", docker.script)
     found = seen()
     assert found[name] == MachineFinding(name, version, hint=hint)
     assert found["docker"].hint is None
@@ -290,7 +291,7 @@ def test_the_hosts_row_and_whether_its_builder_emulates(
 
 
 def test_who_builds_on_cloud_build_needs_gcloud_and_no_engine(tmp_path: Path, tools: Path) -> None:
-    write_tool(tools, "docker", Docker(engine="").script)
+    write_program(tools, "docker", Docker(engine="").script)
     (tools / "gcloud").unlink()
     found = seen(hub_at(tmp_path, OTHER, builder="cloudbuild"))
     assert "builder" not in found
@@ -309,7 +310,7 @@ def test_helm_is_needed_where_a_lock_is_committed(tmp_path: Path, tools: Path, *
 
 def test_a_remote_builder_at_whose_address_nobody_listens(tmp_path: Path, tools: Path) -> None:
     told = "Name: far\nDriver: remote\nStatus: inactive\n"
-    write_tool(tools, "docker", Docker(builder=told).script)
+    write_program(tools, "docker", Docker(builder=told).script)
     hint = "docker buildx inspect --bootstrap far"
     found = seen(hub_at(tmp_path, OTHER, builder="far"))["builder"]
     assert found == MachineFinding("builder", "the builder far does not answer", hint=hint)
@@ -339,7 +340,7 @@ def test_dockers_helper_is_asked(
     tools: Path, tmp_path: Path, host: str, answer: str, ok: bool, hint: str | None
 ) -> None:
     use_helper(host, "lab")
-    write_tool(tools, "docker-credential-lab", f"{answer}\n")
+    write_program(tools, "docker-credential-lab", f"{answer}\n")
     words = "Docker's helper answers" if ok else "Docker's helper returned no credentials"
     name = f"sign-in {host}"
     assert seen(hub_at(tmp_path, host))[name] == MachineFinding(name, words, hint=hint)
@@ -349,7 +350,7 @@ def test_dockers_helper_is_asked_for_docker_hub_by_the_name_that_it_has_there(to
     key = "https://index.docker.io/v1/"
     use_helper(key, "lab")
     answer = 'echo \'{"Username": "x", "Secret": "y"}\''
-    write_tool(tools, "docker-credential-lab", f'read -r host; [ "$host" = {key} ] && {answer}\n')
+    write_program(tools, "docker-credential-lab", f'read -r host; [ "$host" = {key} ] && {answer}\n')
     assert seen(hub_at(tmp_path, "docker.io/team"))["sign-in docker.io"].hint is None
 
 

@@ -8,7 +8,6 @@ import pytest
 from tasks.core.problems import Code, Problem, Severity
 from tests.support.cli import run_task, succeed
 from tests.support.hubs import Hub
-from tests.support.world import images_in
 
 from .places import (
     CHARTPRESS,
@@ -149,9 +148,8 @@ def image_on_another_base(hub: Hub) -> Problem:
 
 def digest_of_another_image(hub: Hub) -> Problem:
     push_in_place_of(f"{image_name(hub)}:other", hub.path.parent, f"FROM {base_name(hub)}:3.2.1\n")
-    pushed = images_in(image_name(hub).partition("/")[0])
-    path, tag = image_name(hub).partition("/")[2], pinned_tag(hub)
-    ours, other = pushed[f"{path}:{tag}"], pushed[f"{path}:other"]
+    tag = pinned_tag(hub)
+    ours, other = (digest_of(f"{image_name(hub)}:{one}") for one in (tag, "other"))
     pin_digest(hub, other)
     message = f"{other} is pinned, but the registry has {ours} as {tag}"
     return Problem(Code.DIGEST, IMAGE, message, BUILD_AND_COMMIT)
@@ -172,7 +170,7 @@ def old_tag_kept_over_the_charts(hub: Hub) -> Problem:
     proxy = "  proxy:\n    chp:\n      image:\n        tag: 4.5.0\n"
     hub.change(VALUES, "  singleuser:\n", f"{proxy}  singleuser:\n")
     message = "jupyterhub.proxy.chp.image.tag is 4.5.0, but jupyterhub 3.3.8 has 4.6.1"
-    hint = f"remove it, or set 4.6.1; {accept('image-override')}"
+    hint = f"remove it, or set 4.6.1; {Code.OVERRIDE.how_to_accept}"
     return Problem(Code.OVERRIDE, f"{VALUES}:13", message, hint, Severity.WARNING)
 
 
@@ -195,16 +193,9 @@ def base_pushed_anew(hub: Hub) -> Problem:
 def users_image_never_pushed(hub: Hub) -> Problem:
     image = f"    image: {{name: {base_name(hub)}, tag: never}}\n"
     hub.change(VALUES, "  singleuser:\n", f"  singleuser:\n{image}")
-    return missing(f"{VALUES}:11", "jupyterhub.singleuser.image", f"{base_name(hub)}:never")
-
-
-def missing(where: str, path: str, image: str) -> Problem:
-    hint = f"push it, or name an existing one; docker buildx imagetools inspect {image}"
-    return Problem(Code.IMAGE_MISSING, where, f"{path} names {image}, which its registry does not have", hint)
-
-
-def accept(code: str) -> str:
-    return f"if this is intended, in invoke.yaml: hub: {{accept: [{code}]}}"
+    message = f"jupyterhub.singleuser.image names {base_name(hub)}:never, which its registry does not have"
+    hint = f"push it, or name an existing one; docker buildx imagetools inspect {base_name(hub)}:never"
+    return Problem(Code.IMAGE_MISSING, f"{VALUES}:11", message, hint)
 
 
 def pinned_without_a_push(hub: Hub) -> str:
@@ -320,16 +311,15 @@ def test_the_world_outside_tells_and_offline_does_not_guess_it(plant: Callable[[
 
 @pytest.mark.engine
 @pytest.mark.parametrize(
-    ("name", "tag"), [("«N»", "«T»@sha256:«H»"), ("«N»@sha256", "«H»")], ids=["behind the tag", "in its place"]
+    "pinned",
+    ["      name: {name}\n      tag: {tag}@sha256:{hex}\n", "      name: {name}@sha256\n      tag: {hex}\n"],
+    ids=["behind the tag", "in its place"],
 )
-def test_a_digest_that_the_registry_has_for_the_image_is_in_order(name: str, tag: str, released: Hub) -> None:
-    image = f"{image_name(released)}:{pinned_tag(released)}"
-    host, _, path = image.partition("/")
-    texts = {"«N»": image_name(released), "«T»": pinned_tag(released), "«H»": images_in(host)[path][7:]}
-    lines = f"      name: {name}\n      tag: {tag}\n"
-    for mark, value in texts.items():
-        lines = lines.replace(mark, value)
-    released.change(VALUES, f"      name: {texts['«N»']}\n      tag: {texts['«T»']}\n", lines)
+def test_a_digest_that_the_registry_has_for_the_image_is_in_order(pinned: str, released: Hub) -> None:
+    name, tag = image_name(released), pinned_tag(released)
+    digest = digest_of(f"{name}:{tag}").removeprefix("sha256:")
+    now = f"      name: {name}\n      tag: {tag}\n"
+    released.change(VALUES, now, pinned.format(name=name, tag=tag, hex=digest))
     consistent(released)
     told = run_task("status", cwd=released.path)
     assert told.out.splitlines()[:: len(told.out.splitlines()) - 1] == [
@@ -341,14 +331,17 @@ def test_a_digest_that_the_registry_has_for_the_image_is_in_order(name: str, tag
 
 
 @pytest.mark.engine
-def test_a_content_that_was_changed_and_not_built(content_named: Hub) -> None:
-    consistent(content_named)
-    pinned = pinned_tag(content_named)
-    content_named.change(DOCKERFILE, "RUN pip", "RUN true && pip")
-    (problem,) = found(content_named)
-    assert (problem["code"], problem["path"], problem["line"]) == ("values-tag-stale", "hub/values.yaml", 6)
+def test_a_content_that_was_changed_and_not_built(released: Hub) -> None:
+    released.put("invoke.yaml", "hub: {tag: '{chart_version}-{content}'}\n")
+    succeed("build", cwd=released.path)
+    released.commit("Use the image")
+    consistent(released)
+    pinned = pinned_tag(released)
+    released.change(DOCKERFILE, "RUN pip", "RUN true && pip")
+    (problem,) = found(released)
+    assert (problem["code"], problem["path"], problem["line"]) == ("values-tag-stale", VALUES, 6)
     assert problem["message"].startswith(f"the tag is {pinned}, but the image's files make 3.3.8-")
-    consistent(content_named, "--offline")
+    consistent(released, "--offline")
 
 
 def test_every_code_is_planted_somewhere() -> None:

@@ -45,15 +45,9 @@ def test_what_is_inconsistent_is_shown_and_ends_well(released: Hub) -> None:
     released.put(PINS, "jupyterhub-nativeauthenticator==1.3.1\n")
     result = status(released)
     assert (result.code, result.err) == (0, "")
-    release, *_, image, blank, heading, problem, hint, pins, _ = result.out.splitlines()
-    assert image.endswith(f"  in the registry, would be {computed_tag(released)}")
-    assert (release, blank, heading) == ("invoke release would build hub.", "", "Problems")
-    assert problem.endswith("[values-tag-stale]")
-    assert hint == "    hint: invoke build, then invoke commit"
-    assert pins.startswith("  not checked: pins against the packages of ")
-    told = status(released, "--json").json
-    assert [problem["code"] for problem in told["problems"]] == ["values-tag-stale"]
-    assert told["images"][0]["computed_tag"] != told["images"][0]["pinned_tag"]
+    assert result.out.startswith("invoke release would build hub.\n")
+    assert f"  in the registry, would be {computed_tag(released)}\n\nProblems\n" in result.out
+    assert " [values-tag-stale]\n    hint: invoke build, then invoke commit\n  not checked: pins against " in result.out
 
 
 def test_a_pin_that_does_not_exist_leads_to_the_newest_of_its_major_version(tmp_path: Path, charts: HelmServer) -> None:
