@@ -258,7 +258,6 @@ def test_a_tag_template_is_filled_in(drawing: Drawing, template: str, expected: 
 @pytest.mark.parametrize(
     ("template", "what"),
     [
-        ("{verson}", "cannot be filled in: it may use {chart_version}, {base_version}, {commit}, {commits} (hub.tag)"),
         ("{commit", "cannot be filled in: it may use {chart_version}, {base_version}, {commit}, {commits} (hub.tag)"),
         ("a/{commits}", "'a/1' is not a valid image tag"),
         ("-{commits}", "'-1' is not a valid image tag"),

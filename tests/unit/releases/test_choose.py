@@ -153,13 +153,6 @@ def test_a_build_of_main_is_no_release() -> None:
     assert [one for one in (*released, *builds, *odd) if is_dev(semver.Version.parse(one))] == [*builds, *odd]
 
 
-def test_the_kinds_of_release_in_the_real_index(real_index: Index) -> None:
-    versions = [version for version in map(parse_version, real_index) if version]
-    assert len(versions) == 1058
-    assert sum(version.prerelease is None for version in versions) == 44
-    assert sum(version.prerelease is not None and not is_dev(version) for version in versions) == 18
-
-
 def test_the_release_of_an_image_is_found() -> None:
     dev, hub = "4.3.3-0.dev.git", "quay.io/jupyterhub/k8s-hub"
     tags = {f"{dev}.{number}.h{number}abcd": f"{dev}.{min(number, 7263)}.h7263abcd" for number in (7262, 7263, 7272)}

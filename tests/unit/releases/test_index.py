@@ -166,13 +166,6 @@ def test_a_large_index_is_read_where_it_has_helms_shape_and_refused_elsewhere() 
         read(f"---\n{text}")
 
 
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
-def test_an_index_cut_off_anywhere_is_a_fault(excerpt: str, share: float) -> None:
-    data = excerpt.encode()
-    with pytest.raises(Unreachable):
-        read_index(data[: int(len(data) * share)], WHERE)
-
-
 HUB = "quay.io/jupyterhub/k8s-hub:3.3.8"
 
 NAMED = {

@@ -6,7 +6,6 @@ from ruamel.yaml import YAML
 from tasks.core.faults import Unusable
 from tasks.repo.values import PinnedImage, image_at, with_image
 from tests.support.calls import opened, raised
-from tests.support.charts import CAL_ICOR
 from tests.support.hubs import make_hub
 
 from . import sides
@@ -16,7 +15,6 @@ TAG = "0.0.1-0.dev.git.7.habc1234"
 WHERE = "hub/values.yaml"
 IMAGE = PinnedImage(NAME, TAG, 0)
 DIGEST = f"sha256:{'0' * 64}"
-CAL_ICORS_OWN = CAL_ICOR / "hub/values.yaml"
 
 
 def spelling(name: str, text: str) -> object:
@@ -226,27 +224,10 @@ def test_an_edit_that_would_change_something_else(data: str, message: str) -> No
     assert raised(Unusable, with_image, data.encode(), "image", IMAGE, WHERE) == message
 
 
-def test_a_shared_tag_that_is_right_already_is_no_fault() -> None:
-    data = f"image:\n  name: {NAME}\n  tag: &t {TAG}\nother: *t\n".encode()
-    assert with_image(data, "image", IMAGE, WHERE) == data
-
-
 @pytest.mark.parametrize("index", ["1", "00000000000000000000001", "9" * 5000, "²", "-1"])
 def test_a_list_index_that_is_not_there(index: str) -> None:
     with pytest.raises(Unusable):
         image_at(b"l: [a:b]\n", f"l.{index}", WHERE)
-
-
-def test_in_cal_icors_own_file_two_lines_change_and_not_one_other_byte() -> None:
-    before = CAL_ICORS_OWN.read_bytes()
-    after = with_image(before, "jupyterhub.hub.image", IMAGE, WHERE)
-    assert image_at(before, "jupyterhub.hub.image", WHERE) == PinnedImage(None, None, 217)
-    assert image_at(after, "jupyterhub.hub.image", WHERE) == PinnedImage(NAME, TAG, 217)
-    pairs = zip(before.splitlines(keepends=True), after.splitlines(keepends=True), strict=True)
-    assert {old: new for old, new in pairs if old != new} == {
-        b"      name:\n": f"      name: {NAME}\n".encode(),
-        b"      tag:\n": f"      tag: {TAG}\n".encode(),
-    }
 
 
 def test_a_repository_that_builds_one_of_its_images_manages_that_images_values(tmp_path: Path) -> None:

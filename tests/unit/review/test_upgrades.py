@@ -17,7 +17,7 @@ from tasks.review.bump import (
 from tests.support.calls import opened
 from tests.support.charts import CAL_ICOR
 from tests.support.hubs import Hub, make_hub
-from tests.support.layouts import make_2i2c_like, make_cal_icor_like
+from tests.support.layouts import make_cal_icor_like
 
 (UPGRADE_TO_4,) = (upgrade for upgrade in known().upgrades if upgrade.first == "4.0.0-0")
 
@@ -154,12 +154,6 @@ def test_every_values_file_of_the_repository_is_looked_through(tmp_path: Path) -
         "deployments/staging/config.yml:2 jupyterhub.singleuser.cmd",
         "hub/values.yaml:9 jupyterhub.hub.config.JupyterHub.authenticator_class",
     ]
-
-
-def test_values_below_a_wrapping_charts_key_are_found(tmp_path: Path) -> None:
-    hub = make_2i2c_like(tmp_path / "hub")
-    hub.put("config/clusters/x/common.values.yaml", "basehub:\n  jupyterhub:\n    hub:\n      fsGid: 1000\n")
-    assert places(hub) == ["config/clusters/x/common.values.yaml:4 basehub.jupyterhub.hub.fsGid"]
 
 
 def test_values_stand_under_the_requirements_alias(tmp_path: Path) -> None:

@@ -275,14 +275,6 @@ def test_an_upload_that_was_begun_is_given_up(asking: Server, place: str) -> Non
     assert asking.said("Authorization") == [TULIP, TULIP]
 
 
-def test_a_denial_of_the_right_to_push_is_the_registrys_own_words(asking: Server) -> None:
-    asking.answer("POST", says("403 Forbidden", "DENIED", "requested access to the resource is denied"))
-    assert raised(Denied, require_push_right, named(asking)) == (
-        "error: the registry denied access: DENIED requested access to the resource is denied "
-        f"({asking.address})\nhint: docker login {asking.address}"
-    )
-
-
 def test_a_missing_credential_helper_is_denied_with_the_way_to_sign_in(alone: Server) -> None:
     alone.answer("", asks_for('Basic realm="hub"'))
     use_helper(alone.address, "of-the-day")
