@@ -145,6 +145,13 @@ def test_an_archive_that_is_not_the_one_the_index_means(server: HelmServer, tmp_
     assert not [file for file in folder.glob("*") if file.read_bytes().endswith(archive)]
 
 
+def test_an_archive_without_a_hub_image_names_the_release(folder: Path) -> None:
+    write(folder, url="a.tgz", name="a.tgz", body=chart(VALUES.replace(b"hub:", b"pub:")))
+    helm = repository(str(folder))
+    error, _ = raised(Unreachable, helm.hub_image, only(helm)).splitlines()
+    assert error == "error: values.yaml in the archive names no hub image at hub.image (jupyterhub 0.11.1)"
+
+
 # -- the chart's archive
 
 
