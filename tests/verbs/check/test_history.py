@@ -1,7 +1,7 @@
 """``check`` and what people do with git: squashed, rebased and shallow histories, and hooks."""
 
+import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,49 +34,40 @@ def branched(settled: Hub) -> Hub:
     return settled
 
 
-def merged(hub: Hub) -> None:
-    hub.git("merge", "--quiet", "--no-ff", "--no-edit", "bump")
+OTHER_WORK = "commit --allow-empty --message 'Work on something else'"
+MERGED = {
+    "fast-forwarded": ["merge --ff-only bump"],
+    "beside other work": [OTHER_WORK, "merge --no-ff --no-edit bump"],
+}
+SQUASHED = ["merge --squash bump", "commit --message 'Move the authenticator (#42)'"]
+REWRITTEN = {
+    "squashed": SQUASHED,
+    "rebased": [OTHER_WORK, "rebase main bump", "switch main", "merge --ff-only bump"],
+}
 
 
-def fast_forwarded(hub: Hub) -> None:
-    hub.git("merge", "--quiet", "--ff-only", "bump")
+def type_git(hub: Hub, commands: list[str]) -> None:
+    for command in commands:
+        hub.git(*shlex.split(command))
 
 
-def merged_beside_other_work(hub: Hub) -> None:
-    hub.put("README.md", "# Our hub\n")
-    merged(hub)
-
-
-def squashed(hub: Hub) -> None:
-    hub.git("merge", "--quiet", "--squash", "bump")
-    hub.commit("Move the authenticator (#42)")
-
-
-def rebased(hub: Hub) -> None:
-    hub.put("README.md", "# Our hub\n")
-    hub.git("rebase", "--quiet", "main", "bump")
-    hub.git("switch", "--quiet", "main")
-    fast_forwarded(hub)
-
-
-@pytest.mark.parametrize("way", [fast_forwarded, merged_beside_other_work])
-def test_a_pull_request_that_was_merged(branched: Hub, way: Callable[[Hub], None]) -> None:
-    way(branched)
-    branched.git("branch", "--delete", "--force", "bump")
+@pytest.mark.parametrize("commands", MERGED.values(), ids=MERGED)
+def test_a_pull_request_that_was_merged(branched: Hub, commands: list[str]) -> None:
+    type_git(branched, [*commands, "branch --delete --force bump"])
     consistent(branched, "--offline")
 
 
-@pytest.mark.parametrize("way", [squashed, rebased])
-def test_a_pull_request_that_was_squashed_or_rebased(branched: Hub, way: Callable[[Hub], None]) -> None:
-    way(branched)
+@pytest.mark.parametrize("commands", REWRITTEN.values(), ids=REWRITTEN)
+def test_a_pull_request_that_was_squashed_or_rebased(branched: Hub, commands: list[str]) -> None:
+    type_git(branched, commands)
     consistent(branched, "--offline")
-    branched.change("images/hub/requirements.txt", "nativeauthenticator==", "nativeauthenticator>=")
+    branched.change(PINS, "nativeauthenticator==", "nativeauthenticator>=")
     problem = only_problem(branched, "--offline")
     assert (problem["code"], problem["severity"]) == ("values-commit-gone", "fault")
 
 
 def test_a_commit_that_was_never_fetched_is_a_warning(branched: Hub, tmp_path: Path) -> None:
-    squashed(branched)
+    type_git(branched, SQUASHED)
     branched.git("push", "--quiet")
     sh("git", "clone", "--quiet", branched.remote.as_uri(), "fresh", cwd=tmp_path)
     fresh = Hub(tmp_path / "fresh", branched.remote)
