@@ -11,6 +11,7 @@ from tests.support.calls import raised
 IMAGE = Reference("registry.test/core/hub", "1.2.3")
 BASE = Reference("quay.io/jupyterhub/k8s-hub", "4.4.0")
 AMD64, ARM64 = "linux/amd64", "linux/arm64"
+OF_BOTH = f"{AMD64},{ARM64}"
 DIGEST, OTHER_DIGEST, BASE_DIGEST = (f"sha256:{digit * 64}" for digit in "123")
 
 
@@ -29,7 +30,7 @@ def base(**layers: str) -> Base:
     [
         (found(amd64="abcde"), base(amd64="abc", arm64="xyz"), AMD64),
         (found(amd64="abc"), base(amd64="abc"), AMD64),
-        (found(amd64="abcd", arm64="xyzq"), base(amd64="abc", arm64="xyz"), f"{AMD64},{ARM64}"),
+        (found(amd64="abcd", arm64="xyzq"), base(amd64="abc", arm64="xyz"), OF_BOTH),
         (found(arm64="xyzq"), base(arm64="xyz"), "linux/arm64/v8"),
         (found(arm_v7="xyzq"), base(arm_v7="xyz"), "linux/arm/v7"),
     ],
@@ -55,19 +56,13 @@ def made_for(platforms: str, missing: str, wanted: str) -> tuple[str, str]:
     return what, f"rebuild it for the right platform: invoke build --force --platform {wanted}"
 
 
-OF_BOTH = f"{AMD64},{ARM64}"
 ON_ABC, BOTH = base(amd64="abc"), base(amd64="abc", arm64="abc")
 REFUSED = {
     "it is not there": (None, ON_ABC, AMD64, NOT_THERE),
     "only the engine has it": (found(None, amd64="abcd"), ON_ABC, AMD64, NOT_THERE),
     "its tag was moved after the push": (found(OTHER_DIGEST, amd64="abcd"), ON_ABC, AMD64, MOVED),
     "it is for another platform": (found(arm64="abcd"), BOTH, AMD64, made_for(ARM64, AMD64, AMD64)),
-    "it is for one of two platforms": (
-        found(amd64="abcd"),
-        BOTH,
-        f"{AMD64},{ARM64}",
-        made_for(AMD64, ARM64, f"{AMD64},{ARM64}"),
-    ),
+    "it is for one of two platforms": (found(amd64="abcd"), BOTH, OF_BOTH, made_for(AMD64, ARM64, OF_BOTH)),
     "it is for no platform": (found(), ON_ABC, AMD64, made_for("no platform at all", AMD64, AMD64)),
     "it has another base": (found(amd64="abXde"), ON_ABC, AMD64, OTHER_BASE),
     "it has fewer layers than its base": (found(amd64="ab"), ON_ABC, AMD64, OTHER_BASE),

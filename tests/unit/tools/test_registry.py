@@ -163,11 +163,6 @@ def test_an_index_of_nothing_is_no_usable_answer(repository: Repository) -> None
         inspect(at(repository, "1"))
 
 
-def whole(media_type: str) -> str:
-    """Return the media type of an index whose images have ``media_type``."""
-    return DOCKER_INDEX if media_type == DOCKER_MANIFEST else INDEX
-
-
 @pytest.mark.engine
 @pytest.mark.parametrize(
     ("media_type", "said", "really", "others"),
@@ -182,7 +177,8 @@ def test_an_index_that_says_another_platform_than_its_image(
     image = repository.push("image", really, "ab", media_type=media_type)
     image["platform"] = dict(zip(("os", "architecture"), said.split("/"), strict=True))
     entries = [repository.push("other", other, "xy", media_type=media_type) for other in others]
-    repository.push_index("1", image, *entries, media_type=whole(media_type))
+    whole = DOCKER_INDEX if media_type == DOCKER_MANIFEST else INDEX
+    repository.push_index("1", image, *entries, media_type=whole)
     reference = at(repository, "1")
     assert raised(Refused, inspect, reference) == (
         f"error: the index says {said}, its image is for {really} ({reference})\n"

@@ -92,9 +92,8 @@ def test_a_chart_that_depends_on_something_else_is_told_what_is_missing(tmp_path
 
 
 def test_a_fork_of_the_chart_is_named_by_hub_dependency(
-    tmp_path: Path, helm_repository: HelmServer, hubpress: Hubpress
+    hub: Hub, helm_repository: HelmServer, hubpress: Hubpress
 ) -> None:
-    hub = make_hub(tmp_path / "hub", chart_repository=helm_repository.url)
     hub.edit("hub/requirements.yaml", "name: jupyterhub", "name: our-jupyterhub")
     index = (helm_repository.folder / "index.yaml").read_bytes()
     helm_repository.answers["/index.yaml"] = (200, index.replace(b"\n  jupyterhub:\n", b"\n  our-jupyterhub:\n"))

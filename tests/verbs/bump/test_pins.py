@@ -395,9 +395,9 @@ DEPLOYING = {
 }
 
 
-def image_alone(path: Path, deploying: Deploying, version: str = "3.2.1") -> Hub:
+def image_alone(path: Path, deploying: Deploying) -> Hub:
     base = "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n"
-    return make_repository(path, {ALONE: base, deploying.file: deploying.text.replace("«V»", version)})
+    return make_repository(path, {ALONE: base, deploying.file: deploying.text.replace("«V»", "3.2.1")})
 
 
 @pytest.mark.parametrize("one", DEPLOYING.values(), ids=DEPLOYING)
