@@ -9,12 +9,12 @@ import pytest
 
 from tests.support.cli import Result, run_task, succeed
 from tests.support.fixtures import Hubpress
-from tests.support.helm import HelmServer, chart_repository, served
+from tests.support.helm import HelmServer
 from tests.support.hubs import NO_REGISTRY, Hub, make_hub
 from tests.support.steps import move
 from tests.support.world import fault, nothing_written
 
-from .places import PINS, base_name, computed_tag, image_name, pin, pinned_tag
+from .places import PINS, base_name, computed_tag, image_name, pinned_tag
 
 CHART_IMAGE = "quay.io/jupyterhub/k8s-hub:3.3.8"
 
@@ -110,10 +110,7 @@ def test_a_registry_that_gives_no_answer_leaves_the_rest_to_be_seen(settled: Hub
         ("        valuesPath:", "        extraBuildCommandOptions: [--label]\n"),
     ],
 )
-def test_what_only_a_build_is_refused_for_leaves_the_rest_to_be_seen(
-    tmp_path: Path, charts: HelmServer, before: str, line: str
-) -> None:
-    hub = make_hub(tmp_path / "hub", chart_repository=charts.url)
+def test_what_only_a_build_is_refused_for_leaves_the_rest_to_be_seen(hub: Hub, before: str, line: str) -> None:
     hub.change("chartpress.yaml", before, f"{line}{before}")
     result = status(hub)
     assert (result.code, result.err) == (0, "")
@@ -127,24 +124,20 @@ def test_a_check_whose_helm_repository_gives_no_answer(tmp_path: Path) -> None:
     assert (result.code, result.out, len(fault(result))) == (4, "", 2)
 
 
-def test_what_a_helm_repository_said_last_is_shown_while_it_does_not_answer(tmp_path: Path) -> None:
-    folder = tmp_path / "charts"
-    folder.mkdir()
-    chart_repository(folder)
-    with served(folder) as server:
-        hub = make_hub(tmp_path / "hub", chart_repository=server.url)
-        before = status(hub, "--json").json
+def test_what_a_helm_repository_said_last_is_shown_while_it_does_not_answer(
+    hub: Hub, helm_repository: HelmServer
+) -> None:
+    before = status(hub, "--json").json
+    helm_repository.answers["/index.yaml"] = (500, b"")
     after = status(hub, "--json").json
     assert after["chart"] == before["chart"]
     assert after["chart"]["newest"] == "4.4.0"
     assert [one["message"].partition(":")[0] for one in after["not_checked"]] == ["the chart's releases"]
 
 
-def test_what_a_release_would_do_with_edits_that_are_not_committed(tmp_path: Path, charts: HelmServer) -> None:
-    hub = make_hub(tmp_path / "hub", version="3.3.8", chart_repository=charts.url)
-    pin(hub)
-    hub.edit("images/hub/Dockerfile", "USER root\n", "USER root\nRUN true\n")
-    result = status(hub)
+def test_what_a_release_would_do_with_edits_that_are_not_committed(settled: Hub) -> None:
+    settled.edit("images/hub/Dockerfile", "USER root\n", "USER root\nRUN true\n")
+    result = status(settled)
     assert result.out.startswith(
         "invoke release would commit images/hub/Dockerfile, then build hub.\n"
         "invoke release is refused as things are: "
