@@ -74,7 +74,8 @@ def test_every_key_of_the_chart_that_has_an_image(released: Hub) -> None:
         ("image-missing", f"{VALUES}:{line}", f"jupyterhub.{path} names {there}:{tag}, {words}")
         for line, path, tag in MISSING
     ]
-    assert result.json["not_checked"] == []
+    hint = f"push it, or name an existing one; docker buildx imagetools inspect {there}:gone-1"
+    assert (result.json["problems"][0]["hint"], result.json["not_checked"]) == (hint, [])
 
 
 def test_a_registry_that_denies_or_does_not_answer_is_no_fault(released: Hub, tmp_path: Path) -> None:
@@ -110,6 +111,7 @@ def test_what_is_not_yaml_is_named_and_what_is_encrypted_is_left_alone(flags: tu
         ("clusters/a.yaml", 3, "fault"),
     ]
     assert problems[0]["message"].startswith("not YAML: ")
+    assert problems[0]["hint"] == "correct the file there"
 
 
 CLUSTERS = {"a/staging": "jupyterhub", "b/common": "basehub:\n  jupyterhub", "c/prod": "jupyterhub"}

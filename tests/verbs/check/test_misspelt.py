@@ -40,6 +40,10 @@ MISSPELT = {
         "buildArgs is not a chartpress key, and is ignored",
         "move buildArgs to where chartpress reads it, of a chart or an image",
     ),
+    "a pattern that matches nothing": (
+        *("invoke.yaml", "", "hub: {values: [{file: 'cluster/*/values.yaml', path: hub.image}]}\n"),
+        *("no committed file matches cluster/*/values.yaml", "correct it in invoke.yaml, or remove the entry"),
+    ),
     "a pattern whose path names no image": (
         *("invoke.yaml", "", "hub: {values: [{file: 'hub/*.yaml', path: hub.imge}]}\n"),
         *("no file of hub/*.yaml names a hub image at hub.imge", "correct it in invoke.yaml, or remove the entry"),

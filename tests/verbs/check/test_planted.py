@@ -10,7 +10,6 @@ from tests.support.cli import run_task, succeed
 from tests.support.hubs import Hub
 
 from .places import (
-    CHARTPRESS,
     DOCKERFILE,
     LOCK,
     PINS,
@@ -44,7 +43,7 @@ def chart_moved_without_the_base(hub: Hub) -> Problem:
 
 def base_moved_without_the_chart(hub: Hub) -> Problem:
     hub.change(DOCKERFILE, ":3.3.8", ":3.3.7")
-    rebuild(hub)
+    pin(hub)
     message = f"the base image is {base_name(hub)}:3.3.7, but jupyterhub 3.3.8 uses 3.3.8"
     return Problem(Code.BASE, f"{DOCKERFILE}:2", message, "invoke bump --to 3.3.8")
 
@@ -166,21 +165,6 @@ def pin_digest(hub: Hub, digest: str) -> None:
     hub.change(VALUES, f"tag: {pinned_tag(hub)}\n", f"tag: {pinned_tag(hub)}@{digest}\n")
 
 
-def old_tag_kept_over_the_charts(hub: Hub) -> Problem:
-    proxy = "  proxy:\n    chp:\n      image:\n        tag: 4.5.0\n"
-    hub.change(VALUES, "  singleuser:\n", f"{proxy}  singleuser:\n")
-    message = "jupyterhub.proxy.chp.image.tag is 4.5.0, but jupyterhub 3.3.8 has 4.6.1"
-    hint = f"remove it, or set 4.6.1; {Code.OVERRIDE.how_to_accept}"
-    return Problem(Code.OVERRIDE, f"{VALUES}:13", message, hint, Severity.WARNING)
-
-
-def fix_left_out(hub: Hub) -> Problem:
-    hub.edit(REQUIREMENTS, "version: 3.3.8", "version: 3.3.7")
-    base_moved_without_the_chart(hub)
-    message = "jupyterhub 3.3.7 lacks security fixes of 3.3.8: CVE-2024-41942 in JupyterHub (known as of 2026-11-25)"
-    return Problem(Code.SECURITY, f"{REQUIREMENTS}:4", message, "invoke bump --to 3.3.8", Severity.WARNING)
-
-
 def base_pushed_anew(hub: Hub) -> Problem:
     image, base = pinned_without_a_push(hub), f"{base_name(hub)}:3.3.8"
     old = f"sha256:{'0' * 64}"
@@ -190,40 +174,10 @@ def base_pushed_anew(hub: Hub) -> Problem:
     return Problem(Code.BASE_MOVED, f"{DOCKERFILE}:2", message, "invoke build --force", Severity.WARNING)
 
 
-def users_image_never_pushed(hub: Hub) -> Problem:
-    image = f"    image: {{name: {base_name(hub)}, tag: never}}\n"
-    hub.change(VALUES, "  singleuser:\n", f"  singleuser:\n{image}")
-    message = f"jupyterhub.singleuser.image names {base_name(hub)}:never, which its registry does not have"
-    hint = f"push it, or name an existing one; docker buildx imagetools inspect {base_name(hub)}:never"
-    return Problem(Code.IMAGE_MISSING, f"{VALUES}:11", message, hint)
-
-
 def pinned_without_a_push(hub: Hub) -> str:
     """Write an image into the values that was never pushed, and return it."""
     hub.put(PINS, "jupyterhub-nativeauthenticator==1.3.2\n")
     return f"{image_name(hub)}:{pin(hub)}"
-
-
-def rebuild(hub: Hub) -> None:
-    """Let the values name the image that the files make; a real one where the values' own is."""
-    image = f"{image_name(hub)}:{pin(hub)}"
-    if not hub.read(CHARTPRESS).partition("imagePrefix: ")[2].startswith("127.0.0.1:1/"):
-        push_in_place_of(image, hub.path.parent, f"FROM {base_name(hub)}:3.3.7\n")
-
-
-def deployment_that_is_not_yaml(hub: Hub) -> Problem:
-    hub.write("deployments/bio/hubploy.yaml", "cluster: {}\n")
-    hub.write("deployments/bio/config/prod.yaml", "jupyterhub:\n\thub: {}\n")
-    hub.commit("Deploy it")
-    message = "not YAML: found character '\\t' that cannot start any token"
-    return Problem(Code.NOT_YAML, "deployments/bio/config/prod.yaml:2", message, "correct the file there")
-
-
-def pattern_that_matches_nothing(hub: Hub) -> Problem:
-    hub.put("invoke.yaml", "hub: {values: [{file: 'cluster/*/values.yaml', path: hub.image}]}\n")
-    message = "no committed file matches cluster/*/values.yaml"
-    hint = "correct it in invoke.yaml, or remove the entry"
-    return Problem(Code.NO_EFFECT, "invoke.yaml", message, hint, Severity.WARNING)
 
 
 # What spoils a repository and returns what is to be said of it, with the problem's code as scripts know it.
@@ -239,8 +193,6 @@ IN_FILES: dict[Callable[[Hub], Problem], str] = {
     values_with_another_image: "values-name-differs",
     one_of_two_values_left_behind: "values-differ",
     image_changed_and_not_rebuilt: "values-tag-stale",
-    pattern_that_matches_nothing: "no-effect",
-    deployment_that_is_not_yaml: "not-yaml",
     history_rewritten: "values-commit-gone",
 }
 IN_THE_WORLD: dict[Callable[[Hub], Problem], str] = {
@@ -250,23 +202,25 @@ IN_THE_WORLD: dict[Callable[[Hub], Problem], str] = {
     image_on_another_base: "wrong-base",
     digest_of_another_image: "values-digest-differs",
     digest_never_pushed: "tag-not-in-registry",
-    fix_left_out: "security-release",
     base_pushed_anew: "base-moved",
-    users_image_never_pushed: "image-missing",
-    old_tag_kept_over_the_charts: "image-override",
 }
 
 
 # -- each of them, found
 
 
-# Planted in test_consistent.py, test_misspelt.py, test_pins.py, bump/test_pins.py, preview/test_preview.py and
-# build/test_signing.py.
+# Planted in docs/checks.md, test_images.py, test_misspelt.py, test_pins.py, bump/test_pins.py, preview/test_preview.py
+# and build/test_signing.py.
 ELSEWHERE = {
     "context-missing",
+    "image-missing",
+    "image-override",
     "kubernetes-too-old",
+    "no-effect",
+    "not-yaml",
     "pin-older-than-base",
     "pin-stays",
+    "security-release",
     "values-invalid",
     "unsigned",
     "wrong-signature",
