@@ -527,15 +527,11 @@ def demand_build(hub: Hub, wanted: str, before: dict[str, bytes]) -> None:
     assert {**before, **{edit.path: edit.after for edit in image_edits(opened, pins)}} == left(before, wanted)
 
 
-def outcome(told: Result) -> str:
-    """Return a fault's two lines, or nothing."""
-    return "\n".join(line for line in told.err.splitlines() if line.startswith(("error: ", "hint: ")))
-
-
 def demand(told: Result, wanted: str, before: dict[str, bytes], hub: Hub) -> None:
     """Demand that a task left what is ``wanted``, or refused with that and left everything as it was."""
     fault = wanted if wanted.startswith("error: ") else ""
-    assert outcome(told).replace(str(hub.path), "TOP") == fault, told
+    lines = [line for line in told.err.splitlines() if line.startswith(("error: ", "hint: "))]
+    assert "\n".join(lines).replace(str(hub.path), "TOP") == fault, told
     assert hub.snapshot() == left(before, "" if fault else wanted)
 
 

@@ -328,17 +328,13 @@ def gh(small: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandInGh
     return stand_in
 
 
-def section(body: str) -> str:
-    """Return what a pull request says of the cluster."""
-    return body.partition("### What changes in the cluster\n")[2].partition("### Before deploying\n")[0]
-
-
 @pytest.mark.helm
 def test_it_says_what_changes_for_each_group_of_deployments(small: Hub, gh: StandInGh) -> None:
     succeed("bump", "--to", "3.3.8", cwd=small.path)
     done = succeed("commit", "--pr", cwd=small.path)
     (request,) = gh.requests
-    assert section(request["body"]) == (EXPECTED / "patch.md").read_text(encoding="utf-8")
+    cluster = request["body"].partition("### What changes in the cluster\n")[2].partition("### Before deploying\n")[0]
+    assert cluster == (EXPECTED / "patch.md").read_text(encoding="utf-8")
     assert PLANTED not in request["body"] + done.out + done.err
     assert run_task("commit", "--pr", cwd=small.path).out == PRESENT
 
