@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
-from ..core.faults import ProgramFailed
+from ..core.faults import Fault, ProgramFailed
 from ..core.names import Host, Reference, platform_argument, short_platform
 from ..core.output import table
 from ..repo.hub import Hub

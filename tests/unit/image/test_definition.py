@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from tasks.core.faults import Unusable
 from tasks.image.engines import definition, target_name, with_own_file
 from tasks.image.inputs import bake_fields
+from tests.support.calls import raised
 from tests.support.cli import run
 
 PLAIN: dict[str, Any] = {
@@ -35,14 +37,6 @@ def test_no_two_images_share_a_targets_name(keys: list[str], names: list[str]) -
     assert [target_name(index, key) for index, key in enumerate(keys)] == names
 
 
-def bake_reads(folder: Path, text: str) -> dict[str, Any]:
-    """Return the targets as the real bake reads them; no engine is asked."""
-    printed = run("docker", "buildx", "bake", "--file", "-", "--print", cwd=folder, stdin=text)
-    assert printed.code == 0, printed
-    targets: dict[str, Any] = json.loads(printed.out)["target"]
-    return targets
-
-
 HOSTILE = ["${HOME}", "$${x}", "%{ if true }", "%%{x}", "${", "%{", "$", "$$", "{{}}", "\\${x}", "\"'`$(id)\n", "é"]
 
 
@@ -57,7 +51,9 @@ def test_bake_takes_every_text_as_it_stands(tmp_path: Path) -> None:
         "target": text,
         "output": ["type=docker"],
     }
-    assert bake_reads(tmp_path, definition({"hub": target})) == {"hub": target}
+    bake = ("docker", "buildx", "bake", "--file", "-", "--print")
+    printed = run(*bake, cwd=tmp_path, stdin=definition({"hub": target}))
+    assert (printed.code, printed.json["target"]) == (0, {"hub": target})
 
 
 OPTIONS: list[tuple[str, dict[str, Any]]] = [
@@ -92,6 +88,21 @@ OPTIONS: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.parametrize(("option", "meant"), OPTIONS, ids=[option for option, _ in OPTIONS])
 def test_an_extra_option_is_what_bake_calls_it(option: str, meant: dict[str, Any]) -> None:
     assert bake_fields(option.split(), "chartpress.yaml", {"LC_ALL": "C.UTF-8"}) == meant
+
+
+@pytest.mark.parametrize(
+    ("option", "named"),
+    [
+        ("--squash", "--squash: bake has no field for it"),
+        ("--label", "--label: its value is missing"),
+        ("--pull=perhaps", "--pull: 'perhaps' is neither true nor false"),
+    ],
+)
+def test_an_option_that_bake_cannot_say_is_refused(option: str, named: str) -> None:
+    assert raised(Unusable, bake_fields, [option], "chartpress.yaml", {}) == (
+        f"error: an extra build option cannot be used: {named} (chartpress.yaml)\n"
+        "hint: take it out, or build as chartpress does: invoke build --engine chartpress"
+    )
 
 
 @pytest.mark.engine

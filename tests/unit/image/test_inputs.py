@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 
 from tasks.core.faults import Refused
-from tasks.core.settings import Settings
 from tasks.image.inputs import inputs_hash, require_buildable, write_files
 from tasks.image.tree import Tree
-from tasks.repo.hub import open_hub
-from tasks.tools.git import Git
+from tests.support.calls import opened, raised
 from tests.support.cli import sh
 from tests.support.hubs import Hub, make_hub, make_repository
 
@@ -29,9 +27,9 @@ def repository(tmp_path: Path) -> Hub:
     return hub
 
 
-def hash_of(folder: Path, commit: str = "HEAD", base: str = "sha256:1", platform: str = "linux/amd64") -> str:
-    hub = open_hub(Settings(), Git.around(folder))
-    return inputs_hash(hub, hub.images[0], Tree(hub.git, commit), base, platform)
+def hash_of(repository: Hub, base: str = "sha256:1", platform: str = "linux/amd64") -> str:
+    hub = opened(repository)
+    return inputs_hash(hub, hub.images[0], Tree(hub.git, "HEAD"), base, platform)
 
 
 def write(name: str, text: str) -> Callable[[Hub], None]:
@@ -44,15 +42,15 @@ def make_executable(hub: Hub) -> None:
 
 def test_a_context_that_gives_the_image_no_new_tag_does_not_count(repository: Hub) -> None:
     repository.change("chartpress.yaml", "        paths:", "        rebuildOnContextPathChanges: false\n        paths:")
-    before = hash_of(repository.path)
+    before = hash_of(repository)
     repository.put("images/hub/notes.txt", "new\n")
-    assert hash_of(repository.path) == before
+    assert hash_of(repository) == before
     repository.put("extra/list.txt", "two\n")
-    assert hash_of(repository.path) != before
+    assert hash_of(repository) != before
 
 
 def test_each_file_that_a_builder_gets_and_how_it_is_written_counts_and_no_other(repository: Hub) -> None:
-    hashes = [hash_of(repository.path)]
+    hashes = [hash_of(repository)]
     for change in (
         write("images/hub/requirements.txt", "another\n"),
         write("images/hub/new.txt", "new\n"),
@@ -67,16 +65,16 @@ def test_each_file_that_a_builder_gets_and_how_it_is_written_counts_and_no_other
     ):
         change(repository)
         repository.commit("Change it")
-        hashes.append(hash_of(repository.path))
+        hashes.append(hash_of(repository))
     assert len({*hashes}) == len(hashes)
     for name in ("elsewhere/x.txt", "elsewhere/.gitattributes", "README"):
         repository.put(name, "* -text\n")
-        assert hash_of(repository.path) == hashes[-1], name
+        assert hash_of(repository) == hashes[-1], name
 
 
 def test_the_base_image_and_the_platform_count(repository: Hub) -> None:
-    hashes = {hash_of(repository.path, base=base) for base in ("sha256:1", "sha256:2")}
-    assert len({*hashes, hash_of(repository.path, platform="linux/arm64")}) == 3
+    hashes = {hash_of(repository, base=base) for base in ("sha256:1", "sha256:2")}
+    assert len({*hashes, hash_of(repository, platform="linux/arm64")}) == 3
 
 
 def test_the_revision_of_a_submodule_among_the_paths_counts(repository: Hub, tmp_path: Path) -> None:
@@ -84,11 +82,11 @@ def test_the_revision_of_a_submodule_among_the_paths_counts(repository: Hub, tmp
     repository.git("rm", "--quiet", "-r", "extra")
     repository.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(sub.path), "extra")
     repository.commit("Take it from elsewhere")
-    before = hash_of(repository.path)
+    before = hash_of(repository)
     sub.put("list.txt", "two\n")
     sh("git", "pull", "--quiet", cwd=repository.path / "extra")
     repository.commit("Follow")
-    assert hash_of(repository.path) != before
+    assert hash_of(repository) != before
 
 
 def test_an_image_in_a_submodule_is_refused_with_what_to_do(repository: Hub, tmp_path: Path) -> None:
@@ -96,10 +94,8 @@ def test_an_image_in_a_submodule_is_refused_with_what_to_do(repository: Hub, tmp
     repository.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(sub.path), "sub")
     repository.edit("chartpress.yaml", "        valuesPath:", "        contextPath: sub/ctx\n        valuesPath:")
     repository.commit("Take the image from elsewhere")
-    hub = open_hub(Settings(), Git.around(repository.path))
-    with pytest.raises(Refused) as fault:
-        require_buildable(hub, hub.images[0], Tree(hub.git, "HEAD"))
-    assert str(fault.value) == (
+    hub = opened(repository)
+    assert raised(Refused, require_buildable, hub, hub.images[0], Tree(hub.git, "HEAD")) == (
         "error: the build context is in the submodule sub (sub/ctx)\n"
         "hint: move the Dockerfile and its folder into this repository; other files may stay in sub"
     )
@@ -109,7 +105,7 @@ def test_a_files_time_tells_its_content_so_that_a_builder_gets_only_what_has_cha
     repository: Hub, tmp_path: Path
 ) -> None:
     def times(name: str) -> dict[str, int]:
-        hub = open_hub(Settings(), Git.around(repository.path))
+        hub = opened(repository)
         write_files(hub, hub.images, Tree(hub.git, "HEAD"), tmp_path / name)
         files = (path for path in (tmp_path / name).rglob("*") if path.is_file())
         return {path.relative_to(tmp_path / name).as_posix(): path.stat().st_mtime_ns for path in files}
@@ -130,12 +126,12 @@ def test_a_file_that_git_lfs_has_elsewhere_is_the_file_or_refused(repository: Hu
     repository.write(".gitattributes", "*.bin filter=lfs -text\n")
     repository.write("images/hub/model.bin", POINTER)
     repository.commit("Add a model, on a machine without git-lfs")
-    hub = open_hub(Settings(), Git.around(repository.path))
+    hub = opened(repository)
     (image,), tree, without = hub.images, Tree(hub.git, "HEAD"), tmp_path / "without"
     for refuse in (partial(require_buildable, hub, image, tree), partial(write_files, hub, [image], tree, without)):
-        with pytest.raises(Refused, match="Git LFS is not set up") as refused:
-            refuse()
-        assert refused.value.where == "images/hub/model.bin"
+        error, _ = raised(Refused, refuse).splitlines()
+        assert error.startswith("error: Git LFS is not set up: ")
+        assert error.endswith(" (images/hub/model.bin)")
     repository.git("config", "filter.lfs.smudge", "cat >/dev/null; echo real")  # a STAND-IN for git-lfs
     require_buildable(hub, image, tree)
     write_files(hub, [image], tree, tmp_path / "with")

@@ -14,6 +14,7 @@ from tasks.core.settings import Settings
 from tasks.image.tag import history_of, name_image, render
 from tasks.repo.hub import Hub, open_hub
 from tasks.tools.git import Git
+from tests.support.calls import raised
 from tests.support.cli import run, run_module, sh
 
 # git orders commits by these: one minute passes with each.
@@ -136,84 +137,50 @@ def chartpress_lists(drawing: Drawing) -> list[str]:
     return listed.out.splitlines()
 
 
-def without_hashes(names: list[str]) -> str:
-    """Return the tags alone, ``h*`` for their hashes."""
-    return " ".join(re.sub(r"\.h[0-9a-f]{7,}$", ".h*", name.partition(":")[2]) for name in names)
-
-
 # The clone's first commit, which has the image, comes before each of these.
 HISTORIES = {
-    "a first commit": ("", "0.0.1-0.dev.git.1.h*"),
-    "an image changed long ago": ("image other other other other", "0.0.1-0.dev.git.2.h*"),
-    "a config changed since": ("image other config other", "0.0.1-0.dev.git.4.h*"),
-    "on a tag of another commit than the image's": ("image other tag=1.2.3", "1.2.3"),
-    "after a tag, only other files changed": ("image tag=1.2.3 other other", "1.2.3"),
-    "after a tag, the image changed": ("tag=1.2.3 other image other", "1.2.3-0.dev.git.3.h*"),
-    "after an annotated tag": ("image annotated=1.2.3 other image", "1.2.3-0.dev.git.4.h*"),
-    "after a v tag": ("tag=v1.2.3 image", "v1.2.3-0.dev.git.2.h*"),
-    "after a pre-release tag": ("tag=1.2.3-beta.1 image", "1.2.3-beta.1.git.2.h*"),
-    "after a deployment's tag": ("tag=20240731-224556 image", "20240731-224556.git.2.h*"),
-    "after a tag that is a word": ("tag=released image", "released-0.dev.git.2.h*"),
-    "two tags on one commit, the annotated one wins": ("tag=1.0.0 annotated=1.1.0 image", "1.1.0-0.dev.git.2.h*"),
-    "a tag on another branch": ("branch=side other tag=9.0.0 on=main image", "0.0.1-0.dev.git.2.h*"),
-    "a merged change beside one of our own": (
-        "branch=side image on=main dockerfile merge=side other",
-        "0.0.1-0.dev.git.4.h*",
-    ),
-    "a merged tag, the image changed beside it": ("branch=side other tag=1.2.3 on=main image merge=side", "1.2.3"),
-    "a merged tag, the image changed after the merge": (
-        "branch=side other tag=1.2.3 on=main image merge=side image",
-        "1.2.3-0.dev.git.5.h*",
-    ),
-    "a detached HEAD": ("tag=1.2.3 image detach", "1.2.3-0.dev.git.2.h*"),
+    "a first commit": "",
+    "an image changed long ago": "image other other other other",
+    "a config changed since": "image other config other",
+    "on a tag of another commit than the image's": "image other tag=1.2.3",
+    "after a tag, only other files changed": "image tag=1.2.3 other other",
+    "after a tag, the image changed": "tag=1.2.3 other image other",
+    "after an annotated tag": "image annotated=1.2.3 other image",
+    "after a v tag": "tag=v1.2.3 image",
+    "after a pre-release tag": "tag=1.2.3-beta.1 image",
+    "after a deployment's tag": "tag=20240731-224556 image",
+    "after a tag that is a word": "tag=released image",
+    "two tags on one commit, the annotated one wins": "tag=1.0.0 annotated=1.1.0 image",
+    "a tag on another branch": "branch=side other tag=9.0.0 on=main image",
+    "a merged change beside one of our own": "branch=side image on=main dockerfile merge=side other",
+    "a merged tag, the image changed beside it": "branch=side other tag=1.2.3 on=main image merge=side",
+    "a merged tag, the image changed after the merge": "branch=side other tag=1.2.3 on=main image merge=side image",
+    "a detached HEAD": "tag=1.2.3 image detach",
 }
-
+VALUES = "valuesPath: jupyterhub.hub.image"
+ELSEWHERE = "contextPath: images/second, dockerfilePath: images/hub/Dockerfile"
 BESIDE = {
-    "several images, one changed": (
-        files(HUB, SECOND),
-        "image other second other",
-        "0.0.1-0.dev.git.2.h* 0.0.1-0.dev.git.4.h*",
-    ),
-    "paths that decide besides the context": (
-        files("hub: {paths: [shared], valuesPath: jupyterhub.hub.image}"),
-        "image extra other",
-        "0.0.1-0.dev.git.3.h*",
-    ),
+    "several images, one changed": (files(HUB, SECOND), "image other second other"),
+    "paths that decide besides the context": (files(f"hub: {{paths: [shared], {VALUES}}}"), "image extra other"),
     "a context that does not decide": (
-        files("hub: {rebuildOnContextPathChanges: false, valuesPath: jupyterhub.hub.image}"),
+        files(f"hub: {{rebuildOnContextPathChanges: false, {VALUES}}}"),
         "dockerfile image other",
-        "0.0.1-0.dev.git.2.h*",
     ),
-    "a context and a Dockerfile elsewhere": (
-        files("hub: {contextPath: images/second, dockerfilePath: images/hub/Dockerfile, valuesPath: second.image}"),
-        "image second dockerfile image",
-        "0.0.1-0.dev.git.4.h*",
-    ),
-    "a baseVersion, after a tag": (files(base_version="1.3.0-0.dev"), "tag=1.2.3 image", "1.3.0-0.dev.git.2.h*"),
-    "a baseVersion, after a pre-release of it": (
-        files(base_version="1.3.0-alpha.1"),
-        "tag=1.3.0-beta.1 image",
-        "1.3.0-alpha.1.git.2.h*",
-    ),
-    "baseVersion major": (files(base_version="major"), "tag=1.2.3 image", "2.0.0-0.dev.git.2.h*"),
-    "baseVersion patch, after a v tag": (files(base_version="patch"), "tag=v1.2.3 image", "1.2.4-0.dev.git.2.h*"),
-    "baseVersion patch, after a pre-release": (
-        files(base_version="patch"),
-        "tag=1.2.3-beta.1 image",
-        "1.2.3-beta.1.git.2.h*",
-    ),
+    "a context and a Dockerfile elsewhere": (files(f"hub: {{{ELSEWHERE}, {VALUES}}}"), "image second dockerfile image"),
+    "a baseVersion, after a tag": (files(base_version="1.3.0-0.dev"), "tag=1.2.3 image"),
+    "a baseVersion, after a pre-release of it": (files(base_version="1.3.0-alpha.1"), "tag=1.3.0-beta.1 image"),
+    "baseVersion major": (files(base_version="major"), "tag=1.2.3 image"),
+    "baseVersion patch, after a v tag": (files(base_version="patch"), "tag=v1.2.3 image"),
+    "baseVersion patch, after a pre-release": (files(base_version="patch"), "tag=1.2.3-beta.1 image"),
 }
+CASES = {**{name: (files(), history) for name, history in HISTORIES.items()}, **BESIDE}
 
 
-CASES = {**{name: (files(), *case) for name, case in HISTORIES.items()}, **BESIDE}
-
-
-@pytest.mark.parametrize(("has", "history", "tags"), CASES.values(), ids=CASES)
-def test_the_tag_is_chartpresss(drawing: Drawing, has: dict[str, str], history: str, tags: str) -> None:
+@pytest.mark.parametrize(("has", "history"), CASES.values(), ids=CASES)
+def test_the_tag_is_chartpresss(drawing: Drawing, has: dict[str, str], history: str) -> None:
     drawing.begin(has)
     drawing.draw(history)
-    ours = our_tags(open_at(drawing.top))
-    assert (ours, without_hashes(ours)) == (chartpress_lists(drawing), tags)
+    assert our_tags(open_at(drawing.top)) == chartpress_lists(drawing) != []
 
 
 def test_the_tag_is_chartpresss_in_a_subfolder(tmp_path: Path) -> None:
@@ -240,9 +207,7 @@ def test_a_base_version_that_chartpress_refuses_is_refused(
     drawing.draw(history)
     listed = run_module("chartpress", "--list-images", cwd=drawing.top, env=os.environ)
     assert (listed.code, listed.out) == (1, "")
-    with pytest.raises(Unusable) as refused:
-        our_tags(open_at(drawing.top))
-    assert str(refused.value) == (
+    assert raised(Unusable, our_tags, open_at(drawing.top)) == (
         f"error: {what} (chartpress.yaml)\nhint: set baseVersion to the next release, for example 1.2.0-0.dev"
     )
 
@@ -259,9 +224,7 @@ def shallow(drawing: Drawing) -> Path:
 
 @pytest.mark.parametrize("template", ["chartpress", "{commits}"])
 def test_a_shallow_clone_is_refused_because_it_counts_wrong(shallow: Path, template: str) -> None:
-    with pytest.raises(Refused) as refused:
-        our_tags(open_at(shallow, tag=template))
-    assert str(refused.value) == (
+    assert raised(Refused, our_tags, open_at(shallow, tag=template)) == (
         f"error: the clone is shallow, so commits cannot be counted ({shallow})\nhint: git fetch --unshallow"
     )
 
@@ -269,9 +232,7 @@ def test_a_shallow_clone_is_refused_because_it_counts_wrong(shallow: Path, templ
 def test_an_image_that_no_commit_has_yet_has_no_tag(drawing: Drawing) -> None:
     drawing.begin(files())
     history = history_of(open_at(drawing.top))
-    with pytest.raises(Refused) as refused:
-        history.naming_commit(["images/new", "shared"])
-    assert str(refused.value) == (
+    assert raised(Refused, history.naming_commit, ["images/new", "shared"]) == (
         "error: no commit has the image's files yet (images/new, shared)\nhint: git add and commit them first"
     )
 
@@ -297,7 +258,6 @@ def test_a_tag_template_is_filled_in(drawing: Drawing, template: str, expected: 
 @pytest.mark.parametrize(
     ("template", "what"),
     [
-        ("{verson}", "cannot be filled in: it may use {chart_version}, {base_version}, {commit}, {commits} (hub.tag)"),
         ("{commit", "cannot be filled in: it may use {chart_version}, {base_version}, {commit}, {commits} (hub.tag)"),
         ("a/{commits}", "'a/1' is not a valid image tag"),
         ("-{commits}", "'-1' is not a valid image tag"),
@@ -312,9 +272,7 @@ def test_a_tag_template_that_makes_no_tag_is_refused(drawing: Drawing, template:
 def test_a_git_tag_that_is_no_image_tag_is_refused_with_the_way_out(drawing: Drawing) -> None:
     drawing.begin(files())
     drawing.draw("tag=release/1.0")
-    with pytest.raises(Refused) as refused:
-        our_tags(open_at(drawing.top))
-    assert str(refused.value) == (
+    assert raised(Refused, our_tags, open_at(drawing.top)) == (
         "error: 'release/1.0' is not a valid image tag (git describe --tags)\n"
         "hint: use another template in invoke.yaml: hub: {tag: '{chart_version}-{commit}'}"
     )
@@ -340,21 +298,9 @@ def test_names_are_filled_in_once(template: str, text: str) -> None:
     assert render(template, NAMES, "here") == text
 
 
-@pytest.mark.parametrize(
-    ("template", "why"),
-    [
-        ("{BRANCHES}", "it may use {TAG}, {LAST_COMMIT}"),
-        ("{}", "it may use {TAG}, {LAST_COMMIT}"),
-        ("{TAG.__class__}", "it may use {TAG}, {LAST_COMMIT}"),
-        ("{TAG!r}", "it may use {TAG}, {LAST_COMMIT}"),
-        ("{TAG:>999999999}", "it may use {TAG}, {LAST_COMMIT}"),
-        ("TAG}", "it may use {TAG}, {LAST_COMMIT}"),
-    ],
-)
-def test_what_cannot_be_filled_in_is_refused(template: str, why: str) -> None:
-    with pytest.raises(Unusable) as refused:
-        render(template, NAMES, "chartpress.yaml: images.hub.buildArgs")
-    assert str(refused.value) == (
-        f"error: the template {template!r} cannot be filled in: {why} (chartpress.yaml: images.hub.buildArgs)\n"
-        "hint: fix it in chartpress.yaml: images.hub.buildArgs"
+@pytest.mark.parametrize("template", ["{BRANCHES}", "{}", "{TAG.__class__}", "{TAG!r}", "{TAG:>999999999}", "TAG}"])
+def test_what_cannot_be_filled_in_is_refused(template: str) -> None:
+    assert raised(Unusable, render, template, NAMES, "here") == (
+        f"error: the template {template!r} cannot be filled in: it may use {{TAG}}, {{LAST_COMMIT}} (here)\n"
+        "hint: fix it in here"
     )

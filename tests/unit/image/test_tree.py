@@ -9,6 +9,7 @@ import pytest
 from tasks.core.faults import Refused
 from tasks.image.tree import Tree, snapshot
 from tasks.tools.git import Git
+from tests.support.calls import raised
 from tests.support.cli import sh
 from tests.support.hubs import Hub, make_repository
 
@@ -122,12 +123,9 @@ def test_submodules_are_written_at_the_commits_revision(with_submodule: Hub, tmp
 def test_a_submodule_that_is_not_here_is_named_with_the_command(with_submodule: Hub, tmp_path: Path) -> None:
     sh("git", "clone", "--quiet", str(with_submodule.path), str(tmp_path / "plain"), cwd=tmp_path)
     plain = Git.around(tmp_path / "plain")
-    with pytest.raises(Refused, match="the submodule is not here at its revision") as refused:
-        Tree(plain, "HEAD").write(["ctx"], tmp_path / "ours/all")
-    assert (refused.value.where, refused.value.hint) == (
-        "ctx/sub",
-        "git submodule update --init --recursive -- ctx/sub",
-    )
+    error, hint = raised(Refused, Tree(plain, "HEAD").write, ["ctx"], tmp_path / "ours/all").splitlines()
+    assert error.startswith("error: the submodule is not here at its revision ")
+    assert (error[-10:], hint) == (" (ctx/sub)", "hint: git submodule update --init --recursive -- ctx/sub")
 
 
 @pytest.mark.parametrize(
@@ -136,10 +134,9 @@ def test_a_submodule_that_is_not_here_is_named_with_the_command(with_submodule: 
 def test_a_link_that_leads_astray_is_refused(repository: Hub, target: str, leads: str) -> None:
     (repository.path / "ctx/me").symlink_to(target)
     repository.commit("Link")
-    with pytest.raises(Refused, match=f"a symbolic link leads {leads}"):
-        Tree(Git.around(repository.path), "HEAD").objects(["ctx/me"])
-    with pytest.raises(Refused, match=f"a symbolic link leads {leads}"):
-        lies(repository, "ctx/me/x")
+    tree = Tree(Git.around(repository.path), "HEAD")
+    assert f"a symbolic link leads {leads}" in raised(Refused, tree.objects, ["ctx/me"])
+    assert f"a symbolic link leads {leads}" in raised(Refused, lies, repository, "ctx/me/x")
 
 
 # -- the files as they lie

@@ -4,6 +4,7 @@ from tasks.core.faults import Refused, Unreachable, Unusable
 from tasks.core.http import Address
 from tasks.core.settings import Settings
 from tasks.releases.repository import HelmRepository
+from tests.support.calls import raised
 
 HINT = "hint: write the Helm repository's address as https://HOST/PATH, file:///FOLDER or a folder"
 
@@ -41,16 +42,15 @@ def test_the_index_lies_in_the_repositorys_folder(written: str, index: str) -> N
     ],
 )
 def test_what_is_no_address_of_a_repository(written: str, shown: str) -> None:
-    with pytest.raises(Unusable) as fault:
-        Address.parse(written)
-    assert str(fault.value) == f"error: this is not the address of a Helm repository{shown}\n{HINT}"
+    assert (
+        raised(Unusable, Address.parse, written)
+        == f"error: this is not the address of a Helm repository{shown}\n{HINT}"
+    )
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1.hub.test", "localhost.test", "[fe80::1]"])
 def test_plain_http_to_another_machine_is_refused(host: str) -> None:
-    with pytest.raises(Refused) as fault:
-        Address.parse(f"http://me:pw@{host}/helm-chart")
-    assert str(fault.value) == (
+    assert raised(Refused, Address.parse, f"http://me:pw@{host}/helm-chart") == (
         f"error: plain http is allowed on this machine only (http://{host}/helm-chart)\n"
         f"hint: use https://{host}/helm-chart; or ask for it in invoke.yaml: "
         f"hub: {{chart_repository: http://{host}/helm-chart}}"

@@ -3,6 +3,7 @@ import pytest
 from tasks.core.faults import Refused
 from tasks.core.settings import Settings
 from tasks.repo.remotes import choose_remotes
+from tests.support.calls import raised
 
 SSH = "git@github.com:{}/hubs.git"
 HTTPS = "https://github.com/{}/hubs.git"
@@ -88,6 +89,5 @@ def test_which_remote_is_pushed_to_and_which_is_the_upstream(
     ],
 )
 def test_an_upstream_that_is_no_remote_is_refused(config: dict[str, str], upstream: str, what: str, hint: str) -> None:
-    with pytest.raises(Refused) as refused:
-        choose_remotes(config, Settings(upstream=upstream), "main")
-    assert (refused.value.what, refused.value.where, refused.value.hint) == (what, "hub.upstream", hint)
+    told = f"error: {what} (hub.upstream)\nhint: {hint}"
+    assert raised(Refused, choose_remotes, config, Settings(upstream=upstream), "main") == told

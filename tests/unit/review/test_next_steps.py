@@ -5,13 +5,11 @@ from pathlib import Path
 import pytest
 
 from tasks.core.faults import Unusable
-from tasks.core.settings import read_settings, section_in
+from tasks.core.settings import section_in
 from tasks.repo.deployments import of_hubploy
-from tasks.repo.hub import Hub as OpenHub
-from tasks.repo.hub import open_hub
 from tasks.repo.remotes import Remotes, Review
 from tasks.review.team import next_steps
-from tasks.tools.git import Git
+from tests.support.calls import opened, raised
 from tests.support.hubs import Hub, make_hub, make_repository
 
 BRANCH = "bump-z2jh-3.3.8"
@@ -23,10 +21,6 @@ def hub(tmp_path: Path) -> Hub:
     made = make_hub(tmp_path / "hub")
     made.git("switch", "--quiet", "--create", BRANCH)
     return made
-
-
-def opened(hub: Hub, **settings: object) -> OpenHub:
-    return open_hub(read_settings(settings), Git(hub.path))
 
 
 def into(base: str) -> Review:
@@ -117,8 +111,7 @@ def test_the_setting_takes_their_place(setting: object, hub: Hub) -> None:
 
 
 def test_an_unknown_name_is_refused(hub: Hub) -> None:
-    with pytest.raises(Unusable, match="it may use"):
-        next_steps(opened(hub, next_steps=["Tell {team}"]), into("main"))
+    assert "it may use" in raised(Unusable, next_steps, opened(hub, next_steps=["Tell {team}"]), into("main"))
 
 
 # -- without a chart of the repository's own, a release does not move all that is deployed
@@ -147,5 +140,5 @@ def test_what_a_release_leaves_to_people_is_among_the_steps(
 ) -> None:
     own = {"image/Dockerfile": "FROM quay.io/jupyterhub/k8s-hub:3.3.8\n", **files}
     made = make_repository(tmp_path / "hub", own)
-    hub = open_hub(read_settings(section_in(f"hub: {{images: [{IMAGE}], {settings}}}".encode())), Git(made.path))
+    hub = opened(made, **section_in(f"hub: {{images: [{IMAGE}], {settings}}}".encode()))
     assert next_steps(hub, into("main"), "pull request 7") == ("Review pull request 7", *by_hand, "Deploy as usual")

@@ -129,10 +129,6 @@ def test_a_checksum_in_a_comment_is_no_change() -> None:
     assert compare(job % ("1a" * 32), job % ("2b" * 32), "1", "2") == Difference()
 
 
-def test_equal_renderings_do_not_differ() -> None:
-    assert compare(OLD, OLD, "3.2.1", "3.2.1") == Difference()
-
-
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

@@ -3,10 +3,8 @@ from pathlib import Path
 import pytest
 import semver
 
-from tasks.core.settings import Settings
 from tasks.core.yaml_tree import load_file
 from tasks.releases.notes import Note, Watch, known, upgrades_between
-from tasks.repo.hub import open_hub
 from tasks.review import bump as looked
 from tasks.review.bump import (
     Value,
@@ -16,14 +14,12 @@ from tasks.review.bump import (
     upgrades_here,
     values_below,
 )
-from tasks.tools.git import Git
+from tests.support.calls import opened
 from tests.support.charts import CAL_ICOR
-from tests.support.cli import run_task
 from tests.support.hubs import Hub, make_hub
-from tests.support.layouts import make_2i2c_like, make_cal_icor_like
+from tests.support.layouts import make_cal_icor_like
 
 (UPGRADE_TO_4,) = (upgrade for upgrade in known().upgrades if upgrade.first == "4.0.0-0")
-GUIDES = "https://z2jh.jupyter.org/en/stable/administrator/upgrading"
 
 
 # -- what is crossed
@@ -140,8 +136,8 @@ def test_the_values_that_a_note_concerns(watch: Watch, found: list[str]) -> None
     assert [f"{one.line} {one.key}" for one in values if concerns(Note("Any.", (watch,)), one)] == found
 
 
-def places(hub: Hub, settings: Settings | None = None) -> list[str]:
-    here = upgrades_here(open_hub(settings or Settings(), Git(hub.path)), "1.2.0", "4.4.0")
+def places(hub: Hub) -> list[str]:
+    here = upgrades_here(opened(hub), "1.2.0", "4.4.0")
     return sorted({str(one) for notes in here.values() for found in notes.values() for one in found})
 
 
@@ -160,12 +156,6 @@ def test_every_values_file_of_the_repository_is_looked_through(tmp_path: Path) -
     ]
 
 
-def test_values_below_a_wrapping_charts_key_are_found(tmp_path: Path) -> None:
-    hub = make_2i2c_like(tmp_path / "hub")
-    hub.put("config/clusters/x/common.values.yaml", "basehub:\n  jupyterhub:\n    hub:\n      fsGid: 1000\n")
-    assert places(hub) == ["config/clusters/x/common.values.yaml:4 basehub.jupyterhub.hub.fsGid"]
-
-
 def test_values_stand_under_the_requirements_alias(tmp_path: Path) -> None:
     hub = make_hub(tmp_path / "hub")
     hub.edit("hub/requirements.yaml", "name: jupyterhub\n", "name: jupyterhub\n    alias: ours\n")
@@ -180,14 +170,14 @@ def test_not_all_files_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         hub.write(f"deployments/{number}.yaml", "jupyterhub:\n  hub: {fsGid: 1000}\n")
     hub.commit("Add deployments")
     monkeypatch.setattr(looked, "MOST_BYTES", len(hub.read("hub/values.yaml")) + 40)
-    (general, *_) = upgrades_here(open_hub(Settings(), Git(hub.path)), "3.3.8", "4.4.0").values()
+    (general, *_) = upgrades_here(opened(hub), "3.3.8", "4.4.0").values()
     assert [*general][-1] == "Only 2 of 4 values files were looked through for what these notes concern."
 
 
 def test_cal_icors_own_values(tmp_path: Path) -> None:
     hub = make_cal_icor_like(tmp_path / "hub")
     hub.put("hub/values.yaml", (CAL_ICOR / "hub/values.yaml").read_text(encoding="utf-8"))
-    here = upgrades_here(open_hub(Settings(), Git(hub.path)), "3.3.8", "4.4.0")
+    here = upgrades_here(opened(hub), "3.3.8", "4.4.0")
     found = [[str(one) for one in values] for notes in here.values() for values in notes.values()]
     assert [lines for lines in found if lines] == [
         ["hub/values.yaml:52 jupyterhub.proxy.chp.image"],
@@ -200,16 +190,6 @@ def test_cal_icors_own_values(tmp_path: Path) -> None:
 
 
 # -- where people read it
-
-
-def test_the_plan_of_a_bump_shows_what_a_major_version_asks_for(github_hub: Hub, programs: Path) -> None:
-    del programs
-    plan = run_task("--dry", "bump", "--major", cwd=github_hub.path).out
-    heading = f"z2jh 3 to 4: JupyterHub 4 to 5. Kubernetes 1.28 or newer. {GUIDES}/upgrade-3-to-4.html"
-    assert f"       ! {heading}\n       ! - Every authenticator" in plan
-    assert (
-        "if everyone may sign in. See hub/values.yaml:9 jupyterhub.hub.config.JupyterHub.authenticator_class.\n" in plan
-    )
 
 
 def test_a_message_names_ten_values_and_counts_the_rest() -> None:

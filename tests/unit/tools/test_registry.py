@@ -15,6 +15,7 @@ from tasks.core.names import Reference
 from tasks.tools.command import Output
 from tasks.tools.docker import local, registry_fault, require_builder
 from tasks.tools.registry import Conversation, FoundImage, inspect, require_push_right
+from tests.support.calls import raised
 from tests.support.charts import DATA
 from tests.support.conduct import CONDUCTS, Conduct, asks_for, says, sends_to
 from tests.support.processes import write_program
@@ -140,13 +141,10 @@ def test_an_index_with_two_manifests_for_a_platform_is_refused(
     entries = [one, repository.push("second", second, "xy") if second else one]
     entries = [{key: entry[key] for key in entry if is_named or key != "platform"} for entry in entries]
     repository.push_index("1", *entries, repository.push("other", "linux/s390x", "s"))
-    with pytest.raises(Refused) as fault:
-        look(repository, "1")
     image = at(repository, "1")
-    inspected = f"docker buildx imagetools inspect {image}"
-    assert str(fault.value) == (
+    assert raised(Refused, inspect, image) == (
         f"error: the index has 2 manifests for {first} ({image})\n"
-        f"hint: look at it: {inspected}; rebuild it: invoke build --force"
+        f"hint: look at it: docker buildx imagetools inspect {image}; rebuild it: invoke build --force"
     )
 
 
@@ -165,11 +163,6 @@ def test_an_index_of_nothing_is_no_usable_answer(repository: Repository) -> None
         inspect(at(repository, "1"))
 
 
-def whole(media_type: str) -> str:
-    """Return the media type of an index whose images have ``media_type``."""
-    return DOCKER_INDEX if media_type == DOCKER_MANIFEST else INDEX
-
-
 @pytest.mark.engine
 @pytest.mark.parametrize(
     ("media_type", "said", "really", "others"),
@@ -184,11 +177,10 @@ def test_an_index_that_says_another_platform_than_its_image(
     image = repository.push("image", really, "ab", media_type=media_type)
     image["platform"] = dict(zip(("os", "architecture"), said.split("/"), strict=True))
     entries = [repository.push("other", other, "xy", media_type=media_type) for other in others]
-    repository.push_index("1", image, *entries, media_type=whole(media_type))
-    with pytest.raises(Refused) as fault:
-        inspect(at(repository, "1"))
+    whole = DOCKER_INDEX if media_type == DOCKER_MANIFEST else INDEX
+    repository.push_index("1", image, *entries, media_type=whole)
     reference = at(repository, "1")
-    assert str(fault.value) == (
+    assert raised(Refused, inspect, reference) == (
         f"error: the index says {said}, its image is for {really} ({reference})\n"
         f"hint: look at it: docker buildx imagetools inspect {reference}; rebuild it: invoke build --force"
     )
@@ -279,23 +271,12 @@ def test_an_upload_that_was_begun_is_given_up(asking: Server, place: str) -> Non
     assert asking.said("Authorization") == [TULIP, TULIP]
 
 
-def test_a_denial_of_the_right_to_push_is_the_registrys_own_words(asking: Server) -> None:
-    asking.answer("POST", says("403 Forbidden", "DENIED", "requested access to the resource is denied"))
-    with pytest.raises(Denied) as fault:
-        require_push_right(named(asking))
-    assert str(fault.value) == (
-        "error: the registry denied access: DENIED requested access to the resource is denied "
-        f"({asking.address})\nhint: docker login {asking.address}"
-    )
-
-
 def test_a_missing_credential_helper_is_denied_with_the_way_to_sign_in(alone: Server) -> None:
     alone.answer("", asks_for('Basic realm="hub"'))
     use_helper(alone.address, "of-the-day")
-    with pytest.raises(Denied) as fault:
-        inspect(named(alone))
-    assert "credential helper is not on PATH" in fault.value.what
-    assert fault.value.hint == "put the folder of docker-credential-of-the-day on PATH"
+    error, hint = raised(Denied, inspect, named(alone)).splitlines()
+    assert "credential helper is not on PATH" in error
+    assert hint == "hint: put the folder of docker-credential-of-the-day on PATH"
 
 
 def test_what_a_credential_helper_prints_beside_its_answer_does_not_show_that(
@@ -306,10 +287,9 @@ def test_what_a_credential_helper_prints_beside_its_answer_does_not_show_that(
     answer = 'Warning: old version\\n{"Username": "robin", "Secret": "tulip-garden"}'
     write_program(tmp_path, "docker-credential-talking", f"printf '{answer}'")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    with pytest.raises(Denied) as fault:
-        inspect(named(alone))
-    assert "error getting credentials: exit status 0: not JSON" in fault.value.what
-    assert "tulip" not in str(fault.value)
+    told = raised(Denied, inspect, named(alone))
+    assert "error getting credentials: exit status 0: not JSON" in told
+    assert "tulip" not in told
 
 
 @pytest.fixture
@@ -354,8 +334,7 @@ def test_a_token_is_asked_for_the_right_to_push(alone: Server) -> None:
     alone.answer("POST", asks_for(f'Bearer realm="http://{alone.address}/token",service="hub"'), times=1)
     alone.answer("GET /token", reply(b'{"token": "abc"}'))
     alone.answer("POST", says("403 Forbidden", "DENIED", "requested access to the resource is denied"))
-    with pytest.raises(Denied):
-        require_push_right(named(alone))
+    raised(Denied, require_push_right, named(alone))
     assert alone.asked[1].path.endswith("scope=repository%3Ahub%3Apull%2Cpush")
     assert alone.said("Authorization") == [TULIP, "Bearer abc"]
 
@@ -396,9 +375,8 @@ def test_of_a_build_the_registry_that_did_not_answer_is_named() -> None:
 
 @pytest.mark.engine
 def test_a_builder_that_nobody_made_is_a_fault_with_the_list() -> None:
-    with pytest.raises(ProgramFailed) as fault:
-        require_builder("nobody-made-this")
-    assert (fault.value.where, fault.value.hint) == ("nobody-made-this", "docker buildx ls")
+    told = raised(ProgramFailed, require_builder, "nobody-made-this")
+    assert told.endswith(" (nobody-made-this)\nhint: docker buildx ls")
     require_builder(None)
 
 

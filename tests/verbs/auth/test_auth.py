@@ -13,7 +13,7 @@ from tests.support.cli import INVOKE, Result, run_on_terminal, run_task, succeed
 from tests.support.gcloud import SECRET, GcloudStandIn, configure_docker
 from tests.support.hubs import Hub, make_hub
 from tests.support.processes import write_program
-from tests.support.world import demand_fault
+from tests.support.world import demand_fault, fault
 
 HOST = "us-central1-docker.pkg.dev"
 LIST = "gcloud auth list --filter=status:ACTIVE '--format=value(account)' --quiet"
@@ -122,12 +122,8 @@ def test_what_is_missing_is_run_and_nothing_else(
 def test_a_sign_in_that_fails_is_denied(hub: Hub, gcloud: GcloudStandIn) -> None:
     gcloud.let("refuses")
     done = auth_on_terminal(hub, gcloud)
-    assert (done.code, done.out) == (4, "")
-    assert done.err.endswith("error: signing in to Google Cloud failed (gcloud)\nhint: gcloud auth login\n")
+    assert (done.code, fault(done)) == (4, ("signing in to Google Cloud failed (gcloud)", LOGIN))
     assert gcloud.calls == [LIST, LOGIN]
-
-
-NO_DEFAULTS = "there are no application default credentials"
 
 
 @pytest.mark.parametrize(
@@ -135,9 +131,7 @@ NO_DEFAULTS = "there are no application default credentials"
     [
         ("", "", "not signed in", f"on a terminal: {LOGIN}; in CI: invoke auth --key-file PATH"),
         (
-            "account, helper",
-            "--adc --no-browser",
-            "there are no application default credentials",
+            *("account, helper", "--adc --no-browser", "there are no application default credentials"),
             f"on a terminal: {ADC} --no-launch-browser; in CI: export GOOGLE_APPLICATION_CREDENTIALS=KEY-FILE",
         ),
     ],
@@ -169,9 +163,8 @@ def test_default_credentials_that_no_program_would_find_are_not_made(
 
 def test_a_key_file_is_refused_where_no_registry_is_googles(tmp_path: Path) -> None:
     hub = make_hub(tmp_path / "hub", registry="quay.io/core")
-    error = "error: a key file signs in to Google, where none of the registries is (quay.io)"
-    done = run_task("auth", "--key-file", "key.json", cwd=hub.path)
-    assert (done.code, done.err.splitlines()) == (1, [error, "hint: docker login quay.io"])
+    what = "a key file signs in to Google, where none of the registries is (quay.io)"
+    demand_fault(run_task("auth", "--key-file", "key.json", cwd=hub.path), 1, what, "docker login quay.io")
 
 
 ACCOUNT = {"type": "service_account", "client_email": "ci@hub.example", "private_key": "tulip-key-4720"}
@@ -237,18 +230,16 @@ def test_a_key_for_which_the_helper_does_not_answer_is_no_success(
     if answer:
         gcloud.answer(*answer)
     done = auth_with_key(hub, gcloud)
-    assert (done.code, done.out) == (4, ""), done
     hint = told[1].format(f"{os.environ['DOCKER_CONFIG']}/config.json")
-    assert done.err.splitlines()[-2:] == [f"error: {told[0]} ({HOST})", f"hint: {hint}"], done
+    assert (done.code, done.out, fault(done)) == (4, "", (f"{told[0]} ({HOST})", hint)), done
 
 
 @pytest.mark.parametrize("text", ['{"type": "authorized_user"}', "[]", "-----BEGIN PRIVATE KEY-----"])
 def test_a_file_that_is_no_key_is_refused(hub: Hub, gcloud: GcloudStandIn, tmp_path: Path, text: str) -> None:
     (tmp_path / "key.json").write_text(text)
     done = auth(hub, gcloud, "--key-file", str(tmp_path / "key.json"))
-    assert (done.code, done.out) == (2, "")
-    what = "not a service account key or workload identity file"
-    assert done.err.startswith(f"error: {what} ({tmp_path}/key.json)\nhint: ")
+    what = f"not a service account key or workload identity file ({tmp_path}/key.json)"
+    assert (done.code, fault(done)[0]) == (2, what)
     assert gcloud.calls == []
 
 
@@ -300,18 +291,14 @@ def test_gcloud_that_fails_to_tell_docker_is_quoted(hub: Hub, gcloud: GcloudStan
     gcloud.sign_in()
     gcloud.let("refuses")
     done = auth(hub, gcloud)
-    assert (done.code, done.out) == (3, "")
-    assert done.err.endswith(f"error: gcloud auth configure-docker: (gcloud) no\nhint: {CONFIGURE}\n")
+    assert (done.code, fault(done)) == (3, ("gcloud auth configure-docker: (gcloud) no", CONFIGURE))
 
 
 def test_a_configuration_of_dockers_that_is_none_is_left_alone(hub: Hub, gcloud: GcloudStandIn) -> None:
     config = Path(os.environ["DOCKER_CONFIG"]) / "config.json"
     config.write_text("[]")
-    done = auth(hub, gcloud)
-    assert (done.code, done.out) == (2, "")
-    assert done.err == (
-        f"error: Docker's configuration is not a JSON object ({config})\nhint: fix or remove it: {config}\n"
-    )
+    what = f"Docker's configuration is not a JSON object ({config})"
+    demand_fault(auth(hub, gcloud), 2, what, f"fix or remove it: {config}")
     assert config.read_text() == "[]"
 
 

@@ -4,24 +4,20 @@ import base64
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import pytest
 
-from tasks.rehearsal.registry import Registry
 from tests.support.cli import Result, run_task, succeed
 from tests.support.conduct import asks_for, says
-from tests.support.helm import HelmServer
-from tests.support.hubs import Hub, make_hub
+from tests.support.hubs import Hub
 from tests.support.processes import write_program
-from tests.support.registry import private_registry, sign_in, use_helper
-from tests.support.server import Answer, Asked, Server, misbehaving
-from tests.support.world import in_registry
+from tests.support.registry import use_helper
+from tests.support.scene import DOCKERFILE, VALUES, Place
+from tests.support.server import Answer, Asked
+from tests.support.world import fault, in_registry, nothing_written
 
 pytestmark = pytest.mark.engine
 
@@ -72,97 +68,30 @@ class ShortLived:
 # -- the right to push is proved before anything is built
 
 
-OpenDoor: TypeAlias = Callable[[Callable[[Asked], Answer | None]], Server]
-HubAt: TypeAlias = Callable[[str], Hub]
-
-
-@pytest.fixture
-def hub_at(tmp_path: Path, mirror: str, helm_repository: HelmServer) -> HubAt:
-    """Makes a hub repository on 3.2.1 whose image goes to a registry; its base can be had by everybody."""
-
-    def make(address: str) -> Hub:
-        prefix = f"{address}/{secrets.token_hex(4)}"
-        return make_hub(tmp_path / "hub", base=mirror, registry=prefix, chart_repository=helm_repository.url)
-
-    return make
-
-
-@pytest.fixture
-def open_door(registry: Registry) -> Iterator[OpenDoor]:
-    """Opens a door before the tests' registry, for the rest of the test."""
-    with ExitStack() as opened:
-
-        def open_with(keeper: Callable[[Asked], Answer | None]) -> Server:
-            server = opened.enter_context(misbehaving(registry.address))
-            server.keeper = keeper
-            return server
-
-        yield open_with
-
-
-@pytest.fixture
-def private(tmp_path: Path) -> Iterator[Registry]:
-    """A registry that asks for a password itself."""
-    with private_registry(tmp_path / "private", {"robin": "tulip-garden"}) as served:
-        yield served
-
-
-def refused_before_a_build(hub: Hub) -> tuple[str, str]:
-    """Demand that a build is denied and nothing was built; return the error and the hint."""
-    before = hub.snapshot()
-    result = run_task("build", cwd=hub.path)
-    assert (result.code, result.out) == (4, ""), result
-    assert not was_built(result), result
-    assert hub.snapshot() == before
-    error, hint = result.err.splitlines()[-2:]
-    return error, hint
-
-
-def was_built(result: Result) -> bool:
-    return "load build definition" in result.err or ": built, pushed" in result.out
-
-
-def test_a_registry_that_lets_pull_and_not_push_is_found_out_before_the_build(
-    open_door: OpenDoor, hub_at: HubAt
-) -> None:
-    opened = open_door(for_readers)
-    error, hint = refused_before_a_build(hub_at(opened.address))
-    assert error == (
-        "error: the account is wrong or lacks the role artifactregistry.writer, or the repository does not "
-        f"exist: DENIED {NO_ROLE} ({opened.address})"
+def test_a_registry_that_lets_pull_and_not_push_is_found_out_before_the_build(place: Place) -> None:
+    place.front.keeper = for_readers
+    with nothing_written(place.hub):
+        result = run_task("build", cwd=place.hub.path)
+    assert (result.code, result.out) == (4, "")
+    reasons = "the account is wrong or lacks the role artifactregistry.writer, or the repository does not exist"
+    assert fault(result) == (
+        f"{reasons}: DENIED {NO_ROLE} ({place.front.address})",
+        "gcloud auth list; gcloud artifacts repositories describe core --location=us-central1 --project=cal-icor-hubs",
     )
-    assert hint == (
-        "hint: gcloud auth list; gcloud artifacts repositories describe core "
-        "--location=us-central1 --project=cal-icor-hubs"
-    )
-    assert not any(map(is_by_docker, opened.asked))
+    assert not any(map(is_by_docker, place.front.asked))
 
 
-def test_what_the_registry_has_already_needs_no_right_to_push(open_door: OpenDoor, hub_at: HubAt) -> None:
-    opened = open_door(lambda _: None)
-    hub = hub_at(opened.address)
-    succeed("build", cwd=hub.path)
-    hub.git("restore", "hub/values.yaml")
-    opened.keeper = for_readers
-    again = succeed("build", "--json", cwd=hub.path)
+def test_what_the_registry_has_already_needs_no_right_to_push(place: Place) -> None:
+    succeed("build", cwd=place.hub.path)
+    place.hub.git("restore", VALUES)
+    place.front.keeper = for_readers
+    again = succeed("build", "--json", cwd=place.hub.path)
     assert again.json["images"][0]["status"] == "present"
-
-
-@pytest.mark.parametrize("password", ["rose-garden", None], ids=["a wrong password", "nobody signed in"])
-def test_who_may_not_is_found_out_before_the_build(private: Registry, hub_at: HubAt, password: str | None) -> None:
-    if password:
-        sign_in(private.address, "robin", password)
-    error, hint = refused_before_a_build(hub_at(private.address))
-    assert error.startswith("error: the registry denied access: ")
-    assert error.endswith(f" ({private.address})")
-    assert "rose-garden" not in error
-    assert hint == f"hint: docker login {private.address}"
 
 
 # -- registries that let a build run and then call the token that it went in with expired
 
 
-DOCKERFILE, VALUES = "images/hub/Dockerfile", "hub/values.yaml"
 AGAIN = "; pushing once more with fresh credentials"
 TOKENS = """\
 echo asked >>"$0.asked"
@@ -176,13 +105,13 @@ def keeper() -> ShortLived:
 
 
 @pytest.fixture
-def hub(open_door: OpenDoor, keeper: ShortLived, hub_at: HubAt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
+def hub(place: Place, keeper: ShortLived, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
     """A hub whose registry is behind a door; Docker's helper has another token each time that it is asked."""
-    opened = open_door(keeper)
+    place.front.keeper = keeper
     write_program(tmp_path / "programs", "docker-credential-short-lived", TOKENS)
     monkeypatch.setenv("PATH", str(tmp_path / "programs"), prepend=os.pathsep)
-    use_helper(opened.address, "short-lived")
-    return hub_at(opened.address)
+    use_helper(place.front.address, "short-lived")
+    return place.hub
 
 
 @pytest.fixture
@@ -215,13 +144,10 @@ def test_a_release_whose_first_push_is_refused_as_expired_ends_well_with_one_bui
 
 def test_a_push_that_is_refused_again_is_not_tried_a_third_time(hub: Hub, keeper: ShortLived, mark: str) -> None:
     keeper.runs_out = 3
-    before = hub.snapshot()
-    result = run_task("build", cwd=hub.path)
+    with nothing_written(hub):
+        result = run_task("build", cwd=hub.path)
     assert (result.code, result.out, keeper.runs_out) == (4, "", 1)
     assert times_run(result, mark) == 1
     address = hub.read("chartpress.yaml").partition("imagePrefix: ")[2].partition("/")[0]
-    assert result.err.splitlines()[-2:] == [
-        f"error: the registry denied access: unauthorized: the access token has expired ({address})",
-        f"hint: docker login {address}",
-    ]
-    assert hub.snapshot() == before
+    what = f"the registry denied access: unauthorized: the access token has expired ({address})"
+    assert fault(result) == (what, f"docker login {address}")

@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-import tempfile
 from functools import partial
 from pathlib import Path
 
@@ -10,10 +9,11 @@ import pytest
 
 from tasks.core.names import Host
 from tasks.rehearsal.registry import Registry, forget_images
+from tests.support.calls import refused
 from tests.support.cli import Result, run, run_task, sh, succeed
 from tests.support.fixtures import Hubpress
 from tests.support.hubs import FROM_BASE, Hub, Maker
-from tests.support.world import data, fault, images_in, labels, nothing_written
+from tests.support.world import data, demand_fault, fault, images_in, nothing_written
 
 pytestmark = pytest.mark.engine
 
@@ -23,20 +23,14 @@ APPLE = Host("darwin", "arm64")
 FOR_AMD64 = "chartpress --push --builder docker-buildx --platform linux/amd64"
 
 
-def test_chartpress_builds_and_we_prove_and_write(
-    hub: Hub, registry: Registry, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_chartpress_builds_and_we_prove_and_write(hub: Hub, registry: Registry, prefix: str, tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     before = hub.snapshot()
     done = succeed("--debug", "build", "--json", *ENGINE, cwd=hub.path, env={"TMPDIR": str(temporary)})
     (image,) = done.json["images"]
-    commit = hub.git("log", "-1", "--pretty=%h")
-    assert image["status"] == "built"
-    assert image["tag"] == f"0.0.1-0.dev.git.1.h{commit}"
-    assert image["platforms"] == ["linux/amd64"]
-    assert image["base"]["inherited"] is True
+    assert (image["status"], image["platforms"], image["base"]["inherited"]) == ("built", ["linux/amd64"], True)
+    assert image["tag"] == f"0.0.1-0.dev.git.1.h{hub.git('log', '-1', '--pretty=%h')}"
     name = f"{prefix.partition('/')[2]}/core/hub:{image['tag']}"
     assert images_in(registry.address, name.partition("/")[0]) == {name: image["digest"]}
     values = before["hub/values.yaml"].decode()
@@ -73,8 +67,7 @@ def test_the_macs_command_works(hub: Hub, prefix: str) -> None:
     assert "$> docker buildx build --progress plain" in done.err
     assert "--platform linux/amd64 --push" in done.err
     (image,) = done.json["images"]
-    assert image["platforms"] == ["linux/amd64"]
-    assert labels(f"{prefix}/core/hub:{image['tag']}") is not None
+    assert (image["repository"], image["platforms"]) == (f"{prefix}/core/hub", ["linux/amd64"])
 
 
 COMMANDS = {
@@ -115,36 +108,22 @@ def test_what_chartpress_does_not_know_is_refused(
     flags: str, settings: str, named: str, hub: Hub, hubpress: Hubpress
 ) -> None:
     hub.write("invoke.yaml", settings or "hub: {}\n")
-    with nothing_written(hub):
-        told = hubpress(hub, "build", *ENGINE, *flags.split())
-    assert (told.code, *fault(told)) == (
-        1,
-        f"chartpress does not know {named} (--engine)",
-        "leave out --engine chartpress",
-    )
+    told = (1, f"chartpress does not know {named} (--engine)", "leave out --engine chartpress")
+    assert refused(hubpress, hub, "build", *ENGINE, *flags.split()) == told
 
 
 def test_without_chartpress_the_hint_says_how_to_get_it(hub: Hub, installed: Path) -> None:
-    with nothing_written(hub):
-        told = run(str(installed / "hubpress"), "build", *ENGINE, cwd=hub.path)
-    assert (told.code, *fault(told)) == (
-        3,
-        "chartpress is not installed (PATH)",
-        "install chartpress: pip install chartpress",
-    )
+    told = run(str(installed / "hubpress"), "build", *ENGINE, cwd=hub.path)
+    demand_fault(told, 3, "chartpress is not installed (PATH)", "install chartpress: pip install chartpress")
 
 
 def test_an_image_whose_folder_is_missing_stops_chartpress_and_writes_nothing(
     cal_icor: Hub, registry: Registry
 ) -> None:
     images = images_in(registry.address)
-    values = cal_icor.read("hub/values.yaml")
     with nothing_written(cal_icor):
         told = run_task("build", *ENGINE, cwd=cal_icor.path)
-    assert told.code == 3, told
-    error, _ = fault(told)
-    assert "Traceback" not in error
-    assert cal_icor.read("hub/values.yaml") == values
+    assert (told.code, "Traceback" in fault(told)[0]) == (3, False), told
     # chartpress pushes each image as soon as it is built.
     assert images.items() <= images_in(registry.address).items()
 
@@ -169,9 +148,7 @@ def chartpress_push(hub: Hub, folder: Path, *, below: str = ".") -> tuple[Result
 def test_chartpress_has_nothing_to_do_for_three_images_in_a_folder_below(
     pilot: Hub, registry: Registry, tmp_path: Path
 ) -> None:
-    assert_equivalent(
-        pilot, "release --yes", "helm-charts/basehub/values.yaml", registry, tmp_path, below="helm-charts"
-    )
+    assert_equivalent(pilot, "helm-charts/basehub/values.yaml", registry, tmp_path, below="helm-charts")
 
 
 def test_chartpress_has_nothing_to_do_where_two_charts_have_images(
@@ -182,23 +159,18 @@ def test_chartpress_has_nothing_to_do_where_two_charts_have_images(
     first, copy = chartpress_push(cal_icor, tmp_path / "before")
     assert first.code == 0, first
     cal_icor.put("node-placeholder/values.yaml", (copy / "node-placeholder/values.yaml").read_text())
-    assert_equivalent(cal_icor, "release --yes", "hub/values.yaml", registry, tmp_path)
+    assert_equivalent(cal_icor, "hub/values.yaml", registry, tmp_path)
 
 
-def assert_equivalent(hub: Hub, task: str, values: str, registry: Registry, folder: Path, *, below: str = ".") -> None:
-    succeed(*task.split(), cwd=hub.path)
+def assert_equivalent(hub: Hub, values: str, registry: Registry, folder: Path, *, below: str = ".") -> None:
+    succeed("release", "--yes", cwd=hub.path)
     # chartpress looks into the engine's own store first: it shall have to ask the registry.
     forget_images(registry.address)
     images = images_in(registry.address)
     said, chart = chartpress_push(hub, folder, below=below)
-    assert said.code == 0, said
-    assert_idle(said)
-    assert images_in(registry.address) == images
+    assert (said.code, images_in(registry.address)) == (0, images), said
     name = values.removeprefix(below).strip("/")
     assert data((chart / name).read_text()) == data(hub.read(values))
-
-
-def assert_idle(said: Result) -> None:
     lines = said.err.splitlines()
     assert [line for line in lines if line.startswith("$> docker")] == [], said
     assert any(line.startswith("Skipping build for ") and line.endswith(", it already exists") for line in lines), said

@@ -9,6 +9,7 @@ from tasks.rehearsal.registry import Registry
 from tests.support.cli import sh, succeed
 from tests.support.fixtures import Hubpress
 from tests.support.hubs import FROM_BASE, Hub, Maker
+from tests.support.registry import Repository
 from tests.support.world import fault, images_in, labels, values_of
 
 pytestmark = pytest.mark.engine
@@ -82,24 +83,14 @@ def test_another_clone_has_the_same_tag(hub: Hub, hubpress: Hubpress, tmp_path: 
 
 
 def test_several_platforms_are_refused_where_the_engine_cannot_build_them(
-    make: Maker, hubpress: Hubpress, prefix: str, tmp_path: Path
+    make: Maker, hubpress: Hubpress, prefix: str, registry: Registry
 ) -> None:
-    base = f"{prefix}/k8s-hub:3.2.1"
-    make_base_for_two_platforms(base, tmp_path)
-    hub = make(IMAGES, {**FILES, "images/hub/Dockerfile": f"FROM {base}\n", "invoke.yaml": CONTENT})
+    base = Repository(registry.address, f"{prefix.partition('/')[2]}/k8s-hub")
+    base.push_index("3.2.1", base.push("a", "linux/amd64", "a"), base.push("b", "linux/arm64", "b"))
+    hub = make(IMAGES, {**FILES, "images/hub/Dockerfile": f"FROM {prefix}/k8s-hub:3.2.1\n", "invoke.yaml": CONTENT})
     both = hubpress(hub, "--dry", "build", "--platform", "linux/amd64,linux/arm64")
     what = "Docker's current builder cannot build for several platforms: its engine has no containerd image store"
     assert (both.code, fault(both)[0]) == (1, f"{what} (docker info)")
-
-
-def make_base_for_two_platforms(name: str, folder: Path) -> None:
-    (folder / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
-    parts = [f"{name}-{machine}" for machine in ("amd64", "arm64")]
-    for part in parts:
-        platform = f"--platform=linux/{part.rpartition('-')[2]}"
-        build = ("docker", "buildx", "build", "--quiet", "--push", "--provenance=false", platform)
-        sh(*build, "--tag", part, str(folder), cwd=folder)
-    sh("docker", "buildx", "imagetools", "create", "--tag", name, *parts, cwd=folder)
 
 
 def test_a_release_makes_one_commit(hub: Hub, registry: Registry, prefix: str) -> None:

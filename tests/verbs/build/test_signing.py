@@ -86,23 +86,19 @@ def problems(hub: Hub) -> Any:  # noqa: ANN401 - the JSON that it prints
 
 def test_an_image_is_signed_once_it_is_verified_and_before_the_values_name_it(signing: Hub) -> None:
     name = f"{signing.read('chartpress.yaml').partition('imagePrefix: ')[2].partition(chr(10))[0]}hub"
-    command = f"cosign sign --recursive --yes {LOG} --key cosign.key '{name}@sha256:{{digest}}'"
     plan = build(signing, "--dry").out
-    order = [plan.index(words) for words in (f"* build and push {name}", f"* sign {name}", f"$ {command}", VALUES)]
+    order = [plan.index(words) for words in (f"* build and push {name}", f"* sign {name}", VALUES)]
     assert order == sorted(order)
     log = run_task("--dry", "build", cwd=signing.path, env={"INVOKE_HUB_PUBLIC_LOG": "true"})
     assert "cosign sign --recursive --yes --tlog-upload=true --key cosign.key" in log.out
-    done = build(signing)
+    build(signing)
     (digest,) = (digest for image, digest in images(signing).items() if image == pinned(signing))
     assert [*signatures(signing)] == [digest]
-    assert "  signed    verified with cosign.pub\n" in done.out
     sh("cosign", "verify", "--key", "cosign.pub", "--insecure-ignore-tlog", f"{name}@{digest}", cwd=signing.path)
     signing.commit("Use the image")
     assert problems(signing) == []
     before = images(signing)
-    again = build(signing)
-    assert "sign" not in again.err, again
-    assert "signed already: " in build(signing, "--dry").out
+    assert "sign" not in build(signing).err
     assert images(signing) == before
 
 

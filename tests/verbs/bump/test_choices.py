@@ -6,14 +6,11 @@ import pytest
 
 from tasks.core.faults import Refused
 from tasks.core.options import BumpOptions
-from tasks.core.settings import Settings
-from tasks.repo.hub import open_hub
 from tasks.review.bump import plan_bump
-from tasks.tools.git import Git
+from tests.support.calls import opened, raised, refused
 from tests.support.fixtures import Hubpress
 from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_hub, make_repository
-from tests.support.world import fault, nothing_written
 
 DOCKERFILE = "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n"
 CHARTPRESS = "charts: [{name: hub, images: {hub: {valuesPath: jupyterhub.hub.image}}}]\n"
@@ -41,10 +38,8 @@ def two_roots(tmp_path: Path, helm_repository: HelmServer) -> Hub:
 
 
 def test_two_folders_with_a_chart_that_counts_are_both_named(two_roots: Hub, hubpress: Hubpress) -> None:
-    with nothing_written(two_roots):
-        told = hubpress(two_roots, "bump")
-    assert told.code == 2
-    assert fault(told) == (
+    assert refused(hubpress, two_roots, "bump") == (
+        2,
         f"there are several chartpress.yaml: east, west ({two_roots.path})",
         "set it in invoke.yaml: hub: {root: east}",
     )
@@ -70,8 +65,7 @@ def test_a_chartpress_yaml_that_only_git_has_is_no_wrong_hub_root(
     if is_link:
         (hub.path / "chartpress.yaml").symlink_to("nowhere.yaml")
         hub.commit("Link it")
-    told = hubpress(hub, "bump")
-    assert (told.code, fault(told)) == (2, ("the file is missing (chartpress.yaml)", hint))
+    assert refused(hubpress, hub, "bump") == (2, "the file is missing (chartpress.yaml)", hint)
 
 
 def test_a_dockerfile_in_a_submodule_is_not_written(
@@ -83,14 +77,10 @@ def test_a_dockerfile_in_a_submodule_is_not_written(
     hub.git("rm", "-r", "--quiet", "images/hub")
     hub.git("submodule", "--quiet", "add", str(images.remote), "images/hub")
     hub.commit("Share the image")
-    with nothing_written(hub):
-        told = hubpress(hub, "bump")
-    assert (told.code, fault(told)) == (
+    assert refused(hubpress, hub, "bump") == (
         1,
-        (
-            "the file is in the submodule images/hub (images/hub/Dockerfile)",
-            "move it into this repository, or change and commit it there: git -C images/hub status",
-        ),
+        "the file is in the submodule images/hub (images/hub/Dockerfile)",
+        "move it into this repository, or change and commit it there: git -C images/hub status",
     )
 
 
@@ -108,9 +98,8 @@ def test_a_setting_that_names_what_is_not_there_is_corrected_where_it_stands(
     two_roots.write("invoke.yaml", "hub: {root: nope}\n")
     for one in variables.split():
         monkeypatch.setenv(*f"INVOKE_HUB_{one}".split("="))
-    told = hubpress(two_roots, "bump")
-    assert (told.code, fault(told)[0]) == (2, error)
-    assert hint in fault(told)[1]
+    code, what, how = refused(hubpress, two_roots, "bump")
+    assert (code, what, hint in how) == (2, error, True)
 
 
 def test_a_chart_that_depends_on_something_else_is_told_what_is_missing(tmp_path: Path, hubpress: Hubpress) -> None:
@@ -120,24 +109,22 @@ def test_a_chart_that_depends_on_something_else_is_told_what_is_missing(tmp_path
         "images/hub/Dockerfile": DOCKERFILE,
     }
     hub = make_repository(tmp_path / "hub", files)
-    with nothing_written(hub):
-        told = hubpress(hub, "bump")
-    assert (told.code, *fault(told)) == (
+    assert refused(hubpress, hub, "bump") == (
         2,
         "no chart depends on jupyterhub (hub/Chart.yaml)",
         "add jupyterhub to the chart's dependencies, with version and repository",
     )
     hub.put("other/Chart.yaml", chart(("jupyterhub", "3.2.1", "https://hub.jupyter.org/helm-chart/")))
-    assert fault(hubpress(hub, "bump")) == (
+    assert refused(hubpress, hub, "bump") == (
+        2,
         "no chart depends on jupyterhub (chartpress.yaml)",
         "invoke init tells the lines for other",
     )
 
 
 def test_a_fork_of_the_chart_is_named_by_hub_dependency(
-    tmp_path: Path, helm_repository: HelmServer, hubpress: Hubpress
+    hub: Hub, helm_repository: HelmServer, hubpress: Hubpress
 ) -> None:
-    hub = make_hub(tmp_path / "hub", chart_repository=helm_repository.url)
     hub.edit("hub/requirements.yaml", "name: jupyterhub", "name: our-jupyterhub")
     index = (helm_repository.folder / "index.yaml").read_bytes()
     helm_repository.answers["/index.yaml"] = (200, index.replace(b"\n  jupyterhub:\n", b"\n  our-jupyterhub:\n"))
@@ -201,9 +188,7 @@ def test_an_address_without_an_index_is_answered_with_the_setting(
     address: str, named: str, tmp_path: Path, hubpress: Hubpress
 ) -> None:
     hub = make_hub(tmp_path / "hub", chart_repository=f'"{address}"')
-    with nothing_written(hub):
-        told = hubpress(hub, "bump")
-    assert (told.code, *fault(told)) == (
+    assert refused(hubpress, hub, "bump") == (
         2,
         f"the requirement names {named}, which has no index to read (hub/requirements.yaml:4)",
         "name one that has, in invoke.yaml: hub: {chart_repository: https://hub.jupyter.org/helm-chart/}",
@@ -215,9 +200,7 @@ def test_a_chart_that_is_a_folder_of_the_repository_is_looked_at_and_not_moved(
 ) -> None:
     hub, what = make_hub(tmp_path / "hub", chart_repository="file://../jupyterhub"), "the chart is a folder of this"
     monkeypatch.setenv("INVOKE_HUB_CHART_REPOSITORY", helm_repository.url)
-    with nothing_written(hub):
-        told = hubpress(hub, "bump")
-    assert (told.code, *fault(told)) == (
+    assert refused(hubpress, hub, "bump") == (
         2,
         f"{what} repository, file://../jupyterhub, which a release cannot move (hub/requirements.yaml:4)",
         "write the Helm repository there: repository: https://hub.jupyter.org/helm-chart/",
@@ -225,28 +208,16 @@ def test_a_chart_that_is_a_folder_of_the_repository_is_looked_at_and_not_moved(
     assert "security-release" in [one["code"] for one in hubpress(hub, "status", "--json").json["problems"]]
 
 
-# -- hTTPS, unless the address is this machine's or the user asked for another
-
-
-ELSEWHERE = "http://charts.invalid/"
-
-
-@pytest.fixture
-def plain(hub: Hub, helm_repository: HelmServer) -> Hub:
-    """A hub repository whose requirement names plain http to another machine."""
-    hub.change("hub/requirements.yaml", helm_repository.url, ELSEWHERE)
-    return hub
+# -- HTTPS, unless the address is this machine's or the user asked for another
 
 
 def test_who_asked_for_it_is_told_what_that_means(
     hub: Hub, helm_repository: HelmServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    git = Git.around(hub.path)
     monkeypatch.setattr("tasks.core.http.is_loopback", lambda _: False)
-    step, _ = plan_bump(open_hub(Settings(chart_repository=helm_repository.url), git), BumpOptions())
+    step, _ = plan_bump(opened(hub, chart_repository=helm_repository.url), BumpOptions())
     assert next(iter(step.warnings())) == (
         "the Helm repository is read over plain http: anyone on the network path can change it"
     )
     assert helm_repository.requests
-    with pytest.raises(Refused, match="plain http is allowed on this machine only"):
-        plan_bump(open_hub(Settings(), git), BumpOptions())
+    assert "plain http is allowed on this machine only" in raised(Refused, plan_bump, opened(hub), BumpOptions())

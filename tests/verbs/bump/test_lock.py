@@ -4,79 +4,51 @@ What the real helm writes is in test_lock_by_helm.py.
 """
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.support.calls import refused
 from tests.support.fixtures import Hubpress
-from tests.support.helm import HelmServer
-from tests.support.hubs import Hub, make_repository
+from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
-from tests.support.world import fault, nothing_written
+from tests.support.steps import move
 
+REQUIREMENTS, LOCK = "hub/requirements.yaml", "hub/requirements.lock"
 STAND_IN = PROJECT / "tests/support/helm_stand_in.sh"
 
 
-@dataclass(frozen=True)
-class Helm:
-    """The stand-in for helm that is on PATH."""
-
-    record: Path
-
-    @property
-    def calls(self) -> list[str]:
-        return self.record.read_text().splitlines() if self.record.exists() else []
-
-
 @pytest.fixture
-def helm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Helm:
+def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file to which the stand-in for helm, the first on PATH, writes a line for each call."""
     programs = tmp_path / "programs"
     programs.mkdir()
     shutil.copy(STAND_IN, programs / "helm")
     (programs / "helm").chmod(0o755)
     monkeypatch.setenv("PATH", str(programs), prepend=":")
+    (tmp_path / "record").touch()
     monkeypatch.setenv("HELM_RECORD", str(tmp_path / "record"))
-    return Helm(tmp_path / "record")
+    return tmp_path / "record"
 
 
 @pytest.fixture
-def locked(tmp_path: Path, helm_repository: HelmServer) -> Hub:
+def locked(hub: Hub) -> Hub:
     """A hub repository on 3.2.1 whose requirement has a lock."""
-    dependency = f"dependencies:\n- name: jupyterhub\n  version: 3.2.1\n  repository: {helm_repository.url}\n"
-    return make_repository(
-        tmp_path / "hub",
-        {
-            "chartpress.yaml": "charts: [{name: hub, images: {hub: }}]\n",
-            "images/hub/Dockerfile": "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n",
-            "hub/Chart.yaml": f"apiVersion: v2\nname: hub\nversion: 0.0.1\n{dependency}",
-            "hub/Chart.lock": lock("3.2.1"),
-        },
-    )
+    hub.put(LOCK, "dependencies:\n- name: jupyterhub\n  version: 3.2.1\ndigest: sha256:0123456789abcdef\n")
+    return hub
 
 
-def lock(version: str) -> str:
-    return (
-        f"dependencies:\n- name: jupyterhub\n  version: {version}\n"
-        'digest: sha256:0123456789abcdef\ngenerated: "2026-07-24T11:45:31.263782848Z"\n'
-    )
-
-
-def test_a_lock_that_was_left_behind_is_refreshed_alone(locked: Hub, helm: Helm, hubpress: Hubpress) -> None:
-    locked.edit("hub/Chart.yaml", "version: 3.2.1", "version: 3.3.8")
-    locked.edit("images/hub/Dockerfile", ":3.2.1", ":3.3.8")
+def test_a_lock_that_was_left_behind_is_refreshed_alone(locked: Hub, calls: Path, hubpress: Hubpress) -> None:
+    move(locked)
     locked.commit("Move z2jh by hand")
-    assert hubpress(locked, "bump", "--json").json["files"] == ["hub/Chart.lock"]
-    assert len(helm.calls) == 1
+    assert hubpress(locked, "bump", "--json").json["files"] == [LOCK]
+    assert len(calls.read_text().splitlines()) == 1
 
 
 @pytest.mark.usefixtures("programs")
 def test_without_helm_nothing_moves(locked: Hub, hubpress: Hubpress) -> None:
-    before = locked.snapshot()
-    told = hubpress(locked, "bump")
     install = "install Helm, for previews and lock files: https://helm.sh/docs/intro/install/"
-    assert (told.code, *fault(told)) == (3, "helm is not installed (PATH)", install)
-    assert locked.snapshot() == before
+    assert refused(hubpress, locked, "bump") == (3, "helm is not installed (PATH)", install)
 
 
 def test_an_archive_that_git_has_is_not_left_behind_in_silence(locked: Hub, hubpress: Hubpress) -> None:
@@ -84,13 +56,12 @@ def test_an_archive_that_git_has_is_not_left_behind_in_silence(locked: Hub, hubp
     locked.write(archive, "an archive")
     locked.write("hub/charts/jupyterhub-home-nfs-1.2.0.tgz", "another chart")
     locked.commit("Have the chart itself")
-    refused = hubpress(locked, "bump")
-    assert (refused.code, *fault(refused)) == (
+    assert refused(hubpress, locked, "bump") == (
         1,
         f"git has jupyterhub itself, and a release does not move it ({archive})",
         "ignore it, and: git rm -r --cached -- hub/charts/jupyterhub-3.2.1.tgz; helm dependency build fetches it again",
     )
-    locked.edit("hub/Chart.yaml", "version: 3.2.1", "version: 3.3.8")
+    locked.edit(REQUIREMENTS, "version: 3.2.1", "version: 3.3.8")
     locked.commit("Move z2jh by hand")
     problems = hubpress(locked, "check", "--offline", "--json").json["problems"]
     assert [one["message"] for one in problems if one["path"] == archive] == [
@@ -102,25 +73,22 @@ def test_an_archive_that_git_has_is_not_left_behind_in_silence(locked: Hub, hubp
 
 @pytest.mark.usefixtures("programs")
 def test_without_helm_and_without_a_lock_all_is_well(locked: Hub, hubpress: Hubpress) -> None:
-    (locked.path / "hub/Chart.lock").unlink()
+    (locked.path / LOCK).unlink()
     assert hubpress(locked, "bump").code == 0
 
 
 def test_helm_that_leaves_the_lock_behind_is_a_fault(
-    locked: Hub, helm: Helm, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch
+    locked: Hub, calls: Path, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HELM_MOOD", "idle")
-    with nothing_written(locked):
-        told = hubpress(locked, "bump")
-    assert told.code == 3
-    assert len(helm.calls) == 1
-    error, _ = told.err.splitlines()[-2:]
-    assert error == "error: helm did not lock jupyterhub at 3.3.8 (hub/Chart.lock)"
+    code, error, _ = refused(hubpress, locked, "bump")
+    assert (code, error) == (3, f"helm did not lock jupyterhub at 3.3.8 ({LOCK})")
+    assert len(calls.read_text().splitlines()) == 1
 
 
-def test_a_locked_range_keeps_its_lock_until_it_is_moved(locked: Hub, helm: Helm, hubpress: Hubpress) -> None:
-    locked.change("hub/Chart.yaml", "version: 3.2.1", "version: ~3.2")
+def test_a_locked_range_keeps_its_lock_until_it_is_moved(locked: Hub, calls: Path, hubpress: Hubpress) -> None:
+    locked.change(REQUIREMENTS, "version: 3.2.1", "version: ~3.2")
     found = hubpress(locked, "check", "--offline", "--json").json["problems"]
     assert "lock-differs" not in [problem["code"] for problem in found]
     assert hubpress(locked, "bump", "--json").json["files"] == []
-    assert helm.calls == []
+    assert calls.read_text() == ""

@@ -109,6 +109,9 @@ charts:
 # What init writes besides, and for a repository that it adopts.
 ADDED, ADDED_ALONE = MAKEFILE + IGNORED, MAKEFILE + IGNORED_ALONE
 ADOPTS = ADOPTED + ADDED
+NAMED_BY_PREFIX = ADOPTED.replace("    images:\n", "    imagePrefix: reg.example.edu/core/\n    images:\n").replace(
+    f"        imageName: {OURS}\n", ""
+)
 SITE = CHART + VALUES + IMAGE
 ALONE = "== Dockerfile\n# ours\nFROM quay.io/jupyterhub/k8s-hub:3.2.1\nRUN true\n"
 ALONE_MOVED = "== Dockerfile\n- k8s-hub:3.2.1\n+ k8s-hub:3.3.8\n"
@@ -124,6 +127,12 @@ hub:
 NO_CHARTPRESS = (
     "error: there is no chartpress.yaml in this repository (TOP)\n"
     "hint: name the hub repository (--repo PATH), or give a chart its hub image: invoke init"
+)
+
+NO_NAME = (
+    "error: jupyterhub.hub.image names no image there (hub/values.yaml)\n"
+    "hint: set it in invoke.yaml: hub: {images: [{context: images/site-hub, name: HOST/PATH/site-hub, "
+    "values: [jupyterhub.hub.image]}]}"
 )
 
 NO_RELEASE = (
@@ -169,6 +178,12 @@ def site(
 ) -> Shape:
     """Return a repository with a chart, an image, and values that name it."""
     return Shape(what, world, bump, build, init, *codes)
+
+
+def adopted(*keys: str) -> str:
+    """Return what init leaves where the image's entry needs these keys too."""
+    lines = "".join(f"        {key}\n" for key in keys)
+    return ADOPTS.replace("        valuesPath", f"{lines}        valuesPath")
 
 
 def alone(what: str, world: str, *, bump: str = "", context: str = ".") -> Shape:
@@ -218,10 +233,7 @@ SHAPES = [
         "a Dockerfile below its build context",
         CHART + VALUES + BELOW,
         bump=CHART_MOVED + MOVED.replace("/Dockerfile", "/docker/Dockerfile"),
-        init=ADOPTED.replace(
-            "        valuesPath", "        dockerfilePath: images/site-hub/docker/Dockerfile\n        valuesPath"
-        )
-        + ADDED,
+        init=adopted("dockerfilePath: images/site-hub/docker/Dockerfile"),
     ),
     site(
         "other images beside it",
@@ -296,13 +308,8 @@ SHAPES = [
     refused(
         "values that name no image",
         CHART + EMPTY_VALUES + IMAGE,
-        "error: jupyterhub.hub.image names no image there (hub/values.yaml)\n"
-        "hint: set it in invoke.yaml: hub: {images: [{context: images/site-hub, name: HOST/PATH/site-hub, "
-        "values: [jupyterhub.hub.image]}]}",
-        init=ADOPTED.replace("    images:\n", "    imagePrefix: reg.example.edu/core/\n    images:\n").replace(
-            f"        imageName: {OURS}\n", ""
-        )
-        + ADDED,
+        NO_NAME,
+        init=NAMED_BY_PREFIX + ADDED,
     ),
     refused(
         "two Dockerfiles",
@@ -326,7 +333,7 @@ SHAPES = [
         f"tag (.)\nhint: set it in invoke.yaml: hub: {{images: [{{context: ., name: {OURS}, "
         "values: [jupyterhub.hub.image], paths: [logo.svg, conf]}]}",
         bump=CHART_MOVED + ALONE_MOVED,
-        init=ADOPTED.replace("        valuesPath", "        contextPath: .\n        valuesPath") + ADDED,
+        init=adopted("contextPath: ."),
     ),
     site(
         "a context whose values the Dockerfile copies",
@@ -360,25 +367,15 @@ SHAPES = [
         + EMPTY_VALUES
         + VALUES.replace("hub/values.yaml", "config/b.yaml")
         + VALUES.replace("hub/values.yaml", "config/z.yaml").replace(OURS, "reg.example.edu/other"),
-        "error: jupyterhub.hub.image names no image there (hub/values.yaml)\n"
-        "hint: set it in invoke.yaml: hub: {images: [{context: images/site-hub, name: HOST/PATH/site-hub, "
-        "values: [jupyterhub.hub.image]}]}",
-        init=ADOPTED.replace("    images:\n", "    imagePrefix: reg.example.edu/core/\n    images:\n").replace(
-            f"        imageName: {OURS}\n", ""
-        )
-        + MAKEFILE
-        + IGNORED,
+        NO_NAME,
+        init=NAMED_BY_PREFIX + ADDED,
     ),
     site(
         "a Dockerfile that is built from the top",
         CHART + VALUES + FROM_THE_TOP,
         build="error: the build context of images/site-hub/Dockerfile holds hub/values.yaml, so each build would give "
         f"the image a new tag (.)\nhint: set it in invoke.yaml: {SET_FROM_THE_TOP}",
-        init=ADOPTED.replace(
-            "        valuesPath",
-            "        contextPath: .\n        dockerfilePath: images/site-hub/Dockerfile\n        valuesPath",
-        )
-        + ADDED,
+        init=adopted("contextPath: .", "dockerfilePath: images/site-hub/Dockerfile"),
     ),
     refused(
         "two charts",
@@ -538,15 +535,11 @@ def demand_build(hub: Hub, wanted: str, before: dict[str, bytes]) -> None:
     assert {**before, **{edit.path: edit.after for edit in image_edits(opened, pins)}} == left(before, wanted)
 
 
-def outcome(told: Result) -> str:
-    """Return a fault's two lines, or nothing."""
-    return "\n".join(line for line in told.err.splitlines() if line.startswith(("error: ", "hint: ")))
-
-
 def demand(told: Result, wanted: str, before: dict[str, bytes], hub: Hub) -> None:
     """Demand that a task left what is ``wanted``, or refused with that and left everything as it was."""
     fault = wanted if wanted.startswith("error: ") else ""
-    assert outcome(told).replace(str(hub.path), "TOP") == fault, told
+    lines = [line for line in told.err.splitlines() if line.startswith(("error: ", "hint: "))]
+    assert "\n".join(lines).replace(str(hub.path), "TOP") == fault, told
     assert hub.snapshot() == left(before, "" if fault else wanted)
 
 

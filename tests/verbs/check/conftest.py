@@ -10,8 +10,9 @@ from tasks.rehearsal.registry import Registry
 from tests.support.cli import succeed
 from tests.support.helm import RELEASES, HelmServer, chart_repository, served
 from tests.support.hubs import Hub, copied, make_hub
+from tests.support.processes import write_program
 
-from .machines import FIT, write_tool
+from .machines import FIT
 from .places import pin
 
 
@@ -52,23 +53,11 @@ def released(released_once: Hub, tmp_path: Path) -> Hub:
 
 
 @pytest.fixture
-def content_named(tmp_path: Path, charts: HelmServer, registry: Registry, mirror: str) -> Hub:
-    """A hub repository on 3.3.8 whose image is built, its tag naming the content."""
-    prefix = f"{registry.address}/{secrets.token_hex(4)}"
-    hub = make_hub(tmp_path / "hub", version="3.3.8", base=mirror, registry=prefix, chart_repository=charts.url)
-    hub.write("invoke.yaml", "hub: {tag: '{chart_version}-{content}'}\n")
-    succeed("build", cwd=hub.path)
-    hub.commit("Use the image")
-    return hub
-
-
-@pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """All that is on PATH, of a PC: stand-ins for the tools, every one fit; and each registry that a test looks at."""
     folder = tmp_path / "tools"
-    folder.mkdir()
     for name, script in FIT.items():
-        write_tool(folder, name, script)
+        write_program(folder, name, script)
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.setattr(Host, "here", lambda: Host("linux", "x86_64"))

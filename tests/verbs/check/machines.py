@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 BUILDER = """\
 Name:          default
@@ -51,10 +50,3 @@ FIT: Mapping[str, str] = {
     "cosign": "echo 'GitVersion:    v2.5.0'\n",
     "gh": "echo 'gh version 2.62.0 (2024-11-14)'\n",
 }
-
-
-def write_tool(folder: Path, name: str, script: str) -> None:
-    """Write a stand-in for one tool."""
-    tool = folder / name
-    tool.write_text(f"#!/bin/sh\n{script}")
-    tool.chmod(0o755)

@@ -7,34 +7,33 @@ import pytest
 from tasks.checks import machine
 from tasks.checks.machine import MachineFinding, examine
 from tasks.core.names import Host
-from tasks.core.settings import read_settings
 from tasks.repo.hub import Hub as OpenHub
-from tasks.repo.hub import open_hub
-from tasks.tools.git import Git
+from tests.support.calls import opened
 from tests.support.cli import run_task, succeed
 from tests.support.helm import HelmServer
 from tests.support.hubs import NO_REGISTRY, ON_GITHUB, Hub, make_hub
 from tests.support.layouts import make_2i2c_like
+from tests.support.processes import write_program
 from tests.support.registry import private_registry, sign_in, use_helper
+from tests.support.world import nothing_written
 
-from .machines import FIT, Docker, write_tool
-from .places import everything, image_name
+from .machines import FIT, Docker
+from .places import image_name
 
-DOCKER_HINT = "install Docker: https://docs.docker.com/engine/install/"
-NEEDED = {"git": "install git: https://git-scm.com/downloads", "docker": DOCKER_HINT}
-OPTIONAL = {
+NEEDED = ("git", "docker")
+TOOLS = {
+    "git": "install git: https://git-scm.com/downloads",
+    "docker": "install Docker: https://docs.docker.com/engine/install/",
     "gcloud": "install the Google Cloud CLI, for Google's registries: https://cloud.google.com/sdk/docs/install",
     "helm": "install Helm, for previews and lock files: https://helm.sh/docs/intro/install/",
     "cosign": "install cosign, for signatures: https://docs.sigstore.dev/cosign/system_config/installation/",
     "gh": "install the GitHub CLI, for pull requests: https://cli.github.com",
 }
-TOOLS = {**NEEDED, **OPTIONAL}
 
 
-def seen(findings: list[MachineFinding]) -> dict[str, MachineFinding]:
-    by_name = {finding.name: finding for finding in findings}
-    assert len(by_name) == len(findings)
-    return by_name
+def seen(hub: OpenHub | None = None) -> dict[str, MachineFinding]:
+    """Return what is found, by its name."""
+    return {finding.name: finding for finding in examine(hub)}
 
 
 def unfit(name: str, version: str | None, hint: str) -> MachineFinding:
@@ -65,7 +64,7 @@ def test_tools_that_are_missing_or_cannot_be_executed(tools: Path) -> None:
     for name in TOOLS:
         (tools / name).chmod(0o644)
     (tools / "gh").unlink()
-    found = seen(examine(None))
+    found = seen()
     wanted = {name: unfit(name, None, f"{name} is not installed: {hint}") for name, hint in TOOLS.items()}
     assert {name: found[name] for name in TOOLS} == wanted
 
@@ -81,25 +80,24 @@ def test_tools_that_are_missing_or_cannot_be_executed(tools: Path) -> None:
 )
 def test_tools_that_fail_or_talk_nonsense(tools: Path, said: str, version: str | None) -> None:
     for name in TOOLS:
-        write_tool(tools, name, f"{said}\n")
-    found = seen(examine(None))
+        write_program(tools, name, f"{said}\n")
+    found = seen()
     assert {name: found[name] for name in TOOLS} == {name: unfit(name, version, hint) for name, hint in TOOLS.items()}
 
 
 @pytest.mark.parametrize(
-    ("name", "says", "version", "needed", "hint"),
+    ("name", "says", "version", "needed"),
     [
-        ("git", "git version 2.20.1", "2.20.1", "2.23", NEEDED["git"]),
-        ("docker", "Docker version 19.03.15, build 99e3ed8919", "19.03.15", "20.10", DOCKER_HINT),
-        ("gcloud", "Google Cloud SDK 300.0.0", "300.0.0", "400.0", OPTIONAL["gcloud"]),
-        ("helm", "Client: v2.17.0+ga690bad", "2.17.0", "3.0", OPTIONAL["helm"]),
-        ("gh", "gh version 1.14.0 (2021-08-04)", "1.14.0", "2.0", OPTIONAL["gh"]),
+        ("git", "git version 2.20.1", "2.20.1", "2.23"),
+        ("docker", "Docker version 19.03.15, build 99e3ed8919", "19.03.15", "20.10"),
+        ("gcloud", "Google Cloud SDK 300.0.0", "300.0.0", "400.0"),
+        ("helm", "Client: v2.17.0+ga690bad", "2.17.0", "3.0"),
+        ("gh", "gh version 1.14.0 (2021-08-04)", "1.14.0", "2.0"),
     ],
 )
-def test_a_tool_that_is_too_old(tools: Path, name: str, says: str, version: str, needed: str, hint: str) -> None:
-    write_tool(tools, name, f"echo '{says}'\n")
-    found = seen(examine(None))[name]
-    assert found == unfit(name, version, f"at least {needed} is needed: {hint}")
+def test_a_tool_that_is_too_old(tools: Path, name: str, says: str, version: str, needed: str) -> None:
+    write_program(tools, name, f"echo '{says}'\n")
+    assert seen()[name] == unfit(name, version, f"at least {needed} is needed: {TOOLS[name]}")
 
 
 # -- what hangs
@@ -113,8 +111,8 @@ def short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("short_looks")
 def test_a_tool_that_hangs_is_waited_for_within_bounds(tools: Path) -> None:
-    write_tool(tools, "gh", "trap '' TERM; /bin/sleep 20\n")
-    found = seen(examine(None))
+    write_program(tools, "gh", "trap '' TERM; /bin/sleep 20\n")
+    found = seen()
     assert (found["gh"].version, found["gh"].is_fault) == (None, False)
     assert (found["gh"].hint or "").startswith("gh did not end within 0.7 seconds: run it by hand")
     assert all(found[other].version for other in TOOLS if other != "gh")
@@ -123,7 +121,7 @@ def test_a_tool_that_hangs_is_waited_for_within_bounds(tools: Path) -> None:
 @pytest.mark.usefixtures("short_looks")
 def test_everything_that_hangs_shares_one_bound(tools: Path) -> None:
     for name in TOOLS:
-        write_tool(tools, name, "exec /bin/sleep 20\n")
+        write_program(tools, name, "exec /bin/sleep 20\n")
     hints = [finding.hint for finding in examine(None) if finding.name != "platform"]
     assert len(hints) == len(TOOLS) + 3
     assert all("did not end within 0.7 seconds" in (hint or "") for hint in hints)
@@ -140,11 +138,10 @@ def reached(settled: Hub, charts: HelmServer) -> Hub:
 
 
 def test_doctors_table_and_one_hint_for_each_fault(tools: Path, reached: Hub) -> None:
-    write_tool(tools, "docker", f"[ $1 = info ] && exit 1\n{FIT['docker']}")
-    before = everything(reached)
-    result = run_task("doctor", cwd=reached.path)
+    write_program(tools, "docker", f"[ $1 = info ] && exit 1\n{FIT['docker']}")
+    with nothing_written(reached):
+        result = run_task("doctor", cwd=reached.path)
     assert (result.code, result.err) == (1, ""), result
-    assert everything(reached) == before
     *table, hint = result.out.splitlines()
     assert [line.split(maxsplit=2) for line in table[:5]] == [
         ["ok", "git", "2.39.5"],
@@ -177,7 +174,7 @@ def test_what_is_missing_and_not_needed_is_no_fault(tools: Path, reached: Hub) -
 
 
 def test_a_remote_that_does_not_answer_and_gh_signed_out_are_told_with_the_command(tools: Path, reached: Hub) -> None:
-    write_tool(tools, "gh", f"[ $1 = auth ] && exit 1\n{FIT['gh']}")
+    write_program(tools, "gh", f"[ $1 = auth ] && exit 1\n{FIT['gh']}")
     reached.git("remote", "set-url", "origin", ON_GITHUB)
     reached.git("config", "url./no/such/folder.insteadOf", ON_GITHUB)
     result = run_task("doctor", cwd=reached.path)
@@ -188,7 +185,7 @@ def test_a_remote_that_does_not_answer_and_gh_signed_out_are_told_with_the_comma
     assert [line.split(maxsplit=3) for line in result.out.splitlines() if "gh auth" in line] == [
         ["-", "sign-in", "github.com", "gh is not signed in; for --pr: gh auth login --hostname github.com"]
     ]
-    write_tool(tools, "gh", FIT["gh"])
+    write_program(tools, "gh", FIT["gh"])
     assert "gh is signed in" in run_task("doctor", cwd=reached.path).out
 
 
@@ -206,19 +203,6 @@ def test_a_registry_that_does_not_answer_is_told_once(tmp_path: Path, charts: He
     assert len([one for one in not_checked if one["message"].endswith(refused)]) == 1
 
 
-@pytest.mark.usefixtures("tools")
-def test_outside_of_a_hub_repository_the_tools_alone_are_looked_at(tmp_path: Path) -> None:
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    result = run_task("doctor", cwd=elsewhere)
-    assert (result.code, result.err) == (1, ""), result
-    assert [line.split()[1] for line in result.out.splitlines() if line.startswith("FAULT")] == ["hub"]
-    assert result.out.splitlines()[-1].startswith("hint: hub repository: ")
-    told = {tool["name"]: tool for tool in run_task("doctor", "--json", cwd=elsewhere).json["tools"]}
-    assert {"git", "docker", "buildx", "engine", "builder", "gcloud", "helm", "gh"} < set(told)
-    assert told["hub repository"]["ok"] is False
-
-
 GOOGLE = "us-central1-docker.pkg.dev"
 OTHER = "registry.example"
 START_ENGINE = "start Docker Desktop or the docker service, then: docker info"
@@ -231,14 +215,7 @@ EMULATE = (
 
 def hub_at(folder: Path, registry: str, **settings: str) -> OpenHub:
     """Make a hub repository whose image goes to ``registry``, and open it."""
-    made = make_hub(folder / "hub", registry=registry)
-    return open_hub(read_settings(settings), Git(made.path))
-
-
-def look(name: str, hub: OpenHub | None = None) -> MachineFinding:
-    """Return what is found of ``name``."""
-    (found,) = (finding for finding in examine(hub) if finding.name == name)
-    return found
+    return opened(make_hub(folder / "hub", registry=registry), **settings)
 
 
 # -- engine and builder
@@ -277,9 +254,10 @@ DOCKERS = {
 
 @pytest.mark.parametrize(("docker", "name", "version", "hint"), DOCKERS.values(), ids=DOCKERS)
 def test_docker_that_is_there_in_part(tools: Path, docker: Docker, name: str, version: str, hint: str) -> None:
-    write_tool(tools, "docker", docker.script)
-    assert look(name) == MachineFinding(name, version, hint=hint)
-    assert look("docker").hint is None
+    write_program(tools, "docker", docker.script)
+    found = seen()
+    assert found[name] == MachineFinding(name, version, hint=hint)
+    assert found["docker"].hint is None
 
 
 @pytest.mark.engine
@@ -287,9 +265,8 @@ def test_an_engine_that_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     host = f"unix://{tmp_path}/nobody.sock"
     monkeypatch.setenv("DOCKER_HOST", host)
     hint = f"start the engine that DOCKER_HOST names, {host}, or: unset DOCKER_HOST"
-    assert look("engine") == MachineFinding("engine", "the Docker engine does not answer", hint=hint)
-    builder = look("builder")
-    assert builder.hint == hint
+    assert seen()["engine"] == MachineFinding("engine", "the Docker engine does not answer", hint=hint)
+    assert seen()["builder"].hint == hint
 
 
 # -- the host's row of the table
@@ -321,9 +298,9 @@ def test_the_hosts_row_and_whether_its_builder_emulates(
 
 
 def test_who_builds_on_cloud_build_needs_gcloud_and_no_engine(tmp_path: Path, tools: Path) -> None:
-    write_tool(tools, "docker", Docker(engine="").script)
+    write_program(tools, "docker", Docker(engine="").script)
     (tools / "gcloud").unlink()
-    found = {finding.name: finding for finding in examine(hub_at(tmp_path, OTHER, builder="cloudbuild"))}
+    found = seen(hub_at(tmp_path, OTHER, builder="cloudbuild"))
     assert "builder" not in found
     assert (found["engine"].is_fault, found["gcloud"].is_fault) == (False, True)
 
@@ -334,17 +311,16 @@ def test_helm_is_needed_where_a_lock_is_committed(tmp_path: Path, tools: Path, *
     made = make_hub(tmp_path / "hub")
     if locked:
         made.put("hub/requirements.lock", "dependencies: []\n")
-    found = look("helm", open_hub(read_settings({}), Git(made.path)))
+    found = seen(opened(made))["helm"]
     assert (found.hint is None, found.needed) == (False, locked)
 
 
 def test_a_remote_builder_at_whose_address_nobody_listens(tmp_path: Path, tools: Path) -> None:
     told = "Name: far\nDriver: remote\nStatus: inactive\n"
-    write_tool(tools, "docker", Docker(builder=told).script)
-    found = look("builder", hub_at(tmp_path, OTHER, builder="far"))
-    assert found == MachineFinding(
-        "builder", "the builder far does not answer", hint="docker buildx inspect --bootstrap far"
-    )
+    write_program(tools, "docker", Docker(builder=told).script)
+    hint = "docker buildx inspect --bootstrap far"
+    found = seen(hub_at(tmp_path, OTHER, builder="far"))["builder"]
+    assert found == MachineFinding("builder", "the builder far does not answer", hint=hint)
 
 
 # -- sign-in and registry
@@ -353,9 +329,10 @@ def test_a_remote_builder_at_whose_address_nobody_listens(tmp_path: Path, tools:
 def test_nobody_signed_in_to_googles_registry(tools: Path, tmp_path: Path) -> None:
     hub = hub_at(tmp_path, f"{GOOGLE}/cal-icor-hubs")
     words = "Docker has no credential helper for it"
-    assert look(f"sign-in {GOOGLE}", hub) == MachineFinding(f"sign-in {GOOGLE}", words, hint="invoke auth")
     (tools / "gcloud").unlink()
-    assert look("gcloud", hub).hint
+    found = seen(hub)
+    assert found[f"sign-in {GOOGLE}"] == MachineFinding(f"sign-in {GOOGLE}", words, hint="invoke auth")
+    assert found["gcloud"].hint
 
 
 @pytest.mark.parametrize(
@@ -370,24 +347,24 @@ def test_dockers_helper_is_asked(
     tools: Path, tmp_path: Path, host: str, answer: str, ok: bool, hint: str | None
 ) -> None:
     use_helper(host, "lab")
-    write_tool(tools, "docker-credential-lab", f"{answer}\n")
+    write_program(tools, "docker-credential-lab", f"{answer}\n")
     words = "Docker's helper answers" if ok else "Docker's helper returned no credentials"
-    assert look(f"sign-in {host}", hub_at(tmp_path, host)) == MachineFinding(f"sign-in {host}", words, hint=hint)
+    name = f"sign-in {host}"
+    assert seen(hub_at(tmp_path, host))[name] == MachineFinding(name, words, hint=hint)
 
 
 def test_dockers_helper_is_asked_for_docker_hub_by_the_name_that_it_has_there(tools: Path, tmp_path: Path) -> None:
     key = "https://index.docker.io/v1/"
     use_helper(key, "lab")
     answer = 'echo \'{"Username": "x", "Secret": "y"}\''
-    write_tool(tools, "docker-credential-lab", f'read -r host; [ "$host" = {key} ] && {answer}\n')
-    assert look("sign-in docker.io", hub_at(tmp_path, "docker.io/team")).hint is None
+    write_program(tools, "docker-credential-lab", f'read -r host; [ "$host" = {key} ] && {answer}\n')
+    assert seen(hub_at(tmp_path, "docker.io/team"))["sign-in docker.io"].hint is None
 
 
 @pytest.mark.engine
 def test_a_registry_that_denies_until_one_signs_in(tmp_path: Path) -> None:
     with private_registry(tmp_path / "private", {"robin": "tulip-garden"}) as served:
         hub = hub_at(tmp_path, served.address)
-        found = look(f"registry {served.address}", hub)
-        assert found.hint == f"docker login {served.address}"
+        assert seen(hub)[f"registry {served.address}"].hint == f"docker login {served.address}"
         sign_in(served.address, "robin", "tulip-garden")
-        assert look(f"registry {served.address}", hub).hint is None
+        assert seen(hub)[f"registry {served.address}"].hint is None

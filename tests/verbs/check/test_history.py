@@ -1,7 +1,7 @@
 """``check`` and what people do with git: squashed, rebased and shallow histories, and hooks."""
 
+import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
 from tests.support.processes import write_program
 
-from .places import PINS, VALUES, check, computed_tag, consistent, pin, pinned_tag
+from .places import PINS, check, computed_tag, consistent, pin, pinned_tag
 
 
 def only_problem(hub: Hub, *flags: str) -> Any:  # noqa: ANN401 - the JSON that it prints
@@ -21,17 +21,6 @@ def only_problem(hub: Hub, *flags: str) -> Any:  # noqa: ANN401 - the JSON that 
     (problem,) = result.json["problems"]
     assert result.code == int(problem["severity"] == "fault"), result
     return problem
-
-
-def gone(tag: str) -> dict[str, str | int]:
-    return {
-        "code": "values-commit-gone",
-        "path": VALUES,
-        "line": 6,
-        "message": f"the tag {tag} names a commit that is not in the history",
-        "hint": "invoke build, then invoke commit",
-        "severity": "fault",
-    }
 
 
 @pytest.fixture
@@ -45,48 +34,40 @@ def branched(settled: Hub) -> Hub:
     return settled
 
 
-def merged(hub: Hub) -> None:
-    hub.git("merge", "--quiet", "--no-ff", "--no-edit", "bump")
+OTHER_WORK = "commit --allow-empty --message 'Work on something else'"
+MERGED = {
+    "fast-forwarded": ["merge --ff-only bump"],
+    "beside other work": [OTHER_WORK, "merge --no-ff --no-edit bump"],
+}
+SQUASHED = ["merge --squash bump", "commit --message 'Move the authenticator (#42)'"]
+REWRITTEN = {
+    "squashed": SQUASHED,
+    "rebased": [OTHER_WORK, "rebase main bump", "switch main", "merge --ff-only bump"],
+}
 
 
-def fast_forwarded(hub: Hub) -> None:
-    hub.git("merge", "--quiet", "--ff-only", "bump")
+def type_git(hub: Hub, commands: list[str]) -> None:
+    for command in commands:
+        hub.git(*shlex.split(command))
 
 
-def merged_beside_other_work(hub: Hub) -> None:
-    hub.put("README.md", "# Our hub\n")
-    merged(hub)
-
-
-def squashed(hub: Hub) -> None:
-    hub.git("merge", "--quiet", "--squash", "bump")
-    hub.commit("Move the authenticator (#42)")
-
-
-def rebased(hub: Hub) -> None:
-    hub.put("README.md", "# Our hub\n")
-    hub.git("rebase", "--quiet", "main", "bump")
-    hub.git("switch", "--quiet", "main")
-    fast_forwarded(hub)
-
-
-@pytest.mark.parametrize("way", [fast_forwarded, merged_beside_other_work])
-def test_a_pull_request_that_was_merged(branched: Hub, way: Callable[[Hub], None]) -> None:
-    way(branched)
-    branched.git("branch", "--delete", "--force", "bump")
+@pytest.mark.parametrize("commands", MERGED.values(), ids=MERGED)
+def test_a_pull_request_that_was_merged(branched: Hub, commands: list[str]) -> None:
+    type_git(branched, [*commands, "branch --delete --force bump"])
     consistent(branched, "--offline")
 
 
-@pytest.mark.parametrize("way", [squashed, rebased])
-def test_a_pull_request_that_was_squashed_or_rebased(branched: Hub, way: Callable[[Hub], None]) -> None:
-    way(branched)
+@pytest.mark.parametrize("commands", REWRITTEN.values(), ids=REWRITTEN)
+def test_a_pull_request_that_was_squashed_or_rebased(branched: Hub, commands: list[str]) -> None:
+    type_git(branched, commands)
     consistent(branched, "--offline")
-    branched.change("images/hub/requirements.txt", "nativeauthenticator==", "nativeauthenticator>=")
-    assert only_problem(branched, "--offline") == gone(pinned_tag(branched))
+    branched.change(PINS, "nativeauthenticator==", "nativeauthenticator>=")
+    problem = only_problem(branched, "--offline")
+    assert (problem["code"], problem["severity"]) == ("values-commit-gone", "fault")
 
 
 def test_a_commit_that_was_never_fetched_is_a_warning(branched: Hub, tmp_path: Path) -> None:
-    squashed(branched)
+    type_git(branched, SQUASHED)
     branched.git("push", "--quiet")
     sh("git", "clone", "--quiet", branched.remote.as_uri(), "fresh", cwd=tmp_path)
     fresh = Hub(tmp_path / "fresh", branched.remote)
@@ -95,7 +76,8 @@ def test_a_commit_that_was_never_fetched_is_a_warning(branched: Hub, tmp_path: P
     assert problem["hint"].startswith("invoke build, then invoke commit; if this is intended, in invoke.yaml: ")
     # But the image is not that of the files any more, which nobody has built since.
     fresh.change("images/hub/requirements.txt", "nativeauthenticator==", "nativeauthenticator>=")
-    assert only_problem(fresh, "--offline") == gone(pinned_tag(fresh))
+    problem = only_problem(fresh, "--offline")
+    assert (problem["code"], problem["severity"]) == ("values-commit-gone", "fault")
 
 
 @pytest.mark.engine
@@ -119,20 +101,15 @@ def test_a_history_that_is_cut_off_is_named_with_the_way_out(settled: Hub, tmp_p
 # -- as a hook
 
 
-@pytest.fixture
-def hooked() -> Callable[[Hub], Path]:
-    """Makes ``check --offline`` a repository's pre-commit hook, which writes down each of its exit codes."""
-
-    def hook(hub: Hub) -> Path:
-        log = hub.path.parent / "hook.log"
-        command = f"'{sys.executable}' -m invoke --search-root '{PROJECT}' check --offline"
-        write_program(hub.path / ".git/hooks", "pre-commit", f"{command}\ncode=$?\necho $code >>'{log}'\nexit $code")
-        return log
-
-    return hook
+def hooked(hub: Hub) -> Path:
+    """Make ``check --offline`` the pre-commit hook; return the file to which it writes each of its exit codes."""
+    log = hub.path.parent / "hook.log"
+    command = f"'{sys.executable}' -m invoke --search-root '{PROJECT}' check --offline"
+    write_program(hub.path / ".git/hooks", "pre-commit", f"{command}\ncode=$?\necho $code >>'{log}'\nexit $code")
+    return log
 
 
-def test_a_hook_stops_an_inconsistent_commit(settled: Hub, hooked: Callable[[Hub], Path]) -> None:
+def test_a_hook_stops_an_inconsistent_commit(settled: Hub) -> None:
     log = hooked(settled)
     settled.edit("hub/requirements.yaml", "3.3.8", "3.3.7")
     result = run("git", "commit", "--all", "--message", "Move the chart alone", cwd=settled.path)
@@ -143,7 +120,7 @@ def test_a_hook_stops_an_inconsistent_commit(settled: Hub, hooked: Callable[[Hub
 
 
 @pytest.mark.engine
-def test_a_hook_lets_a_release_through(released: Hub, hooked: Callable[[Hub], Path]) -> None:
+def test_a_hook_lets_a_release_through(released: Hub) -> None:
     log = hooked(released)
     succeed("release", "--yes", "--to", "4.0.0-beta.4", cwd=released.path)
     assert log.read_text().split() == ["0", "0"]

@@ -4,10 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.settings import read_settings
 from tasks.repo.deployments import unmoved_images
-from tasks.repo.hub import open_hub
-from tasks.tools.git import Git
+from tests.support.calls import opened
 from tests.support.cli import run_task, succeed
 from tests.support.hubs import NO_REGISTRY, Hub, make_repository
 from tests.support.layouts import make_2i2c_like
@@ -76,7 +74,8 @@ def test_every_key_of_the_chart_that_has_an_image(released: Hub) -> None:
         ("image-missing", f"{VALUES}:{line}", f"jupyterhub.{path} names {there}:{tag}, {words}")
         for line, path, tag in MISSING
     ]
-    assert result.json["not_checked"] == []
+    hint = f"push it, or name an existing one; docker buildx imagetools inspect {there}:gone-1"
+    assert (result.json["problems"][0]["hint"], result.json["not_checked"]) == (hint, [])
 
 
 def test_a_registry_that_denies_or_does_not_answer_is_no_fault(released: Hub, tmp_path: Path) -> None:
@@ -112,6 +111,7 @@ def test_what_is_not_yaml_is_named_and_what_is_encrypted_is_left_alone(flags: tu
         ("clusters/a.yaml", 3, "fault"),
     ]
     assert problems[0]["message"].startswith("not YAML: ")
+    assert problems[0]["hint"] == "correct the file there"
 
 
 CLUSTERS = {"a/staging": "jupyterhub", "b/common": "basehub:\n  jupyterhub", "c/prod": "jupyterhub"}
@@ -228,8 +228,7 @@ def test_an_image_that_only_clusters_name_is_not_called_unused(tmp_path: Path) -
     problems = [one for one in check(hub, "--offline", "--json").json["problems"] if "clusters" in one["path"]]
     assert [(one["code"], one["severity"]) for one in problems] == [("values-differ", "warning")] * 3
     assert problems[0]["message"].endswith("; no build writes dynamic-image-building-experiment here")
-    opened = open_hub(read_settings({}), Git(hub.path))
-    assert [*unmoved_images(opened)] == ["dynamic-image-building-experiment"]
+    assert [*unmoved_images(opened(hub))] == ["dynamic-image-building-experiment"]
 
 
 def test_values_in_the_section_of_a_chart_that_depends_on_the_hubs_are_looked_at(released: Hub) -> None:
@@ -250,4 +249,4 @@ def test_values_behind_a_link_or_an_alias_are_the_places_that_builds_write(settl
     settled.edit("shared/values.yaml", "    image:\n", "    image: &hub\n")
     settled.write("shared/values.yaml", settled.read("shared/values.yaml") + "other:\n  image: *hub\n")
     settled.commit("Share the values")
-    assert unmoved_images(open_hub(read_settings({}), Git(settled.path))) == {}
+    assert unmoved_images(opened(settled)) == {}

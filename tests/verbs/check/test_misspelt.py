@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import Result, run_task
+from tests.support.cli import run_task
 from tests.support.hubs import Hub
 from tests.support.layouts import make_2i2c_like
+from tests.support.world import demand_fault, fault
 
-from .places import CHARTPRESS, DOCKERFILE, REQUIREMENTS, VALUES, check, consistent, pin
+from .places import CHARTPRESS, DOCKERFILE, LOCK, REQUIREMENTS, VALUES, check, consistent, pin
 
 
 def told(hub: Hub) -> list[tuple[str, str, str, str]]:
@@ -24,32 +25,45 @@ def told(hub: Hub) -> list[tuple[str, str, str, str]]:
     return [(one["code"], one["path"], one["message"], one["hint"]) for one in problems]
 
 
-@pytest.mark.parametrize(
-    ("written", "key", "right"),
-    [
-        ("charts[0].imagePrefx", "    imagePrefx: quay.io/us/\n    images:", "imagePrefix"),
-        ("charts[0].images.hub.buildArg", "    images:\n      hub: {buildArg: {}}\n      other:", "buildArgs"),
-    ],
-)
-def test_a_key_that_chartpress_does_not_know(written: str, key: str, right: str, settled: Hub) -> None:
-    text = settled.read(CHARTPRESS)
-    if "buildArg" in key:
-        settled.edit(CHARTPRESS, "        valuesPath", "        buildArg: {}\n        valuesPath")
-    else:
-        settled.edit(CHARTPRESS, "    images:", key)
-    assert settled.read(CHARTPRESS) != text
-    settled.commit("Spell it wrongly")
-    pin(settled)
-    message = f"{written} is not a chartpress key, and is ignored"
-    assert told(settled) == [("no-effect", CHARTPRESS, message, f"did you mean {right}?")]
+# What is put into a file in place of something, what is said of it, and what would be right.
+MISSPELT = {
+    "a key of a chart": (
+        *(CHARTPRESS, "    images:\n", "    imagePrefx: quay.io/us/\n    images:\n"),
+        *("charts[0].imagePrefx is not a chartpress key, and is ignored", "did you mean imagePrefix?"),
+    ),
+    "a key of an image": (
+        *(CHARTPRESS, "        valuesPath", "        buildArg: {}\n        valuesPath"),
+        *("charts[0].images.hub.buildArg is not a chartpress key, and is ignored", "did you mean buildArgs?"),
+    ),
+    "a key in the wrong place": (
+        *(CHARTPRESS, "charts:\n", "buildArgs: {}\ncharts:\n"),
+        "buildArgs is not a chartpress key, and is ignored",
+        "move buildArgs to where chartpress reads it, of a chart or an image",
+    ),
+    "a pattern that matches nothing": (
+        *("invoke.yaml", "", "hub: {values: [{file: 'cluster/*/values.yaml', path: hub.image}]}\n"),
+        *("no committed file matches cluster/*/values.yaml", "correct it in invoke.yaml, or remove the entry"),
+    ),
+    "a pattern whose path names no image": (
+        *("invoke.yaml", "", "hub: {values: [{file: 'hub/*.yaml', path: hub.imge}]}\n"),
+        *("no file of hub/*.yaml names a hub image at hub.imge", "correct it in invoke.yaml, or remove the entry"),
+    ),
+    "a marker that names almost the chart": (
+        *("Makefile", "", "VERSION = 3.2.1 # hubpress: jupterhub\nOTHER = 1.0.0 # hubpress: binderhub\n"),
+        "the marker names jupterhub, so the version there does not move",
+        "did you mean # hubpress: jupyterhub?",
+    ),
+}
 
 
-def test_a_key_of_chartpress_in_the_wrong_place(settled: Hub) -> None:
-    settled.put(CHARTPRESS, settled.read(CHARTPRESS) + "buildArgs: {}\n")
-    pin(settled)
-    message = "buildArgs is not a chartpress key, and is ignored"
-    hint = "move buildArgs to where chartpress reads it, of a chart or an image"
-    assert told(settled) == [("no-effect", CHARTPRESS, message, hint)]
+@pytest.mark.parametrize(("file", "old", "new", "message", "hint"), MISSPELT.values(), ids=MISSPELT)
+def test_what_is_misspelt_and_has_no_effect_is_a_warning(
+    settled: Hub, file: str, old: str, new: str, message: str, hint: str
+) -> None:
+    settled.put(file, settled.read(file).replace(old, new) if old else new)
+    if file == CHARTPRESS:
+        pin(settled)
+    assert told(settled) == [("no-effect", file, message, hint)]
 
 
 def test_a_named_build_context_whose_changes_make_no_new_tag(settled: Hub) -> None:
@@ -63,22 +77,6 @@ def test_a_named_build_context_whose_changes_make_no_new_tag(settled: Hub) -> No
     settled.commit("Count it")
     pin(settled)
     consistent(settled, "--offline")
-
-
-def test_a_pattern_whose_path_names_no_image(settled: Hub) -> None:
-    settled.write("clusters/a.yaml", "hub: {image: {name: registry.example/other, tag: '1'}}\n")
-    settled.write("invoke.yaml", "hub: {values: [{file: 'clusters/*.yaml', path: hub.imge}]}\n")
-    settled.commit("Spell it wrongly")
-    message = "no file of clusters/*.yaml names a hub image at hub.imge"
-    assert told(settled) == [("no-effect", "invoke.yaml", message, "correct it in invoke.yaml, or remove the entry")]
-
-
-def test_a_marker_that_names_almost_the_chart(settled: Hub) -> None:
-    settled.put("Makefile", "VERSION = 3.2.1 # hubpress: jupterhub\nOTHER = 1.0.0 # hubpress: binderhub\n")
-    (code, path, message, hint), *others = told(settled)
-    assert (code, path, others) == ("no-effect", "Makefile", [])
-    assert message == "the marker names jupterhub, so the version there does not move"
-    assert hint == "did you mean # hubpress: jupyterhub?"
 
 
 @pytest.mark.parametrize(
@@ -125,6 +123,11 @@ def test_a_marker_that_names_almost_the_chart(settled: Hub) -> None:
             "correct the file there; or, if it is no YAML file, hub: {pins: [{file: Makefile, marker: TEXT}]}",
         ),
         (
+            "hub: {accept: [image-overide]}",
+            "hub.accept names 'image-overide', which is not a problem code (invoke.yaml)",
+            "did you mean image-override?",
+        ),
+        (
             "hub: {images: [{context: imags/hub, name: registry.example/us/hub}]}",
             "invoke.yaml does not name images/hub/Dockerfile, which inherits from z2jh's hub image (invoke.yaml)",
             "set it in hub.images: context: images/hub, dockerfile: images/hub/Dockerfile",
@@ -135,8 +138,7 @@ def test_a_setting_that_names_what_is_not_there(settings: str, what: str, hint: 
     settled.write("Makefile", "all:\n\ttrue\n")
     settled.write("invoke.yaml", f"{settings}\n")
     settled.commit("Set it wrongly")
-    result = check(settled, "--offline")
-    assert (result.code, result.err) == (2, f"error: {what}\nhint: {hint}\n")
+    demand_fault(check(settled, "--offline"), 2, what, hint)
 
 
 def test_a_key_of_another_program_beside_the_settings_is_left_alone(settled: Hub) -> None:
@@ -160,7 +162,7 @@ def test_a_tag_that_stays_the_same_for_other_files_is_not_called_consistent(sett
     settled.put(VALUES, f"{values[0]}      tag: 1.4.0\n{values[2].partition(chr(10))[2]}")
     result = check(settled, "--offline")
     what = "not checked: whether hub:1.4.0 is current: hub.tag has neither {commit} nor {content}\n"
-    assert (result.code, result.out.startswith(what)) == (0, True), (result, REQUIREMENTS)
+    assert (result.code, result.out.startswith(what)) == (0, True), result
 
 
 def test_a_wrong_dockerfile_path_below_the_top_is_named_as_chartpress_reads_it(tmp_path: Path) -> None:
@@ -169,18 +171,14 @@ def test_a_wrong_dockerfile_path_below_the_top_is_named_as_chartpress_reads_it(t
     file = "helm-charts/chartpress.yaml"
     text = hub.read(file).replace("images/hub/Dockerfile", "images/hub/Dockerfil")
     hub.put(file, text.replace("      hub:\n", "      hub:\n        dockerfilePath: images/hub/Dockerfil\n", 1))
-    result = check(hub, "--offline")
-    hint = (
-        "hint: set it there: contextPath: images/hub, dockerfilePath: images/hub/Dockerfile, "
-        "valuesPath: jupyterhub.hub.image"
-    )
-    assert (result.code, result.err.splitlines()[-1]) == (2, hint)
+    keys = "contextPath: images/hub, dockerfilePath: images/hub/Dockerfile, valuesPath: jupyterhub.hub.image"
+    assert fault(check(hub, "--offline"))[1] == f"set it there: {keys}"
 
 
 # -- files that are none, and paths that name none: each ends at once in one error and one hint, with nothing written
 
 
-READ = (CHARTPRESS, DOCKERFILE, VALUES, "hub/requirements.yaml", "hub/requirements.lock", "invoke.yaml")
+READ = (CHARTPRESS, DOCKERFILE, VALUES, REQUIREMENTS, LOCK, "invoke.yaml")
 SECONDS = 30
 
 
@@ -205,16 +203,6 @@ KINDS: dict[str, Callable[[Path], object]] = {
 WORDS = {"a loop of symbolic links": "Too many levels of symbolic links", "a socket": "No such device or address"}
 
 
-def one_fault(done: Result, code: int) -> tuple[str, str]:
-    """Demand one error and one hint, and nothing unexpected; return them."""
-    error, hint = done.err.splitlines()
-    assert done.code == code, done
-    assert error.startswith("error: ")
-    assert not error.startswith("error: unexpected")
-    assert hint.startswith("hint: ")
-    return error, hint
-
-
 # Each file once, and each kind.
 @pytest.mark.parametrize(
     ("file", "kind"), [*zip(READ, cycle(KINDS)), *((CHARTPRESS, kind) for kind in list(KINDS)[1:])]
@@ -223,19 +211,16 @@ def test_what_is_no_file_is_refused_by_name_wherever_one_is_read(hub: Hub, file:
     (hub.path / file).unlink(missing_ok=True)
     KINDS[kind](hub.path / file)
     done = run_task("check", "--offline", cwd=hub.path, seconds=SECONDS)
-    error, _ = one_fault(done, 2)
     # What a link leads out of the repository is not even looked at.
     outside = kind == "a device" and file != "invoke.yaml"
     what = "lies outside the repository" if outside else f"cannot be read: {WORDS.get(kind, f'it is {kind}')}"
-    assert error == f"error: the file {what} ({file})"
+    assert (done.code, fault(done)[0]) == (2, f"the file {what} ({file})"), done
 
 
 # -- paths
 
 
 PASSABLE = "a text holds a character that cannot be passed to a program: NUL, or half of a surrogate pair"
-OUTSIDE = "which lies outside the repository"
-IMAGE = "charts[0].images.hub"
 
 
 def image_key(hub: Hub, line: str) -> None:
@@ -248,8 +233,8 @@ def test_text_that_no_program_can_be_given_is_refused_with_its_line(hub: Hub, li
     for value in ("a\\0b", "a\\ud83d/b"):
         hub.write(CHARTPRESS, config)
         image_key(hub, line.format(value))
-        error, _ = one_fault(run_task("check", "--offline", cwd=hub.path), 2)
-        assert error == f"error: {PASSABLE} (chartpress.yaml:6)"
+        done = run_task("check", "--offline", cwd=hub.path)
+        assert (done.code, fault(done)[0]) == (2, f"{PASSABLE} (chartpress.yaml:6)"), done
 
 
 @pytest.mark.parametrize(
@@ -262,6 +247,6 @@ def test_text_that_no_program_can_be_given_is_refused_with_its_line(hub: Hub, li
 )
 def test_a_path_that_leads_outside_is_refused_with_its_key(hub: Hub, line: str, key: str, path: str) -> None:
     image_key(hub, line.format(path))
-    error, hint = one_fault(run_task("check", "--offline", cwd=hub.path), 2)
-    assert error == f"error: {IMAGE}.{key} is {path!r}, {OUTSIDE} (chartpress.yaml:6)"
-    assert hint == "hint: name a path in the repository, relative to chartpress.yaml"
+    what = f"charts[0].images.hub.{key} is {path!r}, which lies outside the repository (chartpress.yaml:6)"
+    hint = "name a path in the repository, relative to chartpress.yaml"
+    demand_fault(run_task("check", "--offline", cwd=hub.path), 2, what, hint)

@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,9 @@ import pytest
 from tasks.checks.packages import pin_problems, pins_of
 from tasks.core.names import Reference
 from tasks.core.problems import Code
-from tasks.core.settings import read_settings
 from tasks.rehearsal.registry import Registry
-from tasks.repo.hub import open_hub
 from tasks.tools.docker import packages
-from tasks.tools.git import Git
+from tests.support.calls import opened
 from tests.support.cli import run, sh, succeed
 from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_hub
@@ -30,9 +28,9 @@ FROM = "FROM quay.io/jupyterhub/k8s-hub:3.3.8\n"
 
 def found(hub: Hub) -> list[tuple[str, str]]:
     """Return where pins are found that are older than what is shipped, with what is said of them."""
-    opened = open_hub(read_settings({}), Git(hub.path))
-    (image,) = opened.images
-    return [(problem.path, problem.message) for problem in pin_problems(image, pins_of(opened, image), SHIPPED)]
+    here = opened(hub)
+    (image,) = here.images
+    return [(problem.path, problem.message) for problem in pin_problems(image, pins_of(here, image), SHIPPED)]
 
 
 @pytest.fixture
@@ -100,27 +98,16 @@ def test_a_file_that_the_dockerfile_gives_pip_counts_whatever_its_name(hub: Hub,
 
 
 @pytest.fixture
-def base(registry: Registry, mirror: str, tmp_path: Path) -> Iterator[Callable[[str], str]]:
-    """Makes a base image on 3.3.8 that this machine and the registry have, whose Python does what a script says."""
-    repository = f"{registry.address}/{secrets.token_hex(4)}/k8s-hub"
-
-    def make(script: str) -> str:
-        context = tmp_path / "base"
-        write_program(context, "python3", script)
-        (context / "Dockerfile").write_text(f"FROM {mirror}:3.3.8\nCOPY python3 /usr/local/bin/python3\n")
-        image = f"{repository}:3.3.8"
-        sh("docker", "buildx", "build", "--quiet", "--load", "--provenance=false", "--tag", image, ".", cwd=context)
-        sh("docker", "push", "--quiet", image, cwd=context)
-        return repository
-
-    yield make
-    run("docker", "image", "rm", f"{repository}:3.3.8", cwd=tmp_path)
-
-
-def checked(hub: Hub) -> list[dict[str, Any]]:
-    succeed("build", cwd=hub.path)
-    hub.commit("Use the image")
-    return looked_at(hub)[0]
+def base(registry: Registry, mirror: str, tmp_path: Path) -> Iterator[str]:
+    """The repository of a base image on 3.3.8 that this machine and the registry have, whose Python tells its list."""
+    repository, context = f"{registry.address}/{secrets.token_hex(4)}/k8s-hub", tmp_path / "base"
+    image = f"{repository}:3.3.8"
+    write_program(context, "python3", f"echo '[{PIP_LIST}]'")
+    (context / "Dockerfile").write_text(f"FROM {mirror}:3.3.8\nCOPY python3 /usr/local/bin/python3\n")
+    sh("docker", "buildx", "build", "--quiet", "--load", "--provenance=false", "--tag", image, ".", cwd=context)
+    sh("docker", "push", "--quiet", image, cwd=context)
+    yield repository
+    run("docker", "image", "rm", image, cwd=tmp_path)
 
 
 def looked_at(hub: Hub) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
@@ -131,30 +118,30 @@ def looked_at(hub: Hub) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
 
 @pytest.mark.engine
 def test_check_asks_the_base_image_where_this_machine_has_it(
-    base: Callable[[str], str], tmp_path: Path, registry: Registry, charts: HelmServer
+    base: str, tmp_path: Path, prefix: str, charts: HelmServer
 ) -> None:
-    repository = base(f"echo '[{PIP_LIST}]'")
-    address = f"{registry.address}/{secrets.token_hex(4)}"
-    hub = make_hub(tmp_path / "hub", version="3.3.8", base=repository, registry=address, chart_repository=charts.url)
-    hub.write(DOCKERFILE, f"FROM {repository}:3.3.8\nCOPY requirements.txt /tmp/\n")
+    hub = make_hub(tmp_path / "hub", version="3.3.8", base=base, registry=prefix, chart_repository=charts.url)
+    hub.write(DOCKERFILE, f"FROM {base}:3.3.8\nCOPY requirements.txt /tmp/\n")
     hub.write(PINS, "oauthenticator==16.0.0\nsqlalchemy==2.0.36\nPyJWT==3.0\n")
     hub.commit("Pin them")
     problem = {
         "code": "pin-older-than-base",
         "path": PINS,
         "line": 1,
-        "message": f"oauthenticator is pinned to 16.0.0, but {repository}:3.3.8 ships 17.1.0",
+        "message": f"oauthenticator is pinned to 16.0.0, but {base}:3.3.8 ships 17.1.0",
         "hint": f"take the pin out, or pin 17.1.0; {Code.OLD_PIN.how_to_accept}",
         "severity": "warning",
     }
-    assert checked(hub) == [problem]
-    sh("docker", "image", "rm", f"{repository}:3.3.8", cwd=tmp_path)
+    succeed("build", cwd=hub.path)
+    hub.commit("Use the image")
+    assert looked_at(hub) == ([problem], [])
+    sh("docker", "image", "rm", f"{base}:3.3.8", cwd=tmp_path)
     (unchecked,) = looked_at(hub)[1]
     assert unchecked == {
-        "message": f"pins against the packages of {repository}:3.3.8: no Docker engine here has it",
-        "hint": f"docker info; docker pull {repository}:3.3.8, then: invoke check",
+        "message": f"pins against the packages of {base}:3.3.8: no Docker engine here has it",
+        "hint": f"docker info; docker pull {base}:3.3.8, then: invoke check",
     }
-    sh("docker", "pull", "--quiet", f"{repository}:3.3.8", cwd=tmp_path)
+    sh("docker", "pull", "--quiet", f"{base}:3.3.8", cwd=tmp_path)
     assert looked_at(hub) == ([problem], [])
 
 

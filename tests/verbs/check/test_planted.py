@@ -8,10 +8,8 @@ import pytest
 from tasks.core.problems import Code, Problem, Severity
 from tests.support.cli import run_task, succeed
 from tests.support.hubs import Hub
-from tests.support.world import images_in
 
 from .places import (
-    CHARTPRESS,
     DOCKERFILE,
     LOCK,
     PINS,
@@ -45,7 +43,7 @@ def chart_moved_without_the_base(hub: Hub) -> Problem:
 
 def base_moved_without_the_chart(hub: Hub) -> Problem:
     hub.change(DOCKERFILE, ":3.3.8", ":3.3.7")
-    rebuild(hub)
+    pin(hub)
     message = f"the base image is {base_name(hub)}:3.3.7, but jupyterhub 3.3.8 uses 3.3.8"
     return Problem(Code.BASE, f"{DOCKERFILE}:2", message, "invoke bump --to 3.3.8")
 
@@ -149,9 +147,8 @@ def image_on_another_base(hub: Hub) -> Problem:
 
 def digest_of_another_image(hub: Hub) -> Problem:
     push_in_place_of(f"{image_name(hub)}:other", hub.path.parent, f"FROM {base_name(hub)}:3.2.1\n")
-    pushed = images_in(image_name(hub).partition("/")[0])
-    path, tag = image_name(hub).partition("/")[2], pinned_tag(hub)
-    ours, other = pushed[f"{path}:{tag}"], pushed[f"{path}:other"]
+    tag = pinned_tag(hub)
+    ours, other = (digest_of(f"{image_name(hub)}:{one}") for one in (tag, "other"))
     pin_digest(hub, other)
     message = f"{other} is pinned, but the registry has {ours} as {tag}"
     return Problem(Code.DIGEST, IMAGE, message, BUILD_AND_COMMIT)
@@ -168,21 +165,6 @@ def pin_digest(hub: Hub, digest: str) -> None:
     hub.change(VALUES, f"tag: {pinned_tag(hub)}\n", f"tag: {pinned_tag(hub)}@{digest}\n")
 
 
-def old_tag_kept_over_the_charts(hub: Hub) -> Problem:
-    proxy = "  proxy:\n    chp:\n      image:\n        tag: 4.5.0\n"
-    hub.change(VALUES, "  singleuser:\n", f"{proxy}  singleuser:\n")
-    message = "jupyterhub.proxy.chp.image.tag is 4.5.0, but jupyterhub 3.3.8 has 4.6.1"
-    hint = f"remove it, or set 4.6.1; {accept('image-override')}"
-    return Problem(Code.OVERRIDE, f"{VALUES}:13", message, hint, Severity.WARNING)
-
-
-def fix_left_out(hub: Hub) -> Problem:
-    hub.edit(REQUIREMENTS, "version: 3.3.8", "version: 3.3.7")
-    base_moved_without_the_chart(hub)
-    message = "jupyterhub 3.3.7 lacks security fixes of 3.3.8: CVE-2024-41942 in JupyterHub (known as of 2026-11-25)"
-    return Problem(Code.SECURITY, f"{REQUIREMENTS}:4", message, "invoke bump --to 3.3.8", Severity.WARNING)
-
-
 def base_pushed_anew(hub: Hub) -> Problem:
     image, base = pinned_without_a_push(hub), f"{base_name(hub)}:3.3.8"
     old = f"sha256:{'0' * 64}"
@@ -192,47 +174,10 @@ def base_pushed_anew(hub: Hub) -> Problem:
     return Problem(Code.BASE_MOVED, f"{DOCKERFILE}:2", message, "invoke build --force", Severity.WARNING)
 
 
-def users_image_never_pushed(hub: Hub) -> Problem:
-    image = f"    image: {{name: {base_name(hub)}, tag: never}}\n"
-    hub.change(VALUES, "  singleuser:\n", f"  singleuser:\n{image}")
-    return missing(f"{VALUES}:11", "jupyterhub.singleuser.image", f"{base_name(hub)}:never")
-
-
-def missing(where: str, path: str, image: str) -> Problem:
-    hint = f"push it, or name an existing one; docker buildx imagetools inspect {image}"
-    return Problem(Code.IMAGE_MISSING, where, f"{path} names {image}, which its registry does not have", hint)
-
-
-def accept(code: str) -> str:
-    return f"if this is intended, in invoke.yaml: hub: {{accept: [{code}]}}"
-
-
 def pinned_without_a_push(hub: Hub) -> str:
     """Write an image into the values that was never pushed, and return it."""
     hub.put(PINS, "jupyterhub-nativeauthenticator==1.3.2\n")
     return f"{image_name(hub)}:{pin(hub)}"
-
-
-def rebuild(hub: Hub) -> None:
-    """Let the values name the image that the files make; a real one where the values' own is."""
-    image = f"{image_name(hub)}:{pin(hub)}"
-    if not hub.read(CHARTPRESS).partition("imagePrefix: ")[2].startswith("127.0.0.1:1/"):
-        push_in_place_of(image, hub.path.parent, f"FROM {base_name(hub)}:3.3.7\n")
-
-
-def deployment_that_is_not_yaml(hub: Hub) -> Problem:
-    hub.write("deployments/bio/hubploy.yaml", "cluster: {}\n")
-    hub.write("deployments/bio/config/prod.yaml", "jupyterhub:\n\thub: {}\n")
-    hub.commit("Deploy it")
-    message = "not YAML: found character '\\t' that cannot start any token"
-    return Problem(Code.NOT_YAML, "deployments/bio/config/prod.yaml:2", message, "correct the file there")
-
-
-def pattern_that_matches_nothing(hub: Hub) -> Problem:
-    hub.put("invoke.yaml", "hub: {values: [{file: 'cluster/*/values.yaml', path: hub.image}]}\n")
-    message = "no committed file matches cluster/*/values.yaml"
-    hint = "correct it in invoke.yaml, or remove the entry"
-    return Problem(Code.NO_EFFECT, "invoke.yaml", message, hint, Severity.WARNING)
 
 
 # What spoils a repository and returns what is to be said of it, with the problem's code as scripts know it.
@@ -248,8 +193,6 @@ IN_FILES: dict[Callable[[Hub], Problem], str] = {
     values_with_another_image: "values-name-differs",
     one_of_two_values_left_behind: "values-differ",
     image_changed_and_not_rebuilt: "values-tag-stale",
-    pattern_that_matches_nothing: "no-effect",
-    deployment_that_is_not_yaml: "not-yaml",
     history_rewritten: "values-commit-gone",
 }
 IN_THE_WORLD: dict[Callable[[Hub], Problem], str] = {
@@ -259,23 +202,25 @@ IN_THE_WORLD: dict[Callable[[Hub], Problem], str] = {
     image_on_another_base: "wrong-base",
     digest_of_another_image: "values-digest-differs",
     digest_never_pushed: "tag-not-in-registry",
-    fix_left_out: "security-release",
     base_pushed_anew: "base-moved",
-    users_image_never_pushed: "image-missing",
-    old_tag_kept_over_the_charts: "image-override",
 }
 
 
 # -- each of them, found
 
 
-# Planted in test_consistent.py, test_misspelt.py, test_pins.py, bump/test_pins.py, preview/test_preview.py and
-# build/test_signing.py.
+# Planted in docs/checks.md, test_images.py, test_misspelt.py, test_pins.py, bump/test_pins.py, preview/test_preview.py
+# and build/test_signing.py.
 ELSEWHERE = {
     "context-missing",
+    "image-missing",
+    "image-override",
     "kubernetes-too-old",
+    "no-effect",
+    "not-yaml",
     "pin-older-than-base",
     "pin-stays",
+    "security-release",
     "values-invalid",
     "unsigned",
     "wrong-signature",
@@ -320,16 +265,15 @@ def test_the_world_outside_tells_and_offline_does_not_guess_it(plant: Callable[[
 
 @pytest.mark.engine
 @pytest.mark.parametrize(
-    ("name", "tag"), [("«N»", "«T»@sha256:«H»"), ("«N»@sha256", "«H»")], ids=["behind the tag", "in its place"]
+    "pinned",
+    ["      name: {name}\n      tag: {tag}@sha256:{hex}\n", "      name: {name}@sha256\n      tag: {hex}\n"],
+    ids=["behind the tag", "in its place"],
 )
-def test_a_digest_that_the_registry_has_for_the_image_is_in_order(name: str, tag: str, released: Hub) -> None:
-    image = f"{image_name(released)}:{pinned_tag(released)}"
-    host, _, path = image.partition("/")
-    texts = {"«N»": image_name(released), "«T»": pinned_tag(released), "«H»": images_in(host)[path][7:]}
-    lines = f"      name: {name}\n      tag: {tag}\n"
-    for mark, value in texts.items():
-        lines = lines.replace(mark, value)
-    released.change(VALUES, f"      name: {texts['«N»']}\n      tag: {texts['«T»']}\n", lines)
+def test_a_digest_that_the_registry_has_for_the_image_is_in_order(pinned: str, released: Hub) -> None:
+    name, tag = image_name(released), pinned_tag(released)
+    digest = digest_of(f"{name}:{tag}").removeprefix("sha256:")
+    now = f"      name: {name}\n      tag: {tag}\n"
+    released.change(VALUES, now, pinned.format(name=name, tag=tag, hex=digest))
     consistent(released)
     told = run_task("status", cwd=released.path)
     assert told.out.splitlines()[:: len(told.out.splitlines()) - 1] == [
@@ -341,34 +285,24 @@ def test_a_digest_that_the_registry_has_for_the_image_is_in_order(name: str, tag
 
 
 @pytest.mark.engine
-def test_a_content_that_was_changed_and_not_built(content_named: Hub) -> None:
-    consistent(content_named)
-    pinned = pinned_tag(content_named)
-    content_named.change(DOCKERFILE, "RUN pip", "RUN true && pip")
-    (problem,) = found(content_named)
-    assert (problem["code"], problem["path"], problem["line"]) == ("values-tag-stale", "hub/values.yaml", 6)
+def test_a_content_that_was_changed_and_not_built(released: Hub) -> None:
+    released.put("invoke.yaml", "hub: {tag: '{chart_version}-{content}'}\n")
+    succeed("build", cwd=released.path)
+    released.commit("Use the image")
+    consistent(released)
+    pinned = pinned_tag(released)
+    released.change(DOCKERFILE, "RUN pip", "RUN true && pip")
+    (problem,) = found(released)
+    assert (problem["code"], problem["path"], problem["line"]) == ("values-tag-stale", VALUES, 6)
     assert problem["message"].startswith(f"the tag is {pinned}, but the image's files make 3.3.8-")
-    consistent(content_named, "--offline")
+    consistent(released, "--offline")
 
 
 def test_every_code_is_planted_somewhere() -> None:
     assert {*IN_FILES.values(), *IN_THE_WORLD.values()} | ELSEWHERE == {code.value for code in Code}
 
 
-def test_people_read_the_place_the_problem_its_code_and_what_mends_it(settled: Hub) -> None:
-    problem = chart_moved_without_the_base(settled)
-    result = check(settled, "--offline")
-    assert (result.code, result.err) == (1, "")
-    assert result.out == f"{problem.path}: {problem.message} [base-not-of-release]\n  hint: {problem.hint}\n"
-
-
 # -- what is meant so
-
-
-def accepting(hub: Hub, accept: str) -> list[tuple[str, str]]:
-    """Return the codes of what ``check`` finds with that setting, and how much each matters."""
-    hub.put("invoke.yaml", f"hub: {{accept: {accept}}}\n")
-    return [(problem["code"], problem["severity"]) for problem in found(hub, "--offline")]
 
 
 @pytest.mark.parametrize(
@@ -384,22 +318,10 @@ def accepting(hub: Hub, accept: str) -> list[tuple[str, str]]:
     ],
 )
 def test_a_problem_that_is_meant_so_is_shown_and_does_not_fail(settled: Hub, accept: str, severity: str) -> None:
-    problem = chart_moved_without_the_base(settled)
-    assert accepting(settled, accept) == [("base-not-of-release", severity)]
-    result = check(settled, "--offline")
-    if severity == "accepted":
-        message = f"{problem.path}: accepted: {problem.message} [base-not-of-release]\nNo faults, 1 accepted.\n"
-        assert (result.code, result.out) == (0, message)
-
-
-def test_a_code_that_does_not_exist_is_refused_with_the_nearest(settled: Hub) -> None:
-    settled.write("invoke.yaml", "hub: {accept: [image-overide]}\n")
-    result = check(settled, "--offline")
-    assert (result.code, result.out) == (2, "")
-    assert result.err == (
-        "error: hub.accept names 'image-overide', which is not a problem code (invoke.yaml)\n"
-        "hint: did you mean image-override?\n"
-    )
+    chart_moved_without_the_base(settled)
+    settled.put("invoke.yaml", f"hub: {{accept: {accept}}}\n")
+    (problem,) = found(settled, "--offline")
+    assert (problem["code"], problem["severity"]) == ("base-not-of-release", severity)
 
 
 # -- what waits for a commit

@@ -9,21 +9,20 @@ import pytest
 
 from tests.support.cli import Result, run_task, succeed
 from tests.support.fixtures import Hubpress
-from tests.support.helm import HelmServer, chart_repository, served
+from tests.support.helm import HelmServer
 from tests.support.hubs import NO_REGISTRY, Hub, make_hub
 from tests.support.steps import move
+from tests.support.world import fault, nothing_written
 
-from .places import PINS, base_name, computed_tag, everything, image_name, pin, pinned_tag
+from .places import PINS, base_name, computed_tag, image_name, pinned_tag
 
 CHART_IMAGE = "quay.io/jupyterhub/k8s-hub:3.3.8"
 
 
 def status(hub: Hub, *flags: str) -> Result:
     """Run ``status``, and demand that it writes nothing."""
-    before = everything(hub)
-    result = run_task("status", *flags, cwd=hub.path)
-    assert everything(hub) == before
-    return result
+    with nothing_written(hub):
+        return run_task("status", *flags, cwd=hub.path)
 
 
 @pytest.mark.engine
@@ -46,15 +45,9 @@ def test_what_is_inconsistent_is_shown_and_ends_well(released: Hub) -> None:
     released.put(PINS, "jupyterhub-nativeauthenticator==1.3.1\n")
     result = status(released)
     assert (result.code, result.err) == (0, "")
-    release, *_, image, blank, heading, problem, hint, pins, _ = result.out.splitlines()
-    assert image.endswith(f"  in the registry, would be {computed_tag(released)}")
-    assert (release, blank, heading) == ("invoke release would build hub.", "", "Problems")
-    assert problem.endswith("[values-tag-stale]")
-    assert hint == "    hint: invoke build, then invoke commit"
-    assert pins.startswith("  not checked: pins against the packages of ")
-    told = status(released, "--json").json
-    assert [problem["code"] for problem in told["problems"]] == ["values-tag-stale"]
-    assert told["images"][0]["computed_tag"] != told["images"][0]["pinned_tag"]
+    assert result.out.startswith("invoke release would build hub.\n")
+    assert f"  in the registry, would be {computed_tag(released)}\n\nProblems\n" in result.out
+    assert " [values-tag-stale]\n    hint: invoke build, then invoke commit\n  not checked: pins against " in result.out
 
 
 def test_a_pin_that_does_not_exist_leads_to_the_newest_of_its_major_version(tmp_path: Path, charts: HelmServer) -> None:
@@ -106,8 +99,7 @@ def test_a_registry_that_gives_no_answer_leaves_the_rest_to_be_seen(settled: Hub
     # A check does not call consistent what it could not see.
     result = run_task("check", cwd=settled.path)
     assert (result.code, result.out) == (4, "")
-    assert len(result.err.splitlines()) == 2
-    assert result.err.endswith("; or compare only files and git: invoke check --offline\n")
+    assert fault(result)[1].endswith("; or compare only files and git: invoke check --offline")
 
 
 @pytest.mark.parametrize(
@@ -118,10 +110,7 @@ def test_a_registry_that_gives_no_answer_leaves_the_rest_to_be_seen(settled: Hub
         ("        valuesPath:", "        extraBuildCommandOptions: [--label]\n"),
     ],
 )
-def test_what_only_a_build_is_refused_for_leaves_the_rest_to_be_seen(
-    tmp_path: Path, charts: HelmServer, before: str, line: str
-) -> None:
-    hub = make_hub(tmp_path / "hub", chart_repository=charts.url)
+def test_what_only_a_build_is_refused_for_leaves_the_rest_to_be_seen(hub: Hub, before: str, line: str) -> None:
     hub.change("chartpress.yaml", before, f"{line}{before}")
     result = status(hub)
     assert (result.code, result.err) == (0, "")
@@ -132,28 +121,23 @@ def test_what_only_a_build_is_refused_for_leaves_the_rest_to_be_seen(
 def test_a_check_whose_helm_repository_gives_no_answer(tmp_path: Path) -> None:
     hub = make_hub(tmp_path / "hub", chart_repository="http://127.0.0.1:1/")
     result = run_task("check", cwd=hub.path)
-    assert (result.code, result.out) == (4, "")
-    assert [line.partition(": ")[0] for line in result.err.splitlines()] == ["error", "hint"]
+    assert (result.code, result.out, len(fault(result))) == (4, "", 2)
 
 
-def test_what_a_helm_repository_said_last_is_shown_while_it_does_not_answer(tmp_path: Path) -> None:
-    folder = tmp_path / "charts"
-    folder.mkdir()
-    chart_repository(folder)
-    with served(folder) as server:
-        hub = make_hub(tmp_path / "hub", chart_repository=server.url)
-        before = status(hub, "--json").json
+def test_what_a_helm_repository_said_last_is_shown_while_it_does_not_answer(
+    hub: Hub, helm_repository: HelmServer
+) -> None:
+    before = status(hub, "--json").json
+    helm_repository.answers["/index.yaml"] = (500, b"")
     after = status(hub, "--json").json
     assert after["chart"] == before["chart"]
     assert after["chart"]["newest"] == "4.4.0"
     assert [one["message"].partition(":")[0] for one in after["not_checked"]] == ["the chart's releases"]
 
 
-def test_what_a_release_would_do_with_edits_that_are_not_committed(tmp_path: Path, charts: HelmServer) -> None:
-    hub = make_hub(tmp_path / "hub", version="3.3.8", chart_repository=charts.url)
-    pin(hub)
-    hub.edit("images/hub/Dockerfile", "USER root\n", "USER root\nRUN true\n")
-    result = status(hub)
+def test_what_a_release_would_do_with_edits_that_are_not_committed(settled: Hub) -> None:
+    settled.edit("images/hub/Dockerfile", "USER root\n", "USER root\nRUN true\n")
+    result = status(settled)
     assert result.out.startswith(
         "invoke release would commit images/hub/Dockerfile, then build hub.\n"
         "invoke release is refused as things are: "

@@ -1,5 +1,3 @@
-import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -8,34 +6,15 @@ from tests.support.charts import write_real_repository
 from tests.support.hubs import NO_REGISTRY, Hub
 from tests.support.layouts import make_cal_icor_like
 
-from .worlds import DEPLOYMENTS, add_deployments
-
-
-@pytest.fixture
-def without_helm(tmp_path: Path) -> Path:
-    """A folder for PATH that has git, and no helm."""
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    (programs / "git").symlink_to(shutil.which("git") or "")
-    return programs
-
-
-@pytest.fixture
-def hub(tmp_path: Path) -> Hub:
-    """A repository like cal-icor's on 3.2.1, with deployments, and z2jh's real charts in a folder."""
-    return deployed(tmp_path, DEPLOYMENTS)
+from .worlds import add_deployments
 
 
 @pytest.fixture
 def small(tmp_path: Path) -> Hub:
-    """The same with one school's deployments."""
-    return deployed(tmp_path, DEPLOYMENTS[:1])
-
-
-def deployed(folder: Path, names: Sequence[str]) -> Hub:
-    charts = write_real_repository(folder / "charts")
-    made = make_cal_icor_like(folder / "hub", chart_repository=charts.as_uri())
-    add_deployments(made, names)
+    """A repository like cal-icor's on 3.2.1, with a school's deployments, and z2jh's real charts in a folder."""
+    charts = write_real_repository(tmp_path / "charts")
+    made = make_cal_icor_like(tmp_path / "hub", chart_repository=charts.as_uri())
+    add_deployments(made)
     return made
 
 

