@@ -189,7 +189,7 @@ def test_the_page_links_every_recipe() -> None:
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The first folder on PATH: hubpress from this checkout, stand-ins for gh and for what would install hubpress."""
     folder = tmp_path / "path"
-    StandInGh(folder).install()
+    StandInGh.install(folder)
     program = "from tasks.program import program; program.run()"
     write_program(folder, "hubpress", f'PYTHONPATH={PROJECT} exec {sys.executable} -c "{program}" "$@"')
     write_program(folder, "pipx", f'echo "$*" >> {folder}/pipx.calls')

@@ -123,6 +123,12 @@ def copied(hub: Hub, copy: Hub) -> Hub:
     return copy
 
 
+def clone(remote: Path, folder: Path) -> Hub:
+    """Clone a bare repository into ``folder``, as a colleague does."""
+    sh("git", "clone", "--quiet", str(remote), str(folder), cwd=remote.parent)
+    return Hub(folder, remote)
+
+
 @cache
 def _empty_clone() -> tempfile.TemporaryDirectory[str]:
     """Return a folder with a clone that has a remote and no commit; it goes when this process ends."""

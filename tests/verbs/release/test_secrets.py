@@ -21,7 +21,6 @@ from tests.support.cli import Result, run_task
 from tests.support.gh import StandInGh
 from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_hub
-from tests.support.machine import Home
 from tests.support.processes import write_program
 from tests.support.registry import private_registry, sign_in
 from tests.support.server import Asked, Server, misbehaving, reply
@@ -182,7 +181,7 @@ def telltale(folder: Path, name: str, word: str, words: str) -> Path:
 
 
 @pytest.fixture
-def planted(tmp_path: Path, mirror: str, helm_repository: HelmServer, isolated: Home) -> Iterator[Planted]:
+def planted(tmp_path: Path, mirror: str, helm_repository: HelmServer) -> Iterator[Planted]:
     """A hub repository whose remote, Helm repository and registry all ask for a password."""
     (tmp_path / "tmp").mkdir()
     with (
@@ -193,9 +192,8 @@ def planted(tmp_path: Path, mirror: str, helm_repository: HelmServer, isolated: 
         hub = make_hub(
             tmp_path / "hub", base=mirror, registry=registry.address, chart_repository="https://charts.invalid/"
         )
-        gh = StandInGh(tmp_path / "gh")
-        gh.install()
-        made = Planted(hub, remote, charts, registry, gh, tmp_path, isolated.folder)
+        gh = StandInGh.install(tmp_path / "gh")
+        made = Planted(hub, remote, charts, registry, gh, tmp_path, Path.home())
         hub.remote_git("config", "http.receivePack", "true")
         hub.git("remote", "set-url", "origin", f"{ON_GITHUB}hub.git")
         hub.git("config", f"url.{made.remote_address}.insteadOf", ON_GITHUB)
