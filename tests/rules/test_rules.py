@@ -235,7 +235,8 @@ def test_rule_8(scene: Scene) -> None:
     """Inputs are recognized. Each image carries the hash of its inputs as a label, so after a squash, a rebase or
     an amended commit the same image gets the current tag, without a build.
     """
-    # Every way to rewrite a commit, and what makes other inputs: tests/verbs/release/test_release.py.
+    # Every way to rewrite a commit: tests/verbs/check/test_history.py. What makes other inputs:
+    # tests/unit/image/test_inputs.py.
     hub = scene.hub
     done = succeed("release", "--yes", "--json", cwd=hub.path)
     (old,) = done.json["images"]
