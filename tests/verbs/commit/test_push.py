@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import sh, succeed
-from tests.support.hubs import Hub
+from tests.support.hubs import Hub, clone
 from tests.support.processes import write_program
 from tests.support.steps import BRANCH, SUBJECT, commit, committed_files, pin, refs
 from tests.support.world import demand_fault, fault, nothing_written
@@ -14,8 +14,7 @@ from tests.support.world import demand_fault, fault, nothing_written
 @pytest.fixture
 def colleague(moved: Hub, tmp_path: Path) -> Hub:
     """Another clone of the same remote."""
-    sh("git", "clone", "--quiet", str(moved.remote), str(tmp_path / "colleague"), cwd=tmp_path)
-    return Hub(tmp_path / "colleague", moved.remote)
+    return clone(moved.remote, tmp_path / "colleague")
 
 
 def colleagues_work(colleague: Hub, branch: str) -> str:
@@ -151,20 +150,6 @@ def test_the_users_own_commits_on_the_feature_branch_are_listed_and_pushed(moved
 # -- where the remote is ahead, or says no
 
 
-def test_a_branch_that_a_colleague_pushed_is_never_overwritten(moved: Hub, colleague: Hub) -> None:
-    theirs = colleagues_work(colleague, BRANCH)
-    with nothing_written(moved):
-        done = commit(moved, "--push")
-    demand_fault(
-        done,
-        1,
-        f"the remote's branch {BRANCH} has commits that are not here (origin)",
-        f"git stash && git fetch origin && git switch --create {BRANCH} origin/{BRANCH}; "
-        "or use another branch: --branch NAME",
-    )
-    assert moved.remote_git("rev-parse", BRANCH) == theirs
-
-
 def test_a_colleague_who_is_quicker_is_not_overwritten(moved: Hub, colleague: Hub, tmp_path: Path) -> None:
     """The colleague's push comes in the middle of ours: a hook of ours waits for it."""
     theirs = colleagues_work(colleague, "elsewhere")
@@ -207,13 +192,6 @@ def test_the_clones_own_hook_is_not_the_remotes_answer(moved: Hub) -> None:
     )
 
 
-def test_no_remote_of_that_name(moved: Hub) -> None:
-    moved.git("remote", "remove", "origin")
-    with nothing_written(moved):
-        done = commit(moved, "--push")
-    demand_fault(done, 1, "there is no remote to push to (git remote)", "git remote add origin URL")
-
-
 @pytest.mark.parametrize("request_too", [(), ("--pr",)])
 def test_a_branch_that_nothing_is_committed_on_is_not_another_branchs_name(
     hub: Hub, request_too: tuple[str, ...]
@@ -239,12 +217,3 @@ def test_a_branch_that_nothing_is_committed_on_is_not_another_branchs_name(
 def test_nothing_to_commit_on_a_branch_that_is_not_there_is_nothing_to_do(hub: Hub) -> None:
     assert commit(hub, "--push", "--branch", "other").out == "Nothing to do.\n"
     assert hub.git("branch", "--list", "other") == ""
-
-
-def test_a_remote_that_is_gone_is_unreachable_before_anything_is_committed(moved: Hub) -> None:
-    moved.remote.rename(moved.remote.with_name("elsewhere.git"))
-    before = (moved.git("for-each-ref"), moved.snapshot())
-    done = commit(moved, "--push")
-    what = f"cannot reach the remote: '{moved.remote}' does not appear to be a git repository (origin)"
-    demand_fault(done, 4, what, "git ls-remote origin")
-    assert (moved.git("for-each-ref"), moved.snapshot()) == before
