@@ -14,10 +14,10 @@ from tests.support.cli import run_task, succeed
 from tests.support.helm import HelmServer
 from tests.support.hubs import Hub
 from tests.support.processes import write_program
+from tests.support.scene import CHARTPRESS, REQUIREMENTS
 from tests.support.world import fault, nothing_written
 
 SIGN = "evil"
-CHARTPRESS, DOCKERFILE, REQUIREMENTS = "chartpress.yaml", "images/hub/Dockerfile", "hub/requirements.yaml"
 VALUES_PATH = "        valuesPath:"
 BUILD, COMMIT, LOOK = "build", "bump commit --push", "status"
 
