@@ -24,7 +24,7 @@ from tests.support.helm import RELEASES, HelmServer
 from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
 from tests.support.processes import write_program
-from tests.support.scene import Place, Scene, from_the_proof_on
+from tests.support.scene import Place, Scene
 from tests.support.server import reply, reset
 from tests.support.traps import BARE, Trap, plant
 from tests.support.world import fault
@@ -152,7 +152,7 @@ def test_rule_5(place: Place) -> None:
     def ask(_: object) -> None:
         seen.append(place.hub.read(VALUES))
 
-    from_the_proof_on(place, ask)
+    place.front.answer(f"GET {place.manifest}", ask, after=f"PUT {place.manifest}")
     done = run_task("build", cwd=place.hub.path)
     assert (done.code, place.hub.read(VALUES)) == (UNREACHABLE, values), done
     assert set(seen) == {values}

@@ -38,9 +38,10 @@ def hub(tmp_path: Path, helm_repository: HelmServer, request: pytest.FixtureRequ
 
 
 @pytest.fixture
-def scene(hub: Hub, helm_repository: HelmServer, tmp_path: Path, request: pytest.FixtureRequest) -> Scene:
+def scene(hub: Hub, tmp_path: Path, request: pytest.FixtureRequest) -> Scene:
     """The same hub repository, and what is around it."""
-    return Scene(hub, helm_repository, tmp_path, request)
+    with_engine = request.node.get_closest_marker("engine")
+    return Scene(hub, tmp_path, request.getfixturevalue("registry").address if with_engine else None)
 
 
 class Hubpress(Protocol):
@@ -111,10 +112,9 @@ def before(registry: Registry) -> Iterator[Server]:
 @pytest.fixture
 def place(tmp_path: Path, before: Server, mirror: str, helm_repository: HelmServer) -> Iterator[Place]:
     """A hub repository whose base image comes from ``mirror``, and whose own goes through ``before``."""
-    prefix = secrets.token_hex(4)
-    registry = f"{before.address}/{prefix}"
-    hub = make_hub(tmp_path / "hub", base=mirror, registry=registry, chart_repository=helm_repository.url)
-    yield Place(hub, before, f"{prefix}/core/hub")
+    prefix = f"{before.address}/{secrets.token_hex(4)}"
+    hub = make_hub(tmp_path / "hub", base=mirror, registry=prefix, chart_repository=helm_repository.url)
+    yield Place(hub, tmp_path, before.address, before)
     forget_images(before.address)
 
 
