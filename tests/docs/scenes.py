@@ -12,6 +12,7 @@ from tests.support.hubs import Hub, at, copied, make_hub, make_repository
 from tests.support.machine import HELMS
 from tests.support.processes import write_program
 from tests.support.registry import sign_in
+from tests.support.steps import BRANCH, squash
 from tests.support.team import Team, make_team
 
 HOME = "/home/you"
@@ -175,10 +176,8 @@ def squashed(scene: Scene) -> None:
     """The usual one after ``release``, whose branch was merged as one commit and removed."""
     usual(scene)
     scene.type("release", "--yes")
-    scene.hub.git("switch", "--quiet", "main")
-    scene.hub.git("merge", "--quiet", "--squash", "bump-z2jh-3.3.8")
-    scene.hub.git("commit", "--quiet", "--message", "Move z2jh to 3.3.8 (#1)")
-    scene.hub.git("branch", "--quiet", "--delete", "--force", "bump-z2jh-3.3.8")
+    squash(scene.hub)
+    scene.hub.git("branch", "--quiet", "--delete", "--force", BRANCH)
 
 
 def half(scene: Scene) -> None:

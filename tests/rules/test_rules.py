@@ -26,12 +26,12 @@ from tests.support.machine import PROJECT
 from tests.support.processes import write_program
 from tests.support.scene import Place, Scene
 from tests.support.server import reply, reset
+from tests.support.steps import BRANCH, squash
 from tests.support.traps import BARE, Trap, plant
 from tests.support.world import fault
 
 DOCKERFILE, REQUIREMENTS, VALUES = "images/hub/Dockerfile", "hub/requirements.yaml", "hub/values.yaml"
 PACKAGES = "images/hub/requirements.txt"
-BRANCH = "bump-z2jh-3.3.8"
 HELM = PROJECT / "tests/support/helm_stand_in.sh"
 REFUSED, UNUSABLE, PROGRAM, UNREACHABLE = 1, 2, 3, 4
 
@@ -240,9 +240,7 @@ def test_rule_8(scene: Scene) -> None:
     hub = scene.hub
     done = succeed("release", "--yes", "--json", cwd=hub.path)
     (old,) = done.json["images"]
-    hub.git("switch", "--quiet", "main")
-    hub.git("merge", "--quiet", "--squash", BRANCH)
-    hub.git("commit", "--quiet", "--message", "z2jh 3.3.8 (#1)")
+    squash(hub)
     checked = run_task("check", cwd=hub.path)
     assert (checked.code, checked.out.splitlines()[-1]) == (0, "No faults, 1 warning."), checked
 

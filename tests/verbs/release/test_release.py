@@ -11,7 +11,7 @@ from tests.support.hubs import Hub, clone
 from tests.support.machine import PROJECT
 from tests.support.processes import write_program
 from tests.support.scene import DOCKERFILE, VALUES, Scene
-from tests.support.steps import BRANCH, SUBJECT, build
+from tests.support.steps import BRANCH, SUBJECT, build, squash
 from tests.support.world import fault
 
 pytestmark = pytest.mark.engine
@@ -111,23 +111,10 @@ def codes(scene: Scene, *flags: str) -> list[str]:
     return [one["code"] for one in found if one["code"] != "security-release"]
 
 
-def squash(scene: Scene) -> None:
-    scene.hub.git("switch", "--quiet", "main")
-    scene.hub.git("merge", "--quiet", "--squash", "bump-z2jh-3.3.8")
-    scene.hub.git("commit", "--quiet", "--message", "z2jh 3.3.8 (#1)")
-
-
-def squash_and_forget(scene: Scene) -> None:
-    squash(scene)
-    scene.hub.git("branch", "--quiet", "--delete", "--force", "bump-z2jh-3.3.8")
-    scene.hub.git("reflog", "expire", "--expire=now", "--all")
-    scene.hub.git("gc", "--quiet", "--prune=now")
-
-
 def test_a_check_without_a_network_knows_the_same_files_by_any_tag_and_others_are_built(scene: Scene) -> None:
     scene.hub.put("invoke.yaml", "hub: {tag: 'z2jh.{commit}.{commits}'}\n")
     release(scene.hub)
-    squash(scene)
+    squash(scene.hub)
     assert codes(scene, "--offline") == codes(scene) == []
     scene.hub.put("images/hub/requirements.txt", "another==1\n")
     assert codes(scene, "--offline") != []
@@ -137,7 +124,10 @@ def test_a_check_without_a_network_knows_the_same_files_by_any_tag_and_others_ar
 def test_an_image_that_disappears_meanwhile_is_named_and_the_next_run_builds(scene: Scene) -> None:
     release(scene.hub)
     (old,) = build(scene.hub)["images"]
-    squash_and_forget(scene)
+    squash(scene.hub)
+    scene.hub.git("branch", "--quiet", "--delete", "--force", BRANCH)
+    scene.hub.git("reflog", "expire", "--expire=now", "--all")
+    scene.hub.git("gc", "--quiet", "--prune=now")
     place = f"http://{scene.registry}/v2/{old['repository'].partition('/')[2]}/manifests/{old['digest']}"
     gone = f"{old['repository']}:{old['tag']}@{old['digest']}"
     answer = run_on_screen(
@@ -157,10 +147,6 @@ def test_an_image_that_disappears_meanwhile_is_named_and_the_next_run_builds(sce
 
 AGAIN = "run the same command again"
 Somebody: TypeAlias = Callable[[str], None]
-
-
-def save(path: str) -> str:
-    return f"echo '# mine' >>{path}"
 
 
 @pytest.fixture
@@ -249,7 +235,7 @@ def test_a_remote_that_is_another_one_during_the_build_gets_nothing(scene: Scene
 def test_values_saved_during_a_build_keep_it_from_writing_them(scene: Scene, during_build: Somebody) -> None:
     hub, before = scene.hub, scene.hub.read(VALUES)
     image = scene.image
-    during_build(save(VALUES))
+    during_build(f"echo '# mine' >>{VALUES}")
     done = run_task("build", cwd=hub.path)
     assert done.code == 1, done
     assert fault(done) == (f"the plan no longer holds: {VALUES} has changed", AGAIN)
