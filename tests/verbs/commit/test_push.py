@@ -11,21 +11,6 @@ from tests.support.steps import BRANCH, SUBJECT, commit, committed_files, pin, r
 from tests.support.world import demand_fault, fault, nothing_written
 
 
-@pytest.fixture
-def colleague(moved: Hub, tmp_path: Path) -> Hub:
-    """Another clone of the same remote."""
-    return clone(moved.remote, tmp_path / "colleague")
-
-
-def colleagues_work(colleague: Hub, branch: str) -> str:
-    """Push a commit to ``branch`` from the colleague's clone, and return its full hash."""
-    colleague.git("switch", "--quiet", "--create", branch)
-    colleague.write("notes.txt", "theirs\n")
-    colleague.commit("Theirs")
-    colleague.git("push", "--quiet", "origin", branch)
-    return colleague.git("rev-parse", "HEAD")
-
-
 def test_the_branch_is_pushed_and_tracked_and_a_second_commit_is_added(moved: Hub) -> None:
     done = succeed("commit", "--push", cwd=moved.path)
     short = moved.git("rev-parse", "--short=12", "HEAD")
@@ -150,10 +135,11 @@ def test_the_users_own_commits_on_the_feature_branch_are_listed_and_pushed(moved
 # -- where the remote is ahead, or says no
 
 
-def test_a_colleague_who_is_quicker_is_not_overwritten(moved: Hub, colleague: Hub, tmp_path: Path) -> None:
+def test_a_colleague_who_is_quicker_is_not_overwritten(moved: Hub, tmp_path: Path) -> None:
     """The colleague's push comes in the middle of ours: a hook of ours waits for it."""
-    theirs = colleagues_work(colleague, "elsewhere")
-    script = f'git -C "{tmp_path}/colleague" push --quiet origin elsewhere:{BRANCH}'
+    colleague = clone(moved.remote, tmp_path / "colleague")
+    colleague.put("notes.txt", "theirs\n")
+    script = f'git -C "{colleague.path}" push --quiet origin HEAD:refs/heads/{BRANCH}'
     write_program(moved.path / ".git/hooks", "pre-push", f"unset GIT_DIR GIT_INDEX_FILE\n{script}")
     done = commit(moved, "--push")
     assert (done.code, done.out) == (4, "")
@@ -161,7 +147,7 @@ def test_a_colleague_who_is_quicker_is_not_overwritten(moved: Hub, colleague: Hu
         f"error: the remote rejected the branch {BRANCH}: failed to update ref (origin)\n"
         f"hint: look at what is there: git fetch origin && git log HEAD..origin/{BRANCH}; or use another --branch\n"
     )
-    assert moved.remote_git("rev-parse", BRANCH) == theirs
+    assert moved.remote_git("rev-parse", BRANCH) == colleague.git("rev-parse", "HEAD")
     assert moved.subjects()[0] == SUBJECT
 
 
