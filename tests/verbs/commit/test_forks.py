@@ -174,51 +174,6 @@ def test_the_branch_is_cut_from_the_base_branch_as_it_is_now(team: Team) -> None
     assert team.hub.git("status", "--porcelain") == "?? draft.txt"
 
 
-def theirs_and_mine(team: Team) -> None:
-    team.work("hub/requirements.yaml", team.hub.read("hub/requirements.yaml") + "# theirs\n")
-
-
-def another_way(team: Team) -> None:
-    team.work("notes.txt")
-    team.hub.put("mine.txt", "mine\n")
-
-
-def two_remotes(team: Team) -> None:
-    team.hub.git("remote", "rename", "origin", "robin")
-    team.hub.git("remote", "add", "sam", "git@github.com:sam/hubs.git")
-
-
-# What stops a pull request, and what is said.
-REFUSALS = {
-    "changes that would be overwritten": (
-        theirs_and_mine,
-        "upstream's staging changes hub/requirements.yaml, which has uncommitted changes (TOP)",
-        "put them aside: git stash push -- hub/requirements.yaml; then run the same command again",
-    ),
-    "a base branch that went another way": (
-        another_way,
-        "staging here has 1 commit that upstream does not have, and is 1 behind (staging)",
-        "git pull --rebase --autostash upstream staging; or move your commits to another branch",
-    ),
-    "two remotes that could be pushed to": (
-        two_remotes,
-        "cannot tell which remote to push to (robin, upstream, sam)",
-        "name it in invoke.yaml: hub: {remote: robin}",
-    ),
-}
-
-
-@pytest.mark.parametrize(("prepare", "error", "hint"), REFUSALS.values(), ids=REFUSALS)
-def test_it_is_refused_and_everything_stays(
-    team: Team, prepare: Callable[[Team], object], error: str, hint: str
-) -> None:
-    prepare(team)
-    bump(team)
-    before = everything(team)
-    demand_fault(commit(team), 1, error.replace("TOP", str(team.hub.path)), hint)
-    assert everything(team) == before
-
-
 def test_in_ci_a_detached_head_goes_on_at_the_base_branch(team: Team) -> None:
     team.work("notes.txt")
     team.hub.git("switch", "--quiet", "--detach")
@@ -327,6 +282,51 @@ def test_what_is_misspelt_is_refused_before_anything_is_done(
     variable = f"INVOKE_HUB_{setting.upper()}"
     result = run_task(*task.split(), cwd=team.hub.path, env={variable: name})
     demand_fault(result, 1, f"{error} (hub.{setting})", f"{hint}fix {variable}, or unset it")
+    assert everything(team) == before
+
+
+def theirs_and_mine(team: Team) -> None:
+    team.work("hub/requirements.yaml", team.hub.read("hub/requirements.yaml") + "# theirs\n")
+
+
+def another_way(team: Team) -> None:
+    team.work("notes.txt")
+    team.hub.put("mine.txt", "mine\n")
+
+
+def two_remotes(team: Team) -> None:
+    team.hub.git("remote", "rename", "origin", "robin")
+    team.hub.git("remote", "add", "sam", "git@github.com:sam/hubs.git")
+
+
+# What stops a pull request, and what is said.
+REFUSALS = {
+    "changes that would be overwritten": (
+        theirs_and_mine,
+        "upstream's staging changes hub/requirements.yaml, which has uncommitted changes (TOP)",
+        "put them aside: git stash push -- hub/requirements.yaml; then run the same command again",
+    ),
+    "a base branch that went another way": (
+        another_way,
+        "staging here has 1 commit that upstream does not have, and is 1 behind (staging)",
+        "git pull --rebase --autostash upstream staging; or move your commits to another branch",
+    ),
+    "two remotes that could be pushed to": (
+        two_remotes,
+        "cannot tell which remote to push to (robin, upstream, sam)",
+        "name it in invoke.yaml: hub: {remote: robin}",
+    ),
+}
+
+
+@pytest.mark.parametrize(("prepare", "error", "hint"), REFUSALS.values(), ids=REFUSALS)
+def test_it_is_refused_and_everything_stays(
+    team: Team, prepare: Callable[[Team], object], error: str, hint: str
+) -> None:
+    prepare(team)
+    bump(team)
+    before = everything(team)
+    demand_fault(commit(team), 1, error.replace("TOP", str(team.hub.path)), hint)
     assert everything(team) == before
 
 
