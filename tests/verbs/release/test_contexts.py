@@ -13,17 +13,10 @@ pytestmark = pytest.mark.engine
 CONTENT = {"INVOKE_HUB_TAG": "{chart_version}-{content}"}
 
 
-@pytest.fixture
-def hub(hub: Hub) -> Hub:
-    """A hub repository whose image has its whole context in ``/ctx``."""
-    hub.edit(DOCKERFILE, "COPY requirements.txt /tmp/", "COPY . /ctx/\nCOPY requirements.txt /tmp/")
-    hub.commit("Copy all")
-    return hub
-
-
 def test_chartpress_does_not_build_what_the_tags_commit_does_not_have(hub: Hub, scene: Scene) -> None:
+    hub.edit(DOCKERFILE, "COPY requirements.txt /tmp/", "COPY . /ctx/\nCOPY requirements.txt /tmp/")
     set_image(hub, "rebuildOnContextPathChanges: false")
-    hub.commit("Let a path alone make no tag")
+    hub.commit("Copy the whole context, and let no change of it make a tag")
     tag = scene.tag
     hub.put("images/hub/later.txt", "later\n")
     done = run_task("build", "--engine", "chartpress", cwd=hub.path)
