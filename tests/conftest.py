@@ -50,7 +50,7 @@ def guards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def isolated_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep what serves many tests out of the user's own home too."""
     with pytest.MonkeyPatch.context() as patch:
-        _move_in(machine.make_home(tmp_path_factory.mktemp("home")), patch)
+        _move_in(tmp_path_factory, patch)
         yield
 
 
@@ -60,24 +60,23 @@ def isolated(
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
     guards: Path,
-) -> machine.Home:
+) -> None:
     """Give the test a home of its own; gcloud and its like are guarded, but in tests marked ``gcloud``.
 
     Nothing looks at the rendered chart, but in tests marked ``helm``.
     """
-    home = machine.make_home(tmp_path_factory.mktemp("home"))
-    _move_in(home, monkeypatch)
+    _move_in(tmp_path_factory, monkeypatch)
     if request.node.get_closest_marker("helm"):
         monkeypatch.delenv("INVOKE_HUB_PREVIEW")
     if not request.node.get_closest_marker("gcloud"):
         monkeypatch.setenv("PATH", str(guards), prepend=os.pathsep)
-    return home
 
 
-def _move_in(home: machine.Home, patch: pytest.MonkeyPatch) -> None:
+def _move_in(tmp_path_factory: pytest.TempPathFactory, patch: pytest.MonkeyPatch) -> None:
+    home = machine.make_home(tmp_path_factory.mktemp("home"))
     for name in machine.users_own_variables():
         patch.delenv(name)
-    for name, value in home.env.items():
+    for name, value in home.items():
         patch.setenv(name, value)
 
 

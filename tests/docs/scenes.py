@@ -12,6 +12,8 @@ from tests.support.hubs import Hub, at, copied, make_hub, make_repository
 from tests.support.machine import HELMS
 from tests.support.processes import write_program
 from tests.support.registry import sign_in
+from tests.support.steps import BRANCH, squash
+from tests.support.team import Team, make_team
 
 HOME = "/home/you"
 FOLDER = "my-hubs"
@@ -31,7 +33,7 @@ class Around:
     folder: Path
 
 
-@dataclass(frozen=True)
+@dataclass
 class Scene:
     """A place where commands are typed; ``path`` is that of its images in the registry."""
 
@@ -72,17 +74,18 @@ def make_scene(name: str, home: Path, around: Around) -> Scene:
     programs.mkdir(parents=True)
     (programs / "hubpress").symlink_to(around.programs / "hubpress")
     write_program(programs, "invoke", f'exec {" ".join(INVOKE)} "$@"')
-    StandInGh(home / "gh").install()
+    StandInGh.install(home / "gh")
     path = os.pathsep.join((str(programs), str(home / "gh"), os.environ["PATH"]))
     # CI: nothing turns while something is waited for. The builder's own progress is left out of the documents.
     (home / "tmp").mkdir()
     env = {"PATH": path, "TMPDIR": str(home / "tmp"), "CI": "true", "BUILDKIT_PROGRESS": "plain"}
     sign_in(around.registry, "you", "your password")
     scene = Scene(home, around, home / FOLDER, home.name, env)
-    return SCENES[name](scene)
+    SCENES[name](scene)
+    return scene
 
 
-def _usual(scene: Scene) -> Scene:
+def usual(scene: Scene) -> None:
     """A hub repository on 3.2.1, on its default branch, everything committed."""
     hub = make_hub(
         scene.hub.path,
@@ -91,56 +94,42 @@ def _usual(scene: Scene) -> Scene:
         chart_repository=scene.around.charts,
     )
     at(hub, ON_GITHUB)
-    return scene
 
 
-def _beside(scene: Scene) -> Scene:
+def beside(scene: Scene) -> None:
     """The usual hub repository, and a clone of this project beside it in which one stands."""
-    (scene.home / "hubpress").mkdir()
-    return replace(_usual(scene), cwd=scene.home / "hubpress")
+    usual(scene)
+    scene.cwd = scene.home / "hubpress"
+    scene.cwd.mkdir()
 
 
-def _bumped(scene: Scene) -> Scene:
+def bumped(scene: Scene) -> None:
     """The usual one after ``bump``."""
-    _usual(scene).type("bump")
-    return scene
+    usual(scene)
+    scene.type("bump")
 
 
-def _behind(scene: Scene) -> Scene:
-    """A clone of a fork, with a remote ``upstream`` whose ``staging`` has one more commit."""
-    _usual(scene)
-    hub, upstream = scene.hub, scene.home / "upstream.git"
-    hub.git("branch", "--move", "main", "staging")
-    hub.git("push", "--quiet", "origin", "staging")
-    hub.remote_git("symbolic-ref", "HEAD", "refs/heads/staging")
-    sh("git", "clone", "--quiet", "--bare", str(hub.remote), str(upstream), cwd=scene.home)
-    at(hub, "https://github.com/you/my-hubs.git")
-    hub.git("remote", "add", "upstream", ON_GITHUB)
-    hub.git("config", f"url.{upstream}.insteadOf", ON_GITHUB)
-    sh("git", "clone", "--quiet", str(upstream), str(scene.home / "colleague"), cwd=scene.home)
-    colleague = Hub(scene.home / "colleague", upstream)
-    colleague.write("notes.txt", "theirs\n")
-    colleague.commit("Take notes")
-    colleague.git("push", "--quiet")
-    return scene
+def forked(scene: Scene) -> Team:
+    """The usual one as a clone of a fork, up to date with ``staging`` of the remote ``upstream``."""
+    usual(scene)
+    return make_team(scene.hub, scene.home, upstream=ON_GITHUB, fork="https://github.com/you/my-hubs.git")
 
 
-def _up_to_date(scene: Scene) -> Scene:
-    """The same, and up to date."""
-    _behind(scene).hub.git("pull", "--quiet", "--ff-only", "upstream", "staging")
-    return scene
+def behind(scene: Scene) -> None:
+    """The fork's clone when ``staging`` of ``upstream`` has one more commit."""
+    forked(scene).work("notes.txt")
 
 
-def _fork(scene: Scene) -> Scene:
-    """The same after ``bump``."""
-    _up_to_date(scene).type("bump")
-    return scene
+def fork(scene: Scene) -> None:
+    """The fork's clone after ``bump``."""
+    forked(scene)
+    scene.type("bump")
 
 
-def _team(scene: Scene) -> Scene:
-    """The fork before ``bump``, of a team that says how it works in ``invoke.yaml``."""
-    hub = _up_to_date(scene).hub
-    hub.write(
+def team(scene: Scene) -> None:
+    """The fork's clone before ``bump``, of a team that says how it works in ``invoke.yaml``."""
+    forked(scene)
+    scene.hub.put(
         "invoke.yaml",
         """\
 hub:
@@ -152,81 +141,68 @@ hub:
     - Open the pull request from staging to prod, and announce z2jh {version}
 """,
     )
-    hub.commit("Say how we work")
-    hub.git("push", "--quiet", "upstream", "staging")
-    return scene
+    scene.hub.git("push", "--quiet", "upstream", "staging")
 
 
-def _merged(scene: Scene) -> Scene:
-    """The fork after a first move whose pull request was merged as one commit, and another ``bump``."""
-    _up_to_date(scene).type("bump", "--to", "3.3.7")
+def merged(scene: Scene) -> None:
+    """The fork's clone after a move whose pull request was merged as one commit, and another ``bump``."""
+    made = forked(scene)
+    scene.type("bump", "--to", "3.3.7")
     scene.type("commit", "--pr")
-    colleague = Hub(scene.home / "colleague", scene.home / "upstream.git")
-    colleague.git("fetch", "--quiet", str(scene.hub.remote), "bump-z2jh-3.3.7")
-    colleague.git("merge", "--quiet", "--squash", "FETCH_HEAD")
-    colleague.git("commit", "--quiet", "--message", "Move z2jh to 3.3.7 (#1)")
-    colleague.git("push", "--quiet")
+    made.merge("bump-z2jh-3.3.7", squash=True)
     scene.type("bump")
-    return scene
 
 
-def _committed(scene: Scene) -> Scene:
+def committed(scene: Scene) -> None:
     """The usual one after ``bump`` and ``commit``."""
-    _usual(scene).type("bump", "commit")
-    return scene
+    usual(scene)
+    scene.type("bump", "commit")
 
 
-def _released(scene: Scene) -> Scene:
+def released(scene: Scene) -> None:
     """The usual one after ``release --push``: a copy of what is made once."""
     folder = scene.around.folder
     name = folder / "path"
     if not name.exists():
         first = replace(scene, home=folder)
-        _usual(first).type("release", "--yes", "--push")
+        usual(first)
+        first.type("release", "--yes", "--push")
         name.write_text(first.path)
     copied(Hub(folder / FOLDER, folder / f"{FOLDER}.git"), scene.hub)
-    return replace(scene, path=name.read_text())
+    scene.path = name.read_text()
 
 
-def _squashed(scene: Scene) -> Scene:
+def squashed(scene: Scene) -> None:
     """The usual one after ``release``, whose branch was merged as one commit and removed."""
-    _usual(scene).type("release", "--yes")
-    scene.hub.git("switch", "--quiet", "main")
-    scene.hub.git("merge", "--quiet", "--squash", "bump-z2jh-3.3.8")
-    scene.hub.git("commit", "--quiet", "--message", "Move z2jh to 3.3.8 (#1)")
-    scene.hub.git("branch", "--quiet", "--delete", "--force", "bump-z2jh-3.3.8")
-    return scene
+    usual(scene)
+    scene.type("release", "--yes")
+    squash(scene.hub)
+    scene.hub.git("branch", "--quiet", "--delete", "--force", BRANCH)
 
 
-def _half(scene: Scene) -> Scene:
+def half(scene: Scene) -> None:
     """A hub repository in which somebody moved the requirement alone."""
-    released = _released(scene)
-    scene.hub.edit("hub/requirements.yaml", "version: 3.3.8", "version: 3.3.7")
-    scene.hub.commit("Bump z2jh")
-    return released
+    released(scene)
+    scene.hub.change("hub/requirements.yaml", "version: 3.3.8", "version: 3.3.7")
 
 
-def _held(scene: Scene) -> Scene:
+def held(scene: Scene) -> None:
     """A released hub repository that holds the proxy at another version than the chart's."""
-    released = _released(scene)
-    scene.hub.edit("hub/values.yaml", "  singleuser:\n", "  proxy: {chp: {image: {tag: 4.6.2}}}\n  singleuser:\n")
-    scene.hub.commit("Take a newer proxy")
-    return released
+    released(scene)
+    scene.hub.change("hub/values.yaml", "  singleuser:\n", "  proxy: {chp: {image: {tag: 4.6.2}}}\n  singleuser:\n")
 
 
-def _shared(scene: Scene) -> Scene:
+def shared(scene: Scene) -> None:
     """A hub repository with two hub images at one values path, which names the first."""
-    _usual(scene)
+    usual(scene)
     path = "        valuesPath: jupyterhub.hub.image\n"
     second = f"{path}      hub-authz:\n        contextPath: images/hub\n{path}"
     scene.hub.edit("chartpress.yaml", path, second)
     name = f"{scene.around.registry}/{scene.path}/core/hub"
-    scene.hub.edit("hub/values.yaml", "      name:\n      tag:\n", f"      name: {name}\n      tag: 0.0.1\n")
-    scene.hub.commit("Add an image")
-    return scene
+    scene.hub.change("hub/values.yaml", "      name:\n      tag:\n", f"      name: {name}\n      tag: 0.0.1\n")
 
 
-def _bare(scene: Scene) -> Scene:
+def bare(scene: Scene) -> None:
     """A repository with a chart, and no hub image."""
     chart = "apiVersion: v2\nname: hub\nversion: 0.1.0\ndependencies:\n  - name: jupyterhub\n    version: 3.2.1\n"
     files = {
@@ -234,22 +210,18 @@ def _bare(scene: Scene) -> Scene:
         "hub/values.yaml": "jupyterhub:\n  hub:\n    config: {}\n",
     }
     at(make_repository(scene.hub.path, files), ON_GITHUB)
-    return scene
 
 
-def _found(scene: Scene) -> Scene:
+def found(scene: Scene) -> None:
     """A repository with a chart and its hub image, and no chartpress.yaml; the usual one's values name it."""
-    _bare(scene)
+    bare(scene)
     scene.hub.write("images/site-hub/Dockerfile", f"FROM {scene.around.base}:3.2.1\nCOPY Dockerfile /\n")
     image = f"{scene.around.registry}/{scene.path}/core/site-hub"
-    scene.hub.edit(
-        "hub/values.yaml", "    config: {}\n", f"    image:\n      name: {image}\n      tag: pr-499\n    config: {{}}\n"
-    )
-    scene.hub.commit("Build our own hub image")
-    return scene
+    named = f"    image:\n      name: {image}\n      tag: pr-499\n    config: {{}}\n"
+    scene.hub.change("hub/values.yaml", "    config: {}\n", named)
 
 
-def _alone(scene: Scene) -> Scene:
+def alone(scene: Scene) -> None:
     """A repository with a hub image and no chart, which a Makefile deploys with z2jh's."""
     image = f"{scene.around.registry}/{scene.path}/core/hub"
     files = {
@@ -258,43 +230,40 @@ def _alone(scene: Scene) -> Scene:
         "Makefile": "deploy:\n\thelm upgrade --install hub jupyterhub/jupyterhub --version 3.2.1 -f config.yaml\n",
     }
     at(make_repository(scene.hub.path, files), ON_GITHUB)
-    return replace(scene, env={**scene.env, "INVOKE_HUB_CHART_REPOSITORY": scene.around.charts})
+    scene.env["INVOKE_HUB_CHART_REPOSITORY"] = scene.around.charts
 
 
-def _empty(scene: Scene) -> Scene:
+def empty(scene: Scene) -> None:
     """A repository with nothing of a hub in it, and a Helm repository for it."""
     at(make_repository(scene.hub.path, {"README.md": "# Our hubs\n"}), ON_GITHUB)
-    return replace(scene, env={**scene.env, "INVOKE_HUB_CHART_REPOSITORY": scene.around.charts})
+    scene.env["INVOKE_HUB_CHART_REPOSITORY"] = scene.around.charts
 
 
-def _google(scene: Scene) -> Scene:
+def google(scene: Scene) -> None:
     """A hub repository whose image goes to Google's Artifact Registry, on a machine where nobody has signed in."""
-    _usual(scene)
-    scene.hub.edit("chartpress.yaml", f"{scene.around.registry}/{scene.path}", GOOGLE)
-    scene.hub.commit("Push to Google")
-    return scene
+    usual(scene)
+    scene.hub.change("chartpress.yaml", f"{scene.around.registry}/{scene.path}", GOOGLE)
 
 
-def _cluster(scene: Scene) -> Scene:
+def cluster(scene: Scene) -> None:
     """The usual one, with a Docker context ``cluster`` that leads to this machine's engine."""
     host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
     sh("docker", "context", "create", "cluster", "--docker", f"host={host}", cwd=scene.home)
-    return _committed(scene)
+    committed(scene)
 
 
-def _signing(scene: Scene) -> Scene:
+def signing(scene: Scene) -> None:
     """The usual one after ``bump`` and ``commit``, with a pair of keys that images are signed with."""
-    _usual(scene)
+    usual(scene)
     made = run("cosign", "generate-key-pair", cwd=scene.hub.path, env={"COSIGN_PASSWORD": "tulip"})
     assert made.code == 0, made
     scene.hub.write(".gitignore", "*.key\n")
     scene.hub.write("invoke.yaml", "hub: {sign: cosign.key, verify: cosign.pub}\n")
     scene.hub.commit("Sign the images")
     scene.type("bump", "commit")
-    return scene
 
 
-def _deployments(scene: Scene) -> Scene:
+def deployments(scene: Scene) -> None:
     """A hub repository with two deployments, z2jh's real charts in a folder, and the real helm."""
     charts = write_real_repository(scene.home / "charts")
     registry = f"{scene.around.registry}/{scene.path}"
@@ -310,50 +279,29 @@ def _deployments(scene: Scene) -> Scene:
     hub.git("push", "--quiet")
     at(hub, ON_GITHUB)
     path = os.pathsep.join((str(HELMS["4"].parent), scene.env["PATH"]))
-    cache = str(scene.home / "cache")
-    return replace(
-        scene, env={**scene.env, "PATH": path, "INVOKE_HUB_CACHE_FOLDER": cache, "INVOKE_HUB_PREVIEW": "true"}
-    )
+    scene.env |= {"PATH": path, "INVOKE_HUB_CACHE_FOLDER": str(scene.home / "cache"), "INVOKE_HUB_PREVIEW": "true"}
 
 
-def _misspelt(scene: Scene) -> Scene:
+def misspelt(scene: Scene) -> None:
     """The same with a key that no chart knows."""
-    ready = _deployments(scene)
-    scene.hub.edit("deployments/edx/config/prod.yaml", "cookieSecret:", "cookieSecrets:")
-    scene.hub.commit("Set the cookies' secret")
+    deployments(scene)
+    scene.hub.change("deployments/edx/config/prod.yaml", "cookieSecret:", "cookieSecrets:")
     scene.hub.git("update-ref", "refs/remotes/origin/main", "main")
-    return ready
 
 
-def _attested(scene: Scene) -> Scene:
+def attested(scene: Scene) -> None:
     """The usual one with provenance wanted."""
-    _usual(scene)
+    usual(scene)
     scene.hub.write("invoke.yaml", "hub: {attest: [provenance]}\n")
-    return scene
 
 
-SCENES: dict[str, Callable[[Scene], Scene]] = {
-    "": _usual,
-    "alone": _alone,
-    "attested": _attested,
-    "bare": _bare,
-    "behind": _behind,
-    "beside": _beside,
-    "bumped": _bumped,
-    "cluster": _cluster,
-    "committed": _committed,
-    "deployments": _deployments,
-    "empty": _empty,
-    "fork": _fork,
-    "found": _found,
-    "google": _google,
-    "half": _half,
-    "merged": _merged,
-    "misspelt": _misspelt,
-    "held": _held,
-    "released": _released,
-    "shared": _shared,
-    "signing": _signing,
-    "squashed": _squashed,
-    "team": _team,
+SCENES: dict[str, Callable[[Scene], None]] = {
+    "": usual,
+    **{
+        scene.__name__: scene
+        for scene in (
+            *(alone, attested, bare, behind, beside, bumped, cluster, committed, deployments, empty, fork, found),
+            *(google, half, held, merged, misspelt, released, shared, signing, squashed, team),
+        )
+    },
 }

@@ -19,6 +19,7 @@ from tests.support.gh import StandInGh
 from tests.support.hubs import ON_GITHUB, Hub, at
 from tests.support.machine import PROJECT
 from tests.support.processes import write_program
+from tests.support.steps import BRANCH
 
 # -- a job's shell steps, run as GitHub's runner runs them; what other actions would do is left out
 
@@ -85,7 +86,6 @@ def read(file: Path) -> dict[str, Any]:
 RECIPES = PROJECT / "docs" / "ci"
 WORKFLOWS = sorted(RECIPES.glob("github-*.yml"))
 OURS = PROJECT / ".github/workflows/ci.yaml"
-BRANCH = "bump-z2jh-3.3.8"
 LABELER = """\
 hub-images:
 - changed-files:
@@ -189,7 +189,7 @@ def test_the_page_links_every_recipe() -> None:
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The first folder on PATH: hubpress from this checkout, stand-ins for gh and for what would install hubpress."""
     folder = tmp_path / "path"
-    StandInGh(folder).install()
+    StandInGh.install(folder)
     program = "from tasks.program import program; program.run()"
     write_program(folder, "hubpress", f'PYTHONPATH={PROJECT} exec {sys.executable} -c "{program}" "$@"')
     write_program(folder, "pipx", f'echo "$*" >> {folder}/pipx.calls')

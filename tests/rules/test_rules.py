@@ -24,14 +24,14 @@ from tests.support.helm import RELEASES, HelmServer
 from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
 from tests.support.processes import write_program
-from tests.support.scene import Place, Scene, from_the_proof_on
+from tests.support.scene import Place, Scene
 from tests.support.server import reply, reset
+from tests.support.steps import BRANCH, squash
 from tests.support.traps import BARE, Trap, plant
 from tests.support.world import fault
 
 DOCKERFILE, REQUIREMENTS, VALUES = "images/hub/Dockerfile", "hub/requirements.yaml", "hub/values.yaml"
 PACKAGES = "images/hub/requirements.txt"
-BRANCH = "bump-z2jh-3.3.8"
 HELM = PROJECT / "tests/support/helm_stand_in.sh"
 REFUSED, UNUSABLE, PROGRAM, UNREACHABLE = 1, 2, 3, 4
 
@@ -152,7 +152,7 @@ def test_rule_5(place: Place) -> None:
     def ask(_: object) -> None:
         seen.append(place.hub.read(VALUES))
 
-    from_the_proof_on(place, ask)
+    place.front.answer(f"GET {place.manifest}", ask, after=f"PUT {place.manifest}")
     done = run_task("build", cwd=place.hub.path)
     assert (done.code, place.hub.read(VALUES)) == (UNREACHABLE, values), done
     assert set(seen) == {values}
@@ -235,13 +235,12 @@ def test_rule_8(scene: Scene) -> None:
     """Inputs are recognized. Each image carries the hash of its inputs as a label, so after a squash, a rebase or
     an amended commit the same image gets the current tag, without a build.
     """
-    # Every way to rewrite a commit, and what makes other inputs: tests/verbs/release/test_release.py.
+    # Every way to rewrite a commit: tests/verbs/check/test_history.py. What makes other inputs:
+    # tests/unit/image/test_inputs.py.
     hub = scene.hub
     done = succeed("release", "--yes", "--json", cwd=hub.path)
     (old,) = done.json["images"]
-    hub.git("switch", "--quiet", "main")
-    hub.git("merge", "--quiet", "--squash", BRANCH)
-    hub.git("commit", "--quiet", "--message", "z2jh 3.3.8 (#1)")
+    squash(hub)
     checked = run_task("check", cwd=hub.path)
     assert (checked.code, checked.out.splitlines()[-1]) == (0, "No faults, 1 warning."), checked
 

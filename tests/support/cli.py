@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from invoke.exceptions import Exit
 from invoke.parser import Parser
@@ -132,14 +132,15 @@ def run(
 
 
 def run_on_terminal(*argv: str, cwd: Path, typed: str = "", env: Mapping[str, str] | None = None) -> Result:
-    """Run ``argv`` in ``cwd`` with a terminal for its input and its standard error, and type ``typed`` at once.
+    """Run ``argv`` as :func:`run_on_screen` does, but for its standard output, which nobody sees there.
 
-    The result's ``err`` is what the terminal showed, typed text left out, line ends as ``\\n``.
+    Returns:
+        Its standard output as ``out``, and as ``err`` what the terminal showed.
     """
-    with tempfile.TemporaryFile() as out:
-        code, shown = _shown(argv, cwd, env, out=out, typed=typed.encode())
-        out.seek(0)
-        return Result(code, out.read().decode(), shown)
+    with tempfile.NamedTemporaryFile() as out:
+        aside = ("/bin/sh", "-c", 'exec "$@" >"$0"', out.name)
+        shown = run_on_screen(*aside, *argv, cwd=cwd, env=env, typed=typed)
+        return Result(shown.code, out.read().decode(), shown.out)
 
 
 def run_on_screen(
@@ -147,56 +148,34 @@ def run_on_screen(
     cwd: Path,
     env: Mapping[str, str] | None = None,
     columns: int = 100,
+    typed: str = "y\n",
     meanwhile: Callable[[], object] = lambda: None,
 ) -> Result:
     """Run ``argv`` in ``cwd`` with a terminal for all that it reads and writes, as people do.
 
-    A question that ends with ``[y/N]`` is answered with ``y`` when it is asked, after ``meanwhile`` was done.
+    A question that ends with ``[y/N]`` is answered with ``typed`` when it is asked, after ``meanwhile`` was done.
 
     Returns:
         What the terminal showed as ``out``, the answers included, line ends as ``\\n``.
     """
-    code, shown = _shown(argv, cwd, env, columns=columns, meanwhile=meanwhile)
-    return Result(code, shown, "")
-
-
-def _shown(  # noqa: PLR0913 - two kinds of terminals
-    argv: tuple[str, ...],
-    cwd: Path,
-    env: Mapping[str, str] | None,
-    *,
-    out: IO[bytes] | None = None,
-    typed: bytes | None = None,
-    columns: int = 100,
-    meanwhile: Callable[[], object] = lambda: None,
-) -> tuple[int, str]:
-    """Return how a child on a terminal of its own ends, and what that shows until nobody holds it any more.
-
-    What is ``typed`` is not shown. Without it, questions are answered.
-    """
     controller, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    if typed is not None:
-        settings = termios.tcgetattr(terminal)
-        settings[3] &= ~termios.ECHO
-        termios.tcsetattr(terminal, termios.TCSANOW, settings)
     merged, shown = {**os.environ, **(env or {})}, bytearray()
     with os.fdopen(controller, "r+b", buffering=0) as screen:
-        child = subprocess.Popen(argv, cwd=cwd, env=merged, stdin=terminal, stdout=out or terminal, stderr=terminal)
+        child = subprocess.Popen(argv, cwd=cwd, env=merged, stdin=terminal, stdout=terminal, stderr=terminal)
         os.close(terminal)
-        screen.write(typed or b"")
         timer = threading.Timer(_PATIENCE, child.kill)
         timer.start()
         # Linux ends a terminal that nobody holds any more with EIO, macOS with an empty read.
         with suppress(OSError):
             while chunk := screen.read(65536):
                 shown += chunk
-                if typed is None and shown.endswith(b"[y/N] "):
+                if shown.endswith(b"[y/N] "):
                     meanwhile()
-                    screen.write(b"y\n")
+                    screen.write(typed.encode())
         child.wait()
         timer.cancel()
-        return child.returncode, shown.decode().replace("\r\n", "\n")
+        return Result(child.returncode, shown.decode().replace("\r\n", "\n"), "")
 
 
 def sh(*argv: str, cwd: Path) -> str:

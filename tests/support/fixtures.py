@@ -18,7 +18,7 @@ from .gh import StandInGh
 from .helm import HelmServer
 from .hubs import ON_GITHUB, Hub, Maker, at, make_hub
 from .layouts import make_2i2c_like, make_cal_icor_like
-from .machine import HELMS, Home
+from .machine import HELMS
 from .scene import Place, Scene
 from .server import Server, misbehaving
 from .team import Team, make_team
@@ -38,9 +38,10 @@ def hub(tmp_path: Path, helm_repository: HelmServer, request: pytest.FixtureRequ
 
 
 @pytest.fixture
-def scene(hub: Hub, helm_repository: HelmServer, tmp_path: Path, request: pytest.FixtureRequest) -> Scene:
+def scene(hub: Hub, tmp_path: Path, request: pytest.FixtureRequest) -> Scene:
     """The same hub repository, and what is around it."""
-    return Scene(hub, helm_repository, tmp_path, request)
+    with_engine = request.node.get_closest_marker("engine")
+    return Scene(hub, tmp_path, request.getfixturevalue("registry").address if with_engine else None)
 
 
 class Hubpress(Protocol):
@@ -111,19 +112,17 @@ def before(registry: Registry) -> Iterator[Server]:
 @pytest.fixture
 def place(tmp_path: Path, before: Server, mirror: str, helm_repository: HelmServer) -> Iterator[Place]:
     """A hub repository whose base image comes from ``mirror``, and whose own goes through ``before``."""
-    prefix = secrets.token_hex(4)
-    registry = f"{before.address}/{prefix}"
-    hub = make_hub(tmp_path / "hub", base=mirror, registry=registry, chart_repository=helm_repository.url)
-    yield Place(hub, before, f"{prefix}/core/hub")
+    prefix = f"{before.address}/{secrets.token_hex(4)}"
+    hub = make_hub(tmp_path / "hub", base=mirror, registry=prefix, chart_repository=helm_repository.url)
+    yield Place(hub, tmp_path, before.address, before)
     forget_images(before.address)
 
 
 @pytest.fixture
-def github_hub(tmp_path: Path, helm_repository: HelmServer) -> Hub:
-    """A hub repository on 3.2.1 whose remote is on GitHub by its address, and a bare repository on this disk."""
-    made = make_hub(tmp_path / "hub", chart_repository=helm_repository.url)
-    at(made, ON_GITHUB)
-    return made
+def github_hub(hub: Hub) -> Hub:
+    """The same with a remote on GitHub by its address."""
+    at(hub, ON_GITHUB)
+    return hub
 
 
 @pytest.fixture
@@ -139,11 +138,10 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def gh(programs: Path) -> StandInGh:
+def gh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandInGh:
     """A stand-in for gh, the first on PATH."""
-    stand_in = StandInGh(programs.with_name("gh"))
-    stand_in.install()
-    os.environ["PATH"] = f"{stand_in.folder}{os.pathsep}{programs}"
+    stand_in = StandInGh.install(tmp_path / "gh")
+    monkeypatch.setenv("PATH", str(stand_in.folder), prepend=os.pathsep)
     return stand_in
 
 
@@ -156,7 +154,7 @@ def team(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Team:
 
 
 @pytest.fixture(autouse=True)
-def real_helm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, isolated: Home) -> None:
+def real_helm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, isolated: None) -> None:
     """In tests marked ``helm``: a real one on PATH, 4 where a test does not ask for 3 too."""
     del isolated
     if request.node.get_closest_marker("helm"):

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from .processes import write_program
+
 _GCLOUD = """\
-#!/bin/sh
 # A stand-in for gcloud: no account of anybody's is touched.
 here=$(dirname "$0")
 { printf '%s\\n' "$#" "$@"; } >> "$here/calls"
@@ -29,7 +30,6 @@ esac
 exit 0
 """
 _HELPER = """\
-#!/bin/sh
 # A stand-in for gcloud's Docker helper.
 here=$(dirname "$0")
 host=$(cat)
@@ -57,10 +57,8 @@ class GcloudStandIn:
     @classmethod
     def install(cls, folder: Path) -> GcloudStandIn:
         """Write the stand-ins; no account is signed in."""
-        folder.mkdir()
-        for name, text in {"gcloud": _GCLOUD, "docker-credential-gcloud": _HELPER}.items():
-            (folder / name).write_text(text)
-            (folder / name).chmod(0o755)
+        write_program(folder, "gcloud", _GCLOUD)
+        write_program(folder, "docker-credential-gcloud", _HELPER)
         (folder / "account").touch()
         (folder / "configure.py").write_text(_CONFIGURE)
         return cls(folder)
@@ -102,6 +100,6 @@ class GcloudStandIn:
 
 
 def configure_docker(content: Mapping[str, object]) -> None:
-    """Add to Docker's own configuration in the test's home."""
+    """Set keys of Docker's own configuration in the test's home."""
     path = Path(os.environ["DOCKER_CONFIG"]) / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **content}))

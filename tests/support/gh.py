@@ -22,12 +22,14 @@ class StandInGh:
 
     folder: Path
 
-    def install(self) -> None:
-        """Put the program ``gh`` into the folder."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        program = self.folder / "gh"
+    @classmethod
+    def install(cls, folder: Path) -> "StandInGh":
+        """Put the program ``gh`` into a folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        program = folder / "gh"
         program.write_text(f"#!{sys.executable}\n# {MARK}\n{Path(__file__).read_text()}")
         program.chmod(0o755)
+        return cls(folder)
 
     @property
     def calls(self) -> list[list[str]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from http import HTTPStatus
 from pathlib import Path
+from textwrap import indent
 from urllib.parse import unquote
 
 from .charts import archive, entry
@@ -79,15 +80,30 @@ def chart_repository(folder: Path, releases: Sequence[ChartRelease] = RELEASES, 
 
 def index_text(releases: Sequence[ChartRelease], digests: Mapping[str, str], base_url: str = "") -> str:
     """Return an index as Helm writes it: keys in order, entries at two blanks, ``generated`` at the end."""
-    entries = "".join(_entry(release, digests[release.version], base_url) for release in releases)
+    charts = (_chart_yaml(one, one.created, digests[one.version], f"{base_url}{one.file_name}") for one in releases)
+    entries = "".join(f"  - {indent(chart, '    ').lstrip()}" for chart in charts)
     return f'apiVersion: v1\nentries:\n  jupyterhub:\n{entries}generated: "2026-07-24T11:45:31.263782848Z"\n'
 
 
 def chart_archive(release: ChartRelease) -> bytes:
     """Return the release's archive: always the same bytes."""
+    name, _, tag = release.hub_image.rpartition(":")
     files = {
         "jupyterhub/Chart.yaml": _chart_yaml(release),
-        "jupyterhub/values.yaml": _values_yaml(release),
+        "jupyterhub/values.yaml": f"""\
+hub:
+  config: {{}}
+  image:
+    name: {name}
+    tag: "{tag}"
+    pullPolicy:
+proxy:
+  chp:
+    image:
+      name: quay.io/jupyterhub/configurable-http-proxy
+      tag: "4.6.1"
+singleuser: {{}}
+""",
         "jupyterhub/templates/NOTES.txt": "Thank you for installing JupyterHub!\n",
     }
     return archive(*(entry(name, text.encode()) for name, text in files.items()))
@@ -140,7 +156,7 @@ def _images(release: ChartRelease) -> str:
 
 def _chart_yaml(release: ChartRelease, created: str = "", digest: str = "", url: str = "") -> str:
     """Return Chart.yaml; with the index's own keys where they are given, since an entry is both in one."""
-    images = f"annotations:\n  artifacthub.io/images: |\n{_indented(_images(release), 4)}"
+    images = f"annotations:\n  artifacthub.io/images: |\n{indent(_images(release), '    ')}"
     return (
         f"{images if release.annotated else ''}apiVersion: v2\nappVersion: {release.app_version}\n"
         + (f'created: "{created}T10:00:00.000000001Z"\n' if created else "")
@@ -152,19 +168,3 @@ def _chart_yaml(release: ChartRelease, created: str = "", digest: str = "", url:
         + (f"urls:\n- {url}\n" if url else "")
         + f"version: {release.version}\n"
     )
-
-
-def _entry(release: ChartRelease, digest: str, base_url: str) -> str:
-    lines = _chart_yaml(release, release.created, digest, f"{base_url}{release.file_name}")
-    return "  - " + _indented(lines, 4).removeprefix("    ")
-
-
-def _values_yaml(release: ChartRelease) -> str:
-    name, _, tag = release.hub_image.rpartition(":")
-    proxy = 'proxy:\n  chp:\n    image:\n      name: quay.io/jupyterhub/configurable-http-proxy\n      tag: "4.6.1"\n'
-    hub = f'hub:\n  config: {{}}\n  image:\n    name: {name}\n    tag: "{tag}"\n    pullPolicy:\n'
-    return f"{hub}{proxy}singleuser: {{}}\n"
-
-
-def _indented(text: str, blanks: int) -> str:
-    return "".join(" " * blanks + line for line in text.splitlines(keepends=True))

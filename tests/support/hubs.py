@@ -87,11 +87,45 @@ def make_hub(
     return make_repository(
         path,
         {
-            "chartpress.yaml": _chartpress(f"{registry}/core/"),
+            "chartpress.yaml": f"""\
+charts:
+  - name: hub
+    imagePrefix: {registry}/core/
+    images:
+      hub:
+        valuesPath: jupyterhub.hub.image
+""",
             "hub/Chart.yaml": 'apiVersion: v1\nappVersion: "1.0"\ndescription: Our hub\nname: hub\nversion: 0.0.1\n',
-            "hub/requirements.yaml": _requirements(version, chart_repository),
-            "hub/values.yaml": _VALUES,
-            "images/hub/Dockerfile": _dockerfile(f"{base}:{version}"),
+            "hub/requirements.yaml": f"""\
+dependencies:
+  - name: jupyterhub
+    # images/hub/Dockerfile inherits from this release's hub image.
+    version: {version}
+    repository: {chart_repository}
+""",
+            "hub/values.yaml": """\
+jupyterhub:
+  hub:
+    # Written by `invoke build`.
+    image:
+      name:
+      tag:
+    config:
+      JupyterHub:
+        authenticator_class: native
+  singleuser:
+    memory: {guarantee: 256M}
+""",
+            "images/hub/Dockerfile": f"""\
+# The hub image: z2jh's own, with our authenticator.
+FROM {base}:{version}
+
+USER root
+COPY requirements.txt /tmp/requirements.txt
+RUN pip install --no-cache-dir --requirement /tmp/requirements.txt
+
+USER ${{NB_USER}}
+""",
             "images/hub/requirements.txt": REQUIREMENTS,
         },
     )
@@ -123,6 +157,12 @@ def copied(hub: Hub, copy: Hub) -> Hub:
     return copy
 
 
+def clone(remote: Path, folder: Path) -> Hub:
+    """Clone a bare repository into ``folder``, as a colleague does."""
+    sh("git", "clone", "--quiet", str(remote), str(folder), cwd=remote.parent)
+    return Hub(folder, remote)
+
+
 @cache
 def _empty_clone() -> tempfile.TemporaryDirectory[str]:
     """Return a folder with a clone that has a remote and no commit; it goes when this process ends."""
@@ -137,55 +177,6 @@ def _empty_clone() -> tempfile.TemporaryDirectory[str]:
     for sample in Path(folder.name).rglob("*.sample"):
         sample.unlink()
     return folder
-
-
-_VALUES = """\
-jupyterhub:
-  hub:
-    # Written by `invoke build`.
-    image:
-      name:
-      tag:
-    config:
-      JupyterHub:
-        authenticator_class: native
-  singleuser:
-    memory: {guarantee: 256M}
-"""
-
-
-def _chartpress(prefix: str) -> str:
-    return f"""\
-charts:
-  - name: hub
-    imagePrefix: {prefix}
-    images:
-      hub:
-        valuesPath: jupyterhub.hub.image
-"""
-
-
-def _requirements(version: str, chart_repository: str) -> str:
-    return f"""\
-dependencies:
-  - name: jupyterhub
-    # images/hub/Dockerfile inherits from this release's hub image.
-    version: {version}
-    repository: {chart_repository}
-"""
-
-
-def _dockerfile(base: str) -> str:
-    return f"""\
-# The hub image: z2jh's own, with our authenticator.
-FROM {base}
-
-USER root
-COPY requirements.txt /tmp/requirements.txt
-RUN pip install --no-cache-dir --requirement /tmp/requirements.txt
-
-USER ${{NB_USER}}
-"""
 
 
 def at(hub: Hub, address: str) -> None:

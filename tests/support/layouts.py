@@ -17,11 +17,25 @@ def make_cal_icor_like(
 
     The arguments are those of :func:`make_hub`.
     """
-    prefix = f"{registry}/core/"
     return make_repository(
         path,
         {
-            "chartpress.yaml": _CAL_ICOR_CHARTPRESS.format(prefix=prefix),
+            "chartpress.yaml": f"""\
+charts:
+  - name: hub
+    imagePrefix: {registry}/core/jupyterhub-
+    images:
+      hub:
+        valuesPath: jupyterhub.hub.image
+      postgres:
+      # Set by hand: chartpress writes one values.yaml alone.
+        valuesPath: {{}}
+  - name: node-placeholder
+    imagePrefix: {registry}/core/
+    images:
+      node-placeholder-scaler:
+        valuesPath: image
+""",
             "hub/Chart.yaml": "apiVersion: v1\nname: hub\nversion: 20240731-224556.git.8736.h299c086e\n",
             "hub/requirements.yaml": f"""\
 dependencies:
@@ -30,10 +44,39 @@ dependencies:
    version: {version}
    repository: {chart_repository}
 """,
-            "hub/values.yaml": _CAL_ICOR_VALUES,
+            "hub/values.yaml": """\
+nfsPVC:
+  enabled: true
+
+jupyterhub:
+  proxy:
+    chp:
+      extraPodSpec:
+        securityContext:
+          sysctls:
+          - name: net.ipv4.ip_local_port_range
+            value: "10000 65000"
+      image:
+        tag: 4.6.2
+  hub:
+    image:
+      name:
+      tag:
+    # https://z2jh.jupyter.org/en/stable/resources/reference.html
+    config: {}
+""",
             "node-placeholder/Chart.yaml": "apiVersion: v2\nname: node-placeholder\nversion: 0.0.1\n",
             "node-placeholder/values.yaml": "image:\n  name: placeholder\n  tag: '1'\n",
-            "images/hub/Dockerfile": _CAL_ICOR_DOCKERFILE.format(base=f"{base}:{version}"),
+            "images/hub/Dockerfile": f"""\
+# Should be the hub image that the chart in hub/requirements.yaml uses.
+FROM {base}:{version}
+
+USER root
+RUN apt-get update && apt-get install net-tools
+RUN python3 -m pip install --no-cache oauthenticator==17.1.0
+
+USER ${{NB_USER}}
+""",
             "images/node-placeholder-scaler/Dockerfile": "FROM scratch\nCOPY scaler /\n",
             "images/node-placeholder-scaler/scaler": "#!/bin/sh\n",
         },
@@ -58,75 +101,7 @@ def make_2i2c_like(
         path,
         {
             "README.md": "# Infrastructure\n",
-            "helm-charts/chartpress.yaml": _2I2C_CHARTPRESS.format(prefix=prefix),
-            "helm-charts/basehub/Chart.yaml": f"""\
-apiVersion: v2
-appVersion: "1.0"
-name: basehub
-version: "0.1.0"
-dependencies:
-  - name: jupyterhub
-    version: "{version}"
-    repository: "{chart_repository}"
-    condition: jupyterhub.enabled
-""",
-            "helm-charts/basehub/values.yaml": _2I2C_VALUES.format(prefix=prefix),
-            f"{images}/Dockerfile": _2I2C_DOCKERFILE.format(base=f"{base}:{version}"),
-            f"{images}/requirements.txt": "jupyterhub-configurator==1.0\n",
-            f"{images}/unlisted-choice-requirements.txt": "jupyterhub-fancy-profiles==0.4.0\n",
-            f"{images}/dynamic-image-building-requirements.txt": "jupyterhub-fancy-profiles==0.4.0\npyyaml==6.0\n",
-        },
-    )
-
-
-_CAL_ICOR_CHARTPRESS = """\
-charts:
-  - name: hub
-    imagePrefix: {prefix}jupyterhub-
-    images:
-      hub:
-        valuesPath: jupyterhub.hub.image
-      postgres:
-      # Set by hand: chartpress writes one values.yaml alone.
-        valuesPath: {{}}
-  - name: node-placeholder
-    imagePrefix: {prefix}
-    images:
-      node-placeholder-scaler:
-        valuesPath: image
-"""
-_CAL_ICOR_VALUES = """\
-nfsPVC:
-  enabled: true
-
-jupyterhub:
-  proxy:
-    chp:
-      extraPodSpec:
-        securityContext:
-          sysctls:
-          - name: net.ipv4.ip_local_port_range
-            value: "10000 65000"
-      image:
-        tag: 4.6.2
-  hub:
-    image:
-      name:
-      tag:
-    # https://z2jh.jupyter.org/en/stable/resources/reference.html
-    config: {}
-"""
-_CAL_ICOR_DOCKERFILE = """\
-# Should be the hub image that the chart in hub/requirements.yaml uses.
-FROM {base}
-
-USER root
-RUN apt-get update && apt-get install net-tools
-RUN python3 -m pip install --no-cache oauthenticator==17.1.0
-
-USER ${{NB_USER}}
-"""
-_2I2C_CHARTPRESS = """\
+            "helm-charts/chartpress.yaml": f"""\
 charts:
   - name: basehub
     imagePrefix: {prefix}/pilot-
@@ -147,18 +122,29 @@ charts:
         dockerfilePath: images/hub/Dockerfile
         buildArgs:
           REQUIREMENTS_FILE: dynamic-image-building-requirements.txt
-"""
-_2I2C_VALUES = """\
+""",
+            "helm-charts/basehub/Chart.yaml": f"""\
+apiVersion: v2
+appVersion: "1.0"
+name: basehub
+version: "0.1.0"
+dependencies:
+  - name: jupyterhub
+    version: "{version}"
+    repository: "{chart_repository}"
+    condition: jupyterhub.enabled
+""",
+            "helm-charts/basehub/values.yaml": f"""\
 jupyterhub:
   ingress: {{enabled: true}}
   hub:
     image:
       name: {prefix}/pilot-hub
       tag: "0.0.1-0.dev.git.1.h0000000"
-"""
-_2I2C_DOCKERFILE = """\
+""",
+            f"{images}/Dockerfile": f"""\
 # This tag is the version of the chart that basehub/Chart.yaml depends on.
-FROM {base}
+FROM {base}:{version}
 
 # Three images differ in their requirements alone.
 ARG REQUIREMENTS_FILE
@@ -168,4 +154,9 @@ USER root
 RUN pip install -r /tmp/${{REQUIREMENTS_FILE}}
 
 USER $NB_USER
-"""
+""",
+            f"{images}/requirements.txt": "jupyterhub-configurator==1.0\n",
+            f"{images}/unlisted-choice-requirements.txt": "jupyterhub-fancy-profiles==0.4.0\n",
+            f"{images}/dynamic-image-building-requirements.txt": "jupyterhub-fancy-profiles==0.4.0\npyyaml==6.0\n",
+        },
+    )

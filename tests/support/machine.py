@@ -9,11 +9,12 @@ import subprocess
 import sys
 import tempfile
 import threading
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from .processes import write_program
 
 PROJECT = Path(__file__).resolve().parents[2]
 # The real helm, 3 and 4: see tests/machine/helm.sh.
@@ -51,16 +52,8 @@ _GIT_CONFIG = """\
 """
 
 
-@dataclass(frozen=True)
-class Home:
-    """A user's own folder, empty but for what git needs to commit."""
-
-    folder: Path
-    env: dict[str, str]
-
-
-def make_home(folder: Path) -> Home:
-    """Make a home folder for one test."""
+def make_home(folder: Path) -> dict[str, str]:
+    """Make a user's own folder, empty but for what git needs to commit, and return the variables that lead there."""
     folder.mkdir(parents=True, exist_ok=True)
     docker, git_config = folder / "docker", folder / "gitconfig"
     docker.mkdir()
@@ -84,7 +77,7 @@ def make_home(folder: Path) -> Home:
         "TZ": "UTC",
     }
     host = engine_address()
-    return Home(folder, {**env, "DOCKER_HOST": host} if host else env)
+    return {**env, "DOCKER_HOST": host} if host else env
 
 
 def users_own_variables() -> list[str]:
@@ -137,11 +130,8 @@ def demand(missing: str | None) -> None:
 
 def write_guards(folder: Path) -> Path:
     """Write programs into ``folder`` that stand before those which would reach out, and only complain."""
-    folder.mkdir(parents=True, exist_ok=True)
     for name in _GUARDED:
-        guard = folder / name
-        guard.write_text(f'#!/bin/sh\necho "a test started the real {name}: $0 $*" >&2\nexit 97\n')
-        guard.chmod(0o755)
+        write_program(folder, name, f'echo "a test started the real {name}: $0 $*" >&2\nexit 97')
     return folder
 
 

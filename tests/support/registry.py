@@ -2,9 +2,7 @@
 
 import base64
 import hashlib
-import http.client
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import bcrypt
+import urllib3
 
 from tasks.core.names import Reference
 from tasks.rehearsal.registry import Registry, forget_images, push_stand_in, registry
 
+from .gcloud import configure_docker
 from .installed import alone
 
 
@@ -58,30 +58,12 @@ def put_mirror(served: Registry, folder: Path, tags: Iterable[str]) -> str:
 
 def sign_in(address: str, user: str, password: str) -> None:
     """Let Docker sign in at ``address`` from now on, as ``docker login`` would, in the test's own Docker folder."""
-    config = docker_config()
-    secret = base64.b64encode(f"{user}:{password}".encode()).decode()
-    config.setdefault("auths", {})[address] = {"auth": secret}
-    _config_file().write_text(json.dumps(config))
-
-
-# -- docker's configuration and its credential helpers, as a test wants them
-
-
-def docker_config() -> dict[str, Any]:
-    """Return the test's Docker configuration."""
-    content: dict[str, Any] = json.loads(_config_file().read_text())
-    return content
+    configure_docker({"auths": {address: {"auth": base64.b64encode(f"{user}:{password}".encode()).decode()}}})
 
 
 def use_helper(host: str, helper: str) -> None:
     """Let Docker ask ``docker-credential-HELPER`` for the registry ``host``."""
-    config = docker_config()
-    config.setdefault("credHelpers", {})[host] = helper
-    _config_file().write_text(json.dumps(config))
-
-
-def _config_file() -> Path:
-    return Path(os.environ["DOCKER_CONFIG"]) / "config.json"
+    configure_docker({"credHelpers": {host: helper}})
 
 
 # -- images put into a registry by hand: manifests and indexes of any make, as other builders push them
@@ -140,15 +122,10 @@ class Repository:
         return described
 
     def _send(self, method: str, path: str, body: bytes = b"", media_type: str = "application/octet-stream") -> str:
-        connection = http.client.HTTPConnection(self.address, timeout=10)
-        try:
-            connection.request(method, f"/v2/{self.path}/{path}", body, {"Content-Type": media_type})
-            answer = connection.getresponse()
-            said = answer.read().decode()
-            assert answer.status in {201, 202}, f"{method} {path}: {answer.status} {said}"
-            return answer.headers.get("Location") or ""
-        finally:
-            connection.close()
+        address = f"http://{self.address}/v2/{self.path}/{path}"
+        answer = urllib3.request(method, address, body=body, headers={"Content-Type": media_type})
+        assert answer.status in {201, 202}, f"{method} {path}: {answer.status} {answer.data!r}"
+        return answer.headers.get("Location", "")
 
 
 def _described(body: bytes) -> dict[str, Any]:

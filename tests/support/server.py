@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import math
 import socket
 import socketserver
@@ -17,9 +16,11 @@ from email.parser import BytesParser
 from pathlib import Path
 from typing import TypeAlias
 
+import urllib3
+
 Answer: TypeAlias = bytes | Callable[[socket.socket], None]
 # A proxy's own: what stands between it and each side alone.
-_HOP = ("connection", "transfer-encoding", "content-length", "keep-alive")
+_HOP = ("connection", "transfer-encoding", "content-length", "keep-alive", "expect")
 _TLS = b"\x16"
 
 
@@ -251,19 +252,17 @@ class _Handler(socketserver.StreamRequestHandler):
 
 def _forwarded(asked: Asked, behind: str) -> bytes:
     """Ask the registry itself, under the name that the asker knows: its answers lead back to the front."""
-    connection = http.client.HTTPConnection(behind, timeout=30)
-    try:
-        kept_back = (*_HOP, "expect")
-        # Docker says what it accepts in several headers of that name.
-        sent = {
-            name: ", ".join(asked.headers.get_all(name, ())) for name in asked.headers if name.lower() not in kept_back
-        }
-        connection.request(asked.method, asked.path, asked.body, sent)
-        answer = connection.getresponse()
-        kept = [(name, value) for name, value in answer.getheaders() if name.lower() not in _HOP]
-        body = answer.read()
-        length = answer.headers.get("Content-Length", "0") if asked.method == "HEAD" else str(len(body))
-    finally:
-        connection.close()
-    head = "".join(f"{name}: {value}\r\n" for name, value in (*kept, ("Content-Length", length)))
-    return f"HTTP/1.1 {answer.status} {answer.reason}\r\n{head}Connection: close\r\n\r\n".encode("latin-1") + body
+    # Docker says what it accepts in several headers of that name.
+    sent = {name: ", ".join(asked.headers.get_all(name, ())) for name in asked.headers if name.lower() not in _HOP}
+    answer = urllib3.request(
+        asked.method,
+        f"http://{behind}{asked.path}",
+        body=asked.body,
+        headers=sent,
+        decode_content=False,
+        redirect=False,
+        retries=False,
+    )
+    kept = {name.replace("-", "_"): value for name, value in answer.headers.items() if name.lower() not in _HOP}
+    length = answer.headers.get("Content-Length", "0") if asked.method == "HEAD" else str(len(answer.data))
+    return reply(answer.data, f"{answer.status} {answer.reason}", **kept, Content_Length=length)

@@ -31,6 +31,18 @@ def pin(hub: Hub, tag: str, before: str = "name:\n      tag:") -> None:
     hub.edit("hub/values.yaml", f"{before}\n", f"name: 127.0.0.1:1/core/hub\n      tag: {tag}\n")
 
 
+def set_image(hub: Hub, line: str) -> None:
+    """Say something of the image in chartpress.yaml."""
+    hub.edit("chartpress.yaml", "        valuesPath:", f"        {line}\n        valuesPath:")
+
+
+def squash(hub: Hub) -> None:
+    """Merge the branch of a move into ``main`` as one commit, as a forge does that squashes."""
+    hub.git("switch", "--quiet", "main")
+    hub.git("merge", "--quiet", "--squash", BRANCH)
+    hub.git("commit", "--quiet", "--message", "Move z2jh to 3.3.8 (#1)")
+
+
 def committed_files(hub: Hub, revision: str = "HEAD") -> str:
     """Return the files that a commit changes, one on each line, in order."""
     return hub.git("diff-tree", "--no-commit-id", "--name-only", "-r", revision, "--")

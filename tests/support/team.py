@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .cli import sh
 from .gh import StandInGh
-from .hubs import Hub
+from .hubs import Hub, at, clone
 
 TEAMS, FORKS = "git@github.com:team/hubs.git", "git@github.com:robin/hubs.git"
 
@@ -46,25 +46,21 @@ class Team:
         self.gh.put([one | told if one["headRefName"] == branch else one for one in self.gh.requests])
 
 
-def make_team(hub: Hub, folder: Path) -> Team:
+def make_team(hub: Hub, folder: Path, *, upstream: str = TEAMS, fork: str = FORKS) -> Team:
     """Make a team of a hub repository: its remote becomes a fork, and the base branch is ``staging``, beside ``prod``.
 
     As in a new clone of a fork, ``refs/remotes/origin/HEAD`` is missing. The stand-in is put into ``folder/gh``.
     """
-    upstream = folder / "team.git"
+    team = folder / "team.git"
     hub.git("branch", "--move", "main", "staging")
-    sh("git", "clone", "--quiet", "--bare", str(hub.remote), str(upstream), cwd=folder)
-    for remote in (upstream, hub.remote):
+    sh("git", "clone", "--quiet", "--bare", str(hub.remote), str(team), cwd=folder)
+    for remote in (team, hub.remote):
         sh("git", "branch", "--move", "main", "staging", cwd=remote)
         sh("git", "branch", "prod", "staging", cwd=remote)
-    hub.git("remote", "add", "upstream", TEAMS)
-    hub.git("remote", "set-url", "origin", FORKS)
-    hub.git("config", f"url.{upstream}.insteadOf", TEAMS)
-    hub.git("config", f"url.{hub.remote}.insteadOf", FORKS)
+    hub.git("remote", "add", "upstream", upstream)
+    hub.git("config", f"url.{team}.insteadOf", upstream)
+    at(hub, fork)
     hub.git("remote", "set-head", "origin", "--delete")
     hub.git("fetch", "--quiet", "--all", "--prune")
     hub.git("branch", "--quiet", "--set-upstream-to=origin/staging", "staging")
-    sh("git", "clone", "--quiet", str(upstream), str(folder / "colleague"), cwd=folder)
-    gh = StandInGh(folder / "gh")
-    gh.install()
-    return Team(hub, Hub(folder / "colleague", upstream), gh)
+    return Team(hub, clone(team, folder / "colleague"), StandInGh.install(folder / "gh"))

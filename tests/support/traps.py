@@ -75,16 +75,12 @@ BARE, WITH_A_WORK_TREE = "    bare = true", "    bare = false\n    worktree = ."
 
 def plant(trap: Trap, folder: Path, work_tree: str, making: Path) -> None:
     """Make ``folder``, with what is in it, a repository to git, by files that a clone can bring along."""
+    git, commit_file = ("git", f"--git-dir={making}", f"--work-tree={folder}"), making / "commit"
     sh("git", "init", "--quiet", "--bare", "--initial-branch=main", str(making), cwd=folder)
-    names = sorted(path.name for path in folder.iterdir() if path.is_file())
-    blobs = {name: sh("git", "hash-object", "-w", str(folder / name), cwd=making) for name in names}
-    tree_file, commit_file = making / "tree", making / "commit"
-    tree_file.write_text("".join(f"100644 blob {blob}\t{name}\n" for name, blob in blobs.items()))
-    tree = sh("sh", "-c", f"git mktree <'{tree_file}'", cwd=making)
-    commit_file.write_text(_COMMIT.format(tree=tree, blank=" "))
+    sh(*git, "add", "--force", ".", cwd=folder)
+    commit_file.write_text(_COMMIT.format(tree=sh(*git, "write-tree", cwd=folder), blank=" "))
     commit = sh("git", "hash-object", "-t", "commit", "-w", str(commit_file), cwd=making)
     sh("git", "update-ref", "refs/heads/main", commit, cwd=making)
-    sh("git", "read-tree", tree, cwd=making)
     for name in ("HEAD", "index"):
         shutil.copy(making / name, folder / name)
     for name in ("objects", "refs"):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import http.client
 import io
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import urllib3
 from ruamel.yaml import YAML
 
 from tasks.core.names import Reference
@@ -68,9 +68,14 @@ def files_in(folder: Path) -> dict[str, bytes]:
 
 def images_in(address: str, below: str = "") -> dict[str, str]:
     """Return what the registry at ``HOST:PORT`` has below a path: digests by ``repository:tag``."""
-    repositories = [name for name in _ask(address, "_catalog?n=1000")["repositories"] if name.startswith(below)]
-    tags = [(name, tag) for name in repositories for tag in _ask(address, f"{name}/tags/list").get("tags") or ()]
-    return {f"{name}:{tag}": _digest(address, name, tag) for name, tag in tags}
+
+    def ask(method: str, path: str) -> urllib3.BaseHTTPResponse:
+        return urllib3.request(method, f"http://{address}/v2/{path}", headers={"Accept": ", ".join(_MANIFESTS)})
+
+    repositories = [name for name in ask("GET", "_catalog?n=1000").json()["repositories"] if name.startswith(below)]
+    tags = [(name, tag) for name in repositories for tag in ask("GET", f"{name}/tags/list").json().get("tags") or ()]
+    digest = "Docker-Content-Digest"
+    return {f"{name}:{tag}": ask("HEAD", f"{name}/manifests/{tag}").headers[digest] for name, tag in tags}
 
 
 def in_registry(image: str) -> Any:  # noqa: ANN401 - the JSON that buildx prints
@@ -103,18 +108,6 @@ def fault(result: Result) -> tuple[str, str]:
     error, hint = said
     assert hint.startswith("hint: "), result
     return error.removeprefix("error: "), hint.removeprefix("hint: ")
-
-
-def _ask(address: str, path: str) -> Any:  # noqa: ANN401 - whatever the registry tells
-    with closing(http.client.HTTPConnection(address, timeout=10)) as connection:
-        connection.request("GET", f"/v2/{path}")
-        return json.load(connection.getresponse())
-
-
-def _digest(address: str, name: str, tag: str) -> str:
-    with closing(http.client.HTTPConnection(address, timeout=10)) as connection:
-        connection.request("HEAD", f"/v2/{name}/manifests/{tag}", headers={"Accept": ", ".join(_MANIFESTS)})
-        return connection.getresponse().headers["Docker-Content-Digest"]
 
 
 def values_of(hub: Hub, file: str = "hub/values.yaml") -> Any:  # noqa: ANN401 - whatever the file holds

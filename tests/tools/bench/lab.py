@@ -108,7 +108,7 @@ def open_lab(folder: Path, pairs: int) -> Iterator[Lab]:
     before = dict(os.environ)
     for name in machine.users_own_variables():
         del os.environ[name]
-    os.environ.update(machine.make_home(folder / "home").env)
+    os.environ.update(machine.make_home(folder / "home"))
     machine.keep_compiled(folder / "compiled")
     os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
     try:

@@ -19,12 +19,6 @@ def around(registry: Registry, mirror: str, chart_folder: Path, guards: Path) ->
 
 
 @pytest.fixture(scope="session")
-def stage(around: Around, tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    """A place for one release at a time, the same for all tests of one worker."""
-    return Stage(tmp_path_factory.mktemp("stage"), around, secrets.token_hex(4))
-
-
-@pytest.fixture(scope="session")
-def harness(stage: Stage) -> Harness:
-    """What hurts a release there, and knows what becomes of one that nobody hurts."""
-    return Harness(stage)
+def harness(around: Around, tmp_path_factory: pytest.TempPathFactory) -> Harness:
+    """What hurts one release at a time, in one place for all tests of a worker, and knows one that nobody hurts."""
+    return Harness(Stage(tmp_path_factory.mktemp("stage"), around, secrets.token_hex(4)))

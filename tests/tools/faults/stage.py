@@ -103,8 +103,8 @@ class Stage:
         own = users_own_variables()
         inherited = {name: value for name, value in os.environ.items() if name not in own}
         path = os.pathsep.join((str(self.around.guards), inherited.get("PATH", os.defpath)))
-        home = make_home(self._made / "home").env
-        here = {name: value.replace(str(self._made), str(self.place)) for name, value in home.items()}
+        home = make_home(self._made / "home").items()
+        here = {name: value.replace(str(self._made), str(self.place)) for name, value in home}
         whole = {**inherited, **here, **_DATES, "PATH": path, "TMPDIR": str(self.place / "tmp")}
         return {**whole, "PYTHONPATH": str(PROJECT)}
 

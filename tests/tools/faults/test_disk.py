@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import Result, sh
+from tests.support.steps import BRANCH
 from tests.support.world import fault
 
 from .harness import Harness
@@ -20,7 +21,6 @@ pytestmark = pytest.mark.engine
 UNUSABLE, PROGRAM, UNREACHABLE = 2, 3, 4
 DISKS = "df -h .git PLACE/tmp"
 NO_SPACE, READ_ONLY = "No space left on device", "Read-only file system"
-BRANCH = "bump-z2jh-3.3.8"
 PAGE = 4096
 
 # What is said when so many pages are free, on the clone's disk (of which a release takes about twenty) or on that of

@@ -13,6 +13,7 @@ from tasks.tools.git import Git
 from tests.support.cli import Result
 from tests.support.hubs import Hub
 from tests.support.processes import wait_until, write_program
+from tests.support.steps import BRANCH
 from tests.support.world import fault
 
 from .harness import Harness
@@ -20,7 +21,6 @@ from .stage import PATIENCE, Stage, only, users
 
 pytestmark = pytest.mark.engine
 
-BRANCH = "bump-z2jh-3.3.8"
 REFUSED, PROGRAM, UNREACHABLE = 1, 3, 4
 BUSY = "another git is at work here, or was killed in the middle of it"
 

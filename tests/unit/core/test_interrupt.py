@@ -3,11 +3,9 @@
 import os
 import pty
 import signal
-import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -20,33 +18,11 @@ from tests.support.cli import INVOKE, run
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
 from tests.support.processes import alive, wait_until, write_program
+from tests.support.server import Drip, misbehaving
 
 PATIENCE = 20.0
 INTERRUPTED = "error: interrupted\nhint: run the same command again, it goes on where it stopped\n"
 SLEEPER = "echo $$ > new; mv new pid; exec sleep 60"
-
-
-@contextmanager
-def silent_server() -> Iterator[tuple[str, Callable[[], None]]]:
-    """Yield the address of a server that takes connections and says nothing, and what waits for a connection."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(PATIENCE)
-        connections: list[socket.socket] = []
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/", lambda: connections.append(server.accept()[0])
-        for connection in connections:
-            connection.close()
-
-
-@contextmanager
-def started(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
-    """Start a task; it is killed in the end if it still runs."""
-    argv = (*INVOKE, *arguments)
-    pipe = subprocess.PIPE
-    with subprocess.Popen(argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True) as child:
-        try:
-            yield child
-        finally:
-            child.kill()
 
 
 def wait_for(path: Path) -> None:
@@ -79,11 +55,12 @@ import tasks
 
 
 def test_an_interrupt_while_a_server_is_waited_for_is_130(tmp_path: Path) -> None:
-    with silent_server() as (url, connected):
-        hub = make_hub(tmp_path / "hub", chart_repository=url)
-        before = hub.snapshot()
-        with started("bump", cwd=hub.path) as child:
-            connected()
+    with misbehaving() as server:
+        server.answers = [Drip(b"", b"", pause=0.1)]
+        hub = make_hub(tmp_path / "hub", chart_repository=server.url)
+        before, pipe = hub.snapshot(), subprocess.PIPE
+        with subprocess.Popen((*INVOKE, "bump"), cwd=hub.path, stdout=pipe, stderr=pipe, text=True) as child:
+            wait_until(lambda: server.asked, PATIENCE)
             child.send_signal(signal.SIGINT)
             out, err = child.communicate(timeout=PATIENCE)
     assert (child.returncode, out, err) == (130, "", INTERRUPTED)

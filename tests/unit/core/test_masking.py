@@ -14,6 +14,7 @@ from tasks.tools.command import Command
 from tasks.tools.process import watch
 from tests.support.hubs import Hub
 from tests.support.processes import write_program
+from tests.support.steps import set_image
 
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKC\nAQEAtulip\n-----END RSA PRIVATE KEY-----"
 
@@ -181,7 +182,7 @@ def test_a_secret_build_argument_is_masked_however_it_is_written(secret: str) ->
     ],
 )
 def test_what_chartpress_yaml_says_is_masked_from_then_on(hub: Hub, line: str) -> None:
-    hub.edit("chartpress.yaml", "        valuesPath:", f"        {line}\n        valuesPath:")
+    set_image(hub, line)
     read_chartpress((hub.path / "chartpress.yaml").read_bytes(), "chartpress.yaml")
     assert mask("it is tulip${garden}4711, or tulip$${garden}4711") == "it is ***, or ***"
 

@@ -1,7 +1,5 @@
 """``commit``: exactly the managed files, on the right branch, with a message that a reviewer wants to read."""
 
-import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import ANY
@@ -10,10 +8,9 @@ import pytest
 
 from tests.support.cli import run_task, succeed
 from tests.support.hubs import Hub
-from tests.support.layouts import make_2i2c_like, make_cal_icor_like
 from tests.support.processes import write_program
-from tests.support.steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, move, pin, refs
-from tests.support.world import demand_fault, fault
+from tests.support.steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, move, pin
+from tests.support.world import fault
 
 EXPECTED = Path(__file__).parent / "expected"
 
@@ -50,8 +47,7 @@ def test_on_another_branch_the_commit_goes_there(moved: Hub) -> None:
 # -- what it says
 
 
-def bumped(hub: Hub) -> None:
-    move(hub)
+BUILT = "0.0.1-0.dev.git.2.h1234567"
 
 
 def crossed_a_major(hub: Hub) -> None:
@@ -64,35 +60,31 @@ def went_to_a_build_of_main(hub: Hub) -> None:
     hub.edit("images/hub/Dockerfile", "k8s-hub:3.2.1", "k8s-hub:4.3.3-0.dev.git.7263.h1d8bfb12")
 
 
-def built(hub: Hub) -> None:
-    pin(hub, "0.0.1-0.dev.git.2.h1234567")
-
-
 def bumped_and_built(hub: Hub) -> None:
     move(hub)
-    pin(hub, "0.0.1-0.dev.git.2.h1234567")
+    pin(hub, BUILT)
 
 
-def only_the_base_moved(hub: Hub) -> None:
+def took_another_registry(hub: Hub) -> None:
     hub.edit("images/hub/Dockerfile", "quay.io/jupyterhub/k8s-hub:3.2.1", "jupyterhub/k8s-hub:3.2.1")
 
 
-@pytest.mark.parametrize(
-    ("edit", "expected"),
-    [
-        (bumped, "bump.txt"),
-        (crossed_a_major, "major.txt"),
-        (went_to_a_build_of_main, "dev.txt"),
-        (built, "build.txt"),
-        (bumped_and_built, "release.txt"),
-        (only_the_base_moved, "base.txt"),
-    ],
-    ids=["a bump", "a bump across a major version", "a build of main", "a build", "both at once", "another registry"],
-)
-def test_the_message_is(hub: Hub, edit: Callable[[Hub], None], expected: str) -> None:
-    edit(hub)
+# By the file that has the message.
+EDITS: dict[str, Callable[[Hub], None]] = {
+    "bump": move,
+    "major": crossed_a_major,
+    "dev": went_to_a_build_of_main,
+    "build": lambda hub: pin(hub, BUILT),
+    "release": bumped_and_built,
+    "base": took_another_registry,
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_the_message_is(hub: Hub, name: str) -> None:
+    EDITS[name](hub)
     succeed("commit", cwd=hub.path)
-    assert message(hub) == (EXPECTED / expected).read_text(encoding="utf-8")
+    assert message(hub) == (EXPECTED / f"{name}.txt").read_text(encoding="utf-8")
 
 
 def test_a_message_that_was_given_is_kept(moved: Hub) -> None:
@@ -122,17 +114,6 @@ def test_line_ends_that_an_editor_wrote_and_git_makes_the_same_are_no_changes(hu
     assert committed_files(hub) == "\n".join(sorted([*MANAGED.splitlines(), "hub/values.yaml"]))
     assert hub.git("show", "HEAD:hub/values.yaml").count("\r") == 0
     assert commit(hub).out == "Nothing to do.\n"
-
-
-@pytest.mark.parametrize("make", [make_cal_icor_like, make_2i2c_like], ids=["cal-icor", "2i2c"])
-def test_only_the_managed_files_of_the_fields_own_layouts(tmp_path: Path, make: Callable[..., Hub]) -> None:
-    hub = make(tmp_path / "hub")
-    for name in hub.snapshot():
-        if name.endswith(("Dockerfile", "requirements.yaml", "basehub/Chart.yaml")):
-            hub.write(name, hub.read(name).replace("3.2.1", "3.3.8"))
-    succeed("commit", cwd=hub.path)
-    assert hub.subjects()[0] == SUBJECT
-    assert hub.git("status", "--porcelain") == ""
 
 
 def test_a_lock_file_that_git_ignores_is_left_alone(hub: Hub) -> None:
@@ -166,22 +147,6 @@ def test_the_default_branch_is_the_remotes_whatever_its_name(moved: Hub, told: b
     assert moved.git("branch", "--show-current") == BRANCH
 
 
-def test_a_default_branch_that_nobody_can_tell_is_asked_for(moved: Hub) -> None:
-    moved.git("branch", "--move", "main", "trunk")
-    moved.git("push", "--quiet", "origin", "trunk", "trunk:stable")
-    moved.git("branch", "--delete", "--remotes", "origin/main")
-    moved.git("remote", "set-head", "origin", "--delete")
-    moved.remote_git("branch", "--delete", "main")
-    moved.remote_git("symbolic-ref", "HEAD", "refs/heads/nowhere")
-    done = commit(moved)
-    demand_fault(
-        done,
-        1,
-        f"cannot determine the default branch of origin ({moved.path})",
-        "git remote set-head origin BRANCH; or name it in invoke.yaml: hub: {base_branch: NAME}",
-    )
-
-
 def test_where_pull_requests_go_elsewhere_the_default_branch_is_not_committed_to_either(moved: Hub) -> None:
     succeed("commit", cwd=moved.path, env={"INVOKE_HUB_BASE_BRANCH": "staging"})
     assert moved.git("branch", "--show-current") == BRANCH
@@ -201,17 +166,8 @@ AGAIN = "run the same command again"
 COMMIT_TREE = "$(git commit-tree HEAD^{tree} -p HEAD -m Theirs)"
 
 
-def short(hub: Hub, revision: str) -> str:
-    return hub.git("rev-parse", "--short=12", revision)
-
-
 def hook(hub: Hub, name: str, script: str) -> None:
     write_program(hub.path / ".git/hooks", name, script)
-
-
-def status(hub: Hub) -> tuple[str, str, dict[str, bytes]]:
-    """Return what git says of the files and the index, the index's entries, and the files."""
-    return hub.git("status", "--porcelain"), hub.git("ls-files", "--stage"), hub.snapshot()
 
 
 @pytest.mark.parametrize(
@@ -246,65 +202,42 @@ def test_a_commit_that_a_hook_has_moved_elsewhere_is_not_pushed_and_its_hint_tak
     assert (committed_files(moved), moved.subjects("main..HEAD")) == (MANAGED, [SUBJECT])
 
 
-def test_a_commit_made_during_a_hook_stays_the_only_one(moved: Hub) -> None:
-    hook(moved, "pre-commit", f"git update-ref HEAD {COMMIT_TREE}")
-    before = status(moved)
-    done = commit(moved, "--push")
-    assert (done.code, done.out) == (1, ""), done
-    assert fault(done)[0] == f"the plan no longer holds: HEAD is now {short(moved, 'HEAD')}"
-    assert moved.subjects("main..HEAD") == ["Theirs"]
-    assert status(moved) == before
-    assert moved.remote_git("branch", "--list", BRANCH) == ""
+STAGE = "cp hub/requirements.yaml kept; echo '# Theirs' >>hub/requirements.yaml; git add hub/requirements.yaml"
+NOT_COMMITTED = " M hub/requirements.yaml\n M images/hub/Dockerfile"
+# A hook (that of the switch is the first thing that runs after the plan) and what it does; what is said then, what git
+# says of the files, where the hook's work is seen, and the commits of the branch.
+MEANWHILE = {
+    "a commit before ours": (
+        *("pre-commit", f"git update-ref HEAD {COMMIT_TREE}"),
+        *("HEAD is now {head}", NOT_COMMITTED, ("log",), ["Theirs"]),
+    ),
+    "a commit on top of ours": (
+        *("post-commit", f"git update-ref HEAD {COMMIT_TREE}"),
+        *(f"the branch {BRANCH} is now {{head}}", "", ("log",), ["Theirs", SUBJECT]),
+    ),
+    "a file saved": (
+        *("post-checkout", "echo '# Theirs' >>hub/requirements.yaml"),
+        *("hub/requirements.yaml has changed", NOT_COMMITTED, ("diff",), []),
+    ),
+    "a file staged": (
+        *("post-checkout", f"unset GIT_INDEX_FILE; {STAGE}; mv kept hub/requirements.yaml"),
+        *("the index has changed", "MM hub/requirements.yaml\n M images/hub/Dockerfile", ("diff", "--cached"), []),
+    ),
+}
 
 
-def test_a_commit_on_top_of_ours_before_the_push_is_not_pushed(moved: Hub) -> None:
-    hook(moved, "post-commit", f"git update-ref HEAD {COMMIT_TREE}")
-    done = commit(moved, "--push")
-    assert (done.code, done.out) == (1, ""), done
-    assert fault(done)[0] == f"the plan no longer holds: the branch {BRANCH} is now {short(moved, BRANCH)}"
-    assert moved.subjects("main..HEAD") == ["Theirs", SUBJECT]
-    assert moved.remote_git("branch", "--list", BRANCH) == ""
-
-
-def test_a_file_saved_between_the_plan_and_the_commit_stops_it(moved: Hub) -> None:
-    """A hook of the switch is the first thing that runs after the plan."""
-    hook(moved, "post-checkout", "echo '# mine' >>hub/requirements.yaml")
-    done = commit(moved, "--push")
-    assert (done.code, done.out) == (1, ""), done
-    assert fault(done)[0] == "the plan no longer holds: hub/requirements.yaml has changed"
-    assert moved.subjects() == ["Set up the hub"]
-    assert moved.read("hub/requirements.yaml").endswith("# mine\n")
-    (moved.path / ".git/hooks/post-checkout").unlink()
-    assert "the file has uncommitted changes besides the release's" in fault(commit(moved))[0]
-
-
-def test_what_is_staged_between_the_plan_and_the_commit_stays_staged(moved: Hub) -> None:
-    stage = "cp hub/requirements.yaml kept; echo '# mine' >>hub/requirements.yaml; git add hub/requirements.yaml"
-    hook(moved, "post-checkout", f"unset GIT_INDEX_FILE; {stage}; mv kept hub/requirements.yaml")
-    done = commit(moved)
-    assert fault(done)[0] == "the plan no longer holds: the index has changed"
-    assert moved.git("show", ":hub/requirements.yaml").endswith("# mine")
-    assert moved.subjects() == ["Set up the hub"]
-
-
-def test_a_branch_switched_between_the_plan_and_the_action_stays_as_it_is(
-    moved: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("name", "script", "what", "status", "look", "commits"), MEANWHILE.values(), ids=MEANWHILE)
+def test_what_a_hook_changes_after_the_plan_stays_and_nothing_is_pushed(  # noqa: PLR0913, PLR0917 - the table's columns
+    moved: Hub, name: str, script: str, what: str, status: str, look: tuple[str, ...], commits: list[str]
 ) -> None:
-    """A git that switches stands in the middle of the plan's looks, behind that at the branch."""
-    programs, git = tmp_path / "path", shutil.which("git")
-    programs.mkdir()
-    switch = f"{git} symbolic-ref HEAD refs/heads/elsewhere; touch {programs}/done"
-    once = f"test -e {programs}/done || {{ {git} branch elsewhere; {switch}; }}"
-    write_program(programs, "git", f'case "$*" in *check-ref-format*) {once} ;; esac\nexec {git} "$@"\n')
-    monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
-    before = moved.snapshot()
-    done = run_task("commit", cwd=moved.path)
-    assert fault(done) == (
-        "the plan no longer holds: the current branch is now elsewhere",
-        f"git switch main, then {AGAIN}",
-    )
-    assert (moved.snapshot(), moved.git("branch", "--list", BRANCH)) == (before, "")
-    assert "elsewhere" in refs(moved)
+    hook(moved, name, script)
+    done = commit(moved, "--push")
+    assert (done.code, done.out) == (1, ""), done
+    head = moved.git("rev-parse", "--short=12", "HEAD")
+    assert fault(done)[0] == f"the plan no longer holds: {what.format(head=head)}"
+    assert (moved.git("status", "--porcelain"), moved.subjects("main..HEAD")) == (status, commits)
+    assert "Theirs" in moved.git(*look)
+    assert moved.remote_git("branch", "--list", BRANCH) == ""
 
 
 # -- hooks that change what is committed

@@ -1,13 +1,13 @@
 """Looking at a cloned repository never runs its author's program, wherever its folders look like repositories."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
 
 import pytest
 
-from tests.support.cli import run, run_task, sh, succeed
-from tests.support.hubs import Hub
+from tests.support.cli import run, run_task, succeed
+from tests.support.hubs import Hub, clone
 from tests.support.traps import BARE, WITH_A_WORK_TREE, Trap, plant
 
 # The top, chartpress.yaml's folder, the chart's, and a build context.
@@ -45,39 +45,31 @@ def deployed(hub: Hub) -> Hub:
     return hub
 
 
-@pytest.fixture(params=[BARE, WITH_A_WORK_TREE], ids=["bare", "with a work tree"])
-def planted(deployed: Hub, trap: Trap, request: pytest.FixtureRequest, tmp_path: Path) -> Hub:
-    """Its clone, as somebody gets it who knows nothing of the repositories inside."""
-    return cloned(deployed, trap, dict.fromkeys(FOLDERS, request.param), tmp_path)
-
-
-def cloned(deployed: Hub, trap: Trap, kinds: Mapping[str, str], tmp_path: Path) -> Hub:
-    """Return its clone with a repository of the given kind in each folder."""
-    for index, (folder, kind) in enumerate(kinds.items()):
+@pytest.fixture
+def planted(deployed: Hub, trap: Trap, tmp_path: Path) -> Hub:
+    """Its clone, as somebody gets it who knows nothing of the repositories inside, of two kinds in turn."""
+    for index, (folder, kind) in enumerate(zip(FOLDERS, cycle((BARE, WITH_A_WORK_TREE)))):
         plant(trap, deployed.path / folder, kind, tmp_path / f"making{index}")
     deployed.git("add", "--all", "--force")
     deployed.git("commit", "--quiet", "--message", "Plant repositories")
     deployed.git("push", "--quiet")
-    sh("git", "clone", "--quiet", str(deployed.remote), str(tmp_path / "clone"), cwd=tmp_path)
-    return Hub(tmp_path / "clone", deployed.remote)
+    return clone(deployed.remote, tmp_path / "clone")
 
 
-def test_git_itself_would_run_the_program(planted: Hub, trap: Trap) -> None:
-    run("git", "log", "-1", "--pretty=format:%h", cwd=planted.path / "deploy/hub")
+@pytest.mark.parametrize("folder", FOLDERS[1:])
+def test_git_itself_would_run_the_program(planted: Hub, trap: Trap, folder: str) -> None:
+    run("git", "log", "-1", "--pretty=format:%h", cwd=planted.path / folder)
     assert trap.said()
     trap.ran.unlink()
 
 
 @pytest.mark.engine
-def test_no_look_runs_it(deployed: Hub, trap: Trap, tmp_path: Path) -> None:
-    """The looks begin in turn in a folder that looks like a bare repository, and in one like a clone."""
-    kinds = dict(zip(FOLDERS, (BARE, WITH_A_WORK_TREE, WITH_A_WORK_TREE, BARE), strict=True))
-    hub = cloned(deployed, trap, kinds, tmp_path)
-    for (task, word), folder in zip(LOOKS.items(), cycle(FOLDERS[2:])):
-        done = run_task(*task.split(), cwd=hub.path / folder)
+def test_no_look_runs_it(planted: Hub) -> None:
+    for (task, word), folder in zip(LOOKS.items(), cycle(FOLDERS[1:])):
+        done = run_task(*task.split(), cwd=planted.path / folder)
         assert word in f"{done.out}{done.err}", (task, done)
         assert "unexpected" not in done.err, (task, done)
-    assert hub.git("status", "--porcelain") == ""
+    assert planted.git("status", "--porcelain") == ""
 
 
 def test_bump_and_commit_go_as_ever_and_do_not_run_it(planted: Hub) -> None:

@@ -1,6 +1,7 @@
 """``commit --pr`` from a fork: the branch goes to the fork, the pull request to the team's ``staging``."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from tests.support.cli import Result, run_task
 from tests.support.processes import write_program
 from tests.support.steps import BRANCH, SUBJECT, move, refs
-from tests.support.team import TEAMS, Team
+from tests.support.team import Team
 from tests.support.world import demand_fault, fault
 
 PAGES = "https://github.com/team/hubs/pull"
@@ -80,21 +81,9 @@ def test_another_branch_of_the_teams_that_is_named_is_meant(team: Team) -> None:
     assert team.hub.remote_git("log", "-1", "--format=%s", "main") == SUBJECT
 
 
-def told_by_gh(team: Team) -> None:
+def test_an_upstream_that_gh_alone_knows_is_found(team: Team) -> None:
     team.hub.git("remote", "remove", "upstream")
     team.gh.fork_of("team/hubs")
-
-
-def with_an_address_to_push_to(team: Team) -> None:
-    fork = team.hub.git("config", "remote.origin.url")
-    team.hub.git("remote", "remove", "upstream")
-    team.hub.git("remote", "set-url", "origin", TEAMS)
-    team.hub.git("remote", "set-url", "--push", "origin", fork)
-
-
-@pytest.mark.parametrize("tell", [told_by_gh, with_an_address_to_push_to])
-def test_the_upstream_is_found_however_the_clone_is_set_up(team: Team, tell: object) -> None:
-    tell(team)  # type: ignore[operator]
     team.work("notes.txt")
     bump(team)
     assert done(team).out.splitlines()[-1] == f"pull request created: {PAGES}/1"
@@ -243,19 +232,6 @@ def test_a_base_branch_that_another_worktree_has_is_not_moved_below_its_files(te
     assert team.hub.git("rev-parse", "HEAD~") == team.base
 
 
-def test_what_would_be_overwritten_is_refused(team: Team) -> None:
-    team.work("hub/requirements.yaml", team.hub.read("hub/requirements.yaml") + "# theirs\n")
-    bump(team)
-    before = everything(team)
-    demand_fault(
-        commit(team),
-        1,
-        f"upstream's staging changes hub/requirements.yaml, which has uncommitted changes ({team.hub.path})",
-        "put them aside: git stash push -- hub/requirements.yaml; then run the same command again",
-    )
-    assert everything(team) == before
-
-
 @pytest.mark.parametrize("name", ["notes.env", "notes.env/theirs"])
 def test_a_file_that_git_ignores_is_not_overwritten_by_the_base_branchs(team: Team, name: str) -> None:
     """Git would do so without a word."""
@@ -290,20 +266,6 @@ def test_a_file_that_git_was_told_to_skip_is_named_where_the_base_branch_changes
         "git update-index --no-assume-unchanged --no-skip-worktree -- FILE"
     )
     assert team.hub.read("images/hub/requirements.txt") == "mine\n"
-
-
-def test_a_base_branch_that_went_another_way_is_refused(team: Team) -> None:
-    team.work("notes.txt")
-    team.hub.put("mine.txt", "mine\n")
-    bump(team)
-    before = everything(team)
-    demand_fault(
-        commit(team),
-        1,
-        "staging here has 1 commit that upstream does not have, and is 1 behind (staging)",
-        "git pull --rebase --autostash upstream staging; or move your commits to another branch",
-    )
-    assert everything(team) == before
 
 
 def test_in_ci_a_detached_head_goes_on_at_the_base_branch(team: Team) -> None:
@@ -417,13 +379,48 @@ def test_what_is_misspelt_is_refused_before_anything_is_done(
     assert everything(team) == before
 
 
-def test_where_two_remotes_could_be_pushed_to_it_is_asked_for(team: Team) -> None:
+def theirs_and_mine(team: Team) -> None:
+    team.work("hub/requirements.yaml", team.hub.read("hub/requirements.yaml") + "# theirs\n")
+
+
+def another_way(team: Team) -> None:
+    team.work("notes.txt")
+    team.hub.put("mine.txt", "mine\n")
+
+
+def two_remotes(team: Team) -> None:
     team.hub.git("remote", "rename", "origin", "robin")
     team.hub.git("remote", "add", "sam", "git@github.com:sam/hubs.git")
+
+
+# What stops a pull request, and what is said.
+REFUSALS = {
+    "changes that would be overwritten": (
+        theirs_and_mine,
+        "upstream's staging changes hub/requirements.yaml, which has uncommitted changes (TOP)",
+        "put them aside: git stash push -- hub/requirements.yaml; then run the same command again",
+    ),
+    "a base branch that went another way": (
+        another_way,
+        "staging here has 1 commit that upstream does not have, and is 1 behind (staging)",
+        "git pull --rebase --autostash upstream staging; or move your commits to another branch",
+    ),
+    "two remotes that could be pushed to": (
+        two_remotes,
+        "cannot tell which remote to push to (robin, upstream, sam)",
+        "name it in invoke.yaml: hub: {remote: robin}",
+    ),
+}
+
+
+@pytest.mark.parametrize(("prepare", "error", "hint"), REFUSALS.values(), ids=REFUSALS)
+def test_it_is_refused_and_everything_stays(
+    team: Team, prepare: Callable[[Team], object], error: str, hint: str
+) -> None:
+    prepare(team)
     bump(team)
     before = everything(team)
-    error = "cannot tell which remote to push to (robin, upstream, sam)"
-    demand_fault(commit(team), 1, error, "name it in invoke.yaml: hub: {remote: robin}")
+    demand_fault(commit(team), 1, error.replace("TOP", str(team.hub.path)), hint)
     assert everything(team) == before
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from tests.support.cli import Result, run_task
 from tests.support.gh import StandInGh
-from tests.support.hubs import Hub, at
+from tests.support.hubs import ON_GITHUB, Hub, at
 from tests.support.processes import write_program
 from tests.support.steps import BRANCH, move
 from tests.support.steps import SUBJECT as TITLE
@@ -15,8 +15,10 @@ FIRST = "https://github.com/org/hubs/pull/1"
 
 
 @pytest.fixture
-def hub(github_hub: Hub) -> Hub:
-    return github_hub
+def hub(hub: Hub) -> Hub:
+    """The same with a remote on GitHub by its address."""
+    at(hub, ON_GITHUB)
+    return hub
 
 
 @pytest.fixture
@@ -77,16 +79,6 @@ def test_a_branch_without_commits_of_its_own_has_nothing_to_request(hub: Hub, gh
     hub.git("switch", "--quiet", "--create", "try-it")
     dry = run_task("--dry", "commit", "--pr", cwd=hub.path)
     assert "- no pull request: try-it has nothing that main does not have\n" in dry.out
-    assert gh.changes == []
-
-
-def test_a_commit_for_the_default_branch_is_refused(moved: Hub, gh: StandInGh) -> None:
-    done = commit(moved, "--branch", "main")
-    assert done.code == 1
-    assert done.err == (
-        "error: main is the branch that pull requests go to (--pr)\nhint: use another branch: --branch NAME\n"
-    )
-    assert moved.subjects() == ["Set up the hub"]
     assert gh.changes == []
 
 

@@ -15,7 +15,7 @@ from tests.support.world import demand_fault, fault, nothing_written
 
 
 class Case(NamedTuple):
-    """A state of the repository that stops a commit; ``TOP`` in what is said stands for the clone."""
+    """A state of the repository that stops the commit of a move; ``TOP`` in what is said stands for the clone."""
 
     prepare: Callable[[Hub], object]
     error: str
@@ -24,42 +24,20 @@ class Case(NamedTuple):
     arguments: tuple[str, ...] = ()
 
 
-def detached(hub: Hub) -> None:
-    hub.git("switch", "--quiet", "--detach")
-    move(hub)
-
-
 def unborn(hub: Hub) -> None:
     hub.git("switch", "--quiet", "--orphan", "empty")
     hub.git("checkout", "--quiet", "main", "--", ".")
-    move(hub)
 
 
 def under_way(marker: str) -> Callable[[Hub], object]:
     """Leave git's mark of something that was begun; HEAD is on a branch all the same."""
-
-    def prepare(hub: Hub) -> None:
-        hub.write(f".git/{marker}", hub.git("rev-parse", "HEAD"))
-        move(hub)
-
-    return prepare
+    return lambda hub: hub.write(f".git/{marker}", hub.git("rev-parse", "HEAD"))
 
 
-def foreign_line(hub: Hub) -> None:
-    move(hub)
-    hub.edit("images/hub/Dockerfile", "USER root\n", "USER root\nRUN apt-get update\n")
-
-
-def foreign_staged(hub: Hub) -> None:
+def staged_alone(hub: Hub) -> None:
     hub.edit("images/hub/Dockerfile", "USER root\n", "USER root\nRUN apt-get update\n")
     hub.git("add", "images/hub/Dockerfile")
     hub.edit("images/hub/Dockerfile", "USER root\nRUN apt-get update\n", "USER root\n")
-    move(hub)
-
-
-def unnamed(hub: Hub) -> None:
-    move(hub)
-    hub.write("invoke.yaml", 'hub: {branch: "bump {version}"}\n')
 
 
 def never_committed(hub: Hub) -> None:
@@ -67,28 +45,34 @@ def never_committed(hub: Hub) -> None:
     hub.git("commit", "--quiet", "--message", "Forget the requirement")
 
 
-def gone(hub: Hub) -> None:
-    move(hub)
-    (hub.path / "images/hub/Dockerfile").unlink()
+def no_default_branch(hub: Hub) -> None:
+    hub.git("branch", "--move", "main", "trunk")
+    hub.git("push", "--quiet", "origin", "trunk", "trunk:stable")
+    hub.git("branch", "--delete", "--remotes", "origin/main")
+    hub.git("remote", "set-head", "origin", "--delete")
+    hub.remote_git("branch", "--delete", "main")
+    hub.remote_git("symbolic-ref", "HEAD", "refs/heads/nowhere")
+
+
+def pushed_by_a_colleague(hub: Hub) -> None:
+    theirs = hub.git("commit-tree", "main^{tree}", "-p", "main", "-m", "Theirs")
+    hub.git("push", "--quiet", "origin", f"{theirs}:refs/heads/{BRANCH}")
 
 
 def elsewhere(hub: Hub) -> None:
     hub.git("switch", "--quiet", "--create", BRANCH)
     hub.change("hub/Chart.yaml", "Our hub", "Their hub")
     hub.git("switch", "--quiet", "main")
-    move(hub)
 
 
 def in_another_worktree(hub: Hub) -> None:
     hub.git("branch", BRANCH)
     hub.git("worktree", "add", "--quiet", f"{hub.path}-tree", BRANCH)
-    move(hub)
 
 
 def skipped(hub: Hub) -> None:
     """As people do who want to keep a change of their own out of every commit."""
     hub.git("update-index", "--skip-worktree", "hub/requirements.yaml")
-    move(hub)
 
 
 def without_the_filters_program(hub: Hub) -> None:
@@ -108,14 +92,17 @@ def other_changes(file: str, prepare: Callable[[Hub], object]) -> Case:
     )
 
 
-def no_branch(name: str, prepare: Callable[[Hub], object] = move, hint: str = "use --branch NAME") -> Case:
-    """A name that no branch can have."""
-    arguments = (f"--branch={name}",) if prepare is move else ()
-    return Case(prepare, f"'{name}' cannot be a branch's name (git check-ref-format)", hint, 2, arguments)
+def no_branch(name: str, *, hint: str = "use --branch NAME", setting: str = "") -> Case:
+    """A name that no branch can have, of the flag or of a setting."""
+    arguments = () if setting else (f"--branch={name}",)
+    error = f"'{name}' cannot be a branch's name (git check-ref-format)"
+    return Case(lambda hub: hub.write("invoke.yaml", setting), error, hint, 2, arguments)
 
 
 CASES = {
-    "HEAD is detached": Case(detached, "HEAD is detached (TOP)", "git switch BRANCH"),
+    "HEAD is detached": Case(
+        lambda hub: hub.git("switch", "--quiet", "--detach"), "HEAD is detached (TOP)", "git switch BRANCH"
+    ),
     "a branch without a commit": Case(
         unborn, "the branch empty has no commit yet (TOP)", "make the first one: git add --all && git commit"
     ),
@@ -130,10 +117,12 @@ CASES = {
             "rebase": under_way("rebase-merge/head-name"),
         }.items()
     },
-    "a line of the user's in the Dockerfile": other_changes("images/hub/Dockerfile", foreign_line),
+    "a line of the user's in the Dockerfile": other_changes(
+        "images/hub/Dockerfile", lambda hub: hub.edit("images/hub/Dockerfile", "USER root\n", "USER root\nRUN true\n")
+    ),
     "other values": other_changes("hub/values.yaml", lambda hub: hub.edit("hub/values.yaml", "256M", "1G")),
     "other changes of a managed file are staged": Case(
-        foreign_staged,
+        staged_alone,
         "other changes of the file are staged (images/hub/Dockerfile)",
         "git restore --staged -- images/hub/Dockerfile",
     ),
@@ -141,12 +130,6 @@ CASES = {
         never_committed,
         "the file was never committed (hub/requirements.yaml)",
         "git add -- hub/requirements.yaml && git commit -- hub/requirements.yaml",
-    ),
-    "a Dockerfile that is gone": Case(
-        gone,
-        "there is no Dockerfile of a hub image (images/hub/Dockerfile)",
-        "write FROM quay.io/jupyterhub/k8s-hub:VERSION, with the version in hub/requirements.yaml",
-        2,
     ),
     "the feature branch has other commits": Case(
         elsewhere,
@@ -170,10 +153,52 @@ CASES = {
         3,
     ),
     "a branch's name that is the remote's": no_branch("origin/main"),
+    "a default branch that nobody can tell": Case(
+        no_default_branch,
+        "cannot determine the default branch of origin (TOP)",
+        "git remote set-head origin BRANCH; or name it in invoke.yaml: hub: {base_branch: NAME}",
+    ),
+    "no remote": Case(
+        lambda hub: hub.git("remote", "remove", "origin"),
+        "there is no remote to push to (git remote)",
+        "git remote add origin URL",
+        1,
+        ("--push",),
+    ),
+    "a remote that is gone": Case(
+        lambda hub: hub.git("remote", "set-url", "origin", "/nowhere/hub.git"),
+        "cannot reach the remote: '/nowhere/hub.git' does not appear to be a git repository (origin)",
+        "git ls-remote origin",
+        4,
+        ("--push",),
+    ),
+    "a branch that a colleague has pushed": Case(
+        pushed_by_a_colleague,
+        f"the remote's branch {BRANCH} has commits that are not here (origin)",
+        f"git stash && git fetch origin && git switch --create {BRANCH} origin/{BRANCH}; "
+        "or use another branch: --branch NAME",
+        1,
+        ("--push",),
+    ),
+    "a pull request from the base branch": Case(
+        lambda _: None,
+        "main is the branch that pull requests go to (--pr)",
+        "use another branch: --branch NAME",
+        1,
+        ("--pr", "--branch", "main"),
+    ),
     "a branch's name that is an option": no_branch("--force"),
     "a branch's name that means the one before": no_branch("@{-1}"),
     "a template that makes no branch's name": no_branch(
-        "bump 3.3.8", unnamed, "correct hub.branch in invoke.yaml; the default is bump-z2jh-{version}"
+        "bump 3.3.8",
+        hint="correct hub.branch in invoke.yaml; the default is bump-z2jh-{version}",
+        setting='hub: {branch: "bump {version}"}\n',
+    ),
+    "a template with another name": Case(
+        lambda hub: hub.write("invoke.yaml", "hub: {branch: 'bump-{verison}'}\n"),
+        "the template 'bump-{verison}' cannot be filled in: it may use {version} (hub.branch)",
+        "fix it in hub.branch",
+        2,
     ),
 }
 
@@ -181,10 +206,19 @@ CASES = {
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_refused_dry_or_not(hub: Hub, case: Case, hubpress: Hubpress) -> None:
     case.prepare(hub)
+    move(hub)
     for dry in (("--dry",), ()):
         with nothing_written(hub):
             done = hubpress(hub, "commit", *case.arguments, *dry)
         demand_fault(done, case.code, *(text.replace("TOP", str(hub.path)) for text in case[1:3]))
+
+
+def test_without_the_dockerfile(moved: Hub) -> None:
+    (moved.path / "images/hub/Dockerfile").unlink()
+    with nothing_written(moved):
+        done = commit(moved)
+    hint = "write FROM quay.io/jupyterhub/k8s-hub:VERSION, with the version in hub/requirements.yaml"
+    demand_fault(done, 2, "there is no Dockerfile of a hub image (images/hub/Dockerfile)", hint)
 
 
 def test_without_git(hub: Hub, tmp_path: Path) -> None:
@@ -197,17 +231,6 @@ def test_outside_of_a_repository(tmp_path: Path) -> None:
     done = run_task("commit", cwd=tmp_path)
     demand_fault(
         done, 2, f"not a git repository ({tmp_path})", "change into the hub repository, or name it: --repo PATH"
-    )
-
-
-def test_a_branch_template_with_another_name_is_refused(moved: Hub) -> None:
-    with nothing_written(moved):
-        done = run_task("commit", cwd=moved.path, env={"INVOKE_HUB_BRANCH": "bump-{verison}"})
-    demand_fault(
-        done,
-        2,
-        "the template 'bump-{verison}' cannot be filled in: it may use {version} (hub.branch)",
-        "fix INVOKE_HUB_BRANCH, or unset it",
     )
 
 

@@ -1,6 +1,5 @@
 """What a release changes in the cluster, rendered by the real helm, 3 and 4, from z2jh's real charts."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -339,13 +338,10 @@ PRESENT = "pull request present: https://github.com/org/hubs/pull/1\n"
 
 
 @pytest.fixture
-def gh(small: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandInGh:
-    """A stand-in for gh, in front of PATH; the hub's remote is on GitHub."""
+def gh(small: Hub, gh: StandInGh) -> StandInGh:
+    """The same; the hub's remote is on GitHub."""
     at(small, ON_GITHUB)
-    stand_in = StandInGh(tmp_path / "gh")
-    stand_in.install()
-    monkeypatch.setenv("PATH", str(stand_in.folder), prepend=os.pathsep)
-    return stand_in
+    return gh
 
 
 @pytest.mark.helm

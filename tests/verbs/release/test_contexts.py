@@ -1,43 +1,22 @@
 """What an image holds, seen from outside: what its commit has, however the clone looks meanwhile."""
 
-from typing import Any
-
 import pytest
 
 from tests.support.cli import run_task, succeed
 from tests.support.engine import files_of
 from tests.support.hubs import Hub
-from tests.support.scene import CHARTPRESS, DOCKERFILE, VALUES, Scene
-from tests.support.steps import add_submodule, build
+from tests.support.scene import DOCKERFILE, VALUES, Scene
+from tests.support.steps import add_submodule, build, set_image
 from tests.support.world import fault
 
 pytestmark = pytest.mark.engine
 CONTENT = {"INVOKE_HUB_TAG": "{chart_version}-{content}"}
 
 
-@pytest.fixture
-def hub(hub: Hub) -> Hub:
-    """A hub repository whose image has its whole context in ``/ctx``."""
-    hub.edit(DOCKERFILE, "COPY requirements.txt /tmp/", "COPY . /ctx/\nCOPY requirements.txt /tmp/")
-    hub.write(".gitignore", "*.local\n")
-    hub.write("images/hub/lib/a.py", "a\n")
-    hub.commit("Copy all")
-    return hub
-
-
-def held(image: Any) -> dict[str, tuple[int, str]]:  # noqa: ANN401 - the same
-    """Return mode and text of the files that the image has."""
-    return files_of(f"{image['repository']}:{image['tag']}")
-
-
-def set_image(hub: Hub, *lines: str) -> None:
-    """Say these lines of the image in chartpress.yaml, and commit all."""
-    text = "".join(f"        {line}\n" for line in lines)
-    hub.change(CHARTPRESS, "        valuesPath:", f"{text}        valuesPath:")
-
-
 def test_chartpress_does_not_build_what_the_tags_commit_does_not_have(hub: Hub, scene: Scene) -> None:
+    hub.edit(DOCKERFILE, "COPY requirements.txt /tmp/", "COPY . /ctx/\nCOPY requirements.txt /tmp/")
     set_image(hub, "rebuildOnContextPathChanges: false")
+    hub.commit("Copy the whole context, and let no change of it make a tag")
     tag = scene.tag
     hub.put("images/hub/later.txt", "later\n")
     done = run_task("build", "--engine", "chartpress", cwd=hub.path)
@@ -49,7 +28,7 @@ def test_chartpress_does_not_build_what_the_tags_commit_does_not_have(hub: Hub, 
     )
     (image,) = build(hub)["images"]
     assert (image["status"], image["tag"]) == ("built", tag)
-    files = held(image)
+    files = files_of(f"{image['repository']}:{image['tag']}")
     assert "/ctx/Dockerfile" in files
     assert "/ctx/later.txt" not in files
 

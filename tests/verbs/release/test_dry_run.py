@@ -11,6 +11,7 @@ from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
 from tests.support.scene import Scene
+from tests.support.steps import BRANCH
 from tests.support.world import commands, files_in, images_in
 
 pytestmark = pytest.mark.engine
@@ -113,9 +114,6 @@ def a_branch_of_somebody_else(scene: Scene) -> None:
     """The remote's feature branch has commits that are not here."""
     theirs = scene.hub.git("commit-tree", "main^{tree}", "-p", "main", "-m", "Theirs")
     scene.hub.git("push", "--quiet", "origin", f"{theirs}:refs/heads/{BRANCH}")
-
-
-BRANCH = "bump-z2jh-3.3.8"
 
 
 @pytest.mark.parametrize(

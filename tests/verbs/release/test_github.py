@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import Result, sh, succeed
+from tests.support.cli import Result, succeed
 from tests.support.github import ROBIN, TEAM, StandInGitHub, standing_in
 from tests.support.hubs import Hub
 from tests.support.machine import real_gh
+from tests.support.steps import BRANCH
+from tests.support.team import make_team
 
 pytestmark = [pytest.mark.engine, pytest.mark.gh]
-BRANCH = "bump-z2jh-3.3.8"
 LABELER = "hub-images: ['images/**']\njupyterhub-deployment: ['hub/**']\ndocs: ['docs/**']\n"
 SETTINGS = "hub:\n  labels: [jupyterhub-deployment]\n  reviewers: [sam, team/hub-team]\n"
 
@@ -33,16 +34,10 @@ def github(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandInG
 def fork(hub: Hub, github: StandInGitHub, tmp_path: Path) -> Hub:
     """A clone of a fork whose team works on ``staging``, with labels and reviewers; only the forge knows the parent."""
     hub.write("invoke.yaml", SETTINGS)
-    hub.write(".github/labeler.yml", LABELER)
-    hub.commit("Say how we work")
-    hub.git("branch", "--move", "main", "staging")
-    hub.git("push", "--quiet", "origin", "staging")
-    hub.remote_git("symbolic-ref", "HEAD", "refs/heads/staging")
-    sh("git", "clone", "--quiet", "--bare", str(hub.remote), str(tmp_path / "team.git"), cwd=tmp_path)
-    hub.git("remote", "set-url", "origin", github.address(ROBIN))
-    hub.git("remote", "set-head", "origin", "--delete")
-    for path, folder in ((ROBIN, hub.remote), (TEAM, tmp_path / "team.git")):
-        sh("git", "config", "--global", f"url.{folder}.insteadOf", github.address(path), cwd=tmp_path)
+    hub.put(".github/labeler.yml", LABELER)
+    hub.git("push", "--quiet")
+    make_team(hub, tmp_path, upstream=github.address(TEAM), fork=github.address(ROBIN))
+    hub.git("remote", "remove", "upstream")
     return hub
 
 

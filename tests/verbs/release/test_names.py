@@ -14,11 +14,11 @@ from tests.support.cli import run_task, succeed
 from tests.support.helm import HelmServer
 from tests.support.hubs import Hub
 from tests.support.processes import write_program
+from tests.support.scene import CHARTPRESS, REQUIREMENTS
+from tests.support.steps import set_image
 from tests.support.world import fault, nothing_written
 
 SIGN = "evil"
-CHARTPRESS, DOCKERFILE, REQUIREMENTS = "chartpress.yaml", "images/hub/Dockerfile", "hub/requirements.yaml"
-VALUES_PATH = "        valuesPath:"
 BUILD, COMMIT, LOOK = "build", "bump commit --push", "status"
 
 
@@ -76,7 +76,7 @@ def edited(file: str, old: str, new: str) -> Put:
 
 def image_key(line: str) -> Put:
     """Return what adds a line to what chartpress.yaml says of the image."""
-    return edited(CHARTPRESS, VALUES_PATH, f"        {line}\n{VALUES_PATH}")
+    return lambda hub: set_image(hub, line)
 
 
 def every_folder_and_the_branch(hub: Hub) -> None:
@@ -85,8 +85,8 @@ def every_folder_and_the_branch(hub: Hub) -> None:
     hub.edit(CHARTPRESS, "name: hub", "name: --evil")
     hub.git("mv", "--", "images/hub", "./--evil-image")
     hub.write("--evil-image/--output=evil", "x\n")
-    image_key("contextPath: --evil-image")(hub)
-    image_key("paths: [--output=evil]")(hub)
+    set_image(hub, "contextPath: --evil-image")
+    set_image(hub, "paths: [--output=evil]")
     hub.git("symbolic-ref", "HEAD", "refs/heads/--evil")
     hub.git("update-ref", "HEAD", "refs/heads/main")
 
@@ -193,7 +193,7 @@ def test_a_release_commits_the_files_behind_links(hub: Hub) -> None:
         f"{dockerfile}, whose changes give the image no new tag (chartpress.yaml: images.hub)",
         "add pictures/hub/Dockerfile to the image's paths in chartpress.yaml, or replace the link by the file",
     )
-    hub.edit("chartpress.yaml", "        valuesPath:", "        paths: [pictures/hub]\n        valuesPath:")
+    set_image(hub, "paths: [pictures/hub]")
     hub.commit("Let the files behind the link make the tag")
     done = succeed("release", "--yes", "--json", cwd=hub.path)
     assert done.json["files"] == ["pictures/hub/Dockerfile", "shared/needs.yaml"]

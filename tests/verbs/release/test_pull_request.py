@@ -1,8 +1,5 @@
 """What a pull request says of the image, with a real engine and a real registry."""
 
-import os
-from pathlib import Path
-
 import pytest
 
 from tests.support.cli import run_task, succeed
@@ -18,15 +15,6 @@ def hub(hub: Hub) -> Hub:
     """The same with a remote on GitHub by its address."""
     at(hub, ON_GITHUB)
     return hub
-
-
-@pytest.fixture
-def gh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandInGh:
-    """A stand-in for gh, before everything else on PATH."""
-    stand_in = StandInGh(tmp_path / "gh")
-    stand_in.install()
-    monkeypatch.setenv("PATH", str(stand_in.folder), prepend=os.pathsep)
-    return stand_in
 
 
 def test_a_release_opens_a_pull_request_with_the_proof_of_its_image_and_later_finds_it(hub: Hub, gh: StandInGh) -> None:

@@ -7,22 +7,16 @@ from typing import TypeAlias
 import pytest
 
 from tests.support.cli import INVOKE, Result, run_on_screen, run_on_terminal, run_task, sh, succeed
-from tests.support.hubs import Hub
+from tests.support.hubs import Hub, clone
 from tests.support.machine import PROJECT
 from tests.support.processes import write_program
 from tests.support.scene import DOCKERFILE, VALUES, Scene
-from tests.support.steps import build
+from tests.support.steps import BRANCH, SUBJECT, build, squash
 from tests.support.world import fault
 
 pytestmark = pytest.mark.engine
 
-BRANCH = "bump-z2jh-3.3.8"
 QUESTION = "Go on? [y/N] "
-WAITING = f"- Wait for {BRANCH} to be pushed, reviewed and merged into main: invoke commit --pr"
-
-
-def on_terminal(hub: Hub, *flags: str, typed: str) -> Result:
-    return run_on_terminal(*INVOKE, "release", *flags, cwd=hub.path, typed=typed)
 
 
 def release(hub: Hub, *flags: str) -> Result:
@@ -34,27 +28,14 @@ def release(hub: Hub, *flags: str) -> Result:
 
 def test_every_answer_but_yes_leaves_all_as_it_was(scene: Scene) -> None:
     before = scene.world()
-    result = on_terminal(scene.hub, typed="yess\n")
+    result = run_on_terminal(*INVOKE, "release", cwd=scene.hub.path, typed="yess\n")
     assert (result.code, result.out) == (1, "")
-    plan, _, verdict = result.err.partition(QUESTION)
+    plan, _, verdict = result.err.partition(f"{QUESTION}yess\n")
     assert plan.startswith(f"Plan for {scene.hub.path}\n")
     assert verdict == (
         "error: cancelled, nothing was changed\n"
         "hint: invoke release --dry, for the whole plan\n"
     )  # fmt: skip
-    assert scene.world() == before
-
-
-def test_yes_releases_and_the_second_time_nothing_is_asked_or_done(scene: Scene) -> None:
-    result = on_terminal(scene.hub, typed="Yes\n")
-    assert result.code == 0, result
-    assert result.err.count(QUESTION) == 1
-    assert scene.hub.git("branch", "--show-current") == BRANCH
-    before = scene.world()
-    again = on_terminal(scene.hub, typed="")
-    assert again.code == 0, again
-    assert again.err.splitlines()[-4:] == ["Nothing to do.", "Next steps:", WAITING, "- Deploy as usual"]
-    assert QUESTION not in again.err
     assert scene.world() == before
 
 
@@ -80,7 +61,7 @@ def test_a_release_tells_all_that_its_steps_do_and_a_dry_one_all_but_what_the_co
     assert (image["status"], image["tag"]) == ("built", f"0.0.1-0.dev.git.2.h{moved[:7]}")
     assert told["branch"] == BRANCH
     assert told["commits"] == [
-        {"hash": moved, "subject": "Move z2jh from 3.2.1 to 3.3.8"},
+        {"hash": moved, "subject": SUBJECT},
         {"hash": named, "subject": f"Use hub image {image['tag']}"},
     ]
     assert told["pull_request"] is None
@@ -104,11 +85,11 @@ def test_a_release_whose_build_fails_goes_on_once_the_dockerfile_is_mended(scene
     assert standing.splitlines()[:-2] == [
         f"  images/hub/Dockerfile: {scene.base}:3.2.1 -> {scene.base}:3.3.8",
         "  hub/requirements.yaml: jupyterhub 3.2.1 -> 3.3.8",
-        f"  commit {moved} on {BRANCH}: Move z2jh from 3.2.1 to 3.3.8",
+        f"  commit {moved} on {BRANCH}: {SUBJECT}",
         "  not pushed",
         f"To continue, run: invoke --search-root {PROJECT} release --yes",
     ]
-    assert scene.hub.subjects("main..HEAD") == ["Move z2jh from 3.2.1 to 3.3.8"]
+    assert scene.hub.subjects("main..HEAD") == [SUBJECT]
     scene.hub.change(DOCKERFILE, "RUN exit 7; pip install", "RUN pip install")
     told = release(scene.hub, "--json").json
     (image,) = told["images"]
@@ -116,7 +97,7 @@ def test_a_release_whose_build_fails_goes_on_once_the_dockerfile_is_mended(scene
     assert scene.hub.subjects("main..HEAD") == [
         f"Use hub image {image['tag']}",
         f"Change {DOCKERFILE}",
-        "Move z2jh from 3.2.1 to 3.3.8",
+        SUBJECT,
     ]
     succeed("release", cwd=scene.hub.path)
 
@@ -130,38 +111,10 @@ def codes(scene: Scene, *flags: str) -> list[str]:
     return [one["code"] for one in found if one["code"] != "security-release"]
 
 
-def squash(scene: Scene) -> None:
-    scene.hub.git("switch", "--quiet", "main")
-    scene.hub.git("merge", "--quiet", "--squash", "bump-z2jh-3.3.8")
-    scene.hub.git("commit", "--quiet", "--message", "z2jh 3.3.8 (#1)")
-
-
-def squash_and_forget(scene: Scene) -> None:
-    squash(scene)
-    scene.hub.git("branch", "--quiet", "--delete", "--force", "bump-z2jh-3.3.8")
-    scene.hub.git("reflog", "expire", "--expire=now", "--all")
-    scene.hub.git("gc", "--quiet", "--prune=now")
-
-
-def rebase(scene: Scene) -> None:
-    scene.hub.git("switch", "--quiet", "main")
-    scene.hub.write("notes.txt", "of no image\n")
-    scene.hub.commit("Take a note")
-    scene.hub.git("switch", "--quiet", "bump-z2jh-3.3.8")
-    scene.hub.git("rebase", "--quiet", "main")
-
-
-def test_a_release_goes_on_after_a_rebase_with_the_image_that_is_there(scene: Scene) -> None:
-    release(scene.hub)
-    rebase(scene)
-    done = succeed("release", "--yes", "--json", cwd=scene.hub.path)
-    assert done.json["images"][0]["status"] == "retagged"
-
-
 def test_a_check_without_a_network_knows_the_same_files_by_any_tag_and_others_are_built(scene: Scene) -> None:
     scene.hub.put("invoke.yaml", "hub: {tag: 'z2jh.{commit}.{commits}'}\n")
     release(scene.hub)
-    squash(scene)
+    squash(scene.hub)
     assert codes(scene, "--offline") == codes(scene) == []
     scene.hub.put("images/hub/requirements.txt", "another==1\n")
     assert codes(scene, "--offline") != []
@@ -171,7 +124,10 @@ def test_a_check_without_a_network_knows_the_same_files_by_any_tag_and_others_ar
 def test_an_image_that_disappears_meanwhile_is_named_and_the_next_run_builds(scene: Scene) -> None:
     release(scene.hub)
     (old,) = build(scene.hub)["images"]
-    squash_and_forget(scene)
+    squash(scene.hub)
+    scene.hub.git("branch", "--quiet", "--delete", "--force", BRANCH)
+    scene.hub.git("reflog", "expire", "--expire=now", "--all")
+    scene.hub.git("gc", "--quiet", "--prune=now")
     place = f"http://{scene.registry}/v2/{old['repository'].partition('/')[2]}/manifests/{old['digest']}"
     gone = f"{old['repository']}:{old['tag']}@{old['digest']}"
     answer = run_on_screen(
@@ -189,14 +145,8 @@ def test_an_image_that_disappears_meanwhile_is_named_and_the_next_run_builds(sce
 # -- a plan holds only in the world that it was made in
 
 
-MOVED = "Move z2jh from 3.2.1 to 3.3.8"
-BACK_TO_MAIN = "git switch --quiet main"
 AGAIN = "run the same command again"
 Somebody: TypeAlias = Callable[[str], None]
-
-
-def save(path: str) -> str:
-    return f"echo '# mine' >>{path}"
 
 
 @pytest.fixture
@@ -213,17 +163,13 @@ def during_build(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Somebody:
     return let
 
 
-def short(hub: Hub, revision: str) -> str:
-    return hub.git("rev-parse", "--short=12", revision)
-
-
 def test_values_saved_at_the_question_stay_and_are_not_committed(scene: Scene) -> None:
     hub = scene.hub
 
     def meanwhile() -> None:
         hub.write(VALUES, f"{hub.read(VALUES)}# mine\n")
 
-    done = run_on_screen(*INVOKE, "release", "--push", cwd=hub.path, meanwhile=meanwhile)
+    done = run_on_screen(*INVOKE, "release", "--push", cwd=hub.path, typed="Yes\n", meanwhile=meanwhile)
     assert done.code == 1, done
     assert done.out.splitlines()[-2:] == [f"error: the plan no longer holds: {VALUES} has changed", f"hint: {AGAIN}"]
     assert hub.git("status", "--porcelain").splitlines() == [
@@ -240,7 +186,7 @@ def test_values_saved_at_the_question_stay_and_are_not_committed(scene: Scene) -
 def test_a_branch_switched_during_the_build_gets_nothing(scene: Scene, during_build: Somebody) -> None:
     hub = scene.hub
     before = (hub.git("rev-parse", "main"), hub.remote_git("for-each-ref"))
-    during_build(BACK_TO_MAIN)
+    during_build("git switch --quiet main")
     done = run_task("release", "--yes", "--push", cwd=hub.path)
     assert done.code == 1, done
     error, hint = fault(done)
@@ -248,18 +194,17 @@ def test_a_branch_switched_during_the_build_gets_nothing(scene: Scene, during_bu
     assert hint == f"git switch {BRANCH}, then {AGAIN}"
     assert (hub.git("rev-parse", "main"), hub.remote_git("for-each-ref")) == before
     assert hub.git("status", "--porcelain") == ""
-    assert hub.subjects(f"main..{BRANCH}") == [MOVED]
+    assert hub.subjects(f"main..{BRANCH}") == [SUBJECT]
     hub.git("switch", "--quiet", BRANCH)
     succeed("release", "--yes", "--push", cwd=hub.path)
-    assert hub.remote_git("log", "--format=%s", f"main..{BRANCH}").splitlines()[1:] == [MOVED]
+    assert hub.remote_git("log", "--format=%s", f"main..{BRANCH}").splitlines()[1:] == [SUBJECT]
 
 
 def test_a_colleagues_release_during_the_build_is_not_overwritten_and_can_be_gone_on_with(
     scene: Scene, during_build: Somebody
 ) -> None:
     hub = scene.hub
-    sh("git", "clone", "--quiet", "--branch=main", str(hub.remote), "colleague", cwd=scene.folder)
-    colleague = Hub(scene.folder / "colleague", hub.remote)
+    colleague = clone(hub.remote, scene.folder / "colleague")
     colleague.git("switch", "--quiet", "--create", BRANCH)
     colleague.change(VALUES, "      tag:\n", "      tag: theirs\n")
     during_build(f"git -C {colleague.path} push --quiet origin {BRANCH}")
@@ -275,7 +220,7 @@ def test_a_colleagues_release_during_the_build_is_not_overwritten_and_can_be_gon
     assert meaning == "which keeps theirs on a conflict; or use another branch: --branch NAME"
     hub.git(*shlex.split(pull)[1:])
     succeed("release", "--yes", "--push", cwd=hub.path)
-    assert hub.remote_git("log", "--format=%s", f"main..{BRANCH}").splitlines()[1:] == [MOVED, f"Change {VALUES}"]
+    assert hub.remote_git("log", "--format=%s", f"main..{BRANCH}").splitlines()[1:] == [SUBJECT, f"Change {VALUES}"]
 
 
 def test_a_remote_that_is_another_one_during_the_build_gets_nothing(scene: Scene, during_build: Somebody) -> None:
@@ -290,7 +235,7 @@ def test_a_remote_that_is_another_one_during_the_build_gets_nothing(scene: Scene
 def test_values_saved_during_a_build_keep_it_from_writing_them(scene: Scene, during_build: Somebody) -> None:
     hub, before = scene.hub, scene.hub.read(VALUES)
     image = scene.image
-    during_build(save(VALUES))
+    during_build(f"echo '# mine' >>{VALUES}")
     done = run_task("build", cwd=hub.path)
     assert done.code == 1, done
     assert fault(done) == (f"the plan no longer holds: {VALUES} has changed", AGAIN)

@@ -21,7 +21,6 @@ from tests.support.cli import Result, run_task
 from tests.support.gh import StandInGh
 from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_hub
-from tests.support.machine import Home
 from tests.support.processes import write_program
 from tests.support.registry import private_registry, sign_in
 from tests.support.server import Asked, Server, misbehaving, reply
@@ -106,7 +105,6 @@ class Planted:
     registry: Registry
     gh: StandInGh
     folder: Path
-    home: Path
 
     @property
     def charts_address(self) -> str:
@@ -132,13 +130,12 @@ class Planted:
             "GITHUB_OUTPUT": str(self.folder / "output"),
             "GITHUB_STEP_SUMMARY": str(self.folder / "summary"),
             "TMPDIR": str(self.folder / "tmp"),
-            "PATH": f"{self.gh.folder}{os.pathsep}{os.environ['PATH']}",
         }
 
     def run(self, *arguments: str, before: Path | None = None) -> Result:
         """Run a task; the programs in the folder ``before`` come first."""
-        path = f"{before}{os.pathsep}{self.env['PATH']}" if before else self.env["PATH"]
-        return run_task(*arguments, cwd=self.hub.path, env={**self.env, "PATH": path})
+        path = {"PATH": f"{before}{os.pathsep}{os.environ['PATH']}"} if before else {}
+        return run_task(*arguments, cwd=self.hub.path, env={**self.env, **path})
 
     def finds(self, *said: Result) -> dict[str, list[str]]:
         """Return the secrets that are found where nobody has put them, by the place."""
@@ -147,7 +144,7 @@ class Planted:
 
     def _left(self) -> Iterator[tuple[str, bytes]]:
         """Yield every file, and what git has packed: commits with their messages, trees, files."""
-        for path in (path for top in (self.folder, self.home) for path in top.rglob("*")):
+        for path in (path for top in (self.folder, Path.home()) for path in top.rglob("*")):
             if path.is_file() and not path.as_posix().endswith(USERS_OWN):
                 data = path.read_bytes()
                 yield str(path), gzip.decompress(data) if data.startswith(GZIP) else data
@@ -182,7 +179,7 @@ def telltale(folder: Path, name: str, word: str, words: str) -> Path:
 
 
 @pytest.fixture
-def planted(tmp_path: Path, mirror: str, helm_repository: HelmServer, isolated: Home) -> Iterator[Planted]:
+def planted(tmp_path: Path, mirror: str, helm_repository: HelmServer, gh: StandInGh) -> Iterator[Planted]:
     """A hub repository whose remote, Helm repository and registry all ask for a password."""
     (tmp_path / "tmp").mkdir()
     with (
@@ -193,9 +190,7 @@ def planted(tmp_path: Path, mirror: str, helm_repository: HelmServer, isolated: 
         hub = make_hub(
             tmp_path / "hub", base=mirror, registry=registry.address, chart_repository="https://charts.invalid/"
         )
-        gh = StandInGh(tmp_path / "gh")
-        gh.install()
-        made = Planted(hub, remote, charts, registry, gh, tmp_path, isolated.folder)
+        made = Planted(hub, remote, charts, registry, gh, tmp_path)
         hub.remote_git("config", "http.receivePack", "true")
         hub.git("remote", "set-url", "origin", f"{ON_GITHUB}hub.git")
         hub.git("config", f"url.{made.remote_address}.insteadOf", ON_GITHUB)
@@ -239,7 +234,7 @@ def test_whatever_fails_on_the_way_and_tells_all_it_knows_gives_no_secret_away(p
         assert planted.finds(done) == {}
         return done
 
-    config = planted.home / "docker/config.json"
+    config = Path.home() / "docker/config.json"
     signed_in = config.read_text()
     config.write_text(json.dumps({**json.loads(signed_in), "auths": {}, "credsStore": "tulip"}))
     failing(4, telling("docker-credential-tulip", "get"))
