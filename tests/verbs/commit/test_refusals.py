@@ -210,7 +210,9 @@ def test_refused_dry_or_not(hub: Hub, case: Case, hubpress: Hubpress) -> None:
     for dry in (("--dry",), ()):
         with nothing_written(hub):
             done = hubpress(hub, "commit", *case.arguments, *dry)
-        demand_fault(done, case.code, *(text.replace("TOP", str(hub.path)) for text in case[1:3]))
+        error, hint = (text.replace("TOP", str(hub.path)) for text in (case.error, case.hint))
+        assert (done.code, *fault(done)) == (case.code, error, hint), done
+    assert done.out == ""
 
 
 def test_without_the_dockerfile(moved: Hub) -> None:
