@@ -53,9 +53,8 @@ def file_problems(hub: Hub, labelled: Collection[str] = ()) -> Iterator[Problem 
 
     The tags of those images (their keys) are not compared with that which are ``labelled`` with their inputs.
     """
-    yield from (Problem(Code.NO_EFFECT, *one, Severity.WARNING) for one in without_effect(hub))
-    for uncounted in uncounted_contexts(hub):
-        yield Problem(Code.NO_EFFECT, hub.layout.file, *uncounted, Severity.WARNING)
+    for told in (*without_effect(hub), *uncounted_contexts(hub)):
+        yield Problem(Code.NO_EFFECT, *told, Severity.WARNING)
     yield from _image_file_problems(hub)
     # Other places are compared with a requirement that stands at one version.
     yield from list(_requirement_problems(hub)) or _pin_problems(hub)
