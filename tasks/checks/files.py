@@ -204,7 +204,7 @@ def _pin_problems(hub: Hub) -> Iterator[Problem]:
                 yield Problem(Code.LOCK, where, message, pin.how_to_refresh(hub.files))
         elif pin.accepted_as and found.text != required and not allows(found.text, hub.version):
             message = f"{pin.name} is at {found.text} here, and at {required} in {hub.requirement_file}"
-            yield Problem(Code(pin.accepted_as), where, message, f"{DOOR} bump --to {hub.version}")
+            yield Problem(pin.accepted_as, where, message, f"{DOOR} bump --to {hub.version}")
     for path in archives(hub):
         version = path.rpartition(f"/{hub.requirement.name}-")[2].removesuffix(".tgz")
         if path.endswith(".tgz") and not allows(required, version):

@@ -260,8 +260,9 @@ def _warnings(hub: Hub, choice: Choice, repository: HelmRepository, *, is_safer:
         yield "the Helm repository is read over plain http: anyone on the network path can change it"
     for pin in hub.held_pins:
         held = pin.read(hub.files).text
-        if not allows(held, after):
-            yield f"{pin.file}: {pin.name} {held} stays, as hub.accept names {pin.accepted_as}"
+        # A lock stays with its chart.
+        if pin.accepted_as and not allows(held, after):
+            yield f"{pin.file}: {pin.name} {held} stays, as hub.accept names {pin.accepted_as.value}"
     for one in staying_installations(hub):
         deployed = one.version or one.option or "the newest release"
         yield f"{one.file}:{one.line} deploys {deployed}, and stays; to move it too: {one.setting}"
