@@ -3,9 +3,9 @@
 import sys
 
 if sys.platform in ("win32", "cygwin", "msys"):
-    # What the rooms are made of is not there: locks, sessions, sh.
-    WHAT = "hub images cannot be built on Windows directly"
-    sys.exit(f"error: {WHAT}\nhint: run it in WSL with Docker Desktop's WSL integration: wsl --install")
+    # Before the rooms are imported: Windows has no locks, sessions or sh as they use them.
+    refusal = "hub images cannot be built on Windows directly"
+    sys.exit(f"error: {refusal}\nhint: run it in WSL with Docker Desktop's WSL integration: wsl --install")
 try:
     from invoke.collection import Collection
 

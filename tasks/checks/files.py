@@ -53,9 +53,8 @@ def file_problems(hub: Hub, labelled: Collection[str] = ()) -> Iterator[Problem 
 
     The tags of those images (their keys) are not compared with that which are ``labelled`` with their inputs.
     """
-    yield from (Problem(Code.NO_EFFECT, *one, Severity.WARNING) for one in without_effect(hub))
-    for uncounted in uncounted_contexts(hub):
-        yield Problem(Code.NO_EFFECT, hub.layout.file, *uncounted, Severity.WARNING)
+    for told in (*without_effect(hub), *uncounted_contexts(hub)):
+        yield Problem(Code.NO_EFFECT, *told, Severity.WARNING)
     yield from _image_file_problems(hub)
     # Other places are compared with a requirement that stands at one version.
     yield from list(_requirement_problems(hub)) or _pin_problems(hub)
@@ -205,7 +204,7 @@ def _pin_problems(hub: Hub) -> Iterator[Problem]:
                 yield Problem(Code.LOCK, where, message, pin.how_to_refresh(hub.files))
         elif pin.accepted_as and found.text != required and not allows(found.text, hub.version):
             message = f"{pin.name} is at {found.text} here, and at {required} in {hub.requirement_file}"
-            yield Problem(Code(pin.accepted_as), where, message, f"{DOOR} bump --to {hub.version}")
+            yield Problem(pin.accepted_as, where, message, f"{DOOR} bump --to {hub.version}")
     for path in archives(hub):
         version = path.rpartition(f"/{hub.requirement.name}-")[2].removesuffix(".tgz")
         if path.endswith(".tgz") and not allows(required, version):

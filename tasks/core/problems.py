@@ -81,7 +81,7 @@ class Problem(NamedTuple):
         """Return it as accepted, or at the first place that none of ``accept`` names."""
         places = (self.path, *self.also)
         files = {place: _file_and_line(place)[0] for place in places}
-        left = (one for one in places if not is_accepted(accept, self.code.value, files[one]))
+        left = (one for one in places if not is_accepted(accept, self.code, files[one]))
         place = next(left, None)
         return self._replace(path=place) if place else self._replace(severity=Severity.ACCEPTED)
 

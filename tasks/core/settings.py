@@ -291,7 +291,7 @@ def take_variables() -> None:
 
 @contextlib.contextmanager
 def readable_variables() -> Iterator[None]:
-    """Let Invoke read its variables in the block; raise Unusable where it cannot make of one what a setting has."""
+    """Let Invoke read its variables in the block; raise Unusable where one does not fit the type of its setting."""
     try:
         yield
     except (UncastableEnvVar, ValueError) as err:

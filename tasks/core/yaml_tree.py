@@ -278,9 +278,9 @@ def load_all(data: bytes, where: str) -> list[Data]:
 def walk(tree: Data, steps: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Data]]:
     """Yield plain data and all that is in it, each behind the keys and numbers that lead to it, outer ones first."""
     yield steps, tree
-    inside = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
-    for key, value in inside:
-        yield from walk(value, (*steps, str(key)))
+    inside = {str(at): one for at, one in enumerate(tree)} if isinstance(tree, list) else tree
+    for key, value in inside.items() if isinstance(inside, dict) else ():
+        yield from walk(value, (*steps, key))
 
 
 def child(tree: Data, key: str) -> Data:

@@ -200,13 +200,14 @@ def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:
     _look_into_files(tree, [tree.real_path(path) for path in sources.folders])
 
 
-def uncounted_contexts(hub: Hub) -> Iterator[tuple[str, str]]:
-    """Yield words and hint for each named build context whose changes give an image no new tag."""
+def uncounted_contexts(hub: Hub) -> Iterator[tuple[str, str, str]]:
+    """Yield place, words and hint of each named build context whose changes give an image no new tag."""
+    file = hub.layout.file
     for image in hub.images if names_commit(hub.settings.tag) else ():
         for folder in sources_of(hub, image).folders[1:]:
             if not is_below(folder, hub.paths_of(image)):
                 what = f"{image.spec.key}: changes of its build context {folder} make no new tag"
-                yield what, f"add {posixpath.relpath(folder, hub.layout.root or '.')} to its paths in {hub.layout.file}"
+                yield file, what, f"add {posixpath.relpath(folder, hub.layout.root or '.')} to its paths in {file}"
 
 
 def loose_files(hub: Hub, images: Sequence[HubImage]) -> dict[str, list[str]]:

@@ -78,7 +78,7 @@ def _warnings(build: Build, spared: Sequence[str]) -> Iterator[str]:
     """Yield what people should know before they say yes."""
     hub = build.hub
     yield from layout_warnings(hub, build.more_built)
-    yield from (f"{what}; {hint}" for what, hint in uncounted_contexts(hub))
+    yield from (f"{what}; {hint}" for _, what, hint in uncounted_contexts(hub))
     for base in dict.fromkeys(one.base.reference for one in build.images if one.base.found.digest is None):
         yield f"{base} is taken from this machine's image store: {base.host} cannot be reached"
     if any(one.base.stand_in for one in build.images):

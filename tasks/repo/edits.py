@@ -64,9 +64,8 @@ def _edits(hub: Hub, after: Files, said: Mapping[str, Sequence[str]]) -> tuple[F
         # Of a submodule git lists the folder alone.
         submodule = next((one for one in map(str, PurePosixPath(path).parents) if one in hub.listing.files), None)
         if submodule:
-            hint = (
-                f"move it into this repository, or change and commit it there: git -C {shlex.quote(submodule)} status"
-            )
+            there = f"git -C {shlex.quote(submodule)} status"
+            hint = f"move it into this repository, or change and commit it there: {there}"
             raise Refused(f"the file is in the submodule {submodule}", where=path, hint=hint)
     return edits
 

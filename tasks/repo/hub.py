@@ -196,7 +196,8 @@ class Hub(Contents):
     def held_pins(self) -> tuple[Pin, ...]:
         """The copies and other places that stay, since the setting ``accept`` names their difference."""
         accepted = self.settings.accept
-        held = [pin for pin in self._all_pins if is_accepted(accepted, pin.accepted_as, pin.file)]
+        known = ((pin, pin.accepted_as) for pin in self._all_pins)
+        held = [pin for pin, code in known if code and is_accepted(accepted, code, pin.file)]
         return (*held, *(lock for lock in self._all_pins if isinstance(lock, Lock) and lock.chart in held))
 
     @cached_property
@@ -205,9 +206,8 @@ class Hub(Contents):
         required = self.requirement
         own = () if self.layout.folder is None else (self.requirement_file,)
         dependencies = [Dependency(file, required.name) for file in own]
-        dependencies += [
-            Dependency(file, required.name, accepted_as=Code.COPIES.value) for file in self.copies if file not in own
-        ]
+        copied = (file for file in self.copies if file not in own)
+        dependencies += [Dependency(file, required.name, accepted_as=Code.COPIES) for file in copied]
         marker = Marker(required.name, required.repository or JUPYTERHUBS)
         named = named_pins(self.files, self.listing, self.settings.pins, marker)
         locks = (lock for chart in dependencies for lock in self._locks_of(chart))

@@ -253,14 +253,13 @@ def from_chartpress(repo: Contents) -> Layout:
         )
     file = join(fitting[0], CHARTPRESS_FILE)
     data = repo.files.read(file)
-    if data is None and repo.settings.root is None:
-        # git lists it all the same.
-        is_link = (repo.git.folder / file).is_symlink()
-        hint = f"correct where the link leads: ls -l {quote(file)}" if is_link else f"git checkout -- {quote(file)}"
-        raise Unusable("the file is missing", where=file, hint=hint)
     if data is None:
         there = ", ".join(map(folder_of, repo.listing.named(CHARTPRESS_FILE))) or "no folder"
         hint = how_to_correct("root", f"correct hub.root in {FILE}: {CHARTPRESS_FILE} is in {there}")
+        if repo.settings.root is None:
+            # git lists it all the same.
+            is_link = (repo.git.folder / file).is_symlink()
+            hint = f"correct where the link leads: ls -l {quote(file)}" if is_link else f"git checkout -- {quote(file)}"
         raise Unusable("the file is missing", where=file, hint=hint)
     charts = read_chartpress(data, file)
     folders = _folders(charts, fitting[0])

@@ -48,12 +48,12 @@ class _Place:
 
     ``read`` of each kind returns what it says in some files, and raises Unusable where it cannot be read; ``moved``
     returns the new bytes of its files, by path, that make it say another text. ``accepted_as`` is the problem code by
-    which the setting ``accept`` lets it stay; empty where it always moves.
+    which the setting ``accept`` lets it stay; None where it always moves.
     """
 
     file: str
     name: str
-    accepted_as: str = field(default="", kw_only=True)
+    accepted_as: Code | None = field(default=None, kw_only=True)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -260,7 +260,7 @@ def named_pins(files: Files, found: Listing, targets: Sequence[PinTarget], marke
                 except Unusable as fault:
                     hint = f"{fault.hint}; or, if it is no YAML file, hub: {{pins: [{{file: {path}, marker: TEXT}}]}}"
                     raise Unusable(fault.what, where=fault.where, hint=hint) from fault
-                there = [InYaml(path, target.path, *at, accepted_as=Code.PIN.value) for at in versions]
+                there = [InYaml(path, target.path, *at, accepted_as=Code.PIN) for at in versions]
             else:
                 there = _marked(Text.decode(data, path), marker._replace(text=target.marker))
             if not there and not is_glob(target.file):
@@ -289,7 +289,7 @@ def misspelt_marks(files: Files, telling: Sequence[str], chart: str) -> Iterator
 
 def _marked(text: Text, marker: Marker) -> list[Pin]:
     marks = [*_marks_in(text, marker)]
-    return [Marked(text.where, marker.chart, marker, at, accepted_as=Code.PIN.value) for at in range(len(marks))]
+    return [Marked(text.where, marker.chart, marker, at, accepted_as=Code.PIN) for at in range(len(marks))]
 
 
 def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tuple[int, Path]]:

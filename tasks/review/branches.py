@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import os
 import re
 import shlex
 from collections.abc import Sequence
@@ -164,7 +163,7 @@ def target_branch(hub: Hub, review: Review, wanted: str | None) -> TargetBranch:
     commit = git.branch_commit(name)
     if commit not in {None, git.start.commit}:
         raise _has_other_commits(git, name)
-    _require_here(git, name)
+    _require_free(git, name)
     switch = ("switch", *(() if commit else ("--create",)), name)
     return TargetBranch(name, why, local_branch(git, name, commit), switch, is_named=True)
 
@@ -206,7 +205,7 @@ def _feature_branch(hub: Hub, review: Review, why: str) -> TargetBranch:
             raise _has_other_commits(git, name)
         # A branch that only the remote has is refused where it would be pushed to.
         if wanted or not left:
-            _require_here(git, name)
+            _require_free(git, name)
             flag = () if here == head else ("--force-create",) if here else ("--create",)
             told = f"; {first} is done with, {review.base} has what it changed" if number > 1 else ""
             return TargetBranch(name, f"{why}{told}", local_branch(git, name, here), ("switch", *flag, name))
@@ -251,7 +250,7 @@ def require_name(git: Git, name: str, hint: str) -> None:
         raise Unusable(f"{name!r} cannot be a branch's name", where="git check-ref-format", hint=hint)
 
 
-def _require_here(git: Git, name: str) -> None:
+def _require_free(git: Git, name: str) -> None:
     """Check that no other worktree has the branch ``name``: a switch could move it below that one's files."""
     there = git.read("for-each-ref", "--format=%(worktreepath)", f"refs/heads/{name}")
     if there:
@@ -297,8 +296,11 @@ def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: 
         raise Refused(what, where=base, hint=hint)
     end = tip if local is None or behind else local
     moving = seen.unlike(head, end)
-    untracked = _untracked(git, moving) if moving else []
-    carried = sorted({*moving} & {*git.changed(["."])} | {*untracked}) if moving else []
+    ways = {at for path in moving for at in accumulate(path.split("/"), "{}/{}".format)}
+    # Ignored files too: git would overwrite them. Of another repository it lists the folder alone, with a slash.
+    others = git.names("ls-files", "-z", "--others") if moving else ()
+    untracked = {path for path in others if path.rstrip("/") in ways}
+    carried = sorted({*moving} & {*git.changed(["."])} | untracked) if moving else []
     if carried:
         what = f"{review.upstream}'s {base} changes {', '.join(carried)}, which has uncommitted changes"
         flag = "--all " if untracked else ""
@@ -313,7 +315,7 @@ def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: 
     moves = [] if seen is git else [_fetch(git, review, tip, why)]
     arguments: tuple[str, ...] = ()
     if current != base:
-        _require_here(git, base)
+        _require_free(git, base)
         # At once: on the way by the clone's own base branch, uncommitted changes could be in the way.
         flags = ("--no-track", "--force-create" if local else "--create") if end == tip != local else ()
         left = f"{current} is already merged, or not where feature branches start" if current else "HEAD is detached"
@@ -334,14 +336,6 @@ def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: 
         moves.append(Action(what, why, do, details, (standing(git, current), at)))
     done = [f"{base} is at {tip[:SHORT]}, as in {review.upstream}"] if moves else []
     return Step("fetch", tuple(moves), summary=lambda _: done), end, moving
-
-
-def _untracked(git: Git, moving: Sequence[str]) -> list[str]:
-    """Return what git does not track where ``moving`` are written: ignored files too, which it would overwrite."""
-    tracked = {*git.names("--literal-pathspecs", "ls-files", "-z", "--", *moving)}
-    ways = dict.fromkeys(at for path in moving for at in accumulate(path.split("/"), "{}/{}".format))
-    there = (at for at in ways if at not in tracked and os.path.lexists(git.folder / at))
-    return [at for at in there if (git.folder / at).is_symlink() or not (git.folder / at).is_dir()]
 
 
 def _fetch(git: Git, review: Review, tip: str, why: str) -> Action:

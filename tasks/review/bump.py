@@ -15,7 +15,7 @@ from ..core.names import Reference
 from ..core.options import BumpOptions
 from ..core.plan import Step
 from ..core.settings import CHART
-from ..core.yaml_tree import Data, Leaf, load_file
+from ..core.yaml_tree import Data, Leaf, load_file, walk
 from ..releases.index import Choice, Release, choose
 from ..releases.notes import (
     Note,
@@ -260,8 +260,9 @@ def _warnings(hub: Hub, choice: Choice, repository: HelmRepository, *, is_safer:
         yield "the Helm repository is read over plain http: anyone on the network path can change it"
     for pin in hub.held_pins:
         held = pin.read(hub.files).text
-        if not allows(held, after):
-            yield f"{pin.file}: {pin.name} {held} stays, as hub.accept names {pin.accepted_as}"
+        # A lock stays with its chart.
+        if pin.accepted_as and not allows(held, after):
+            yield f"{pin.file}: {pin.name} {held} stays, as hub.accept names {pin.accepted_as.value}"
     for one in staying_installations(hub):
         deployed = one.version or one.option or "the newest release"
         yield f"{one.file}:{one.line} deploys {deployed}, and stays; to move it too: {one.setting}"
@@ -361,19 +362,12 @@ def shown(lines: Iterable[str]) -> Iterator[str]:
 
 
 def values_below(tree: Data, file: str, chart: str) -> Iterator[Value]:
-    """Yield every value below the chart's own key, in the file's order."""
+    """Yield every value below the chart's own key, in the file's order; one that is no text is where its key is."""
     for keys, inner in chart_values(tree, [chart]):
-        yield from _values_in(inner, Value(file, 0, ".".join(keys)))
-
-
-def _values_in(tree: Data, above: Value) -> Iterator[Value]:
-    inside = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
-    for key, child in inside:
-        line = next((one.node.line for one in (child, key) if isinstance(one, Leaf)), above.line)
-        text = child if isinstance(child, Leaf) else None
-        value = Value(above.file, line, f"{above.key}.{key}", (*above.path, str(key)), text)
-        yield value
-        yield from _values_in(child, value)
+        for path, value in walk(inner):
+            line = next((one.node.line for one in (value, *reversed(path)) if isinstance(one, Leaf)), 0)
+            if path:
+                yield Value(file, line, ".".join((*keys, *path)), path, value if isinstance(value, Leaf) else None)
 
 
 def concerns(note: Note, value: Value) -> bool:

@@ -252,9 +252,8 @@ def _fill(hub: Hub, folder: Path, chart: str, own: str) -> tuple[Requirement, ..
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
         elif not there and one.repository.startswith(LOCAL):
             what = f"previews do not fetch {one.name} from {one.repository}"
-            raise Unusable(
-                what, where=f"{chart}:{one.line}", hint=f"helm dependency update {shlex.quote(chart)}; and commit it"
-            )
+            hint = f"helm dependency update {shlex.quote(chart)}; and commit it"
+            raise Unusable(what, where=f"{chart}:{one.line}", hint=hint)
         elif not there:
             helm.pull(one.name, one.version, one.repository, place)
     return required

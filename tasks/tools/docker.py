@@ -215,30 +215,14 @@ def run_build(command: Command, host: str, builder: Builder, *, cached: bool = F
     output = run_folded(command, f"building on {builder.title}")
     if output.ok:
         return
-    fault = _build_fault(output, host, builder)
+    fault = build_fault(output, host, builder)
     if cached and "cache" in output.last_words.lower():
         raise CacheFailed(fault.what, where=fault.where, hint=fault.hint) from fault
     raise fault
 
 
-def registry_fault(output: Output, host: str) -> Fault:
-    """Return the fault for an answer of docker that is neither an image nor "not found"."""
-    words = output.last_words
-    said = words.lower()
-    if fault := machine_fault(output.stderr):
-        return fault
-    if re.search(_DENIED, said) or mentions(said, _NO_HELPER):
-        return denied(words, host)
-    if mentions(said, _TOO_OFTEN):
-        return asked_too_often(words, host)
-    # A build asks others too: for base images, and for the Dockerfile's syntax.
-    asked = re.search(_ASKED, words)
-    host = asked[1] if asked else host
-    # The same for all images of the registry.
-    return unreachable(_REQUEST.sub("", words), host, host)
-
-
-def _build_fault(output: Output, host: str, builder: Builder) -> Fault:
+def build_fault(output: Output, host: str, builder: Builder) -> Fault:
+    """Return the fault of a build that failed; a denial is taken for that of the registry ``host``."""
     words = output.last_words
     said = words.lower()
     if re.search(_STARTING, output.stderr):
@@ -247,6 +231,20 @@ def _build_fault(output: Output, host: str, builder: Builder) -> Fault:
         return ProgramFailed(f"{builder.title} fails to emulate the platform: {words}", hint=BUILD_NATIVELY)
     if "did not complete successfully" in said or "failed to solve: dockerfile" in said:
         return ProgramFailed(words, hint="fix the Dockerfile, commit it, and build again")
-    if re.search(_DENIED, said) or mentions(said, (*_NO_HELPER, *_NO_ANSWER, *_TOO_OFTEN)):
-        return registry_fault(output, host)
-    return machine_fault(said) or ProgramFailed(words, hint="see the builder's output above")
+    otherwise = ProgramFailed(words, hint="see the builder's output above")
+    return machine_fault(output.stderr) or _registry_fault(words, host) or otherwise
+
+
+def _registry_fault(words: str, host: str) -> Fault | None:
+    """Return the fault of a registry in a build's words, if it is one."""
+    said = words.lower()
+    if re.search(_DENIED, said) or mentions(said, _NO_HELPER):
+        return denied(words, host)
+    if mentions(said, _TOO_OFTEN):
+        return asked_too_often(words, host)
+    if mentions(said, _NO_ANSWER):
+        # A build asks others too: for base images, and for the Dockerfile's syntax.
+        asked = re.search(_ASKED, words)
+        host = asked[1] if asked else host
+        return unreachable(_REQUEST.sub("", words), host, host)
+    return None

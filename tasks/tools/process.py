@@ -164,7 +164,7 @@ def watch(command: Command) -> Output:
 
 def find(name: str) -> str | None:
     """Return the path of the program ``name``, or None; what is beside this Python (chartpress) counts last."""
-    return shutil.which(name, path=os.pathsep.join((_path_outside_virtualenv(), str(Path(sys.executable).parent))))
+    return shutil.which(name, path=os.pathsep.join((_search_path(), str(Path(sys.executable).parent))))
 
 
 def missing(name: str) -> ProgramFailed:
@@ -187,7 +187,7 @@ def _ready(command: Command) -> tuple[list[str], dict[str, str]]:
         raise missing(program)
     before, inside = confinement(program)
     inherited = {name: value for name, value in os.environ.items() if name not in _DROPPED}
-    env = {**inherited, "PATH": _path_outside_virtualenv(), **command.hidden_env, **command.env, **inside}
+    env = {**inherited, "PATH": _search_path(), **command.hidden_env, **command.env, **inside}
     return [*before, path, *command.hidden_arguments, *arguments], env
 
 
@@ -294,8 +294,9 @@ def _too_slow(command: Command, seconds: float) -> TooSlow:
     )
 
 
-def _path_outside_virtualenv() -> str:
+def _search_path() -> str:
+    """Return PATH without this Python's own virtual environment, and without the current folder."""
     own = Path(sys.prefix) / "bin" if sys.prefix != sys.base_prefix else None
-    # An empty part would be the current folder, whose programs are the repository's.
+    # An empty part would be that folder, whose programs are the repository's.
     parts = (part for part in os.environ.get("PATH", "").split(os.pathsep) if part and Path(part) != own)
     return os.pathsep.join(parts) or os.defpath

@@ -129,7 +129,7 @@ def _words(text: str) -> None:
     output = Output(1, b"", text)
     faults = (
         denied(text, "us-docker.pkg.dev"),
-        docker.registry_fault(output, "registry.test"),
+        docker.build_fault(output, "registry.test", docker.Builder()),
         push_fault(output, "origin", "main", ahead=False),
         remote_fault(output, "origin"),
     )

@@ -13,7 +13,7 @@ import pytest
 from tasks.core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable
 from tasks.core.names import Reference
 from tasks.tools.command import Output
-from tasks.tools.docker import local, registry_fault, require_builder
+from tasks.tools.docker import Builder, build_fault, local, require_builder
 from tasks.tools.registry import Conversation, FoundImage, inspect, require_push_right
 from tests.support.calls import raised
 from tests.support.charts import DATA
@@ -369,7 +369,7 @@ def test_a_registry_beyond_this_machine_is_never_asked_by_http() -> None:
 def test_of_a_build_the_registry_that_did_not_answer_is_named() -> None:
     asked = "https://registry-1.docker.io/v2/docker/dockerfile/manifests/1.3"
     words = f'ERROR: failed to do request: Head "{asked}": dial tcp: lookup registry-1.docker.io: no such host'
-    fault = registry_fault(Output(1, b"", words), "127.0.0.1:5000")
+    fault = build_fault(Output(1, b"", words), "127.0.0.1:5000", Builder())
     assert (fault.where, fault.hint) == ("registry-1.docker.io", "curl -I https://registry-1.docker.io/v2/")
 
 

@@ -179,6 +179,16 @@ def test_a_place_whose_difference_is_accepted_stays(hub: Hub, name: str, hubpres
     ]
 
 
+def test_the_lock_of_a_copy_that_stays_is_not_told_beside_it(hub: Hub, hubpress: Hubpress) -> None:
+    place = PLACES["a copy with requirements.yaml"]
+    put(hub, place, "3.2.0")
+    hub.write("invoke.yaml", f"hub: {{accept: [{place.code}]}}\n")
+    hub.put("charts/other/requirements.lock", place.text.replace("v«V»", "3.2.0"))
+    lines = hubpress(hub, "--dry", "bump").out.splitlines()
+    staying = [line.strip() for line in lines if " stays" in line]
+    assert staying == [f"! {place.file}: jupyterhub v3.2.0 stays, as hub.accept names {place.code}"]
+
+
 def test_a_place_that_stays_and_has_no_version_is_a_warning_and_a_dry_run_ends_as_the_real_one(
     hub: Hub, hubpress: Hubpress
 ) -> None:

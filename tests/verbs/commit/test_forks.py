@@ -254,6 +254,20 @@ def test_a_file_that_git_ignores_is_not_overwritten_by_the_base_branchs(team: Te
     assert (team.hub.read(name), team.hub.git("show", "stash@{0}^3:notes.env")) == ("theirs\n", "mine")
 
 
+def test_another_repository_that_git_ignores_is_not_overwritten_either(team: Team) -> None:
+    team.work(".gitignore", "/theme/\n")
+    team.hub.git("pull", "--quiet", "--ff-only", "upstream", "staging")
+    team.colleague.write("theme/logo.svg", "theirs\n")
+    team.colleague.git("add", "--force", "theme/logo.svg")
+    team.work("notes.txt")
+    bump(team)
+    team.hub.write("theme/logo.svg", "mine\n")
+    team.hub.git("init", "--quiet", "theme")
+    told, _ = fault(commit(team))
+    assert told.startswith("upstream's staging changes theme/")
+    assert team.hub.read("theme/logo.svg") == "mine\n"
+
+
 def test_a_file_that_git_was_told_to_skip_is_named_where_the_base_branch_changes_it(team: Team) -> None:
     team.hub.git("update-index", "--assume-unchanged", "images/hub/requirements.txt")
     team.hub.write("images/hub/requirements.txt", "mine\n")
