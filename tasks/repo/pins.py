@@ -17,7 +17,7 @@ from ..core.faults import Unusable, nearest
 from ..core.names import Reference
 from ..core.problems import Code
 from ..core.settings import PinTarget, how_to_correct
-from ..core.yaml_tree import Document, Edit, Leaf, Scalar, Text, load_all, parse, parse_all, text_under, walk
+from ..core.yaml_tree import Document, Edit, Leaf, Node, Scalar, Text, load_all, parse, parse_all, text_under, walk
 from ..releases.versions import parse_constraint
 from .charts import LOCKS, BuildArgument, api_version, pinned, read_chartpress, requirement, same_address, with_version
 from .dockerfile import hub_base, with_base
@@ -295,10 +295,14 @@ def _marked(text: Text, marker: Marker) -> list[Pin]:
 def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tuple[int, Path]]:
     """Yield the document's number and the way to each scalar at ``path``, but for those of another chart.
 
-    ``*`` stands for every item of a list.
+    ``*`` stands for every item of a list, but for a version that the item shares with an earlier place.
     """
-    wanted = path.split(".")
-    for number, steps, _, named in _scalars(data, where):
+    wanted, seen = path.split("."), set[Node]()
+    for number, steps, version, named in _scalars(data, where):
+        # By an alias or a merge key, behind what it stands for.
+        if version.node in seen and "*" in wanted:
+            continue
+        seen.add(version.node)
         is_there = len(steps) == len(wanted) and all(a in ("*", b) for a, b in zip(wanted, steps, strict=True))
         is_its = named is None or re.fullmatch(rf"(?:.*/)?{re.escape(chart)}(?:-v?[0-9].*)?", named)
         if is_there and is_its:

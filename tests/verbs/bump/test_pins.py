@@ -229,6 +229,18 @@ def test_a_place_that_cannot_be_moved_is_named_and_nothing_is_written(
     assert refused(hubpress, hub, "bump")[:2] == (2, said)
 
 
+def test_of_all_releases_those_that_share_a_templates_version_stay(hub: Hub, hubpress: Hubpress) -> None:
+    """``releases.*.version`` names the version that one of them writes; the others' is a place of its own."""
+    text = (
+        "templates:\n  hub: &hub {chart: j/jupyterhub, version: 3.2.1}\n"
+        "releases:\n- {<<: *hub, name: a}\n- {<<: *hub, name: b, version: «V»}\n"
+    )
+    put(hub, Place("helmfile.yaml", text, "{file: helmfile.yaml, path: 'releases.*.version'}"))
+    done = hubpress(hub, "bump")
+    assert done.code == 0, done
+    assert hub.read("helmfile.yaml") == text.replace("«V»", "3.3.8")
+
+
 def test_two_places_of_one_version_that_need_different_ones(hub: Hub, hubpress: Hubpress) -> None:
     hub.put(DOCKERFILE, "# hubpress: jupyterhub\nARG V=3.2.1\nFROM quay.io/jupyterhub/k8s-hub:$V\n")
     assert hubpress(hub, "bump").code == 0
