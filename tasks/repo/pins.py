@@ -312,10 +312,12 @@ def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tup
 def versions_of_chart(data: bytes, where: str, chart: str) -> Iterator[tuple[str, Pinned]]:
     """Yield the dotted paths of versions beside which a mapping names ``chart`` and where it is from.
 
-    The path is empty where a key has a dot, as none leads there.
+    The path is empty where a key has a dot, as none leads there. What an alias or a merge key stands for is one place.
     """
+    seen = set[Node]()
     for _, steps, version, named in _scalars(data, where):
-        if named and named.rpartition("/")[2] == chart and steps[-1] in _VERSION_KEYS:
+        if named and named.rpartition("/")[2] == chart and steps[-1] in _VERSION_KEYS and version.node not in seen:
+            seen.add(version.node)
             path = "" if any("." in step for step in steps) else ".".join(steps)
             yield path, Pinned(version, version.node.line)
 

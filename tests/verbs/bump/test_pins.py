@@ -473,6 +473,12 @@ def test_versions_that_an_alias_or_a_merge_key_stands_for_are_one_place(tmp_path
     ]
 
 
+def test_releases_that_are_written_in_one_line_are_two_places(tmp_path: Path) -> None:
+    text = "releases: [{chart: j/jupyterhub, version: 3.2.1}, {chart: j/jupyterhub, version: 3.2.0}]\n"
+    hub = image_alone(tmp_path / "hub", Deploying("helmfile.yaml", text, 0, ""))
+    assert [found.option for found in staying_installations(opened(hub))] == ["3.2.1", "3.2.0"]
+
+
 def test_which_helm_commands_stay(tmp_path: Path) -> None:
     hub = image_alone(tmp_path / "hub", Deploying("deploy.sh", "", 0, ""))
     for text, versions in STAYING.items():
