@@ -300,7 +300,7 @@ def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tup
     wanted, seen = path.split("."), set[Node]()
     for number, steps, version, named in _scalars(data, where):
         # By an alias or a merge key, behind what it stands for.
-        if version.node in seen and "*" in wanted:
+        if version is None or (version.node in seen and "*" in wanted):
             continue
         seen.add(version.node)
         is_there = len(steps) == len(wanted) and all(a in ("*", b) for a, b in zip(wanted, steps, strict=True))
@@ -316,25 +316,27 @@ def versions_of_chart(data: bytes, where: str, chart: str) -> Iterator[tuple[str
     """
     seen = set[Node]()
     for _, steps, version, named in _scalars(data, where):
-        if named and named.rpartition("/")[2] == chart and steps[-1] in _VERSION_KEYS and version.node not in seen:
-            seen.add(version.node)
-            path = "" if any("." in step for step in steps) else ".".join(steps)
-            yield path, Pinned(version, version.node.line)
+        if named and named.rpartition("/")[2] == chart and steps[-1] in _VERSION_KEYS:
+            place = (named if version is None else version).node
+            if place not in seen:
+                seen.add(place)
+                path = "" if any("." in step for step in steps) else ".".join(steps)
+                yield path, Pinned(version or "", place.line)
 
 
-def _scalars(data: bytes, where: str) -> Iterator[tuple[int, Path, Leaf, str | None]]:
-    """Yield the document's number and the way to each scalar, and the chart that the mapping around it names.
+def _scalars(data: bytes, where: str) -> Iterator[tuple[int, Path, Leaf | None, Leaf | None]]:
+    """Yield the document's number, the way to each scalar and empty value, and the chart that the mapping around names.
 
     Flux and Argo CD name the chart as ``chart``, helmfile with its repository before it, Fleet perhaps by the archive's
     address, kustomize as ``name`` beside ``repo``. A source of Argo CD without ``chart`` is a git repository.
     """
     for number, document in enumerate(load_all(data, where)):
-        named: dict[Path, str | None] = {}
+        named: dict[Path, Leaf | None] = {}
         for steps, tree in walk(document):
             if isinstance(tree, dict):
                 keys = ("chart", "name", "repoURL") if any(key in tree for key in _SOURCE_KEYS) else ("chart",)
                 named[steps] = next(filter(None, (text_under(tree, key) for key in keys)), None)
-            elif isinstance(tree, Leaf):
+            elif not isinstance(tree, list):
                 yield number, steps, tree, named.get(steps[:-1])
 
 

@@ -479,6 +479,12 @@ def test_releases_that_are_written_in_one_line_are_two_places(tmp_path: Path) ->
     assert [found.option for found in staying_installations(opened(hub))] == ["3.2.1", "3.2.0"]
 
 
+def test_a_manifest_whose_version_is_empty_deploys_the_newest(tmp_path: Path) -> None:
+    text = "kind: HelmRelease\nspec:\n  chart:\n    spec:\n      chart: jupyterhub\n      version:\n"
+    hub = image_alone(tmp_path / "hub", Deploying("hub.yaml", text, 0, ""))
+    assert [(found.line, found.option) for found in staying_installations(opened(hub))] == [(5, "")]
+
+
 def test_which_helm_commands_stay(tmp_path: Path) -> None:
     hub = image_alone(tmp_path / "hub", Deploying("deploy.sh", "", 0, ""))
     for text, versions in STAYING.items():
