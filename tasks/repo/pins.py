@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from shlex import quote
@@ -312,16 +313,19 @@ def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tup
 def versions_of_chart(data: bytes, where: str, chart: str) -> Iterator[tuple[str, Pinned]]:
     """Yield the dotted paths of versions beside which a mapping names ``chart`` and where it is from.
 
-    The path is empty where a key has a dot, as none leads there. What an alias or a merge key stands for is one place.
+    The path is empty where none leads to a place that can be edited: a key has a dot, or an alias or a merge key stands
+    for the version. That is one place, too.
     """
+    found = [*_scalars(data, where)]
+    ways = Counter(version.node for _, _, version, _ in found if version is not None)
     seen = set[Node]()
-    for _, steps, version, named in _scalars(data, where):
+    for _, steps, version, named in found:
         if named and named.rpartition("/")[2] == chart and steps[-1] in _VERSION_KEYS:
             place = (named if version is None else version).node
             if place not in seen:
                 seen.add(place)
-                path = "" if any("." in step for step in steps) else ".".join(steps)
-                yield path, Pinned(version or "", place.line)
+                leads_nowhere = ways[place] > 1 or any("." in step for step in steps)
+                yield "" if leads_nowhere else ".".join(steps), Pinned(version or "", place.line)
 
 
 def _scalars(data: bytes, where: str) -> Iterator[tuple[int, Path, Leaf | None, Leaf | None]]:

@@ -460,17 +460,27 @@ STAYING = {
 }
 
 
-def test_versions_that_an_alias_or_a_merge_key_stands_for_are_one_place(tmp_path: Path) -> None:
+def test_versions_that_an_alias_or_a_merge_key_stands_for_are_one_place(
+    tmp_path: Path, helm_repository: HelmServer, monkeypatch: pytest.MonkeyPatch, hubpress: Hubpress
+) -> None:
     one = Deploying(
         "hubs.yaml",
         "a: &a\n  chart: jupyterhub\n  version: &v «V»\nb: {<<: *a}\nc: {chart: jupyterhub, version: *v}\n",
         3,
         "",
     )
-    hub = open_hub(read_settings({}), Git(image_alone(tmp_path / "hub", one).path))
-    assert [(found.line, found.pin) for found in staying_installations(hub)] == [
-        (3, "{file: hubs.yaml, path: a.version}")
-    ]
+    made = image_alone(tmp_path / "hub", one)
+    (found,) = staying_installations(opened(made))
+    # A path would lead to an edit of what they share, which is refused.
+    assert (found.line, found.setting) == (
+        3,
+        "mark the line that has the version with a comment: # hubpress: jupyterhub",
+    )
+    made.change(one.file, "&v 3.2.1", "&v 3.2.1 # hubpress: jupyterhub")
+    assert staying_installations(opened(made)) == ()
+    monkeypatch.setenv("INVOKE_HUB_CHART_REPOSITORY", helm_repository.url)
+    assert hubpress(made, "bump").code == 0
+    assert "&v 3.3.8 # hubpress" in made.read(one.file)
 
 
 def test_releases_that_are_written_in_one_line_are_two_places(tmp_path: Path) -> None:
