@@ -269,9 +269,7 @@ def installations(hub: Hub) -> tuple[Installation, ...]:
             if _HELM.search(line) and not line.lstrip().startswith("#"):
                 last = next((at for at in range(first, len(lines)) if not lines[at].rstrip().endswith("\\")), first)
                 found += _command(hub, file, text, first, lines[first : last + 1])
-    # What an alias or a merge key stands for is one place.
-    places = {(one.file, one.line): one for one in reversed(found)}
-    return tuple(reversed(places.values()))
+    return tuple(found)
 
 
 def _command(hub: Hub, file: str, text: str, first: int, lines: Sequence[str]) -> Iterator[Installation]:

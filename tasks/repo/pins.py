@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from shlex import quote
@@ -17,7 +18,7 @@ from ..core.faults import Unusable, nearest
 from ..core.names import Reference
 from ..core.problems import Code
 from ..core.settings import PinTarget, how_to_correct
-from ..core.yaml_tree import Document, Edit, Leaf, Scalar, Text, load_all, parse, parse_all, text_under, walk
+from ..core.yaml_tree import Document, Edit, Leaf, Node, Scalar, Text, load_all, parse, parse_all, text_under, walk
 from ..releases.versions import parse_constraint
 from .charts import LOCKS, BuildArgument, api_version, pinned, read_chartpress, requirement, same_address, with_version
 from .dockerfile import hub_base, with_base
@@ -295,10 +296,14 @@ def _marked(text: Text, marker: Marker) -> list[Pin]:
 def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tuple[int, Path]]:
     """Yield the document's number and the way to each scalar at ``path``, but for those of another chart.
 
-    ``*`` stands for every item of a list.
+    ``*`` stands for every item of a list, but for a version that the item shares with an earlier place.
     """
-    wanted = path.split(".")
-    for number, steps, _, named in _scalars(data, where):
+    wanted, seen = path.split("."), set[Node]()
+    for number, steps, version, named in _scalars(data, where):
+        # By an alias or a merge key, behind what it stands for.
+        if version is None or (version.node in seen and "*" in wanted):
+            continue
+        seen.add(version.node)
         is_there = len(steps) == len(wanted) and all(a in ("*", b) for a, b in zip(wanted, steps, strict=True))
         is_its = named is None or re.fullmatch(rf"(?:.*/)?{re.escape(chart)}(?:-v?[0-9].*)?", named)
         if is_there and is_its:
@@ -308,27 +313,34 @@ def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tup
 def versions_of_chart(data: bytes, where: str, chart: str) -> Iterator[tuple[str, Pinned]]:
     """Yield the dotted paths of versions beside which a mapping names ``chart`` and where it is from.
 
-    The path is empty where a key has a dot, as none leads there.
+    The path is empty where none leads to a place that can be edited: a key has a dot, or an alias or a merge key stands
+    for the version. That is one place, too.
     """
-    for _, steps, version, named in _scalars(data, where):
+    found = [*_scalars(data, where)]
+    ways = Counter(version.node for _, _, version, _ in found if version is not None)
+    seen = set[Node]()
+    for _, steps, version, named in found:
         if named and named.rpartition("/")[2] == chart and steps[-1] in _VERSION_KEYS:
-            path = "" if any("." in step for step in steps) else ".".join(steps)
-            yield path, Pinned(version, version.node.line)
+            place = (named if version is None else version).node
+            if place not in seen:
+                seen.add(place)
+                leads_nowhere = ways[place] > 1 or any("." in step for step in steps)
+                yield "" if leads_nowhere else ".".join(steps), Pinned(version or "", place.line)
 
 
-def _scalars(data: bytes, where: str) -> Iterator[tuple[int, Path, Leaf, str | None]]:
-    """Yield the document's number and the way to each scalar, and the chart that the mapping around it names.
+def _scalars(data: bytes, where: str) -> Iterator[tuple[int, Path, Leaf | None, Leaf | None]]:
+    """Yield the document's number, the way to each scalar and empty value, and the chart that the mapping around names.
 
     Flux and Argo CD name the chart as ``chart``, helmfile with its repository before it, Fleet perhaps by the archive's
     address, kustomize as ``name`` beside ``repo``. A source of Argo CD without ``chart`` is a git repository.
     """
     for number, document in enumerate(load_all(data, where)):
-        named: dict[Path, str | None] = {}
+        named: dict[Path, Leaf | None] = {}
         for steps, tree in walk(document):
             if isinstance(tree, dict):
                 keys = ("chart", "name", "repoURL") if any(key in tree for key in _SOURCE_KEYS) else ("chart",)
                 named[steps] = next(filter(None, (text_under(tree, key) for key in keys)), None)
-            elif isinstance(tree, Leaf):
+            elif not isinstance(tree, list):
                 yield number, steps, tree, named.get(steps[:-1])
 
 

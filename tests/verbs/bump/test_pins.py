@@ -239,6 +239,18 @@ def test_a_place_that_cannot_be_moved_is_named_and_nothing_is_written(
     assert refused(hubpress, hub, "bump")[:2] == (2, said)
 
 
+def test_of_all_releases_those_that_share_a_templates_version_stay(hub: Hub, hubpress: Hubpress) -> None:
+    """``releases.*.version`` names the version that one of them writes; the others' is a place of its own."""
+    text = (
+        "templates:\n  hub: &hub {chart: j/jupyterhub, version: 3.2.1}\n"
+        "releases:\n- {<<: *hub, name: a}\n- {<<: *hub, name: b, version: «V»}\n"
+    )
+    put(hub, Place("helmfile.yaml", text, "{file: helmfile.yaml, path: 'releases.*.version'}"))
+    done = hubpress(hub, "bump")
+    assert done.code == 0, done
+    assert hub.read("helmfile.yaml") == text.replace("«V»", "3.3.8")
+
+
 def test_two_places_of_one_version_that_need_different_ones(hub: Hub, hubpress: Hubpress) -> None:
     hub.put(DOCKERFILE, "# hubpress: jupyterhub\nARG V=3.2.1\nFROM quay.io/jupyterhub/k8s-hub:$V\n")
     assert hubpress(hub, "bump").code == 0
@@ -458,17 +470,39 @@ STAYING = {
 }
 
 
-def test_versions_that_an_alias_or_a_merge_key_stands_for_are_one_place(tmp_path: Path) -> None:
+def test_versions_that_an_alias_or_a_merge_key_stands_for_are_one_place(
+    tmp_path: Path, helm_repository: HelmServer, monkeypatch: pytest.MonkeyPatch, hubpress: Hubpress
+) -> None:
     one = Deploying(
         "hubs.yaml",
         "a: &a\n  chart: jupyterhub\n  version: &v «V»\nb: {<<: *a}\nc: {chart: jupyterhub, version: *v}\n",
         3,
         "",
     )
-    hub = open_hub(read_settings({}), Git(image_alone(tmp_path / "hub", one).path))
-    assert [(found.line, found.pin) for found in staying_installations(hub)] == [
-        (3, "{file: hubs.yaml, path: a.version}")
-    ]
+    made = image_alone(tmp_path / "hub", one)
+    (found,) = staying_installations(opened(made))
+    # A path would lead to an edit of what they share, which is refused.
+    assert (found.line, found.setting) == (
+        3,
+        "mark the line that has the version with a comment: # hubpress: jupyterhub",
+    )
+    made.change(one.file, "&v 3.2.1", "&v 3.2.1 # hubpress: jupyterhub")
+    assert staying_installations(opened(made)) == ()
+    monkeypatch.setenv("INVOKE_HUB_CHART_REPOSITORY", helm_repository.url)
+    assert hubpress(made, "bump").code == 0
+    assert "&v 3.3.8 # hubpress" in made.read(one.file)
+
+
+def test_releases_that_are_written_in_one_line_are_two_places(tmp_path: Path) -> None:
+    text = "releases: [{chart: j/jupyterhub, version: 3.2.1}, {chart: j/jupyterhub, version: 3.2.0}]\n"
+    hub = image_alone(tmp_path / "hub", Deploying("helmfile.yaml", text, 0, ""))
+    assert [found.option for found in staying_installations(opened(hub))] == ["3.2.1", "3.2.0"]
+
+
+def test_a_manifest_whose_version_is_empty_deploys_the_newest(tmp_path: Path) -> None:
+    text = "kind: HelmRelease\nspec:\n  chart:\n    spec:\n      chart: jupyterhub\n      version:\n"
+    hub = image_alone(tmp_path / "hub", Deploying("hub.yaml", text, 0, ""))
+    assert [(found.line, found.option) for found in staying_installations(opened(hub))] == [(5, "")]
 
 
 def test_which_helm_commands_stay(tmp_path: Path) -> None:
