@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
@@ -218,7 +218,7 @@ class Text(NamedTuple):
 
 
 class Document(NamedTuple):
-    """One YAML document.
+    """One YAML document, which begins on ``line``.
 
     ``outline`` has every node in the order of the text, with None where a mapping or list ends, ``shared`` every node
     that an alias stands for, with the line of its first alias.
@@ -226,6 +226,7 @@ class Document(NamedTuple):
 
     text: Text
     root: Node | None
+    line: int
     outline: tuple[Node | None, ...]
     shared: dict[Node, int]
 
@@ -241,16 +242,18 @@ class Document(NamedTuple):
 
 def parse(data: bytes, where: str) -> Document:
     """Read one YAML document; raise Unusable where that is not possible."""
-    return parse_all(data, where, many=False)[0]
+    documents = parse_all(data, where)
+    _require_one([document.line for document in documents], where)
+    return documents[0]
 
 
 @lru_cache(maxsize=16)
-def parse_all(data: bytes, where: str, *, many: bool = True) -> tuple[Document, ...]:
+def parse_all(data: bytes, where: str) -> tuple[Document, ...]:
     """Read the YAML documents of a file, each with its own root; raise Unusable where that is not possible."""
     text = Text.decode(data, where)
-    tree = _Tree(where, MAX_NODES, many).build(text.content)
-    roots: list[Node | None] = [*tree.roots] or [None]
-    return tuple(Document(text, root, tuple(tree.outline), tree.shared) for root in roots)
+    tree = _Tree(where, MAX_NODES).build(text.content)
+    begun: list[tuple[Node | None, int]] = [*zip(tree.roots, tree.starts, strict=True)] or [(None, 1)]
+    return tuple(Document(text, root, line, tuple(tree.outline), tree.shared) for root, line in begun)
 
 
 def load(text: str, *, size: int = MAX_BYTES, nodes: int = MAX_NODES) -> Data:
@@ -260,8 +263,9 @@ def load(text: str, *, size: int = MAX_BYTES, nodes: int = MAX_NODES) -> Data:
     """
     if len(text) > size:
         raise Unusable(f"more than {size // 2**20} MiB", hint="name the right file")
-    roots = _Tree("", nodes, many=False).build(text).roots
-    return _plain(next(iter(roots), None), "", iter(range(nodes)))
+    tree = _Tree("", nodes).build(text)
+    _require_one(tree.starts, "")
+    return _plain(next(iter(tree.roots), None), "", iter(range(nodes)))
 
 
 @lru_cache(maxsize=1024)
@@ -273,6 +277,13 @@ def load_file(data: bytes, where: str) -> Data:
 def load_all(data: bytes, where: str) -> list[Data]:
     """Read a file's YAML documents as plain data, each for itself; raise Unusable where that is not possible."""
     return [_plain(document.root, where, iter(range(MAX_NODES))) for document in parse_all(data, where)]
+
+
+def _require_one(starts: Sequence[int], where: str) -> None:
+    """Check that not several documents start on these lines."""
+    if len(starts) > 1:
+        place = f"{where}:{starts[1]}" if where else f"line {starts[1]}"
+        raise Unusable("the file holds several YAML documents", where=place, hint="keep one of them")
 
 
 def walk(tree: Data, steps: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Data]]:
@@ -323,12 +334,12 @@ def _plain(node: Node | None, where: str, left: Iterator[int], depth: int = 0) -
 
 @dataclass
 class _Tree:
-    """What the events of a text are made into; at most ``most`` nodes, and one document unless ``many``."""
+    """What the events of a text are made into, at most ``most`` nodes; ``starts`` are the lines of its documents."""
 
     where: str
     most: int
-    many: bool
     roots: list[Node] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
     outline: list[Node | None] = field(default_factory=list)
     shared: dict[Node, int] = field(default_factory=dict)
     anchors: dict[str, Node] = field(default_factory=dict)
@@ -340,8 +351,7 @@ class _Tree:
             line = event.start_mark.line + 1
             if isinstance(event, events.DocumentStartEvent):
                 self.anchors.clear()
-                if self.roots and not self.many:
-                    raise self._fault("the file holds several YAML documents", line, "keep one of them")
+                self.starts.append(line)
             elif isinstance(event, events.CollectionEndEvent):
                 self.outline.append(None)
                 self.opened.pop()
