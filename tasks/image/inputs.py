@@ -214,10 +214,11 @@ def loose_files(hub: Hub, images: Sequence[HubImage]) -> dict[str, list[str]]:
     """Return the files of each image that are not committed, and will not be when it is built, by the images' keys."""
     found = {}
     by_commit = names_commit(hub.settings.tag)
+    changed = hub.git.changed([path for image in images for path in hub.paths_of(image)]) if by_commit else ()
     with source_tree(hub, images) as tree:
         for image in images:
-            paths = hub.paths_of(image) if by_commit else sources_of(hub, image).all
-            files = hub.git.changed(paths) if by_commit else tree.unlike(HEAD, paths)
+            own = [file for file in changed if is_below(file, hub.paths_of(image))]
+            files = own if by_commit else tree.unlike(HEAD, sources_of(hub, image).all)
             found[image.spec.key] = [one for one in files if one not in hub.pending and not one.endswith(SUFFIX)]
     return {key: loose for key, loose in found.items() if loose}
 
