@@ -6,8 +6,9 @@ import atexit
 import contextlib
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import accumulate, count
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from ..repo.hub import Hub, open_hub
 from ..repo.remotes import Review, base_here, find_review, review_known
 from ..tools.forges import MERGED
 from ..tools.git import HEAD, SHORT, Git, Head, local_branch, remote_branch, standing, switched
-from ..tools.process import ask_all, capture
+from ..tools.process import ask_all
 from .bump import version_of
 
 _MOST_NAMED = 8
@@ -268,13 +269,12 @@ def _has_other_commits(git: Git, name: str) -> Refused:
 def _is_squashed(git: Git, base: str, commit: str) -> bool:
     """Whether a commit of ``base`` has the same bytes as ``commit`` of every file that was changed on the way to it."""
     fork = git.ask("merge-base", base, commit).text
-    files = git.unlike(fork, commit) if fork else ()
+    files = {*git.unlike(fork, commit)} if fork else set()
     if not files:
         return False
-    look = ("rev-list", "--first-parent", f"--max-count={_MOST_COMMITS}", f"{fork}..{base}", "--", *files)
-    compare = ("--literal-pathspecs", "diff-tree", "--quiet", commit)
-    commits = git.read("--literal-pathspecs", *look).split()
-    return any(one.ok for one in ask_all(capture, [git.command(*compare, one, "--", *files) for one in commits]))
+    look = ("rev-list", "--first-parent", f"--max-count={_MOST_COMMITS}", "--stdin")
+    commits = git.read("--literal-pathspecs", *look, stdin="\n".join((f"{fork}..{base}", "--", *files, ""))).split()
+    return any(files.isdisjoint(unlike) for unlike in ask_all(partial(git.unlike, commit), commits))
 
 
 def _was_merged(hub: Hub, seen: Git, review: Review, branch: str, head: str) -> bool:
@@ -296,16 +296,15 @@ def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: 
         raise Refused(what, where=base, hint=hint)
     end = tip if local is None or behind else local
     moving = seen.unlike(head, end)
-    ways = {at for path in moving for at in accumulate(path.split("/"), "{}/{}".format)}
-    # Ignored files too: git would overwrite them. Of another repository it lists the folder alone, with a slash.
-    others = git.names("ls-files", "-z", "--others") if moving else ()
-    untracked = {path for path in others if path.rstrip("/") in ways}
-    carried = sorted({*moving} & {*git.changed(["."])} | untracked) if moving else []
+    carried = _in_the_way(git, {*moving}) if moving else []
     if carried:
         what = f"{review.upstream}'s {base} changes {', '.join(carried)}, which has uncommitted changes"
-        flag = "--all " if untracked else ""
-        hint = f"put them aside: git stash push {flag}-- {shlex.join(carried)}; then run the same command again"
-        raise Refused(what, where=git.folder, hint=hint)
+        repositories = [path for path in carried if path.endswith("/")]
+        flag = "" if {*carried}.issubset(git.names("ls-files", "-z")) else "--all "
+        away = f"put them aside: git stash push {flag}-- {shlex.join(carried)}"
+        # Git stashes no other repository.
+        away = f"move that repository elsewhere: mv {shlex.quote(repositories[0])} FOLDER" if repositories else away
+        raise Refused(what, where=git.folder, hint=f"{away}; then run the same command again")
     if FILE in moving:
         what = f"{review.upstream}'s {base} has another {FILE}, and this run has the settings of the one here"
         switch = "" if current == base else f"git switch {base} && "
@@ -336,6 +335,20 @@ def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: 
         moves.append(Action(what, why, do, details, (standing(git, current), at)))
     done = [f"{base} is at {tip[:SHORT]}, as in {review.upstream}"] if moves else []
     return Step("fetch", tuple(moves), summary=lambda _: done), end, moving
+
+
+def _in_the_way(git: Git, moving: Collection[str]) -> list[str]:
+    """Return what is uncommitted in the places of ``moving``, above and below them; a switch would overwrite it.
+
+    That holds for ignored files too, which git overwrites without a word, and not for submodules.
+    """
+
+    def way(path: str) -> set[str]:
+        return {*accumulate(path.rstrip("/").split("/"), "{}/{}".format)}
+
+    ways = {at for path in moving for at in way(path)}
+    changed = git.changed(["."], "--ignored", "--ignore-submodules=all")
+    return sorted(path for path in changed if path.rstrip("/") in ways or not way(path).isdisjoint(moving))
 
 
 def _fetch(git: Git, review: Review, tip: str, why: str) -> Action:

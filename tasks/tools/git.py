@@ -247,13 +247,14 @@ class Git:
         texts = (data.decode("utf-8", "surrogateescape") for data in (one, other))
         return len({self.read("hash-object", "--stdin", f"--path={path}", stdin=text) for text in texts}) == 1
 
-    def changed(self, paths: Sequence[str]) -> tuple[str, ...]:
+    def changed(self, paths: Sequence[str], *more: str) -> tuple[str, ...]:
         """Return the files below ``paths`` that differ from HEAD or are untracked, relative to the top.
 
-        ``paths`` are relative to :attr:`folder`. A text file that differs only from the index is left out.
+        ``paths`` are relative to :attr:`folder`, ``more`` are flags of ``git status``. A text file that differs only
+        from the index is left out. Of another repository that is not a submodule it has the folder, with a slash.
         """
         flags = ("--porcelain", "-z", "--no-renames", "--untracked-files=all")
-        listed = self.names("--literal-pathspecs", "status", *flags, "--", *paths)
+        listed = self.names("--literal-pathspecs", "status", *flags, *more, "--", *paths)
         entries = [(entry[:2], entry[3:]) for entry in listed]
         if all(letters != _TWICE for letters, _ in entries):
             return tuple(path for _, path in entries)
@@ -437,9 +438,9 @@ def switched(git: Git, branch: str, commit: str, moved: Sequence[str], folder: P
     ahead.read(*_NO_HOOKS, "update-ref", f"refs/heads/{branch}", commit)
     ahead.read(*_NO_HOOKS, "symbolic-ref", "HEAD", f"refs/heads/{branch}")
     ahead.read("read-tree", "-m", "-i", str(git.start.commit), commit)
-    there = ahead.names("--literal-pathspecs", "ls-files", "-z", "--", *moved) if moved else ()
+    there = {*moved}.intersection(ahead.names("ls-files", "-z"))
     ahead.read("update-index", "-z", "--assume-unchanged", "--stdin", stdin="".join(f"{path}\0" for path in there))
-    gone = (re.sub(r"([\\*?\[ ])", r"\\\1", path) for path in sorted({*moved} - {*there}))
+    gone = (re.sub(r"([\\*?\[ ])", r"\\\1", path) for path in sorted({*moved} - there))
     with (folder / "info/exclude").open("a", errors="surrogateescape") as exclude:
         exclude.write("".join(("\n", *(f"/{path}\n" for path in gone))))
     return ahead

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import Result, run_task
+from tests.support.cli import Result, run_task, sh
 from tests.support.processes import write_program
-from tests.support.steps import BRANCH, SUBJECT, move, refs
+from tests.support.steps import BRANCH, SUBJECT, add_submodule, move, refs
 from tests.support.team import Team
 from tests.support.world import demand_fault, fault
 
@@ -232,8 +232,31 @@ def test_a_base_branch_that_another_worktree_has_is_not_moved_below_its_files(te
     assert team.hub.git("rev-parse", "HEAD~") == team.base
 
 
-@pytest.mark.parametrize("name", ["notes.env", "notes.env/theirs"])
-def test_a_file_that_git_ignores_is_not_overwritten_by_the_base_branchs(team: Team, name: str) -> None:
+def test_more_files_may_change_than_a_command_takes_as_arguments(team: Team) -> None:
+    """On a branch that was squashed, and on the base branch since then."""
+    folder = "/".join(("vendored" * 30,) * 2)
+    for number in range(3000):
+        team.hub.write(f"{folder}/{number:0250}", "ours\n")
+    team.hub.git("switch", "--quiet", "--create", "bump-z2jh-3.3.7")
+    team.hub.commit("Vendor it")
+    bump(team, "3.3.7")
+    done(team)
+    team.merge("bump-z2jh-3.3.7", squash=True)
+    team.gh.put([])
+    for file in (team.colleague.path / folder).iterdir():
+        file.write_text("theirs\n")
+    team.work("notes.txt")
+    bump(team)
+    done(team)
+    assert team.hub.git("rev-parse", "HEAD~") == team.base
+
+
+@pytest.mark.parametrize(
+    ("name", "mine"),
+    [("notes.env", "notes.env"), ("notes.env/theirs", "notes.env"), ("notes", "notes/mine.env")],
+    ids=["file", "folder", "file in place of a folder"],
+)
+def test_a_file_that_git_ignores_is_not_overwritten_by_the_base_branchs(team: Team, name: str, mine: str) -> None:
     """Git would do so without a word."""
     team.work(".gitignore", "*.env\n")
     team.hub.git("pull", "--quiet", "--ff-only", "upstream", "staging")
@@ -241,20 +264,21 @@ def test_a_file_that_git_ignores_is_not_overwritten_by_the_base_branchs(team: Te
     team.colleague.git("add", "--force", name)
     team.work("notes.txt")
     bump(team)
-    team.hub.write("notes.env", "mine\n")
+    team.hub.write(mine, "mine\n")
     demand_fault(
         commit(team),
         1,
-        f"upstream's staging changes notes.env, which has uncommitted changes ({team.hub.path})",
-        "put them aside: git stash push --all -- notes.env; then run the same command again",
+        f"upstream's staging changes {mine}, which has uncommitted changes ({team.hub.path})",
+        f"put them aside: git stash push --all -- {mine}; then run the same command again",
     )
-    assert team.hub.read("notes.env") == "mine\n"
-    team.hub.git("stash", "push", "--quiet", "--all", "--", "notes.env")
+    assert team.hub.read(mine) == "mine\n"
+    team.hub.git("stash", "push", "--quiet", "--all", "--", mine)
     done(team)
-    assert (team.hub.read(name), team.hub.git("show", "stash@{0}^3:notes.env")) == ("theirs\n", "mine")
+    assert (team.hub.read(name), team.hub.git("show", f"stash@{{0}}^3:{mine}")) == ("theirs\n", "mine")
 
 
 def test_another_repository_that_git_ignores_is_not_overwritten_either(team: Team) -> None:
+    """Git does not stash it."""
     team.work(".gitignore", "/theme/\n")
     team.hub.git("pull", "--quiet", "--ff-only", "upstream", "staging")
     team.colleague.write("theme/logo.svg", "theirs\n")
@@ -263,9 +287,32 @@ def test_another_repository_that_git_ignores_is_not_overwritten_either(team: Tea
     bump(team)
     team.hub.write("theme/logo.svg", "mine\n")
     team.hub.git("init", "--quiet", "theme")
-    told, _ = fault(commit(team))
-    assert told.startswith("upstream's staging changes theme/")
-    assert team.hub.read("theme/logo.svg") == "mine\n"
+    demand_fault(
+        commit(team),
+        1,
+        f"upstream's staging changes theme/, which has uncommitted changes ({team.hub.path})",
+        "move that repository elsewhere: mv theme/ FOLDER; then run the same command again",
+    )
+    (team.hub.path / "theme").rename(team.hub.path / "my-theme")
+    done(team)
+    assert (team.hub.read("theme/logo.svg"), team.hub.read("my-theme/logo.svg")) == ("theirs\n", "mine\n")
+
+
+def test_a_submodule_at_another_commit_is_left_there(team: Team) -> None:
+    """As most are after a pull: git moves what the commit says of it, and not its files."""
+    add_submodule(team.hub, "theme", "theme")
+    team.hub.git("push", "--quiet", "origin", "HEAD:staging")
+    team.colleague.git("pull", "--quiet", str(team.hub.remote), "staging")
+    sub = team.hub.path / "theme"
+    later = sh("git", "commit-tree", "HEAD^{tree}", "-p", "HEAD", "-m", "Later", cwd=sub)
+    team.colleague.git("update-index", "--cacheinfo", f"160000,{later},theme")
+    team.colleague.git("commit", "--quiet", "--message", "Move the theme")
+    team.colleague.git("push", "--quiet")
+    mine = sh("git", "commit-tree", "HEAD^{tree}", "-p", "HEAD", "-m", "Mine", cwd=sub)
+    sh("git", "checkout", "--quiet", mine, cwd=sub)
+    bump(team)
+    done(team)
+    assert (team.hub.git("rev-parse", "HEAD:theme"), sh("git", "rev-parse", "HEAD", cwd=sub)) == (later, mine)
 
 
 def test_a_file_that_git_was_told_to_skip_is_named_where_the_base_branch_changes_it(team: Team) -> None:
