@@ -6,7 +6,7 @@ import atexit
 import contextlib
 import re
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import accumulate, count
@@ -19,6 +19,7 @@ from ..core.plan import Action, Fact, Moved, Step, Values, refused
 from ..core.safe_files import temporary_folder
 from ..core.settings import FILE, Settings, how_to_correct
 from ..image.tag import render
+from ..repo.files import is_below
 from ..repo.hub import Hub, open_hub
 from ..repo.remotes import Review, base_here, find_review, review_known
 from ..tools.forges import MERGED
@@ -159,7 +160,7 @@ def target_branch(hub: Hub, review: Review, wanted: str | None) -> TargetBranch:
     if name == current:
         place = local_branch(git, current, git.start.commit)
         return TargetBranch(current, "it is the current branch", place, is_named=wanted == current)
-    require_name(git, name, "use --branch NAME")
+    require_name(git, name)
     why = f"{current} is {shared[current]}" if current in shared else "of --branch"
     commit = git.branch_commit(name)
     if commit not in {None, git.start.commit}:
@@ -196,7 +197,7 @@ def _feature_branch(hub: Hub, review: Review, why: str) -> TargetBranch:
     git, head = hub.git, str(hub.git.start.commit)
     first = _name(hub)
     hint = f"correct hub.branch in invoke.yaml; the default is {Settings().branch}"
-    require_name(git, first, how_to_correct("branch", hint))
+    require_name(git, first, "hub.branch", how_to_correct("branch", hint))
     for number in count(1):
         name = first if number == 1 else f"{first}-{number}"
         here, there = git.branch_commit(name), (review.heads or {}).get(name)
@@ -243,16 +244,28 @@ def _committed_version(hub: Hub) -> str | None:
     return version_of(replace(hub, files=hub.committed))
 
 
-def require_name(git: Git, name: str, hint: str) -> None:
-    """Check that git takes ``name`` for a branch."""
+def require_name(git: Git, name: str, where: str = "--branch", hint: str = "use --branch NAME") -> None:
+    """Check that git takes ``name``, which is from ``where``, for a branch."""
     # It prints another name for @{-1}, the branch before, and takes what means another commit elsewhere.
     is_other = re.fullmatch(r"refs/.*|@|(?:.*_)?HEAD", name) or git.commit_at(f"refs/remotes/{name}")
     if is_other or git.ask("check-ref-format", "--branch", name).text != name:
-        raise Unusable(f"{name!r} cannot be a branch's name", where="git check-ref-format", hint=hint)
+        raise Unusable(f"{name!r} cannot be a branch's name", where=where, hint=hint)
+
+
+def require_room(name: str, others: Iterable[str], where: object) -> None:
+    """Check that git can have the branch ``name`` beside ``others``: to it, names are paths of files."""
+    for one in others:
+        if one != name and (is_below(one, [name]) or is_below(name, [one])):
+            hint = "use another branch: --branch NAME"
+            raise Refused(f"git cannot have the branch {name} beside {one}", where=where, hint=hint)
 
 
 def _require_free(git: Git, name: str) -> None:
-    """Check that no other worktree has the branch ``name``: a switch could move it below that one's files."""
+    """Check that git can have the branch ``name``, and that no other worktree has it.
+
+    A switch could move it below that one's files.
+    """
+    require_room(name, git.read("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads").split(), git.folder)
     there = git.read("for-each-ref", "--format=%(worktreepath)", f"refs/heads/{name}")
     if there:
         hint = f"work in that folder, or remove it: git worktree remove {shlex.quote(there)}"

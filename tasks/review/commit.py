@@ -180,7 +180,7 @@ def _require_branch(git: Git) -> None:
 def _require_nothing_left(hub: Hub, review: Review, options: CommitOptions) -> None:
     """Check that a branch to push, which no commit is made on, lacks nothing that is here."""
     tip, name = base_here(hub.git, review), str(options.branch)
-    require_name(hub.git, name, "use --branch NAME")
+    require_name(hub.git, name)
     there = hub.git.branch_commit(name)
     if options.pushes and not (tip and all(hub.git.contains(tip, one) for one in ("HEAD", there) if one)):
         hint = f"git switch {'' if there else '--create '}{shlex.quote(name)}, then run the same command again"

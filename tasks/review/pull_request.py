@@ -24,7 +24,7 @@ from ..tools.forges import GITHUB, ForgeRequest, GitHub, gh_knows, opening_addre
 from ..tools.git import PUSH_SECONDS, Git, push_address, push_fault, remote_branch
 from ..tools.process import Pool, answer_of, capture, run_checked
 from ..tools.registry import ImageAnswer, inspect_all
-from .branches import TargetBranch
+from .branches import TargetBranch, require_room
 from .bump import (
     KUBERNETES,
     NOTHING,
@@ -283,6 +283,7 @@ def plan_push(hub: Hub, review: Review, branch: TargetBranch, why: str) -> tuple
     remote, heads = review.remote, review.heads or {}
     if name in heads and not git.contains("HEAD", heads[name]):
         raise _has_more_commits(git, remote, name, heads[name])
+    require_room(name, heads, remote)
     address = push_address(git, remote)
     there = remote_branch(git, remote, name, heads.get(name), git.push_address(remote))
     # A push that was killed after the remote had taken the branch leaves a clone that does not know of it.

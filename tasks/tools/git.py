@@ -58,7 +58,10 @@ _FIXES = {
     "failed to sign": _SIGNING,
     "signingkey": _SIGNING,
     "load public key": _SIGNING,
-    "cannot create 'refs/heads/": "git branch --list; use another branch: --branch NAME",
+    "push certificate": "sign no push: git config push.gpgSign false",
+    "does not support --signed push": "sign a push only where the remote takes that: git config push.gpgSign if-asked",
+    "does not support push options": "send none in this clone: git config push.pushOption ''",
+    "local refs could not be updated": "git fetch --all --prune",
     # git status and git stash do not show those.
     "would be overwritten by": "see what git was told to skip: git ls-files -v | grep '^[a-zS]'; then: "
     "git update-index --no-assume-unchanged --no-skip-worktree -- FILE",
@@ -462,7 +465,8 @@ def remote_fault(output: Output, remote: str) -> Unreachable:
     words = _first_fault(output)
     if mentions(said, _REMOTE_DENIED):
         return Denied(f"the remote denied access: {words}", where=remote, hint=f"git ls-remote {remote}")
-    return Unreachable(f"cannot reach the remote: {words}", where=remote, hint=f"git ls-remote {remote}")
+    hint = _fix(output.stderr) or f"git ls-remote {remote}"
+    return Unreachable(f"cannot reach the remote: {words}", where=remote, hint=hint)
 
 
 def push_fault(output: Output, remote: str, branch: str, *, ahead: bool) -> ProgramFailed | Unreachable:
@@ -498,12 +502,17 @@ def failed(arguments: Sequence[str], output: Output, where: object | None = None
     if opening and closing:
         return locked(f"{path}.lock")
     verb = next((word for word in arguments if word.replace("-", "").isalpha() and word[0] != "-"), arguments[0])
-    # Its own advice counts first, where that is a command.
-    advised = (line.strip() for line in output.stderr.splitlines() if line.strip().startswith(_ADVICE))
-    said, temporary = output.stderr.lower(), shlex.quote(tempfile.gettempdir())
-    known = (fix.format(temporary=temporary) for sign, fix in _FIXES.items() if sign in said)
-    hint = next(chain(advised, known), "git status")
+    hint = _fix(output.stderr) or "git status"
     return ProgramFailed(f"git {verb}: {_first_fault(output)}", where=where, hint=hint)
+
+
+def _fix(said: str) -> str:
+    """Return how to fix what git has said; empty where that is not known."""
+    # Its own advice counts first, where that is a command.
+    advised = (line.strip() for line in said.splitlines() if line.strip().startswith(_ADVICE))
+    temporary = shlex.quote(tempfile.gettempdir())
+    known = (fix.format(temporary=temporary) for sign, fix in _FIXES.items() if sign in said.lower())
+    return next(chain(advised, known), "")
 
 
 def locked(lock: Path | str) -> Refused:

@@ -186,6 +186,18 @@ def test_a_tag_of_the_base_branchs_name_is_not_taken_for_it(team: Team) -> None:
     )
 
 
+def test_a_branch_that_is_gone_there_and_not_here_is_pruned(team: Team) -> None:
+    """Git cannot keep upstream/staging beside upstream/staging/old."""
+    team.hub.git("update-ref", "-d", "refs/remotes/upstream/staging")
+    team.hub.git("update-ref", "refs/remotes/upstream/staging/old", "HEAD")
+    team.work("notes.txt")
+    bump(team)
+    _, hint = fault(commit(team))
+    assert hint == "git fetch --all --prune"
+    team.hub.git(*hint.split()[1:])
+    done(team)
+
+
 def test_settings_that_the_base_branch_changes_are_not_left_out(team: Team) -> None:
     """A clone that is behind has the older ones: a release by those would miss a place of the values, say."""
     team.work("invoke.yaml", "hub: {labels: [hub-images]}\n")

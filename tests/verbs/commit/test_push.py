@@ -1,5 +1,7 @@
 """``commit --push``: adds to the remote, never overwrites, and says what the remote said."""
 
+import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -200,6 +202,21 @@ def test_a_base_branch_that_is_protected_has_a_way_on(moved: Hub) -> None:
     moved.git("switch", "--quiet", "--create", "mine")
     done = commit(moved, "--pr")
     assert (done.code, done.out.splitlines()[0]) == (0, "pushed mine to origin")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "hint"),
+    [
+        ("push.gpgSign", "true", "sign a push only where the remote takes that: git config push.gpgSign if-asked"),
+        ("push.pushOption", "ci.skip", "send none in this clone: git config push.pushOption ''"),
+    ],
+)
+def test_what_the_remote_does_not_take_of_a_push_has_a_way_on(moved: Hub, setting: str, value: str, hint: str) -> None:
+    with Path(os.environ["GIT_CONFIG_GLOBAL"]).open("a") as settings:
+        settings.write("[{}]\n{} = {}\n".format(*setting.split("."), value))
+    assert fault(commit(moved, "--push"))[1] == hint
+    moved.git(*shlex.split(hint.partition(": git ")[2]))
+    assert commit(moved, "--push").out == f"pushed {BRANCH} to origin\n"
 
 
 def test_the_clones_own_hook_is_not_the_remotes_answer(moved: Hub) -> None:

@@ -95,8 +95,21 @@ def other_changes(file: str, prepare: Callable[[Hub], object]) -> Case:
 def no_branch(name: str, *, hint: str = "use --branch NAME", setting: str = "") -> Case:
     """A name that no branch can have, of the flag or of a setting."""
     arguments = () if setting else (f"--branch={name}",)
-    error = f"'{name}' cannot be a branch's name (git check-ref-format)"
+    error = f"'{name}' cannot be a branch's name ({'hub.branch' if setting else '--branch'})"
     return Case(lambda hub: hub.write("invoke.yaml", setting), error, hint, 2, arguments)
+
+
+def beside(name: str, other: str, *arguments: str, where: str) -> Case:
+    """A branch whose name is a folder of another one's, or the other way round; the clone does not know of it yet."""
+
+    def prepare(hub: Hub) -> None:
+        if where == "TOP":
+            hub.git("branch", other)
+        else:
+            hub.git("push", "--quiet", str(hub.remote), f"main:refs/heads/{other}")
+
+    error = f"git cannot have the branch {name} beside {other} ({where})"
+    return Case(prepare, error, "use another branch: --branch NAME", 1, arguments)
 
 
 CASES = {
@@ -141,6 +154,8 @@ CASES = {
         f"another worktree has the branch {BRANCH} (TOP-tree)",
         "work in that folder, or remove it: git worktree remove TOP-tree",
     ),
+    "a branch beside one of the clone's": beside("mine/next", "mine", "--branch=mine/next", where="TOP"),
+    "a branch beside one of the remote's": beside(BRANCH, f"{BRANCH}/try", "--push", where="origin"),
     "a managed file that git was told to skip": Case(
         skipped,
         "git was told to leave the file's changes out (skip-worktree) (hub/requirements.yaml)",
