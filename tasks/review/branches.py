@@ -340,7 +340,7 @@ def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: 
 
         def do(_: Values) -> Values:
             git.require_unlocked()
-            git.read(*arguments)
+            git.move(*arguments, to=Head(base, end))
             return {HEAD: Head(base, end), at.name: end}
 
         changes = (f"changes {output.first_of(moving, _MOST_NAMED, 'files')}",) if moving else ()

@@ -87,9 +87,9 @@ def plan_commit(
 
 def _switching(git: Git, target: TargetBranch, head: Fact) -> Action:
     def do(values: Values) -> Values:
-        git.switch(*target.switch, branch=target.name)
-        commit = values[HEAD].commit
-        return {HEAD: Head(target.name, commit), target.place.name: commit}
+        there = values[HEAD]._replace(branch=target.name)
+        git.move(*target.switch, to=there)
+        return {HEAD: there, target.place.name: there.commit}
 
     is_new = any(one.startswith("--") for one in target.switch)
     what = f"create {target.name} from {head.value.branch}" if is_new else f"switch to {target.name}"

@@ -75,6 +75,12 @@ INDEX = ""
 # The path stands last: it may hold line breaks.
 _STATE = ("rev-parse", "--is-inside-work-tree", "--is-shallow-repository", "--absolute-git-dir")
 _HEADS = "refs/heads/"
+# What a remote says of a branch that it rejects.
+_REJECTED = {
+    "protected branch": f"take what is committed to another branch: git switch --create NAME; then: {DOOR} commit --pr",
+    "shallow update not allowed": "git fetch --unshallow REMOTE, then run the same command again",
+    "`workflow": "let the token change workflows: gh auth refresh --scopes workflow; then run the same command again",
+}
 _UNDER_WAY = {
     "MERGE_HEAD": "merge",
     "rebase-merge": "rebase",
@@ -183,10 +189,10 @@ class Git:
             raise failed(command.argv[1:], output)
         return output
 
-    def switch(self, *arguments: str, branch: str) -> None:
-        """Run git with ``arguments``, which switch to ``branch``; a hook that fails after that does not undo it."""
+    def move(self, *arguments: str, to: Head) -> None:
+        """Run git with ``arguments``, which move HEAD ``to`` a place; a hook that fails after that does not undo it."""
         output = self.ask(*arguments)
-        if not output.ok and self.head().branch != branch:
+        if not output.ok and self.head() != to:
             raise failed(arguments, output)
 
     # -- where the clone stands
@@ -425,8 +431,9 @@ def switched(git: Git, branch: str, commit: str, moved: Sequence[str], folder: P
     The clone, or the folder ``objects`` below ``folder``, has the commit. Of the files that such a switch writes or
     removes (``moved``) git takes the old ones in the work tree for the new ones.
     """
-    common = git.path_of("--git-common-dir")
-    for entry in common.iterdir():
+    # Of a linked worktree git keeps most of a split index aside.
+    places = (*git.path_of("--git-common-dir").iterdir(), *git.clone.git_dir.glob("sharedindex.*"))
+    for entry in {entry.name: entry for entry in places}.values():
         if entry.name in _COPIED and entry.is_dir():
             shutil.copytree(entry, folder / entry.name, ignore=shutil.ignore_patterns("*.lock"))
         elif entry.name in _COPIED:
@@ -487,10 +494,9 @@ def push_fault(output: Output, remote: str, branch: str, *, ahead: bool) -> Prog
     reason = rejected[0].rpartition("(")[2].rstrip(")") or "no reason given"
     if ahead:
         hint = f"look at what is there: git fetch {remote} && git log HEAD..{remote}/{branch}; or use another --branch"
-    elif "protected branch" in output.stderr.lower():
-        hint = f"take what is committed to another branch: git switch --create NAME; then: {DOOR} commit --pr"
     else:
-        hint = f"ask who keeps {remote} why, then: git push {remote} {branch}"
+        said, otherwise = output.stderr.lower(), f"ask who keeps {remote} why, then: git push {remote} {branch}"
+        hint = next((hint for sign, hint in _REJECTED.items() if sign in said), otherwise)
     return Unreachable(f"the remote rejected the branch {branch}: {reason}", where=remote, hint=hint)
 
 

@@ -341,6 +341,17 @@ def test_a_file_that_git_was_told_to_skip_is_named_where_the_base_branch_changes
     assert team.hub.read("images/hub/requirements.txt") == "mine\n"
 
 
+def test_a_hook_that_fails_after_the_way_to_the_base_branch_does_not_stop_the_commit(team: Team) -> None:
+    """As that of Git LFS does where git-lfs is missing: git has switched by then."""
+    bump(team, "3.3.7")
+    done(team)
+    team.merge("bump-z2jh-3.3.7", squash=True)
+    bump(team)
+    write_program(team.hub.path / ".git/hooks", "post-checkout", "exit 2")
+    done(team)
+    assert team.hub.git("rev-parse", "HEAD~") == team.base
+
+
 def test_in_ci_a_detached_head_goes_on_at_the_base_branch(team: Team) -> None:
     team.work("notes.txt")
     team.hub.git("switch", "--quiet", "--detach")
