@@ -19,7 +19,7 @@ from ..core.plan import Action, Fact, Moved, Step, Values, refused
 from ..core.safe_files import temporary_folder
 from ..core.settings import FILE, Settings, how_to_correct
 from ..image.tag import render
-from ..repo.files import is_below
+from ..repo.files import is_below, planned_bytes
 from ..repo.hub import Hub, open_hub
 from ..repo.remotes import Review, base_here, find_review, review_known
 from ..tools.forges import MERGED
@@ -31,6 +31,8 @@ _MOST_NAMED = 8
 _BUMP, _REBUILD = "bump", "rebuild"
 # How many commits of the base branch are compared with a branch that may have been squashed.
 _MOST_COMMITS = 200
+# Git overwrites ignored files without a word, and leaves submodules as they are.
+_LOST = ("--ignored", "--ignore-submodules=all")
 # What is planned ahead may be read until the end.
 _kept = contextlib.ExitStack()
 atexit.register(_kept.close)
@@ -128,9 +130,11 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
     # People are told that HEAD is detached; in CI that is how things are.
     if current is None and not (output.is_ci() and seen.contains(tip, head)):
         return stay, hub
-    step, end, moving = _plan_moves(git, seen, review, current, head)
+    planned = planned_bytes(hub.files)
+    step, end, moving = _plan_moves(git, seen, review, current, head, planned)
     if step.actions:
         hub = replace(open_hub(hub.settings, switched(git, base, end, moving, folder), moving), index=hub.index)
+        hub = hub.holding(planned)
     return step._replace(warnings=lambda: warnings), hub
 
 
@@ -297,8 +301,13 @@ def _was_merged(hub: Hub, seen: Git, review: Review, branch: str, head: str) -> 
     return _is_done_with(seen, review, branch, head)
 
 
-def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: str) -> tuple[Step, str, Sequence[str]]:
-    """Return the step to the base branch, the commit where it ends, and the files that change on the way."""
+def _plan_moves(
+    git: Git, seen: Git, review: Review, current: str | None, head: str, planned: Collection[str]
+) -> tuple[Step, str, Sequence[str]]:
+    """Return the step to the base branch, the commit where it ends, and the files that change on the way.
+
+    ``planned`` are files with edits that are yet to be made.
+    """
     tip, base = str(review.tip), review.base
     local = head if current == base else git.branch_commit(base)
     behind = 0 if local is None or seen.contains(local, tip) else seen.count(local, tip)
@@ -309,7 +318,7 @@ def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: 
         raise Refused(what, where=base, hint=hint)
     end = tip if local is None or behind else local
     moving = seen.unlike(head, end)
-    carried = _in_the_way(git, {*moving}) if moving else []
+    carried = _in_the_way({*moving}, [*planned, *git.changed(["."], *_LOST)]) if moving else []
     if carried:
         what = f"{review.upstream}'s {base} changes {', '.join(carried)}, which has uncommitted changes"
         repositories = [path for path in carried if path.endswith("/")]
@@ -350,18 +359,14 @@ def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: 
     return Step("fetch", tuple(moves), summary=lambda _: done), end, moving
 
 
-def _in_the_way(git: Git, moving: Collection[str]) -> list[str]:
-    """Return what is uncommitted in the places of ``moving``, above and below them; a switch would overwrite it.
-
-    That holds for ignored files too, which git overwrites without a word, and not for submodules.
-    """
+def _in_the_way(moving: Collection[str], changed: Iterable[str]) -> list[str]:
+    """Return what of ``changed`` lies at, above or below one of ``moving``: a switch would overwrite it."""
 
     def way(path: str) -> set[str]:
         return {*accumulate(path.rstrip("/").split("/"), "{}/{}".format)}
 
     ways = {at for path in moving for at in way(path)}
-    changed = git.changed(["."], "--ignored", "--ignore-submodules=all")
-    return sorted(path for path in changed if path.rstrip("/") in ways or not way(path).isdisjoint(moving))
+    return sorted({path for path in changed if path.rstrip("/") in ways or not way(path).isdisjoint(moving)})
 
 
 def _fetch(git: Git, review: Review, tip: str, why: str) -> Action:

@@ -174,6 +174,17 @@ def test_the_branch_is_cut_from_the_base_branch_as_it_is_now(team: Team) -> None
     assert team.hub.git("status", "--porcelain") == "?? draft.txt"
 
 
+def test_a_dry_chain_goes_there_with_the_edits_that_it_has_planned(team: Team) -> None:
+    team.work("notes.txt")
+    chain = ("bump", "--to", "3.3.8", "commit", "--pr")
+    dry = run_task("--dry", *chain, cwd=team.hub.path)
+    assert (dry.code, f'"{SUBJECT}"' in dry.out) == (0, True), dry
+    team.work("hub/requirements.yaml", team.hub.read("hub/requirements.yaml") + "# theirs\n")
+    for dry_too in (("--dry",), ()):
+        error, _ = fault(run_task(*dry_too, *chain, cwd=team.hub.path))
+        assert error.startswith("upstream's staging changes hub/requirements.yaml, which has uncommitted changes")
+
+
 def test_a_tag_of_the_base_branchs_name_is_not_taken_for_it(team: Team) -> None:
     """As teams have it that deploy what they tag: git fetches the tag, if it is asked for the bare name."""
     team.colleague.git("push", "--quiet", "origin", "staging:refs/tags/staging")
