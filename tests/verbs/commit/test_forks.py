@@ -474,6 +474,13 @@ def test_what_is_misspelt_is_refused_before_anything_is_done(
     assert everything(team) == before
 
 
+def test_an_upstream_that_does_not_answer_is_no_base_branch_that_cannot_be_told(team: Team) -> None:
+    team.hub.git("remote", "set-url", "upstream", "/nowhere.git")
+    bump(team)
+    error = "cannot reach the remote: '/nowhere.git' does not appear to be a git repository (upstream)"
+    demand_fault(commit(team), 4, error, "git ls-remote upstream")
+
+
 def theirs_and_mine(team: Team) -> None:
     team.work("hub/requirements.yaml", team.hub.read("hub/requirements.yaml") + "# theirs\n")
 

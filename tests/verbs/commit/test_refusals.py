@@ -180,6 +180,13 @@ CASES = {
         1,
         ("--push",),
     ),
+    "an address in place of a remote": Case(
+        lambda hub: hub.write("invoke.yaml", "hub: {remote: /srv/fork.git}\n"),
+        "there is no remote /srv/fork.git (hub.remote)",
+        "git remote add NAME /srv/fork.git; then in invoke.yaml: hub: {remote: NAME}",
+        1,
+        ("--push",),
+    ),
     "a remote that is gone": Case(
         lambda hub: hub.git("remote", "set-url", "origin", "/nowhere/hub.git"),
         "cannot reach the remote: '/nowhere/hub.git' does not appear to be a git repository (origin)",
