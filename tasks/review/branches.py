@@ -31,8 +31,6 @@ _MOST_NAMED = 8
 _BUMP, _REBUILD = "bump", "rebuild"
 # How many commits of the base branch are compared with a branch that may have been squashed.
 _MOST_COMMITS = 200
-# Git overwrites ignored files without a word, and leaves submodules as they are.
-_LOST = ("--ignored", "--ignore-submodules=all")
 # What is planned ahead may be read until the end.
 _kept = contextlib.ExitStack()
 atexit.register(_kept.close)
@@ -310,23 +308,14 @@ def _plan_moves(
     """
     tip, base = str(review.tip), review.base
     local = head if current == base else git.branch_commit(base)
-    behind = 0 if local is None or seen.contains(local, tip) else seen.count(local, tip)
-    if local and behind and not seen.contains(tip, local):
-        ahead = _commits(seen.count(tip, local))
-        what = f"{base} here has {ahead} that {review.upstream} does not have, and is {behind} behind"
+    behind, ahead = (seen.count(local, tip), seen.count(tip, local)) if local else (0, 0)
+    if behind and ahead:
+        what = f"{base} here has {_commits(ahead)} that {review.upstream} does not have, and is {behind} behind"
         hint = f"git pull --rebase --autostash {review.upstream} {base}; or move your commits to another branch"
         raise Refused(what, where=base, hint=hint)
     end = tip if local is None or behind else local
     moving = seen.unlike(head, end)
-    carried = _in_the_way({*moving}, [*planned, *git.changed(["."], *_LOST)]) if moving else []
-    if carried:
-        what = f"{review.upstream}'s {base} changes {', '.join(carried)}, which has uncommitted changes"
-        repositories = [path for path in carried if path.endswith("/")]
-        flag = "" if {*carried}.issubset(git.names("ls-files", "-z")) else "--all "
-        away = f"put them aside: git stash push {flag}-- {shlex.join(carried)}"
-        # Git stashes no other repository.
-        away = f"move that repository elsewhere: mv {shlex.quote(repositories[0])} FOLDER" if repositories else away
-        raise Refused(what, where=git.folder, hint=f"{away}; then run the same command again")
+    _require_clear(git, review, moving, planned)
     if FILE in moving:
         what = f"{review.upstream}'s {base} has another {FILE}, and this run has the settings of the one here"
         switch = "" if current == base else f"git switch {base} && "
@@ -359,14 +348,26 @@ def _plan_moves(
     return Step("fetch", tuple(moves), summary=lambda _: done), end, moving
 
 
-def _in_the_way(moving: Collection[str], changed: Iterable[str]) -> list[str]:
-    """Return what of ``changed`` lies at, above or below one of ``moving``: a switch would overwrite it."""
+def _require_clear(git: Git, review: Review, moving: Collection[str], planned: Collection[str]) -> None:
+    """Check that nothing uncommitted lies at, above or below the files ``moving``: a switch would overwrite it."""
+    if not moving:
+        return
 
     def way(path: str) -> set[str]:
         return {*accumulate(path.rstrip("/").split("/"), "{}/{}".format)}
 
     ways = {at for path in moving for at in way(path)}
-    return sorted({path for path in changed if path.rstrip("/") in ways or not way(path).isdisjoint(moving)})
+    # Git overwrites ignored files without a word, and leaves submodules as they are.
+    changed = {*planned, *git.changed(["."], "--ignored", "--ignore-submodules=all")}
+    carried = sorted(path for path in changed if path.rstrip("/") in ways or not way(path).isdisjoint(moving))
+    if carried:
+        what = f"{review.upstream}'s {review.base} changes {', '.join(carried)}, which has uncommitted changes"
+        flag = "" if {*carried}.issubset(git.names("ls-files", "-z")) else "--all "
+        away = f"put them aside: git stash push {flag}-- {shlex.join(carried)}"
+        # Git stashes no other repository.
+        repositories = [path for path in carried if path.endswith("/")]
+        away = f"move that repository elsewhere: mv {shlex.quote(repositories[0])} FOLDER" if repositories else away
+        raise Refused(what, where=git.folder, hint=f"{away}; then run the same command again")
 
 
 def _fetch(git: Git, review: Review, tip: str, why: str) -> Action:

@@ -343,8 +343,7 @@ def plan_request(
             raise Refused(what, where="--pr", hint="use another branch: --branch NAME")
         return Action(f"no pull request: {branch.name} is the branch that they go to"), None
     tip = base_here(hub.git, review)
-    is_ahead = tip is None or hub.git.read("rev-list", "--count", f"{tip}..HEAD", "--") != "0"
-    if not hub.pending and not is_ahead:
+    if not hub.pending and tip and hub.git.contains(tip, "HEAD"):
         return Action(f"no pull request: {branch.name} has nothing that {base} does not have"), None
     with output.waiting("rendering the chart"):
         cluster = changes(hub, review)

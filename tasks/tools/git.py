@@ -19,7 +19,7 @@ from typing import NamedTuple
 from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
 from ..core.plan import Fact, Moved
 from .command import NOTHING, Command, Output, mentions
-from .process import ask_all, capture
+from .process import PERSON_SECONDS, ask_all, capture
 
 # What an editor's look at the clone may take.
 _MOMENT, _GLANCE = 1.0, 0.05
@@ -45,8 +45,8 @@ _REMOTE_DENIED = (
     "authentication failed",
     "could not read username",
     "access denied",
-    "403",
-    "401",
+    "returned error: 401",
+    "returned error: 403",
 )
 # What git advises for a folder that belongs to somebody else, as containers and CI have them.
 _ADVICE = "git config --global --add safe.directory "
@@ -191,7 +191,7 @@ class Git:
 
     def move(self, *arguments: str, to: Head) -> None:
         """Run git with ``arguments``, which move HEAD ``to`` a place; a hook that fails after that does not undo it."""
-        output = self.ask(*arguments)
+        output = capture(self.command(*arguments), seconds=PERSON_SECONDS)
         if not output.ok and self.head() != to:
             raise failed(arguments, output)
 

@@ -188,8 +188,8 @@ CASES = {
         ("--push",),
     ),
     "a remote that is gone": Case(
-        lambda hub: hub.git("remote", "set-url", "origin", "/nowhere/hub.git"),
-        "cannot reach the remote: '/nowhere/hub.git' does not appear to be a git repository (origin)",
+        lambda hub: hub.git("remote", "set-url", "origin", "/nowhere/403.git"),
+        "cannot reach the remote: '/nowhere/403.git' does not appear to be a git repository (origin)",
         "git ls-remote origin",
         4,
         ("--push",),
