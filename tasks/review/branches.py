@@ -128,11 +128,10 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
     # People are told that HEAD is detached; in CI that is how things are.
     if current is None and not (output.is_ci() and seen.contains(tip, head)):
         return stay, hub
-    planned = planned_bytes(hub.files)
-    step, end, moving = _plan_moves(git, seen, review, current, head, planned)
+    step, end, moving = _plan_moves(hub, seen, review, current, head)
     if step.actions:
-        hub = replace(open_hub(hub.settings, switched(git, base, end, moving, folder), moving), index=hub.index)
-        hub = hub.holding(planned)
+        there = replace(open_hub(hub.settings, switched(git, base, end, moving, folder), moving), index=hub.index)
+        hub = there.holding(planned_bytes(hub.files))
     return step._replace(warnings=lambda: warnings), hub
 
 
@@ -299,14 +298,9 @@ def _was_merged(hub: Hub, seen: Git, review: Review, branch: str, head: str) -> 
     return _is_done_with(seen, review, branch, head)
 
 
-def _plan_moves(
-    git: Git, seen: Git, review: Review, current: str | None, head: str, planned: Collection[str]
-) -> tuple[Step, str, Sequence[str]]:
-    """Return the step to the base branch, the commit where it ends, and the files that change on the way.
-
-    ``planned`` are files with edits that are yet to be made.
-    """
-    tip, base = str(review.tip), review.base
+def _plan_moves(hub: Hub, seen: Git, review: Review, current: str | None, head: str) -> tuple[Step, str, Sequence[str]]:
+    """Return the step to the base branch, the commit where it ends, and the files that change on the way."""
+    git, tip, base = hub.git, str(review.tip), review.base
     local = head if current == base else git.branch_commit(base)
     behind, ahead = (seen.count(local, tip), seen.count(tip, local)) if local else (0, 0)
     if behind and ahead:
@@ -315,12 +309,12 @@ def _plan_moves(
         raise Refused(what, where=base, hint=hint)
     end = tip if local is None or behind else local
     moving = seen.unlike(head, end)
-    _require_clear(git, review, moving, planned)
+    pull = f"{'' if current == base else f'git switch {base} && '}git pull --ff-only {review.upstream} {base}"
+    if moving:
+        _require_clear(hub, review, moving, pull)
     if FILE in moving:
         what = f"{review.upstream}'s {base} has another {FILE}, and this run has the settings of the one here"
-        switch = "" if current == base else f"git switch {base} && "
-        hint = f"{switch}git pull --ff-only {review.upstream} {base}; then run the same command again"
-        raise Refused(what, where=git.folder, hint=hint)
+        raise Refused(what, where=git.folder, hint=f"{pull}; then run the same command again")
     why = f"{base} here is {_commits(behind)} behind" if behind else f"{base} is where feature branches start"
     moves = [] if seen is git else [_fetch(git, review, tip, why)]
     arguments: tuple[str, ...] = ()
@@ -348,24 +342,25 @@ def _plan_moves(
     return Step("fetch", tuple(moves), summary=lambda _: done), end, moving
 
 
-def _require_clear(git: Git, review: Review, moving: Collection[str], planned: Collection[str]) -> None:
+def _require_clear(hub: Hub, review: Review, moving: Collection[str], pull: str) -> None:
     """Check that nothing uncommitted lies at, above or below the files ``moving``: a switch would overwrite it."""
-    if not moving:
-        return
 
     def way(path: str) -> set[str]:
         return {*accumulate(path.rstrip("/").split("/"), "{}/{}".format)}
 
-    ways = {at for path in moving for at in way(path)}
+    git, ways = hub.git, {at for path in moving for at in way(path)}
     # Git overwrites ignored files without a word, and leaves submodules as they are.
-    changed = {*planned, *git.changed(["."], "--ignored", "--ignore-submodules=all")}
-    carried = sorted(path for path in changed if path.rstrip("/") in ways or not way(path).isdisjoint(moving))
+    changed = {*planned_bytes(hub.files), *git.changed(["."], "--ignored", "--ignore-submodules=all")}
+    carried = {path for path in changed if path.rstrip("/") in ways or not way(path).isdisjoint(moving)}
     if carried:
-        what = f"{review.upstream}'s {review.base} changes {', '.join(carried)}, which has uncommitted changes"
-        flag = "" if {*carried}.issubset(git.names("ls-files", "-z")) else "--all "
-        away = f"put them aside: git stash push {flag}-- {shlex.join(carried)}"
+        what = f"{review.upstream}'s {review.base} changes {', '.join(sorted(carried))}, which has uncommitted changes"
+        # A part of a release's edits would be committed as if it were all of them.
+        edits = () if carried.isdisjoint(hub.changed) else hub.changed
+        flag = "" if carried.issubset(git.names("ls-files", "-z")) else "--all "
+        away = f"put them aside: git stash push {flag}-- {shlex.join(sorted(carried.union(edits)))}"
+        away = f"{away}; {pull}; {DOOR} bump again" if edits else away
         # Git stashes no other repository.
-        repositories = [path for path in carried if path.endswith("/")]
+        repositories = sorted(path for path in carried if path.endswith("/"))
         away = f"move that repository elsewhere: mv {shlex.quote(repositories[0])} FOLDER" if repositories else away
         raise Refused(what, where=git.folder, hint=f"{away}; then run the same command again")
 

@@ -200,7 +200,8 @@ def _require_committable(hub: Hub, changed: Sequence[str], staged: Collection[st
             raise Refused("the file was never committed", where=path, hint=git_commit(hub, [path]))
     for path in foreign_changes(hub):
         name = shlex.quote(path)
-        hint = f"commit them, a hook's too: git commit -- {name}; or put them aside: git stash push -- {name}"
+        aside = f"put them aside, and bump or build again: git stash push -- {name}"
+        hint = f"commit them, a hook's too: git commit -- {name}; or {aside}"
         raise Refused("the file has uncommitted changes besides the release's", where=path, hint=hint)
     tree = WorkingTree(hub.git.folder)
     for path, data in hub.git.show_all([path for path in changed if path in staged], INDEX).items():

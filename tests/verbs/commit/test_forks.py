@@ -1,6 +1,7 @@
 """``commit --pr`` from a fork: the branch goes to the fork, the pull request to the team's ``staging``."""
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from tests.support.cli import Result, run_task, sh
 from tests.support.processes import write_program
-from tests.support.steps import BRANCH, SUBJECT, add_submodule, move, refs
+from tests.support.steps import BRANCH, MANAGED, SUBJECT, add_submodule, move, refs
 from tests.support.team import Team
 from tests.support.world import demand_fault, fault
 
@@ -500,7 +501,10 @@ REFUSALS = {
     "changes that would be overwritten": (
         theirs_and_mine,
         "upstream's staging changes hub/requirements.yaml, which has uncommitted changes (TOP)",
-        "put them aside: git stash push -- hub/requirements.yaml; then run the same command again",
+        (
+            "put them aside: git stash push -- hub/requirements.yaml images/hub/Dockerfile; "
+            "git pull --ff-only upstream staging; invoke bump again; then run the same command again"
+        ),
     ),
     "a base branch that went another way": (
         another_way,
@@ -524,6 +528,18 @@ def test_it_is_refused_and_everything_stays(
     before = everything(team)
     demand_fault(commit(team), 1, error.replace("TOP", str(team.hub.path)), hint)
     assert everything(team) == before
+
+
+def test_no_part_of_a_releases_edits_is_committed_as_if_it_were_all(team: Team) -> None:
+    """Once the requirement alone was put aside, a pull request had the new base image with the old chart."""
+    theirs_and_mine(team)
+    bump(team)
+    aside, pull, *_ = fault(commit(team))[1].split("; ")
+    for words in (aside.partition(": ")[2], pull):
+        team.hub.git(*shlex.split(words)[1:])
+    assert run_task("bump", "--to", "3.3.8", cwd=team.hub.path).code == 0
+    done(team)
+    assert team.hub.git("show", "--format=%s", "--name-only").split("\n\n") == [SUBJECT, MANAGED]
 
 
 def test_an_image_that_is_built_again_gets_a_branch_that_says_so(team: Team) -> None:

@@ -88,7 +88,8 @@ def other_changes(file: str, prepare: Callable[[Hub], object]) -> Case:
     return Case(
         prepare,
         f"the file has uncommitted changes besides the release's ({file})",
-        f"commit them, a hook's too: git commit -- {file}; or put them aside: git stash push -- {file}",
+        f"commit them, a hook's too: git commit -- {file}; or put them aside, and bump or build again: "
+        f"git stash push -- {file}",
     )
 
 
