@@ -351,16 +351,17 @@ def _require_clear(hub: Hub, review: Review, moving: Collection[str], pull: str)
     git, ways = hub.git, {at for path in moving for at in way(path)}
     # Git overwrites ignored files without a word, and leaves submodules as they are.
     changed = {*planned_bytes(hub.files), *git.changed(["."], "--ignored", "--ignore-submodules=all")}
-    carried = {path for path in changed if path.rstrip("/") in ways or not way(path).isdisjoint(moving)}
+    carried = sorted(path for path in changed if path.rstrip("/") in ways or not way(path).isdisjoint(moving))
     if carried:
-        what = f"{review.upstream}'s {review.base} changes {', '.join(sorted(carried))}, which has uncommitted changes"
+        named = output.first_of(carried, _MOST_NAMED, "files")
+        what = f"{review.upstream}'s {review.base} changes {named}, which has uncommitted changes"
         # A part of a release's edits would be committed as if it were all of them.
-        edits = () if carried.isdisjoint(hub.changed) else hub.changed
-        flag = "" if carried.issubset(git.names("ls-files", "-z")) else "--all "
-        away = f"put them aside: git stash push {flag}-- {shlex.join(sorted(carried.union(edits)))}"
+        edits = () if {*carried}.isdisjoint(hub.changed) else hub.changed
+        flag = "" if {*carried}.issubset(git.names("ls-files", "-z")) else "--all "
+        away = f"put them aside: git stash push {flag}-- {shlex.join(sorted({*carried[:_MOST_NAMED], *edits}))}"
         away = f"{away}; {pull}; {DOOR} bump again" if edits else away
         # Git stashes no other repository.
-        repositories = sorted(path for path in carried if path.endswith("/"))
+        repositories = [path for path in carried if path.endswith("/")]
         away = f"move that repository elsewhere: mv {shlex.quote(repositories[0])} FOLDER" if repositories else away
         raise Refused(what, where=git.folder, hint=f"{away}; then run the same command again")
 
