@@ -45,9 +45,11 @@ _REMOTE_DENIED = (
     "authentication failed",
     "could not read username",
     "access denied",
+    "denied to ",
     "returned error: 401",
     "returned error: 403",
 )
+_LAST_OF_SSH = "fatal: Could not read from remote repository"
 # What git advises for a folder that belongs to somebody else, as containers and CI have them.
 _ADVICE = "git config --global --add safe.directory "
 _FILTER = " filter '"
@@ -535,6 +537,12 @@ def _first_fault(output: Output) -> str:
     first = next((at for at, line in enumerate(lines) if line.strip().startswith(("fatal: ", "error: "))), None)
     if first is None:
         return output.last_words
+    if lines[first].startswith(_LAST_OF_SSH):
+        # What was wrong was said before: by ssh, or by the server in a frame of its own.
+        before = [
+            line.removeprefix("remote: ") for line in lines[:first] if re.search(r"\w", line.removeprefix("remote:"))
+        ]
+        return before[-1].removeprefix("ERROR: ") if before else output.last_words
     # It lists files on the lines below.
     listed = takewhile(lambda line: line.startswith("\t"), lines[first + 1 :])
     return " ".join((lines[first].strip().split(": ", 1)[1], *map(str.strip, listed)))

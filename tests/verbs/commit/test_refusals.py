@@ -100,6 +100,17 @@ def no_branch(name: str, *, hint: str = "use --branch NAME", setting: str = "") 
     return Case(lambda hub: hub.write("invoke.yaml", setting), error, hint, 2, arguments)
 
 
+def over_ssh(answer: str, error: str) -> Case:
+    """A remote that ssh, or a server behind it, does not let in, as the lines of ``answer`` say."""
+
+    def prepare(hub: Hub) -> None:
+        ssh = write_program(hub.path.parent / "bin", "ssh", f"cat >&2 <<'END'\n{answer}\nEND\nexit 1")
+        hub.git("remote", "set-url", "origin", "git@github.com:team/hubs.git")
+        hub.git("config", "core.sshCommand", str(ssh))
+
+    return Case(prepare, f"{error} (origin)", "git ls-remote origin", 4, ("--push",))
+
+
 def beside(name: str, other: str, *arguments: str, where: str) -> Case:
     """A branch whose name is a folder of another one's, or the other way round; the clone does not know of it yet."""
 
@@ -194,6 +205,18 @@ CASES = {
         "git ls-remote origin",
         4,
         ("--push",),
+    ),
+    "a key that the remote does not know": over_ssh(
+        "git@github.com: Permission denied (publickey).",
+        "the remote denied access: git@github.com: Permission denied (publickey).",
+    ),
+    "a repository that somebody else may write": over_ssh(
+        "ERROR: Permission to team/hubs.git denied to robin.",
+        "the remote denied access: Permission to team/hubs.git denied to robin.",
+    ),
+    "a repository that the remote does not show": over_ssh(
+        "remote: \nremote: =====\nremote: \nremote: ERROR: The project could not be found.\n\nremote: =====\nremote: ",
+        "cannot reach the remote: The project could not be found.",
     ),
     "a branch that a colleague has pushed": Case(
         pushed_by_a_colleague,
