@@ -257,7 +257,7 @@ def require_room(name: str, others: Iterable[str], where: object) -> None:
     """Check that git can have the branch ``name`` beside ``others``: to it, names are paths of files."""
     for one in others:
         if one != name and (is_below(one, [name]) or is_below(name, [one])):
-            hint = "use another branch: --branch NAME"
+            hint = f"use another branch: --branch NAME; or rename {one}"
             raise Refused(f"git cannot have the branch {name} beside {one}", where=where, hint=hint)
 
 

@@ -64,6 +64,7 @@ _FIXES = {
     "does not support --signed push": "sign a push only where the remote takes that: git config push.gpgSign if-asked",
     "does not support push options": "send none in this clone: git config push.pushOption ''",
     "local refs could not be updated": "git fetch --all --prune",
+    "sharedindex": "keep the index in one file: git update-index --no-split-index",  # a linked worktree's is elsewhere
     # git status and git stash do not show those.
     "would be overwritten by": "see what git was told to skip: git ls-files -v | grep '^[a-zS]'; then: "
     "git update-index --no-assume-unchanged --no-skip-worktree -- FILE",
@@ -433,9 +434,7 @@ def switched(git: Git, branch: str, commit: str, moved: Sequence[str], folder: P
     The clone, or the folder ``objects`` below ``folder``, has the commit. Of the files that such a switch writes or
     removes (``moved``) git takes the old ones in the work tree for the new ones.
     """
-    # Of a linked worktree git keeps most of a split index aside.
-    places = (*git.path_of("--git-common-dir").iterdir(), *git.clone.git_dir.glob("sharedindex.*"))
-    for entry in {entry.name: entry for entry in places}.values():
+    for entry in git.path_of("--git-common-dir").iterdir():
         if entry.name in _COPIED and entry.is_dir():
             shutil.copytree(entry, folder / entry.name, ignore=shutil.ignore_patterns("*.lock"))
         elif entry.name in _COPIED:

@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -273,6 +274,18 @@ def test_more_files_may_change_than_a_command_takes_as_arguments(team: Team) -> 
     bump(team)
     done(team)
     assert team.hub.git("rev-parse", "HEAD~") == team.base
+
+
+def test_a_split_index_of_a_linked_worktree_has_a_way_on(team: Team, tmp_path: Path) -> None:
+    team.hub.git("switch", "--quiet", "--detach")
+    team.hub.git("worktree", "add", "--quiet", str(tmp_path / "tree"), "staging")
+    linked = replace(team, hub=replace(team.hub, path=tmp_path / "tree"))
+    linked.hub.git("update-index", "--split-index")
+    team.work("notes.txt")
+    bump(linked)
+    assert fault(commit(linked))[1] == "keep the index in one file: git update-index --no-split-index"
+    linked.hub.git("update-index", "--no-split-index")
+    done(linked)
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def beside(name: str, other: str, *arguments: str, where: str) -> Case:
             hub.git("push", "--quiet", str(hub.remote), f"main:refs/heads/{other}")
 
     error = f"git cannot have the branch {name} beside {other} ({where})"
-    return Case(prepare, error, "use another branch: --branch NAME", 1, arguments)
+    return Case(prepare, error, f"use another branch: --branch NAME; or rename {other}", 1, arguments)
 
 
 CASES = {
