@@ -64,6 +64,7 @@ _FIXES = {
     "does not support --signed push": "sign a push only where the remote takes that: git config push.gpgSign if-asked",
     "does not support push options": "send none in this clone: git config push.pushOption ''",
     "local refs could not be updated": "git fetch --all --prune",
+    "bad object refs/": "remove the broken reference's file: git rev-parse --git-path REFERENCE",
     "sharedindex": "keep the index in one file: git update-index --no-split-index",  # a linked worktree's is elsewhere
     # git status and git stash do not show those.
     "would be overwritten by": "see what git was told to skip: git ls-files -v | grep '^[a-zS]'; then: "

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import Result, run_task, sh
+from tests.support.hubs import Hub
 from tests.support.processes import write_program
 from tests.support.steps import BRANCH, MANAGED, SUBJECT, add_submodule, move, refs
 from tests.support.team import Team
@@ -199,15 +200,35 @@ def test_a_tag_of_the_base_branchs_name_is_not_taken_for_it(team: Team) -> None:
     )
 
 
-def test_a_branch_that_is_gone_there_and_not_here_is_pruned(team: Team) -> None:
-    """Git cannot keep upstream/staging beside upstream/staging/old."""
-    team.hub.git("update-ref", "-d", "refs/remotes/upstream/staging")
-    team.hub.git("update-ref", "refs/remotes/upstream/staging/old", "HEAD")
+def gone_there(hub: Hub) -> None:
+    """Leave a branch that only the clone has: git cannot keep upstream/staging beside upstream/staging/old."""
+    hub.git("update-ref", "-d", "refs/remotes/upstream/staging")
+    hub.git("update-ref", "refs/remotes/upstream/staging/old", "HEAD")
+
+
+LOST = ".git/refs/heads/lost"
+
+
+@pytest.mark.parametrize(
+    ("prepare", "told", "mend"),
+    [
+        (gone_there, "git fetch --all --prune", lambda hub: hub.git("fetch", "--all", "--prune")),
+        (
+            lambda hub: hub.write(LOST, ""),
+            "remove the broken reference's file: git rev-parse --git-path REFERENCE",
+            lambda hub: (hub.path / LOST).unlink(),
+        ),
+    ],
+    ids=["a branch that is gone there", "a branch that lost its commit with the power"],
+)
+def test_a_fetch_that_the_clone_stops_is_no_fault_of_the_remote(
+    team: Team, prepare: Callable[[Hub], object], told: str, mend: Callable[[Hub], object]
+) -> None:
+    prepare(team.hub)
     team.work("notes.txt")
     bump(team)
-    _, hint = fault(commit(team))
-    assert hint == "git fetch --all --prune"
-    team.hub.git(*hint.split()[1:])
+    assert fault(commit(team))[1] == told
+    mend(team.hub)
     done(team)
 
 
