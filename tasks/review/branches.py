@@ -6,7 +6,7 @@ import atexit
 import contextlib
 import re
 import shlex
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import accumulate, count
@@ -311,7 +311,7 @@ def _plan_moves(hub: Hub, seen: Git, review: Review, current: str | None, head: 
     moving = seen.unlike(head, end)
     pull = f"{'' if current == base else f'git switch {base} && '}git pull --ff-only {review.upstream} {base}"
     if moving:
-        _require_clear(hub, review, moving, pull)
+        _require_clear(hub, review, {*moving}, pull)
     if FILE in moving:
         what = f"{review.upstream}'s {base} has another {FILE}, and this run has the settings of the one here"
         raise Refused(what, where=git.folder, hint=f"{pull}; then run the same command again")
@@ -342,7 +342,7 @@ def _plan_moves(hub: Hub, seen: Git, review: Review, current: str | None, head: 
     return Step("fetch", tuple(moves), summary=lambda _: done), end, moving
 
 
-def _require_clear(hub: Hub, review: Review, moving: Collection[str], pull: str) -> None:
+def _require_clear(hub: Hub, review: Review, moving: set[str], pull: str) -> None:
     """Check that nothing uncommitted lies at, above or below the files ``moving``: a switch would overwrite it."""
 
     def way(path: str) -> set[str]:

@@ -539,10 +539,8 @@ def _first_fault(output: Output) -> str:
         return output.last_words
     if lines[first].startswith(_LAST_OF_SSH):
         # What was wrong was said before: by ssh, or by the server in a frame of its own.
-        before = [
-            line.removeprefix("remote: ") for line in lines[:first] if re.search(r"\w", line.removeprefix("remote:"))
-        ]
-        return before[-1].removeprefix("ERROR: ") if before else output.last_words
+        told = (line.removeprefix("remote:").strip().removeprefix("ERROR: ") for line in lines[:first])
+        return [output.last_words, *(line for line in told if re.search(r"\w", line))][-1]
     # It lists files on the lines below.
     listed = takewhile(lambda line: line.startswith("\t"), lines[first + 1 :])
     return " ".join((lines[first].strip().split(": ", 1)[1], *map(str.strip, listed)))
