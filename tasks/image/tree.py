@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from shlex import quote
@@ -19,6 +19,7 @@ from typing import NamedTuple
 from ..core.faults import Refused
 from ..core.safe_files import temporary_folder
 from ..repo.files import is_below, join
+from ..tools.command import NOTHING
 from ..tools.git import SHORT, Git, failed
 from ..tools.process import capture
 
@@ -49,13 +50,11 @@ class Entry(NamedTuple):
 class Tree:
     """The tree of files of a commit, or another one that git has.
 
-    ``env`` are the variables by which git finds objects that the clone itself does not have, ``at`` is the path of a
-    submodule in the repository around it.
+    ``at`` is the path of a submodule in the repository around it.
     """
 
     git: Git
     name: str
-    env: Mapping[str, str] = field(default_factory=dict)
     at: str = ""
 
     @cached_property
@@ -87,7 +86,7 @@ class Tree:
     def blobs(self, entries: Sequence[Entry]) -> Iterator[bytes]:
         """Yield the bytes of each of ``entries`` as git keeps them."""
         names = "".join(f"{entry.name}\n" for entry in entries)
-        rest = memoryview(capture(self.git.command("cat-file", "--batch", stdin=names, env=self.env)).stdout)
+        rest = memoryview(capture(self.git.command("cat-file", "--batch", stdin=names)).stdout)
         for entry in entries:
             begin = len(f"{entry.name} blob {entry.size}\n")
             yield bytes(rest[begin : begin + entry.size])
@@ -114,9 +113,9 @@ class Tree:
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(exist_ok=True)
         folder.chmod(0o777 & ~_UMASK)
-        git = Git(folder, self.git.clone._replace(top=folder, is_found=False))
+        git = replace(self.git, folder=folder, known=self.git.clone._replace(top=folder, is_found=False))
         with TemporaryDirectory(dir=folder.parent) as beside:
-            env = {**self.env, "GIT_INDEX_FILE": f"{beside}/index"}
+            env = {"GIT_INDEX_FILE": f"{beside}/index"}
             # The whole tree: attributes of the folders above count too.
             _answer(git, "read-tree", self.name, env=env)
             listed = _answer(git, "ls-files", "-z", "--", *places, *inner, env=env)
@@ -129,11 +128,11 @@ class Tree:
         ways = self._places(paths)
         places = [*ways, *(file for place in ways for file in _attributes_above(place))]
         flags = ("-r", "-z", "--name-only", "--no-renames")
-        listed = _answer(self.git, "diff-tree", *flags, commit, self.name, "--", *places, env=self.env)
+        listed = _answer(self.git, "diff-tree", *flags, commit, self.name, "--", *places)
         return tuple(name for name in listed.split("\0") if name)
 
     def _list(self, *flags: str, paths: Sequence[str] = ()) -> list[Entry]:
-        listed = _answer(self.git, "ls-tree", *flags, "-z", "--full-tree", self.name, "--", *paths, env=self.env)
+        listed = _answer(self.git, "ls-tree", *flags, "-z", "--full-tree", self.name, "--", *paths)
         entries = []
         for about, _, path in (line.partition("\t") for line in listed.split("\0") if line):
             # Mode, kind, name, and the size with -l, which a submodule has none of.
@@ -148,13 +147,13 @@ class Tree:
         entry = self._entries.get(path)
         if entry is None or entry.mode != LINK:
             return None
-        return _answer(self.git, "cat-file", "blob", entry.name, env=self.env)
+        return _answer(self.git, "cat-file", "blob", entry.name)
 
     def _entry(self, path: str) -> Entry | None:
         """Return what is at ``path``, which no symbolic link is on the way of."""
         if path != ".":
             return self._entries.get(path)
-        root = _answer(self.git, "rev-parse", "--verify", f"{self.name}^{{tree}}", env=self.env).strip()
+        root = _answer(self.git, "rev-parse", "--verify", f"{self.name}^{{tree}}").strip()
         return Entry(path, FOLDER, root, 0)
 
     def _submodule(self, path: str) -> Tree:
@@ -204,7 +203,7 @@ def snapshot(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> It
         for path, data in planned.items():
             if is_below(path, places):
                 _add_planned(git, path, data, env)
-        yield Tree(git, _answer(git, "write-tree", "--missing-ok", env=env).strip(), env)
+        yield Tree(replace(git, more_objects=objects), _answer(git, "write-tree", "--missing-ok", env=env).strip())
 
 
 def submodule_names(git: Git, source: str) -> dict[str, list[str]]:
@@ -259,7 +258,7 @@ def _attributes_above(path: str) -> list[str]:
     return [join(*parts[:end], _ATTRIBUTES) for end in range(len(parts))]
 
 
-def _answer(git: Git, *arguments: str, stdin: str = "", env: Mapping[str, str]) -> str:
+def _answer(git: Git, *arguments: str, stdin: str = "", env: Mapping[str, str] = NOTHING) -> str:
     """Return git's answer, with names that are not UTF-8 as :func:`os.fsdecode` returns them."""
     command = git.command(*_WITH_OWN_INDEX, *arguments, stdin=stdin, env=env)._replace(umask=_UMASK)
     output = capture(command, seconds=_WRITE_SECONDS)

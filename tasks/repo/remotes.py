@@ -130,16 +130,21 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
                 upstream = _at_path(remotes.config[f"remote.{remotes.push}.url"], parent)
                 github, repository = github._replace(path=parent), fork._replace(path=parent)
                 asked = pool.submit(git.remote_branches, upstream)
-        branches, gap = _answer(asked, required=push and pushing is asked)
+        branches, silent = _answer(asked, required=push and pushing is asked)
         pushed, _ = _answer(pushing, required=push)
     # What the upstream does not tell, `git remote set-head` may have told the clone.
     there = branches if branches and branches.default else git.known_branches(upstream)
     there = there._replace(heads=branches.heads) if branches else there
-    review = _review(git, settings, remotes._replace(upstream=upstream), there, is_asked=branches is not None)
+    try:
+        review = _review(git, settings, remotes._replace(upstream=upstream), there, is_asked=branches is not None)
+    except NotKnownHere:
+        if ask and silent:
+            raise silent from None
+        raise
     if branches and (request or branches.heads) and review.base not in branches.heads:
         raise _no_branch(review.base, [*branches.heads], upstream)
     tip = branches.heads.get(review.base) if branches and ask else None
-    heads = pushed and pushed.heads
+    heads, gap = pushed and pushed.heads, silent.what if silent else ""
     return review._replace(tip=tip, heads=heads, repository=repository, fork=fork, github=github, gap=gap)
 
 
@@ -244,13 +249,13 @@ def _parent(github: GitHub | None) -> str | None:
     return github.parent()
 
 
-def _answer(asked: Future[RemoteBranches], *, required: bool) -> tuple[RemoteBranches | None, str]:
+def _answer(asked: Future[RemoteBranches], *, required: bool) -> tuple[RemoteBranches | None, Unreachable | None]:
     try:
-        return answer_of(asked), ""
+        return answer_of(asked), None
     except Unreachable as fault:
         if required:
             raise
-        return None, fault.what
+        return None, fault
 
 
 def review_known(git: Git, settings: Settings) -> Review:
@@ -310,8 +315,9 @@ def _no_branch(base: str, known: Sequence[str], upstream: str) -> Refused:
 
 def _no_remote(wanted: str, names: Sequence[str], key: str) -> Refused:
     near = nearest(wanted, names)
-    named = how_to_correct(key, f"in invoke.yaml: hub: {{{key}: {near}}}")
-    hint = f"did you mean {near}? {named}" if near else f"git remote add {wanted} URL"
+    named = how_to_correct(key, f"in invoke.yaml: hub: {{{key}: {near or 'NAME'}}}")
+    add = f"NAME {wanted}; then {named}" if {":", "/"}.intersection(wanted) else f"{wanted} URL"
+    hint = f"did you mean {near}? {named}" if near else f"git remote add {add}"
     return Refused(f"there is no remote {wanted}", where=f"hub.{key}", hint=hint)
 
 

@@ -6,8 +6,9 @@ import atexit
 import contextlib
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import accumulate, count
 from typing import NamedTuple
 
@@ -18,11 +19,12 @@ from ..core.plan import Action, Fact, Moved, Step, Values, refused
 from ..core.safe_files import temporary_folder
 from ..core.settings import FILE, Settings, how_to_correct
 from ..image.tag import render
+from ..repo.files import is_below, planned_bytes
 from ..repo.hub import Hub, open_hub
 from ..repo.remotes import Review, base_here, find_review, review_known
 from ..tools.forges import MERGED
 from ..tools.git import HEAD, SHORT, Git, Head, local_branch, remote_branch, standing, switched
-from ..tools.process import ask_all, capture
+from ..tools.process import ask_all
 from .bump import version_of
 
 _MOST_NAMED = 8
@@ -126,9 +128,10 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
     # People are told that HEAD is detached; in CI that is how things are.
     if current is None and not (output.is_ci() and seen.contains(tip, head)):
         return stay, hub
-    step, end, moving = _plan_moves(git, seen, review, current, head)
+    step, end, moving = _plan_moves(hub, seen, review, current, head)
     if step.actions:
-        hub = replace(open_hub(hub.settings, switched(git, base, end, moving, folder), moving), index=hub.index)
+        there = replace(open_hub(hub.settings, switched(git, base, end, moving, folder), moving), index=hub.index)
+        hub = there.holding(planned_bytes(hub.files))
     return step._replace(warnings=lambda: warnings), hub
 
 
@@ -158,7 +161,7 @@ def target_branch(hub: Hub, review: Review, wanted: str | None) -> TargetBranch:
     if name == current:
         place = local_branch(git, current, git.start.commit)
         return TargetBranch(current, "it is the current branch", place, is_named=wanted == current)
-    require_name(git, name, "use --branch NAME")
+    require_name(git, name)
     why = f"{current} is {shared[current]}" if current in shared else "of --branch"
     commit = git.branch_commit(name)
     if commit not in {None, git.start.commit}:
@@ -195,7 +198,7 @@ def _feature_branch(hub: Hub, review: Review, why: str) -> TargetBranch:
     git, head = hub.git, str(hub.git.start.commit)
     first = _name(hub)
     hint = f"correct hub.branch in invoke.yaml; the default is {Settings().branch}"
-    require_name(git, first, how_to_correct("branch", hint))
+    require_name(git, first, "hub.branch", how_to_correct("branch", hint))
     for number in count(1):
         name = first if number == 1 else f"{first}-{number}"
         here, there = git.branch_commit(name), (review.heads or {}).get(name)
@@ -242,16 +245,28 @@ def _committed_version(hub: Hub) -> str | None:
     return version_of(replace(hub, files=hub.committed))
 
 
-def require_name(git: Git, name: str, hint: str) -> None:
-    """Check that git takes ``name`` for a branch."""
+def require_name(git: Git, name: str, where: str = "--branch", hint: str = "use --branch NAME") -> None:
+    """Check that git takes ``name``, which is from ``where``, for a branch."""
     # It prints another name for @{-1}, the branch before, and takes what means another commit elsewhere.
     is_other = re.fullmatch(r"refs/.*|@|(?:.*_)?HEAD", name) or git.commit_at(f"refs/remotes/{name}")
     if is_other or git.ask("check-ref-format", "--branch", name).text != name:
-        raise Unusable(f"{name!r} cannot be a branch's name", where="git check-ref-format", hint=hint)
+        raise Unusable(f"{name!r} cannot be a branch's name", where=where, hint=hint)
+
+
+def require_room(name: str, others: Iterable[str], where: object) -> None:
+    """Check that git can have the branch ``name`` beside ``others``: to it, names are paths of files."""
+    for one in others:
+        if one != name and (is_below(one, [name]) or is_below(name, [one])):
+            hint = f"use another branch: --branch NAME; or rename {one}"
+            raise Refused(f"git cannot have the branch {name} beside {one}", where=where, hint=hint)
 
 
 def _require_free(git: Git, name: str) -> None:
-    """Check that no other worktree has the branch ``name``: a switch could move it below that one's files."""
+    """Check that git can have the branch ``name``, and that no other worktree has it.
+
+    A switch could move it below that one's files.
+    """
+    require_room(name, git.read("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads").split(), git.folder)
     there = git.read("for-each-ref", "--format=%(worktreepath)", f"refs/heads/{name}")
     if there:
         hint = f"work in that folder, or remove it: git worktree remove {shlex.quote(there)}"
@@ -268,13 +283,12 @@ def _has_other_commits(git: Git, name: str) -> Refused:
 def _is_squashed(git: Git, base: str, commit: str) -> bool:
     """Whether a commit of ``base`` has the same bytes as ``commit`` of every file that was changed on the way to it."""
     fork = git.ask("merge-base", base, commit).text
-    files = git.unlike(fork, commit) if fork else ()
+    files = {*git.unlike(fork, commit)} if fork else set()
     if not files:
         return False
-    look = ("rev-list", "--first-parent", f"--max-count={_MOST_COMMITS}", f"{fork}..{base}", "--", *files)
-    compare = ("--literal-pathspecs", "diff-tree", "--quiet", commit)
-    commits = git.read("--literal-pathspecs", *look).split()
-    return any(one.ok for one in ask_all(capture, [git.command(*compare, one, "--", *files) for one in commits]))
+    look = ("rev-list", "--first-parent", f"--max-count={_MOST_COMMITS}", "--stdin")
+    commits = git.read("--literal-pathspecs", *look, stdin="\n".join((f"{fork}..{base}", "--", *files, ""))).split()
+    return any(files.isdisjoint(unlike) for unlike in ask_all(partial(git.unlike, commit), commits))
 
 
 def _was_merged(hub: Hub, seen: Git, review: Review, branch: str, head: str) -> bool:
@@ -284,33 +298,23 @@ def _was_merged(hub: Hub, seen: Git, review: Review, branch: str, head: str) -> 
     return _is_done_with(seen, review, branch, head)
 
 
-def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: str) -> tuple[Step, str, Sequence[str]]:
+def _plan_moves(hub: Hub, seen: Git, review: Review, current: str | None, head: str) -> tuple[Step, str, Sequence[str]]:
     """Return the step to the base branch, the commit where it ends, and the files that change on the way."""
-    tip, base = str(review.tip), review.base
+    git, tip, base = hub.git, str(review.tip), review.base
     local = head if current == base else git.branch_commit(base)
-    behind = 0 if local is None or seen.contains(local, tip) else seen.count(local, tip)
-    if local and behind and not seen.contains(tip, local):
-        ahead = _commits(seen.count(tip, local))
-        what = f"{base} here has {ahead} that {review.upstream} does not have, and is {behind} behind"
+    behind, ahead = (seen.count(local, tip), seen.count(tip, local)) if local else (0, 0)
+    if behind and ahead:
+        what = f"{base} here has {_commits(ahead)} that {review.upstream} does not have, and is {behind} behind"
         hint = f"git pull --rebase --autostash {review.upstream} {base}; or move your commits to another branch"
         raise Refused(what, where=base, hint=hint)
     end = tip if local is None or behind else local
     moving = seen.unlike(head, end)
-    ways = {at for path in moving for at in accumulate(path.split("/"), "{}/{}".format)}
-    # Ignored files too: git would overwrite them. Of another repository it lists the folder alone, with a slash.
-    others = git.names("ls-files", "-z", "--others") if moving else ()
-    untracked = {path for path in others if path.rstrip("/") in ways}
-    carried = sorted({*moving} & {*git.changed(["."])} | untracked) if moving else []
-    if carried:
-        what = f"{review.upstream}'s {base} changes {', '.join(carried)}, which has uncommitted changes"
-        flag = "--all " if untracked else ""
-        hint = f"put them aside: git stash push {flag}-- {shlex.join(carried)}; then run the same command again"
-        raise Refused(what, where=git.folder, hint=hint)
+    pull = f"{'' if current == base else f'git switch {base} && '}git pull --ff-only {review.upstream} {base}"
+    if moving:
+        _require_clear(hub, review, {*moving}, pull)
     if FILE in moving:
         what = f"{review.upstream}'s {base} has another {FILE}, and this run has the settings of the one here"
-        switch = "" if current == base else f"git switch {base} && "
-        hint = f"{switch}git pull --ff-only {review.upstream} {base}; then run the same command again"
-        raise Refused(what, where=git.folder, hint=hint)
+        raise Refused(what, where=git.folder, hint=f"{pull}; then run the same command again")
     why = f"{base} here is {_commits(behind)} behind" if behind else f"{base} is where feature branches start"
     moves = [] if seen is git else [_fetch(git, review, tip, why)]
     arguments: tuple[str, ...] = ()
@@ -328,7 +332,7 @@ def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: 
 
         def do(_: Values) -> Values:
             git.require_unlocked()
-            git.read(*arguments)
+            git.move(*arguments, to=Head(base, end))
             return {HEAD: Head(base, end), at.name: end}
 
         changes = (f"changes {output.first_of(moving, _MOST_NAMED, 'files')}",) if moving else ()
@@ -336,6 +340,30 @@ def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: 
         moves.append(Action(what, why, do, details, (standing(git, current), at)))
     done = [f"{base} is at {tip[:SHORT]}, as in {review.upstream}"] if moves else []
     return Step("fetch", tuple(moves), summary=lambda _: done), end, moving
+
+
+def _require_clear(hub: Hub, review: Review, moving: set[str], pull: str) -> None:
+    """Check that nothing uncommitted lies at, above or below the files ``moving``: a switch would overwrite it."""
+
+    def way(path: str) -> set[str]:
+        return {*accumulate(path.rstrip("/").split("/"), "{}/{}".format)}
+
+    git, ways = hub.git, {at for path in moving for at in way(path)}
+    # Git overwrites ignored files without a word, and leaves submodules as they are.
+    changed = {*planned_bytes(hub.files), *git.changed(["."], "--ignored", "--ignore-submodules=all")}
+    carried = sorted(path for path in changed if path.rstrip("/") in ways or not way(path).isdisjoint(moving))
+    if carried:
+        named = output.first_of(carried, _MOST_NAMED, "files")
+        what = f"{review.upstream}'s {review.base} changes {named}, which has uncommitted changes"
+        # A part of a release's edits would be committed as if it were all of them.
+        edits = () if {*carried}.isdisjoint(hub.changed) else hub.changed
+        flag = "" if {*carried}.issubset(git.names("ls-files", "-z")) else "--all "
+        away = f"put them aside: git stash push {flag}-- {shlex.join(sorted({*carried[:_MOST_NAMED], *edits}))}"
+        away = f"{away}; {pull}; {DOOR} bump again" if edits else away
+        # Git stashes no other repository.
+        repositories = [path for path in carried if path.endswith("/")]
+        away = f"move that repository elsewhere: mv {shlex.quote(repositories[0])} FOLDER" if repositories else away
+        raise Refused(what, where=git.folder, hint=f"{away}; then run the same command again")
 
 
 def _fetch(git: Git, review: Review, tip: str, why: str) -> Action:

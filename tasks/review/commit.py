@@ -87,9 +87,9 @@ def plan_commit(
 
 def _switching(git: Git, target: TargetBranch, head: Fact) -> Action:
     def do(values: Values) -> Values:
-        git.switch(*target.switch, branch=target.name)
-        commit = values[HEAD].commit
-        return {HEAD: Head(target.name, commit), target.place.name: commit}
+        there = values[HEAD]._replace(branch=target.name)
+        git.move(*target.switch, to=there)
+        return {HEAD: there, target.place.name: there.commit}
 
     is_new = any(one.startswith("--") for one in target.switch)
     what = f"create {target.name} from {head.value.branch}" if is_new else f"switch to {target.name}"
@@ -180,7 +180,7 @@ def _require_branch(git: Git) -> None:
 def _require_nothing_left(hub: Hub, review: Review, options: CommitOptions) -> None:
     """Check that a branch to push, which no commit is made on, lacks nothing that is here."""
     tip, name = base_here(hub.git, review), str(options.branch)
-    require_name(hub.git, name, "use --branch NAME")
+    require_name(hub.git, name)
     there = hub.git.branch_commit(name)
     if options.pushes and not (tip and all(hub.git.contains(tip, one) for one in ("HEAD", there) if one)):
         hint = f"git switch {'' if there else '--create '}{shlex.quote(name)}, then run the same command again"
@@ -200,7 +200,8 @@ def _require_committable(hub: Hub, changed: Sequence[str], staged: Collection[st
             raise Refused("the file was never committed", where=path, hint=git_commit(hub, [path]))
     for path in foreign_changes(hub):
         name = shlex.quote(path)
-        hint = f"commit them, a hook's too: git commit -- {name}; or put them aside: git stash push -- {name}"
+        aside = f"put them aside, and bump or build again: git stash push -- {name}"
+        hint = f"commit them, a hook's too: git commit -- {name}; or {aside}"
         raise Refused("the file has uncommitted changes besides the release's", where=path, hint=hint)
     tree = WorkingTree(hub.git.folder)
     for path, data in hub.git.show_all([path for path in changed if path in staged], INDEX).items():

@@ -24,7 +24,7 @@ from ..tools.forges import GITHUB, ForgeRequest, GitHub, gh_knows, opening_addre
 from ..tools.git import PUSH_SECONDS, Git, push_address, push_fault, remote_branch
 from ..tools.process import Pool, answer_of, capture, run_checked
 from ..tools.registry import ImageAnswer, inspect_all
-from .branches import TargetBranch
+from .branches import TargetBranch, require_room
 from .bump import (
     KUBERNETES,
     NOTHING,
@@ -283,6 +283,7 @@ def plan_push(hub: Hub, review: Review, branch: TargetBranch, why: str) -> tuple
     remote, heads = review.remote, review.heads or {}
     if name in heads and not git.contains("HEAD", heads[name]):
         raise _has_more_commits(git, remote, name, heads[name])
+    require_room(name, heads, remote)
     address = push_address(git, remote)
     there = remote_branch(git, remote, name, heads.get(name), git.push_address(remote))
     # A push that was killed after the remote had taken the branch leaves a clone that does not know of it.
@@ -310,7 +311,8 @@ def _push(git: Git, remote: str, commit: str, branch: str, place: Fact) -> None:
     """Push ``commit`` to ``remote`` as ``branch``, verify that it is there, and have the clone's branch follow it."""
     done = capture(git.push_command(remote, commit, branch), seconds=PUSH_SECONDS)
     there = place.ask()
-    if there == commit:
+    # There may be another address to push to, which the remote is not asked at.
+    if done.ok and there == commit:
         # A forge may tell where to open a request.
         lines = (line.partition("remote: ") for line in done.stderr.splitlines())
         told = [f"{sign}{text}" for before, sign, text in lines if sign and not before and text.strip()]
@@ -341,8 +343,7 @@ def plan_request(
             raise Refused(what, where="--pr", hint="use another branch: --branch NAME")
         return Action(f"no pull request: {branch.name} is the branch that they go to"), None
     tip = base_here(hub.git, review)
-    is_ahead = tip is None or hub.git.read("rev-list", "--count", f"{tip}..HEAD", "--") != "0"
-    if not hub.pending and not is_ahead:
+    if not hub.pending and tip and hub.git.contains(tip, "HEAD"):
         return Action(f"no pull request: {branch.name} has nothing that {base} does not have"), None
     with output.waiting("rendering the chart"):
         cluster = changes(hub, review)

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
 from ..core.plan import Fact, Moved
 from .command import NOTHING, Command, Output, mentions
-from .process import ask_all, capture
+from .process import PERSON_SECONDS, ask_all, capture
 
 # What an editor's look at the clone may take.
 _MOMENT, _GLANCE = 1.0, 0.05
@@ -45,9 +45,11 @@ _REMOTE_DENIED = (
     "authentication failed",
     "could not read username",
     "access denied",
-    "403",
-    "401",
+    "denied to ",
+    "returned error: 401",
+    "returned error: 403",
 )
+_LAST_OF_SSH = "fatal: Could not read from remote repository"
 # What git advises for a folder that belongs to somebody else, as containers and CI have them.
 _ADVICE = "git config --global --add safe.directory "
 _FILTER = " filter '"
@@ -58,7 +60,12 @@ _FIXES = {
     "failed to sign": _SIGNING,
     "signingkey": _SIGNING,
     "load public key": _SIGNING,
-    "cannot create 'refs/heads/": "git branch --list; use another branch: --branch NAME",
+    "push certificate": "sign no push: git config push.gpgSign false",
+    "does not support --signed push": "sign a push only where the remote takes that: git config push.gpgSign if-asked",
+    "does not support push options": "send none in this clone: git config push.pushOption ''",
+    "local refs could not be updated": "git fetch --all --prune",
+    "bad object refs/": "remove the broken reference's file: git rev-parse --git-path REFERENCE",
+    "sharedindex": "keep the index in one file: git update-index --no-split-index",  # a linked worktree's is elsewhere
     # git status and git stash do not show those.
     "would be overwritten by": "see what git was told to skip: git ls-files -v | grep '^[a-zS]'; then: "
     "git update-index --no-assume-unchanged --no-skip-worktree -- FILE",
@@ -72,6 +79,12 @@ INDEX = ""
 # The path stands last: it may hold line breaks.
 _STATE = ("rev-parse", "--is-inside-work-tree", "--is-shallow-repository", "--absolute-git-dir")
 _HEADS = "refs/heads/"
+# What a remote says of a branch that it rejects.
+_REJECTED = {
+    "protected branch": f"take what is committed to another branch: git switch --create NAME; then: {DOOR} commit --pr",
+    "shallow update not allowed": "git fetch --unshallow REMOTE, then run the same command again",
+    "`workflow": "let the token change workflows: gh auth refresh --scopes workflow; then run the same command again",
+}
 _UNDER_WAY = {
     "MERGE_HEAD": "merge",
     "rebase-merge": "rebase",
@@ -180,10 +193,10 @@ class Git:
             raise failed(command.argv[1:], output)
         return output
 
-    def switch(self, *arguments: str, branch: str) -> None:
-        """Run git with ``arguments``, which switch to ``branch``; a hook that fails after that does not undo it."""
-        output = self.ask(*arguments)
-        if not output.ok and self.head().branch != branch:
+    def move(self, *arguments: str, to: Head) -> None:
+        """Run git with ``arguments``, which move HEAD ``to`` a place; a hook that fails after that does not undo it."""
+        output = capture(self.command(*arguments), seconds=PERSON_SECONDS)
+        if not output.ok and self.head() != to:
             raise failed(arguments, output)
 
     # -- where the clone stands
@@ -247,13 +260,14 @@ class Git:
         texts = (data.decode("utf-8", "surrogateescape") for data in (one, other))
         return len({self.read("hash-object", "--stdin", f"--path={path}", stdin=text) for text in texts}) == 1
 
-    def changed(self, paths: Sequence[str]) -> tuple[str, ...]:
+    def changed(self, paths: Sequence[str], *more: str) -> tuple[str, ...]:
         """Return the files below ``paths`` that differ from HEAD or are untracked, relative to the top.
 
-        ``paths`` are relative to :attr:`folder`. A text file that differs only from the index is left out.
+        ``paths`` are relative to :attr:`folder`, ``more`` are flags of ``git status``. A text file that differs only
+        from the index is left out. Of another repository that is not a submodule it has the folder, with a slash.
         """
         flags = ("--porcelain", "-z", "--no-renames", "--untracked-files=all")
-        listed = self.names("--literal-pathspecs", "status", *flags, "--", *paths)
+        listed = self.names("--literal-pathspecs", "status", *flags, *more, "--", *paths)
         entries = [(entry[:2], entry[3:]) for entry in listed]
         if all(letters != _TWICE for letters, _ in entries):
             return tuple(path for _, path in entries)
@@ -421,8 +435,7 @@ def switched(git: Git, branch: str, commit: str, moved: Sequence[str], folder: P
     The clone, or the folder ``objects`` below ``folder``, has the commit. Of the files that such a switch writes or
     removes (``moved``) git takes the old ones in the work tree for the new ones.
     """
-    common = git.path_of("--git-common-dir")
-    for entry in common.iterdir():
+    for entry in git.path_of("--git-common-dir").iterdir():
         if entry.name in _COPIED and entry.is_dir():
             shutil.copytree(entry, folder / entry.name, ignore=shutil.ignore_patterns("*.lock"))
         elif entry.name in _COPIED:
@@ -437,9 +450,9 @@ def switched(git: Git, branch: str, commit: str, moved: Sequence[str], folder: P
     ahead.read(*_NO_HOOKS, "update-ref", f"refs/heads/{branch}", commit)
     ahead.read(*_NO_HOOKS, "symbolic-ref", "HEAD", f"refs/heads/{branch}")
     ahead.read("read-tree", "-m", "-i", str(git.start.commit), commit)
-    there = ahead.names("--literal-pathspecs", "ls-files", "-z", "--", *moved) if moved else ()
+    there = {*moved}.intersection(ahead.names("ls-files", "-z"))
     ahead.read("update-index", "-z", "--assume-unchanged", "--stdin", stdin="".join(f"{path}\0" for path in there))
-    gone = (re.sub(r"([\\*?\[ ])", r"\\\1", path) for path in sorted({*moved} - {*there}))
+    gone = (re.sub(r"([\\*?\[ ])", r"\\\1", path) for path in sorted({*moved} - there))
     with (folder / "info/exclude").open("a", errors="surrogateescape") as exclude:
         exclude.write("".join(("\n", *(f"/{path}\n" for path in gone))))
     return ahead
@@ -461,7 +474,8 @@ def remote_fault(output: Output, remote: str) -> Unreachable:
     words = _first_fault(output)
     if mentions(said, _REMOTE_DENIED):
         return Denied(f"the remote denied access: {words}", where=remote, hint=f"git ls-remote {remote}")
-    return Unreachable(f"cannot reach the remote: {words}", where=remote, hint=f"git ls-remote {remote}")
+    hint = _fix(output.stderr) or f"git ls-remote {remote}"
+    return Unreachable(f"cannot reach the remote: {words}", where=remote, hint=hint)
 
 
 def push_fault(output: Output, remote: str, branch: str, *, ahead: bool) -> ProgramFailed | Unreachable:
@@ -482,10 +496,9 @@ def push_fault(output: Output, remote: str, branch: str, *, ahead: bool) -> Prog
     reason = rejected[0].rpartition("(")[2].rstrip(")") or "no reason given"
     if ahead:
         hint = f"look at what is there: git fetch {remote} && git log HEAD..{remote}/{branch}; or use another --branch"
-    elif "protected branch" in output.stderr.lower():
-        hint = f"take what is committed to another branch: git switch --create NAME; then: {DOOR} commit --pr"
     else:
-        hint = f"ask who keeps {remote} why, then: git push {remote} {branch}"
+        said, otherwise = output.stderr.lower(), f"ask who keeps {remote} why, then: git push {remote} {branch}"
+        hint = next((hint for sign, hint in _REJECTED.items() if sign in said), otherwise)
     return Unreachable(f"the remote rejected the branch {branch}: {reason}", where=remote, hint=hint)
 
 
@@ -497,12 +510,17 @@ def failed(arguments: Sequence[str], output: Output, where: object | None = None
     if opening and closing:
         return locked(f"{path}.lock")
     verb = next((word for word in arguments if word.replace("-", "").isalpha() and word[0] != "-"), arguments[0])
-    # Its own advice counts first, where that is a command.
-    advised = (line.strip() for line in output.stderr.splitlines() if line.strip().startswith(_ADVICE))
-    said, temporary = output.stderr.lower(), shlex.quote(tempfile.gettempdir())
-    known = (fix.format(temporary=temporary) for sign, fix in _FIXES.items() if sign in said)
-    hint = next(chain(advised, known), "git status")
+    hint = _fix(output.stderr) or "git status"
     return ProgramFailed(f"git {verb}: {_first_fault(output)}", where=where, hint=hint)
+
+
+def _fix(said: str) -> str:
+    """Return how to fix what git has said; empty where that is not known."""
+    # Its own advice counts first, where that is a command.
+    advised = (line.strip() for line in said.splitlines() if line.strip().startswith(_ADVICE))
+    temporary = shlex.quote(tempfile.gettempdir())
+    known = (fix.format(temporary=temporary) for sign, fix in _FIXES.items() if sign in said.lower())
+    return next(chain(advised, known), "")
 
 
 def locked(lock: Path | str) -> Refused:
@@ -519,6 +537,10 @@ def _first_fault(output: Output) -> str:
     first = next((at for at, line in enumerate(lines) if line.strip().startswith(("fatal: ", "error: "))), None)
     if first is None:
         return output.last_words
+    if lines[first].startswith(_LAST_OF_SSH):
+        # What was wrong was said before: by ssh, or by the server in a frame of its own.
+        told = (line.removeprefix("remote:").strip().removeprefix("ERROR: ") for line in lines[:first])
+        return [output.last_words, *(line for line in told if re.search(r"\w", line))][-1]
     # It lists files on the lines below.
     listed = takewhile(lambda line: line.startswith("\t"), lines[first + 1 :])
     return " ".join((lines[first].strip().split(": ", 1)[1], *map(str.strip, listed)))

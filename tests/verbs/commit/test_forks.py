@@ -1,14 +1,17 @@
 """``commit --pr`` from a fork: the branch goes to the fork, the pull request to the team's ``staging``."""
 
 import json
+import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.support.cli import Result, run_task
+from tests.support.cli import Result, run_task, sh
+from tests.support.hubs import Hub
 from tests.support.processes import write_program
-from tests.support.steps import BRANCH, SUBJECT, move, refs
+from tests.support.steps import BRANCH, MANAGED, SUBJECT, add_submodule, move, refs
 from tests.support.team import Team
 from tests.support.world import demand_fault, fault
 
@@ -174,6 +177,17 @@ def test_the_branch_is_cut_from_the_base_branch_as_it_is_now(team: Team) -> None
     assert team.hub.git("status", "--porcelain") == "?? draft.txt"
 
 
+def test_a_dry_chain_goes_there_with_the_edits_that_it_has_planned(team: Team) -> None:
+    team.work("notes.txt")
+    chain = ("bump", "--to", "3.3.8", "commit", "--pr")
+    dry = run_task("--dry", *chain, cwd=team.hub.path)
+    assert (dry.code, f'"{SUBJECT}"' in dry.out) == (0, True), dry
+    team.work("hub/requirements.yaml", team.hub.read("hub/requirements.yaml") + "# theirs\n")
+    for dry_too in (("--dry",), ()):
+        error, _ = fault(run_task(*dry_too, *chain, cwd=team.hub.path))
+        assert error.startswith("upstream's staging changes hub/requirements.yaml, which has uncommitted changes")
+
+
 def test_a_tag_of_the_base_branchs_name_is_not_taken_for_it(team: Team) -> None:
     """As teams have it that deploy what they tag: git fetches the tag, if it is asked for the bare name."""
     team.colleague.git("push", "--quiet", "origin", "staging:refs/tags/staging")
@@ -184,6 +198,38 @@ def test_a_tag_of_the_base_branchs_name_is_not_taken_for_it(team: Team) -> None:
         team.hub.git("rev-parse", "HEAD~", "refs/heads/staging").split()
         == [team.colleague.remote_git("rev-parse", "refs/heads/staging")] * 2
     )
+
+
+def gone_there(hub: Hub) -> None:
+    """Leave a branch that only the clone has: git cannot keep upstream/staging beside upstream/staging/old."""
+    hub.git("update-ref", "-d", "refs/remotes/upstream/staging")
+    hub.git("update-ref", "refs/remotes/upstream/staging/old", "HEAD")
+
+
+LOST = ".git/refs/heads/lost"
+
+
+@pytest.mark.parametrize(
+    ("prepare", "told", "mend"),
+    [
+        (gone_there, "git fetch --all --prune", lambda hub: hub.git("fetch", "--all", "--prune")),
+        (
+            lambda hub: hub.write(LOST, ""),
+            "remove the broken reference's file: git rev-parse --git-path REFERENCE",
+            lambda hub: (hub.path / LOST).unlink(),
+        ),
+    ],
+    ids=["a branch that is gone there", "a branch that lost its commit with the power"],
+)
+def test_a_fetch_that_the_clone_stops_is_no_fault_of_the_remote(
+    team: Team, prepare: Callable[[Hub], object], told: str, mend: Callable[[Hub], object]
+) -> None:
+    prepare(team.hub)
+    team.work("notes.txt")
+    bump(team)
+    assert fault(commit(team))[1] == told
+    mend(team.hub)
+    done(team)
 
 
 def test_settings_that_the_base_branch_changes_are_not_left_out(team: Team) -> None:
@@ -232,8 +278,43 @@ def test_a_base_branch_that_another_worktree_has_is_not_moved_below_its_files(te
     assert team.hub.git("rev-parse", "HEAD~") == team.base
 
 
-@pytest.mark.parametrize("name", ["notes.env", "notes.env/theirs"])
-def test_a_file_that_git_ignores_is_not_overwritten_by_the_base_branchs(team: Team, name: str) -> None:
+def test_more_files_may_change_than_a_command_takes_as_arguments(team: Team) -> None:
+    """On a branch that was squashed, and on the base branch since then."""
+    folder = "/".join(("vendored" * 30,) * 2)
+    for number in range(3000):
+        team.hub.write(f"{folder}/{number:0250}", "ours\n")
+    team.hub.git("switch", "--quiet", "--create", "bump-z2jh-3.3.7")
+    team.hub.commit("Vendor it")
+    bump(team, "3.3.7")
+    done(team)
+    team.merge("bump-z2jh-3.3.7", squash=True)
+    team.gh.put([])
+    for file in (team.colleague.path / folder).iterdir():
+        file.write_text("theirs\n")
+    team.work("notes.txt")
+    bump(team)
+    done(team)
+    assert team.hub.git("rev-parse", "HEAD~") == team.base
+
+
+def test_a_split_index_of_a_linked_worktree_has_a_way_on(team: Team, tmp_path: Path) -> None:
+    team.hub.git("switch", "--quiet", "--detach")
+    team.hub.git("worktree", "add", "--quiet", str(tmp_path / "tree"), "staging")
+    linked = replace(team, hub=replace(team.hub, path=tmp_path / "tree"))
+    linked.hub.git("update-index", "--split-index")
+    team.work("notes.txt")
+    bump(linked)
+    assert fault(commit(linked))[1] == "keep the index in one file: git update-index --no-split-index"
+    linked.hub.git("update-index", "--no-split-index")
+    done(linked)
+
+
+@pytest.mark.parametrize(
+    ("name", "mine"),
+    [("notes.env", "notes.env"), ("notes.env/theirs", "notes.env"), ("notes", "notes/mine.env")],
+    ids=["file", "folder", "file in place of a folder"],
+)
+def test_a_file_that_git_ignores_is_not_overwritten_by_the_base_branchs(team: Team, name: str, mine: str) -> None:
     """Git would do so without a word."""
     team.work(".gitignore", "*.env\n")
     team.hub.git("pull", "--quiet", "--ff-only", "upstream", "staging")
@@ -241,20 +322,21 @@ def test_a_file_that_git_ignores_is_not_overwritten_by_the_base_branchs(team: Te
     team.colleague.git("add", "--force", name)
     team.work("notes.txt")
     bump(team)
-    team.hub.write("notes.env", "mine\n")
+    team.hub.write(mine, "mine\n")
     demand_fault(
         commit(team),
         1,
-        f"upstream's staging changes notes.env, which has uncommitted changes ({team.hub.path})",
-        "put them aside: git stash push --all -- notes.env; then run the same command again",
+        f"upstream's staging changes {mine}, which has uncommitted changes ({team.hub.path})",
+        f"put them aside: git stash push --all -- {mine}; then run the same command again",
     )
-    assert team.hub.read("notes.env") == "mine\n"
-    team.hub.git("stash", "push", "--quiet", "--all", "--", "notes.env")
+    assert team.hub.read(mine) == "mine\n"
+    team.hub.git("stash", "push", "--quiet", "--all", "--", mine)
     done(team)
-    assert (team.hub.read(name), team.hub.git("show", "stash@{0}^3:notes.env")) == ("theirs\n", "mine")
+    assert (team.hub.read(name), team.hub.git("show", f"stash@{{0}}^3:{mine}")) == ("theirs\n", "mine")
 
 
 def test_another_repository_that_git_ignores_is_not_overwritten_either(team: Team) -> None:
+    """Git does not stash it."""
     team.work(".gitignore", "/theme/\n")
     team.hub.git("pull", "--quiet", "--ff-only", "upstream", "staging")
     team.colleague.write("theme/logo.svg", "theirs\n")
@@ -263,9 +345,32 @@ def test_another_repository_that_git_ignores_is_not_overwritten_either(team: Tea
     bump(team)
     team.hub.write("theme/logo.svg", "mine\n")
     team.hub.git("init", "--quiet", "theme")
-    told, _ = fault(commit(team))
-    assert told.startswith("upstream's staging changes theme/")
-    assert team.hub.read("theme/logo.svg") == "mine\n"
+    demand_fault(
+        commit(team),
+        1,
+        f"upstream's staging changes theme/, which has uncommitted changes ({team.hub.path})",
+        "move that repository elsewhere: mv theme/ FOLDER; then run the same command again",
+    )
+    (team.hub.path / "theme").rename(team.hub.path / "my-theme")
+    done(team)
+    assert (team.hub.read("theme/logo.svg"), team.hub.read("my-theme/logo.svg")) == ("theirs\n", "mine\n")
+
+
+def test_a_submodule_at_another_commit_is_left_there(team: Team) -> None:
+    """As most are after a pull: git moves what the commit says of it, and not its files."""
+    add_submodule(team.hub, "theme", "theme")
+    team.hub.git("push", "--quiet", "origin", "HEAD:staging")
+    team.colleague.git("pull", "--quiet", str(team.hub.remote), "staging")
+    sub = team.hub.path / "theme"
+    later = sh("git", "commit-tree", "HEAD^{tree}", "-p", "HEAD", "-m", "Later", cwd=sub)
+    team.colleague.git("update-index", "--cacheinfo", f"160000,{later},theme")
+    team.colleague.git("commit", "--quiet", "--message", "Move the theme")
+    team.colleague.git("push", "--quiet")
+    mine = sh("git", "commit-tree", "HEAD^{tree}", "-p", "HEAD", "-m", "Mine", cwd=sub)
+    sh("git", "checkout", "--quiet", mine, cwd=sub)
+    bump(team)
+    done(team)
+    assert (team.hub.git("rev-parse", "HEAD:theme"), sh("git", "rev-parse", "HEAD", cwd=sub)) == (later, mine)
 
 
 def test_a_file_that_git_was_told_to_skip_is_named_where_the_base_branch_changes_it(team: Team) -> None:
@@ -280,6 +385,17 @@ def test_a_file_that_git_was_told_to_skip_is_named_where_the_base_branch_changes
         "git update-index --no-assume-unchanged --no-skip-worktree -- FILE"
     )
     assert team.hub.read("images/hub/requirements.txt") == "mine\n"
+
+
+def test_a_hook_that_fails_after_the_way_to_the_base_branch_does_not_stop_the_commit(team: Team) -> None:
+    """As that of Git LFS does where git-lfs is missing: git has switched by then."""
+    bump(team, "3.3.7")
+    done(team)
+    team.merge("bump-z2jh-3.3.7", squash=True)
+    bump(team)
+    write_program(team.hub.path / ".git/hooks", "post-checkout", "exit 2")
+    done(team)
+    assert team.hub.git("rev-parse", "HEAD~") == team.base
 
 
 def test_in_ci_a_detached_head_goes_on_at_the_base_branch(team: Team) -> None:
@@ -393,6 +509,13 @@ def test_what_is_misspelt_is_refused_before_anything_is_done(
     assert everything(team) == before
 
 
+def test_an_upstream_that_does_not_answer_is_no_base_branch_that_cannot_be_told(team: Team) -> None:
+    team.hub.git("remote", "set-url", "upstream", "/nowhere.git")
+    bump(team)
+    error = "cannot reach the remote: '/nowhere.git' does not appear to be a git repository (upstream)"
+    demand_fault(commit(team), 4, error, "git ls-remote upstream")
+
+
 def theirs_and_mine(team: Team) -> None:
     team.work("hub/requirements.yaml", team.hub.read("hub/requirements.yaml") + "# theirs\n")
 
@@ -412,7 +535,10 @@ REFUSALS = {
     "changes that would be overwritten": (
         theirs_and_mine,
         "upstream's staging changes hub/requirements.yaml, which has uncommitted changes (TOP)",
-        "put them aside: git stash push -- hub/requirements.yaml; then run the same command again",
+        (
+            "put them aside: git stash push -- hub/requirements.yaml images/hub/Dockerfile; "
+            "git pull --ff-only upstream staging; invoke bump again; then run the same command again"
+        ),
     ),
     "a base branch that went another way": (
         another_way,
@@ -436,6 +562,18 @@ def test_it_is_refused_and_everything_stays(
     before = everything(team)
     demand_fault(commit(team), 1, error.replace("TOP", str(team.hub.path)), hint)
     assert everything(team) == before
+
+
+def test_no_part_of_a_releases_edits_is_committed_as_if_it_were_all(team: Team) -> None:
+    """Once the requirement alone was put aside, a pull request had the new base image with the old chart."""
+    theirs_and_mine(team)
+    bump(team)
+    aside, pull, *_ = fault(commit(team))[1].split("; ")
+    for words in (aside.partition(": ")[2], pull):
+        team.hub.git(*shlex.split(words)[1:])
+    assert run_task("bump", "--to", "3.3.8", cwd=team.hub.path).code == 0
+    done(team)
+    assert team.hub.git("show", "--format=%s", "--name-only").split("\n\n") == [SUBJECT, MANAGED]
 
 
 def test_an_image_that_is_built_again_gets_a_branch_that_says_so(team: Team) -> None:

@@ -1,5 +1,7 @@
 """``commit --push``: adds to the remote, never overwrites, and says what the remote said."""
 
+import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from tests.support.cli import sh, succeed
 from tests.support.hubs import Hub, clone
 from tests.support.processes import write_program
-from tests.support.steps import BRANCH, SUBJECT, commit, committed_files, pin, refs
+from tests.support.steps import BRANCH, SUBJECT, commit, committed_files, move, pin, refs
 from tests.support.world import demand_fault, fault, nothing_written
 
 
@@ -189,6 +191,39 @@ def test_a_remotes_hook_that_rejects_is_quoted_and_the_commit_stays(moved: Hub) 
     assert (done.code, done.out) == (0, f"pushed {BRANCH} to origin\n")
 
 
+def test_another_address_of_the_remote_that_rejects_is_told_and_pushed_to_again(moved: Hub, tmp_path: Path) -> None:
+    """As of a mirror: git asks the first one alone for the branch."""
+    mirror = tmp_path / "mirror.git"
+    sh("git", "clone", "--quiet", "--bare", str(moved.remote), str(mirror), cwd=tmp_path)
+    write_program(mirror / "hooks", "pre-receive", "exit 1")
+    for address in (moved.remote, mirror):
+        moved.git("remote", "set-url", "--push", "--add", "origin", str(address))
+    for _ in range(2):
+        error, _ = fault(commit(moved, "--push"))
+        assert error == f"the remote rejected the branch {BRANCH}: pre-receive hook declined (origin)"
+    (mirror / "hooks/pre-receive").unlink()
+    assert commit(moved, "--push").out == f"pushed {BRANCH} to origin\n"
+    assert sh("git", "rev-parse", BRANCH, cwd=mirror) == moved.git("rev-parse", "HEAD")
+
+
+def test_a_shallow_clone_that_the_remote_cannot_complete_has_a_way_on(hub: Hub, tmp_path: Path) -> None:
+    """As a fork that is behind: it lacks what the clone of the team's repository was not given either."""
+    fork, shallow = tmp_path / "fork.git", Hub(tmp_path / "shallow", tmp_path / "fork.git")
+    sh("git", "clone", "--quiet", "--bare", str(hub.remote), str(fork), cwd=tmp_path)
+    hub.put("notes.txt", "theirs\n")
+    hub.put("notes.txt", "more\n")
+    hub.git("push", "--quiet")
+    sh("git", "clone", "--quiet", "--depth=1", "--origin=upstream", f"file://{hub.remote}", "shallow", cwd=tmp_path)
+    shallow.git("remote", "add", "origin", str(fork))
+    move(shallow)
+    assert fault(commit(shallow, "--push")) == (
+        f"the remote rejected the branch {BRANCH}: shallow update not allowed (origin)",
+        "git fetch --unshallow REMOTE, then run the same command again",
+    )
+    shallow.git("fetch", "--quiet", "--unshallow", "upstream")
+    assert commit(shallow, "--push").out == f"pushed {BRANCH} to origin\n"
+
+
 def test_a_base_branch_that_is_protected_has_a_way_on(moved: Hub) -> None:
     refuse = 'grep -q main$ && { echo "GH006: Protected branch update failed" >&2; exit 1; }; exit 0'
     write_program(moved.remote / "hooks", "pre-receive", refuse)
@@ -200,6 +235,21 @@ def test_a_base_branch_that_is_protected_has_a_way_on(moved: Hub) -> None:
     moved.git("switch", "--quiet", "--create", "mine")
     done = commit(moved, "--pr")
     assert (done.code, done.out.splitlines()[0]) == (0, "pushed mine to origin")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "hint"),
+    [
+        ("push.gpgSign", "true", "sign a push only where the remote takes that: git config push.gpgSign if-asked"),
+        ("push.pushOption", "ci.skip", "send none in this clone: git config push.pushOption ''"),
+    ],
+)
+def test_what_the_remote_does_not_take_of_a_push_has_a_way_on(moved: Hub, setting: str, value: str, hint: str) -> None:
+    with Path(os.environ["GIT_CONFIG_GLOBAL"]).open("a") as settings:
+        settings.write("[{}]\n{} = {}\n".format(*setting.split("."), value))
+    assert fault(commit(moved, "--push"))[1] == hint
+    moved.git(*shlex.split(hint.partition(": git ")[2]))
+    assert commit(moved, "--push").out == f"pushed {BRANCH} to origin\n"
 
 
 def test_the_clones_own_hook_is_not_the_remotes_answer(moved: Hub) -> None:

@@ -88,15 +88,40 @@ def other_changes(file: str, prepare: Callable[[Hub], object]) -> Case:
     return Case(
         prepare,
         f"the file has uncommitted changes besides the release's ({file})",
-        f"commit them, a hook's too: git commit -- {file}; or put them aside: git stash push -- {file}",
+        f"commit them, a hook's too: git commit -- {file}; or put them aside, and bump or build again: "
+        f"git stash push -- {file}",
     )
 
 
 def no_branch(name: str, *, hint: str = "use --branch NAME", setting: str = "") -> Case:
     """A name that no branch can have, of the flag or of a setting."""
     arguments = () if setting else (f"--branch={name}",)
-    error = f"'{name}' cannot be a branch's name (git check-ref-format)"
+    error = f"'{name}' cannot be a branch's name ({'hub.branch' if setting else '--branch'})"
     return Case(lambda hub: hub.write("invoke.yaml", setting), error, hint, 2, arguments)
+
+
+def over_ssh(answer: str, error: str) -> Case:
+    """A remote that ssh, or a server behind it, does not let in, as the lines of ``answer`` say."""
+
+    def prepare(hub: Hub) -> None:
+        ssh = write_program(hub.path.parent / "bin", "ssh", f"cat >&2 <<'END'\n{answer}\nEND\nexit 1")
+        hub.git("remote", "set-url", "origin", "git@github.com:team/hubs.git")
+        hub.git("config", "core.sshCommand", str(ssh))
+
+    return Case(prepare, f"{error} (origin)", "git ls-remote origin", 4, ("--push",))
+
+
+def beside(name: str, other: str, *arguments: str, where: str) -> Case:
+    """A branch whose name is a folder of another one's, or the other way round; the clone does not know of it yet."""
+
+    def prepare(hub: Hub) -> None:
+        if where == "TOP":
+            hub.git("branch", other)
+        else:
+            hub.git("push", "--quiet", str(hub.remote), f"main:refs/heads/{other}")
+
+    error = f"git cannot have the branch {name} beside {other} ({where})"
+    return Case(prepare, error, f"use another branch: --branch NAME; or rename {other}", 1, arguments)
 
 
 CASES = {
@@ -141,6 +166,8 @@ CASES = {
         f"another worktree has the branch {BRANCH} (TOP-tree)",
         "work in that folder, or remove it: git worktree remove TOP-tree",
     ),
+    "a branch beside one of the clone's": beside("mine/next", "mine", "--branch=mine/next", where="TOP"),
+    "a branch beside one of the remote's": beside(BRANCH, f"{BRANCH}/try", "--push", where="origin"),
     "a managed file that git was told to skip": Case(
         skipped,
         "git was told to leave the file's changes out (skip-worktree) (hub/requirements.yaml)",
@@ -165,12 +192,31 @@ CASES = {
         1,
         ("--push",),
     ),
+    "an address in place of a remote": Case(
+        lambda hub: hub.write("invoke.yaml", "hub: {remote: /srv/fork.git}\n"),
+        "there is no remote /srv/fork.git (hub.remote)",
+        "git remote add NAME /srv/fork.git; then in invoke.yaml: hub: {remote: NAME}",
+        1,
+        ("--push",),
+    ),
     "a remote that is gone": Case(
-        lambda hub: hub.git("remote", "set-url", "origin", "/nowhere/hub.git"),
-        "cannot reach the remote: '/nowhere/hub.git' does not appear to be a git repository (origin)",
+        lambda hub: hub.git("remote", "set-url", "origin", "/nowhere/403.git"),
+        "cannot reach the remote: '/nowhere/403.git' does not appear to be a git repository (origin)",
         "git ls-remote origin",
         4,
         ("--push",),
+    ),
+    "a key that the remote does not know": over_ssh(
+        "git@github.com: Permission denied (publickey).",
+        "the remote denied access: git@github.com: Permission denied (publickey).",
+    ),
+    "a repository that somebody else may write": over_ssh(
+        "ERROR: Permission to team/hubs.git denied to robin.",
+        "the remote denied access: Permission to team/hubs.git denied to robin.",
+    ),
+    "a repository that the remote does not show": over_ssh(
+        "remote: \nremote: =====\nremote: \nremote: ERROR: The project could not be found.\n\nremote: =====\nremote: ",
+        "cannot reach the remote: The project could not be found.",
     ),
     "a branch that a colleague has pushed": Case(
         pushed_by_a_colleague,
