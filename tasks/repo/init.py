@@ -125,7 +125,7 @@ def _adopting(hub: Hub, prefix: str | None) -> tuple[BareChart | None, list[Part
     parts: list[Part] = [Kept(path) for path in dict.fromkeys(image.dockerfile for image in hub.images)]
     chart = hub.chart_in(layout.folder)
     if layout.charts:
-        lacks = [f"      {key}:\n        valuesPath: {path}" for key, path in unused_images(hub).items()]
+        lacks = [f"      {key}:\n        valuesPath: {path}" for key, path in unused_images(hub, hub.images).items()]
         parts.append(Kept(layout.file, ["    images:", *lacks] if lacks else ()))
     elif chart is not None and not hub.roots and not hub.settings.whole_images:
         parts.append(_chartpress_part(hub, layout, None))
