@@ -116,7 +116,8 @@ def staged(hub: Hub, options: RehearseOptions) -> Iterator[Stage]:
                 inside, unused = _kept_inside(possible.hub, served.address, base)
                 remote = make_clone(inside, folder, served.address, _places(possible.hub))
                 clone = open_hub(inside.settings, Git(folder / CLONE))
-                bases = dict.fromkeys(image.base.reference for image in plan_bump(clone, options.bump)[1].images)
+                moved = (image.base for image in plan_bump(clone, options.bump)[1].images)
+                bases = dict.fromkeys(one.reference for base in moved for one in (base, *base.others))
                 stand_ins = {
                     base: push_stand_in(Reference(name_at(served.address, f"stand-in/{base.name}"), base.tag))
                     for base in bases

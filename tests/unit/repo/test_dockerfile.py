@@ -188,7 +188,10 @@ def test_one_digest_is_not_pinned_on_two_images() -> None:
         (
             "FROM k8s-hub:1 AS a\nFROM k8s-hub:2 AS b\nFROM b AS c\nFROM C",
             BaseImage(
-                Reference("k8s-hub", "2"), 2, "k8s-hub:2", other=BaseImage(Reference("k8s-hub", "1"), 1, "k8s-hub:1")
+                Reference("k8s-hub", "2"),
+                2,
+                "k8s-hub:2",
+                others=(BaseImage(Reference("k8s-hub", "1"), 1, "k8s-hub:1"),),
             ),
         ),
     ],
