@@ -23,6 +23,7 @@ from ..core.options import RehearseOptions, ReleaseOptions
 from ..core.plan import Plan
 from ..core.safe_files import MARK, MarkedFolder, clear_away, unwritable
 from ..core.settings import CACHE_OFF, WholeImage
+from ..image.build import is_stand_in
 from ..releases.repository import HelmRepository
 from ..repo.deployments import unmoved_images
 from ..repo.hub import Hub, open_hub
@@ -260,8 +261,11 @@ def _with_charts(hub: Hub) -> tuple[Hub, tuple[str, ...]]:
 
 
 def _is_there(base: Reference) -> bool:
-    """Whether the base image's registry answers, or this machine's store has the image."""
-    return not isinstance(inspect_all([base])[base], Unreachable) or docker.local(base) is not None
+    """Whether the base image's registry answers, or this machine's store has the image, and no stand-in for it."""
+    if not isinstance(inspect_all([base])[base], Unreachable):
+        return True
+    found = docker.local(base)
+    return found is not None and not is_stand_in(found)
 
 
 def _ways_to_look(folder: Path) -> str:
