@@ -255,7 +255,8 @@ def installations(hub: Hub) -> tuple[Installation, ...]:
     name = hub.settings.dependency
     found: list[Installation] = []
     search = partial(files_with, hub.git, "--extended-regexp", untracked=True)
-    for file in search([f"(chart|name): .*{re.escape(name)}"], "*.yaml", "*.yml"):
+    named = (f"(chart|name): .*{re.escape(name)}", f'"chart": *"([^"]*/)?{re.escape(name)}"')
+    for file in search(named, "*.yaml", "*.yml", "*.json"):
         with suppress(Unusable):
             for path, version in versions_of_chart(hub.require(file), file, name):
                 # A template's version is set elsewhere.

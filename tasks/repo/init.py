@@ -8,10 +8,10 @@ from __future__ import annotations
 import contextlib
 import posixpath
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib import resources
+from itertools import chain, count
 from typing import NamedTuple
 
 from ..core.faults import DOOR, Refused, Unusable
@@ -293,12 +293,13 @@ def _settings_lines(hub: Hub, prefix: str | None) -> Iterator[str]:
     deployed = {one.deployment(one.name): one for one in installations(hub) if one.values}
     if deployed and not settings.deployments:
         yield "deployments:"
-        times = Counter[str]()
+        taken: set[str] = set()
         for one in deployed.values():
             # Helm releases in several namespaces may have one name, deployments may not.
-            times[one.name] += 1
-            number = f"-{times[one.name]}" if times[one.name] > 1 else ""
-            yield f"  - {one.deployment(one.name + number)}"
+            numbered = (f"{one.name}-{number}" for number in count(2))
+            name = next(name for name in chain([one.name], numbered) if name not in taken)
+            taken.add(name)
+            yield f"  - {one.deployment(name)}"
 
 
 def _settings_part(files: Files, added: Sequence[str]) -> Part:

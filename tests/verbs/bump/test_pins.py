@@ -414,6 +414,13 @@ DEPLOYING = {
         5,
         "path: spec.sources.0.targetRevision",
     ),
+    "Argo CD, in JSON": Deploying(
+        "argo.json",
+        f'{{\n  "spec": {{\n    "source": {{"repoURL": "{URL}", "chart": "jupyterhub",\n'
+        '      "targetRevision": "«V»"}\n  }\n}\n',
+        4,
+        "path: spec.source.targetRevision",
+    ),
 }
 
 

@@ -350,11 +350,13 @@ def test_a_name_that_a_variable_holds_is_no_deployments(deployed: Hub) -> None:
 def test_releases_of_one_name_in_two_namespaces_are_two_deployments(deployed: Hub) -> None:
     """They were written under one name, and a check then refused the settings."""
     deployed.write("prod.yaml", CONFIG)
-    deployed.put("deploy.sh", "helm upgrade hub jupyterhub/jupyterhub --version 3.2.1 -n prod -f prod.yaml\n")
+    command = "helm upgrade {} jupyterhub/jupyterhub --version 3.2.1 -n prod -f prod.yaml\n"
+    deployed.put("deploy.sh", command.format("hub") + command.format("hub-2"))
     succeed("init", cwd=deployed.path)
     assert deployed.read("invoke.yaml").endswith(
         "  deployments:\n    - {name: hub, values: [config.yaml], namespace: jhub}\n"
         "    - {name: hub-2, values: [prod.yaml], release: hub, namespace: prod}\n"
+        "    - {name: hub-2-2, values: [prod.yaml], release: hub-2, namespace: prod}\n"
     )
     deployed.commit("Add hubpress")
     assert run_task("check", "--offline", cwd=deployed.path).err == ""
