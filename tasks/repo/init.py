@@ -23,7 +23,7 @@ from ..releases.index import Release, newest
 from ..releases.repository import HelmRepository
 from .charts import JUPYTERHUBS, BareChart, ChartSpec, ImageSpec, NotNamed, Requirement, address_of
 from .deployments import PROSE, installations, staying_installations, unused_images
-from .files import SUFFIX, FileEdit, Files, Listing, edit_action, files_with, is_below, join, last_part
+from .files import SUFFIX, FileEdit, Files, Listing, behind_links, edit_action, files_with, is_below, join, last_part
 from .hub import Hub
 from .layout import CHARTPRESS_FILE, Layout, found_image, from_chartpress, image_setting, no_hub_image, one_chart
 from .remotes import upstream_repository
@@ -220,7 +220,7 @@ def _require_no_pin(hub: Hub) -> None:
 def _ignores_part(hub: Hub, chart: BareChart | None) -> Part:
     """Return .gitignore with what it lacks: for what a killed run leaves, and for the archives that helm fetches."""
     wanted = {f"x{SUFFIX}": f"*{SUFFIX}"}
-    archives = join(chart.folder, "charts") if chart else ""
+    archives = behind_links(hub.git.folder, join(chart.folder, "charts")) if chart else ""
     if chart and not hub.git.names("ls-files", "-z", "--", f"{archives}/*.tgz"):
         wanted[f"{archives}/x.tgz"] = f"/{archives}/*.tgz"
     check = ("check-ignore", "--quiet", "--no-index", "--")
@@ -262,8 +262,8 @@ def _chartpress_part(hub: Hub, layout: Layout, prefix: str | None) -> Part:
         return Kept(path)
     lines = [
         *([] if hub.charts_in(layout.root) else ["charts:"]),
-        f"  - name: {chart.name}",
-        f"    chartPath: {chart.path}",
+        f"  - name: {quoted(chart.name)}",
+        f"    chartPath: {quoted(str(chart.path))}",
         *([f"    imagePrefix: {prefix}"] if prefix else []),
         *_image_lines(image),
     ]
@@ -281,9 +281,9 @@ def _settings_lines(hub: Hub, prefix: str | None) -> Iterator[str]:
     names = [image.named for image in hub.layout.chart.images if image.named] or [*found.values()][:1]
     files = [place.file for place, name in found.items() if name in names and place.file not in known]
     if unnamed:
-        name = names[0] if names and prefix is None else f"{_prefix(hub, prefix)}{unnamed.key}"
-        fields = image_setting(hub, unnamed.dockerfile, unnamed.context, name, None, files)
-        first, *others = (f"{field}: {value}" for field, value in fields.items())
+        begin = _prefix(hub, prefix) if prefix is not None or not names else ""
+        name = next((one for one in names if one.startswith(begin)), f"{begin}{unnamed.key}")
+        first, *others = image_setting(hub, unnamed._replace(named=name), None, files)
         yield from ("images:", f"  - {first}", *(f"    {line}" for line in others))
     if files:
         yield from ("values:", *(f"  - {{file: {quoted(file)}, path: {_Z2JHS_OWN}}}" for file in files))
@@ -364,8 +364,8 @@ def _image_lines(image: ImageSpec) -> list[str]:
     usual = join("images", image.key)
     told = {
         "imageName": image.named,
-        "contextPath": image.context if image.context != usual else None,
-        "dockerfilePath": image.dockerfile if image.dockerfile != join(image.context, "Dockerfile") else None,
+        "contextPath": quoted(image.context) if image.context != usual else None,
+        "dockerfilePath": quoted(image.dockerfile) if image.dockerfile != join(image.context, "Dockerfile") else None,
         "valuesPath": ", ".join(image.values_paths),
     }
     return ["    images:", f"      {image.key}:", *(f"        {key}: {text}" for key, text in told.items() if text)]

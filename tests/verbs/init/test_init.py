@@ -339,6 +339,12 @@ def test_init_finds_the_values_and_the_command_that_deploy_the_image(deployed: H
     assert run_task("bump", "--json", cwd=deployed.path).json["files"] == ["Dockerfile", "Makefile"]
 
 
+def test_a_prefix_that_the_name_in_the_values_has_keeps_that_name(deployed: Hub) -> None:
+    """The image got the name of its folder, and the values were said to differ."""
+    succeed("init", "--prefix", "reg.example.edu/small", cwd=deployed.path)
+    assert "      name: reg.example.edu/small/hub\n" in deployed.read("invoke.yaml")
+
+
 def test_a_name_that_a_variable_holds_is_no_deployments(deployed: Hub) -> None:
     deployed.edit("Makefile", "hub jupyterhub/", '"$(NAME)" jupyterhub/')
     deployed.edit("Makefile", "--namespace jhub", "--namespace $(NAMESPACE)")
@@ -389,6 +395,28 @@ def test_a_prefix_that_changes_no_name_is_told(deployed: Hub) -> None:
 
 
 # -- what comes of it
+
+
+def test_an_image_is_called_after_its_folder_as_far_as_images_can_be(
+    tmp_path: Path, helm_repository: HelmServer, init: Init
+) -> None:
+    """What was written was refused: spaces and other letters are in no image's name."""
+    hub = chart_repository(tmp_path / "hub", helm_repository.url)
+    hub.put("images/Our hüb/Dockerfile", "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n")
+    assert init(hub).code == 0
+    hub.commit("Give the chart its hub image")
+    (image,) = run_task("status", "--json", cwd=hub.path).json["images"]
+    assert image["name"] == "our-h-b"
+
+
+def test_a_chart_behind_a_link_is_given_all_it_lacks_at_once(hub: Hub) -> None:
+    """A line for its archives was added to .gitignore each time: git looks at nothing behind a link."""
+    (hub.path / "hub").rename(hub.path / "real")
+    (hub.path / "hub").symlink_to("real")
+    hub.commit("Move the chart")
+    succeed("init", cwd=hub.path)
+    assert hub.read(".gitignore").endswith("/real/charts/*.tgz\n")
+    assert succeed("init", cwd=hub.path).out == "Nothing to do.\n"
 
 
 @pytest.mark.parametrize("folder", ["charts/hub", "."])
