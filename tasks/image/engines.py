@@ -254,21 +254,17 @@ class Chartpress:
                     hint="leave out --engine chartpress",
                 )
         commit.write(["."], clone)
-        if build.options.stand_ins:
-            self._take_stand_ins(build, WorkingTree(clone))
+        files = WorkingTree(clone)
+        for image in build.hub.images if build.options.stand_ins else ():
+            # The tags are made of the commits, so a file may name what stands in for its hub images.
+            path, data = image.dockerfile, require(files, image.dockerfile)
+            after = with_images(data, build.options.stand_ins, path, image.spec.arguments)
+            files.replace([FileEdit(path, data, after, "")])
         # Named, so that git takes no folder inside for another repository.
         named = {"GIT_DIR": str(clone / ".git"), "GIT_WORK_TREE": str(clone)}
         command = self._command(build)._replace(cwd=clone / build.hub.layout.root, hidden_env=named)
         docker.run_build(command, build.to_build[0].reference.host, build.builder)
         return {}
-
-    @staticmethod
-    def _take_stand_ins(build: Build, files: WorkingTree) -> None:
-        """Let the Dockerfiles name what stands in for their hub images; the tags are made of the commits."""
-        for image in build.hub.images:
-            path, data = image.dockerfile, require(files, image.dockerfile)
-            after = with_images(data, build.options.stand_ins, path, image.spec.arguments)
-            files.replace([FileEdit(path, data, after, "")])
 
     @staticmethod
     def _command(build: Build) -> Command:
