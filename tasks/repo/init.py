@@ -223,11 +223,11 @@ def _ignores_part(hub: Hub, chart: BareChart | None) -> Part:
     archives = behind_links(hub.git.folder, join(chart.folder, "charts")) if chart else ""
     if chart and not hub.git.names("ls-files", "-z", "--", f"{archives}/*.tgz"):
         wanted[f"{archives}/x.tgz"] = f"/{archives}/*.tgz"
-    check = ("check-ignore", "--quiet", "--no-index", "--")
-    lines = [line for path, line in wanted.items() if not hub.git.ask(*check, path).ok]
-    if not lines:
-        return Kept(_IGNORES)
-    return _with_lines(_IGNORES, hub.files.read(_IGNORES), lines, f"{' and '.join(lines)} added")
+    before, check = hub.files.read(_IGNORES), ("check-ignore", "--quiet", "--no-index", "--")
+    # Of a file that is a link git reads nothing.
+    there = (before or b"").decode("utf-8", "replace").splitlines()
+    lines = [line for path, line in wanted.items() if line not in there and not hub.git.ask(*check, path).ok]
+    return _with_lines(_IGNORES, before, lines, f"{' and '.join(lines)} added") if lines else Kept(_IGNORES)
 
 
 def _prefix(hub: Hub, given: str | None) -> str:
@@ -305,13 +305,7 @@ def _settings_lines(hub: Hub, prefix: str | None) -> Iterator[str]:
 def _settings_part(files: Files, added: Sequence[str]) -> Part:
     """Return invoke.yaml with the settings ``added``; what it lacks where it has settings already."""
     lines = [f"{SECTION}:", *(f"  {line}" for line in added)]
-    before = files.read(FILE)
-    document = parse(before or b"", FILE)
-    if not is_nothing(document.root) and (
-        not isinstance(document.root, MappingNode) or document.root.flow or not reach(document, (SECTION,)).missing
-    ):
-        return Kept(FILE, lines)
-    return _with_lines(FILE, before, lines, f"{SECTION} added")
+    return _if_read(_with_lines(FILE, files.read(FILE), lines, f"{SECTION} added"), (SECTION,), lines)
 
 
 def _makefile_part(files: Files) -> Part:
@@ -339,7 +333,7 @@ def _makefile_part(files: Files) -> Part:
 def _values_part(files: Files, chart: BareChart) -> Part:
     """Return the chart's values with the image's keys, what they lack of it as the first of the mapping around it.
 
-    Where that mapping is in brackets or empty, the keys are to be added by hand.
+    Where that mapping is in brackets, empty or written otherwise, the keys are to be added by hand.
     """
     path, steps = chart.values_file, tuple(chart.values_path.split("."))
     before, added = files.read(path), f"{chart.values_path} added"
@@ -351,13 +345,22 @@ def _values_part(files: Files, chart: BareChart) -> Part:
     if found.shared:
         raise found.shared
     if is_nothing(document.root):
-        return _with_lines(path, before, _block(steps), added)
-    if not isinstance(node, MappingNode) or node.flow or not node.children:
+        return _if_read(_with_lines(path, before, _block(steps), added), steps, _block(steps))
+    if not isinstance(node, MappingNode) or not node.children:
         return Kept(path, _block(steps))
     first = node.children[0].start
     at = content.rfind("\n", 0, first) + 1
     lines = "".join(f"{line}\n" for line in _block(found.missing, first - at))
-    return FileEdit(path, before, document.text.edited([Edit(at, at, lines)]), added)
+    edit = FileEdit(path, before, document.text.edited([Edit(at, at, lines)]), added)
+    return _if_read(edit, steps, _block(steps))
+
+
+def _if_read(edit: FileEdit, steps: tuple[str, ...], added: Sequence[str]) -> Part:
+    """Return the edit, or the lines to add by hand where the file would not be read with its keys at ``steps``."""
+    with contextlib.suppress(Unusable):
+        if not reach(parse(edit.after, edit.path), steps).missing:
+            return edit
+    return Kept(edit.path, added)
 
 
 def _image_lines(image: ImageSpec) -> list[str]:

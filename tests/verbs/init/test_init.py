@@ -173,6 +173,9 @@ def test_a_makefile_gets_the_targets_that_it_lacks_behind_its_own(bare: Hub, nam
         ("chartpress.yaml", "charts: []\n", False),
         ("hub/values.yaml", "jupyterhub: {proxy: {}}\n", False),
         ("hub/values.yaml", "jupyterhub:\n", False),
+        ("hub/values.yaml", "null\n", False),
+        ("hub/values.yaml", "---\n...\n", False),
+        ("hub/values.yaml", "? jupyterhub\n: a: 1\n", False),
     ],
 )
 def test_what_has_no_place_in_a_file_is_told_whole_and_not_written(
@@ -183,6 +186,26 @@ def test_what_has_no_place_in_a_file_is_told_whole_and_not_written(
     assert told["files"] == [path for path in WRITTEN if path != file]
     assert (told["kept"], bare.read(file)) == ([file], text)
     bare.write(file, f"{text if stays else ''}{told['to_add'][file]}")
+    assert init(bare).out == "Nothing to do.\n"
+
+
+@pytest.mark.parametrize(
+    "text", ["run: {echo: true}\n...\n", "  run: {echo: true}\n", "hub:\n  platform: linux/amd64\n"]
+)
+def test_settings_that_have_no_place_at_the_end_of_invoke_yaml_are_told(deployed: Hub, text: str) -> None:
+    """They were added all the same, and the file was no YAML then."""
+    deployed.put("invoke.yaml", text)
+    told = succeed("init", "--json", cwd=deployed.path).json
+    assert "name: reg.example.edu/small/hub\n" in told["to_add"]["invoke.yaml"]
+    assert deployed.read("invoke.yaml") == text
+
+
+def test_a_gitignore_that_is_a_link_gets_its_lines_once(bare: Hub, init: Init) -> None:
+    """They were added each time: of a link git reads nothing."""
+    bare.write("ignored", "*.tgz\n")
+    (bare.path / ".gitignore").symlink_to("ignored")
+    assert init(bare).code == 0
+    assert bare.read("ignored") == "*.tgz\n*.hubpress-new\n/hub/charts/*.tgz\n"
     assert init(bare).out == "Nothing to do.\n"
 
 
