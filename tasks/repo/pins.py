@@ -29,6 +29,8 @@ _VERSION_KEYS = ("version", "targetRevision")
 # A version in other text, `jupyterhub-3.2.1`, `--version v3.2.1`; a part of one where there is no whole one.
 _WHOLE = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?![.\w-]*[0-9])")
 _PART = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+(?![.\w-]*[0-9])")
+# What begins a line and is no part of a requirement: the sign of a list or of a quotation, a variable called x.
+_BEGIN = re.compile(r"^\s*(?:[*>](?=\s)|[xX](?=\s*=))")
 _COMMENT = re.compile(r"(?:^|(?<=\s))(?:#|//|--|;|<!--)(?:\s.*|$)")
 _MARK = re.compile(r"(?:^|(?<=\s))(?:#|//|--|;|<!--|/\*)\s*(?P<whose>hubpress|renovate):\s*(?P<words>.*)")
 _OPENING = ("{", "[", "(", "=", ":", "\\")
@@ -227,6 +229,7 @@ class Marked(_Place):
             at += 1
             code = _COMMENT.sub("", lines[at])
             is_next = code.rstrip().endswith(_OPENING)
+        code = _BEGIN.sub(lambda found: " " * len(found[0]), code)
         start, end = span or _version_in(code, f"{text.where}:{at + 1}")
         offset = sum(len(line) + 1 for line in lines[:at])
         return offset + start, offset + end
@@ -353,8 +356,10 @@ def _marks_in(text: Text, marker: Marker) -> Iterator[int]:
 
 def _version_in(text: str, where: str) -> tuple[int, int]:
     """Return where the one version in ``text`` stands: all of it where it is a requirement as Helm reads them."""
-    if parse_constraint(text) is not None:
-        return 0, len(text)
+    whole = text.strip()
+    if parse_constraint(whole) is not None:
+        start = text.index(whole)
+        return start, start + len(whole)
     found = _versions_in(text)
     if len(found) != 1:
         raise Unusable(
