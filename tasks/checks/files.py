@@ -62,7 +62,7 @@ def file_problems(hub: Hub, labelled: Collection[str] = ()) -> Iterator[Problem 
     uncommitted = hub.git.changed([*inputs, *hub.managed])
     for image in hub.images:
         yield from _values_problems(hub, image, uncommitted, compares=image.spec.key not in labelled)
-    for key, path in unused_images(hub).items():
+    for key, path in unused_images(hub, hub.images).items():
         setting = f"valuesPath: {path}" if hub.layout.charts else f"values: [{path}]"
         message, hint = f"no values file uses {key}", f"add {setting} to {key} there"
         yield Problem(Code.VALUES_EMPTY, hub.layout.file, message, hint, Severity.WARNING)

@@ -436,7 +436,7 @@ def _other_image_problems(
     for other in others:
         answer = answers[other.reference]
         # What cannot be used as a hub image, like an index with doubled platforms, is there all the same.
-        if isinstance(answer, Fault) and (isinstance(answer, Unreachable)):
+        if isinstance(answer, Unreachable):
             yield _unanswered(str(other.reference), answer)
         elif answer is None:
             message = f"{other.path} names {other.reference}, which its registry does not have"

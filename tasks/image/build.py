@@ -397,14 +397,18 @@ def base_of(image: HubImage, answer: ImageAnswer, *, stored: bool = True) -> Bas
         raise Refused(f"the base image cannot be used: {answer.what}", where=reference, hint=hint)
     if isinstance(answer, Fault):
         raise answer
-    is_marked = any(STAND_IN_LABEL in one.labels for one in answer.platforms.values())
-    if is_marked and not is_loopback(Reference(image.spec.name).host):
-        raise Refused(
-            "the base image here is a rehearsal's stand-in, not z2jh's hub image",
-            where=reference,
-            hint=f"docker image rm {reference}, then: docker pull {reference}",
-        )
+    if is_stand_in(answer) and not is_loopback(Reference(image.spec.name).host):
+        hint = f"docker image rm {reference}, then: docker pull {reference}"
+        if answer.digest:
+            hint = "push z2jh's own image there, or name it: FROM quay.io/jupyterhub/k8s-hub:VERSION"
+        what = "the base image here is a rehearsal's stand-in, not z2jh's hub image"
+        raise Refused(what, where=reference, hint=hint)
     return Base(reference, answer)
+
+
+def is_stand_in(found: FoundImage) -> bool:
+    """Whether an image is marked as one that stands in for z2jh's own."""
+    return any(one.labels.get(STAND_IN_LABEL) for one in found.platforms.values())
 
 
 def base_label(base: Reference) -> str:

@@ -26,7 +26,8 @@ from ..core.options import BuildOptions
 from ..core.safe_files import temporary_folder
 from ..core.settings import ATTESTATIONS, CACHE_INLINE, CACHE_OFF, CACHE_ON, CHARTPRESS
 from ..core.visible import bake_literal, keep_secret
-from ..repo.files import FileEdit, WorkingTree
+from ..repo.dockerfile import with_images
+from ..repo.files import FileEdit, WorkingTree, require
 from ..repo.hub import Hub, HubImage
 from ..repo.remotes import upstream_repository
 from ..tools import docker
@@ -253,21 +254,17 @@ class Chartpress:
                     hint="leave out --engine chartpress",
                 )
         commit.write(["."], clone)
-        if build.options.stand_ins:
-            self._take_stand_ins(build, WorkingTree(clone))
+        files = WorkingTree(clone)
+        for image in build.hub.images if build.options.stand_ins else ():
+            # The tags are made of the commits, so a file may name what stands in for its hub images.
+            path, data = image.dockerfile, require(files, image.dockerfile)
+            after = with_images(data, build.options.stand_ins, path, image.spec.arguments)
+            files.replace([FileEdit(path, data, after, "")])
         # Named, so that git takes no folder inside for another repository.
         named = {"GIT_DIR": str(clone / ".git"), "GIT_WORK_TREE": str(clone)}
         command = self._command(build)._replace(cwd=clone / build.hub.layout.root, hidden_env=named)
         docker.run_build(command, build.to_build[0].reference.host, build.builder)
         return {}
-
-    @staticmethod
-    def _take_stand_ins(build: Build, files: WorkingTree) -> None:
-        """Let the Dockerfiles name what stands in for their base images; the tags are made of the commits."""
-        for pin in build.hub.base_pins:
-            stand_in = build.options.stand_ins.get(Reference.parse(pin.read(files).text))
-            moved = pin.moved(files, str(stand_in)) if stand_in else {}
-            files.replace([FileEdit(path, files.read(path), data, "") for path, data in moved.items()])
 
     @staticmethod
     def _command(build: Build) -> Command:
@@ -369,7 +366,7 @@ def _target(build: Build, one: ImageBuild, no_cache: bool, *, shared: bool) -> d
         f"{LABEL}source": source.address if source else None,
     }
     # The base image is the one that its registry answered with, whatever its tag names later.
-    taken = base.stand_in or base.pinned
+    taken = {base.reference: base.pinned, **build.options.stand_ins}
     # Provenance is asked for or switched off: it makes an index of the image, which some registries cannot show.
     attested = [ATTESTATIONS[name] for name in (hub.settings.attest if build.pushes else ())]
     provenance = [] if any("provenance" in one for one in attested) else ["type=provenance,disabled=true"]
@@ -381,7 +378,7 @@ def _target(build: Build, one: ImageBuild, no_cache: bool, *, shared: bool) -> d
         "tags": [str(one.reference)],
         "args": arguments,
         "labels": {name: text for name, text in labels.items() if text},
-        "contexts": {str(base.reference): f"docker-image://{taken}"} if taken != base.reference else {},
+        "contexts": {str(name): f"docker-image://{image}" for name, image in taken.items() if name != image},
         "platforms": one.argument.split(",") if one.argument else [],
         "no-cache": no_cache,
         "attest": [*provenance, *attested],

@@ -12,7 +12,7 @@ from ..core.options import BuildOptions
 from ..core.plan import Action, Fact, Step, Values
 from ..core.problems import Code
 from ..core.settings import is_accepted
-from ..repo.deployments import how_to_move, unmoved_images
+from ..repo.deployments import how_to_move, unmoved_images, unused_images
 from ..repo.edits import image_edits, to_commit
 from ..repo.files import WorkingTree, edit_action
 from ..repo.hub import Hub, layout_warnings
@@ -85,12 +85,10 @@ def _warnings(build: Build, spared: Sequence[str]) -> Iterator[str]:
         yield "the base image is a rehearsal's STAND-IN, not z2jh's"
     if build.more_built:
         yield f"chartpress builds all images of {hub.layout.file}, so also {', '.join(build.more_built)}"
-    unmoved = unmoved_images(hub)
-    for one in build.images:
-        if one.status != SKIPPED and one.key not in unmoved and not hub.values_places(one.image):
-            yield f"no values file uses {one.key}"
+    built = [one.image for one in build.images if one.status != SKIPPED]
+    yield from (f"no values file uses {key}" for key in unused_images(hub, built))
     yield from spared
-    for key, places in unmoved.items():
+    for key, places in unmoved_images(hub).items():
         left = [one for one in places if not is_accepted(hub.settings.accept, Code.VALUES_DIFFER, one.file)]
         if left:
             files = output.first_of([one.file for one in left], _MOST_NAMED)

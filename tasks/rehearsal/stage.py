@@ -23,6 +23,7 @@ from ..core.options import RehearseOptions, ReleaseOptions
 from ..core.plan import Plan
 from ..core.safe_files import MARK, MarkedFolder, clear_away, unwritable
 from ..core.settings import CACHE_OFF, WholeImage
+from ..image.build import is_stand_in
 from ..releases.repository import HelmRepository
 from ..repo.deployments import unmoved_images
 from ..repo.hub import Hub, open_hub
@@ -116,7 +117,8 @@ def staged(hub: Hub, options: RehearseOptions) -> Iterator[Stage]:
                 inside, unused = _kept_inside(possible.hub, served.address, base)
                 remote = make_clone(inside, folder, served.address, _places(possible.hub))
                 clone = open_hub(inside.settings, Git(folder / CLONE))
-                bases = dict.fromkeys(image.base.reference for image in plan_bump(clone, options.bump)[1].images)
+                moved = (image.base for image in plan_bump(clone, options.bump)[1].images)
+                bases = dict.fromkeys(one.reference for base in moved for one in (base, *base.others))
                 stand_ins = {
                     base: push_stand_in(Reference(name_at(served.address, f"stand-in/{base.name}"), base.tag))
                     for base in bases
@@ -259,8 +261,11 @@ def _with_charts(hub: Hub) -> tuple[Hub, tuple[str, ...]]:
 
 
 def _is_there(base: Reference) -> bool:
-    """Whether the base image's registry answers, or this machine's store has the image."""
-    return not isinstance(inspect_all([base])[base], Unreachable) or docker.local(base) is not None
+    """Whether the base image's registry answers, or this machine's store has the image, and no stand-in for it."""
+    if not isinstance(inspect_all([base])[base], Unreachable):
+        return True
+    found = docker.local(base)
+    return found is not None and not is_stand_in(found)
 
 
 def _ways_to_look(folder: Path) -> str:

@@ -255,7 +255,8 @@ def installations(hub: Hub) -> tuple[Installation, ...]:
     name = hub.settings.dependency
     found: list[Installation] = []
     search = partial(files_with, hub.git, "--extended-regexp", untracked=True)
-    for file in search([f"(chart|name): .*{re.escape(name)}"], "*.yaml", "*.yml"):
+    named = (f"(chart|name): .*{re.escape(name)}", f'"chart": *"([^"]*/)?{re.escape(name)}"')
+    for file in search(named, "*.yaml", "*.yml", "*.json"):
         with suppress(Unusable):
             for path, version in versions_of_chart(hub.require(file), file, name):
                 # A template's version is set elsewhere.
@@ -362,11 +363,12 @@ def unmoved_images(hub: Hub) -> dict[str, list[NamedImage]]:
     return {key: some for key, some in places.items() if some}
 
 
-def unused_images(hub: Hub) -> dict[str, str]:
-    """Return the keys of the hub images where no values file uses any, each with its path in the chart's values."""
-    if hub.layout.folder is None or hub.places or unmoved_images(hub):
+def unused_images(hub: Hub, images: Sequence[HubImage]) -> dict[str, str]:
+    """Return the keys of ``images`` where no values file uses any of them, each with its path in the chart's values."""
+    if hub.layout.folder is None or any(map(hub.values_places, images)):
         return {}
-    return {image.spec.key: f"{hub.requirement.key}.hub.image" for image in hub.images}
+    unused = {image.spec.key: f"{hub.requirement.key}.hub.image" for image in images}
+    return unused if unused.keys().isdisjoint(unmoved_images(hub)) else {}
 
 
 def how_to_move(hub: Hub, unmoved: Iterable[NamedImage]) -> str:

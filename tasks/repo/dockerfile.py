@@ -88,12 +88,14 @@ class Word(NamedTuple):
 
 
 class BuildStage(NamedTuple):
-    """One ``FROM``, or an image that files are taken from: its line, and the image as written and filled in.
+    """One ``FROM``, or an image that files are taken from: its line, and the image as written from ``start`` on.
 
-    ``root`` is the earlier stage with the image that it builds on, ``name`` its own name in lower case.
+    ``image`` has its variables filled in, ``root`` is the earlier stage with the image that it builds on, ``name`` its
+    own name in lower case.
     """
 
     line: int
+    start: int
     written: str
     image: Word
     root: BuildStage | None = None
@@ -126,8 +128,8 @@ def read_stages(text: Text, arguments: Mapping[str, BuildArgument]) -> tuple[lis
         elif instruction.keyword in {"COPY", "RUN"}:
             for flag in takewhile(lambda word: word[0].startswith("--"), instruction.words()):
                 if image := _FROM_IMAGE.match(flag[0]):
-                    word = Word((Piece(image[1], instruction.start + flag.start() + image.start(1)),))
-                    sources.append(BuildStage(instruction.line, image[1], word))
+                    start = instruction.start + flag.start() + image.start(1)
+                    sources.append(BuildStage(instruction.line, start, image[1], Word((Piece(image[1], start),))))
     if not stages:
         raise Unusable("no FROM in the Dockerfile", where=text.where, hint="begin it with FROM image:tag")
     return stages, sources
@@ -201,9 +203,10 @@ def _stage(
     if len(words) != 1 and [word[0].upper() for word in words[1:-1]] != ["AS"]:
         hint = "write FROM image:tag, or FROM image:tag AS name"
         raise Unusable("FROM needs one image", where=where, hint=hint)
-    image = _filled(words[0][0], instruction.start + words[0].start(), values)
+    start = instruction.start + words[0].start()
+    image = _filled(words[0][0], start, values)
     root = None if image.fault else roots.get(image.text.lower())
-    return BuildStage(instruction.line, words[0][0], image, root, words[2][0].lower() if words[1:] else None)
+    return BuildStage(instruction.line, start, words[0][0], image, root, words[2][0].lower() if words[1:] else None)
 
 
 def _filled(written: str, place: int, values: Mapping[str, Word]) -> Word:
@@ -243,8 +246,8 @@ def _piece(match: re.Match[str], place: int, values: Mapping[str, Word]) -> Word
 class BaseImage(NamedTuple):
     """A ``FROM`` of a z2jh hub image: also as written, and the build arguments that hold a part of it.
 
-    ``targets`` are the stages that build on it, by name and by number, an empty text for the last one; ``other`` is the
-    first hub image of the file with another tag.
+    ``targets`` are the stages that build on it, by name and by number, an empty text for the last one; ``others`` are
+    the other hub images of the file.
     """
 
     reference: Reference
@@ -252,7 +255,13 @@ class BaseImage(NamedTuple):
     text: str
     arguments: tuple[str, ...] = ()
     targets: frozenset[str] = frozenset()
-    other: BaseImage | None = None
+    others: tuple[BaseImage, ...] = ()
+
+    @property
+    def other(self) -> BaseImage | None:
+        """The first of ``others`` that has another tag."""
+        tag = self.reference.tag
+        return next((one for one in self.others if tag and one.reference.tag not in {None, tag}), None)
 
 
 def hub_base(data: bytes, where: str, arguments: Mapping[str, BuildArgument] = NO_ARGUMENTS) -> BaseImage | None:
@@ -264,12 +273,11 @@ def hub_base(data: bytes, where: str, arguments: Mapping[str, BuildArgument] = N
         return None
     chosen = last if last in found else found[0]
     base = _base(chosen, where)
-    others = (stage for stage in (*found, *filter(_is_hub, sources)) if stage is not chosen and not stage.image.fault)
-    tagged = (one for one in (_base(stage, where) for stage in others) if one.reference.tag and base.reference.tag)
-    other = next((one for one in tagged if one.reference.tag != base.reference.tag), None)
+    known = (stage for stage in (*found, *filter(_is_hub, sources)) if not stage.image.fault)
+    others = tuple(_base(stage, where) for stage in known if stage is not chosen)
     on_it = [(str(number), stage.name) for number, stage in enumerate(stages) if (stage.root or stage) == chosen]
     targets = frozenset(name for names in on_it for name in names if name)
-    return base._replace(targets=targets | {""} if chosen == last else targets, other=other)
+    return base._replace(targets=targets | {""} if chosen == last else targets, others=others)
 
 
 def copied_files(data: bytes, where: str) -> dict[str, int]:
@@ -337,6 +345,19 @@ def with_base(
                 hint="give each image its own ARG",
             )
     return after, changed
+
+
+def with_images(
+    data: bytes,
+    images: Mapping[Reference, Reference],
+    where: str,
+    arguments: Mapping[str, BuildArgument] = NO_ARGUMENTS,
+) -> bytes:
+    """Return the Dockerfile with other images in place of those of its hub images that ``images`` has."""
+    text = Text.decode(data, where)
+    found = (stage for stages in read_stages(text, arguments) for stage in stages if _is_hub(stage))
+    named = ((stage, images.get(_base(stage, where).reference)) for stage in found if not stage.image.fault)
+    return text.edited(Edit(one.start, one.start + len(one.written), str(new)) for one, new in named if new)
 
 
 def _is_hub(stage: BuildStage) -> bool:

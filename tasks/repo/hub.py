@@ -354,7 +354,7 @@ class Hub(Contents):
                 )
             if not self.layout.charts and is_below(place.file, self.paths_of(image)):
                 file, context, dockerfile = place.file, image.spec.context, image.dockerfile
-                hint = how_to_name(self, dockerfile, context, image.spec.name, self.chart_in(self.layout.folder))
+                hint = how_to_name(self, image.spec, self.chart_in(self.layout.folder))
                 if is_below(file, self.copied_paths(dockerfile, context)):
                     hint = f"the Dockerfile copies it too: copy other files one by one, or move {file} elsewhere"
                 what = f"the build context of {dockerfile} holds {file}, so each build would give the image a new tag"

@@ -8,10 +8,10 @@ from __future__ import annotations
 import contextlib
 import posixpath
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib import resources
+from itertools import chain, count
 from typing import NamedTuple
 
 from ..core.faults import DOOR, Refused, Unusable
@@ -23,7 +23,7 @@ from ..releases.index import Release, newest
 from ..releases.repository import HelmRepository
 from .charts import JUPYTERHUBS, BareChart, ChartSpec, ImageSpec, NotNamed, Requirement, address_of
 from .deployments import PROSE, installations, staying_installations, unused_images
-from .files import SUFFIX, FileEdit, Files, Listing, edit_action, files_with, is_below, join, last_part
+from .files import SUFFIX, FileEdit, Files, Listing, behind_links, edit_action, files_with, is_below, join, last_part
 from .hub import Hub
 from .layout import CHARTPRESS_FILE, Layout, found_image, from_chartpress, image_setting, no_hub_image, one_chart
 from .remotes import upstream_repository
@@ -125,7 +125,7 @@ def _adopting(hub: Hub, prefix: str | None) -> tuple[BareChart | None, list[Part
     parts: list[Part] = [Kept(path) for path in dict.fromkeys(image.dockerfile for image in hub.images)]
     chart = hub.chart_in(layout.folder)
     if layout.charts:
-        lacks = [f"      {key}:\n        valuesPath: {path}" for key, path in unused_images(hub).items()]
+        lacks = [f"      {key}:\n        valuesPath: {path}" for key, path in unused_images(hub, hub.images).items()]
         parts.append(Kept(layout.file, ["    images:", *lacks] if lacks else ()))
     elif chart is not None and not hub.roots and not hub.settings.whole_images:
         parts.append(_chartpress_part(hub, layout, None))
@@ -220,14 +220,14 @@ def _require_no_pin(hub: Hub) -> None:
 def _ignores_part(hub: Hub, chart: BareChart | None) -> Part:
     """Return .gitignore with what it lacks: for what a killed run leaves, and for the archives that helm fetches."""
     wanted = {f"x{SUFFIX}": f"*{SUFFIX}"}
-    archives = join(chart.folder, "charts") if chart else ""
+    archives = behind_links(hub.git.folder, join(chart.folder, "charts")) if chart else ""
     if chart and not hub.git.names("ls-files", "-z", "--", f"{archives}/*.tgz"):
         wanted[f"{archives}/x.tgz"] = f"/{archives}/*.tgz"
-    check = ("check-ignore", "--quiet", "--no-index", "--")
-    lines = [line for path, line in wanted.items() if not hub.git.ask(*check, path).ok]
-    if not lines:
-        return Kept(_IGNORES)
-    return _with_lines(_IGNORES, hub.files.read(_IGNORES), lines, f"{' and '.join(lines)} added")
+    before, check = hub.files.read(_IGNORES), ("check-ignore", "--quiet", "--no-index", "--")
+    # Of a file that is a link git reads nothing.
+    there = (before or b"").decode("utf-8", "replace").splitlines()
+    lines = [line for path, line in wanted.items() if line not in there and not hub.git.ask(*check, path).ok]
+    return _with_lines(_IGNORES, before, lines, f"{' and '.join(lines)} added") if lines else Kept(_IGNORES)
 
 
 def _prefix(hub: Hub, given: str | None) -> str:
@@ -262,8 +262,8 @@ def _chartpress_part(hub: Hub, layout: Layout, prefix: str | None) -> Part:
         return Kept(path)
     lines = [
         *([] if hub.charts_in(layout.root) else ["charts:"]),
-        f"  - name: {chart.name}",
-        f"    chartPath: {chart.path}",
+        f"  - name: {quoted(chart.name)}",
+        f"    chartPath: {quoted(str(chart.path))}",
         *([f"    imagePrefix: {prefix}"] if prefix else []),
         *_image_lines(image),
     ]
@@ -281,9 +281,9 @@ def _settings_lines(hub: Hub, prefix: str | None) -> Iterator[str]:
     names = [image.named for image in hub.layout.chart.images if image.named] or [*found.values()][:1]
     files = [place.file for place, name in found.items() if name in names and place.file not in known]
     if unnamed:
-        name = names[0] if names and prefix is None else f"{_prefix(hub, prefix)}{unnamed.key}"
-        fields = image_setting(hub, unnamed.dockerfile, unnamed.context, name, None, files)
-        first, *others = (f"{field}: {value}" for field, value in fields.items())
+        begin = _prefix(hub, prefix) if prefix is not None or not names else ""
+        name = next((one for one in names if one.startswith(begin)), f"{begin}{unnamed.key}")
+        first, *others = image_setting(hub, unnamed._replace(named=name), None, files)
         yield from ("images:", f"  - {first}", *(f"    {line}" for line in others))
     if files:
         yield from ("values:", *(f"  - {{file: {quoted(file)}, path: {_Z2JHS_OWN}}}" for file in files))
@@ -293,24 +293,19 @@ def _settings_lines(hub: Hub, prefix: str | None) -> Iterator[str]:
     deployed = {one.deployment(one.name): one for one in installations(hub) if one.values}
     if deployed and not settings.deployments:
         yield "deployments:"
-        times = Counter[str]()
+        taken: set[str] = set()
         for one in deployed.values():
             # Helm releases in several namespaces may have one name, deployments may not.
-            times[one.name] += 1
-            number = f"-{times[one.name]}" if times[one.name] > 1 else ""
-            yield f"  - {one.deployment(one.name + number)}"
+            numbered = (f"{one.name}-{number}" for number in count(2))
+            name = next(name for name in chain([one.name], numbered) if name not in taken)
+            taken.add(name)
+            yield f"  - {one.deployment(name)}"
 
 
 def _settings_part(files: Files, added: Sequence[str]) -> Part:
     """Return invoke.yaml with the settings ``added``; what it lacks where it has settings already."""
     lines = [f"{SECTION}:", *(f"  {line}" for line in added)]
-    before = files.read(FILE)
-    document = parse(before or b"", FILE)
-    if not is_nothing(document.root) and (
-        not isinstance(document.root, MappingNode) or document.root.flow or not reach(document, (SECTION,)).missing
-    ):
-        return Kept(FILE, lines)
-    return _with_lines(FILE, before, lines, f"{SECTION} added")
+    return _if_read(_with_lines(FILE, files.read(FILE), lines, f"{SECTION} added"), (SECTION,), lines)
 
 
 def _makefile_part(files: Files) -> Part:
@@ -338,7 +333,7 @@ def _makefile_part(files: Files) -> Part:
 def _values_part(files: Files, chart: BareChart) -> Part:
     """Return the chart's values with the image's keys, what they lack of it as the first of the mapping around it.
 
-    Where that mapping is in brackets or empty, the keys are to be added by hand.
+    Where that mapping is in brackets, empty or written otherwise, the keys are to be added by hand.
     """
     path, steps = chart.values_file, tuple(chart.values_path.split("."))
     before, added = files.read(path), f"{chart.values_path} added"
@@ -350,21 +345,30 @@ def _values_part(files: Files, chart: BareChart) -> Part:
     if found.shared:
         raise found.shared
     if is_nothing(document.root):
-        return _with_lines(path, before, _block(steps), added)
-    if not isinstance(node, MappingNode) or node.flow or not node.children:
+        return _if_read(_with_lines(path, before, _block(steps), added), steps, _block(steps))
+    if not isinstance(node, MappingNode) or not node.children:
         return Kept(path, _block(steps))
     first = node.children[0].start
     at = content.rfind("\n", 0, first) + 1
     lines = "".join(f"{line}\n" for line in _block(found.missing, first - at))
-    return FileEdit(path, before, document.text.edited([Edit(at, at, lines)]), added)
+    edit = FileEdit(path, before, document.text.edited([Edit(at, at, lines)]), added)
+    return _if_read(edit, steps, _block(steps))
+
+
+def _if_read(edit: FileEdit, steps: tuple[str, ...], added: Sequence[str]) -> Part:
+    """Return the edit, or the lines to add by hand where the file would not be read with its keys at ``steps``."""
+    with contextlib.suppress(Unusable):
+        if not reach(parse(edit.after, edit.path), steps).missing:
+            return edit
+    return Kept(edit.path, added)
 
 
 def _image_lines(image: ImageSpec) -> list[str]:
     usual = join("images", image.key)
     told = {
         "imageName": image.named,
-        "contextPath": image.context if image.context != usual else None,
-        "dockerfilePath": image.dockerfile if image.dockerfile != join(image.context, "Dockerfile") else None,
+        "contextPath": quoted(image.context) if image.context != usual else None,
+        "dockerfilePath": quoted(image.dockerfile) if image.dockerfile != join(image.context, "Dockerfile") else None,
         "valuesPath": ", ".join(image.values_paths),
     }
     return ["    images:", f"      {image.key}:", *(f"        {key}: {text}" for key, text in told.items() if text)]

@@ -236,6 +236,8 @@ def found_image(
 ) -> ImageSpec:
     """Return an image that chartpress.yaml does not have; its key is the last part of its name, else its folder's."""
     key = name.rpartition("/")[2] if name else last_part(context).lower()
+    if not is_name(key):
+        key = "-".join(re.findall("[a-z0-9]+", key)) or "hub"
     tagged_by = tuple(dict.fromkeys((*(paths or (context,)), dockerfile)))
     return ImageSpec(key, name, context, dockerfile, {}, (), tagged_by, frozenset(), tuple(values))
 
@@ -335,14 +337,15 @@ def _from_what_is_there(repo: Contents) -> Layout:
     if called not in {None, last_part(context), last_part(folder_of(dockerfile))}:
         # Another image on top of it may be the one that is meant.
         found += [path for path in repo.all_dockerfiles if last_part(folder_of(path)) == called]
-    hint = how_to_name(repo, dockerfile, context, name or f"HOST/PATH/{last_part(context)}", chart)
+    values = [place.path for place in names if chart and place.file == chart.values_file]
+    image = found_image(name, context, dockerfile, values=values)
+    hint = how_to_name(repo, image, chart)
     if len(found) > 1:
         what = f"the hub image may be built from several Dockerfiles: {', '.join(found)}"
         raise Unusable(what, where=repo.git.folder, hint=hint)
     if chart and name is None:
         raise NotNamed(f"{chart.values_path} names no image there", where=chart.values_file, hint=hint)
-    values = [place.path for place in names if chart and place.file == chart.values_file]
-    return _unnamed_layout(chart, [found_image(name, context, dockerfile, values=values)])
+    return _unnamed_layout(chart, [image])
 
 
 def _beside_chartpress(repo: Contents) -> Layout | None:
@@ -364,27 +367,23 @@ def _unnamed_layout(chart: BareChart | None, images: Iterable[ImageSpec]) -> Lay
     return Layout("", FILE, ChartSpec(name, folder, None, tuple(images)))
 
 
-def image_setting(
-    repo: Contents, dockerfile: str, context: str, name: str, chart: BareChart | None, files: Iterable[str] = ()
-) -> dict[str, str]:
-    """Return the fields of an entry of ``hub.images``; ``files`` are values files besides those of the settings."""
-    fields = {"context": quoted(context), "name": name}
+def image_setting(repo: Contents, image: ImageSpec, chart: BareChart | None, files: Iterable[str] = ()) -> list[str]:
+    """Return the fields of an image's entry in ``hub.images``; ``files`` are values files that no setting names."""
+    context, dockerfile = image.context, image.dockerfile
+    fields = [f"context: {quoted(context)}", f"name: {image.named or f'HOST/PATH/{image.key}'}"]
     if dockerfile != join(context, "Dockerfile"):
-        fields["dockerfile"] = quoted(dockerfile)
+        fields.append(f"dockerfile: {quoted(dockerfile)}")
     if chart:
-        fields["values"] = f"[{chart.values_path}]"
+        fields.append(f"values: [{chart.values_path}]")
     if any(is_below(file, [context]) for file in (*files, *(place.file for place in repo.targets(chart)))):
         paths = repo.copied_paths(dockerfile, context) or (dockerfile,)
-        fields["paths"] = f"[{', '.join(map(quoted, paths))}]"
+        fields.append(f"paths: [{', '.join(map(quoted, paths))}]")
     return fields
 
 
-def how_to_name(repo: Contents, dockerfile: str, context: str, name: str, chart: BareChart | None) -> str:
+def how_to_name(repo: Contents, image: ImageSpec, chart: BareChart | None) -> str:
     """Return the setting that names an image and the files that its tag depends on."""
-    fields = image_setting(repo, dockerfile, context, name, chart)
-    return (
-        f"set it in {FILE}: hub: {{images: [{{{', '.join(f'{field}: {value}' for field, value in fields.items())}}}]}}"
-    )
+    return f"set it in {FILE}: hub: {{images: [{{{', '.join(image_setting(repo, image, chart))}}}]}}"
 
 
 def _readable(paths: Iterable[str], read: Callable[[str], object]) -> list[str]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from shlex import quote
 from typing import NamedTuple, TypeAlias
@@ -30,6 +29,8 @@ _VERSION_KEYS = ("version", "targetRevision")
 # A version in other text, `jupyterhub-3.2.1`, `--version v3.2.1`; a part of one where there is no whole one.
 _WHOLE = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?![.\w-]*[0-9])")
 _PART = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+(?![.\w-]*[0-9])")
+# What begins a line and is no part of a requirement: the sign of a list or of a quotation, a variable called x.
+_BEGIN = re.compile(r"^\s*(?:[*>](?=\s)|[xX](?=\s*=))")
 _COMMENT = re.compile(r"(?:^|(?<=\s))(?:#|//|--|;|<!--)(?:\s.*|$)")
 _MARK = re.compile(r"(?:^|(?<=\s))(?:#|//|--|;|<!--|/\*)\s*(?P<whose>hubpress|renovate):\s*(?P<words>.*)")
 _OPENING = ("{", "[", "(", "=", ":", "\\")
@@ -228,12 +229,14 @@ class Marked(_Place):
             at += 1
             code = _COMMENT.sub("", lines[at])
             is_next = code.rstrip().endswith(_OPENING)
+        code = _BEGIN.sub(lambda found: " " * len(found[0]), code)
         start, end = span or _version_in(code, f"{text.where}:{at + 1}")
         offset = sum(len(line) + 1 for line in lines[:at])
         return offset + start, offset + end
 
 
 Pin: TypeAlias = Dependency | BasePin | InYaml | Marked
+_Way: TypeAlias = tuple[int, Path, Leaf | None, Leaf | None]
 
 
 def copies(files: Files, telling: Sequence[str], name: str, repository: str) -> Iterator[str]:
@@ -298,42 +301,37 @@ def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tup
 
     ``*`` stands for every item of a list, but for a version that the item shares with an earlier place.
     """
-    wanted, seen = path.split("."), set[Node]()
-    for number, steps, version, named in _scalars(data, where):
-        # By an alias or a merge key, behind what it stands for.
-        if version is None or (version.node in seen and "*" in wanted):
-            continue
-        seen.add(version.node)
-        is_there = len(steps) == len(wanted) and all(a in ("*", b) for a, b in zip(wanted, steps, strict=True))
-        is_its = named is None or re.fullmatch(rf"(?:.*/)?{re.escape(chart)}(?:-v?[0-9].*)?", named)
-        if is_there and is_its:
-            yield number, steps
+    wanted = path.split(".")
+    for ways in _scalars(data, where):
+        for number, steps, version, named in ways[:1] if "*" in wanted else ways:
+            is_there = len(steps) == len(wanted) and all(a in ("*", b) for a, b in zip(wanted, steps, strict=True))
+            is_its = named is None or re.fullmatch(rf"(?:.*/)?{re.escape(chart)}(?:-v?[0-9].*)?", named)
+            if version is not None and is_there and is_its:
+                yield number, steps
 
 
 def versions_of_chart(data: bytes, where: str, chart: str) -> Iterator[tuple[str, Pinned]]:
     """Yield the dotted paths of versions beside which a mapping names ``chart`` and where it is from.
 
-    The path is empty where none leads to a place that can be edited: a key has a dot, or an alias or a merge key stands
-    for the version. That is one place, too.
+    The path is empty where none leads to a place that can be edited: a key has a dot, or several ways lead there.
     """
-    found = [*_scalars(data, where)]
-    ways = Counter(version.node for _, _, version, _ in found if version is not None)
-    seen = set[Node]()
-    for _, steps, version, named in found:
-        if named and named.rpartition("/")[2] == chart and steps[-1] in _VERSION_KEYS:
-            place = (named if version is None else version).node
-            if place not in seen:
-                seen.add(place)
-                leads_nowhere = ways[place] > 1 or any("." in step for step in steps)
-                yield "" if leads_nowhere else ".".join(steps), Pinned(version or "", place.line)
+    for ways in _scalars(data, where):
+        for _, steps, version, named in ways:
+            if named and named.rpartition("/")[2] == chart and steps[-1] in _VERSION_KEYS:
+                leads_nowhere = len(ways) > 1 or any("." in step for step in steps)
+                line = (named if version is None else version).node.line
+                yield "" if leads_nowhere else ".".join(steps), Pinned(version or "", line)
+                break
 
 
-def _scalars(data: bytes, where: str) -> Iterator[tuple[int, Path, Leaf | None, Leaf | None]]:
-    """Yield the document's number, the way to each scalar and empty value, and the chart that the mapping around names.
+def _scalars(data: bytes, where: str) -> Iterable[list[_Way]]:
+    """Return the ways to each scalar, those by aliases and merge keys behind its own; empty ones are their chart's.
 
-    Flux and Argo CD name the chart as ``chart``, helmfile with its repository before it, Fleet perhaps by the archive's
-    address, kustomize as ``name`` beside ``repo``. A source of Argo CD without ``chart`` is a git repository.
+    A way is the document's number, the keys, the scalar, and the chart that the mapping around it names. Flux and Argo
+    CD name it as ``chart``, helmfile with its repository before it, Fleet perhaps by the archive's address, kustomize
+    as ``name`` beside ``repo``. A source of Argo CD without ``chart`` is a git repository.
     """
+    found: dict[Node, list[_Way]] = {}
     for number, document in enumerate(load_all(data, where)):
         named: dict[Path, Leaf | None] = {}
         for steps, tree in walk(document):
@@ -341,7 +339,11 @@ def _scalars(data: bytes, where: str) -> Iterator[tuple[int, Path, Leaf | None, 
                 keys = ("chart", "name", "repoURL") if any(key in tree for key in _SOURCE_KEYS) else ("chart",)
                 named[steps] = next(filter(None, (text_under(tree, key) for key in keys)), None)
             elif not isinstance(tree, list):
-                yield number, steps, tree, named.get(steps[:-1])
+                chart = named.get(steps[:-1])
+                place = chart if tree is None else tree
+                if place is not None:
+                    found.setdefault(place.node, []).append((number, steps, tree, chart))
+    return found.values()
 
 
 def _marks_in(text: Text, marker: Marker) -> Iterator[int]:
@@ -354,8 +356,10 @@ def _marks_in(text: Text, marker: Marker) -> Iterator[int]:
 
 def _version_in(text: str, where: str) -> tuple[int, int]:
     """Return where the one version in ``text`` stands: all of it where it is a requirement as Helm reads them."""
-    if parse_constraint(text) is not None:
-        return 0, len(text)
+    whole = text.strip()
+    if parse_constraint(whole) is not None:
+        start = text.index(whole)
+        return start, start + len(whole)
     found = _versions_in(text)
     if len(found) != 1:
         raise Unusable(

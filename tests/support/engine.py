@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasks.image.build import STAND_IN_LABEL
+
 from .cli import sh
 
 START_SECONDS = 60.0
@@ -85,11 +87,12 @@ def _wait(server: subprocess.Popen[bytes], host: str, log: Path) -> None:
 
 
 @contextmanager
-def in_local_store(image: str, base: str) -> Iterator[None]:
+def in_local_store(image: str, base: str, *, is_stand_in: bool = False) -> Iterator[None]:
     """Let this machine's engine have ``image``, made of ``base``, as if it had been pulled, while the block runs."""
+    mark = image if is_stand_in else ""
     with tempfile.TemporaryDirectory() as folder:
         context = Path(folder)
-        (context / "Dockerfile").write_text(f'FROM {base}\nLABEL lab="{image}"\n')
+        (context / "Dockerfile").write_text(f'FROM {base}\nLABEL lab="{image}" {STAND_IN_LABEL}="{mark}"\n')
         sh("docker", "buildx", "build", "--quiet", "--load", "--provenance=false", "--tag", image, ".", cwd=context)
     try:
         yield

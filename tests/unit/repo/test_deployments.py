@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from tasks.core.faults import Unusable
-from tasks.repo.deployments import Deployment, deployments
+from tasks.repo.deployments import Deployment, deployments, unused_images
 from tasks.repo.hub import Hub
 from tests.support.calls import opened, raised
-from tests.support.layouts import make_cal_icor_like
+from tests.support.hubs import make_repository
+from tests.support.layouts import make_2i2c_like, make_cal_icor_like
 
 SOPS = "jupyterhub:\n  hub:\n    cookieSecret: ENC[AES256_GCM,data:c2VjcmV0]\nsops:\n  mac: ENC[AES256_GCM,data:bWFj]\n"
 HUBPLOY = {
@@ -60,3 +61,14 @@ def test_an_unknown_name_is_answered_with_the_nearest(hub: Hub) -> None:
     error, hint = raised(Unusable, deployments, hub, ["edx-stagin"]).splitlines()
     assert error.startswith("error: there is no deployment edx-stagin")
     assert hint == "hint: did you mean --deployment edx-staging?"
+
+
+def test_images_are_called_unused_where_values_could_name_one_and_name_none(tmp_path: Path) -> None:
+    """Check and the plan of a build, which may be for some of them only, ask the same."""
+    clusters = opened(make_2i2c_like(tmp_path / "2i2c"))
+    others = [image for image in clusters.images if image.spec.key == "unlisted-choice-experiment"]
+    assert [*unused_images(clusters, others)] == ["unlisted-choice-experiment"]
+    assert unused_images(clusters, clusters.images) == {}
+    alone = make_repository(tmp_path / "alone", {"Dockerfile": "FROM quay.io/jupyterhub/k8s-hub:3.3.8\n"})
+    alone.put("invoke.yaml", "hub: {images: [{context: ., name: reg.example.edu/hub}]}\n")
+    assert unused_images(opened(alone), opened(alone).images) == {}

@@ -4,7 +4,7 @@ import pytest
 
 from tasks.core.faults import Unusable
 from tasks.core.names import Reference
-from tasks.repo.dockerfile import BaseImage, hub_base, with_base
+from tasks.repo.dockerfile import BaseImage, hub_base, with_base, with_images
 from tests.support.calls import raised
 
 from . import sides
@@ -188,7 +188,10 @@ def test_one_digest_is_not_pinned_on_two_images() -> None:
         (
             "FROM k8s-hub:1 AS a\nFROM k8s-hub:2 AS b\nFROM b AS c\nFROM C",
             BaseImage(
-                Reference("k8s-hub", "2"), 2, "k8s-hub:2", other=BaseImage(Reference("k8s-hub", "1"), 1, "k8s-hub:1")
+                Reference("k8s-hub", "2"),
+                2,
+                "k8s-hub:2",
+                others=(BaseImage(Reference("k8s-hub", "1"), 1, "k8s-hub:1"),),
             ),
         ),
     ],
@@ -196,6 +199,18 @@ def test_one_digest_is_not_pinned_on_two_images() -> None:
 def test_reading(data: str, expected: BaseImage | None) -> None:
     found = hub_base(data.encode(), WHERE)
     assert (found and found._replace(targets=frozenset())) == expected
+
+
+def test_what_stands_in_for_hub_images_is_written_whole_wherever_their_parts_are_from() -> None:
+    data = (
+        'ARG R=quay.io/jupyterhub V=1\nFROM --platform=linux/amd64 "${R}/k8s-hub:$V" AS a\nFROM $R/k8s-hub-slim:$V\n'
+        "COPY --from=quay.io/jupyterhub/k8s-hub:2 /x /x\nCOPY --from=a /y /y\n"
+    )
+    hub = "quay.io/jupyterhub/k8s-hub"
+    images = {Reference(hub, "1"): Reference("l/a", "1"), Reference(f"{hub}-slim", "1"): Reference("l/b", "1")}
+    assert with_images(data.encode(), images, WHERE).decode() == (
+        data.replace('"${R}/k8s-hub:$V"', "l/a:1").replace("$R/k8s-hub-slim:$V", "l/b:1")
+    )
 
 
 def test_the_stages_that_build_on_it() -> None:

@@ -28,6 +28,8 @@ class Place(NamedTuple):
     code: str = "pin-differs"
 
 
+# In two parts, as it is no mark here.
+IN_MARKDOWN = "<!-- hubpress: " + "jupyterhub -->"
 PLACES = {
     "a HelmRelease behind another one": Place(
         "clusters/a/hub.yaml",
@@ -83,6 +85,10 @@ PLACES = {
         "# renovate: datasource=helm depName=binderhub\nOTHER = '3.2.1'\n"
         "# renovate: datasource=docker depName=jupyterhub\nIMAGE = '3.2.1'\n",
     ),
+    "a text, the same line": Place("z2jh.txt", "  «V»  # hubpress: jupyterhub\n"),
+    "a list's item": Place("hub.md", f"{IN_MARKDOWN}\n* «V»\n"),
+    "a quotation": Place("hub.md", f"> «V» {IN_MARKDOWN}\n"),
+    "a variable called as a wildcard": Place("hub.py", "# hubpress: jupyterhub\nx = «V»\n"),
     "a copy of the chart": Place(
         "config/a/hub.Chart.yaml",
         f"name: basehub\nversion: 3.2.1\ndependencies:\n- name: jupyterhub\n  version: «V»\n  repository: {URL}\n"
@@ -413,6 +419,13 @@ DEPLOYING = {
         f"spec:\n  sources:\n  - repoURL: {URL}\n    chart: jupyterhub\n    targetRevision: «V»\n",
         5,
         "path: spec.sources.0.targetRevision",
+    ),
+    "Argo CD, in JSON": Deploying(
+        "argo.json",
+        f'{{\n  "spec": {{\n    "source": {{"repoURL": "{URL}", "chart": "jupyterhub",\n'
+        '      "targetRevision": "«V»"}\n  }\n}\n',
+        4,
+        "path: spec.source.targetRevision",
     ),
 }
 

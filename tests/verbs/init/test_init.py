@@ -173,6 +173,9 @@ def test_a_makefile_gets_the_targets_that_it_lacks_behind_its_own(bare: Hub, nam
         ("chartpress.yaml", "charts: []\n", False),
         ("hub/values.yaml", "jupyterhub: {proxy: {}}\n", False),
         ("hub/values.yaml", "jupyterhub:\n", False),
+        ("hub/values.yaml", "null\n", False),
+        ("hub/values.yaml", "---\n...\n", False),
+        ("hub/values.yaml", "? jupyterhub\n: a: 1\n", False),
     ],
 )
 def test_what_has_no_place_in_a_file_is_told_whole_and_not_written(
@@ -183,6 +186,26 @@ def test_what_has_no_place_in_a_file_is_told_whole_and_not_written(
     assert told["files"] == [path for path in WRITTEN if path != file]
     assert (told["kept"], bare.read(file)) == ([file], text)
     bare.write(file, f"{text if stays else ''}{told['to_add'][file]}")
+    assert init(bare).out == "Nothing to do.\n"
+
+
+@pytest.mark.parametrize(
+    "text", ["run: {echo: true}\n...\n", "  run: {echo: true}\n", "hub:\n  platform: linux/amd64\n"]
+)
+def test_settings_that_have_no_place_at_the_end_of_invoke_yaml_are_told(deployed: Hub, text: str) -> None:
+    """They were added all the same, and the file was no YAML then."""
+    deployed.put("invoke.yaml", text)
+    told = succeed("init", "--json", cwd=deployed.path).json
+    assert "name: reg.example.edu/small/hub\n" in told["to_add"]["invoke.yaml"]
+    assert deployed.read("invoke.yaml") == text
+
+
+def test_a_gitignore_that_is_a_link_gets_its_lines_once(bare: Hub, init: Init) -> None:
+    """They were added each time: of a link git reads nothing."""
+    bare.write("ignored", "*.tgz\n")
+    (bare.path / ".gitignore").symlink_to("ignored")
+    assert init(bare).code == 0
+    assert bare.read("ignored") == "*.tgz\n*.hubpress-new\n/hub/charts/*.tgz\n"
     assert init(bare).out == "Nothing to do.\n"
 
 
@@ -339,6 +362,12 @@ def test_init_finds_the_values_and_the_command_that_deploy_the_image(deployed: H
     assert run_task("bump", "--json", cwd=deployed.path).json["files"] == ["Dockerfile", "Makefile"]
 
 
+def test_a_prefix_that_the_name_in_the_values_has_keeps_that_name(deployed: Hub) -> None:
+    """The image got the name of its folder, and the values were said to differ."""
+    succeed("init", "--prefix", "reg.example.edu/small", cwd=deployed.path)
+    assert "      name: reg.example.edu/small/hub\n" in deployed.read("invoke.yaml")
+
+
 def test_a_name_that_a_variable_holds_is_no_deployments(deployed: Hub) -> None:
     deployed.edit("Makefile", "hub jupyterhub/", '"$(NAME)" jupyterhub/')
     deployed.edit("Makefile", "--namespace jhub", "--namespace $(NAMESPACE)")
@@ -350,11 +379,13 @@ def test_a_name_that_a_variable_holds_is_no_deployments(deployed: Hub) -> None:
 def test_releases_of_one_name_in_two_namespaces_are_two_deployments(deployed: Hub) -> None:
     """They were written under one name, and a check then refused the settings."""
     deployed.write("prod.yaml", CONFIG)
-    deployed.put("deploy.sh", "helm upgrade hub jupyterhub/jupyterhub --version 3.2.1 -n prod -f prod.yaml\n")
+    command = "helm upgrade {} jupyterhub/jupyterhub --version 3.2.1 -n prod -f prod.yaml\n"
+    deployed.put("deploy.sh", command.format("hub") + command.format("hub-2"))
     succeed("init", cwd=deployed.path)
     assert deployed.read("invoke.yaml").endswith(
         "  deployments:\n    - {name: hub, values: [config.yaml], namespace: jhub}\n"
         "    - {name: hub-2, values: [prod.yaml], release: hub, namespace: prod}\n"
+        "    - {name: hub-2-2, values: [prod.yaml], release: hub-2, namespace: prod}\n"
     )
     deployed.commit("Add hubpress")
     assert run_task("check", "--offline", cwd=deployed.path).err == ""
@@ -387,6 +418,28 @@ def test_a_prefix_that_changes_no_name_is_told(deployed: Hub) -> None:
 
 
 # -- what comes of it
+
+
+def test_an_image_is_called_after_its_folder_as_far_as_images_can_be(
+    tmp_path: Path, helm_repository: HelmServer, init: Init
+) -> None:
+    """What was written was refused: spaces and other letters are in no image's name."""
+    hub = chart_repository(tmp_path / "hub", helm_repository.url)
+    hub.put("images/Our hüb/Dockerfile", "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n")
+    assert init(hub).code == 0
+    hub.commit("Give the chart its hub image")
+    (image,) = run_task("status", "--json", cwd=hub.path).json["images"]
+    assert image["name"] == "our-h-b"
+
+
+def test_a_chart_behind_a_link_is_given_all_it_lacks_at_once(hub: Hub) -> None:
+    """A line for its archives was added to .gitignore each time: git looks at nothing behind a link."""
+    (hub.path / "hub").rename(hub.path / "real")
+    (hub.path / "hub").symlink_to("real")
+    hub.commit("Move the chart")
+    succeed("init", cwd=hub.path)
+    assert hub.read(".gitignore").endswith("/real/charts/*.tgz\n")
+    assert succeed("init", cwd=hub.path).out == "Nothing to do.\n"
 
 
 @pytest.mark.parametrize("folder", ["charts/hub", "."])

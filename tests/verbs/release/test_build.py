@@ -8,7 +8,7 @@ from tests.support.engine import in_local_store
 from tests.support.helm import HelmServer
 from tests.support.hubs import make_hub
 from tests.support.machine import PROJECT
-from tests.support.scene import CHARTPRESS, VALUES, Scene
+from tests.support.scene import CHARTPRESS, DOCKERFILE, VALUES, Scene
 from tests.support.steps import build
 from tests.support.world import fault, in_registry
 
@@ -89,12 +89,19 @@ def test_without_a_push_the_values_and_the_registry_stay_as_they_are(
 def test_a_stand_in_for_the_base_image_does_not_leave_this_machine(scene: Scene) -> None:
     scene.hub.change(CHARTPRESS, scene.prefix, "registry.invalid/hubs")
     before, base = scene.world(), f"{scene.base}:3.2.1"
+    told = "the base image here is a rehearsal's stand-in, not z2jh's hub image ({})"
+    own = "push z2jh's own image there, or name it: FROM quay.io/jupyterhub/k8s-hub:VERSION"
     for flags in (("--dry",), ()):
         done = run_task(*flags, "build", cwd=scene.hub.path)
-        assert (done.code, *fault(done)) == (
-            1,
-            f"the base image here is a rehearsal's stand-in, not z2jh's hub image ({base})",
-            f"docker image rm {base}, then: docker pull {base}",
-        )
+        assert (done.code, *fault(done)) == (1, told.format(base), own)
         assert done.out == "" or (flags and " x " in done.out), done
     assert scene.world() == before
+    pulled = f"registry.invalid/{secrets.token_hex(4)}/k8s-hub:3.2.1"
+    scene.hub.change(DOCKERFILE, base, pulled)
+    with in_local_store(pulled, base, is_stand_in=True):
+        done = run_task("build", cwd=scene.hub.path)
+    assert (done.code, *fault(done)) == (
+        1,
+        told.format(pulled),
+        f"docker image rm {pulled}, then: docker pull {pulled}",
+    )

@@ -107,6 +107,28 @@ def test_an_image_that_was_pulled_is_used_and_with_a_stand_in_wanted_left_alone(
     assert (used["stand_ins"], len(stood_in["stand_ins"])) == ([], 1)
 
 
+def test_a_stand_in_that_has_the_images_name_in_the_engine_is_not_taken_for_it(
+    tmp_path: Path, mirror: str, helm_repository: HelmServer
+) -> None:
+    base = f"registry.invalid/{secrets.token_hex(4)}/k8s-hub"
+    hub = make_hub(tmp_path / "hub", base=base, chart_repository=helm_repository.url)
+    with in_local_store(f"{base}:3.3.8", f"{mirror}:3.3.8", is_stand_in=True):
+        told = succeed("rehearse", "--json", cwd=hub.path).json
+    assert told["stand_ins"] == [f"STAND-IN: {base}:3.3.8 is not z2jh's image, it was made here for the rehearsal"]
+
+
+@pytest.mark.parametrize("engine", ["buildx", "chartpress"])
+def test_hub_images_of_two_names_in_one_dockerfile_are_both_stood_in_for(
+    tmp_path: Path, helm_repository: HelmServer, engine: str
+) -> None:
+    hub = make_hub(tmp_path / "hub", base=OUT_OF_REACH, chart_repository=helm_repository.url)
+    first, last = f"FROM {OUT_OF_REACH}:3.2.1 AS full\n", f"FROM {OUT_OF_REACH}-slim:3.2.1\n"
+    hub.put(DOCKERFILE, f"{first}{last}COPY --from=full /etc/passwd /srv/\n")
+    told = succeed("rehearse", "--engine", engine, "--json", cwd=hub.path).json
+    assert [one.split()[1] for one in told["stand_ins"]] == [f"{OUT_OF_REACH}-slim:3.3.8", f"{OUT_OF_REACH}:3.3.8"]
+    assert told["images"][0]["status"] == "built"
+
+
 @pytest.mark.parametrize("version", ["3.2.1", "${VERSION}"])
 def test_chartpress_builds_on_what_stands_in_too(tmp_path: Path, helm_repository: HelmServer, version: str) -> None:
     hub = make_hub(tmp_path / "hub", base=OUT_OF_REACH, chart_repository=helm_repository.url)
