@@ -20,6 +20,7 @@ from tests.support.hubs import ON_GITHUB, Hub, at
 from tests.support.machine import PROJECT
 from tests.support.processes import write_program
 from tests.support.steps import BRANCH
+from tests.support.team import LABELER
 
 # -- a job's shell steps, run as GitHub's runner runs them; what other actions would do is left out
 
@@ -86,17 +87,6 @@ def read(file: Path) -> dict[str, Any]:
 RECIPES = PROJECT / "docs" / "ci"
 WORKFLOWS = sorted(RECIPES.glob("github-*.yml"))
 OURS = PROJECT / ".github/workflows/ci.yaml"
-LABELER = """\
-hub-images:
-- changed-files:
-  - any-glob-to-any-file: images/**
-jupyterhub-deployment:
-- changed-files:
-  - any-glob-to-any-file: hub/**
-documentation:
-- changed-files:
-  - any-glob-to-any-file: '**/*.md'
-"""
 SCHEMAS = {
     "vendor.github-workflows": (*WORKFLOWS, OURS),
     "vendor.gitlab-ci --data-transform gitlab-ci": (RECIPES / "gitlab-ci.yml",),
@@ -114,12 +104,6 @@ KNOWN = {"inputs.version": "", "github.token": "a-token", "vars.HUBPRESS": ADDRE
 
 
 # -- what they are
-
-
-@pytest.fixture
-def hub(hub: Hub) -> Hub:
-    at(hub, ON_GITHUB)
-    return hub
 
 
 @pytest.mark.parametrize(("schema", "files"), SCHEMAS.items(), ids=SCHEMAS)
@@ -271,11 +255,11 @@ def test_renovates_task_moves_the_base_image_along_with_the_chart(hub: Hub) -> N
 
 
 @pytest.fixture
-def real_hub(hub: Hub) -> Hub:
+def real_hub(github_hub: Hub) -> Hub:
     """The same, whose images a registry really takes, and which labels pull requests by their files."""
-    hub.put(".github/labeler.yml", LABELER)
-    hub.git("push", "--quiet")
-    return hub
+    github_hub.put(".github/labeler.yml", LABELER)
+    github_hub.git("push", "--quiet")
+    return github_hub
 
 
 @pytest.mark.engine

@@ -242,16 +242,6 @@ def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, proxy: str
     )
 
 
-def test_a_page_of_https_is_never_fetched_over_http(
-    secure: Server, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
-    secure.answers = [reply(status="302 Found", Location=f"{server.url}/index.yaml")]
-    with pytest.raises(Unreachable, match="it redirects to a less secure address"):
-        page(secure)
-    assert server.asked == []
-
-
 # Files.
 
 

@@ -130,6 +130,7 @@ ACCEPT = "write accept: [image-override, {code: ..., path: ...}]"
         ),
         ("images", [{"context": "i", "name": "a/b:1"}], "hub.images.name is 'a/b:1', not the name of an image", NAME),
         ("images", [{"context": "i", "name": "a/b", "tag": "1"}], "unknown setting hub.images.tag", KEYS_OF_IMAGES),
+        ("values", [{"file": "a.yaml", "pth": "a"}], "unknown setting hub.values.pth", "did you mean path?"),
         ("base", "charts", "hub.base is 'charts', not keep or chart", "write base: keep"),
         ("root", "../etc", "hub.root is '../etc', not a path in the repository", FOLDER),
         ("root", "a\0b", r"hub.root is 'a\x00b', not a path in the repository", FOLDER),

@@ -17,6 +17,8 @@ HINT = "hint: write the Helm repository's address as https://HOST/PATH, file:///
         ("HTTPS://hub.test/", "https://hub.test/index.yaml"),
         ("http://127.0.0.1:8080/", "http://127.0.0.1:8080/index.yaml"),
         ("http://[::1]:80/", "http://[::1]:80/index.yaml"),
+        ("http://[::1]/", "http://[::1]/index.yaml"),
+        ("http://localhost/", "http://localhost/index.yaml"),
         ("file:///srv/charts", "file:///srv/charts/index.yaml"),
         ("file://localhost/srv/charts/", "file:///srv/charts/index.yaml"),
         ("/srv/my charts/", "file:///srv/my%20charts/index.yaml"),
@@ -48,7 +50,7 @@ def test_what_is_no_address_of_a_repository(written: str, shown: str) -> None:
     )
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1.hub.test", "localhost.test", "[fe80::1]"])
+@pytest.mark.parametrize("host", ["127.0.0.1.hub.test", "10.0.0.1:8080", "localhost.test", "[fe80::1]"])
 def test_plain_http_to_another_machine_is_refused(host: str) -> None:
     assert raised(Refused, Address.parse, f"http://me:pw@{host}/helm-chart") == (
         f"error: plain http is allowed on this machine only (http://{host}/helm-chart)\n"

@@ -63,16 +63,6 @@ def server(folder: Path) -> Iterator[HelmServer]:
         yield helm
 
 
-def test_the_labs_repository_from_index_to_hub_image(helm_repository: HelmServer, tmp_path: Path) -> None:
-    helm = repository(helm_repository.url, tmp_path / "cache")
-    releases = helm.index()
-    assert str(helm.hub_image(releases["3.3.8"])) == "quay.io/jupyterhub/k8s-hub:3.3.8"
-    assert helm_repository.requests == ["GET /index.yaml 200"]
-    assert releases["3.2.1"].hub_image is None
-    assert str(helm.hub_image(releases["3.2.1"])) == "quay.io/jupyterhub/k8s-hub:3.2.1"
-    assert helm_repository.requests[1:] == ["GET /jupyterhub-3.2.1.tgz 200"]
-
-
 def test_the_second_run_fetches_nothing_again(helm_repository: HelmServer, tmp_path: Path) -> None:
     for _ in range(2):
         helm = repository(helm_repository.url, tmp_path / "cache")
