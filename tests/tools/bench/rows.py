@@ -304,7 +304,7 @@ program.run()
 """
 
 
-def peaks(lab: Lab) -> Iterator[Row]:
+def memory(lab: Lab) -> Iterator[Row]:
     """Each task in a hub with a long values file."""
     for task in _TASKS:
         found = median(_peak(lab, task) for _ in range(3))
