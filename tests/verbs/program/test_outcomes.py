@@ -11,7 +11,6 @@ import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from tasks.core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
 from tasks.run import Run, hub_task
 from tests.support.cli import INVOKE, run_task, succeed
 from tests.support.hubs import Hub, make_hub
@@ -36,14 +35,6 @@ def test_after_a_fault_the_tasks_behind_it_do_not_run(tmp_path: Path) -> None:
 def test_chained_tasks_report_a_line_each(tmp_path: Path) -> None:
     found = run_task("--dry", "commit", "--json", "commit", "--json", cwd=make_hub(tmp_path / "hub").path)
     assert [sorted(json.loads(line))[:2] for line in found.out.splitlines()] == [["branch", "commits"]] * 2
-
-
-@pytest.mark.parametrize(
-    ("kind", "code"), [(Refused, 1), (Unusable, 2), (ProgramFailed, 3), (Unreachable, 4), (Denied, 4)]
-)
-def test_every_fault_has_its_code(kind: type[Fault], code: int) -> None:
-    fault = kind("it is so", where="here:3", hint="do this")
-    assert (fault.code, str(fault)) == (code, "error: it is so (here:3)\nhint: do this")
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, RecursionError, MemoryError])
