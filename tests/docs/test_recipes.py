@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from ruamel.yaml import YAML
 
 from tasks.tools.process import find
 from tests.support import machine
-from tests.support.cli import Result, run
+from tests.support.cli import HUBPRESS, Result, run
 from tests.support.gh import StandInGh
 from tests.support.hubs import ON_GITHUB, Hub, at
 from tests.support.machine import PROJECT
@@ -174,8 +175,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The first folder on PATH: hubpress from this checkout, stand-ins for gh and for what would install hubpress."""
     folder = tmp_path / "path"
     StandInGh.install(folder)
-    program = "from tasks.program import program; program.run()"
-    write_program(folder, "hubpress", f'PYTHONPATH={PROJECT} exec {sys.executable} -c "{program}" "$@"')
+    write_program(folder, "hubpress", f'PYTHONPATH={PROJECT} exec {shlex.join(HUBPRESS)} "$@"')
     write_program(folder, "pipx", f'echo "$*" >> {folder}/pipx.calls')
     monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))

@@ -20,7 +20,7 @@ from tests.support.cli import INVOKE, run, run_on_screen, run_task, sh, succeed
 from tests.support.conduct import says
 from tests.support.engine import files_of
 from tests.support.gcloud import GcloudStandIn
-from tests.support.helm import RELEASES, HelmServer
+from tests.support.helm import HELM_STAND_IN, RELEASES, HelmServer
 from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
 from tests.support.processes import write_program
@@ -32,7 +32,6 @@ from tests.support.world import fault
 
 DOCKERFILE, REQUIREMENTS, VALUES = "images/hub/Dockerfile", "hub/requirements.yaml", "hub/values.yaml"
 PACKAGES = "images/hub/requirements.txt"
-HELM = PROJECT / "tests/support/helm_stand_in.sh"
 REFUSED, UNUSABLE, PROGRAM, UNREACHABLE = 1, 2, 3, 4
 
 
@@ -77,8 +76,7 @@ def helm_that_fails(folder: Path) -> dict[str, str]:
     """Return what puts a stand-in for helm first, which fails after it has damaged the lock file."""
     programs = folder / "programs"
     programs.mkdir()
-    shutil.copy(HELM, programs / "helm")
-    (programs / "helm").chmod(0o755)
+    (programs / "helm").symlink_to(HELM_STAND_IN)
     path = f"{programs}{os.pathsep}{os.environ['PATH']}"
     return {"PATH": path, "HELM_MOOD": "fails", "HELM_RECORD": str(folder / "record")}
 

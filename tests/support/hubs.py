@@ -36,6 +36,11 @@ class Hub:
         """Return a file's text, its line ends as they are."""
         return (self.path / name).read_bytes().decode()
 
+    @property
+    def prefix(self) -> str:
+        """What the names of its images begin with: the prefix in its chartpress.yaml."""
+        return self.read("chartpress.yaml").partition("imagePrefix: ")[2].partition("\n")[0]
+
     def write(self, name: str, text: str) -> None:
         """Write a file as it is given, its folders included."""
         path = self.path / name

@@ -274,8 +274,7 @@ def _renew(lab: Lab, place: Path) -> None:
     """Make a new hub, with the script for it, and let ``place`` lead there."""
     hub = lab.hub(Shape(run=f"sleep {RELEASE_SECONDS}"), OLDER)
     change_image(hub)
-    prefix = hub.read("chartpress.yaml").partition("imagePrefix: ")[2].split()[0]
-    script = _SCRIPT.format(pattern=OLDER.replace(".", "[.]"), version=VERSION, name=f"{prefix}hub-0")
+    script = _SCRIPT.format(pattern=OLDER.replace(".", "[.]"), version=VERSION, name=f"{hub.prefix}hub-0")
     hub.write(".git/bare.sh", script)
     place.unlink(missing_ok=True)
     place.symlink_to(hub.path)

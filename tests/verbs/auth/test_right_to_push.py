@@ -148,6 +148,6 @@ def test_a_push_that_is_refused_again_is_not_tried_a_third_time(hub: Hub, keeper
         result = run_task("build", cwd=hub.path)
     assert (result.code, result.out, keeper.runs_out) == (4, "", 1)
     assert times_run(result, mark) == 1
-    address = hub.read("chartpress.yaml").partition("imagePrefix: ")[2].partition("/")[0]
+    address = hub.prefix.partition("/")[0]
     what = f"the registry denied access: unauthorized: the access token has expired ({address})"
     assert fault(result) == (what, f"docker login {address}")

@@ -154,21 +154,6 @@ def test_hub_base_keeps_the_dockerfiles_repository_or_follows_the_charts(
 
 
 @pytest.mark.parametrize(
-    "address", ["https://jupyterhub.github.io/helm-chart/", "https://hub.jupyter.org/helm-chart", "@jupyterhub"]
-)
-def test_a_mirror_is_asked_instead_and_the_requirement_keeps_its_address(
-    address: str, tmp_path: Path, hubpress: Hubpress, helm_repository: HelmServer
-) -> None:
-    hub = make_hub(tmp_path / "hub", chart_repository=f'"{address}"')
-    hub.write("invoke.yaml", f"hub: {{chart_repository: '{helm_repository.url}'}}\n")
-    before = hub.read("hub/requirements.yaml")
-    done = hubpress(hub, "bump", "--json")
-    assert done.code == 0, done
-    assert done.json["chart"]["repository"] == helm_repository.url
-    assert hub.read("hub/requirements.yaml") == before.replace("version: 3.2.1", "version: 3.3.8")
-
-
-@pytest.mark.parametrize(
     ("address", "named"),
     [
         ("oci://ghcr.io/jupyterhub", "oci://ghcr.io/jupyterhub"),
@@ -177,8 +162,8 @@ def test_a_mirror_is_asked_instead_and_the_requirement_keeps_its_address(
         ("", "no Helm repository"),
     ],
 )
-def test_an_address_without_an_index_is_answered_with_the_setting(
-    address: str, named: str, tmp_path: Path, hubpress: Hubpress
+def test_an_address_without_an_index_is_answered_with_the_setting_which_leaves_it_as_it_is(
+    address: str, named: str, tmp_path: Path, hubpress: Hubpress, helm_repository: HelmServer
 ) -> None:
     hub = make_hub(tmp_path / "hub", chart_repository=f'"{address}"')
     assert refused(hubpress, hub, "bump") == (
@@ -186,6 +171,10 @@ def test_an_address_without_an_index_is_answered_with_the_setting(
         f"the requirement names {named}, which has no index to read (hub/requirements.yaml:4)",
         "name one that has, in invoke.yaml: hub: {chart_repository: https://hub.jupyter.org/helm-chart/}",
     )
+    hub.write("invoke.yaml", f"hub: {{chart_repository: '{helm_repository.url}'}}\n")
+    before = hub.read("hub/requirements.yaml")
+    assert hubpress(hub, "bump", "--json").json["chart"]["repository"] == helm_repository.url
+    assert hub.read("hub/requirements.yaml") == before.replace("version: 3.2.1", "version: 3.3.8")
 
 
 def test_a_chart_that_is_a_folder_of_the_repository_is_looked_at_and_not_moved(

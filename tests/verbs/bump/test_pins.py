@@ -342,7 +342,7 @@ def test_an_own_image_called_k8s_hub_is_left_alone_and_said(hub: Hub, hubpress: 
 
 
 def test_a_glob_of_values_files_is_for_those_that_name_the_image(hub: Hub, hubpress: Hubpress) -> None:
-    ours = f"image: {{name: {hub.read(CONFIG).partition('imagePrefix: ')[2].split()[0]}hub, tag: old}}\n"
+    ours = f"image: {{name: {hub.prefix}hub, tag: old}}\n"
     hub.write("clusters/a/values.yaml", ours)
     hub.write("clusters/b/values.yaml", "image: {name: registry.example/other, tag: old}\n")
     hub.write("clusters/c/values.yaml", "sops: {{ no YAML\n")

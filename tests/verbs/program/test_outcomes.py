@@ -4,7 +4,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from tasks.run import Run, hub_task
-from tests.support.cli import INVOKE, run_task, succeed
+from tests.support.cli import HUBPRESS, INVOKE, run_task, succeed
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
 
@@ -67,8 +66,7 @@ def test_a_traceback_for_those_who_ask(hub: Hub) -> None:
 # -- standard streams that are full, that nobody reads any more, or that were never there
 
 
-HUBPRESS = "import sys; from tasks.program import program; program.run(['hubpress', *sys.argv[1:]])"
-DOORS = {"invoke": INVOKE, "hubpress": (sys.executable, "-c", HUBPRESS)}
+DOORS = {"invoke": INVOKE, "hubpress": HUBPRESS}
 LOOKS = [("invoke", "--dry bump --json --to 3.3.8"), ("hubpress", "--help release")]
 FULL = Path("/dev/full")
 NOISE = ("unexpected", "Traceback", "Exception ignored")
