@@ -172,7 +172,7 @@ def test_rule_6(scene: Scene) -> None:
     working tree is never a build context.
     """
     # Every kind of file, link and submodule: tests/unit/image/test_tree.py. Tags of the content:
-    # tests/verbs/build/test_content_tags.py. Cloud Build: tests/verbs/build/test_cloudbuild.py.
+    # tests/verbs/build/test_images.py. Cloud Build: tests/verbs/build/test_cloudbuild.py.
     hub = scene.hub
     hub.write(".gitignore", "*.local\n")
     hub.write(DOCKERFILE, f"FROM {scene.base}:3.2.1\nCOPY . /context/\n")
@@ -234,7 +234,7 @@ def test_rule_8(scene: Scene) -> None:
     an amended commit the same image gets the current tag, without a build.
     """
     # Every way to rewrite a commit: tests/verbs/check/test_history.py. What makes other inputs:
-    # tests/unit/image/test_inputs.py.
+    # tests/unit/image/test_tree.py.
     hub = scene.hub
     done = succeed("release", "--yes", "--json", cwd=hub.path)
     (old,) = done.json["images"]
