@@ -205,16 +205,11 @@ def test_a_base_version_that_chartpress_refuses_is_refused(
     )
 
 
-@pytest.fixture
-def shallow(tmp_path: Path) -> Path:
-    """A clone of the last commit alone."""
-    clone = tmp_path / "shallow"
-    sh("git", "clone", "--quiet", "--depth=1", drawn(tmp_path, "image other").top.as_uri(), str(clone), cwd=tmp_path)
-    return clone
-
-
 @pytest.mark.parametrize("template", ["chartpress", "{commits}"])
-def test_a_shallow_clone_is_refused_because_it_counts_wrong(shallow: Path, template: str) -> None:
+def test_a_shallow_clone_is_refused_because_it_counts_wrong(tmp_path: Path, template: str) -> None:
+    shallow = tmp_path / "shallow"
+    whole = drawn(tmp_path, "image other").top.as_uri()
+    sh("git", "clone", "--quiet", "--depth=1", whole, str(shallow), cwd=tmp_path)
     assert raised(Refused, our_tags, open_at(shallow, tag=template)) == (
         f"error: the clone is shallow, so commits cannot be counted ({shallow})\nhint: git fetch --unshallow"
     )

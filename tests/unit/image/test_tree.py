@@ -224,12 +224,8 @@ def hash_of(made: Hub, base: str = "sha256:1", platform: str = "linux/amd64") ->
     return inputs_hash(hub, hub.images[0], Tree(hub.git, "HEAD"), base, platform)
 
 
-def write(name: str, text: str) -> Callable[[Hub], None]:
+def write(name: str, text: str) -> Callable[[Hub], object]:
     return lambda hub: hub.write(name, text)
-
-
-def make_executable(hub: Hub) -> None:
-    (hub.path / "images/hub/requirements.txt").chmod(0o755)
 
 
 def test_a_context_that_gives_the_image_no_new_tag_does_not_count(made: Hub) -> None:
@@ -253,7 +249,7 @@ def test_each_file_that_a_builder_gets_and_how_it_is_written_counts_and_no_other
         write("images/hub/.gitattributes", "*.txt text eol=crlf\n"),
         write("images/.gitattributes", "*.txt text eol=crlf\n"),
         write(".gitattributes", "*.txt text eol=crlf\n"),
-        make_executable,
+        lambda hub: (hub.path / "images/hub/requirements.txt").chmod(0o755),
     ):
         change(made)
         made.commit("Change it")

@@ -47,44 +47,28 @@ data:
 kind: Service
 metadata: {name: gone}
 """
-NEW = """\
-kind: Service
-metadata: {name: come}
----
-kind: Secret
-metadata: {name: hub}
-data:
-  values.yaml: YW5vdGhlciBvbmUgYW5vdGhlciBvbmU=
-  token: planted too
----
-kind: Deployment
-metadata: {name: hub}
-spec:
-  containers:
-    - name: sidecar
-      image: sidecar:1
-    - name: hub
-      image: k8s-hub:3.3.8
-      env:
-        - {name: HELM, value: "1"}
-        - {name: OAUTH_CLIENT_SECRET, value: planted too}
----
-apiVersion: v1
-kind: ConfigMap
-metadata:
-  name: hub
-  labels:
-    helm.sh/chart: jupyterhub-3.3.8
-    app: jupyterhub
-  annotations:
-    checksum/secret: 3333
-data:
-  checksum_hook: 4444
-  config.py: |
+# What is new in the next release.
+CHANGES = {
+    "3.2.1": "3.3.8",
+    "checksum/secret: 1111": "checksum/secret: 3333",
+    "checksum_hook: 2222": "checksum_hook: 4444",
+    "config.py: |\n    c.A.b = 1\n": "config.py: |\n\n    c.A.b = 2\n",
+    "planted": "planted too",
+    "cGxhbnRlZCBwbGFudGVkIHBsYW50ZWQ=": "YW5vdGhlciBvbmUgYW5vdGhlciBvbmU=",
+    "    - name: hub\n": "    - name: sidecar\n      image: sidecar:1\n    - name: hub\n",
+    "name: gone": "name: come",
+}
 
-    c.A.b = 2
-    c.A.client_secret = "planted too"
-"""
+
+def of_the_next_release() -> str:
+    """Return the same objects in another order, with what is new in them."""
+    text = "---\n".join(reversed(OLD.split("---\n")[1:]))
+    for before, after in CHANGES.items():
+        text = text.replace(before, after)
+    return text
+
+
+NEW = of_the_next_release()
 
 
 def shown(difference: Difference) -> list[str]:

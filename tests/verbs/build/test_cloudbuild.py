@@ -77,12 +77,9 @@ class Google:
             return answered({"items": [bucket]})
         if address.path == f"/storage/v1/b/{BUCKET}":
             return answered(bucket)
-        return answered(told(self._outcome())) if "/builds/" in address.path else answered({}, "404 Not Found")
-
-    def _outcome(self) -> str:
-        """Return how the build ended, having run its steps."""
-        self.ended = self.ended or ("SUCCESS" if all(map(self._step, self.build["steps"])) else "FAILURE")
-        return self.ended
+        if "/builds/" in address.path:
+            self.ended = self.ended or ("SUCCESS" if all(map(self._step, self.build["steps"])) else "FAILURE")
+        return answered(told(self.ended)) if "/builds/" in address.path else answered({}, "404 Not Found")
 
     def _step(self, step: Mapping[str, Any]) -> bool:
         argv = (PROGRAMS[step["name"]], *(arg.replace("/workspace", str(self.workspace)) for arg in step["args"]))

@@ -2,8 +2,6 @@
 
 import json
 import re
-import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ from tests.support.engine import files_of
 from tests.support.fixtures import Hubpress
 from tests.support.hubs import BASE, FROM_BASE, Hub, Maker
 from tests.support.registry import Repository
-from tests.support.steps import build
+from tests.support.steps import build, chartpress
 from tests.support.world import commands, data, fault, images_in, labels, values_of
 
 pytestmark = pytest.mark.engine
@@ -34,15 +32,6 @@ def planned(hubpress: Hubpress, hub: Hub, *flags: str) -> Any:  # noqa: ANN401 -
     assert shown.code == 0, shown
     assert shown.out.count("docker buildx bake") == 1, shown
     return json.loads(shown.out.partition("<<'END'\n")[2].rpartition("END")[0])
-
-
-def chartpress_writes(hub: Hub, folder: Path, *flags: str) -> Any:  # noqa: ANN401 - whatever values hold
-    """Return what chartpress makes of the chart's values, in a copy."""
-    copy = folder / "copy"
-    shutil.copytree(hub.path, copy)
-    done = run(sys.executable, "-m", "chartpress", *flags, cwd=copy)
-    assert done.code == 0, done
-    return data((copy / "hub/values.yaml").read_text())
 
 
 def test_pasted_commands_build_each_image_from_the_commit_that_its_tag_names(make: Maker, hubpress: Hubpress) -> None:
@@ -151,7 +140,7 @@ def test_options_and_arguments_come_to_the_same_with_chartpress(
     )
     image = f"{prefix}/hub:{build(hub)['images'][0]['tag']}"
     ours = labels(image)
-    chartpress_writes(hub, tmp_path, "--push", "--force-build", "--force-push")
+    chartpress(hub, tmp_path, "--push", "--force-build", "--force-push")
     theirs = labels(image)
     assert theirs != ours
     assert ours["args"].endswith(",main,three")
@@ -202,7 +191,8 @@ lab: a/b:c
 """,
     )
     succeed("build", cwd=hub.path)
-    assert values_of(hub) == chartpress_writes(hub, tmp_path, "--no-build")
+    _, copy = chartpress(hub, tmp_path, "--no-build")
+    assert values_of(hub) == data((copy / "hub/values.yaml").read_text())
 
 
 SHARED = "hub: {valuesPath: jupyterhub.hub.image}\nlab: {valuesPath: jupyterhub.hub.image}\n"
