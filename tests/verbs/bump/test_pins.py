@@ -40,11 +40,6 @@ PLACES = {
         f"spec:\r\n  source:\r\n    chart: jupyterhub\r\n    repoURL: {URL}\r\n    targetRevision: «V»\r\n",
         "{file: argo.yaml, path: spec.source.targetRevision}",
     ),
-    "each release of a helmfile": Place(
-        "helmfile.yaml",
-        "releases:\n- {name: x, chart: y/x, version: 3.2.1}\n- {name: hub, chart: j/jupyterhub, version: «V»}\n",
-        "{file: helmfile.yaml, path: 'releases.*.version'}",
-    ),
     "an Application of several sources": Place(
         "argo.yaml",
         "spec:\n  sources:\n  - {repoURL: https://github.com/a/b, targetRevision: main, ref: values}\n"
