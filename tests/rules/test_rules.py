@@ -56,8 +56,7 @@ def test_rule_2(hub: Hub, tmp_path: Path) -> None:
     # tests/unit/repo.
     hub.write(DOCKERFILE, hub.read(DOCKERFILE).replace("\n", "\r\n"))
     (hub.path / DOCKERFILE).chmod(0o755)
-    hub.write("hub/requirements.lock", "dependencies:\n- name: jupyterhub\n  version: 3.2.1\n")
-    hub.commit("Lock the requirement")
+    hub.put("hub/requirements.lock", "dependencies:\n- name: jupyterhub\n  version: 3.2.1\n")
     before = hub.snapshot()
     done = run_task("bump", cwd=hub.path, env=helm_that_fails(tmp_path))
     assert (done.code, hub.snapshot()) == (PROGRAM, before), done
@@ -215,8 +214,7 @@ def test_rule_7(scene: Scene) -> None:
     hub, stands = scene.hub, []
 
     def meanwhile() -> None:
-        hub.write("private.txt", "diary\n")
-        hub.commit("Private work")
+        hub.put("private.txt", "diary\n")
         stands.append(scene.world())
 
     done = run_on_screen(*INVOKE, "release", "--push", cwd=hub.path, meanwhile=meanwhile)
@@ -284,8 +282,7 @@ def test_rule_10(place: Place) -> None:
     place.hub.git("tag", "1.2.0")
     place.hub.write("images/hub/extra.txt", "of the image\n")
     place.hub.commit("Add a file")
-    place.hub.write("notes.txt", "of no image\n")
-    place.hub.commit("Take a note")
+    place.hub.put("notes.txt", "of no image\n")
     done = succeed("build", "--json", cwd=place.hub.path)
     (image,) = done.json["images"]
     theirs = run(sys.executable, "-m", "chartpress", "--list-images", cwd=place.hub.path)

@@ -118,8 +118,7 @@ def hub(place: Place, keeper: ShortLived, tmp_path: Path, monkeypatch: pytest.Mo
 def mark(hub: Hub) -> str:
     """What a step of the Dockerfile says each time that it is run; it was never run before."""
     word = f"mark-{secrets.token_hex(4)}"
-    hub.edit(DOCKERFILE, "RUN pip install", f"RUN echo {word}-$((40 + 2)); pip install")
-    hub.commit("Leave a mark")
+    hub.change(DOCKERFILE, "RUN pip install", f"RUN echo {word}-$((40 + 2)); pip install")
     return f"{word}-42"
 
 

@@ -17,7 +17,7 @@ import pytest
 from tasks.core.names import Reference
 from tasks.tools.command import Output
 from tasks.tools.logins import cloud_build_fault, google_project
-from tests.support.cli import Result, run, run_task, succeed
+from tests.support.cli import Result, run_task, sh, succeed
 from tests.support.hubs import Hub
 from tests.support.server import Asked, misbehaving, reply
 from tests.support.world import fault, nothing_written
@@ -187,8 +187,7 @@ def test_a_plan_can_be_pasted(hub: Hub, cloud: Google) -> None:
     end = next(index for index, line in enumerate(lines) if "gcloud builds submit " in line)
     margin = lines[begin].index("$ ")
     script = "\n".join([lines[begin][margin + 2 :], *(line[margin:] for line in lines[begin + 1 : end + 1])])
-    pasted = run("bash", "-eo", "pipefail", "-c", script, cwd=hub.path)
-    assert pasted.code == 0, pasted
+    sh("bash", "-eo", "pipefail", "-c", script, cwd=hub.path)
     assert build(hub, "--json").json["images"][0]["status"] == "present"
     assert cloud.ended == "SUCCESS"
 

@@ -441,8 +441,7 @@ def test_a_helm_command_that_no_setting_names_is_told_and_never_called_moved(
     # Now they differ; the hint's setting lets them move together.
     (found,) = hubpress(hub, "check", "--offline", "--json").json["problems"]
     assert (found["code"], found["severity"], found["hint"]) == ("pin-differs", "fault", f"to move both: {setting}")
-    hub.write("invoke.yaml", setting.removeprefix("in invoke.yaml: "))
-    hub.commit("Name it")
+    hub.put("invoke.yaml", setting.removeprefix("in invoke.yaml: "))
     assert hubpress(hub, "bump", "--to", "3.3.8", "--json").json["files"] == [one.file]
     assert hub.read(one.file) == one.text.replace("«V»", "3.3.8")
     assert hubpress(hub, "commit").code == 0

@@ -77,8 +77,7 @@ def test_a_named_build_context_whose_changes_make_no_new_tag(settled: Hub) -> No
     pin(settled)
     message = "hub: changes of its build context lib make no new tag"
     assert told(settled) == [("no-effect", CHARTPRESS, message, "add lib to its paths in chartpress.yaml")]
-    settled.edit(CHARTPRESS, option, f"{option}\n        paths: [lib]")
-    settled.commit("Count it")
+    settled.change(CHARTPRESS, option, f"{option}\n        paths: [lib]")
     pin(settled)
     consistent(settled, "--offline")
 

@@ -404,8 +404,7 @@ def test_what_init_wrote_can_be_released(
 ) -> None:
     hub = chart_repository(tmp_path / "hub", helm_repository.url)
     succeed("init", "--prefix", f"{registry.address}/init/", cwd=hub.path)
-    hub.edit("images/hub/Dockerfile", "quay.io/jupyterhub/k8s-hub", mirror)
-    hub.commit("Give the chart its hub image")
+    hub.change("images/hub/Dockerfile", "quay.io/jupyterhub/k8s-hub", mirror)
     succeed("release", "--yes", cwd=hub.path)
     assert hub.subjects()[1] == "Move z2jh from 3.2.1 to 3.3.8"
 
