@@ -4,8 +4,6 @@ from collections.abc import Mapping
 
 import pytest
 
-from tasks.core.problems import Code, Problem
-from tasks.core.settings import Accepted
 from tasks.repo.deployments import Deployment
 from tasks.review.preview import Outcome, Preview
 from tasks.review.rendering import Change, Difference, compare, looks_secret
@@ -156,12 +154,8 @@ def test_a_line_is_masked_behind_the_first_name_that_looks_secret(line: str, sho
 # -- what a pull request shows of a preview: short, bounded, harmless
 
 
-MESSAGE = "jupyterhub.hub: additional properties 'x' not allowed"
-REFUSED = Problem(Code.INVALID, "deployments/edx/config/prod.yaml:3", MESSAGE, "fix it")
-
-
-def outcome(name: str, changed: Mapping[str, tuple[Change, ...]], *problems: Problem) -> Outcome:
-    return Outcome(Deployment(name, (), name, name, "hub"), Difference(changed=changed), problems)
+def outcome(name: str, changed: Mapping[str, tuple[Change, ...]]) -> Outcome:
+    return Outcome(Deployment(name, (), name, name, "hub"), Difference(changed=changed), ())
 
 
 def preview(*outcomes: Outcome) -> Preview:
@@ -190,17 +184,3 @@ def test_a_value_cannot_end_the_block_of_code_that_it_is_shown_in() -> None:
     assert "`````diff" in lines
     assert lines.count("`````") == 1
     assert not any("\x1b" in line for line in lines)
-
-
-def test_a_refused_value_is_a_refusal_unless_it_is_accepted() -> None:
-    told = preview(outcome("edx-prod", {}, REFUSED))
-    refusal = told.refusal(())
-    assert refusal is not None
-    assert (refusal.where, refusal.code) == ("deployments/edx/config/prod.yaml:3", 1)
-    assert told.refusal([Accepted("values-invalid", "deployments/edx/*")]) is None
-    assert told.refusal([Accepted("values-invalid", "hub/*"), Accepted("pin-differs")]) is not None
-    assert list(told.warnings()) == [
-        "in the cluster, edx-prod: the new chart refuses the values",
-        "3.3.8 refuses deployments/edx/config/prod.yaml:3: jupyterhub.hub: additional properties 'x' not allowed",
-        "the differences: invoke preview --to 3.3.8",
-    ]
