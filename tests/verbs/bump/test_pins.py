@@ -202,31 +202,27 @@ def test_what_is_no_place_of_the_release_stays(hub: Hub, hubpress: Hubpress) -> 
     assert {file: hub.read(file) for file in files} == files
 
 
-@pytest.mark.parametrize(
-    ("place", "said"),
-    [
-        pytest.param(
-            Place("a.tf", '# hubpress: jupyterhub\nversion = "3.2.1", other = "3.2.2"\n'),
-            'there are 2 versions in \'version = "3.2.1", other = "3.2.2"\', not one (a.tf:2)',
-            id="two versions",
-        ),
-        pytest.param(
-            Place("a.tf", "# hubpress: jupyterhub\nversion = var.z2jh\n"),
-            "there is no version here (a.tf:2)",
-            id="no version",
-        ),
-        pytest.param(
-            Place("a.yaml", "a: {chart: grafana, version: 3.2.1}\n", "{file: a.yaml, path: a.version}"),
-            "a.version names no version of jupyterhub there (a.yaml)",
-            id="another chart",
-        ),
-        pytest.param(
-            Place("a.tf", "version = 3.2.1\n", "{file: a.tf}"),
-            "# hubpress: jupyterhub names no version of jupyterhub there (a.tf)",
-            id="no marker",
-        ),
-    ],
-)
+NO_PLACES = {
+    "two versions": (
+        Place("a.tf", '# hubpress: jupyterhub\nversion = "3.2.1", other = "3.2.2"\n'),
+        'there are 2 versions in \'version = "3.2.1", other = "3.2.2"\', not one (a.tf:2)',
+    ),
+    "no version": (
+        Place("a.tf", "# hubpress: jupyterhub\nversion = var.z2jh\n"),
+        "there is no version here (a.tf:2)",
+    ),
+    "another chart": (
+        Place("a.yaml", "a: {chart: grafana, version: 3.2.1}\n", "{file: a.yaml, path: a.version}"),
+        "a.version names no version of jupyterhub there (a.yaml)",
+    ),
+    "no marker": (
+        Place("a.tf", "version = 3.2.1\n", "{file: a.tf}"),
+        "# hubpress: jupyterhub names no version of jupyterhub there (a.tf)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("place", "said"), NO_PLACES.values(), ids=NO_PLACES)
 def test_a_place_that_cannot_be_moved_is_named_and_nothing_is_written(
     hub: Hub, place: Place, said: str, hubpress: Hubpress
 ) -> None:
