@@ -1,5 +1,6 @@
-"""The commands in the documents: every block of a console or of bash, as Markdown's own grammar finds it."""
+"""The commands in the documents, as Markdown's own grammar finds them, and their output held against what comes out."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,3 +68,41 @@ def _typed(content: str) -> Iterator[Typed]:
         while lines[last].endswith("\\\n"):
             last += 1
         yield Typed("".join(lines[begin : last + 1]).removeprefix(PROMPT).rstrip("\n"), "".join(lines[last + 1 : end]))
+
+
+# -- what of an output is another one every time, and how outputs are compared without it
+
+
+ANYTHING = "..."
+_VOLATILE = (
+    (re.compile(r"\x1b\[[0-9;]*m"), ""),
+    (re.compile(r"sha256:[0-9a-f]{64}"), "sha256:DIGEST"),
+    (re.compile(r"\bh?[0-9a-f]{7,40}\b"), "HASH"),
+    (re.compile(r"/\S+/hubpress-(?:rehearsal|kept)-\w+"), "THE FOLDER"),
+    (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:PORT"),
+    (re.compile(r"\b\d+\.\d s\b|\b\d+ min \d\d s\b"), "TIME"),
+    # What a machine has, as doctor tells it.
+    (re.compile(r"^(?:ok|-)( +\S+ +).+$", re.MULTILINE), r"ok\1WHAT IS HERE"),
+    # Tables are as wide as what stands in them.
+    (re.compile(r"(?<=\S) {2,}"), "  "),
+    (re.compile(r" +$", re.MULTILINE), ""),
+)
+
+
+def settled(text: str) -> str:
+    """Return ``text`` with what is volatile replaced by words for it."""
+    for pattern, words in _VOLATILE:
+        text = pattern.sub(words, text)
+    return text.strip("\n")
+
+
+def shows(expected: str, came: str) -> bool:
+    """Whether what came out is what a document shows.
+
+    ``...`` in the document stands for anything: for any lines where it is a line, else for a part of its line.
+    """
+    lines = (
+        r"(?:.*\n)*?" if line.strip() == ANYTHING else ".*".join(map(re.escape, line.split(ANYTHING))) + r"\n"
+        for line in settled(expected).splitlines()
+    )
+    return re.fullmatch("".join(lines), f"{settled(came)}\n") is not None

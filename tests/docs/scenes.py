@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.support.charts import write_real_repository
 from tests.support.cli import INVOKE, run, sh, succeed
 from tests.support.gh import StandInGh
-from tests.support.hubs import Hub, at, copied, make_hub, make_repository
+from tests.support.hubs import Hub, at, chart_yaml, copied, make_hub, make_repository
 from tests.support.machine import HELMS
 from tests.support.processes import write_program
 from tests.support.registry import sign_in
@@ -204,9 +204,8 @@ def shared(scene: Scene) -> None:
 
 def bare(scene: Scene) -> None:
     """A repository with a chart, and no hub image."""
-    chart = "apiVersion: v2\nname: hub\nversion: 0.1.0\ndependencies:\n  - name: jupyterhub\n    version: 3.2.1\n"
     files = {
-        "hub/Chart.yaml": f"{chart}    repository: {scene.around.charts}\n",
+        "hub/Chart.yaml": chart_yaml(scene.around.charts),
         "hub/values.yaml": "jupyterhub:\n  hub:\n    config: {}\n",
     }
     at(make_repository(scene.hub.path, files), ON_GITHUB)

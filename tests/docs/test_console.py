@@ -11,9 +11,8 @@ import pytest
 from tests.support.cli import refusal, run_on_screen
 from tests.support.machine import PROJECT
 
-from .console import Block, Typed, blocks, pages, spans
+from .console import Block, Typed, blocks, pages, settled, shows, spans
 from .scenes import SCENES, Around, Scene, make_scene
-from .volatile import settled, shows
 
 BLOCKS = list(blocks())
 # Where a command leaves the shell in another state, the commands below it are typed in that.

@@ -15,8 +15,8 @@ from rich.text import Text
 from tests.support.cli import run_on_screen
 from tests.support.machine import PROJECT
 
+from .console import settled
 from .scenes import Around, make_scene
-from .volatile import settled
 
 PICTURE = PROJECT / "docs" / "release.svg"
 COLUMNS = 112

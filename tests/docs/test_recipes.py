@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,12 +15,13 @@ from ruamel.yaml import YAML
 
 from tasks.tools.process import find
 from tests.support import machine
-from tests.support.cli import Result, run
+from tests.support.cli import HUBPRESS, Result, run, sh
 from tests.support.gh import StandInGh
 from tests.support.hubs import ON_GITHUB, Hub, at
 from tests.support.machine import PROJECT
 from tests.support.processes import write_program
 from tests.support.steps import BRANCH
+from tests.support.team import LABELER
 
 # -- a job's shell steps, run as GitHub's runner runs them; what other actions would do is left out
 
@@ -86,17 +88,6 @@ def read(file: Path) -> dict[str, Any]:
 RECIPES = PROJECT / "docs" / "ci"
 WORKFLOWS = sorted(RECIPES.glob("github-*.yml"))
 OURS = PROJECT / ".github/workflows/ci.yaml"
-LABELER = """\
-hub-images:
-- changed-files:
-  - any-glob-to-any-file: images/**
-jupyterhub-deployment:
-- changed-files:
-  - any-glob-to-any-file: hub/**
-documentation:
-- changed-files:
-  - any-glob-to-any-file: '**/*.md'
-"""
 SCHEMAS = {
     "vendor.github-workflows": (*WORKFLOWS, OURS),
     "vendor.gitlab-ci --data-transform gitlab-ci": (RECIPES / "gitlab-ci.yml",),
@@ -116,17 +107,10 @@ KNOWN = {"inputs.version": "", "github.token": "a-token", "vars.HUBPRESS": ADDRE
 # -- what they are
 
 
-@pytest.fixture
-def hub(hub: Hub) -> Hub:
-    at(hub, ON_GITHUB)
-    return hub
-
-
 @pytest.mark.parametrize(("schema", "files"), SCHEMAS.items(), ids=SCHEMAS)
 def test_a_recipe_fits_its_schema(schema: str, files: Sequence[Path]) -> None:
     argv = (sys.executable, "-m", "check_jsonschema", "--builtin-schema", *schema.split(), *map(str, files))
-    done = run(*argv, cwd=PROJECT)
-    assert done.code == 0, done
+    sh(*argv, cwd=PROJECT)
 
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
@@ -165,8 +149,7 @@ def test_zizmor_finds_nothing_in_the_workflows() -> None:
         pytest.skip("zizmor needs Python 3.11")
     machine.demand(None if zizmor else "zizmor is missing: pip install zizmor")
     files = map(str, (*WORKFLOWS, OURS, RECIPES / "dependabot.yml"))
-    found = run(str(zizmor), "--offline", "--persona=auditor", "--min-severity=low", *files, cwd=PROJECT)
-    assert found.code == 0, found
+    sh(str(zizmor), "--offline", "--persona=auditor", "--min-severity=low", *files, cwd=PROJECT)
 
 
 @pytest.mark.parametrize("script", sorted(RECIPES.glob("*.sh")), ids=lambda file: file.name)
@@ -174,7 +157,7 @@ def test_a_script_is_bash_that_stops_at_the_first_fault(script: Path) -> None:
     assert script.read_text().startswith("#!/usr/bin/env bash\n")
     assert "\nset -euo pipefail\n" in script.read_text()
     assert os.access(script, os.X_OK)
-    assert run("bash", "-n", str(script), cwd=PROJECT).code == 0
+    sh("bash", "-n", str(script), cwd=PROJECT)
 
 
 def test_the_page_links_every_recipe() -> None:
@@ -190,8 +173,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The first folder on PATH: hubpress from this checkout, stand-ins for gh and for what would install hubpress."""
     folder = tmp_path / "path"
     StandInGh.install(folder)
-    program = "from tasks.program import program; program.run()"
-    write_program(folder, "hubpress", f'PYTHONPATH={PROJECT} exec {sys.executable} -c "{program}" "$@"')
+    write_program(folder, "hubpress", f'PYTHONPATH={PROJECT} exec {shlex.join(HUBPRESS)} "$@"')
     write_program(folder, "pipx", f'echo "$*" >> {folder}/pipx.calls')
     monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
@@ -243,8 +225,7 @@ def test_a_workflow_that_is_not_told_where_to_install_from_stops(
 
 @pytest.mark.usefixtures("path")
 def test_the_check_fails_a_pull_request_that_forgot_the_dockerfile(hub: Hub, tmp_path: Path) -> None:
-    hub.edit("hub/requirements.yaml", "3.2.1", "3.3.8")
-    hub.commit("Bump the chart alone")
+    hub.change("hub/requirements.yaml", "3.2.1", "3.3.8")
     hub.git("switch", "--quiet", "--detach")
     check = job("github-check.yml", "files", tmp_path / "run")
     done = check.run(hub.path)
@@ -258,8 +239,7 @@ def test_renovates_task_moves_the_base_image_along_with_the_chart(hub: Hub) -> N
     (rule, _) = read(RECIPES / "renovate-self-hosted.json")["packageRules"]
     (command,) = rule["postUpgradeTasks"]["commands"]
     hub.edit("hub/requirements.yaml", "3.2.1", "3.3.8")
-    done = run("sh", "-c", command.replace("{{{newVersion}}}", "3.3.8"), cwd=hub.path)
-    assert done.code == 0, done
+    sh("sh", "-c", command.replace("{{{newVersion}}}", "3.3.8"), cwd=hub.path)
     assert hub.git("diff", "--name-only").splitlines() == ["hub/requirements.yaml", "images/hub/Dockerfile"]
     allowed = re.search(r"allowedCommands: \['(.+?)'\]", (PROJECT / "docs" / "ci.md").read_text(encoding="utf-8"))
     assert allowed
@@ -271,11 +251,11 @@ def test_renovates_task_moves_the_base_image_along_with_the_chart(hub: Hub) -> N
 
 
 @pytest.fixture
-def real_hub(hub: Hub) -> Hub:
+def real_hub(github_hub: Hub) -> Hub:
     """The same, whose images a registry really takes, and which labels pull requests by their files."""
-    hub.put(".github/labeler.yml", LABELER)
-    hub.git("push", "--quiet")
-    return hub
+    github_hub.put(".github/labeler.yml", LABELER)
+    github_hub.git("push", "--quiet")
+    return github_hub
 
 
 @pytest.mark.engine

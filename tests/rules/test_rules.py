@@ -20,7 +20,7 @@ from tests.support.cli import INVOKE, run, run_on_screen, run_task, sh, succeed
 from tests.support.conduct import says
 from tests.support.engine import files_of
 from tests.support.gcloud import GcloudStandIn
-from tests.support.helm import RELEASES, HelmServer
+from tests.support.helm import HELM_STAND_IN, RELEASES, HelmServer
 from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
 from tests.support.processes import write_program
@@ -32,7 +32,6 @@ from tests.support.world import fault
 
 DOCKERFILE, REQUIREMENTS, VALUES = "images/hub/Dockerfile", "hub/requirements.yaml", "hub/values.yaml"
 PACKAGES = "images/hub/requirements.txt"
-HELM = PROJECT / "tests/support/helm_stand_in.sh"
 REFUSED, UNUSABLE, PROGRAM, UNREACHABLE = 1, 2, 3, 4
 
 
@@ -57,8 +56,7 @@ def test_rule_2(hub: Hub, tmp_path: Path) -> None:
     # tests/unit/repo.
     hub.write(DOCKERFILE, hub.read(DOCKERFILE).replace("\n", "\r\n"))
     (hub.path / DOCKERFILE).chmod(0o755)
-    hub.write("hub/requirements.lock", "dependencies:\n- name: jupyterhub\n  version: 3.2.1\n")
-    hub.commit("Lock the requirement")
+    hub.put("hub/requirements.lock", "dependencies:\n- name: jupyterhub\n  version: 3.2.1\n")
     before = hub.snapshot()
     done = run_task("bump", cwd=hub.path, env=helm_that_fails(tmp_path))
     assert (done.code, hub.snapshot()) == (PROGRAM, before), done
@@ -77,8 +75,7 @@ def helm_that_fails(folder: Path) -> dict[str, str]:
     """Return what puts a stand-in for helm first, which fails after it has damaged the lock file."""
     programs = folder / "programs"
     programs.mkdir()
-    shutil.copy(HELM, programs / "helm")
-    (programs / "helm").chmod(0o755)
+    (programs / "helm").symlink_to(HELM_STAND_IN)
     path = f"{programs}{os.pathsep}{os.environ['PATH']}"
     return {"PATH": path, "HELM_MOOD": "fails", "HELM_RECORD": str(folder / "record")}
 
@@ -174,7 +171,7 @@ def test_rule_6(scene: Scene) -> None:
     working tree is never a build context.
     """
     # Every kind of file, link and submodule: tests/unit/image/test_tree.py. Tags of the content:
-    # tests/verbs/build/test_content_tags.py. Cloud Build: tests/verbs/build/test_cloudbuild.py.
+    # tests/verbs/build/test_images.py. Cloud Build: tests/verbs/build/test_cloudbuild.py.
     hub = scene.hub
     hub.write(".gitignore", "*.local\n")
     hub.write(DOCKERFILE, f"FROM {scene.base}:3.2.1\nCOPY . /context/\n")
@@ -217,8 +214,7 @@ def test_rule_7(scene: Scene) -> None:
     hub, stands = scene.hub, []
 
     def meanwhile() -> None:
-        hub.write("private.txt", "diary\n")
-        hub.commit("Private work")
+        hub.put("private.txt", "diary\n")
         stands.append(scene.world())
 
     done = run_on_screen(*INVOKE, "release", "--push", cwd=hub.path, meanwhile=meanwhile)
@@ -236,7 +232,7 @@ def test_rule_8(scene: Scene) -> None:
     an amended commit the same image gets the current tag, without a build.
     """
     # Every way to rewrite a commit: tests/verbs/check/test_history.py. What makes other inputs:
-    # tests/unit/image/test_inputs.py.
+    # tests/unit/image/test_tree.py.
     hub = scene.hub
     done = succeed("release", "--yes", "--json", cwd=hub.path)
     (old,) = done.json["images"]
@@ -286,8 +282,7 @@ def test_rule_10(place: Place) -> None:
     place.hub.git("tag", "1.2.0")
     place.hub.write("images/hub/extra.txt", "of the image\n")
     place.hub.commit("Add a file")
-    place.hub.write("notes.txt", "of no image\n")
-    place.hub.commit("Take a note")
+    place.hub.put("notes.txt", "of no image\n")
     done = succeed("build", "--json", cwd=place.hub.path)
     (image,) = done.json["images"]
     theirs = run(sys.executable, "-m", "chartpress", "--list-images", cwd=place.hub.path)

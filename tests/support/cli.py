@@ -33,6 +33,12 @@ from .warm import Call, kill, run_warm, suits
 
 TASKS = ("invoke", "--search-root", str(PROJECT))
 INVOKE = (sys.executable, "-m", *TASKS)
+# The other way in; the project must be on the module path.
+HUBPRESS = (
+    sys.executable,
+    "-c",
+    "import sys; from tasks.program import program; program.run(['hubpress', *sys.argv[1:]])",
+)
 _PATIENCE = 120
 
 

@@ -34,7 +34,7 @@ class StandInGh:
     @property
     def calls(self) -> list[list[str]]:
         """What it was asked, call by call, without what it read."""
-        return [json.loads(line) for line in self._lines("calls")]
+        return [json.loads(line) for line in self.lines("calls")]
 
     @property
     def changes(self) -> list[str]:
@@ -44,12 +44,7 @@ class StandInGh:
     @property
     def requests(self) -> list[dict[str, Any]]:
         """The pull requests that it keeps."""
-        return [json.loads(line) for line in self._lines("requests")]
-
-    @property
-    def labels(self) -> list[str]:
-        """The labels that its repository has."""
-        return self._lines("labels") or [*LABELS]
+        return [json.loads(line) for line in self.lines("requests")]
 
     def keep(self, **request: object) -> None:
         """Let it have one more pull request."""
@@ -63,37 +58,22 @@ class StandInGh:
         """Let the repository be a fork of the one at ``path``."""
         (self.folder / "parent").write_text(path)
 
-    @property
-    def parent(self) -> str:
-        """The path of the repository that it takes the repository for a fork of; empty for none."""
-        return "".join(self._lines("parent"))
-
-    def sign_in(self, host: str) -> None:
-        """Let it be signed in to ``host``."""
-        (self.folder / "host").write_text(host)
-
-    @property
-    def host(self) -> str | None:
-        """The host that it is signed in to."""
-        file = self.folder / "host"
-        return file.read_text() if file.exists() else None
-
     def fail(self, call: str, status: int, stderr: str) -> None:
         """Let it answer the calls that begin with ``call`` with a fault from now on."""
         (self.folder / "fault").write_text(json.dumps([call, status, stderr]))
 
     def fault(self, arguments: list[str]) -> tuple[int, str] | None:
         """Return the fault that it answers ``arguments`` with."""
-        file = self.folder / "fault"
-        call, status, stderr = json.loads(file.read_text()) if file.exists() else ("", 0, "")
-        return (status, stderr) if call and " ".join(arguments).startswith(call) else None
+        faults = (json.loads(line) for line in self.lines("fault"))
+        return next(((status, text) for call, status, text in faults if " ".join(arguments).startswith(call)), None)
 
     def note(self, arguments: list[str]) -> None:
         """Write down a call."""
         with (self.folder / "calls").open("a") as calls:
             calls.write(f"{json.dumps(arguments)}\n")
 
-    def _lines(self, name: str) -> list[str]:
+    def lines(self, name: str) -> list[str]:
+        """Return the lines that it has noted under a name."""
         file = self.folder / name
         return file.read_text().splitlines() if file.exists() else []
 
@@ -129,8 +109,6 @@ def answer(gh: StandInGh, arguments: list[str], stdin: str) -> str:
         return f"{url}\n"
     if arguments[:1] == ["api"]:
         return answer_rest(gh, arguments[2], arguments[3].split("/"), stdin)
-    if arguments[:2] == ["auth", "token"] and options["--hostname"] == gh.host:
-        return "gho_stand_in\n"
     if arguments == ["auth", "setup-git"]:
         return ""
     raise SystemExit(f"{MARK}: nobody asks this: {arguments}")
@@ -139,9 +117,9 @@ def answer(gh: StandInGh, arguments: list[str], stdin: str) -> str:
 def answer_rest(gh: StandInGh, method: str, place: list[str], stdin: str) -> str:
     """Return what gh prints of GitHub's REST API at ``place``, having done it."""
     if method == "GET" and len(place) == len(("repos", "owner", "name")):
-        return f"{gh.parent}\n" if gh.parent else ""
+        return "".join(f"{line}\n" for line in gh.lines("parent"))
     if method == "GET" and place[3:] == ["labels?per_page=100"]:
-        return "".join(f"{label}\n" for label in gh.labels)
+        return "".join(f"{label}\n" for label in LABELS)
     requests, new = gh.requests, json.loads(stdin)
     one = next(one for one in requests if one["number"] == int(place[4]))
     one["labels"] += [{"name": name} for name in new.pop("labels", ())]

@@ -36,6 +36,11 @@ class Hub:
         """Return a file's text, its line ends as they are."""
         return (self.path / name).read_bytes().decode()
 
+    @property
+    def prefix(self) -> str:
+        """What the names of its images begin with: the prefix in its chartpress.yaml."""
+        return self.read("chartpress.yaml").partition("imagePrefix: ")[2].partition("\n")[0]
+
     def write(self, name: str, text: str) -> None:
         """Write a file as it is given, its folders included."""
         path = self.path / name
@@ -131,6 +136,19 @@ USER ${{NB_USER}}
     )
 
 
+def chart_yaml(repository: str, version: str = "3.2.1", name: str = "jupyterhub") -> str:
+    """Return the Chart.yaml of a chart that depends on one of a Helm repository."""
+    return f"""\
+apiVersion: v2
+name: hub
+version: 0.1.0
+dependencies:
+  - name: {name}
+    version: {version}
+    repository: {repository}
+"""
+
+
 def make_repository(path: Path, files: Mapping[str, str]) -> Hub:
     """Make a clone with ``files`` in one commit on ``main``, pushed to a bare remote whose HEAD is ``main``.
 
@@ -202,17 +220,15 @@ class Maker:
     mirror: str
     charts: str
 
-    def __call__(self, images: str, files: dict[str, str], values: str = IMAGE, **chart: str) -> Hub:
+    def __call__(self, images: str, files: dict[str, str], values: str = IMAGE) -> Hub:
         """Make one."""
-        more = "".join(f"  {key}: {value}\n" for key, value in chart.items())
         listed = textwrap.indent(textwrap.dedent(images), "    ")
         base = f"{self.mirror}:3.2.1"
         return make_repository(
             self.folder / "hub",
             {
-                "chartpress.yaml": f"charts:\n- name: hub\n  imagePrefix: {self.prefix}/\n{more}  images:\n{listed}",
-                "hub/Chart.yaml": "apiVersion: v2\nname: hub\nversion: 0.0.1\n"
-                f"dependencies:\n- {{name: jupyterhub, version: 3.2.1, repository: '{self.charts}'}}\n",
+                "chartpress.yaml": f"charts:\n- name: hub\n  imagePrefix: {self.prefix}/\n  images:\n{listed}",
+                "hub/Chart.yaml": chart_yaml(self.charts),
                 "hub/values.yaml": values,
                 **{name: text.replace(BASE, base) for name, text in files.items()},
             },

@@ -28,7 +28,7 @@ class Scene:
     @property
     def prefix(self) -> str:
         """What the hub image's name begins with: ``HOST:PORT/PATH``."""
-        return self.hub.read(CHARTPRESS).partition("imagePrefix: ")[2].partition("/core/")[0]
+        return self.hub.prefix.removesuffix("/core/")
 
     @property
     def base(self) -> str:

@@ -99,16 +99,15 @@ class Server:
             kept = self.keeper(asked)
         if kept is not None:
             return kept
+        earlier = [str(one) for one in self.asked if one is not asked]
         for rule in self.rules:
-            if rule.part in str(asked) and rule.times > 0 and self._was_asked(rule.after, asked):
+            may = not rule.after or any(rule.after in one for one in earlier)
+            if rule.part in str(asked) and rule.times > 0 and may:
                 rule.times -= 1
                 return rule.answer
         if self.answers:
             return self.answers[min(len(self.asked), len(self.answers)) - 1]
         return _MISSING if self.behind is None else _forwarded(asked, self.behind)
-
-    def _was_asked(self, part: str, now: Asked) -> bool:
-        return not part or any(part in str(earlier) for earlier in self.asked if earlier is not now)
 
 
 def reply(body: bytes = b"", status: str = "200 OK", **headers: str) -> bytes:

@@ -1,8 +1,11 @@
 """What stands before and after a commit: edits as the other tasks make them, and looks at git."""
 
+import shutil
+import sys
+from pathlib import Path
 from typing import Any
 
-from .cli import Result, run_task, sh, succeed
+from .cli import Result, run, run_task, sh, succeed
 from .hubs import Hub
 
 BRANCH = "bump-z2jh-3.3.8"
@@ -18,6 +21,15 @@ def commit(hub: Hub, *arguments: str) -> Result:
 def build(hub: Hub, *flags: str) -> Any:  # noqa: ANN401 - the JSON that it prints
     """Run ``invoke build`` in the hub, demand that it ends well, and return its report."""
     return succeed("build", "--json", *flags, cwd=hub.path).json
+
+
+def chartpress(hub: Hub, folder: Path, *flags: str, below: str = ".") -> tuple[Result, Path]:
+    """Run chartpress in a copy of the repository; return what it said, and the copy of the folder where it ran."""
+    copy = folder / "copy"
+    shutil.copytree(hub.path, copy, symlinks=True)
+    done = run(sys.executable, "-m", "chartpress", *flags, cwd=copy / below)
+    assert done.code == 0, done
+    return done, copy / below
 
 
 def move(hub: Hub, before: str = "3.2.1", after: str = "3.3.8") -> None:

@@ -7,6 +7,8 @@ from .cli import sh
 from .gh import StandInGh
 from .hubs import Hub, at, clone
 
+# Of actions/labeler, for ``.github/labeler.yml``.
+LABELER = "hub-images: ['images/**']\njupyterhub-deployment: ['hub/**']\ndocs: ['docs/**']\n"
 TEAMS, FORKS = "git@github.com:team/hubs.git", "git@github.com:robin/hubs.git"
 
 

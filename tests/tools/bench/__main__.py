@@ -5,25 +5,19 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from . import rows
-from .lab import Lab, open_lab
-from .measure import LEAST_PAIRS, Row, as_text
+from .lab import open_lab
+from .measure import LEAST_PAIRS, as_text
 
-GROUPS: dict[str, Callable[[Lab], Iterator[Row]]] = {
-    "starting": rows.starting,
-    "deciding": rows.deciding,
-    "second-look": rows.second_look,
-    "tagging": rows.tagging,
-    "checking": rows.checking,
-    "nothing-to-do": rows.nothing_to_do,
-    "several-images": rows.several_images,
-    "releasing": rows.releasing,
-    "first-build": rows.first_build,
-    "squashing": rows.squashing,
-    "memory": rows.peaks,
+GROUPS = {
+    group.__name__.replace("_", "-"): group
+    for group in (
+        *(rows.starting, rows.deciding, rows.second_look, rows.tagging, rows.checking, rows.nothing_to_do),
+        *(rows.several_images, rows.releasing, rows.first_build, rows.squashing, rows.memory),
+    )
 }
 
 

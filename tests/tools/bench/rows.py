@@ -178,8 +178,7 @@ def change_image(hub: Hub) -> None:
     hub.git("checkout", "--quiet", "--", ".")
     lines = hub.read("images/hub/Dockerfile").splitlines()
     changed = [f"ENV CHANGE={secrets.token_hex(4)}" if line.startswith("ENV CHANGE=") else line for line in lines]
-    hub.write("images/hub/Dockerfile", "".join(f"{line}\n" for line in changed))
-    hub.commit("Change the image")
+    hub.put("images/hub/Dockerfile", "".join(f"{line}\n" for line in changed))
 
 
 # -- an engine that never built anything: a colleague's first build, and a build after a squash merge
@@ -190,8 +189,7 @@ CACHE_SECONDS = 12
 def first_build(lab: Lab) -> Iterator[Row]:
     """A first build after a change of one line, with ``hub.cache`` on, against chartpress's."""
     hub = lab.hub(Shape(run=f"sleep {CACHE_SECONDS}"))
-    hub.write("invoke.yaml", "hub: {cache: on}\n")
-    hub.commit("Share the build cache")
+    hub.put("invoke.yaml", "hub: {cache: on}\n")
     _build_first(hub)
 
     def change() -> None:
@@ -206,8 +204,7 @@ def first_build(lab: Lab) -> Iterator[Row]:
 def squashing(lab: Lab) -> Iterator[Row]:
     """A build after a squash merge, whose image is in the registry under the tag of another commit."""
     hub = lab.hub(Shape(run=f"sleep {CACHE_SECONDS}"))
-    hub.write("images/hub/settings.txt", "two\n")
-    hub.commit("Change the image")
+    hub.put("images/hub/settings.txt", "two\n")
     _build_first(hub)
     hub.git("reset", "--quiet", "--soft", "HEAD~2")
     hub.git("commit", "--quiet", "--message", "Change the image")
@@ -274,8 +271,7 @@ def _renew(lab: Lab, place: Path) -> None:
     """Make a new hub, with the script for it, and let ``place`` lead there."""
     hub = lab.hub(Shape(run=f"sleep {RELEASE_SECONDS}"), OLDER)
     change_image(hub)
-    prefix = hub.read("chartpress.yaml").partition("imagePrefix: ")[2].split()[0]
-    script = _SCRIPT.format(pattern=OLDER.replace(".", "[.]"), version=VERSION, name=f"{prefix}hub-0")
+    script = _SCRIPT.format(pattern=OLDER.replace(".", "[.]"), version=VERSION, name=f"{hub.prefix}hub-0")
     hub.write(".git/bare.sh", script)
     place.unlink(missing_ok=True)
     place.symlink_to(hub.path)
@@ -304,7 +300,7 @@ program.run()
 """
 
 
-def peaks(lab: Lab) -> Iterator[Row]:
+def memory(lab: Lab) -> Iterator[Row]:
     """Each task in a hub with a long values file."""
     for task in _TASKS:
         found = median(_peak(lab, task) for _ in range(3))

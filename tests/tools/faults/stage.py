@@ -6,11 +6,12 @@ Commits are dated, and names and addresses stay, so that two releases which end 
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -70,22 +71,15 @@ def leftovers(world: World, *allowed: World) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Around:
-    """What a release reaches out to."""
+class Stage:
+    """A place for one release at a time, and what that reaches out to; its images have a path of their own."""
 
+    folder: Path
     registry: Registry
     base: str
     charts: str
     guards: Path
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A place for one release at a time; ``prefix`` is the path of its images in the registry."""
-
-    folder: Path
-    around: Around
-    prefix: str
+    prefix: str = field(default_factory=partial(secrets.token_hex, 4))
 
     @property
     def place(self) -> Path:
@@ -102,7 +96,7 @@ class Stage:
         """The whole environment of a release."""
         own = users_own_variables()
         inherited = {name: value for name, value in os.environ.items() if name not in own}
-        path = os.pathsep.join((str(self.around.guards), inherited.get("PATH", os.defpath)))
+        path = os.pathsep.join((str(self.guards), inherited.get("PATH", os.defpath)))
         home = make_home(self._made / "home").items()
         here = {name: value.replace(str(self._made), str(self.place)) for name, value in home}
         whole = {**inherited, **here, **_DATES, "PATH": path, "TMPDIR": str(self.place / "tmp")}
@@ -116,12 +110,8 @@ class Stage:
         """Make the hub repository, with work of its user's in it that is nobody else's business."""
         assert self.env
         (self._made / "tmp").mkdir()
-        hub = make_hub(
-            self._made / "hub",
-            base=self.around.base,
-            registry=f"{self.around.registry.address}/{self.prefix}",
-            chart_repository=self.around.charts,
-        )
+        prefix = f"{self.registry.address}/{self.prefix}"
+        hub = make_hub(self._made / "hub", base=self.base, registry=prefix, chart_repository=self.charts)
         hub.git("remote", "set-url", "origin", "../hub.git")
         hub.edit("hub/Chart.yaml", "Our hub", "Our own hub")
         hub.git("stash", "--quiet")
@@ -136,12 +126,12 @@ class Stage:
             self._make()
         shutil.rmtree(self.place, ignore_errors=True)
         shutil.copytree(self._made, self.place, symlinks=True)
-        content = self.around.registry.folder / "content/docker/registry/v2/repositories"
+        content = self.registry.folder / "content/docker/registry/v2/repositories"
         shutil.rmtree(content / self.prefix, ignore_errors=True)
 
     def look(self) -> World:
         """Return all that there is now."""
-        images = images_in(self.around.registry.address, f"{self.prefix}/core/hub")
+        images = images_in(self.registry.address, f"{self.prefix}/core/hub")
         return {
             **{f"git {name}": self.hub.git(*look) for name, look in _LOOKS.items()},
             "remote refs": self.hub.remote_git("for-each-ref"),

@@ -33,13 +33,13 @@ from tasks.tools.forges import opening_address, read_remote
 from tasks.tools.git import Git, push_fault, remote_fault
 from tasks.tools.logins import DockerLogins, denied
 from tasks.tools.registry import inspect, require_push_right
-from tests.support.charts import archive, entry
 from tests.support.helm import RELEASES, chart_archive, index_text
 
 from . import seeds
 from .inputs import damaged, damaged_text, trees
 
 WHERE = "some/file"
+NAMES = {"TAG": "1", "LAST_COMMIT": "abc"}
 IMAGE = Reference("registry.test/hub", "1")
 
 
@@ -86,10 +86,6 @@ def _settings_file(data: bytes) -> None:
 def _credential_file(data: bytes) -> None:
     for name in ("a", ".netrc", ".git/config", ".pypirc", "credentials", "kubeconfig", ".env"):
         credential_in(name, data)
-
-
-def _template(text: str) -> None:
-    render(text, {"TAG": "1", "LAST_COMMIT": "abc"}, WHERE)
 
 
 class InMemory(dict[str, bytes]):
@@ -171,10 +167,6 @@ def _address(text: str) -> None:
     Address.parse(text).resolved(text)
 
 
-def _archive(members: list[tuple[str, bytes]]) -> None:
-    hub_image_in(archive(*(entry(name, content) for name, content in members)), WHERE)
-
-
 def _json(*trees_of: Any) -> SearchStrategy[bytes]:  # noqa: ANN401 - JSON
     """Return JSON of the right shape with other things in it, and JSON that is none."""
     packed = [json.dumps(tree).encode() for tree in trees_of]
@@ -189,7 +181,7 @@ _HEADERS = damaged_text(*seeds.HEADERS)
 READERS: dict[str, tuple[SearchStrategy[Any], Callable[[Any], object]]] = {
     "chart index": (damaged([_INDEX]), lambda data: read_index(data, WHERE)),
     "chart archive": (damaged([chart_archive(RELEASES[1])]), lambda data: hub_image_in(data, WHERE)),
-    "files in a chart archive": (seeds.members(), _archive),
+    "files in a chart archive": (seeds.archives(), lambda data: hub_image_in(data, WHERE)),
     "images of a release": (damaged_text(*seeds.ANNOTATIONS), lambda text: Release("1", images=text).hub_image),
     "Dockerfile": (damaged(seeds.DOCKERFILES), _dockerfile),
     "requirement": (damaged(seeds.REQUIREMENTS), _requirement),
@@ -197,7 +189,7 @@ READERS: dict[str, tuple[SearchStrategy[Any], Callable[[Any], object]]] = {
     "values": (damaged(seeds.VALUES), _values),
     "whole hub repository": (seeds.hub_files(), _hub),
     "invoke.yaml": (damaged(seeds.SETTINGS), _settings_file),
-    "template": (damaged_text(*seeds.TEMPLATES), _template),
+    "template": (damaged_text(*seeds.TEMPLATES), lambda text: render(text, NAMES, WHERE)),
     "Docker's configuration": (_json(seeds.DOCKER_CONFIG), _docker_config),
     "credential file": (damaged(seeds.CREDENTIAL_FILES), _credential_file),
     "registry": (st.tuples(_STATUS, _HEADERS, _json(*seeds.ANSWERS)), _registry),

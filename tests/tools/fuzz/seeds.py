@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from tests.support.charts import CAL_ICOR
+from tests.support.charts import CAL_ICOR, archive, entry
 from tests.support.registry import DOCKER_INDEX, MANIFEST
 
 from .inputs import Json, damaged, damaged_text
@@ -149,13 +149,13 @@ ADDRESSES = (
 )
 
 
-def members() -> SearchStrategy[list[tuple[str, bytes]]]:
-    """Return the files of a chart's archive."""
+def archives() -> SearchStrategy[bytes]:
+    """Return archives of a chart, whole, with files that are damaged or misnamed."""
     names = st.one_of(
         st.sampled_from(["jupyterhub/values.yaml", "jupyterhub/Chart.yaml"]), damaged_text("a/values.yaml")
     )
     values = damaged([b"hub:\n  image:\n    name: quay.io/jupyterhub/k8s-hub\n    tag: '4.4.0'\n"])
-    return st.lists(st.tuples(names, values), max_size=3)
+    return st.lists(st.builds(entry, names, values), max_size=3).map(lambda members: archive(*members))
 
 
 def hub_files() -> SearchStrategy[dict[str, bytes]]:

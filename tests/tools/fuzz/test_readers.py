@@ -52,7 +52,12 @@ BOMBS: dict[str, tuple[str, Any]] = {
         "Dockerfile",
         b"ARG A0=xx\n" + b"".join(b"ARG A%d=${A%d}${A%d}\n" % (n, n - 1, n - 1) for n in range(1, 60)) + b"FROM $A59\n",
     ),
+    "a Dockerfile of defaults in defaults": ("Dockerfile", b"FROM " + b"${A:-" * 5000 + b"}" * 5000 + b"\n"),
     "a Dockerfile of heredocs": ("Dockerfile", b"FROM k8s-hub:1\n" + b"RUN <<A <<B <<C\n" * 20_000),
+    "a Dockerfile of one command's heredocs": (
+        "Dockerfile",
+        b"FROM k8s-hub:1\nRUN " + b"<<A " * 50_001 + b"\n" + b"A\n" * 50_001,
+    ),
     "fields in a template": ("template", "{TAG}" * 100_000),
     "a name of dashes": ("image's name", "a" + "-" * 100_000),
     "an address of at-signs": ("text with secrets", "://" + "a@" * 100_000),

@@ -15,7 +15,7 @@ from tasks.core.safe_files import temporary_folder
 from tasks.tools.command import Command
 from tasks.tools.process import Pool, ask_all, capture
 from tests.support.cli import INVOKE, run
-from tests.support.hubs import Hub, make_hub
+from tests.support.hubs import make_hub
 from tests.support.machine import PROJECT
 from tests.support.processes import alive, wait_until, write_program
 from tests.support.server import Drip, misbehaving
@@ -27,15 +27,6 @@ SLEEPER = "echo $$ > new; mv new pid; exec sleep 60"
 
 def wait_for(path: Path) -> None:
     wait_until(path.exists, PATIENCE)
-
-
-@pytest.fixture
-def slow(tmp_path: Path) -> Hub:
-    """A hub whose commit takes for ever: its hook writes its process id beside the hub and sleeps."""
-    hub = make_hub(tmp_path / "hub")
-    hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
-    write_program(hub.path / ".git/hooks", "pre-commit", f'cd "{tmp_path}"; {SLEEPER}')
-    return hub
 
 
 def test_an_interrupt_while_the_tasks_are_imported_shows_no_traceback() -> None:
@@ -127,10 +118,14 @@ def test_a_program_whose_answer_is_not_taken_is_ended(sleeper: str, tmp_path: Pa
     wait_until(lambda: not alive(int((tmp_path / "pid").read_text())), PATIENCE)
 
 
-def test_ctrl_c_on_a_terminal_ends_both(slow: Hub, tmp_path: Path) -> None:
+def test_ctrl_c_on_a_terminal_ends_both(tmp_path: Path) -> None:
+    """The task, and the commit's hook, which would take for ever."""
+    hub = make_hub(tmp_path / "hub")
+    hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
+    write_program(hub.path / ".git/hooks", "pre-commit", f'cd "{tmp_path}"; {SLEEPER}')
     pid, terminal = pty.fork()
     if pid == 0:
-        os.chdir(slow.path)
+        os.chdir(hub.path)
         os.execv(sys.executable, (*INVOKE, "commit"))  # noqa: S606 - the child of a terminal of its own
     wait_for(tmp_path / "pid")
     os.write(terminal, b"\x03")
@@ -139,7 +134,7 @@ def test_ctrl_c_on_a_terminal_ends_both(slow: Hub, tmp_path: Path) -> None:
     assert os.waitstatus_to_exitcode(status) == 130, shown
     assert "error: interrupted" in shown
     assert "Traceback" not in shown
-    assert slow.subjects() == ["Set up the hub"]
+    assert hub.subjects() == ["Set up the hub"]
     assert not alive(int((tmp_path / "pid").read_text()))
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.core.faults import Unusable
-from tasks.core.names import Host, Reference, is_loopback, platform_argument, short_platform
+from tasks.core.names import Host, Reference, platform_argument, short_platform
 
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 
@@ -75,23 +75,6 @@ def test_no_name_is(text: str) -> None:
 )
 def test_one_repository_has_several_spellings(text: str, other: str, same: bool) -> None:
     assert Reference.parse(text).same_repository(Reference.parse(other)) is same
-
-
-@pytest.mark.parametrize(
-    ("name", "loopback"),
-    [
-        ("localhost/hub", True),
-        ("127.0.0.1:5000/hub", True),
-        ("[::1]:5000/hub", True),
-        ("[::1]/hub", True),
-        ("127.0.0.1.example.com/hub", False),
-        ("10.0.0.1:5000/hub", False),
-        ("quay.io/localhost/hub", False),
-        ("jupyterhub/hub", False),
-    ],
-)
-def test_only_this_machines_registries_are_on_loopback(name: str, loopback: bool) -> None:
-    assert is_loopback(Reference.parse(name).host) is loopback
 
 
 # -- what Mac and PC get: the contract's table, row by row

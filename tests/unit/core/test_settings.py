@@ -1,7 +1,6 @@
 """Settings: from the hub's own invoke.yaml, from the environment, and what is refused of them."""
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from tasks.core.settings import (
     read_settings,
     variable,
 )
-from tests.support.cli import Result, run, run_module, run_task, succeed
+from tests.support.cli import HUBPRESS, Result, run, run_module, run_task, succeed
 from tests.support.fixtures import Hubpress
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
@@ -130,6 +129,7 @@ ACCEPT = "write accept: [image-override, {code: ..., path: ...}]"
         ),
         ("images", [{"context": "i", "name": "a/b:1"}], "hub.images.name is 'a/b:1', not the name of an image", NAME),
         ("images", [{"context": "i", "name": "a/b", "tag": "1"}], "unknown setting hub.images.tag", KEYS_OF_IMAGES),
+        ("values", [{"file": "a.yaml", "pth": "a"}], "unknown setting hub.values.pth", "did you mean path?"),
         ("base", "charts", "hub.base is 'charts', not keep or chart", "write base: keep"),
         ("root", "../etc", "hub.root is '../etc', not a path in the repository", FOLDER),
         ("root", "a\0b", r"hub.root is 'a\x00b', not a path in the repository", FOLDER),
@@ -276,15 +276,14 @@ def carrier(hub: Hub) -> Hub:
     return hub
 
 
-INVOKE = ("-m", "invoke")
-HUBPRESS = ("-c", "from tasks.program import program; program.run()")
+WAYS = pytest.mark.parametrize("way", ["invoke", "hubpress"])
 
 
-def in_hub(way: tuple[str, ...], hub: Hub, *arguments: str, env: dict[str, str] | None = None) -> Result:
+def in_hub(way: str, hub: Hub, *arguments: str, env: dict[str, str] | None = None) -> Result:
     whole = {**os.environ, "PYTHONPATH": str(PROJECT), **(env or {})}
-    if way == INVOKE:
+    if way == "invoke":
         return run_module("invoke", *arguments, cwd=hub.path, env=whole)
-    return run(sys.executable, *way, *arguments, cwd=hub.path, env=whole)
+    return run(*HUBPRESS, *arguments, cwd=hub.path, env=whole)
 
 
 @pytest.mark.parametrize("text", ["# nothing\n", "hub:\n", "hub: {branch: }\nrun: {echo: true}\n"])
@@ -295,21 +294,21 @@ def test_a_file_that_says_nothing_is_nothing(text: str, tmp_path: Path) -> None:
 def test_a_file_that_invoke_stumbles_over_ends_without_a_traceback(carrier: Hub) -> None:
     for text, typed in (("- hub\n", "--list"), ("hub: {1: 2}\n", "commit"), ("hub: !!timestamp x\n", "commit")):
         own_file(carrier.path, text)
-        done = in_hub(INVOKE, carrier, typed)
+        done = in_hub("invoke", carrier, typed)
         demand_fault(
             done, 2, "the file is not a mapping that Invoke can read (invoke.yaml)", f"fix {carrier.path}/invoke.yaml"
         )
 
 
-@pytest.mark.parametrize("way", [INVOKE, HUBPRESS], ids=["invoke", "hubpress"])
-def test_a_variable_that_invoke_cannot_read_is_one_fault(way: tuple[str, ...], carrier: Hub) -> None:
+@WAYS
+def test_a_variable_that_invoke_cannot_read_is_one_fault(way: str, carrier: Hub) -> None:
     done = in_hub(way, carrier, "commit", env={"INVOKE_RUN_WATCHERS": "x"})
     what = "Invoke cannot read its variables: Can't adapt an environment string into a <class 'list'>!"
     demand_fault(done, 2, f"{what} (INVOKE_RUN_WATCHERS)", "unset INVOKE_RUN_WATCHERS")
 
 
-@pytest.mark.parametrize("way", [INVOKE, HUBPRESS], ids=["invoke", "hubpress"])
-def test_each_source_wins_over_those_before(way: tuple[str, ...], carrier: Hub, tmp_path: Path) -> None:
+@WAYS
+def test_each_source_wins_over_those_before(way: str, carrier: Hub, tmp_path: Path) -> None:
     command, env = ("commit", "--dry", "--json"), {"HOME": str(tmp_path)}
     (tmp_path / ".invoke.yaml").write_text("hub: {branch: theirs}\n")
     assert in_hub(way, carrier, *command, env=env).json["branch"] == "theirs"

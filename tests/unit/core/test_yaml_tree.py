@@ -4,54 +4,40 @@ from tasks.core import yaml_tree
 from tasks.core.faults import Unusable
 from tasks.core.yaml_tree import MAX_BYTES, MAX_DEPTH, child, load_file, parse, text_under
 from tasks.repo.values import PinnedImage, with_image
+from tests.support.calls import raised
 
 WHERE = "hub/values.yaml"
 
 
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        pytest.param(
-            b"a: 1\nb: \xff\n",
-            "error: the file is not UTF-8 (hub/values.yaml:2)\nhint: save it as UTF-8 text",
-            id="Latin-1",
-        ),
-        pytest.param(
-            b"a: 1\n--- \nb: 2\n",
-            "error: the file holds several YAML documents (hub/values.yaml:2)\nhint: keep one of them",
-            id="two documents",
-        ),
-        pytest.param(
-            b"a: *b\n",
-            "error: no anchor before the alias (hub/values.yaml:1)\n"
-            "hint: fix its name; a text that begins with * is quoted",
-            id="an alias of nothing",
-        ),
-        pytest.param(
-            b"[" * (MAX_DEPTH + 1),
-            "error: nested deeper than 100 levels (hub/values.yaml:1)\nhint: flatten it",
-            id="too deep",
-        ),
-        pytest.param(
-            b"#" * (MAX_BYTES + 1),
-            "error: the file has 4194305 bytes, more than 4194304 (hub/values.yaml)\n"
-            "hint: name the right file, or split this one",
-            id="too large",
-        ),
-    ],
-)
+# What cannot be read, and what is said of it.
+UNREADABLE = {
+    "Latin-1": (b"a: 1\nb: \xff\n", "the file is not UTF-8 (hub/values.yaml:2)", "save it as UTF-8 text"),
+    "two documents": (
+        b"a: 1\n--- \nb: 2\n",
+        "the file holds several YAML documents (hub/values.yaml:2)",
+        "keep one of them",
+    ),
+    "an alias of nothing": (
+        *(b"a: *b\n", "no anchor before the alias (hub/values.yaml:1)"),
+        "fix its name; a text that begins with * is quoted",
+    ),
+    "too deep": (b"[" * (MAX_DEPTH + 1), "nested deeper than 100 levels (hub/values.yaml:1)", "flatten it"),
+    "too large": (
+        *(b"#" * (MAX_BYTES + 1), "the file has 4194305 bytes, more than 4194304 (hub/values.yaml)"),
+        "name the right file, or split this one",
+    ),
+    "too many": (
+        *(b"[" + b",".join([b"1"] * 1000) + b"]", "more than 1000 keys and values (hub/values.yaml:1)"),
+        "name the right file",
+    ),
+}
+
+
+@pytest.mark.parametrize(("data", "what", "hint"), UNREADABLE.values(), ids=UNREADABLE)
 @pytest.mark.timeout(60)
-def test_what_cannot_be_read_is_one_fault(data: bytes, message: str) -> None:
-    with pytest.raises(Unusable) as caught:
-        parse(data, WHERE)
-    assert str(caught.value) == message
-
-
-def test_more_values_than_the_bound_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_read_is_one_fault(monkeypatch: pytest.MonkeyPatch, data: bytes, what: str, hint: str) -> None:
     monkeypatch.setattr(yaml_tree, "MAX_NODES", 1000)
-    with pytest.raises(Unusable) as caught:
-        parse(b"[" + b",".join([b"1"] * 1000) + b"]", WHERE)
-    assert str(caught.value) == ("error: more than 1000 keys and values (hub/values.yaml:1)\nhint: name the right file")
+    assert raised(Unusable, parse, data, WHERE) == f"error: {what}\nhint: {hint}"
 
 
 def test_a_bomb_of_aliases_is_as_small_as_its_text() -> None:

@@ -2,8 +2,11 @@
 
 import os
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -16,9 +19,9 @@ from tasks.repo.hub import Hub, open_hub
 from tasks.tools.git import Git
 from tests.support.calls import raised
 from tests.support.cli import run, run_module, sh
+from tests.support.hubs import Hub as Clone
+from tests.support.hubs import make_repository
 
-# git orders commits by these: one minute passes with each.
-_FIRST_MINUTE = 28_000_000
 FILES = {
     "image": "images/hub/requirements.txt",
     "dockerfile": "images/hub/Dockerfile",
@@ -31,31 +34,23 @@ FILES = {
 
 @dataclass
 class Drawing:
-    """A clone whose history is drawn word by word."""
+    """A clone whose history is drawn word by word; its charts are in the folder ``root``."""
 
-    top: Path
+    hub: Clone
     root: str = ""
-    _minutes: int = field(default=_FIRST_MINUTE)
+    _minutes: Iterator[int] = field(default_factory=partial(count, int(time.time()) // 60 + 1))
+
+    @property
+    def top(self) -> Path:
+        """The folder of the clone."""
+        return self.hub.path
 
     def git(self, *arguments: str) -> str:
         """Run git, a minute after the last time, and return its output."""
-        self._minutes += 1
-        date = f"{self._minutes * 60} +0000"
-        dates = {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
-        done = run("git", *arguments, cwd=self.top, env=dates)
+        date = f"{next(self._minutes) * 60} +0000"
+        done = run("git", *arguments, cwd=self.top, env={"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date})
         assert done.code == 0, f"git {' '.join(arguments)}\n{done}"
         return done.out.strip()
-
-    def begin(self, files: dict[str, str]) -> None:
-        """Make the clone, with ``files`` in its first commit."""
-        self.top.mkdir(parents=True)
-        self.git("init", "--quiet", "--initial-branch=main")
-        for name, text in files.items():
-            path = self.top / self.root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", "begin")
 
     def draw(self, history: str) -> None:
         """Draw the words of ``history``.
@@ -66,17 +61,14 @@ class Drawing:
         for word in history.split():
             verb, _, name = word.partition("=")
             if verb in FILES:
-                self._touch(verb)
+                path = self.top / self.root / FILES[verb]
+                path.parent.mkdir(exist_ok=True)
+                with path.open("a") as file:
+                    file.write("# touched\n")
+                self.git("add", "--all")
+                self.git("commit", "--quiet", "--message", verb)
             else:
                 self.git(*_GIT[verb], *([name] if name else []))
-
-    def _touch(self, word: str) -> None:
-        path = self.top / self.root / FILES[word]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(f"# {self._minutes}\n")
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", word)
 
 
 _GIT = {
@@ -118,9 +110,12 @@ def files(*images: str, base_version: str = "") -> dict[str, str]:
     }
 
 
-@pytest.fixture
-def drawing(tmp_path: Path) -> Drawing:
-    return Drawing(tmp_path / "clone")
+def drawn(folder: Path, history: str = "", has: dict[str, str] | None = None, root: str = "") -> Drawing:
+    """Make a clone with these files in its first commit, and draw its history from there."""
+    made = make_repository(folder / "clone", {f"{root}{name}": text for name, text in (has or files()).items()})
+    drawing = Drawing(made, root)
+    drawing.draw(history)
+    return drawing
 
 
 def open_at(folder: Path, *, tag: str = CHARTPRESS_TAGS) -> Hub:
@@ -177,15 +172,14 @@ CASES = {**{name: (files(), history) for name, history in HISTORIES.items()}, **
 
 
 @pytest.mark.parametrize(("has", "history"), CASES.values(), ids=CASES)
-def test_the_tag_is_chartpresss(drawing: Drawing, has: dict[str, str], history: str) -> None:
-    drawing.begin(has)
-    drawing.draw(history)
+def test_the_tag_is_chartpresss(tmp_path: Path, has: dict[str, str], history: str) -> None:
+    drawing = drawn(tmp_path, history, has)
     assert our_tags(open_at(drawing.top)) == chartpress_lists(drawing) != []
 
 
 def test_the_tag_is_chartpresss_in_a_subfolder(tmp_path: Path) -> None:
-    drawing = Drawing(tmp_path / "clone", root="helm-charts/")
-    drawing.begin(files(HUB, "second: {contextPath: images/second, valuesPath: second.image}"))
+    has = files(HUB, "second: {contextPath: images/second, valuesPath: second.image}")
+    drawing = drawn(tmp_path, has=has, root="helm-charts/")
     (drawing.top / "README.md").write_text("not the charts' business\n")
     for history in ("config", "other image", "tag=1.2.3 image other"):
         drawing.draw(history)
@@ -201,10 +195,9 @@ def test_the_tag_is_chartpresss_in_a_subfolder(tmp_path: Path) -> None:
     ],
 )
 def test_a_base_version_that_chartpress_refuses_is_refused(
-    drawing: Drawing, base_version: str, history: str, what: str
+    tmp_path: Path, base_version: str, history: str, what: str
 ) -> None:
-    drawing.begin(files(base_version=f'"{base_version}"'))
-    drawing.draw(history)
+    drawing = drawn(tmp_path, history, files(base_version=f'"{base_version}"'))
     listed = run_module("chartpress", "--list-images", cwd=drawing.top, env=os.environ)
     assert (listed.code, listed.out) == (1, "")
     assert raised(Unusable, our_tags, open_at(drawing.top)) == (
@@ -212,26 +205,18 @@ def test_a_base_version_that_chartpress_refuses_is_refused(
     )
 
 
-@pytest.fixture
-def shallow(drawing: Drawing) -> Path:
-    """A clone of the last commit alone."""
-    drawing.begin(files())
-    drawing.draw("image other")
-    clone = drawing.top.with_name("shallow")
-    sh("git", "clone", "--quiet", "--depth=1", drawing.top.as_uri(), str(clone), cwd=drawing.top)
-    return clone
-
-
 @pytest.mark.parametrize("template", ["chartpress", "{commits}"])
-def test_a_shallow_clone_is_refused_because_it_counts_wrong(shallow: Path, template: str) -> None:
+def test_a_shallow_clone_is_refused_because_it_counts_wrong(tmp_path: Path, template: str) -> None:
+    shallow = tmp_path / "shallow"
+    whole = drawn(tmp_path, "image other").top.as_uri()
+    sh("git", "clone", "--quiet", "--depth=1", whole, str(shallow), cwd=tmp_path)
     assert raised(Refused, our_tags, open_at(shallow, tag=template)) == (
         f"error: the clone is shallow, so commits cannot be counted ({shallow})\nhint: git fetch --unshallow"
     )
 
 
-def test_an_image_that_no_commit_has_yet_has_no_tag(drawing: Drawing) -> None:
-    drawing.begin(files())
-    history = history_of(open_at(drawing.top))
+def test_an_image_that_no_commit_has_yet_has_no_tag(tmp_path: Path) -> None:
+    history = history_of(open_at(drawn(tmp_path).top))
     assert raised(Refused, history.naming_commit, ["images/new", "shared"]) == (
         "error: no commit has the image's files yet (images/new, shared)\nhint: git add and commit them first"
     )
@@ -247,9 +232,8 @@ TEMPLATES: dict[str, tuple[str, Callable[[str], str]]] = {
 
 
 @pytest.mark.parametrize(("template", "expected"), TEMPLATES.values(), ids=TEMPLATES)
-def test_a_tag_template_is_filled_in(drawing: Drawing, template: str, expected: Callable[[str], str]) -> None:
-    drawing.begin(files())
-    drawing.draw("image other other")
+def test_a_tag_template_is_filled_in(tmp_path: Path, template: str, expected: Callable[[str], str]) -> None:
+    drawing = drawn(tmp_path, "image other other")
     commit = drawing.git("log", "-1", "--pretty=%h", "--", "images/hub")
     hub = open_at(drawing.top, tag=template)
     assert our_tags(hub) == [f"registry.test/core/hub:{expected(commit)}"]
@@ -263,16 +247,13 @@ def test_a_tag_template_is_filled_in(drawing: Drawing, template: str, expected: 
         ("-{commits}", "'-1' is not a valid image tag"),
     ],
 )
-def test_a_tag_template_that_makes_no_tag_is_refused(drawing: Drawing, template: str, what: str) -> None:
-    drawing.begin(files())
+def test_a_tag_template_that_makes_no_tag_is_refused(tmp_path: Path, template: str, what: str) -> None:
     with pytest.raises((Unusable, Refused), match=re.escape(what)):
-        our_tags(open_at(drawing.top, tag=template))
+        our_tags(open_at(drawn(tmp_path).top, tag=template))
 
 
-def test_a_git_tag_that_is_no_image_tag_is_refused_with_the_way_out(drawing: Drawing) -> None:
-    drawing.begin(files())
-    drawing.draw("tag=release/1.0")
-    assert raised(Refused, our_tags, open_at(drawing.top)) == (
+def test_a_git_tag_that_is_no_image_tag_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    assert raised(Refused, our_tags, open_at(drawn(tmp_path, "tag=release/1.0").top)) == (
         "error: 'release/1.0' is not a valid image tag (git describe --tags)\n"
         "hint: use another template in invoke.yaml: hub: {tag: '{chart_version}-{commit}'}"
     )

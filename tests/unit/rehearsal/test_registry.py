@@ -1,11 +1,6 @@
-import base64
-import http.client
 import json
 import secrets
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,51 +12,13 @@ from tasks.rehearsal.registry import forget_images, registry
 from tasks.tools.process import find
 from tests.support.cli import sh
 from tests.support.machine import PROJECT
-from tests.support.processes import alive, wait_until
 
 pytestmark = pytest.mark.engine
-
-
-def status_of(address: str, user: str | None = None) -> int | None:
-    headers = {"Authorization": f"Basic {base64.b64encode(user.encode()).decode()}"} if user else {}
-    connection = http.client.HTTPConnection(address, timeout=5)
-    try:
-        connection.request("GET", "/v2/", headers=headers)
-        return connection.getresponse().status
-    except ConnectionRefusedError:
-        return None
-    finally:
-        connection.close()
 
 
 def copies_of(address: str) -> set[str]:
     listed = sh("docker", "image", "ls", "--format={{.Repository}}:{{.Tag}}", cwd=PROJECT)
     return {name for name in listed.splitlines() if name.startswith(f"{address}/")}
-
-
-def test_a_registry_answers_while_the_block_runs_and_is_gone_after_it(tmp_path: Path) -> None:
-    with registry(tmp_path) as served:
-        assert status_of(served.address) == 200
-        assert alive(served.pid)
-    assert status_of(served.address) is None
-    assert not alive(served.pid)
-
-
-def test_a_registry_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -> None:
-    script = (
-        "import sys, time, pathlib\n"
-        "from tasks.rehearsal.registry import registry\n"
-        "with registry(pathlib.Path(sys.argv[1])) as served:\n"
-        "    print(served.port, served.pid, flush=True)\n"
-        "    time.sleep(60)\n"
-    )
-    argv = (sys.executable, "-c", script, str(tmp_path))
-    with subprocess.Popen(argv, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as starter:
-        assert starter.stdout is not None
-        port, pid = map(int, starter.stdout.readline().split())
-        assert status_of(f"127.0.0.1:{port}") == 200
-        starter.send_signal(signal.SIGKILL)
-    wait_until(lambda: not alive(pid), 5)
 
 
 def test_only_one_registry_s_copies_are_forgotten_those_without_a_tag_too(tmp_path: Path) -> None:

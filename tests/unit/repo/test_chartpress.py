@@ -42,20 +42,6 @@ def test_values_path(written: str, expected: tuple[str, ...]) -> None:
     assert image(f"{{valuesPath: {written}}}").values_paths == expected
 
 
-def test_keys_that_chartpress_does_not_read_are_named() -> None:
-    (chart,) = read_chartpress(
-        b"x: 1\ncharts: [{name: c, y: 1, repo: {z: 1}, images: {hub: {valuePath: a}, b: {contextPaths: x}}}]", WHERE
-    )
-    assert chart.ignored == (
-        "x",
-        "charts[0].y",
-        "charts[0].repo.z",
-        "charts[0].images.hub.valuePath",
-        "charts[0].images.b.contextPaths",
-    )
-    assert chart.images[0].values_paths == ()
-
-
 def test_anchors_and_merge_keys() -> None:
     config = read(
         """

@@ -222,19 +222,6 @@ def test_the_stages_that_build_on_it() -> None:
     assert last.targets == {"0", ""}
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        pytest.param("".join(f"ARG A{n + 1}=$A{n}$A{n}\n" for n in range(60)), id="ARGs that double"),
-        pytest.param("FROM " + "${A:-" * 5000 + "}" * 5000 + "\n", id="defaults in defaults"),
-        pytest.param("RUN <<A " + "<<A " * 50_000 + "\n" + "A\n" * 50_001, id="many here-documents"),
-    ],
-)
-@pytest.mark.timeout(20)
-def test_a_hostile_dockerfile_takes_bounded_time(data: str) -> None:
-    assert hub_base(("ARG A0=xxxxxxxx\n" + data + "FROM a:$A60$A60\n").encode(), WHERE) is None
-
-
 # -- Docker itself names the same base image; nothing is pulled: it would come from a port that nobody serves
 
 

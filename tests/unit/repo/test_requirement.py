@@ -1,13 +1,12 @@
 import pytest
 
 from tasks.core.faults import Unusable
-from tasks.repo.charts import Requirement, requirements, with_version
+from tasks.repo.charts import requirements, with_version
 from tests.support.calls import raised
 
 from . import sides
 
 WHERE = "hub/requirements.yaml"
-REPOSITORY = "https://hub.jupyter.org/helm-chart/"
 
 
 def spelling(name: str, text: str) -> object:
@@ -54,21 +53,6 @@ def spelling(name: str, text: str) -> object:
 def test_only_the_version_changes(before: bytes, after: bytes) -> None:
     assert with_version(before, "jupyterhub", "4.4.0", WHERE) == after
     assert with_version(after, "jupyterhub", "4.4.0", WHERE) == after
-
-
-def test_reading_every_dependency() -> None:
-    data = f"""\
-dependencies:
-- name: jupyterhub
-  version: 3.10
-  repository: {REPOSITORY}
-  alias: hub
-- {{name: local, repository: "file://../x"}}
-""".encode()
-    assert requirements(data, WHERE) == (
-        Requirement("jupyterhub", "3.10", REPOSITORY, "hub", 3),
-        Requirement("local", "", "file://../x", None, 6),
-    )
 
 
 @pytest.mark.parametrize("data", ["", "name: x\n", "dependencies:\n", "dependencies: []\n", "---\n"])

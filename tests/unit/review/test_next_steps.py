@@ -11,6 +11,7 @@ from tasks.repo.remotes import Remotes, Review
 from tasks.review.team import next_steps
 from tests.support.calls import opened, raised
 from tests.support.hubs import Hub, make_hub, make_repository
+from tests.support.team import LABELER
 
 BRANCH = "bump-z2jh-3.3.8"
 VALUES = "jupyterhub:\n  hub: {}\n"
@@ -67,9 +68,7 @@ def test_an_image_that_was_not_pushed(hub: Hub) -> None:
 
 
 def test_deployments_by_hubploy_a_staging_branch_and_a_production_branch(hub: Hub) -> None:
-    hub.write(
-        ".github/labeler.yml", "hub-images: ['images/**']\njupyterhub-deployment: ['hub/**']\ndocs: ['docs/**']\n"
-    )
+    hub.write(".github/labeler.yml", LABELER)
     hub.edit("images/hub/Dockerfile", "USER root", "USER root\n")
     hub.edit("hub/values.yaml", "256M", "512M")
     deployed(hub, "csus", "dvc")

@@ -59,23 +59,19 @@ def use_another_helper(gcloud: GcloudStandIn) -> None:
     configure_docker({"credHelpers": {HOST: "gcr"}})
 
 
-def _write_configuration(text: str) -> None:
-    Path(os.environ["DOCKER_CONFIG"], "config.json").write_text(text)
-
-
 def make_default_credentials(_: GcloudStandIn) -> None:
     folder = Path(os.environ["CLOUDSDK_CONFIG"])
     folder.mkdir()
     (folder / "application_default_credentials.json").write_text("{}")
 
 
-HAS: dict[str, Callable[[GcloudStandIn], None]] = {
+HAS: dict[str, Callable[[GcloudStandIn], object]] = {
     "account": lambda gcloud: gcloud.sign_in(),
     "key's account": lambda gcloud: gcloud.sign_in("ci@hub.example"),
     "expired": GcloudStandIn.expire,
     "helper": lambda _: configure_docker({"credHelpers": {HOST: "gcloud"}}),
     "another helper": use_another_helper,
-    "empty configuration": lambda _: _write_configuration("\n"),
+    "empty configuration": lambda _: Path(os.environ["DOCKER_CONFIG"], "config.json").write_text("\n"),
     "store": lambda _: configure_docker({"credsStore": "gcloud"}),
     "store with a login": partial(use_store, script=LOGGED_IN),
     "empty store": partial(use_store, script=LOGGED_OUT),

@@ -118,8 +118,7 @@ def hub(place: Place, keeper: ShortLived, tmp_path: Path, monkeypatch: pytest.Mo
 def mark(hub: Hub) -> str:
     """What a step of the Dockerfile says each time that it is run; it was never run before."""
     word = f"mark-{secrets.token_hex(4)}"
-    hub.edit(DOCKERFILE, "RUN pip install", f"RUN echo {word}-$((40 + 2)); pip install")
-    hub.commit("Leave a mark")
+    hub.change(DOCKERFILE, "RUN pip install", f"RUN echo {word}-$((40 + 2)); pip install")
     return f"{word}-42"
 
 
@@ -148,6 +147,6 @@ def test_a_push_that_is_refused_again_is_not_tried_a_third_time(hub: Hub, keeper
         result = run_task("build", cwd=hub.path)
     assert (result.code, result.out, keeper.runs_out) == (4, "", 1)
     assert times_run(result, mark) == 1
-    address = hub.read("chartpress.yaml").partition("imagePrefix: ")[2].partition("/")[0]
+    address = hub.prefix.partition("/")[0]
     what = f"the registry denied access: unauthorized: the access token has expired ({address})"
     assert fault(result) == (what, f"docker login {address}")

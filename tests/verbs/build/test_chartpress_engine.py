@@ -1,7 +1,5 @@
 """``--engine chartpress``: the runbook's own commands, with the same preparation, proof and commits around them."""
 
-import shutil
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -10,9 +8,10 @@ import pytest
 from tasks.core.names import Host
 from tasks.rehearsal.registry import Registry, forget_images
 from tests.support.calls import refused
-from tests.support.cli import Result, run, run_task, sh, succeed
+from tests.support.cli import run, run_task, sh, succeed
 from tests.support.fixtures import Hubpress
 from tests.support.hubs import FROM_BASE, Hub, Maker
+from tests.support.steps import chartpress
 from tests.support.world import data, demand_fault, fault, images_in, nothing_written
 
 pytestmark = pytest.mark.engine
@@ -138,13 +137,6 @@ DATABASE = """\
 """
 
 
-def chartpress_push(hub: Hub, folder: Path, *, below: str = ".") -> tuple[Result, Path]:
-    """Run ``chartpress --push`` in a copy of the repository; return what it said, and the copy's chart folder."""
-    copy = folder / "copy"
-    shutil.copytree(hub.path, copy, symlinks=True)
-    return run(sys.executable, "-m", "chartpress", "--push", cwd=copy / below), copy / below
-
-
 def test_chartpress_has_nothing_to_do_for_three_images_in_a_folder_below(
     pilot: Hub, registry: Registry, tmp_path: Path
 ) -> None:
@@ -156,8 +148,7 @@ def test_chartpress_has_nothing_to_do_where_two_charts_have_images(
 ) -> None:
     # chartpress stops at an image whose folder is missing.
     cal_icor.change("chartpress.yaml", DATABASE, "")
-    first, copy = chartpress_push(cal_icor, tmp_path / "before")
-    assert first.code == 0, first
+    _, copy = chartpress(cal_icor, tmp_path / "before", "--push")
     cal_icor.put("node-placeholder/values.yaml", (copy / "node-placeholder/values.yaml").read_text())
     assert_equivalent(cal_icor, "hub/values.yaml", registry, tmp_path)
 
@@ -167,8 +158,8 @@ def assert_equivalent(hub: Hub, values: str, registry: Registry, folder: Path, *
     # chartpress looks into the engine's own store first: it shall have to ask the registry.
     forget_images(registry.address)
     images = images_in(registry.address)
-    said, chart = chartpress_push(hub, folder, below=below)
-    assert (said.code, images_in(registry.address)) == (0, images), said
+    said, chart = chartpress(hub, folder, "--push", below=below)
+    assert images_in(registry.address) == images, said
     name = values.removeprefix(below).strip("/")
     assert data((chart / name).read_text()) == data(hub.read(values))
     lines = said.err.splitlines()

@@ -64,7 +64,7 @@ def pinned(hub: Hub) -> str:
 
 def images(hub: Hub) -> dict[str, str]:
     """Return the digests of what the hub's registry has of it, by ``repository:tag``."""
-    address, _, path = hub.read("chartpress.yaml").partition("imagePrefix: ")[2].partition("\n")[0].partition("/")
+    address, _, path = hub.prefix.partition("/")
     return world.images_in(address, path)
 
 
@@ -85,7 +85,7 @@ def problems(hub: Hub) -> Any:  # noqa: ANN401 - the JSON that it prints
 
 
 def test_an_image_is_signed_once_it_is_verified_and_before_the_values_name_it(signing: Hub) -> None:
-    name = f"{signing.read('chartpress.yaml').partition('imagePrefix: ')[2].partition(chr(10))[0]}hub"
+    name = f"{signing.prefix}hub"
     plan = build(signing, "--dry").out
     order = [plan.index(words) for words in (f"* build and push {name}", f"* sign {name}", VALUES)]
     assert order == sorted(order)

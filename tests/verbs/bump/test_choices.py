@@ -10,17 +10,10 @@ from tasks.review.bump import plan_bump
 from tests.support.calls import opened, raised, refused
 from tests.support.fixtures import Hubpress
 from tests.support.helm import HelmServer
-from tests.support.hubs import Hub, make_hub, make_repository
+from tests.support.hubs import REAL_CHARTS, Hub, chart_yaml, make_hub, make_repository
 
 DOCKERFILE = "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n"
 CHARTPRESS = "charts: [{name: hub, images: {hub: {valuesPath: jupyterhub.hub.image}}}]\n"
-BINDERHUB = "https://jupyterhub.github.io/helm-chart/"
-
-
-def chart(*dependencies: tuple[str, str, str]) -> str:
-    """Return a Chart.yaml that depends on each (name, version, repository)."""
-    listed = (f"- name: {name}\n  version: {version}\n  repository: {url}\n" for name, version, url in dependencies)
-    return f"apiVersion: v2\nname: hub\nversion: 0.0.1\ndependencies:\n{''.join(listed)}"
 
 
 @pytest.fixture
@@ -28,7 +21,7 @@ def two_roots(tmp_path: Path, helm_repository: HelmServer) -> Hub:
     """A repository with two folders that could be the hub's."""
     inner = {
         "chartpress.yaml": CHARTPRESS,
-        "hub/Chart.yaml": chart(("jupyterhub", "3.2.1", helm_repository.url)),
+        "hub/Chart.yaml": chart_yaml(helm_repository.url),
         "images/hub/Dockerfile": DOCKERFILE,
     }
     folders = ("east", "west")
@@ -105,7 +98,7 @@ def test_a_setting_that_names_what_is_not_there_is_corrected_where_it_stands(
 def test_a_chart_that_depends_on_something_else_is_told_what_is_missing(tmp_path: Path, hubpress: Hubpress) -> None:
     files = {
         "chartpress.yaml": CHARTPRESS,
-        "hub/Chart.yaml": chart(("jupyterhub-ssh", "1.0.0", BINDERHUB)),
+        "hub/Chart.yaml": chart_yaml(REAL_CHARTS, "1.0.0", "jupyterhub-ssh"),
         "images/hub/Dockerfile": DOCKERFILE,
     }
     hub = make_repository(tmp_path / "hub", files)
@@ -114,7 +107,7 @@ def test_a_chart_that_depends_on_something_else_is_told_what_is_missing(tmp_path
         "no chart depends on jupyterhub (hub/Chart.yaml)",
         "add jupyterhub to the chart's dependencies, with version and repository",
     )
-    hub.put("other/Chart.yaml", chart(("jupyterhub", "3.2.1", "https://hub.jupyter.org/helm-chart/")))
+    hub.put("other/Chart.yaml", chart_yaml(REAL_CHARTS))
     assert refused(hubpress, hub, "bump") == (
         2,
         "no chart depends on jupyterhub (chartpress.yaml)",
@@ -161,21 +154,6 @@ def test_hub_base_keeps_the_dockerfiles_repository_or_follows_the_charts(
 
 
 @pytest.mark.parametrize(
-    "address", ["https://jupyterhub.github.io/helm-chart/", "https://hub.jupyter.org/helm-chart", "@jupyterhub"]
-)
-def test_a_mirror_is_asked_instead_and_the_requirement_keeps_its_address(
-    address: str, tmp_path: Path, hubpress: Hubpress, helm_repository: HelmServer
-) -> None:
-    hub = make_hub(tmp_path / "hub", chart_repository=f'"{address}"')
-    hub.write("invoke.yaml", f"hub: {{chart_repository: '{helm_repository.url}'}}\n")
-    before = hub.read("hub/requirements.yaml")
-    done = hubpress(hub, "bump", "--json")
-    assert done.code == 0, done
-    assert done.json["chart"]["repository"] == helm_repository.url
-    assert hub.read("hub/requirements.yaml") == before.replace("version: 3.2.1", "version: 3.3.8")
-
-
-@pytest.mark.parametrize(
     ("address", "named"),
     [
         ("oci://ghcr.io/jupyterhub", "oci://ghcr.io/jupyterhub"),
@@ -184,8 +162,8 @@ def test_a_mirror_is_asked_instead_and_the_requirement_keeps_its_address(
         ("", "no Helm repository"),
     ],
 )
-def test_an_address_without_an_index_is_answered_with_the_setting(
-    address: str, named: str, tmp_path: Path, hubpress: Hubpress
+def test_an_address_without_an_index_is_answered_with_the_setting_which_leaves_it_as_it_is(
+    address: str, named: str, tmp_path: Path, hubpress: Hubpress, helm_repository: HelmServer
 ) -> None:
     hub = make_hub(tmp_path / "hub", chart_repository=f'"{address}"')
     assert refused(hubpress, hub, "bump") == (
@@ -193,6 +171,10 @@ def test_an_address_without_an_index_is_answered_with_the_setting(
         f"the requirement names {named}, which has no index to read (hub/requirements.yaml:4)",
         "name one that has, in invoke.yaml: hub: {chart_repository: https://hub.jupyter.org/helm-chart/}",
     )
+    hub.write("invoke.yaml", f"hub: {{chart_repository: '{helm_repository.url}'}}\n")
+    before = hub.read("hub/requirements.yaml")
+    assert hubpress(hub, "bump", "--json").json["chart"]["repository"] == helm_repository.url
+    assert hub.read("hub/requirements.yaml") == before.replace("version: 3.2.1", "version: 3.3.8")
 
 
 def test_a_chart_that_is_a_folder_of_the_repository_is_looked_at_and_not_moved(

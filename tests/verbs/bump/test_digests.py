@@ -9,7 +9,7 @@ from tests.support.calls import refused
 from tests.support.cli import run_task, sh, succeed
 from tests.support.fixtures import Hubpress
 from tests.support.helm import HelmServer
-from tests.support.hubs import Maker, make_repository
+from tests.support.hubs import Maker, chart_yaml, make_repository
 from tests.support.world import images_in, labels, values_of
 
 pytestmark = pytest.mark.engine
@@ -61,17 +61,6 @@ def test_a_new_tag_that_its_registry_does_not_have_moves_nothing(
     )
 
 
-CHART = """\
-apiVersion: v2
-name: hub
-version: 0.0.1
-dependencies:
-- name: jupyterhub
-  version: 3.2.1
-  repository: {url}
-"""
-
-
 def test_a_release_moves_builds_and_commits_it(
     tmp_path: Path, prefix: str, mirror: str, helm_repository: HelmServer, registry: Registry
 ) -> None:
@@ -79,7 +68,7 @@ def test_a_release_moves_builds_and_commits_it(
     hub = make_repository(
         tmp_path / "hub",
         {
-            "hub/Chart.yaml": CHART.format(url=helm_repository.url),
+            "hub/Chart.yaml": chart_yaml(helm_repository.url),
             "hub/values.yaml": f"jupyterhub:\n  hub:\n    image:\n      name: {name}\n      tag: pr-499\n",
             "images/site-hub/Dockerfile": f"FROM {mirror}:3.2.1\nCOPY logo.svg /logo.svg\n",
             "images/site-hub/logo.svg": "<svg/>\n",
@@ -90,7 +79,7 @@ def test_a_release_moves_builds_and_commits_it(
     assert (image["name"], image["status"], image["base"]["inherited"]) == ("site-hub", "built", True)
     changed = hub.git("diff", "-U0", "main", "HEAD").splitlines()
     assert [line for line in changed if line[:2] in {"- ", "+ ", "-F", "+F"}] == [
-        *("-  version: 3.2.1", "+  version: 3.3.8"),
+        *("-    version: 3.2.1", "+    version: 3.3.8"),
         *("-      tag: pr-499", f"+      tag: {image['tag']}"),
         *(f"-FROM {mirror}:3.2.1", f"+FROM {mirror}:3.3.8"),
     ]

@@ -3,19 +3,17 @@
 What the real helm writes is in test_lock_by_helm.py.
 """
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.support.calls import refused
 from tests.support.fixtures import Hubpress
+from tests.support.helm import HELM_STAND_IN
 from tests.support.hubs import Hub
-from tests.support.machine import PROJECT
 from tests.support.steps import move
 
 REQUIREMENTS, LOCK = "hub/requirements.yaml", "hub/requirements.lock"
-STAND_IN = PROJECT / "tests/support/helm_stand_in.sh"
 
 
 @pytest.fixture
@@ -23,8 +21,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file to which the stand-in for helm, the first on PATH, writes a line for each call."""
     programs = tmp_path / "programs"
     programs.mkdir()
-    shutil.copy(STAND_IN, programs / "helm")
-    (programs / "helm").chmod(0o755)
+    (programs / "helm").symlink_to(HELM_STAND_IN)
     monkeypatch.setenv("PATH", str(programs), prepend=":")
     (tmp_path / "record").touch()
     monkeypatch.setenv("HELM_RECORD", str(tmp_path / "record"))

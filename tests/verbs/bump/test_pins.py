@@ -42,11 +42,6 @@ PLACES = {
         f"spec:\r\n  source:\r\n    chart: jupyterhub\r\n    repoURL: {URL}\r\n    targetRevision: «V»\r\n",
         "{file: argo.yaml, path: spec.source.targetRevision}",
     ),
-    "each release of a helmfile": Place(
-        "helmfile.yaml",
-        "releases:\n- {name: x, chart: y/x, version: 3.2.1}\n- {name: hub, chart: j/jupyterhub, version: «V»}\n",
-        "{file: helmfile.yaml, path: 'releases.*.version'}",
-    ),
     "an Application of several sources": Place(
         "argo.yaml",
         "spec:\n  sources:\n  - {repoURL: https://github.com/a/b, targetRevision: main, ref: values}\n"
@@ -213,31 +208,27 @@ def test_what_is_no_place_of_the_release_stays(hub: Hub, hubpress: Hubpress) -> 
     assert {file: hub.read(file) for file in files} == files
 
 
-@pytest.mark.parametrize(
-    ("place", "said"),
-    [
-        pytest.param(
-            Place("a.tf", '# hubpress: jupyterhub\nversion = "3.2.1", other = "3.2.2"\n'),
-            'there are 2 versions in \'version = "3.2.1", other = "3.2.2"\', not one (a.tf:2)',
-            id="two versions",
-        ),
-        pytest.param(
-            Place("a.tf", "# hubpress: jupyterhub\nversion = var.z2jh\n"),
-            "there is no version here (a.tf:2)",
-            id="no version",
-        ),
-        pytest.param(
-            Place("a.yaml", "a: {chart: grafana, version: 3.2.1}\n", "{file: a.yaml, path: a.version}"),
-            "a.version names no version of jupyterhub there (a.yaml)",
-            id="another chart",
-        ),
-        pytest.param(
-            Place("a.tf", "version = 3.2.1\n", "{file: a.tf}"),
-            "# hubpress: jupyterhub names no version of jupyterhub there (a.tf)",
-            id="no marker",
-        ),
-    ],
-)
+NO_PLACES = {
+    "two versions": (
+        Place("a.tf", '# hubpress: jupyterhub\nversion = "3.2.1", other = "3.2.2"\n'),
+        'there are 2 versions in \'version = "3.2.1", other = "3.2.2"\', not one (a.tf:2)',
+    ),
+    "no version": (
+        Place("a.tf", "# hubpress: jupyterhub\nversion = var.z2jh\n"),
+        "there is no version here (a.tf:2)",
+    ),
+    "another chart": (
+        Place("a.yaml", "a: {chart: grafana, version: 3.2.1}\n", "{file: a.yaml, path: a.version}"),
+        "a.version names no version of jupyterhub there (a.yaml)",
+    ),
+    "no marker": (
+        Place("a.tf", "version = 3.2.1\n", "{file: a.tf}"),
+        "# hubpress: jupyterhub names no version of jupyterhub there (a.tf)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("place", "said"), NO_PLACES.values(), ids=NO_PLACES)
 def test_a_place_that_cannot_be_moved_is_named_and_nothing_is_written(
     hub: Hub, place: Place, said: str, hubpress: Hubpress
 ) -> None:
@@ -348,7 +339,7 @@ def test_an_own_image_called_k8s_hub_is_left_alone_and_said(hub: Hub, hubpress: 
 
 
 def test_a_glob_of_values_files_is_for_those_that_name_the_image(hub: Hub, hubpress: Hubpress) -> None:
-    ours = f"image: {{name: {hub.read(CONFIG).partition('imagePrefix: ')[2].split()[0]}hub, tag: old}}\n"
+    ours = f"image: {{name: {hub.prefix}hub, tag: old}}\n"
     hub.write("clusters/a/values.yaml", ours)
     hub.write("clusters/b/values.yaml", "image: {name: registry.example/other, tag: old}\n")
     hub.write("clusters/c/values.yaml", "sops: {{ no YAML\n")
@@ -459,8 +450,7 @@ def test_a_helm_command_that_no_setting_names_is_told_and_never_called_moved(
     # Now they differ; the hint's setting lets them move together.
     (found,) = hubpress(hub, "check", "--offline", "--json").json["problems"]
     assert (found["code"], found["severity"], found["hint"]) == ("pin-differs", "fault", f"to move both: {setting}")
-    hub.write("invoke.yaml", setting.removeprefix("in invoke.yaml: "))
-    hub.commit("Name it")
+    hub.put("invoke.yaml", setting.removeprefix("in invoke.yaml: "))
     assert hubpress(hub, "bump", "--to", "3.3.8", "--json").json["files"] == [one.file]
     assert hub.read(one.file) == one.text.replace("«V»", "3.3.8")
     assert hubpress(hub, "commit").code == 0

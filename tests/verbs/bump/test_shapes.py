@@ -204,14 +204,6 @@ SHAPES = [
     site("chartpress.yaml names it all", SITE + CHARTPRESS, init=ADDED),
     site("no chartpress.yaml", SITE),
     site(
-        "requirements.yaml of apiVersion v1",
-        CHART.replace("hub/Chart.yaml\napiVersion: v2\nname: hub\nversion: 0.0.1", "hub/requirements.yaml")
-        + "== hub/Chart.yaml\napiVersion: v1\nname: hub\nversion: 0.0.1\n"
-        + VALUES
-        + IMAGE,
-        bump=CHART_MOVED.replace("Chart.yaml", "requirements.yaml") + MOVED,
-    ),
-    site(
         "an alias",
         CHART.replace("- name", "- alias: z2jh\n  name") + VALUES.replace("jupyterhub:", "z2jh:") + IMAGE,
         init=ADOPTED.replace("jupyterhub.hub", "z2jh.hub") + ADDED,

@@ -4,15 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.checks import machine
-from tasks.core.names import Host
 from tasks.rehearsal.registry import Registry
 from tests.support.cli import succeed
 from tests.support.helm import RELEASES, HelmServer, chart_repository, served
 from tests.support.hubs import Hub, copied, make_hub
-from tests.support.processes import write_program
 
-from .machines import FIT
 from .places import pin
 
 
@@ -50,16 +46,3 @@ def released_once(tmp_path_factory: pytest.TempPathFactory, charts: HelmServer, 
 def released(released_once: Hub, tmp_path: Path) -> Hub:
     """The same, for one test alone."""
     return copied(released_once, Hub(tmp_path / "hub", tmp_path / "hub.git"))
-
-
-@pytest.fixture
-def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """All that is on PATH, of a PC: stand-ins for the tools, every one fit; and each registry that a test looks at."""
-    folder = tmp_path / "tools"
-    for name, script in FIT.items():
-        write_program(folder, name, script)
-    monkeypatch.setenv("PATH", str(folder))
-    monkeypatch.delenv("DOCKER_HOST", raising=False)
-    monkeypatch.setattr(Host, "here", lambda: Host("linux", "x86_64"))
-    monkeypatch.setattr(machine, "inspect_all", dict.fromkeys)
-    return folder

@@ -27,7 +27,7 @@ def consistent(hub: Hub, *flags: str) -> None:
 
 def image_name(hub: Hub) -> str:
     """Return the image's name, from chartpress.yaml."""
-    return hub.read(CHARTPRESS).partition("imagePrefix: ")[2].partition("\n")[0] + "hub"
+    return f"{hub.prefix}hub"
 
 
 def base_name(hub: Hub) -> str:

@@ -48,6 +48,15 @@ def base_moved_without_the_chart(hub: Hub) -> Problem:
     return Problem(Code.BASE, f"{DOCKERFILE}:2", message, "invoke bump --to 3.3.8")
 
 
+def base_without_a_tag(hub: Hub) -> Problem:
+    """A build takes the registry's ``latest``, whatever the chart's release is."""
+    name = base_name(hub)
+    hub.change(DOCKERFILE, ":3.3.8", "")
+    pin(hub)
+    message = f"the base image is {name}, but jupyterhub 3.3.8 uses 3.3.8"
+    return Problem(Code.BASE, f"{DOCKERFILE}:2", message, "invoke bump --to 3.3.8")
+
+
 def copied_file_left_behind(hub: Hub) -> Problem:
     line = len(hub.read(DOCKERFILE).splitlines()) + 1
     hub.put(DOCKERFILE, f"{hub.read(DOCKERFILE)}COPY --from={base_name(hub)}:3.3.7 /etc/passwd /passwd\n")
@@ -184,6 +193,7 @@ def pinned_without_a_push(hub: Hub) -> str:
 IN_FILES: dict[Callable[[Hub], Problem], str] = {
     chart_moved_without_the_base: "base-not-of-release",
     base_moved_without_the_chart: "base-not-of-release",
+    base_without_a_tag: "base-not-of-release",
     copied_file_left_behind: "base-images-differ",
     second_requirement_left_behind: "requirements-differ",
     lock_left_behind: "lock-differs",

@@ -5,7 +5,7 @@ import pytest
 
 from tests.support.cli import Result, run_task
 from tests.support.gh import StandInGh
-from tests.support.hubs import ON_GITHUB, Hub, at
+from tests.support.hubs import Hub, at
 from tests.support.processes import write_program
 from tests.support.steps import BRANCH, move
 from tests.support.steps import SUBJECT as TITLE
@@ -15,18 +15,11 @@ FIRST = "https://github.com/org/hubs/pull/1"
 
 
 @pytest.fixture
-def hub(hub: Hub) -> Hub:
-    """The same with a remote on GitHub by its address."""
-    at(hub, ON_GITHUB)
-    return hub
-
-
-@pytest.fixture
-def moved(hub: Hub, programs: Path) -> Hub:
+def moved(github_hub: Hub, programs: Path) -> Hub:
     """The hub as ``bump`` leaves it, nothing committed."""
     del programs
-    move(hub)
-    return hub
+    move(github_hub)
+    return github_hub
 
 
 def commit(hub: Hub, *flags: str) -> Result:
@@ -75,9 +68,9 @@ def test_boxes_that_a_reviewer_ticked_stay_ticked(moved: Hub, gh: StandInGh) -> 
     assert gh.requests[0]["body"] == ticked
 
 
-def test_a_branch_without_commits_of_its_own_has_nothing_to_request(hub: Hub, gh: StandInGh) -> None:
-    hub.git("switch", "--quiet", "--create", "try-it")
-    dry = run_task("--dry", "commit", "--pr", cwd=hub.path)
+def test_a_branch_without_commits_of_its_own_has_nothing_to_request(github_hub: Hub, gh: StandInGh) -> None:
+    github_hub.git("switch", "--quiet", "--create", "try-it")
+    dry = run_task("--dry", "commit", "--pr", cwd=github_hub.path)
     assert "- no pull request: try-it has nothing that main does not have\n" in dry.out
     assert gh.changes == []
 

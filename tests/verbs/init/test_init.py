@@ -12,18 +12,10 @@ from tests.support.calls import refused
 from tests.support.cli import Result, run, run_task, sh, succeed
 from tests.support.fixtures import Hubpress
 from tests.support.helm import HelmServer
-from tests.support.hubs import Hub, at, make_hub, make_repository
+from tests.support.hubs import Hub, at, chart_yaml, make_hub, make_repository
+from tests.support.team import LABELER
 from tests.support.world import fault, nothing_written
 
-CHART = """\
-apiVersion: v2
-name: hub
-version: 0.1.0
-dependencies:
-  - name: jupyterhub
-    version: "3.2.1"
-    repository: {url}
-"""
 CHARTPRESS_BELOW = """\
 charts:
   - name: basehub
@@ -46,7 +38,7 @@ WRITTEN = [
 
 def chart_repository(path: Path, url: str, values: str | None = "jupyterhub:\n  hub:\n    config: {}\n") -> Hub:
     files = {} if values is None else {"hub/values.yaml": values}
-    return make_repository(path, {"hub/Chart.yaml": CHART.format(url=url), **files})
+    return make_repository(path, {"hub/Chart.yaml": chart_yaml(url), **files})
 
 
 Init: TypeAlias = Callable[..., Result]
@@ -255,7 +247,7 @@ def test_the_dockerfile_goes_where_chartpress_yaml_looks_for_it(
         tmp_path / "hub",
         {
             "helm-charts/chartpress.yaml": CHARTPRESS_BELOW,
-            "helm-charts/basehub/Chart.yaml": CHART.format(url=helm_repository.url),
+            "helm-charts/basehub/Chart.yaml": chart_yaml(helm_repository.url),
         },
     )
     told = init(hub, "--json").json
@@ -444,7 +436,7 @@ def test_a_chart_behind_a_link_is_given_all_it_lacks_at_once(hub: Hub) -> None:
 
 @pytest.mark.parametrize("folder", ["charts/hub", "."])
 def test_chartpress_reads_what_init_wrote(folder: str, tmp_path: Path, helm_repository: HelmServer, init: Init) -> None:
-    hub = make_repository(tmp_path / "hub", {f"{folder}/Chart.yaml": CHART.format(url=helm_repository.url)})
+    hub = make_repository(tmp_path / "hub", {f"{folder}/Chart.yaml": chart_yaml(helm_repository.url)})
     assert init(hub).code == 0
     short = hub.commit("Give the chart its hub image")
     listed = run(sys.executable, "-m", "chartpress", "--list-images", cwd=hub.path)
@@ -465,8 +457,7 @@ def test_what_init_wrote_can_be_released(
 ) -> None:
     hub = chart_repository(tmp_path / "hub", helm_repository.url)
     succeed("init", "--prefix", f"{registry.address}/init/", cwd=hub.path)
-    hub.edit("images/hub/Dockerfile", "quay.io/jupyterhub/k8s-hub", mirror)
-    hub.commit("Give the chart its hub image")
+    hub.change("images/hub/Dockerfile", "quay.io/jupyterhub/k8s-hub", mirror)
     succeed("release", "--yes", cwd=hub.path)
     assert hub.subjects()[1] == "Move z2jh from 3.2.1 to 3.3.8"
 
@@ -474,11 +465,6 @@ def test_what_init_wrote_can_be_released(
 # -- the team's page
 
 PAGE = "docs/customize-hub-image.md"
-LABELER = """\
-hub-images: ['images/**']
-jupyterhub-deployment: ['hub/**']
-documentation: ['**/*.md']
-"""
 
 
 def of_a_team(path: Path) -> Hub:
@@ -513,7 +499,7 @@ def test_the_page_has_the_teams_branches_labels_and_deployments(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "files", [{}, {"hub/Chart.yaml": CHART}, {"Dockerfile": "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n"}]
+    "files", [{}, {"hub/Chart.yaml": chart_yaml("{url}")}, {"Dockerfile": "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n"}]
 )
 def test_the_page_names_what_init_adds(files: dict[str, str], tmp_path: Path, helm_repository: HelmServer) -> None:
     url = helm_repository.url

@@ -1,21 +1,37 @@
 """What a release changes in the cluster, rendered by the real helm, 3 and 4, from z2jh's real charts."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.charts import write_real_repository
-from tests.support.cli import run_task, succeed
+from tests.support.cli import Result, run_task, succeed
 from tests.support.gh import StandInGh
-from tests.support.hubs import ON_GITHUB, Hub, at, make_repository
-from tests.support.layouts import make_2i2c_like
+from tests.support.hubs import NO_REGISTRY, ON_GITHUB, Hub, at, make_repository
+from tests.support.layouts import make_2i2c_like, make_cal_icor_like
 from tests.support.machine import HELMS
 from tests.support.steps import move
-from tests.support.world import demand_fault, nothing_written
+from tests.support.world import demand_fault, fault, nothing_written
 
-from .worlds import PLANTED
-
+PLANTED = "planted-where-nobody-may-see-it"
+VALUES = f"""\
+jupyterhub:
+  hub:
+    extraEnv:
+      OAUTH_CLIENT_SECRET: {PLANTED}-1
+    config:
+      GenericOAuthenticator:
+        client_secret: {PLANTED}-2
+    extraConfig:
+      10-auth: |
+        c.Authenticator.api_token = "{PLANTED}-3"
+  singleuser:
+    extraEnv:
+      SERVICE_PASSWORD: {PLANTED}-4
+"""
+DOCKER = shutil.which("docker")
 RESTARTS = "the hub image changes too, and the hub restarts"
 PROD = "deployments/school1/config/prod.yaml"
 DASKHUB = """\
@@ -39,6 +55,33 @@ TO_3_3_8 = [
     "Deployment/user-scheduler",
     "Job/hook-image-awaiter",
 ]
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Hub:
+    """A repository like cal-icor's on 3.2.1, with a school's deployments, and z2jh's real charts in a folder."""
+    charts = write_real_repository(tmp_path / "charts")
+    made, folder = make_cal_icor_like(tmp_path / "hub", chart_repository=charts.as_uri()), "deployments/school1"
+    made.write(f"{folder}/hubploy.yaml", "images: {}\n")
+    made.write(f"{folder}/config/common.yaml", VALUES)
+    for environment in ("prod", "staging"):
+        ingress = f"  ingress:\n    enabled: true\n    hosts: [school1.{environment}.example.org]\n"
+        made.write(f"{folder}/config/{environment}.yaml", f"jupyterhub:\n{ingress}")
+        encrypted = "jupyterhub:\n  hub:\n    cookieSecret: ENC[AES256_GCM,data:eA==]\nsops:\n  mac: ENC[AES256_GCM]\n"
+        made.write(f"{folder}/secrets/{environment}.yaml", encrypted)
+    made.commit("Add the deployments")
+    made.git("push", "--quiet")
+    return made
+
+
+@pytest.fixture
+def buildable(small: Hub, prefix: str, mirror: str) -> Hub:
+    """The same with a base image and a registry that answer."""
+    small.write("chartpress.yaml", small.read("chartpress.yaml").replace(f"{NO_REGISTRY}/", f"{prefix}/"))
+    small.edit("images/hub/Dockerfile", "FROM jupyterhub/k8s-hub:", f"FROM {mirror}:")
+    small.commit("Use a registry and a base image that answer")
+    small.git("push", "--quiet")
+    return small
 
 
 @pytest.mark.helm
@@ -75,8 +118,7 @@ def test_values_that_the_new_chart_refuses_are_told_with_file_and_line(
 @pytest.mark.parametrize("real_helm", HELMS, indirect=True)
 @pytest.mark.helm
 def test_a_template_that_fails_is_told_with_the_reason(small: Hub) -> None:
-    small.write("hub/templates/c.yaml", 'kind: ConfigMap\na: {{ include "nowhere.x" . }}\n')
-    small.commit("Include what is nowhere")
+    small.put("hub/templates/c.yaml", 'kind: ConfigMap\na: {{ include "nowhere.x" . }}\n')
     (problem,) = invalid(small)
     assert place(problem) == "hub/templates/c.yaml:2"
     assert 'no template "nowhere.x" associated' in problem["message"]
@@ -86,7 +128,7 @@ def test_a_template_that_fails_is_told_with_the_reason(small: Hub) -> None:
 @pytest.mark.helm
 def test_values_that_z2jhs_own_notes_refuse_are_told_with_the_reason_and_the_line(small: Hub) -> None:
     """The notes begin with empty lines and a frame."""
-    small.put("deployments/school1/config/prod.yaml", "jupyterhub:\n  hub:\n    fsGid: 1000\n")
+    small.put(PROD, "jupyterhub:\n  hub:\n    fsGid: 1000\n")
     (problem,) = invalid(small)
     assert place(problem) == "deployments/school1/config/prod.yaml:3"
     told = "CHANGED: hub.fsGid must as of version 2.0.0 be configured via hub.podSecurityContext.fsGroup."
@@ -212,8 +254,7 @@ def test_deployments_of_other_charts_are_named_and_not_rendered_as_the_hubs(tmp_
     cluster = "config/clusters/carbonplan"
     own = "  - {name: old, helm_chart: basehub, chart_override: old.yaml, helm_chart_values_files: []}\n"
     outer = "  - {name: outer, helm_chart: outer, helm_chart_values_files: [outer.values.yaml]}\n"
-    hub.write(f"{cluster}/cluster.yaml", f"name: carbonplan\nhubs:\n{own}{outer}")
-    hub.commit("Add deployments of other charts")
+    hub.put(f"{cluster}/cluster.yaml", f"name: carbonplan\nhubs:\n{own}{outer}")
     hub.git("push", "--quiet")
     lines = succeed("preview", "--to", "3.3.8", cwd=hub.path).out.splitlines()
     told = (line for line in lines if line.startswith(("carbonplan", "  not compared")))
@@ -357,7 +398,7 @@ def test_it_says_what_changes_for_each_group_of_deployments(small: Hub, gh: Stan
 
 @pytest.mark.helm
 def test_it_names_the_values_that_the_new_chart_refuses(small: Hub, gh: StandInGh) -> None:
-    small.change("deployments/school1/config/prod.yaml", "  ingress:", "  ingres:")
+    small.change(PROD, "  ingress:", "  ingres:")
     succeed("bump", "--to", "3.3.8", cwd=small.path)
     succeed("commit", "--pr", cwd=small.path)
     (request,) = gh.requests
@@ -398,3 +439,78 @@ def test_z2jhs_own_chart_is_rendered_with_the_values_of_helm_upgrade(alone: Hub)
     (one,) = found.json["deployments"]
     assert (one["name"], one["values"], one["problems"]) == ("hub", ["config.yaml"], [])
     assert one["objects"] == {"added": [], "changed": TO_3_3_8, "removed": []}
+
+
+# -- what the plan of a release says of its changes in the cluster
+
+
+INTENDED = "if this is intended, in invoke.yaml: hub: {accept:"
+REFUSED = f"{PROD}:2"
+
+
+def planned(hub: Hub, *flags: str) -> Result:
+    return run_task("--dry", "release", "--to", "3.3.8", *flags, cwd=hub.path)
+
+
+@pytest.mark.engine
+@pytest.mark.helm
+def test_it_says_what_changes_right_before_the_question(buildable: Hub) -> None:
+    buildable.edit(PROD, "  ingress:", "  ingres:")
+    plan = planned(buildable)
+    assert plan.code == 0, plan
+    assert [line.strip() for line in plan.out.splitlines()[-4:]] == [
+        "! the hub image changes too, and the hub restarts",
+        f"! not committed, so not in this preview: {PROD}",
+        "! in the cluster, school1-prod, school1-staging: 4 changed",
+        "! the differences: invoke preview --to 3.3.8",
+    ]
+
+
+@pytest.mark.engine
+@pytest.mark.helm
+def test_refused_values_are_a_warning_before_the_question_and_stop_a_release_that_nobody_is_asked_about(
+    buildable: Hub,
+) -> None:
+    buildable.change(PROD, "  ingress:", "  ingres:")
+    buildable.git("push", "--quiet")
+    asked = planned(buildable)
+    assert asked.code == 0, asked
+    assert f"! 3.3.8 refuses {REFUSED}: jupyterhub: " in asked.out
+    before = buildable.snapshot()
+    done = run_task("release", "--to", "3.3.8", "--yes", "--json", cwd=buildable.path)
+    assert done.code == 1, done
+    assert (done.json["where"], done.json["code"]) == (REFUSED, 1)
+    assert buildable.snapshot() == before
+    assert planned(buildable, "--yes").code == 1
+    buildable.put("invoke.yaml", "hub: {accept: [{code: values-invalid, path: deployments/school1/*}]}\n")
+    buildable.git("push", "--quiet")
+    assert planned(buildable, "--yes").code == 0
+
+
+@pytest.mark.engine
+@pytest.mark.helm
+def test_a_cluster_that_is_too_old_is_not_accepted_with_the_values_that_the_chart_refuses(buildable: Hub) -> None:
+    buildable.put("invoke.yaml", 'hub: {kubernetes: "1.22", accept: [values-invalid]}\n')
+    buildable.git("push", "--quiet")
+    told = "3.3.8 needs Kubernetes 1.23 or newer, and the cluster has 1.22"
+    asked = planned(buildable)
+    assert asked.code == 0, asked
+    assert "! in the cluster, school1-prod, school1-staging: the cluster's Kubernetes is too old" in asked.out
+    assert f"! hub/requirements.yaml:4: {told}" in asked.out
+    refused = planned(buildable, "--yes")
+    hint = f"upgrade the cluster, or correct hub.kubernetes; {INTENDED} [kubernetes-too-old]}}"
+    assert (refused.code, *fault(refused)) == (1, f"{told} (hub/requirements.yaml:4)", hint)
+
+
+@pytest.mark.engine
+@pytest.mark.helm
+def test_without_helm_it_says_on_one_line_that_nothing_is_looked_at(
+    buildable: Hub, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (programs / "docker").symlink_to(str(DOCKER))
+    plan = planned(buildable)
+    assert plan.code == 0, plan
+    said = "! the changes in the cluster were not checked: helm is not installed (PATH)"
+    assert plan.out.splitlines()[-1].strip() == said
+    monkeypatch.setenv("INVOKE_HUB_PREVIEW", "false")
+    assert "in the cluster" not in planned(buildable).out

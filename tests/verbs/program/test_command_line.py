@@ -12,7 +12,7 @@ import pytest
 from tasks import ns
 from tasks.core import __version__
 from tasks.program import GROUPS
-from tests.support.cli import refusal, run, run_module, run_on_screen
+from tests.support.cli import HUBPRESS, refusal, run, run_module, run_on_screen
 from tests.support.fixtures import Hubpress
 from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
@@ -23,8 +23,7 @@ TASKS = sorted(ns.task_names)
 
 @pytest.mark.parametrize("typed", ["help", "help release"])
 def test_help_is_shown_on_a_terminal_that_has_no_room_for_its_table(typed: str) -> None:
-    begin = ("-c", "from tasks.program import program; program.run()")
-    shown = run_on_screen(sys.executable, *begin, *typed.split(), cwd=PROJECT, columns=10)
+    shown = run_on_screen(*HUBPRESS, *typed.split(), cwd=PROJECT, columns=10)
     assert shown.code == 0, shown
     assert "show the plan, every change and command; change nothing" in shown.out
     assert "Traceback" not in shown.out

@@ -4,16 +4,14 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from tasks.core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
 from tasks.run import Run, hub_task
-from tests.support.cli import INVOKE, run_task, succeed
+from tests.support.cli import HUBPRESS, INVOKE, run_task, succeed
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
 
@@ -36,14 +34,6 @@ def test_after_a_fault_the_tasks_behind_it_do_not_run(tmp_path: Path) -> None:
 def test_chained_tasks_report_a_line_each(tmp_path: Path) -> None:
     found = run_task("--dry", "commit", "--json", "commit", "--json", cwd=make_hub(tmp_path / "hub").path)
     assert [sorted(json.loads(line))[:2] for line in found.out.splitlines()] == [["branch", "commits"]] * 2
-
-
-@pytest.mark.parametrize(
-    ("kind", "code"), [(Refused, 1), (Unusable, 2), (ProgramFailed, 3), (Unreachable, 4), (Denied, 4)]
-)
-def test_every_fault_has_its_code(kind: type[Fault], code: int) -> None:
-    fault = kind("it is so", where="here:3", hint="do this")
-    assert (fault.code, str(fault)) == (code, "error: it is so (here:3)\nhint: do this")
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, RecursionError, MemoryError])
@@ -76,8 +66,7 @@ def test_a_traceback_for_those_who_ask(hub: Hub) -> None:
 # -- standard streams that are full, that nobody reads any more, or that were never there
 
 
-HUBPRESS = "import sys; from tasks.program import program; program.run(['hubpress', *sys.argv[1:]])"
-DOORS = {"invoke": INVOKE, "hubpress": (sys.executable, "-c", HUBPRESS)}
+DOORS = {"invoke": INVOKE, "hubpress": HUBPRESS}
 LOOKS = [("invoke", "--dry bump --json --to 3.3.8"), ("hubpress", "--help release")]
 FULL = Path("/dev/full")
 NOISE = ("unexpected", "Traceback", "Exception ignored")

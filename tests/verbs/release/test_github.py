@@ -11,10 +11,9 @@ from tests.support.github import ROBIN, TEAM, StandInGitHub, standing_in
 from tests.support.hubs import Hub
 from tests.support.machine import real_gh
 from tests.support.steps import BRANCH
-from tests.support.team import make_team
+from tests.support.team import LABELER, make_team
 
 pytestmark = [pytest.mark.engine, pytest.mark.gh]
-LABELER = "hub-images: ['images/**']\njupyterhub-deployment: ['hub/**']\ndocs: ['docs/**']\n"
 SETTINGS = "hub:\n  labels: [jupyterhub-deployment]\n  reviewers: [sam, team/hub-team]\n"
 
 
