@@ -159,7 +159,8 @@ def _stopped(git: Git, output: Output, wanted: Mapping[str, bytes], message: str
     hooks = [name for name in _HOOKS if os.access(git.path_of("--git-path", f"hooks/{name}"), os.X_OK)]
     if hooks and output.status > 0 and "fatal: " not in output.stderr:
         what = f"a commit hook stopped the commit: {output.last_words}"
-        hint = "fix what it finds; what it changed: git status; then run the same command again"
+        wanted_message = ", with the message that it wants: --message TEXT" if "commit-msg" in hooks else ""
+        hint = f"fix what it finds; what it changed: git status; then run the same command again{wanted_message}"
         return ProgramFailed(what, where=" or ".join(hooks), hint=hint)
     return failed(("commit",), output, git.folder)
 
