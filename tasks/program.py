@@ -197,8 +197,10 @@ def _meant(word: str, tasks: Iterable[str], core: Flags, flags: Flags) -> str:
     """Return the task or flag that ``word`` was probably meant to be; none where no one is near."""
     own = (flag for flag in flags if flag not in core or flag in _COMMON)
     known = {one.lstrip("-"): one for one in (own if word.startswith("-") else (*tasks, *_SYNONYMS))}
+    bare = word.lstrip("-")
+    opposite = bare[3:] if bare.startswith("no-") else f"no-{bare}"
     # One letter is near every other.
-    near = nearest(word.lstrip("-"), (one for one in known if one[1:])) if word[2:] else None
+    near = nearest(bare, (one for one in known if one[1:] and one != opposite)) if word[2:] else None
     return _SYNONYMS.get(near, known[near]) if near else ""
 
 

@@ -253,7 +253,7 @@ def send(
     try:
         return outcome.result(timeout=limits.total)
     except FutureTimeout:
-        raise fault_at(address, f"no complete response within {limits.total:g} s") from None
+        raise fault_at(address, f"no complete response within {round(limits.total, 1):g} s") from None
 
 
 def basic(login: str) -> str:

@@ -21,7 +21,7 @@ from ..tools.process import require_installed, run_checked
 from .files import Edited, FileEdit, Files, WorkingTree, behind_links, edit_action, is_glob, join, require
 from .hub import Hub
 from .pins import Lock, Pin
-from .values import PinnedImage, ValuesPlace, name_in
+from .values import PinnedImage, ValuesPlace, is_encrypted, name_in
 
 _MOST_NAMED = 8
 
@@ -145,7 +145,12 @@ def image_edits(hub: Hub, images: Mapping[ValuesPlace, PinnedImage]) -> tuple[Fi
         if hub.files.read(place.file) is None:
             hint = f'write it, with "name:" and "tag:" under {place.path}'
             raise Unusable("the values file is missing", where=place.file, hint=hint)
-        after = Edited(after, place.moved(after, image))
+        moved = place.moved(after, image)
+        # Its checksum covers what it leaves readable, too.
+        if is_encrypted(moved[place.file]) and moved[place.file] != hub.files.read(place.file):
+            hint = f"name the image in a values file without secrets, and take {place.path} out of this one"
+            raise Unusable("sops could not decrypt the file after an edit", where=place.file, hint=hint)
+        after = Edited(after, moved)
         said.setdefault(place.file, []).append(f"{place.path} -> {image.name}:{image.tag}")
     return _edits(hub, after, said)
 

@@ -139,12 +139,18 @@ def _make_commit(git: Git, place: Fact, wanted: Mapping[str, bytes], message: st
         what = f"the commit is not on {branch}: a hook or another program has switched to another branch"
         back = f"git reset --soft HEAD~1; then git switch {branch}, and run the same command again"
         raise Refused(what, where=git.folder, hint=f"look at it: git log -1 --stat; to take it back: {back}")
-    for path in sorted({*git.unlike(f"{commit}^", commit)} - wanted.keys()):
+    added = sorted({*git.unlike(f"{commit}^", commit)} - wanted.keys())
+    done = git.show_all([*wanted], commit).items()
+    changed = [path for path, data in done if not git.keeps_same(path, data, wanted[path])]
+    # What a hook adds to such a commit git leaves out of the index, so that the next commit would take it back.
+    unstaged = ("--literal-pathspecs", "diff-index", "--cached", "--quiet", f"{commit}^", "--")
+    if stale := [*changed, *(path for path in added if git.ask(*unstaged, path).ok)]:
+        git.read("--literal-pathspecs", "reset", "--quiet", "--", *stale)
+    for path in added:
         raise Refused("a hook added the file to the commit", where=path, hint=f"git show --stat HEAD; {_GO_ON}")
-    for path, data in git.show_all([*wanted], commit).items():
-        if not git.keeps_same(path, data, wanted[path]):
-            hint = f"git show HEAD -- {shlex.quote(path)}; {_GO_ON}"
-            raise Refused("a hook changed the file while it was committed", where=path, hint=hint)
+    for path in changed:
+        hint = f"git show HEAD -- {shlex.quote(path)}; {_GO_ON}"
+        raise Refused("a hook changed the file while it was committed", where=path, hint=hint)
     return commit
 
 
@@ -159,7 +165,8 @@ def _stopped(git: Git, output: Output, wanted: Mapping[str, bytes], message: str
     hooks = [name for name in _HOOKS if os.access(git.path_of("--git-path", f"hooks/{name}"), os.X_OK)]
     if hooks and output.status > 0 and "fatal: " not in output.stderr:
         what = f"a commit hook stopped the commit: {output.last_words}"
-        hint = "fix what it finds; what it changed: git status; then run the same command again"
+        wanted_message = ", with the message that it wants: --message TEXT" if "commit-msg" in hooks else ""
+        hint = f"fix what it finds; what it changed: git status; then run the same command again{wanted_message}"
         return ProgramFailed(what, where=" or ".join(hooks), hint=hint)
     return failed(("commit",), output, git.folder)
 

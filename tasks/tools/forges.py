@@ -31,7 +31,7 @@ _ALLOW_ACTIONS = "allow it: Settings, Actions, General, Allow GitHub Actions to 
 _DENIED = ("http 403", "http 404", "could not resolve to a repository", "resource not accessible", "must have", "sso")
 _NO_ANSWER = (
     *("error connecting", "dial tcp", "no such host", "connection refused", "connection reset", "timeout"),
-    *("http 500", "http 502", "http 503", "http 504"),
+    *("http 500", "http 502", "http 503", "http 504", "rate limit"),
 )
 GITHUB, _GITLAB, _BITBUCKET, _GITEA = "GitHub", "GitLab", "Bitbucket", "Gitea"
 

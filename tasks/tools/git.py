@@ -73,6 +73,7 @@ _FIXES = {
     "out of diskspace": _DISKS,
     _FILTER: "see which program that is, and install it: git config --show-origin --get-regexp ^filter[.]",
     "unable to write file": _DISKS,  # it often does not say why
+    "cannot run .git/hooks/": "install what the hook's first line names, or remove the hook: head -n 1 .git/hooks/*",
 }
 # What stands for the index where a revision is asked for.
 INDEX = ""

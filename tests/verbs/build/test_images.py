@@ -194,6 +194,18 @@ lab: a/b:c
     assert values_of(hub) == data((copy / "hub/values.yaml").read_text())
 
 
+def test_a_values_file_that_sops_has_signed_is_not_edited(make: Maker, hubpress: Hubpress) -> None:
+    signed = (
+        "hub:\n  image: {name: , tag: }\n  cookieSecret: ENC[AES256_GCM,data:eA==]\nsops:\n  mac: ENC[AES256_GCM]\n"
+    )
+    hub = make("hub: {valuesPath: hub.image}\n", TWO, signed)
+    assert refused(hubpress, hub, "build") == (
+        2,
+        "sops could not decrypt the file after an edit (hub/values.yaml)",
+        "name the image in a values file without secrets, and take hub.image out of this one",
+    )
+
+
 SHARED = "hub: {valuesPath: jupyterhub.hub.image}\nlab: {valuesPath: jupyterhub.hub.image}\n"
 
 

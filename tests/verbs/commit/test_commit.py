@@ -270,8 +270,19 @@ def test_a_formatter_that_lets_the_commit_through_is_named_and_the_next_run_goes
     assert error == "a hook changed the file while it was committed (hub/requirements.yaml)"
     assert hint.endswith("where that is right, run the same command again")
     assert moved.git("show", "HEAD:hub/requirements.yaml").endswith("# end")
+    assert moved.git("status", "--porcelain") == "", "the next commit would take back what the hook did"
     again = commit(moved, "--push")
     assert (again.code, again.out) == (0, f"pushed {BRANCH} to origin\n"), again
+
+
+def test_a_file_that_a_hook_adds_is_not_left_staged_for_removal_but_what_the_user_staged_stays(moved: Hub) -> None:
+    """As hooks do that write a chart's README: git makes the commit of some files beside the index."""
+    hook(moved, "pre-commit", "for one in README.md mine.txt; do echo made >$one; git add $one; done")
+    moved.write("mine.txt", "staged\n")
+    moved.git("add", "mine.txt")
+    assert fault(commit(moved))[0] == "a hook added the file to the commit (README.md)"
+    assert moved.git("status", "--porcelain") == "MM mine.txt"
+    assert moved.git("show", ":mine.txt") == "staged"
 
 
 def test_a_commit_is_told_of_by_the_subject_that_a_hook_gave_it(moved: Hub) -> None:

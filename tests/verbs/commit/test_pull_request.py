@@ -137,6 +137,7 @@ TOKEN_EXPIRED = "HTTP 401: Bad credentials (https://api.github.com)\nTry authent
 NO_ACCESS = "GraphQL: Could not resolve to a Repository with the name 'org/hubs'. (repository)"
 OFFLINE = "error connecting to api.github.com\ncheck your internet connection or https://githubstatus.com\n"
 NOT_PERMITTED = "GraphQL: GitHub Actions is not permitted to create or approve pull requests (createPullRequest)"
+TOO_OFTEN = "HTTP 403: API rate limit exceeded for user ID 1. (https://api.github.com/graphql)"
 PERMIT = "allow it: Settings, Actions, General, Allow GitHub Actions to create and approve pull requests"
 BLANK = "pull request create failed: GraphQL: Head sha can't be blank (createPullRequest)"
 # What gh says to a call, and with what status; what must come of it.
@@ -146,6 +147,10 @@ REFUSALS = {
     "no access": ("pr list", 1, NO_ACCESS, 4, f"GitHub denied it: {NO_ACCESS}", "gh auth status --hostname github.com"),
     "offline": (
         *("pr list", 1, OFFLINE, 4, "GitHub does not answer: error connecting to api.github.com"),
+        "gh api --hostname github.com rate_limit",
+    ),
+    "asked too often": (
+        *("pr list", 1, TOO_OFTEN, 4, f"GitHub does not answer: {TOO_OFTEN}"),
         "gh api --hostname github.com rate_limit",
     ),
     "too old": ("pr list", 2, "unknown flag: --json\n\nUsage: gh\n", 3, "gh: unknown flag: --json", "gh pr list"),

@@ -304,6 +304,22 @@ def test_a_hook_that_says_nothing_is_named_all_the_same(moved: Hub) -> None:
     assert first == "error: a commit hook stopped the commit: it ended with status 1 (commit-msg)"
 
 
+def test_a_hook_that_wants_another_message_is_answered_with_the_flag(moved: Hub) -> None:
+    write_program(moved.path / ".git/hooks", "commit-msg", 'grep -q "^chore: " "$1"')
+    assert commit(moved).err.endswith(
+        "then run the same command again, with the message that it wants: --message TEXT\n"
+    )
+    assert commit(moved, "--message", "chore: move z2jh").code == 0
+
+
+def test_a_hook_whose_program_is_gone_is_told_from_git_itself(moved: Hub) -> None:
+    hook = write_program(moved.path / ".git/hooks", "pre-commit", "exit 0")
+    hook.write_text("#!/nonexistent/venv/bin/python\n")
+    told, hint = fault(commit(moved))
+    assert told.startswith("git commit: cannot run .git/hooks/pre-commit: No such file or directory")
+    assert hint == "install what the hook's first line names, or remove the hook: head -n 1 .git/hooks/*"
+
+
 @pytest.mark.parametrize(
     ("settings", "error"),
     [

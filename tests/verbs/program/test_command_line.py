@@ -146,6 +146,8 @@ def test_a_message_may_be_a_word_that_means_something_else(message: str, hubpres
         ("release --vers", "unknown option: --vers", "did you mean: hubpress release --version"),
         ("release --mesage=x", "unknown option: --mesage", "did you mean: hubpress release --message=x"),
         ("release --dryrun", "unknown option: --dryrun", "did you mean: hubpress release --dry"),
+        ("build --push", "unknown option: --push", "hubpress help build"),
+        ("bump --no-pre", "unknown option: --no-pre", "hubpress help bump"),
         ("bump --xyz", "unknown option: --xyz", "hubpress help bump"),
         ("bump -x", "unknown option: -x", "hubpress help bump"),
         ("--xyz", "unknown option: --xyz", "hubpress help"),
