@@ -16,7 +16,7 @@ from tests.support.engine import files_of
 from tests.support.fixtures import Hubpress
 from tests.support.hubs import BASE, FROM_BASE, Hub, Maker
 from tests.support.steps import build
-from tests.support.world import commands, data, images_in, labels, values_of
+from tests.support.world import commands, data, demand_fault, images_in, labels, values_of
 
 pytestmark = pytest.mark.engine
 
@@ -251,3 +251,13 @@ def test_images_are_chosen_by_key_or_name(
     hub = make(PATHS, TWO, BOTH)
     hub.write("invoke.yaml", f"hub: {{images: {setting}}}\n")
     assert list(planned(hubpress, hub, *flags.replace("PREFIX", prefix).split())["target"]) == chosen
+
+
+@pytest.mark.parametrize("typed", ["--dry build --force", "build --force"])
+def test_force_builds_nothing_for_a_registry_that_does_not_answer(make: Maker, hubpress: Hubpress, typed: str) -> None:
+    hub = make(PATHS, TWO, BOTH)
+    hub.change("chartpress.yaml", f"imagePrefix: {make.prefix}/", "imagePrefix: 127.0.0.1:1/")
+    told = hubpress(hub, *typed.split())
+    demand_fault(
+        told, 4, "cannot reach the registry: connection refused (127.0.0.1:1)", "curl -I http://127.0.0.1:1/v2/"
+    )
