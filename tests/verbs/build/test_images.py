@@ -261,3 +261,9 @@ def test_force_builds_nothing_for_a_registry_that_does_not_answer(make: Maker, h
     demand_fault(
         told, 4, "cannot reach the registry: connection refused (127.0.0.1:1)", "curl -I http://127.0.0.1:1/v2/"
     )
+
+
+def test_a_build_into_the_local_store_replaces_nothing_in_the_registry(make: Maker, hubpress: Hubpress) -> None:
+    told = hubpress(make(PATHS, TWO, BOTH), "--dry", "build", "--no-push", "--force").out
+    assert "because --no-push builds into the local store\n" in told
+    assert "--force" not in told
