@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -95,12 +95,14 @@ class Hub(Contents):
         listing: what git lists of it.
         committed: its files in HEAD, or as planned commits will leave them.
         pending: the files in planned commits.
+        edits: the bytes that planned edits will leave, by path.
         index: the Helm repository's index if this run has read it.
     """
 
     committed: Files
     planned_branch: str | None = None
     pending: frozenset[str] = frozenset()
+    edits: Mapping[str, bytes] = field(default_factory=dict)
     index: Index | None = None
 
     def edited(self, edits: Sequence[FileEdit]) -> Hub:
@@ -113,7 +115,8 @@ class Hub(Contents):
 
     def holding(self, known: Mapping[str, bytes | None]) -> Hub:
         """Return the repository with these bytes of files, by path, in place of the planned ones."""
-        return replace(self, files=Edited(self.files, {path: data for path, data in known.items() if data is not None}))
+        edits = {path: data for path, data in known.items() if data is not None}
+        return replace(self, files=Edited(self.files, edits), edits={**self.edits, **edits})
 
     def again(self) -> Hub:
         """Return the repository as it is now."""

@@ -126,9 +126,10 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
     # People are told that HEAD is detached; in CI that is how things are.
     if current is None and not (output.is_ci() and seen.contains(tip, head)):
         return stay, hub
-    step, end, moving = _plan_moves(git, seen, review, current, head)
+    step, end, moving = _plan_moves(hub, seen, review, current, head)
     if step.actions:
-        hub = replace(open_hub(hub.settings, switched(git, base, end, moving, folder), moving), index=hub.index)
+        there = open_hub(hub.settings, switched(git, base, end, moving, folder), moving)
+        hub = replace(there, index=hub.index).holding(hub.edits)
     return step._replace(warnings=lambda: warnings), hub
 
 
@@ -284,9 +285,9 @@ def _was_merged(hub: Hub, seen: Git, review: Review, branch: str, head: str) -> 
     return _is_done_with(seen, review, branch, head)
 
 
-def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: str) -> tuple[Step, str, Sequence[str]]:
+def _plan_moves(hub: Hub, seen: Git, review: Review, current: str | None, head: str) -> tuple[Step, str, Sequence[str]]:
     """Return the step to the base branch, the commit where it ends, and the files that change on the way."""
-    tip, base = str(review.tip), review.base
+    git, tip, base = hub.git, str(review.tip), review.base
     local = head if current == base else git.branch_commit(base)
     behind = 0 if local is None or seen.contains(local, tip) else seen.count(local, tip)
     if local and behind and not seen.contains(tip, local):
@@ -300,7 +301,7 @@ def _plan_moves(git: Git, seen: Git, review: Review, current: str | None, head: 
     # Ignored files too: git would overwrite them. Of another repository it lists the folder alone, with a slash.
     others = git.names("ls-files", "-z", "--others") if moving else ()
     untracked = {path for path in others if path.rstrip("/") in ways}
-    carried = sorted({*moving} & {*git.changed(["."])} | untracked) if moving else []
+    carried = sorted({*moving} & {*git.changed(["."]), *hub.edits} | untracked) if moving else []
     if carried:
         what = f"{review.upstream}'s {base} changes {', '.join(carried)}, which has uncommitted changes"
         flag = "--all " if untracked else ""

@@ -48,6 +48,26 @@ def test_the_branch_goes_to_the_fork_and_the_request_to_the_team(team: Team) -> 
     assert done(team).out == f"pull request present: {PAGES}/1\n"
 
 
+@pytest.mark.parametrize(("theirs", "code"), [("notes.txt", 0), ("hub/requirements.yaml", 1)])
+def test_the_dry_run_of_a_chain_commits_what_its_bump_would_write_in_a_clone_that_is_behind(
+    team: Team, theirs: str, code: int
+) -> None:
+    own = team.hub.read(theirs) if code else ""
+    team.work(theirs, f"{own}# theirs\n")
+    chain = ("bump", "--json", "commit", "--pr", "--json")
+    before = everything(team)
+    dry = run_task("--dry", *chain, cwd=team.hub.path)
+    assert everything(team) == before
+    real = run_task(*chain, cwd=team.hub.path)
+    assert (dry.code, real.code) == (code, code), dry
+    dry_told, real_told = (json.loads(one.out.splitlines()[-1]) for one in (dry, real))
+    if code:
+        assert dry_told == real_told
+    else:
+        told = [(one["branch"], [each["subject"] for each in one["commits"]]) for one in (dry_told, real_told)]
+        assert told == [(BRANCH, [SUBJECT])] * 2
+
+
 def test_a_push_that_the_fork_refuses_claims_no_pull_request(team: Team) -> None:
     bump(team)
     hook = team.hub.remote / "hooks/pre-receive"
