@@ -394,7 +394,7 @@ def base_of(image: HubImage, answer: ImageAnswer, *, stored: bool = True) -> Bas
             hint=f"{DOOR} bump, or fix the FROM; a mirror needs a copy of that release's image",
         )
     if isinstance(answer, Refused):
-        hint = f"take another release, {DOOR} bump --to VERSION, or ask those who push it"
+        hint = f"take another release, {DOOR} bump --to VERSION, or ask its maintainers"
         raise Refused(f"the base image cannot be used: {answer.what}", where=reference, hint=hint)
     if isinstance(answer, Fault):
         raise answer

@@ -485,7 +485,7 @@ def push_fault(output: Output, remote: str, branch: str, *, ahead: bool) -> Prog
     elif "protected branch" in output.stderr.lower():
         hint = f"take what is committed to another branch: git switch --create NAME; then: {DOOR} commit --pr"
     else:
-        hint = f"ask who keeps {remote} why, then: git push {remote} {branch}"
+        hint = f"ask the owners of {remote} why, then: git push {remote} {branch}"
     return Unreachable(f"the remote rejected the branch {branch}: {reason}", where=remote, hint=hint)
 
 
@@ -510,7 +510,7 @@ def locked(lock: Path | str) -> Refused:
     return Refused(
         "another git is at work here, or was killed in the middle of it",
         where=lock,
-        hint=f"wait for it; where none runs any more: rm {shlex.quote(str(lock))}",
+        hint=f"wait for it; if no git is running: rm {shlex.quote(str(lock))}",
     )
 
 
