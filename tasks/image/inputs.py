@@ -218,7 +218,9 @@ def loose_files(hub: Hub, images: Sequence[HubImage]) -> dict[str, list[str]]:
         for image in images:
             paths = hub.paths_of(image) if by_commit else sources_of(hub, image).all
             files = hub.git.changed(paths) if by_commit else tree.unlike(HEAD, paths)
-            found[image.spec.key] = [one for one in files if one not in hub.pending and not one.endswith(SUFFIX)]
+            loose = [one for one in files if one not in hub.pending and not one.endswith(SUFFIX)]
+            planned = [one for one in hub.changed if is_below(one, paths)] if by_commit and hub.edits else []
+            found[image.spec.key] = list(dict.fromkeys((*loose, *planned)))
     return {key: loose for key, loose in found.items() if loose}
 
 
