@@ -260,15 +260,14 @@ def look_at(hub: Hub, options: BuildOptions, *, reuse: bool) -> Build:
     if by_commit:
         require_committed(hub, images)
     pushes = options.push and hub.settings.push
-    look = pushes and not options.force
     answers: Answers = {}
     # All at once, as far as it is known by now what is asked for.
-    names = [(image, name_image(hub, image)) for image in images if look and by_commit]
+    names = [(image, name_image(hub, image)) for image in images if pushes and by_commit]
     known = [Reference(image.spec.name, name.tag) for image, name in names if name.commit != COMMIT_TO_COME]
     bases = (image.base.reference for image in images)
     _ask(answers, [*(options.stand_ins.get(base, base) for base in bases), *known])
     with source_tree(hub, images) as tree:
-        planned = tuple(_look_at(hub, image, options, answers, tree, look=look) for image in images)
+        planned = tuple(_look_at(hub, image, options, answers, tree, look=pushes) for image in images)
     for one, other in combinations(planned, 2):
         if one.reference == other.reference:
             raise Refused(
@@ -276,7 +275,7 @@ def look_at(hub: Hub, options: BuildOptions, *, reuse: bool) -> Build:
                 where=one.reference,
                 hint=f"give each its own imageName in {hub.layout.file}",
             )
-    if look and reuse:
+    if pushes and reuse and not options.force:
         planned = tuple(_reusing(hub, one, answers) if one.status == BUILT and one.inputs else one for one in planned)
     build = Build(hub, options, planned, pushes, Builder(options.builder or hub.settings.builder))
     return _on_builder(build) if build.to_build else build
@@ -315,6 +314,8 @@ def _look_at(
     if look and not is_planned:
         _ask(answers, [one.reference])
         found = answers[one.reference]
+    if options.force and isinstance(found, FoundImage | Refused):
+        found = None  # it is replaced, whatever it is
     if isinstance(found, Fault):
         raise found
     if found and not tells_images_apart(hub.settings.tag) and inputs_label(found) != hashed():
@@ -393,7 +394,7 @@ def base_of(image: HubImage, answer: ImageAnswer, *, stored: bool = True) -> Bas
             hint=f"{DOOR} bump, or fix the FROM; a mirror needs a copy of that release's image",
         )
     if isinstance(answer, Refused):
-        hint = f"take another release, {DOOR} bump --to VERSION, or ask those who push it"
+        hint = f"take another release, {DOOR} bump --to VERSION, or ask its maintainers"
         raise Refused(f"the base image cannot be used: {answer.what}", where=reference, hint=hint)
     if isinstance(answer, Fault):
         raise answer

@@ -214,7 +214,9 @@ def loose_files(hub: Hub, images: Sequence[HubImage]) -> dict[str, list[str]]:
     """Return the files of each image that are not committed, and will not be when it is built, by the images' keys."""
     found = {}
     by_commit = names_commit(hub.settings.tag)
-    changed = hub.git.changed([path for image in images for path in hub.paths_of(image)]) if by_commit else ()
+    paths = [path for image in images for path in hub.paths_of(image)]
+    planned = hub.changed if planned_bytes(hub.files) else ()
+    changed = dict.fromkeys((*hub.git.changed(paths), *planned)) if by_commit else ()
     with source_tree(hub, images) as tree:
         for image in images:
             own = [file for file in changed if is_below(file, hub.paths_of(image))]

@@ -137,13 +137,17 @@ def _retag_actions(build: Build, relies: Sequence[Fact]) -> list[Action]:
 
 def _build_action(build: Build, engine: Engine, relies: Sequence[Fact]) -> Action:
     verb = "build and push" if build.pushes else "build"
-    why = "the registry does not have this tag yet" if build.pushes else "--no-push builds into the local store"
+    why = "the registry does not have this tag yet"
+    if build.options.force:
+        why = "of --force: replaces what the registry has"
+    if not build.pushes:
+        why = "--no-push builds into the local store"
     platforms = (_platform_detail(build, one) for one in dict.fromkeys(one.argument for one in build.to_build))
     known = [one.reference for one in build.to_build if one.name.commit != COMMIT_TO_COME]
     must_be_free = build.pushes and not build.options.force
     return Action(
         f"{verb} {', '.join(str(one.reference) for one in build.to_build)}",
-        "of --force: replaces what the registry has" if build.options.force else why,
+        why,
         lambda _: results_of(build_images(build, engine)),
         (*platforms, *(f"$ {command}" for command in engine.shown(build))),
         (*relies, *(map(image_fact, known) if must_be_free else ())),

@@ -35,7 +35,7 @@ from ..review.release import foreseen_refusal, plan_release
 from ..tools import docker
 from ..tools.command import TEMPORARY_FILES, Command, Reach, confined
 from ..tools.git import Git
-from ..tools.process import find, run_checked
+from ..tools.process import capture, find, run_checked
 from ..tools.registry import inspect_all
 from .clone import CLONE, make_clone
 from .registry import (
@@ -224,6 +224,9 @@ def _require_local_engine(builder: str | None) -> str:
         raise Refused(what, where=f"{named}: {address}", hint=hint)
     if builder not in {None, name}:
         raise Refused(what, where=f"--builder {builder}", hint="leave it out")
+    looked = capture(Command(("docker", "buildx", "inspect", name)))
+    if fault := docker.machine_fault(f"{looked.text}\n{looked.stderr}"):
+        raise fault
     return name
 
 

@@ -213,7 +213,7 @@ def choose(
         )
     best = newest(index, range(here.major, sys.maxsize if major else here.major + 1), pre=pre, dev=dev)
     above = None if major else newest(index, range(here.major + 1, sys.maxsize), pre=pre, dev=dev)
-    kind = " or ".join(["stable release", *(["pre-release"] if pre else []), *(["build of main"] if dev else [])])
+    kind = " or ".join(["stable release", *(["pre-release"] if pre else []), *(["development build"] if dev else [])])
     kind = kind if major else f"{kind} of {here.major}.x"
     is_newer = best is not None and best.semver is not None and order(best.semver) > order(here)
     if taken is not None and is_range(pinned) and not (pre or dev or major):

@@ -105,7 +105,7 @@ class Hub(Contents):
 
     def edited(self, edits: Sequence[FileEdit]) -> Hub:
         """Return the repository as ``edits`` will leave it."""
-        return self.holding({edit.path: edit.after for edit in edits})
+        return self.holding({edit.path: edit.after for edit in edits if edit.changes})
 
     def with_commit(self, branch: str, paths: Sequence[str]) -> Hub:
         """Return the repository as a commit of ``paths`` on ``branch`` will leave it."""

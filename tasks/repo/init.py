@@ -236,7 +236,7 @@ def _prefix(hub: Hub, given: str | None) -> str:
     if given is not None:
         prefix = given if given.endswith(("/", "-")) else f"{given}/"
         if not is_name(f"{prefix}hub"):
-            raise Unusable(f"{given!r} is no beginning of an image's name", where="--prefix", hint=hint)
+            raise Unusable(f"{given!r} cannot begin an image's name", where="--prefix", hint=hint)
         return prefix
     remote = upstream_repository(hub.git, hub.settings)
     if remote is not None and remote.host == "github.com":

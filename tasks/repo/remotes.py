@@ -229,7 +229,7 @@ def _at_path(address: str, path: str) -> str:
     repository = read_remote(address)
     if repository is None:
         hint = "name a git remote, or write the whole address, in invoke.yaml: hub: {upstream: ADDRESS}"
-        raise Refused(f"cannot tell which host has {path}", where="hub.upstream", hint=hint)
+        raise Refused(f"cannot tell which host has {path}", where="hub.upstream", hint=how_to_correct(UPSTREAM, hint))
     before, _, after = address.rpartition(repository.path)
     return f"{before}{path}{after}"
 

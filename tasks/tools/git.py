@@ -498,7 +498,7 @@ def push_fault(output: Output, remote: str, branch: str, *, ahead: bool) -> Prog
     if ahead:
         hint = f"look at what is there: git fetch {remote} && git log HEAD..{remote}/{branch}; or use another --branch"
     else:
-        said, otherwise = output.stderr.lower(), f"ask who keeps {remote} why, then: git push {remote} {branch}"
+        said, otherwise = output.stderr.lower(), f"ask the owners of {remote} why, then: git push {remote} {branch}"
         hint = next((hint for sign, hint in _REJECTED.items() if sign in said), otherwise)
     return Unreachable(f"the remote rejected the branch {branch}: {reason}", where=remote, hint=hint)
 
@@ -529,7 +529,7 @@ def locked(lock: Path | str) -> Refused:
     return Refused(
         "another git is at work here, or was killed in the middle of it",
         where=lock,
-        hint=f"wait for it; where none runs any more: rm {shlex.quote(str(lock))}",
+        hint=f"wait for it; if no git is running: rm {shlex.quote(str(lock))}",
     )
 
 

@@ -321,7 +321,7 @@ def test_rule_11(hub: Hub, tmp_path: Path) -> None:
 
 def test_rule_12(hub: Hub, tmp_path: Path) -> None:
     """Children get a clean environment, and never wait for input without a terminal. Every call to a program or
-    server has a timeout.
+    server has a timeout, except a build.
     """
     # Every way to sign in: tests/verbs/auth/test_auth.py. Programs and servers that hang:
     # tests/verbs/check/test_doctor.py,

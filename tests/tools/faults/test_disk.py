@@ -46,7 +46,7 @@ LOCKED = {
     "hub.git": (
         UNREACHABLE,
         f"the remote rejected the branch {BRANCH}: unpacker error (origin)",
-        "ask who keeps origin",
+        "ask the owners of origin",
     ),
     "home/cache": (0, "", ""),
 }

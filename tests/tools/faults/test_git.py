@@ -42,7 +42,7 @@ def lock(path: str) -> Case:
         lambda stage: (stage.place / path).unlink(),
         REFUSED,
         f"{BUSY} (PLACE/{path})",
-        f"wait for it; where none runs any more: rm PLACE/{path}",
+        f"wait for it; if no git is running: rm PLACE/{path}",
     )
 
 

@@ -51,7 +51,7 @@ OFFER = index_of(
             {"pre": True, "dev": True},
             "3.4.0-rc.1",
             "5.0.0-0.dev.git.7272.h2ff70453",
-            "the newest stable release or pre-release or build of main of 3.x",
+            "the newest stable release or pre-release or development build of 3.x",
         ),
         ("2.0.1-0.dev.git.6085.h59225bad", {}, None, "3.3.8", "pinned, and newer than every stable release of 2.x"),
         ("3.3.0", {}, "3.3.8", None, "the newest stable release of 3.x"),

@@ -91,3 +91,12 @@ def test_which_remote_is_pushed_to_and_which_is_the_upstream(
 def test_an_upstream_that_is_no_remote_is_refused(config: dict[str, str], upstream: str, what: str, hint: str) -> None:
     told = f"error: {what} (hub.upstream)\nhint: {hint}"
     assert raised(Refused, choose_remotes, config, Settings(upstream=upstream), "main") == told
+
+
+def test_a_variable_is_what_to_fix_where_one_names_the_upstream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """invoke.yaml would change nothing: the variable wins."""
+    monkeypatch.setenv("INVOKE_HUB_UPSTREAM", "team/hubs")
+    told = raised(
+        Refused, choose_remotes, {"remote.origin.url": "/srv/hubs.git"}, Settings(upstream="team/hubs"), "main"
+    )
+    assert told.endswith("hint: fix INVOKE_HUB_UPSTREAM, or unset it")

@@ -16,7 +16,7 @@ from tests.support.fixtures import Hubpress
 from tests.support.hubs import BASE, FROM_BASE, Hub, Maker
 from tests.support.registry import Repository
 from tests.support.steps import build, chartpress
-from tests.support.world import commands, data, fault, images_in, labels, values_of
+from tests.support.world import commands, data, demand_fault, fault, images_in, labels, values_of
 
 pytestmark = pytest.mark.engine
 
@@ -363,3 +363,19 @@ def test_a_dirty_tree_is_built_as_it_lies(hub: Hub, prefix: str) -> None:
     found = labels(f"{prefix}/hub:{image['tag']}")
     assert found["tree"] == "dirty"
     assert "org.opencontainers.image.revision" not in found
+
+
+@pytest.mark.parametrize("typed", ["--dry build --force", "build --force"])
+def test_force_builds_nothing_for_a_registry_that_does_not_answer(make: Maker, hubpress: Hubpress, typed: str) -> None:
+    hub = make(PATHS, TWO, BOTH)
+    hub.change("chartpress.yaml", f"imagePrefix: {make.prefix}/", "imagePrefix: 127.0.0.1:1/")
+    told = hubpress(hub, *typed.split())
+    demand_fault(
+        told, 4, "cannot reach the registry: connection refused (127.0.0.1:1)", "curl -I http://127.0.0.1:1/v2/"
+    )
+
+
+def test_a_build_into_the_local_store_replaces_nothing_in_the_registry(make: Maker, hubpress: Hubpress) -> None:
+    told = hubpress(make(PATHS, TWO, BOTH), "--dry", "build", "--no-push", "--force").out
+    assert "because --no-push builds into the local store\n" in told
+    assert "--force" not in told

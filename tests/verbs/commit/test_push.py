@@ -182,7 +182,7 @@ def test_a_remotes_hook_that_rejects_is_quoted_and_the_commit_stays(moved: Hub) 
     assert "remote: policy: no pushes on Fridays" in done.err
     assert fault(done) == (
         f"the remote rejected the branch {BRANCH}: pre-receive hook declined (origin)",
-        f"ask who keeps origin why, then: git push origin {BRANCH}",
+        f"ask the owners of origin why, then: git push origin {BRANCH}",
     )
     assert moved.subjects()[0] == SUBJECT
     assert moved.remote_git("branch", "--list", BRANCH) == ""

@@ -310,7 +310,7 @@ def test_a_prefix_ends_where_the_image_s_own_name_begins(bare: Hub, given: str, 
 def test_a_prefix_that_no_image_can_have_is_refused(bare: Hub, given: str) -> None:
     with nothing_written(bare):
         done = run_task("init", f"--prefix={given}", cwd=bare.path)
-    assert (done.code, fault(done)[0]) == (2, f"{given!r} is no beginning of an image's name (--prefix)")
+    assert (done.code, fault(done)[0]) == (2, f"{given!r} cannot begin an image's name (--prefix)")
 
 
 def test_of_an_image_that_is_adopted_the_values_have_the_name_and_a_prefix_is_not_used(bare: Hub, init: Init) -> None:

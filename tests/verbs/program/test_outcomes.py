@@ -14,6 +14,7 @@ from tasks.run import Run, hub_task
 from tests.support.cli import HUBPRESS, INVOKE, run_task, succeed
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
+from tests.support.world import fault
 
 
 def test_what_an_encoding_does_not_have_is_no_reason_to_end(hub: Hub) -> None:
@@ -34,6 +35,13 @@ def test_after_a_fault_the_tasks_behind_it_do_not_run(tmp_path: Path) -> None:
 def test_chained_tasks_report_a_line_each(tmp_path: Path) -> None:
     found = run_task("--dry", "commit", "--json", "commit", "--json", cwd=make_hub(tmp_path / "hub").path)
     assert [sorted(json.loads(line))[:2] for line in found.out.splitlines()] == [["branch", "commits"]] * 2
+
+
+def test_a_dry_chain_stops_where_the_real_one_does(hub: Hub) -> None:
+    for dry in (("--dry",), ()):
+        done = run_task(*dry, "bump", "build", cwd=hub.path)
+        told = "the image hub has files that are not committed (images/hub/Dockerfile)"
+        assert (done.code, *fault(done)) == (1, told, "invoke commit; its tag names the last commit")
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, RecursionError, MemoryError])

@@ -16,8 +16,8 @@ from tasks.tools.process import capture
 from tasks.tools.registry import Conversation
 from tests.support.cli import run_task, sh, succeed
 from tests.support.processes import write_program
-from tests.support.scene import CHARTPRESS, REFUSED, Scene
-from tests.support.world import fault
+from tests.support.scene import CHARTPRESS, PROGRAM, REFUSED, Scene
+from tests.support.world import demand_fault, fault
 
 ENGINE = "this machine's engine, without a shared cache, attestations or signatures"
 FAR = "ssh://far.invalid"
@@ -78,6 +78,20 @@ def test_an_engine_on_another_machine_is_refused(named: str, scene: Scene, monke
         "unset DOCKER_HOST DOCKER_CONTEXT; docker context use default",
     )
     assert (scene.world(), list(temporary.iterdir())) == (before, [])
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("dry", [(), ("--dry",)])
+def test_an_engine_that_does_not_answer_stops_a_rehearsal_before_its_stage_is_set(
+    dry: tuple[str, ...], scene: Scene
+) -> None:
+    temporary = scene.folder / "temporary"
+    temporary.mkdir()
+    host = f"unix://{scene.folder}/none.sock"
+    done = run_task(*dry, "rehearse", cwd=scene.hub.path, env={"TMPDIR": str(temporary), "DOCKER_HOST": host})
+    hint = f"start the engine that DOCKER_HOST names, {host}, or: unset DOCKER_HOST"
+    demand_fault(done, PROGRAM, "the Docker engine does not answer (docker info)", hint)
+    assert list(temporary.iterdir()) == []
 
 
 # -- the doors themselves
