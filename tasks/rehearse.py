@@ -37,7 +37,7 @@ def rehearse(run: Run, options: RehearseOptions) -> None:
     """
     from .rehearsal import stage as rehearsal
 
-    platform = options.build.platform
+    platform = options.platform
     require_like("platform", "--platform linux/amd64", *(platform.split(",") if platform is not None else ()))
     if run.dry:
         text = INTENTION.format(folder=one_line(str(run.hub.git.folder)))

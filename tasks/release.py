@@ -32,9 +32,9 @@ def release(run: Run, options: ReleaseOptions) -> None:
     from .review.release import plan_release
 
     run, plan, leaves = run.from_base(
-        options.commit,
-        lambda at: plan_release(at.hub, replace(options, commit=at.options), at.review),
-        partial(_agree, run, yes=options.agreed),
+        options,
+        lambda at: plan_release(at.hub, replace(options, push=at.options.push, pr=at.options.pr), at.review),
+        partial(_agree, run, yes=options.yes),
         ask=True,
     )
     run.carry_out(plan, leaves, more=lambda: {"steps": plan.step_reports()})

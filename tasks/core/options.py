@@ -1,9 +1,9 @@
-"""What the user wants of one run: a record for each task, with a field for each flag, or for another record."""
+"""What the user wants of one run: a record for each task, with a field for each flag."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import Field, dataclass, field, fields, is_dataclass
+from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from invoke.parser import Argument
@@ -11,19 +11,12 @@ from invoke.parser import Argument
 from .names import Reference
 
 
-def flag(
-    explained: str,
-    placeholder: str = "VALUE",
-    *,
-    name: str = "",
-    default: Any = None,  # noqa: ANN401 - a field's
-) -> Any:  # noqa: ANN401 - the same
-    """Declare a field that the flag ``--name`` sets; ``placeholder`` stands for its value where it is explained.
+def flag(explained: str, placeholder: str = "VALUE", *, default: Any = None) -> Any:  # noqa: ANN401 - a field's
+    """Declare a field that the flag of its name sets; ``placeholder`` stands for its value where it is explained.
 
-    Its kind is that of ``default``: False for a switch, True for one that turns it off (``--no-FIELD``), ``()`` for a
-    flag that may be repeated, else a text.
+    Its kind is that of ``default``: False for a switch, ``()`` for a flag that may be repeated, else a text.
     """
-    return field(default=default, metadata={"explained": explained, "placeholder": placeholder, "name": name})
+    return field(default=default, metadata={"explained": explained, "placeholder": placeholder})
 
 
 class Flag(Argument):
@@ -32,39 +25,19 @@ class Flag(Argument):
     def __init__(self, declared: Field[Any]) -> None:
         about, default = declared.metadata, declared.default
         self.placeholder: str = about["placeholder"]
-        self.turns_off = default is True
-        name = about["name"] or f"{'no-' if self.turns_off else ''}{declared.name}".replace("_", "-")
-        kind = list if default == () else bool if isinstance(default, bool) else str
-        default = {list: [], bool: False}.get(kind, default)
-        attribute = name.replace("-", "_") if "-" in name else None
-        super().__init__(name, kind=kind, default=default, help=about["explained"], attr_name=attribute)
-
-    def read(self, given: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a field's value
-        """Return the field's value by what was ``given`` for the flags."""
-        value = given.get(str(self.name), self.default)
-        return tuple(value) if self.kind is list else value != self.turns_off if self.kind is bool else value
+        kind = list if default == () else bool if default is False else str
+        super().__init__(declared.name, kind=kind, default=[] if kind is list else default, help=about["explained"])
 
 
 def flags_of(record: Any) -> Iterator[Flag]:  # noqa: ANN401 - a data class
     """Yield the flags of a record, in its order."""
-    for one in fields(record):
-        inner: Any = one.default_factory
-        if is_dataclass(inner):
-            yield from flags_of(inner)
-        elif one.metadata:
-            yield Flag(one)
+    yield from (Flag(one) for one in fields(record) if one.metadata)
 
 
 def read_options(record: Any, given: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a data class, and one of it
     """Return a ``record`` of what was ``given`` for its flags."""
-    read = {}
-    for one in fields(record):
-        inner: Any = one.default_factory
-        if is_dataclass(inner):
-            read[one.name] = read_options(inner, given)
-        elif one.metadata:
-            read[one.name] = Flag(one).read(given)
-    return record(**read)
+    values = ((str(one.name), given.get(str(one.name), one.default)) for one in flags_of(record))
+    return record(**{name: tuple(value) if isinstance(value, list) else value for name, value in values})
 
 
 @dataclass(frozen=True)
@@ -80,7 +53,7 @@ class AuthOptions:
     """How to sign in: as a person, or with a ``key_file``."""
 
     key_file: str | None = flag("sign in with this key or workload identity file, without a browser", "PATH")
-    browser: bool = flag("print the address to open instead of opening a browser", default=True)
+    no_browser: bool = flag("print the address to open instead of opening a browser", default=False)
     adc: bool = flag("also create application default credentials", default=False)
     default_registries: bool = flag("also let Docker push to the hosts of gcr.io", default=False)
 
@@ -99,13 +72,12 @@ class BumpOptions:
 class BuildOptions:
     """Which build the user wants; ``stand_ins`` are what a rehearsal takes in the place of base images."""
 
-    images: tuple[str, ...] = flag(
+    image: tuple[str, ...] = flag(
         "build this image, by its key in chartpress.yaml; repeatable (default: all that inherit from k8s-hub)",
         "NAME",
-        name="image",
         default=(),
     )
-    push: bool = flag("build the image into the engine's local store; leave the values as they are", default=True)
+    no_push: bool = flag("build the image into the engine's local store; leave the values as they are", default=False)
     force: bool = flag("build and push even if the tag exists", default=False)
     platform: str | None = flag("build for this platform (default: hub.platform)")
     builder: str | None = flag(
@@ -125,26 +97,22 @@ class CommitOptions:
         "commit on this branch; created if missing (default: hub.branch, on the default branch)", "NAME"
     )
     push: bool = flag("push the branch to the remote", default=False)
-    request: bool = flag(
+    pr: bool = flag(
         "push, and open or update the pull request (GitHub with gh; elsewhere it prints the address)",
-        name="pr",
         default=False,
     )
 
     @property
     def pushes(self) -> bool:
         """Whether the branch is pushed, as for a pull request too."""
-        return self.push or self.request
+        return self.push or self.pr
 
 
 @dataclass(frozen=True)
-class ReleaseOptions:
-    """Which release the user wants; ``agreed`` is whether it goes on without asking."""
+class ReleaseOptions(CommitOptions, BuildOptions, BumpOptions):
+    """Which release the user wants; ``yes`` is whether it goes on without asking."""
 
-    bump: BumpOptions = field(default_factory=BumpOptions)
-    build: BuildOptions = field(default_factory=BuildOptions)
-    commit: CommitOptions = field(default_factory=CommitOptions)
-    agreed: bool = flag("do not ask for confirmation", name="yes", default=False)
+    yes: bool = flag("do not ask for confirmation", default=False)
 
 
 @dataclass(frozen=True)
@@ -158,14 +126,12 @@ class RehearseOptions(ReleaseOptions):
 
 
 @dataclass(frozen=True)
-class PreviewOptions:
+class PreviewOptions(BumpOptions):
     """Which release is previewed, for which deployments and cluster."""
 
-    bump: BumpOptions = field(default_factory=BumpOptions)
-    deployments: tuple[str, ...] = flag(
+    deployment: tuple[str, ...] = flag(
         "preview only this deployment, or those of this hubploy folder or cluster; repeatable",
         "NAME",
-        name="deployment",
         default=(),
     )
     kube_version: str | None = flag("the cluster's Kubernetes version (default: hub.kubernetes)")

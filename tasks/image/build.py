@@ -255,11 +255,11 @@ def look_at(hub: Hub, options: BuildOptions, *, reuse: bool) -> Build:
     """Return the build, each image as it stands; with ``reuse`` one of the same inputs is only retagged."""
     given = () if options.platform is None else options.platform.split(",")
     require_like("platform", "--platform linux/amd64", *given)
-    images = hub.to_build(options.images)
+    images = hub.to_build(options.image)
     by_commit = names_commit(hub.settings.tag)
     if by_commit:
         require_committed(hub, images)
-    pushes = options.push and hub.settings.push
+    pushes = hub.settings.push and not options.no_push
     answers: Answers = {}
     # All at once, as far as it is known by now what is asked for.
     names = [(image, name_image(hub, image)) for image in images if pushes and by_commit]

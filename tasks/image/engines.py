@@ -222,9 +222,9 @@ class Chartpress:
         """Refuse what chartpress cannot do: choose images, build in the cloud or without a cache, use other tags."""
         cannot = {
             f"--builder {CLOUD_BUILD}": (options.builder or hub.settings.builder) == CLOUD_BUILD,
-            "--image": options.images,
+            "--image": options.image,
             "--no-cache": options.no_cache,
-            "--no-push": not (options.push and hub.settings.push),
+            "--no-push": options.no_push or not hub.settings.push,
             f"hub.tag {hub.settings.tag}": hub.settings.tag != CHARTPRESS,
             f"hub.attest {', '.join(hub.settings.attest)}": bool(hub.settings.attest),
             "an image that chartpress.yaml does not name": not hub.layout.charts,
@@ -285,7 +285,7 @@ class CloudBuild:
 
     def require_fit(self, hub: Hub, options: BuildOptions) -> None:
         """Refuse what Cloud Build cannot do: leave an image on this machine, attest it."""
-        if not (options.push and hub.settings.push):
+        if options.no_push or not hub.settings.push:
             raise Refused(
                 "Cloud Build has no image to leave here", where="--no-push", hint=f"leave out --builder {CLOUD_BUILD}"
             )

@@ -130,7 +130,7 @@ def _sign_in(logins: DockerLogins, silent: Sequence[str], options: AuthOptions, 
 
 
 def _login_action(options: AuthOptions, why: str, *kind: str) -> Action:
-    command = Command(("gcloud", "auth", *kind, "login", *([] if options.browser else ["--no-launch-browser"])))
+    command = Command(("gcloud", "auth", *kind, "login", *(["--no-launch-browser"] if options.no_browser else [])))
 
     def do(_: Values) -> None:
         if attend(command):

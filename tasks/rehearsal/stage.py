@@ -77,10 +77,8 @@ class Stage(NamedTuple):
 
     def plan(self, options: ReleaseOptions) -> Plan:
         """Plan the release of the clone."""
-        request = options.commit.request
-        review = find_review(self.hub.git, self.hub.settings, ask=True, push=True, request=request)
-        build = replace(options.build, builder=None, stand_ins=self.stand_ins)
-        there = replace(options, build=build, commit=replace(options.commit, push=True), agreed=False)
+        review = find_review(self.hub.git, self.hub.settings, ask=True, push=True, request=options.pr)
+        there = replace(options, builder=None, stand_ins=self.stand_ins, push=True, yes=False)
         plan, _ = plan_release(self.hub, there, review._replace(rehearses=self.real))
         return plan
 
@@ -117,7 +115,7 @@ def staged(hub: Hub, options: RehearseOptions) -> Iterator[Stage]:
                 inside, unused = _kept_inside(possible.hub, served.address, base)
                 remote = make_clone(inside, folder, served.address, _places(possible.hub))
                 clone = open_hub(inside.settings, Git(folder / CLONE))
-                moved = (image.base for image in plan_bump(clone, options.bump)[1].images)
+                moved = (image.base for image in plan_bump(clone, options)[1].images)
                 bases = dict.fromkeys(one.reference for base in moved for one in (base, *base.others))
                 stand_ins = {
                     base: push_stand_in(Reference(name_at(served.address, f"stand-in/{base.name}"), base.tag))
@@ -145,9 +143,9 @@ class Possible(NamedTuple):
 
 def require_possible(hub: Hub, options: ReleaseOptions) -> Possible:
     """Check, before any stage is set, that this machine can rehearse, and that there is such a release."""
-    engine = _require_local_engine(options.build.builder)
+    engine = _require_local_engine(options.builder)
     hub, notes = _with_charts(hub)
-    index = plan_bump(hub, options.bump)[1].index
+    index = plan_bump(hub, options)[1].index
     begin = foresee(hub, ask=False)
     fault = foreseen_refusal(begin, index, options)
     if isinstance(fault, Unusable):

@@ -68,7 +68,7 @@ def begin(hub: Hub, options: CommitOptions, *, ask: bool) -> Start:
     """
     try:
         pushes = options.pushes
-        review = find_review(hub.git, hub.settings, ask=ask or pushes, push=pushes, request=options.request)
+        review = find_review(hub.git, hub.settings, ask=ask or pushes, push=pushes, request=options.pr)
         if options.branch not in (None, review.base):
             # A branch that is named is meant, whatever others use it for.
             review = review._replace(shared={key: what for key, what in review.shared.items() if key != options.branch})
@@ -77,7 +77,7 @@ def begin(hub: Hub, options: CommitOptions, *, ask: bool) -> Start:
         found: Review | Fault = fault
         with contextlib.suppress(Fault):
             found = find_review(hub.git, hub.settings, ask=False)
-        return Start(hub, found, refused("fetch", fault), replace(options, push=False, request=False))
+        return Start(hub, found, refused("fetch", fault), replace(options, push=False, pr=False))
     return Start(left, review, step, options)
 
 

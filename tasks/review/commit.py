@@ -52,13 +52,13 @@ def plan_commit(
         actions = [*([_switching(git, target, head)] if target.switch else []), committing]
     if options.branch not in (None, name):
         _require_nothing_left(hub, review, options)
-        options = replace(options, push=False, request=False)
+        options = replace(options, push=False, pr=False)
     try:
         if options.pushes:
-            why = "the pull request needs it" if options.request else "of --push"
+            why = "the pull request needs it" if options.pr else "of --push"
             pushing, pushed = plan_push(leaves, review, target, why)
             actions.append(pushing)
-        if options.request:
+        if options.pr:
             requesting, requested = plan_request(leaves, review, target, pushed, images, cluster)
             actions.append(requesting)
             there = None if requesting.do else requested

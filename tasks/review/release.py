@@ -35,10 +35,10 @@ def foreseen_refusal(begin: Start, index: Index | None, options: ReleaseOptions)
     if index is None or (fault and not isinstance(fault, NotKnownHere)):
         return fault
     try:
-        _, moved = plan_bump(replace(begin.hub, index=index), options.bump)
+        _, moved = plan_bump(replace(begin.hub, index=index), options)
         if fault is None:
             plan_commit(moved, CommitOptions(), begin.review)
-            _ = options.commit.pushes and begin.review.remote
+            _ = options.pushes and begin.review.remote
         require_committed(moved.with_commit("", moved.changed), moved.to_build(()))
         _ = moved.registries
     except Unreachable:
@@ -75,40 +75,39 @@ def _plan_auth(hub: Hub) -> Step:
 
 
 def _steps(hub: Hub, options: ReleaseOptions, review: Review, asked: Future[Step]) -> Iterator[tuple[Step, Hub]]:
-    build, commit = options.build, options.commit
-    bumping, hub = plan_bump(hub, options.bump)
+    bumping, hub = plan_bump(hub, options)
     with Pool() as pool:
         cluster = pool.submit(preview_of, hub, review)
         yield bumping, hub
         with output.waiting(f"asking Docker's helper for {', '.join(hub.registries)}"):
             signs_in = any(action.mark != "-" for action in answer_of(asked).actions)
         if names_commit(hub.settings.tag):
-            hub.to_build(build.images)  # a wrong name is told before anything else is planned
-            moving, moved = plan_commit(hub, replace(commit, push=False, request=False), review)
+            hub.to_build(options.image)  # a wrong name is told before anything else is planned
+            moving, moved = plan_commit(hub, replace(options, push=False, pr=False), review)
             yield moving, moved
-            building, built = plan_build(moved, build)
+            building, built = plan_build(moved, options)
             if moved.pending:
-                silent = _silent_registries(hub, build, signs_in=signs_in)
+                silent = _silent_registries(hub, options, signs_in=signs_in)
                 building = building._replace(actions=(*silent, *building.actions))
                 # A message that was given belongs to the first commit that is made.
-                commit = replace(commit, message=None)
+                options = replace(options, message=None)
         else:
             # But for what it is about to commit itself.
-            require_committed(hub.with_commit("", hub.changed), hub.to_build(build.images))
-            building, built = plan_build(hub, build)
+            require_committed(hub.with_commit("", hub.changed), hub.to_build(options.image))
+            building, built = plan_build(hub, options)
         yield building, built
         with output.waiting("rendering the chart"):
             changes = answer_of(cluster)
-    yield _last_commit(built, replace(options, commit=commit), review, building, changes)
+    yield _last_commit(built, options, review, building, changes)
 
 
 def _last_commit(
     hub: Hub, options: ReleaseOptions, review: Review, building: Step, changes: Preview | Fault | None
 ) -> tuple[Step, Hub]:
     """Plan the last commit, with the next steps, and with what changes in the cluster, right before the question."""
-    pushes = options.build.push and hub.settings.push
+    pushes = hub.settings.push and not options.no_push
     images = (lambda _, left: from_report(building.report(left)["images"])) if pushes else from_registry
-    step, hub = plan_commit(hub, options.commit, review, images, lambda *_: changes)
+    step, hub = plan_commit(hub, options, review, images, lambda *_: changes)
     has_more = bool(hub.pending or step.to_do or building.to_do)
 
     @cache  # a plan is reported several times, and this may ask the forge
@@ -127,16 +126,16 @@ def _last_commit(
     elif changes:
         warnings += changes.warnings()
         # A release without a question must not break the deployment.
-        refusal = changes.refusal(hub.settings.accept) if options.agreed else None
+        refusal = changes.refusal(hub.settings.accept) if options.yes else None
         actions += refused(step.name, refusal).actions if refusal else ()
     return step._replace(actions=tuple(actions), warnings=lambda: warnings, report=report), hub
 
 
 def _silent_registries(hub: Hub, options: BuildOptions, *, signs_in: bool) -> Iterator[Action]:
     """Yield a refused action for each registry that does not answer: no build asks for the tag of a planned commit."""
-    if not (options.push and hub.settings.push):
+    if options.no_push or not hub.settings.push:
         return
-    repositories = [Reference(image.spec.name) for image in hub.to_build(options.images)]
+    repositories = [Reference(image.spec.name) for image in hub.to_build(options.image)]
     with output.waiting(f"asking {', '.join(dict.fromkeys(one.host for one in repositories))}"):
         answers = inspect_all(repositories)
     for answer in answers.values():
