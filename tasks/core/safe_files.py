@@ -1,7 +1,7 @@
 """Files of this machine: those that somebody else may have made, locks, and temporary folders.
 
-A temporary folder has a mark in it: a file that is locked while the folder is used. The next run clears away a folder
-whose mark is free, and never touches one without a mark, of another user, or behind a link.
+A temporary folder is locked while it is used, and has a mark in it. The next run clears away a folder that is free, and
+never touches one without a mark, of another user, or behind a link.
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ _KINDS = {
 }
 LOCK_FILE = "hubpress.lock"
 _MOST_DIGITS = 20
-MARK = ".hubpress"
+# Not the mark of before, which was locked itself: runs of either kind leave the folders of the other alone.
+MARK = ".hubpress-folder"
 _TEMPORARY = "hubpress-files-"
 _WORDS = b"hubpress made this folder, and clears it away\n"
-# A pipe would keep us waiting, a link could lead to a file of the user's own.
-_SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+# A link could lead to a folder of the user's own.
+_AS_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def is_passable(text: str) -> bool:
@@ -90,19 +91,6 @@ def _open_file(file: Path, flags: int) -> int:
     return descriptor
 
 
-def open_lock(file: Path, flags: int = os.O_RDWR | os.O_CREAT, *, shared: bool = False) -> int:
-    """Return a descriptor of a lock's file; raise OSError where it is not this user's own, unless ``shared``."""
-    descriptor = os.open(file, flags | _SAFELY, 0o666 if shared else 0o600)
-    found = os.fstat(descriptor)
-    what = "" if shared or found.st_uid == os.getuid() else "it belongs to another user"
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-        what = "it is not a regular file, or has other names"
-    if what:
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, what)
-    return descriptor
-
-
 def take(descriptor: int) -> bool:
     """Take a lock if it is free, and return whether it was."""
     try:
@@ -121,8 +109,11 @@ def one_run_at_a_time(git_dir: Path) -> Iterator[bool]:
     file = git_dir / LOCK_FILE
     with contextlib.ExitStack() as stack:
         try:
-            handle = open_lock(file, shared=True)
+            # A link could lead to a file of the user's own.
+            handle = _open_file(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW)
             stack.callback(os.close, handle)
+            if os.fstat(handle).st_nlink != 1:
+                raise OSError(errno.EINVAL, "it has other names")  # noqa: TRY301
             is_taken = take(handle)
             holder = os.pread(handle, _MOST_DIGITS, 0).decode("ascii", "replace").strip()
             if is_taken:
@@ -145,23 +136,22 @@ def one_run_at_a_time(git_dir: Path) -> Iterator[bool]:
 
 
 class MarkedFolder(NamedTuple):
-    """A temporary folder, and the descriptor that holds the lock on its mark."""
+    """A temporary folder, and the descriptor that holds the lock on it."""
 
     path: Path
     lock: int
 
     @classmethod
     def make(cls, prefix: str) -> MarkedFolder:
-        """Make a temporary folder that only the user can read, its mark locked before it is seen."""
+        """Make a temporary folder that only the user can read, locked before it has a mark."""
         path: Path | None = None
         try:
             with held_back():
                 path = Path(tempfile.mkdtemp(prefix=prefix)).resolve()
-                new = path / f"{MARK}.new"
-                lock = open_lock(new)
-                take(lock)
-                os.write(lock, _WORDS)
-                new.rename(path / MARK)
+                lock = os.open(path, _AS_FOLDER)
+                # Who looks whether it was left behind has it for a moment.
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                (path / MARK).write_bytes(_WORDS)
         except BaseException:
             # Also where an interrupt was held back: nobody has heard of the folder yet.
             if path:
@@ -171,17 +161,15 @@ class MarkedFolder(NamedTuple):
 
     @classmethod
     def left_behind(cls, prefix: str) -> Iterator[MarkedFolder]:
-        """Lock and yield each folder that a run which was killed has left."""
+        """Lock and yield each folder that a run which was killed has left, until the next one is asked for."""
         for path in sorted(Path(tempfile.gettempdir()).glob(f"{prefix}*")):
-            with contextlib.suppress(OSError):
-                found, mark = path.lstat(), path / MARK
-                if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
-                    lock = open_lock(mark, os.O_RDONLY)
-                    # Whoever held it until now may have cleared the folder away.
-                    if take(lock) and mark.exists() and os.path.samestat(os.fstat(lock), mark.lstat()):
-                        yield cls(path, lock)
-                    else:
-                        os.close(lock)
+            with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+                lock, mark = os.open(path, _AS_FOLDER), path / MARK
+                stack.callback(os.close, lock)
+                is_free = os.fstat(lock).st_uid == os.getuid() and take(lock)
+                # Whoever held it until now may have cleared the folder away.
+                if is_free and mark.is_file() and not mark.is_symlink():
+                    yield cls(path, lock)
 
     def remove(self) -> None:
         """Remove the folder, its mark last: while something is left, it is still known."""
@@ -223,4 +211,3 @@ def clear_away() -> None:
     for left in MarkedFolder.left_behind(_TEMPORARY):
         with contextlib.suppress(OSError):
             left.remove()
-        os.close(left.lock)

@@ -192,7 +192,6 @@ def clear_up_after_killed_ones() -> None:
     for place in (one for prefix in (TEMPORARY, KEPT) for one in MarkedFolder.left_behind(prefix)):
         with held_back(), contextlib.suppress(Fault, OSError):
             _clear_up(place)
-        os.close(place.lock)
 
 
 def port_of(folder: Path) -> int | None:
