@@ -22,7 +22,7 @@ from ..tools.logins import (
     is_google,
     key_account,
 )
-from ..tools.process import attend, require_installed, run_checked
+from ..tools.process import ask_all, attend, require_installed, run_checked
 
 # What makes gcloud Docker's helper for the hosts that follow; without any, for gcr.io's.
 _CONFIGURE = ("gcloud", "auth", "configure-docker")
@@ -65,8 +65,8 @@ def _foreign(logins: DockerLogins, host: str) -> Action:
 
 def _google_actions(logins: DockerLogins, hosts: Sequence[str], options: AuthOptions) -> Iterator[Action]:
     with output.waiting(f"asking Docker's helper for {', '.join(hosts)}"):
-        answering = logins.answering_hosts(hosts)
-    silent = [host for host in hosts if host not in answering]
+        answers = ask_all(lambda host: ask_helper(logins.helper_for(host), host), hosts)
+    silent = [host for host, answer in zip(hosts, answers, strict=True) if answer is None]
     account = key_account(Path(options.key_file)) if options.key_file else None
     sign_in = _sign_in(logins, silent, options, account)
     yield sign_in

@@ -14,7 +14,7 @@ from ..core.faults import Fault, ProgramFailed, Refused, Unreachable
 from ..core.names import Reference, short_platform
 from .command import MALFORMED, Command, Output, mentions
 from .logins import denied
-from .process import capture, run_folded
+from .process import LOOK_SECONDS, capture, run_folded
 from .registry import FoundImage, PlatformImage, asked_too_often, unreachable
 
 DOCKER_DRIVER, REMOTE_DRIVER = "docker", "remote"
@@ -59,16 +59,17 @@ BAKE_MAY_READ: Mapping[str, str] = MappingProxyType({"BUILDX_BAKE_ENTITLEMENTS_F
 class Builder(NamedTuple):
     """A builder of buildx, without a name Docker's current one.
 
-    ``driver`` is None until the builder is asked; ``runs`` has the platforms that each node runs, its own first, and is
-    empty while the builder is not started. A builder of the driver ``docker`` is an engine, and has the name of the
-    Docker context that leads there: buildx builds on it only as ``docker --context NAME buildx``, and refuses
-    ``--builder``. ``error`` is what buildx says where it does not answer.
+    ``driver`` and ``called``, its name for buildx, are None until the builder is asked; ``runs`` has the platforms that
+    each node runs, its own first, and is empty while the builder is not started. A builder of the driver ``docker`` is
+    an engine, and has the name of the Docker context that leads there: buildx builds on it only as ``docker --context
+    NAME buildx``, and refuses ``--builder``. ``error`` is what buildx says where it does not answer.
     """
 
     name: str | None = None
     driver: str | None = None
     runs: tuple[tuple[str, ...], ...] = ()
     error: str | None = None
+    called: str | None = None
 
     @classmethod
     def read(cls, name: str | None, inspection: str) -> Builder:
@@ -78,7 +79,7 @@ class Builder(NamedTuple):
         first = dict(reversed(fields))
         platforms = [value.split(",") for key, value in fields if key == "Platforms"]
         runs = (tuple(short_platform(one.strip(" *")) for one in node) for node in platforms)
-        return cls(name, first.get("Driver"), tuple(runs), first.get("Error"))
+        return cls(name, first.get("Driver"), tuple(runs), first.get("Error"), first.get("Name"))
 
     @property
     def title(self) -> str:
@@ -161,9 +162,9 @@ def machine_fault(said: str) -> ProgramFailed | None:
     return None
 
 
-def require_builder(name: str | None) -> Builder:
+def require_builder(name: str | None, *, seconds: float = LOOK_SECONDS) -> Builder:
     """Return the builder ``name`` (None: the current one), after checking that it answers."""
-    output = capture(Command(("docker", "buildx", "inspect", *(["--", name] if name else []))))
+    output = capture(Command(("docker", "buildx", "inspect", *(["--", name] if name else []))), seconds=seconds)
     builder = Builder.read(name, output.text)
     said = builder.error or (None if output.ok else output.last_words)
     # The build starts any other builder; only its owner starts this one.

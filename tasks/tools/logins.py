@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Unreachable, Unusa
 from ..core.names import DOCKER_HUB, Reference
 from ..core.safe_files import in_home, read_file
 from .command import MALFORMED, Command, Output, mentions
-from .process import ask_all, capture, find, run_checked
+from .process import capture, find, run_checked
 
 HELPER = "gcloud"
 # Docker's own name for Docker Hub, in its configuration and to its helpers.
@@ -126,18 +126,12 @@ class DockerLogins(NamedTuple):
             return None
         return Credentials(user, secret) if colon else None
 
-    def answering_hosts(self, hosts: Iterable[str]) -> frozenset[str]:
-        """Return those of ``hosts`` that their credential helper answers for."""
-        # Docker Desktop names a helper for every host, and it may know none.
-        helpers = {host: helper for host in hosts if (helper := self.helper_for(host))}
-        answers = ask_all(lambda host: ask_helper(helpers[host], host), helpers)
-        return frozenset(host for host, answer in zip(helpers, answers, strict=True) if answer is not None)
 
-
-def ask_helper(helper: str, host: str) -> Credentials | None:
+def ask_helper(helper: str | None, host: str) -> Credentials | None:
     """Return what the credential helper has for ``host``; None where it is missing, has nothing, or fails."""
+    # Docker Desktop names a helper for every host, and it may know none.
     with contextlib.suppress(Denied):
-        return _credentials_of(helper, host)
+        return _credentials_of(helper, host) if helper else None
     return None
 
 

@@ -68,6 +68,10 @@ class TooSlow(ProgramFailed):
     """An outside program did not end in time, and was killed (exit code 3)."""
 
 
+class NotInstalled(ProgramFailed):
+    """An outside program is not on this machine (exit code 3)."""
+
+
 class Pool(ThreadPoolExecutor):
     """Asks several things side by side; what is still open when its block ends is dropped, its programs are ended."""
 
@@ -167,9 +171,9 @@ def find(name: str) -> str | None:
     return shutil.which(name, path=os.pathsep.join((_search_path(), str(Path(sys.executable).parent))))
 
 
-def missing(name: str) -> ProgramFailed:
+def missing(name: str) -> NotInstalled:
     """Return the fault for a program that is not on this machine."""
-    return ProgramFailed(f"{name} is not installed", where="PATH", hint=INSTALL_HINTS.get(name, f"install {name}"))
+    return NotInstalled(f"{name} is not installed", where="PATH", hint=INSTALL_HINTS.get(name, f"install {name}"))
 
 
 def require_installed(name: str) -> None:

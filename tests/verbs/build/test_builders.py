@@ -124,7 +124,8 @@ Status:    running
 Platforms: linux/amd64, linux/386
 """
     builder = Builder.read("mixed", told)
-    assert builder == Builder("mixed", "kubernetes", (("linux/arm64", "linux/amd64"), ("linux/amd64", "linux/386")))
+    runs = (("linux/arm64", "linux/amd64"), ("linux/amd64", "linux/386"))
+    assert builder == Builder("mixed", "kubernetes", runs, called="mixed")
     assert [builder.is_native(one) for one in ("linux/amd64", "linux/arm64", "linux/386")] == [True, True, False]
     assert [builder.can_run(one) for one in ("linux/386", "linux/s390x")] == [True, False]
     assert builder.runs
