@@ -14,25 +14,23 @@ import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
-
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from typing import NamedTuple, TypeAlias
 
 from ..core.faults import Fault, ProgramFailed, Refused, Unusable
 from ..core.problems import Code, Problem
 from ..core.safe_files import read_file, temporary_folder
 from ..core.settings import FILE
 from ..core.visible import MASK, Secrets, names_secret, one_line, without
-from ..core.yaml_tree import MappingNode, Scalar, parse, target_of
+from ..core.yaml_tree import Data, Leaf, child, load, load_file, parse, text_under, walk
 from ..image.tree import Tree, snapshot
 from ..releases.index import Release
 from ..releases.repository import HelmRepository
 from ..repo.charts import LOCAL, Requirement, requirements
 from ..repo.deployments import Deployment, chart_of, deployments
 from ..repo.hub import Hub
-from ..repo.values import PinnedImage, image_at, is_encrypted, with_image
+from ..repo.values import PinnedImage, image_at, is_encrypted, reach, with_image
 from ..tools import helm
 from ..tools.process import ask_all, require_installed
 
@@ -62,7 +60,6 @@ _SECRET = "Secret"  # noqa: S105 - the kind of an object
 _GIVEN = re.compile(r"""(?P<name>[\w.-]+)["']?\s*[:=]\s*(?=\S)""")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LONGEST_VALUE = 160
-_MOST_LEAVES = 50_000
 
 
 # The ways to the values of what a chart depends on, by the names that helm tells.
@@ -187,11 +184,12 @@ def _problems(folder: Path, chart: str, values: Sequence[str], ways: Ways, said:
 
 def _place_of(folder: Path, files: Sequence[str], path: tuple[str, ...]) -> str:
     """Return the file, and the line, that a fault of the schema is about: in the strongest of them that has it."""
-    depth, where = 0, files[0]
-    for file in files:
-        deeper, line = _way(_read(folder / file), path)
-        if deeper and deeper >= depth:
-            depth, where = deeper, f"{file}:{line}"
+    where = files[0]
+    for depth, file in product(range(1, len(path) + 1), files):
+        with suppress(Fault):  # helm tells what is wrong with what is no YAML
+            found = reach(parse(_read(folder / file), file), path[:depth])
+            if at := found.key or found.node:
+                where = f"{file}:{at.line}"
     return where
 
 
@@ -259,20 +257,6 @@ def _fill(hub: Hub, folder: Path, chart: str, own: str) -> tuple[Requirement, ..
     return required
 
 
-def _way(data: bytes, path: tuple[str, ...]) -> tuple[int, int]:
-    """Return how many steps of ``path`` lead into a values file, and the line of the last one."""
-    depth, line, node = 0, 0, None
-    with suppress(Fault):  # helm tells what is wrong with what is no YAML
-        node = parse(data, "").root
-    for step in path:
-        node = target_of(node) if node else None
-        entries = node.own(step) if isinstance(node, MappingNode) else []
-        if not entries:
-            break
-        depth, line, node = depth + 1, entries[-1][0].line, entries[-1][1]
-    return depth, line
-
-
 def _read(file: Path) -> bytes:
     try:
         return read_file(file)
@@ -283,14 +267,10 @@ def _read(file: Path) -> bytes:
 # Most values files are the same before and after.
 @lru_cache(maxsize=1024)
 def _secrets_in(data: bytes) -> Secrets:
-    found: set[tuple[str, str]] = set()
     with suppress(Fault):
-        mappings = (node for node in parse(data, "").outline if isinstance(node, MappingNode))
-        for key, given in (entry for one in mappings for entry in one.entries):
-            value = target_of(given)
-            if isinstance(key, Scalar) and isinstance(value, Scalar) and looks_secret(key.value):
-                found.add(("SECRET", value.value))
-    return frozenset(found)
+        named = ((steps[-1], value) for steps, value in walk(load_file(data, "")) if steps)
+        return frozenset(("SECRET", value) for key, value in named if isinstance(value, Leaf) and looks_secret(key))
+    return frozenset()
 
 
 # What an object holds: each scalar by the way to it.
@@ -376,35 +356,25 @@ def _without_noise(text: str, version: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _objects(text: str) -> tuple[tuple[str, Leaves], ...]:
-    yaml = YAML(typ="safe", pure=True)
-    yaml.allow_duplicate_keys = True
-    try:
-        found = yaml.load(text)
-    except (YAMLError, ValueError) as error:
-        raise Unusable("what helm wrote is not YAML", where="helm template", hint="helm lint the chart") from error
-    items = found.get("items") if isinstance(found, dict) and found.get("kind") == "List" else [found]
-    return tuple(_named(item) for item in items or [] if isinstance(item, dict))
+    found = load(text)
+    items = child(found, "items") if child(found, "kind") == "List" else [found]
+    return tuple(_named(item) for item in items if isinstance(item, dict)) if isinstance(items, list) else ()
 
 
-def _named(item: dict[str, Any]) -> tuple[str, Leaves]:
-    metadata = item.get("metadata")
-    kind, name = item.get("kind"), metadata.get("name") if isinstance(metadata, dict) else None
-    leaves: dict[tuple[str, ...], str] = {}
-    for path, text in _leaves(item, ()):
-        if len(leaves) >= _MOST_LEAVES:
-            raise Unusable("an object has too many values", where=f"{kind}/{name}", hint="helm lint the chart")
-        leaves[path] = MASK if kind == _SECRET and path[0] in {"data", "stringData"} else text
-    return f"{kind}/{name}", leaves
+def _named(item: Data) -> tuple[str, Leaves]:
+    kind, name = text_under(item, "kind"), text_under(child(item, "metadata"), "name")
+    masked = {("data",), ("stringData",)} if kind == _SECRET else set()
+    return f"{kind}/{name}", {path: MASK if path[:1] in masked else text for path, text in _leaves(item, ())}
 
 
-def _leaves(node: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+def _leaves(node: Data, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield every scalar with the way to it; a list whose items have no names of their own is one text."""
     if isinstance(node, dict) and node:
         for key, value in node.items():
-            yield from _leaves(value, (*path, str(key)))
+            yield from _leaves(value, (*path, key))
     elif isinstance(node, list) and node:
-        names = [item.get("name") if isinstance(item, dict) else None for item in node]
-        if None in names or len({str(name) for name in names}) < len(names):
+        names = [text_under(item, "name") for item in node]
+        if None in names or len({*names}) < len(names):
             yield path, "\n".join(map(_in_one_line, node))
             return
         for name, value in zip(names, node, strict=True):
@@ -413,19 +383,17 @@ def _leaves(node: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ..
         yield path, _in_one_line(node)
 
 
-def _in_one_line(node: object) -> str:
-    if isinstance(node, str) or not isinstance(node, (str, dict, list, bool, int, float, type(None))):
-        return str(node)
-    return json.dumps(_hidden(node), ensure_ascii=False, default=str)
+def _in_one_line(node: Data) -> str:
+    return node if isinstance(node, str) else json.dumps(_hidden(node), ensure_ascii=False)
 
 
-def _hidden(node: object) -> object:
+def _hidden(node: Data) -> object:
     if isinstance(node, list):
         return [_hidden(item) for item in node]
     if isinstance(node, dict):
-        named = looks_secret(str(node.get("name", "")))
-        is_secret = {key: looks_secret(str(key)) or (named and key == "value") for key in node}
-        return {str(key): MASK if is_secret[key] else _hidden(value) for key, value in node.items()}
+        named = looks_secret(text_under(node, "name") or "")
+        is_secret = {key: looks_secret(key) or (named and key == "value") for key in node}
+        return {key: MASK if is_secret[key] else _hidden(value) for key, value in node.items()}
     return node
 
 
