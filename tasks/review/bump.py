@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from itertools import accumulate
 from typing import NamedTuple, TypeAlias
 
 from ..core import output
@@ -31,6 +30,7 @@ from ..releases.versions import allows, is_range, respelled
 from ..repo.charts import require_movable
 from ..repo.deployments import chart_values, staying_installations
 from ..repo.edits import moving_action, release_edits
+from ..repo.files import files_with
 from ..repo.hub import Hub, HubImage
 from ..repo.pins import Pin, Pinned
 from ..repo.values import PinnedImage, ValuesPlace
@@ -40,7 +40,6 @@ from ..tools.registry import inspect
 NOTHING = "(none)"
 JUPYTERHUB, KUBERNETES = "JupyterHub", "minimum Kubernetes"
 _SLIM = "-slim"
-MOST_BYTES = 8 * 1024 * 1024
 _MOST_SHOWN = 10
 _ALL = "**"
 
@@ -305,27 +304,17 @@ class Value(NamedTuple):
 def upgrades_here(hub: Hub, before: str | None, after: str) -> Upgrades:
     """Return the upgrades from one version of z2jh to another, with the values that each note concerns.
 
-    It reads the YAML files that have the chart's key, at most ``MOST_BYTES``.
+    It reads the YAML files that have the chart's key.
     """
-    crossed = upgrades_between(before, after)
-    if not crossed:
-        return {}
-    chart = hub.requirement.key
-    files = tuple(_values_files(hub, chart))
-    sizes = accumulate(len(data) for _, data in files)
-    read = [file for file, size in zip(files, sizes, strict=True) if size <= MOST_BYTES]
+    crossed, chart = upgrades_between(before, after), hub.requirement.key
     values: list[Value] = []
-    for path, data in read:
+    for path in files_with(hub.git, "--fixed-strings", [f"{chart}:"], "*.yaml", "*.yml") if crossed else ():
         with suppress(Fault):  # a template, or a broken file: bump and build report those that they need
-            values += values_below(load_file(data, path), path, chart)
-    here = {
+            values += values_below(load_file(hub.require(path), path), path, chart)
+    return {
         one: {note.text: tuple(value for value in values if concerns(note, value)) for note in one.notes}
         for one in crossed
     }
-    if len(read) < len(files):
-        text = f"Only {len(read)} of {len(files)} values files were looked through for what these notes concern."
-        here[crossed[0]][text] = ()
-    return here
 
 
 def needs(upgrade: Upgrade) -> Iterator[str]:
@@ -382,15 +371,3 @@ def concerns(note: Note, value: Value) -> bool:
             if is_any or (value.text is not None and watch.holds in value.text and value.text != watch.other_than):
                 return True
     return False
-
-
-def _values_files(hub: Hub, chart: str) -> Iterator[tuple[str, bytes]]:
-    own = (hub.values_file, *(place.file for place in hub.places))
-    listed = hub.git.names("ls-files", "-z", "--", "*.yaml", "*.yml")
-    for path in filter(None, dict.fromkeys((*own, *listed))):
-        try:
-            data = hub.files.read(path)
-        except Fault:  # too large, or a link that leads out of the repository: no values file
-            continue
-        if data is not None and f"{chart}:".encode() in data:
-            yield path, data

@@ -5,7 +5,6 @@ import semver
 
 from tasks.core.yaml_tree import load_file
 from tasks.releases.notes import Note, Watch, known, upgrades_between
-from tasks.review import bump as looked
 from tasks.review.bump import (
     Value,
     concerns,
@@ -162,16 +161,6 @@ def test_values_stand_under_the_requirements_alias(tmp_path: Path) -> None:
     hub.write("deployments/x.yaml", "ours: {hub: {fsGid: 1}}\njupyterhub: {hub: {fsGid: 2}}\n")
     hub.commit("Name it otherwise")
     assert places(hub) == ["deployments/x.yaml:1 ours.hub.fsGid"]
-
-
-def test_not_all_files_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    hub = make_hub(tmp_path / "hub")
-    for number in range(3):
-        hub.write(f"deployments/{number}.yaml", "jupyterhub:\n  hub: {fsGid: 1000}\n")
-    hub.commit("Add deployments")
-    monkeypatch.setattr(looked, "MOST_BYTES", len(hub.read("hub/values.yaml")) + 40)
-    (general, *_) = upgrades_here(opened(hub), "3.3.8", "4.4.0").values()
-    assert [*general][-1] == "Only 2 of 4 values files were looked through for what these notes concern."
 
 
 def test_cal_icors_own_values(tmp_path: Path) -> None:
