@@ -1,10 +1,10 @@
 """The engines that build: ``docker buildx bake``, chartpress, Google Cloud Build.
 
 A new engine is a class like :class:`Buildx`, and a row in :func:`engine_for`: ``require_fit`` checks that it is
-installed, and can do what the options and settings want; ``shown`` returns the commands as one could paste them;
-``build`` runs them, with the context of each part in ``scratch``, and returns the pushed digests that it knows by
-the images' keys; ``retags`` is whether an image of the same inputs that is in the registry already is retagged, not
-built.
+installed, and can do what the options and settings want; ``shown`` returns the commands for the images of one commit,
+as one could paste them; ``build`` runs them, with the context in ``scratch``, and returns the pushed digests that it
+knows by the images' keys; ``retags`` is whether an image of the same inputs that is in the registry already is
+retagged, not built.
 """
 
 from __future__ import annotations
@@ -69,15 +69,14 @@ def engine_for(hub: Hub, options: BuildOptions) -> Engine:
 
 def build_images(build: Build, engine: Engine) -> list[ImageBuild]:
     """Build and push, then prove each image from what its registry has; return the images."""
-    named = _named(build)
+    built: list[ImageBuild] = []
+    digests: dict[str, str] = {}
     with temporary_folder() as scratch:
-        written = named.with_images(
-            one for index, part in enumerate(named.parts) for one in _written(part, scratch / str(index))
-        )
-        digests = engine.build(written, scratch)
-    if not build.pushes:
-        return [*written.to_build]
-    return [one.proved(inspect(one.reference), digests.get(one.key)) for one in written.to_build]
+        for index, part in enumerate(_named(build).parts):
+            written = part.with_images(_written(part, scratch / str(index)))
+            digests |= engine.build(written, scratch / str(index))
+            built += written.images
+    return [one.proved(inspect(one.reference), digests.get(one.key)) for one in built] if build.pushes else built
 
 
 def _named(build: Build) -> Build:
@@ -138,59 +137,48 @@ class Buildx:
     def require_fit(self, hub: Hub, options: BuildOptions) -> None:
         """Accept all options."""
 
-    def shown(self, build: Build) -> list[str]:
-        """Return the commands for each part: its context written out of git, then the build."""
-        below = f"/{build.hub.layout.root}" if build.hub.layout.root else ""
-        shown = []
-        for part in build.parts:
-            bake_file = _bake_definition(part, no_cache=build.options.no_cache)
-            bake = docker.bake_command(build.builder, bake_file, None, Path("metadata.json"))
-            context = "\n".join(("context=$(mktemp -d)/context", *_shown_context(part, "$context")))
-            shown.append(f'{context}\n(cd "$context{below}" && {bake}\n)')
-        return shown
+    def shown(self, part: Build) -> str:
+        """Return the commands: the context written out of git, then the build."""
+        below = f"/{part.hub.layout.root}" if part.hub.layout.root else ""
+        bake_file = _bake_definition(part, no_cache=part.options.no_cache)
+        bake = docker.bake_command(part.builder, bake_file, None, Path("metadata.json"))
+        context = "\n".join(("context=$(mktemp -d)/context", *_shown_context(part, "$context")))
+        return f'{context}\n(cd "$context{below}" && {bake}\n)'
 
-    def build(self, build: Build, scratch: Path) -> dict[str, str]:
-        """Build and push."""
-        digests: dict[str, str] = {}
-        for index, part in enumerate(build.parts):
-            digests |= _bake(part, scratch / str(index))
-        return digests
+    def build(self, part: Build, scratch: Path) -> dict[str, str]:
+        """Build and push.
 
-
-def _bake(part: Build, scratch: Path) -> dict[str, str]:
-    """Build and push the images of one part, and return their digests by their keys.
-
-    That is done once more without the shared cache where that is what fails, and where the sign-in expires meanwhile:
-    Docker asks its helper again for every command.
-    """
-    folder, metadata = scratch / CONTEXT / part.hub.layout.root, scratch / "metadata.json"
-    # Not by its whole path, which may have bytes that no argument of docker's can have.
-    there = Path(os.path.relpath(metadata.resolve(), folder.resolve()))
-    host, builder = part.images[0].reference.host, part.builder
-    shared, is_again = part.hub.settings.cache != CACHE_OFF, False
-    while True:
-        bake = _bake_definition(part, no_cache=part.options.no_cache and not is_again, shared=shared)
+        That is done once more without the shared cache where that is what fails, and where the sign-in expires
+        meanwhile: Docker asks its helper again for every command.
+        """
+        folder, metadata = scratch / CONTEXT / part.hub.layout.root, scratch / "metadata.json"
+        # Not by its whole path, which may have bytes that no argument of docker's can have.
+        there = Path(os.path.relpath(metadata.resolve(), folder.resolve()))
+        host, builder = part.images[0].reference.host, part.builder
+        shared, is_again = part.hub.settings.cache != CACHE_OFF, False
+        while True:
+            bake = _bake_definition(part, no_cache=part.options.no_cache and not is_again, shared=shared)
+            try:
+                docker.run_build(docker.bake_command(builder, bake, folder, there), host, builder, cached=shared)
+                break
+            except docker.CacheFailed as fault:
+                output.say(f"{fault.what}; building once more without the shared cache")
+                shared = False
+            except Expired as fault:
+                if is_again or not part.pushes or DockerLogins.read().credentials(host) is None:
+                    raise
+                output.say(f"{fault.what}; pushing once more with fresh credentials")
+                is_again = True
         try:
-            docker.run_build(docker.bake_command(builder, bake, folder, there), host, builder, cached=shared)
-            break
-        except docker.CacheFailed as fault:
-            output.say(f"{fault.what}; building once more without the shared cache")
-            shared = False
-        except Expired as fault:
-            if is_again or not part.pushes or DockerLogins.read().credentials(host) is None:
-                raise
-            output.say(f"{fault.what}; pushing once more with fresh credentials")
-            is_again = True
-    try:
-        written = json.loads(metadata.read_text(encoding="utf-8"))
-        targets = {one.key: target_name(index, one.key) for index, one in enumerate(part.images)}
-        return {key: str(written[target]["containerimage.digest"]) for key, target in targets.items()}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as err:
-        raise ProgramFailed(
-            f"bake did not say what it built: {type(err).__name__}",
-            where=metadata.name,
-            hint="docker buildx version: 0.13 or newer is needed",
-        ) from err
+            written = json.loads(metadata.read_text(encoding="utf-8"))
+            targets = {one.key: target_name(index, one.key) for index, one in enumerate(part.images)}
+            return {key: str(written[target]["containerimage.digest"]) for key, target in targets.items()}
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as err:
+            raise ProgramFailed(
+                f"bake did not say what it built: {type(err).__name__}",
+                where=metadata.name,
+                hint="docker buildx version: 0.13 or newer is needed",
+            ) from err
 
 
 def _shown_context(part: Build, folder: str) -> list[str]:
@@ -233,21 +221,21 @@ class Chartpress:
             raise Refused(f"chartpress does not know {name}", where="--engine", hint="leave out --engine chartpress")
         require_installed(CHARTPRESS)
 
-    def shown(self, build: Build) -> list[str]:
+    def shown(self, part: Build) -> str:
         """Return the runbook's command."""
-        return [str(self._command(build))]
+        return str(self._command(part))
 
-    def build(self, build: Build, scratch: Path) -> dict[str, str]:
+    def build(self, part: Build, scratch: Path) -> dict[str, str]:
         """Build and push what chartpress finds to be built; it does not tell the digests."""
         # On a branch of the same name, and with as long hashes: build arguments may hold both.
-        clone, abbreviation = scratch / "hub", build.hub.git.ask("config", "--get", "core.abbrev")
+        clone, abbreviation = scratch / "hub", part.hub.git.ask("config", "--get", "core.abbrev")
         flags = ("--config", f"core.abbrev={abbreviation.text}") if abbreviation.ok else ()
-        source = (str(build.hub.git.folder), str(clone))
+        source = (str(part.hub.git.folder), str(clone))
         Git(scratch).read("clone", "--quiet", "--shared", "--no-checkout", *flags, "--", *source)
-        commit = Tree(build.hub.git, Git(clone).read("rev-parse", "HEAD"))
-        for one in build.to_build:
-            paths = sources_of(build.hub, one.image).all
-            if commit.written_as(paths) != Tree(build.hub.git, str(one.name.revision)).written_as(paths):
+        commit = Tree(part.hub.git, Git(clone).read("rev-parse", "HEAD"))
+        for one in part.to_build:
+            paths = sources_of(part.hub, one.image).all
+            if commit.written_as(paths) != Tree(part.hub.git, str(one.name.revision)).written_as(paths):
                 raise Refused(
                     "chartpress builds from the last commit, which has other files than the one that the tag names",
                     where=one.reference,
@@ -255,15 +243,15 @@ class Chartpress:
                 )
         commit.write(["."], clone)
         files = WorkingTree(clone)
-        for image in build.hub.images if build.options.stand_ins else ():
+        for image in part.hub.images if part.options.stand_ins else ():
             # The tags are made of the commits, so a file may name what stands in for its hub images.
             path, data = image.dockerfile, require(files, image.dockerfile)
-            after = with_images(data, build.options.stand_ins, path, image.spec.arguments)
+            after = with_images(data, part.options.stand_ins, path, image.spec.arguments)
             files.replace([FileEdit(path, data, after, "")])
         # Named, so that git takes no folder inside for another repository.
         named = {"GIT_DIR": str(clone / ".git"), "GIT_WORK_TREE": str(clone)}
-        command = self._command(build)._replace(cwd=clone / build.hub.layout.root, hidden_env=named)
-        docker.run_build(command, build.to_build[0].reference.host, build.builder)
+        command = self._command(part)._replace(cwd=clone / part.hub.layout.root, hidden_env=named)
+        docker.run_build(command, part.to_build[0].reference.host, part.builder)
         return {}
 
     @staticmethod
@@ -293,29 +281,25 @@ class CloudBuild:
             raise docker.no_image_store("Cloud Build's builder", CLOUD_BUILD, "attest images", "hub.attest")
         require_installed("gcloud")
 
-    def shown(self, build: Build) -> list[str]:
-        """Return the commands for each part: its request made in a folder, then sent."""
-        shown = []
-        for part in build.parts:
-            files = _request_files(part).items()
-            sent = _submit_command(part, Path("$request")).argv
-            lines = (
-                "request=$(mktemp -d)",
-                *_shown_context(part, f"$request/{CONTEXT}"),
-                *(f"cat > \"$request/{name}\" <<'END'\n{text.rstrip()}\nEND" for name, text in files),
-                " ".join(f'"{word}"' if "$" in word else quote(word) for word in sent),
-            )
-            shown.append("\n".join(lines))
-        return shown
+    def shown(self, part: Build) -> str:
+        """Return the commands: the request made in a folder, then sent."""
+        files = _request_files(part).items()
+        sent = _submit_command(part, Path("$request")).argv
+        lines = (
+            "request=$(mktemp -d)",
+            *_shown_context(part, f"$request/{CONTEXT}"),
+            *(f"cat > \"$request/{name}\" <<'END'\n{text.rstrip()}\nEND" for name, text in files),
+            " ".join(f'"{word}"' if "$" in word else quote(word) for word in sent),
+        )
+        return "\n".join(lines)
 
-    def build(self, build: Build, scratch: Path) -> dict[str, str]:
+    def build(self, part: Build, scratch: Path) -> dict[str, str]:
         """Build and push; Cloud Build does not tell the digests."""
-        for index, part in enumerate(build.parts):
-            for name, text in _request_files(part).items():
-                (scratch / str(index) / name).write_text(text, encoding="utf-8")
-            done = run_folded(_submit_command(part, scratch / str(index)), "building on Cloud Build")
-            if not done.ok:
-                raise cloud_build_fault(done, google_project(part.images[0].reference))
+        for name, text in _request_files(part).items():
+            (scratch / name).write_text(text, encoding="utf-8")
+        done = run_folded(_submit_command(part, scratch), "building on Cloud Build")
+        if not done.ok:
+            raise cloud_build_fault(done, google_project(part.images[0].reference))
         return {}
 
 

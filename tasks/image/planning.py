@@ -149,7 +149,7 @@ def _build_action(build: Build, engine: Engine, relies: Sequence[Fact]) -> Actio
         f"{verb} {', '.join(str(one.reference) for one in build.to_build)}",
         why,
         lambda _: results_of(build_images(build, engine)),
-        (*platforms, *(f"$ {command}" for command in engine.shown(build))),
+        (*platforms, *dict.fromkeys(f"$ {engine.shown(part)}" for part in build.parts)),
         (*relies, *(map(image_fact, known) if must_be_free else ())),
     )
 
