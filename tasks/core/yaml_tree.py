@@ -218,17 +218,12 @@ class Text(NamedTuple):
 
 
 class Document(NamedTuple):
-    """One YAML document, which begins on ``line``.
-
-    ``outline`` has every node in the order of the text, with None where a mapping or list ends, ``shared`` every node
-    that an alias stands for, with the line of its first alias.
-    """
+    """One YAML document, which begins on ``line``; ``nodes`` are those of the whole file in the order of the text."""
 
     text: Text
     root: Node | None
     line: int
-    outline: tuple[Node | None, ...]
-    shared: dict[Node, int]
+    nodes: tuple[Node, ...]
 
     @property
     def where(self) -> str:
@@ -238,6 +233,10 @@ class Document(NamedTuple):
     def place(self, node: Node | None) -> str:
         """Return ``path:line`` of ``node``; of none the path."""
         return f"{self.where}:{node.line}" if node else self.where
+
+    def plain(self) -> Data:
+        """Return it as plain data; raise Unusable where that is not possible."""
+        return _plain(self.root, self.where, iter(range(MAX_NODES)))
 
 
 def parse(data: bytes, where: str) -> Document:
@@ -253,7 +252,7 @@ def parse_all(data: bytes, where: str) -> tuple[Document, ...]:
     text = Text.decode(data, where)
     tree = _Tree(where, MAX_NODES).build(text.content)
     begun: list[tuple[Node | None, int]] = [*zip(tree.roots, tree.starts, strict=True)] or [(None, 1)]
-    return tuple(Document(text, root, line, tuple(tree.outline), tree.shared) for root, line in begun)
+    return tuple(Document(text, root, line, tuple(tree.nodes)) for root, line in begun)
 
 
 def load(text: str, *, size: int = MAX_BYTES, nodes: int = MAX_NODES) -> Data:
@@ -271,12 +270,7 @@ def load(text: str, *, size: int = MAX_BYTES, nodes: int = MAX_NODES) -> Data:
 @lru_cache(maxsize=1024)
 def load_file(data: bytes, where: str) -> Data:
     """Read a file of one YAML document as plain data; raise Unusable where that is not possible."""
-    return _plain(parse(data, where).root, where, iter(range(MAX_NODES)))
-
-
-def load_all(data: bytes, where: str) -> list[Data]:
-    """Read a file's YAML documents as plain data, each for itself; raise Unusable where that is not possible."""
-    return [_plain(document.root, where, iter(range(MAX_NODES))) for document in parse_all(data, where)]
+    return parse(data, where).plain()
 
 
 def _require_one(starts: Sequence[int], where: str) -> None:
@@ -340,8 +334,7 @@ class _Tree:
     most: int
     roots: list[Node] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
-    outline: list[Node | None] = field(default_factory=list)
-    shared: dict[Node, int] = field(default_factory=dict)
+    nodes: list[Node] = field(default_factory=list)
     anchors: dict[str, Node] = field(default_factory=dict)
     opened: list[Collection] = field(default_factory=list)
 
@@ -353,7 +346,6 @@ class _Tree:
                 self.anchors.clear()
                 self.starts.append(line)
             elif isinstance(event, events.CollectionEndEvent):
-                self.outline.append(None)
                 self.opened.pop()
             elif isinstance(event, events.NodeEvent):
                 self.add(event, line)
@@ -365,14 +357,12 @@ class _Tree:
         is_empty = isinstance(event, events.ScalarEvent) and event.start_mark.index == event.end_mark.index
         if is_empty and self.opened and siblings:
             line = siblings[-1].line  # an empty value is marked where the next thing begins
-        if len(self.outline) >= self.most:
+        if len(self.nodes) >= self.most:
             raise self._fault(f"more than {self.most} keys and values", line, "name the right file")
         node = self._node(event, line)
-        self.outline.append(node)
+        self.nodes.append(node)
         siblings.append(node)
-        if isinstance(node, Alias):
-            self.shared.setdefault(node.target, line)
-        elif node.anchor:
+        if node.anchor:
             self.anchors[node.anchor] = node
         if isinstance(node, Collection):
             self.opened.append(node)

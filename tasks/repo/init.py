@@ -18,7 +18,7 @@ from ..core.faults import DOOR, Refused, Unusable
 from ..core.names import Reference, is_name
 from ..core.plan import Action, Step
 from ..core.settings import FILE, SECTION, read_settings, section_in
-from ..core.yaml_tree import Edit, MappingNode, parse
+from ..core.yaml_tree import Alias, Edit, MappingNode, parse
 from ..releases.index import Release, newest
 from ..releases.repository import HelmRepository
 from .charts import JUPYTERHUBS, BareChart, ChartSpec, ImageSpec, NotNamed, Requirement, address_of
@@ -333,7 +333,7 @@ def _makefile_part(files: Files) -> Part:
 def _values_part(files: Files, chart: BareChart) -> Part:
     """Return the chart's values with the image's keys, what they lack of it as the first of the mapping around it.
 
-    Where that mapping is in brackets, empty or written otherwise, the keys are to be added by hand.
+    Where that mapping is in brackets, empty or written otherwise, or the file has aliases, they are to be added by hand.
     """
     path, steps = chart.values_file, tuple(chart.values_path.split("."))
     before, added = files.read(path), f"{chart.values_path} added"
@@ -342,11 +342,10 @@ def _values_part(files: Files, chart: BareChart) -> Part:
     node, content = found.around, document.text.content
     if not found.missing:
         return Kept(path)
-    if found.shared:
-        raise found.shared
     if is_nothing(document.root):
         return _if_read(_with_lines(path, before, _block(steps), added), steps, _block(steps))
-    if not isinstance(node, MappingNode) or not node.children:
+    has_aliases = any(isinstance(one, Alias) for one in document.nodes)
+    if not isinstance(node, MappingNode) or not node.children or has_aliases:
         return Kept(path, _block(steps))
     first = node.children[0].start
     at = content.rfind("\n", 0, first) + 1

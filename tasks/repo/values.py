@@ -22,9 +22,9 @@ from ..core.faults import Unusable
 from ..core.names import Reference
 from ..core.settings import FILE, ValuesTarget
 from ..core.yaml_tree import (
-    Alias,
     Document,
     Edit,
+    Leaf,
     MappingNode,
     Node,
     Scalar,
@@ -35,6 +35,7 @@ from ..core.yaml_tree import (
     parse_all,
     reads_as_text,
     target_of,
+    walk,
 )
 from .files import Files, require
 
@@ -62,23 +63,21 @@ class Found(NamedTuple):
     Attributes:
         node: what is there, never an alias; None where it is missing.
         missing: the steps that ``around`` does not have.
-        shared: the fault of an edit there, where another place would change too.
     """
 
     node: Node | None
     around: Node | None = None
     key: Scalar | None = None
     missing: Path = ()
-    shared: Unusable | None = None
 
 
 def reach(document: Document, steps: Path) -> Found:
     """Follow ``steps`` from the outermost node, through aliases and merge keys, as Helm does."""
-    here = Found(document.root, shared=_sharing(document, document.root, ()))
+    here = Found(document.root)
     for taken, step in enumerate(steps):
         there = None if is_nothing(here.node) else _step(document, here, step, steps[: taken + 1])
         if there is None:
-            return Found(None, here.node, missing=steps[taken:], shared=here.shared)
+            return Found(None, here.node, missing=steps[taken:])
         here = there
     return here
 
@@ -99,9 +98,8 @@ def is_nothing(node: Node | None) -> bool:
 
 
 def with_scalars(document: Document, changes: Mapping[Path, str]) -> bytes:
-    """Return the file with the scalar at each path set to a text."""
-    edits: list[Edit] = []
-    written: dict[Node | None, str] = {}
+    """Return the file with the scalar at each path set to a text; nothing else in the document may change with it."""
+    edits: set[Edit] = set()
     for path, value in changes.items():
         found, name = reach(document, path), ".".join(path)
         node = found.node
@@ -110,24 +108,16 @@ def with_scalars(document: Document, changes: Mapping[Path, str]) -> bytes:
             raise Unusable(f"{name} is missing", where=document.place(found.around), hint=hint)
         if not isinstance(node, Scalar):
             raise mismatch(node, document.where, name, _TEXT, _GIVE_TEXT)
-        if not _reads_as(node, value):
-            if found.shared:
-                raise found.shared
-            edits.append(_rewrite(document, node, found.key, value))
-            written[node] = value
+        if not node.is_text or node.value != value:
+            edits.add(_rewrite(document, node, found.key, value))
     data = document.text.edited(edits)
-    if not edits:
-        return data
-    try:
-        outline = parse_all(data, document.where)[0].outline
-    except Unusable:
-        outline = ()
-    is_same = (
-        _reads_as(now, written[before]) if before in written else _facts(now) == _facts(before)
-        for before, now in zip(document.outline, outline, strict=False)
-    )
-    if len(outline) != len(document.outline) or not all(is_same):
-        raise _not_plain(document.where)
+    if edits:
+        wanted = {**_leaves(document), **{path: (value, True) for path, value in changes.items()}}
+        left: dict[Path, object] = {}
+        with suppress(Unusable):
+            left = next((_leaves(one) for one in parse_all(data, document.where) if one.line == document.line), left)
+        if left != wanted:
+            raise _not_plain(document.where, next((path for path in wanted if left.get(path) != wanted[path]), ()))
     return data
 
 
@@ -145,22 +135,20 @@ def _rewrite(document: Document, node: Scalar, key: Scalar | None, value: str) -
     return Edit(colon + 1, colon + 1, f" {_spelled(value, '')}")
 
 
-def _not_plain(where: str) -> Unusable:
+def _not_plain(where: str, other: Path = ()) -> Unusable:
     return Unusable(
-        "the file cannot be edited there without changing something else",
+        f"the file cannot be edited there without changing {'.'.join(other) or 'something else'}",
         where=where,
-        hint="write each value plainly on one line with its key",
+        hint="write each value plainly on one line with its key, without an anchor, alias or merge key (<<)",
     )
 
 
-def _facts(node: Node | None) -> tuple[object, ...]:
-    own = ("tag", "anchor", "value", "style", "name", "flow")
-    return (type(node), *(getattr(node, attribute, None) for attribute in own))
-
-
-def _reads_as(node: Node | None, value: str) -> bool:
-    """Whether ``node`` is the text ``value`` to every YAML reader."""
-    return isinstance(node, Scalar) and node.is_text and node.value == value
+def _leaves(document: Document) -> dict[Path, object]:
+    """Return what is at each path: of a scalar its characters and whether it is a text, of anything else its type."""
+    return {
+        steps: (str(value), value.node.is_text) if isinstance(value, Leaf) else type(value)
+        for steps, value in walk(document.plain())
+    }
 
 
 def _spelled(value: str, style: str) -> str:
@@ -175,33 +163,17 @@ def _spelled(value: str, style: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _sharing(document: Document, node: Node | None, path: Path) -> Unusable | None:
-    """Return the fault of an edit at ``path`` where ``node`` is an alias, or has one elsewhere."""
-    line = node.target.line if isinstance(node, Alias) else document.shared.get(node) if node else None
-    return None if node is None or line is None else _shared(document, node, path, line)
-
-
-def _shared(document: Document, node: Node, path: Path, line: int) -> Unusable:
-    where = ".".join(path) or "the file"
-    return Unusable(
-        f"{where} is shared with line {line}, so an edit changes both",
-        where=document.place(node),
-        hint=f"write the value of {where} out, without an alias or merge key (<<)",
-    )
-
-
 def _step(document: Document, here: Found, step: str, steps: Path) -> Found | None:
     """Return where ``step`` leads to from ``here``, or None; raises Unusable where nothing can be below, or two are."""
     above, inside = ".".join(steps[:-1]) or "the file", here.node
     entries: Sequence[tuple[Scalar | None, Node]] = []
-    shared = here.shared
     if isinstance(inside, SequenceNode):
         if not (step.isascii() and step.isdigit() and len(step) <= _MAX_INDEX_DIGITS):
             hint = "name the item by its number, counted from 0"
             raise mismatch(inside, document.where, above, "a mapping", hint)
         entries = [(None, item) for item in inside.children[int(step) : int(step) + 1]]
     elif isinstance(inside, MappingNode):
-        entries = own = inside.own(step)
+        own = inside.own(step)
         if len(own) > 1:
             lines = " and ".join(str(key.line) for key, _ in own)
             raise Unusable(
@@ -209,12 +181,11 @@ def _step(document: Document, here: Found, step: str, steps: Path) -> Found | No
                 where=document.where,
                 hint="keep one of them: Helm reads the last, chartpress refuses both",
             )
-        if not own and (below := [entry for source in merged(inside) for entry in source.own(step)[-1:]]):
-            entries, shared = below, shared or _shared(document, inside, steps, below[0][0].line)
+        entries = own or [entry for source in merged(inside) for entry in source.own(step)[-1:]]
     else:
         raise mismatch(inside, document.where, above, "a mapping or a list", "correct the path, or the file")
     for key, node in entries:
-        return Found(target_of(node), inside, key, shared=shared or _sharing(document, node, steps))
+        return Found(target_of(node), inside, key)
     return None
 
 

@@ -3,7 +3,7 @@ import pytest
 from tasks.core import yaml_tree
 from tasks.core.faults import Unusable
 from tasks.core.yaml_tree import MAX_BYTES, MAX_DEPTH, child, load_file, parse, text_under
-from tasks.repo.values import PinnedImage, with_image
+from tasks.repo.values import PinnedImage, image_at, with_image
 from tests.support.calls import raised
 
 WHERE = "hub/values.yaml"
@@ -40,11 +40,13 @@ def test_what_cannot_be_read_is_one_fault(monkeypatch: pytest.MonkeyPatch, data:
     assert raised(Unusable, parse, data, WHERE) == f"error: {what}\nhint: {hint}"
 
 
-def test_a_bomb_of_aliases_is_as_small_as_its_text() -> None:
+def test_a_bomb_of_aliases_is_as_small_as_its_text_and_not_edited() -> None:
     levels = "".join(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 9)}]\n" for n in range(50))
     merges = "".join(f"m{n + 1}: &m{n + 1} {{<<: [*m{n}, *m{n}]}}\n" for n in range(50))
     data = f"a0: &a0 x\nm0: &m0 {{k: v}}\n{levels}{merges}image:\n  <<: *m50\n  name: a\n  tag: b\n".encode()
-    assert with_image(data, "image", PinnedImage("a", "c", 0), WHERE) == data.replace(b"tag: b", b"tag: c")
+    assert image_at(data, "image", WHERE) == PinnedImage("a", "b", data.count(b"\n"))
+    with pytest.raises(Unusable, match="its aliases stand for too much"):
+        with_image(data, "image", PinnedImage("a", "c", 0), WHERE)
 
 
 def test_plain_data_has_aliases_and_merge_keys_written_out_and_tells_where_each_text_stands() -> None:
