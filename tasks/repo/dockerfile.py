@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, chain, dropwhile, takewhile
-from posixpath import commonprefix
 from typing import NamedTuple
 
 from ..core.faults import Unusable
@@ -326,8 +325,8 @@ def with_base(
                 hint="remove the @sha256:… there, or pin one hub image only",
             )
         wanted[stage] = Reference(name, new.tag, new.digest if old.digest else None)
-        edits.update(_edits(stage.image.pieces, old, wanted[stage], f"{where}:{stage.line}"))
-    if not edits:
+        edits.update(_edits(stage.image.pieces, old, wanted[stage]))
+    if wanted == bases:
         return data, {}
     after = text.edited(edit for argument, edit in edits if argument is None)
     changed = {
@@ -342,7 +341,7 @@ def with_base(
             raise Unusable(
                 f"the edit would make FROM {before.written} name {found.image.text} instead of {meant}",
                 where=f"{where}:{before.line}",
-                hint="give each image its own ARG",
+                hint="write its version in one piece, in FROM or as one ARG or build argument that no other image uses",
             )
     return after, changed
 
@@ -382,33 +381,18 @@ def _base(stage: BuildStage, where: str) -> BaseImage:
     return BaseImage(Reference.parse(stage.image.text, place), stage.line, stage.written, tuple(used))
 
 
-def _edits(pieces: Sequence[Piece], old: Reference, new: Reference, where: str) -> Iterator[tuple[str | None, Edit]]:
+def _edits(pieces: Sequence[Piece], old: Reference, new: Reference) -> Iterator[tuple[str | None, Edit]]:
     """Yield the edits of the file, or of the build argument of that name, that make an image's name another one.
 
-    What the old and the new part begin and end with may be in other places than what lies between.
+    Name, tag and digest are changed one after the other, each in the last piece that can have all of the change.
     """
-    at = 0
-    for before, after in zip(_parts(old), _parts(new), strict=True):
-        head = len(commonprefix([before, after]))
-        tail = len(commonprefix([before[head:][::-1], after[head:][::-1]]))
-        start, end, offset = at + head, at + len(before) - tail, 0
-        at += len(before)
-        if before == after:
-            continue
-        for piece in pieces:
-            place = piece.place - offset
-            if offset <= start and end <= offset + len(piece.text) and (start < end or offset < start or start == 0):
-                yield piece.argument, Edit(place + start, place + end, after[head : len(after) - tail])
+    texts = [piece.text for piece in pieces]
+    for meant in map(str, (old._replace(name=new.name), new._replace(digest=old.digest), new)):
+        for at in reversed(range(len(texts))):
+            before, after = "".join(texts[:at]), "".join(texts[at + 1 :])
+            if meant.startswith(before) and meant.endswith(after) and len(before + after) <= len(meant):
+                texts[at] = meant[len(before) : len(meant) - len(after)]
                 break
-            offset += len(piece.text)
-        else:
-            raise Unusable(
-                "the base image's version is put together from several places",
-                where=where,
-                hint="write the version in one piece: in FROM, as one ARG's default, or as one build argument",
-            )
-
-
-def _parts(reference: Reference) -> tuple[str, str, str]:
-    tagged = str(reference._replace(digest=None))
-    return reference.name, tagged[len(reference.name) :], str(reference)[len(tagged) :]
+    for piece, text in zip(pieces, texts, strict=True):
+        if text != piece.text:
+            yield piece.argument, Edit(piece.place, piece.place + len(piece.text), text)
