@@ -146,8 +146,9 @@ def image_edits(hub: Hub, images: Mapping[ValuesPlace, PinnedImage]) -> tuple[Fi
             hint = f'write it, with "name:" and "tag:" under {place.path}'
             raise Unusable("the values file is missing", where=place.file, hint=hint)
         moved = place.moved(after, image)
-        # Its checksum covers what it leaves readable, too.
-        if is_encrypted(moved[place.file]) and moved[place.file] != hub.files.read(place.file):
+        # Its checksum covers what it leaves readable, too, unless it says otherwise (getsops.io/docs).
+        is_signed = is_encrypted(moved[place.file]) and b"mac_only_encrypted: true" not in moved[place.file]
+        if is_signed and moved[place.file] != hub.files.read(place.file):
             hint = f"name the image in a values file without secrets, and take {place.path} out of this one"
             raise Unusable("sops could not decrypt the file after an edit", where=place.file, hint=hint)
         after = Edited(after, moved)

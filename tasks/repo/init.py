@@ -333,7 +333,7 @@ def _makefile_part(files: Files) -> Part:
 def _values_part(files: Files, chart: BareChart) -> Part:
     """Return the chart's values with the image's keys, what they lack of it as the first of the mapping around it.
 
-    Where that mapping is in brackets, empty or written otherwise, or the file has aliases, they are to be added by hand.
+    Where that mapping is in brackets, empty or written otherwise, or the file has aliases, that is to be done by hand.
     """
     path, steps = chart.values_file, tuple(chart.values_path.split("."))
     before, added = files.read(path), f"{chart.values_path} added"

@@ -204,6 +204,8 @@ def test_a_values_file_that_sops_has_signed_is_not_edited(make: Maker, hubpress:
         "sops could not decrypt the file after an edit (hub/values.yaml)",
         "name the image in a values file without secrets, and take hub.image out of this one",
     )
+    hub.change("hub/values.yaml", "sops:\n", "sops:\n  mac_only_encrypted: true\n")
+    assert hubpress(hub, "--dry", "build").code == 0
 
 
 SHARED = "hub: {valuesPath: jupyterhub.hub.image}\nlab: {valuesPath: jupyterhub.hub.image}\n"
