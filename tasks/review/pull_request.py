@@ -311,8 +311,9 @@ def _push(git: Git, remote: str, commit: str, branch: str, place: Fact) -> None:
     """Push ``commit`` to ``remote`` as ``branch``, verify that it is there, and have the clone's branch follow it."""
     done = capture(git.push_command(remote, commit, branch), seconds=PUSH_SECONDS)
     there = place.ask()
-    # There may be another address to push to, which the remote is not asked at.
-    if done.ok and there == commit:
+    addresses = git.ask("remote", "get-url", "--push", "--all", remote).text.splitlines()
+    # The first address alone is asked. Where it is all, somebody may have pushed the same in the same moment.
+    if there == commit and (done.ok or len(addresses) == 1):
         # A forge may tell where to open a request.
         lines = (line.partition("remote: ") for line in done.stderr.splitlines())
         told = [f"{sign}{text}" for before, sign, text in lines if sign and not before and text.strip()]
