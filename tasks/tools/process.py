@@ -57,6 +57,8 @@ _DROPPED = (
     # Paths are taken as they are given, attributes as a checkout takes them, branches by their whole names.
     *("GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS", "GIT_NAMESPACE"),
     *("GIT_ATTR_SOURCE", "GIT_DEFAULT_HASH", "GIT_DEFAULT_REF_FORMAT", "GIT_DIFF_OPTS", "GIT_EXTERNAL_DIFF"),
+    # Buildx fails where that is a terminal's and there is none.
+    "BUILDKIT_PROGRESS",
 )
 # A program may end with any status, or by any signal (negative): the caller decides what that means.
 _ANY_STATUS = tuple(range(-64, 256))

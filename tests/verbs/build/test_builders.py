@@ -161,6 +161,12 @@ def test_the_cache_is_the_one_that_the_builder_can(
 
 
 @pytest.mark.engine
+def test_a_progress_for_terminals_that_the_user_has_set_stops_no_build_without_one(hub: Hub, mirror: str) -> None:
+    write_dockerfile(hub, mirror)
+    succeed("build", cwd=hub.path, env={"BUILDKIT_PROGRESS": "tty"})
+
+
+@pytest.mark.engine
 def test_a_colleague_does_not_build_again_what_the_last_image_has(hub: Hub, mirror: str, engine: Engine) -> None:
     """The second engine is the colleague's: it has never built anything."""
     cache(hub, mirror, "on")
