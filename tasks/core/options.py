@@ -107,7 +107,7 @@ class BuildOptions:
     )
     push: bool = flag("build the image into the engine's local store; leave the values as they are", default=True)
     force: bool = flag("build and push even if the tag exists", default=False)
-    platform: str | None = flag("build for this platform (default: hub.platform)")
+    platform: str | None = flag("build for this platform (default: hub.platform)", "PLATFORM")
     builder: str | None = flag(
         "build on this buildx builder (default: hub.builder, else Docker's current builder)", "NAME"
     )
@@ -168,7 +168,7 @@ class PreviewOptions:
         name="deployment",
         default=(),
     )
-    kube_version: str | None = flag("the cluster's Kubernetes version (default: hub.kubernetes)")
+    kube_version: str | None = flag("the cluster's Kubernetes version (default: hub.kubernetes)", "VERSION")
 
 
 @dataclass(frozen=True)
