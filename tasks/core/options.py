@@ -79,7 +79,7 @@ class BuildOptions:
     )
     no_push: bool = flag("build the image into the engine's local store; leave the values as they are", default=False)
     force: bool = flag("build and push even if the tag exists", default=False)
-    platform: str | None = flag("build for this platform (default: hub.platform)")
+    platform: str | None = flag("build for this platform (default: hub.platform)", "PLATFORM")
     builder: str | None = flag(
         "build on this buildx builder (default: hub.builder, else Docker's current builder)", "NAME"
     )
@@ -134,7 +134,7 @@ class PreviewOptions(BumpOptions):
         "NAME",
         default=(),
     )
-    kube_version: str | None = flag("the cluster's Kubernetes version (default: hub.kubernetes)")
+    kube_version: str | None = flag("the cluster's Kubernetes version (default: hub.kubernetes)", "VERSION")
 
 
 @dataclass(frozen=True)
