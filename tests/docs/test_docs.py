@@ -138,6 +138,8 @@ PLAIN = {
     "chartpress does not know …",
     "the remote does not have the branch that was pushed",
     "there is no … …",
+    "Docker has no credential helper for it",
+    "Docker's helper returned no credentials",
 }
 
 
