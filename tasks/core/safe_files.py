@@ -31,8 +31,7 @@ _KINDS = {
 }
 LOCK_FILE = "hubpress.lock"
 _MOST_DIGITS = 20
-# Not the mark of before, which was locked itself: runs of either kind leave the folders of the other alone.
-MARK = ".hubpress-folder"
+MARK = ".hubpress"
 _TEMPORARY = "hubpress-files-"
 _WORDS = b"hubpress made this folder, and clears it away\n"
 # A link could lead to a folder of the user's own.
