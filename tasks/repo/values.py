@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from itertools import zip_longest
 from string import ascii_letters, digits
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from ..core.faults import Unusable
 from ..core.names import Reference
 from ..core.settings import FILE, ValuesTarget
 from ..core.yaml_tree import (
+    Data,
     Document,
     Edit,
     Leaf,
@@ -111,13 +113,15 @@ def with_scalars(document: Document, changes: Mapping[Path, str]) -> bytes:
         if not node.is_text or node.value != value:
             edits.add(_rewrite(document, node, found.key, value))
     data = document.text.edited(edits)
-    if edits:
-        wanted = {**_leaves(document), **{path: (value, True) for path, value in changes.items()}}
-        left: dict[Path, object] = {}
-        with suppress(Unusable):
-            left = next((_leaves(one) for one in parse_all(data, document.where) if one.line == document.line), left)
-        if left != wanted:
-            raise _not_plain(document.where, next((path for path in wanted if left.get(path) != wanted[path]), ()))
+    if not edits:
+        return data
+    after: Data = None
+    with suppress(Unusable, StopIteration):
+        after = next(one for one in parse_all(data, document.where) if one.line == document.line).plain()
+    for (path, was), (there, now) in zip_longest(walk(document.plain()), walk(after), fillvalue=((), None)):
+        wanted = (changes[path], True) if path in changes else _meant(was)
+        if (there, _meant(now)) != (path, wanted):
+            raise _not_plain(document.where, path)
     return data
 
 
@@ -143,12 +147,9 @@ def _not_plain(where: str, other: Path = ()) -> Unusable:
     )
 
 
-def _leaves(document: Document) -> dict[Path, object]:
-    """Return what is at each path: of a scalar its characters and whether it is a text, of anything else its type."""
-    return {
-        steps: (str(value), value.node.is_text) if isinstance(value, Leaf) else type(value)
-        for steps, value in walk(document.plain())
-    }
+def _meant(value: Data) -> object:
+    """Return of a scalar its characters and whether it is a text, of anything else its type."""
+    return (str(value), value.node.is_text) if isinstance(value, Leaf) else type(value)
 
 
 def _spelled(value: str, style: str) -> str:
