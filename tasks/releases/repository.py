@@ -147,8 +147,11 @@ class Cache(NamedTuple):
         part = file.with_suffix(".part")
         with contextlib.suppress(OSError):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            part.write_bytes(sha256(written).hexdigest().encode() + b"\n" + written)
-            part.replace(file)
+            try:
+                part.write_bytes(sha256(written).hexdigest().encode() + b"\n" + written)
+                part.replace(file)
+            finally:
+                part.unlink(missing_ok=True)
 
     def _file(self, url: str) -> Path:
         return self.folder / f"page-{sha256(url.encode()).hexdigest()}"
