@@ -26,5 +26,5 @@ def build(run: Run, options: BuildOptions) -> None:
     """
     from .image.planning import plan_build
 
-    step, leaves = plan_build(run.hub, options)
-    run.carry_out(Plan((step,)), leaves)
+    step, hub_after = plan_build(run.hub, options)
+    run.carry_out(Plan((step,)), hub_after)

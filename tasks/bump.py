@@ -26,5 +26,5 @@ def bump(run: Run, options: BumpOptions) -> None:
     """
     from .review.bump import plan_bump
 
-    step, leaves = plan_bump(run.hub, options)
-    run.carry_out(Plan((step,)), leaves)
+    step, hub_after = plan_bump(run.hub, options)
+    run.carry_out(Plan((step,)), hub_after)

@@ -33,15 +33,15 @@ def commit(run: Run, options: CommitOptions) -> None:
     from .review.commit import plan_commit
 
     def planned(at: Start) -> tuple[Plan, Hub]:
-        step, leaves = plan_commit(at.hub, at.options, at.review)
-        return Plan((step,)), leaves
+        step, hub_after = plan_commit(at.hub, at.options, at.review)
+        return Plan((step,)), hub_after
 
-    run, plan, leaves = run.from_base(options, planned, _warn)
-    run.carry_out(plan, leaves)
+    run, plan, hub_after = run.from_base(options, planned, _warn)
+    run.carry_out(plan, hub_after)
 
 
 def _warn(plan: Plan) -> None:
     plan.require_possible()
     *before, committing = plan.steps
     for step in before if committing.to_do else ():
-        output.say("\n".join(f"warning: {one_line(told)}" for told in step.told()))
+        output.say("\n".join(f"warning: {one_line(told)}" for told in step.safe_warnings()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .core import output
-from .core.faults import DOOR
+from .core.faults import CLI
 from .core.options import InitOptions
 from .core.plan import Plan
 from .run import Run, hub_task
@@ -35,4 +35,4 @@ def init(run: Run, options: InitOptions) -> None:
         run.show_plan(plan, whole=True)
     run.carry_out(plan)
     if writes:
-        output.say(f"Look at it, commit it, then: {DOOR} release")
+        output.say(f"Look at it, commit it, then: {CLI} release")

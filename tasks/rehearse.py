@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .core import output
-from .core.faults import DOOR, Fault
+from .core.faults import CLI, Fault
 from .core.options import RehearseOptions
 from .core.settings import require_like
 from .core.visible import one_line
@@ -16,7 +16,7 @@ INTENTION = f"""\
 Plan for {{folder}}
   rehearse * clone {{folder}}, with its uncommitted changes, into a temporary folder (hub, remote.git)
            * serve a registry on 127.0.0.1, which the images are named after
-           * release there: see {DOOR} --dry release for the plan
+           * release there: see {CLI} --dry release for the plan
            * show the commits, and remove everything"""
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from .core import output
-from .core.faults import DOOR, Refused
+from .core.faults import CLI, Refused
 from .core.options import ReleaseOptions
 from .core.plan import Plan
 from .run import Run, hub_task
@@ -31,13 +31,13 @@ def release(run: Run, options: ReleaseOptions) -> None:
     """
     from .review.release import plan_release
 
-    run, plan, leaves = run.from_base(
+    run, plan, hub_after = run.from_base(
         options,
         lambda at: plan_release(at.hub, replace(options, push=at.options.push, pr=at.options.pr), at.review),
         partial(_agree, run, yes=options.yes),
         ask=True,
     )
-    run.carry_out(plan, leaves, more=lambda: {"steps": plan.step_reports()})
+    run.carry_out(plan, hub_after, more=lambda: {"steps": plan.step_reports()})
     if not run.dry:
         steps = [f"- {step}" for step in plan.report()["next_steps"]]
         done = "Nothing to do." if plan.nothing_to_do else f"Done in {output.duration(sum(plan.times))}."
@@ -55,4 +55,4 @@ def _agree(run: Run, plan: Plan, *, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise Refused("confirmation needed, but there is no terminal", hint="look at the plan, then add --yes")
     if not output.confirm("Go on?"):
-        raise Refused("cancelled, nothing was changed", hint=f"{DOOR} release --dry, for the whole plan")
+        raise Refused("cancelled, nothing was changed", hint=f"{CLI} release --dry, for the whole plan")

@@ -19,10 +19,10 @@ from invoke.parser import Argument
 from invoke.tasks import Task
 
 from .core import faults, output
-from .core.faults import DOOR, Refused
+from .core.faults import CLI, Refused
 from .core.options import CommitOptions, CommonOptions, flags_of, read_options
 from .core.plan import Plan
-from .core.safe_files import in_home, one_run_at_a_time
+from .core.safe_files import expand_home, one_run_at_a_time
 from .core.settings import FILE, read_settings
 
 if TYPE_CHECKING:
@@ -51,19 +51,19 @@ class Run:
         """The hub repository, which is opened when it is asked for first."""
         return self.open()
 
-    def carry_out(self, plan: Plan, leaves: Hub | None = None, more: Callable[[], Mapping[str, Any]] = dict) -> None:
-        """Show the plan when dry, else perform it; then report it. ``leaves`` is the hub that it leaves."""
+    def carry_out(self, plan: Plan, hub_after: Hub | None = None, more: Callable[[], Mapping[str, Any]] = dict) -> None:
+        """Show the plan when dry, else perform it; then report it. ``hub_after`` is the hub that it leaves."""
         if self.dry:
             self.show_plan(plan)
             plan.require_possible()
-            self.left[self.hub.git.folder] = leaves or self.hub
+            self.left[self.hub.git.folder] = hub_after or self.hub
         else:
             self._perform(plan)
         report = plan.report()
         lines = [f"{lead}{text}" for lead, text, _ in plan.lines(whole=False)] if self.dry else plan.summary()
         summary = "\n".join(lines) or "Nothing to do."
         changes = any(step.to_do for step in plan.steps if step.changes)
-        output.tell(report, summary, changed=changes)
+        output.report_to_ci(report, summary, changed=changes)
         if self.json:
             output.report({**report, **more()})
         elif not self.dry:
@@ -84,7 +84,7 @@ class Run:
         from .review.branches import begin
 
         start = begin(self.hub, options, ask=ask)
-        rest, leaves = plan_from(start)
+        rest, hub_after = plan_from(start)
         plan = Plan((*start.steps, *rest.steps))
         if not self.dry:
             agree(plan)
@@ -93,11 +93,11 @@ class Run:
             self._perform(going)
             output.say("\n".join(going.summary()))
             start = start._replace(hub=self.hub.again())
-            rest, leaves = plan_from(start)
+            rest, hub_after = plan_from(start)
             plan = replace(rest, before=going.step_reports())
             if agreed != [action.what for step in rest.steps for action in step.actions]:
                 agree(plan)
-        return replace(self, open=lambda: start.hub), plan, leaves
+        return replace(self, open=lambda: start.hub), plan, hub_after
 
     def show_plan(self, plan: Plan, *, whole: bool = False) -> None:
         """Print the plan: whole and on standard output in a dry run, else on one screen of standard error."""
@@ -109,7 +109,7 @@ class Run:
 
         The task ends with exit code 1 where the look is not ``ok``.
         """
-        output.tell(content, text, changed=changed)
+        output.report_to_ci(content, text, changed=changed)
         output.annotate(content.get("problems", ()))
         if self.json:
             output.report(content)
@@ -123,9 +123,9 @@ class Run:
         try:
             plan.perform()
         except BaseException:
-            if self.can_continue and (standing := plan.standing()):
+            if self.can_continue and (standing := plan.done_so_far()):
                 told = [f"  {line}" for line in standing]
-                again = shlex.join((DOOR, *sys.argv[1:]))
+                again = shlex.join((CLI, *sys.argv[1:]))
                 output.say("\n".join(("Done so far:", *told, f"To continue, run: {again}")))
             raise
 
@@ -155,7 +155,7 @@ class HubTask(Task):  # type: ignore[type-arg]
         with exits(json=common.json):
             try:
                 faults.let_signals_interrupt()
-                output.require_outputs()
+                output.require_ci_files()
                 self._run(context.config, common, options)
             except KeyboardInterrupt:
                 hint = "run the same command again, it goes on where it stopped"
@@ -163,7 +163,7 @@ class HubTask(Task):  # type: ignore[type-arg]
             except (Exit, faults.Fault):
                 raise
             except Exception as err:
-                hint = f"run it with --debug and report what it prints: {DOOR} --debug {self.name}"
+                hint = f"run it with --debug and report what it prints: {CLI} --debug {self.name}"
                 raise faults.Refused(f"unexpected {type(err).__name__}: {err}", hint=hint) from err
 
     def _run(self, config: Config, common: CommonOptions, options: Sequence[object]) -> None:
@@ -175,7 +175,7 @@ class HubTask(Task):  # type: ignore[type-arg]
 
         def opened() -> hub.Hub:
             read = partial(read_settings, {}, repo=common.repo, config=config)
-            found = hub.open_hub_around(in_home(read().repo or "."), lambda top: read(top / FILE))
+            found = hub.open_hub_around(expand_home(read().repo or "."), lambda top: read(top / FILE))
             return left.get(found.git.folder, found) if dry and self.writes else found
 
         run = Run(opened, dry, common.json, left=left)
@@ -202,7 +202,7 @@ def exits(*, json: bool) -> Iterator[None]:
         log.debug("the fault's traceback", exc_info=True)
         # That the file for it cannot be written would be one fault too many.
         with contextlib.suppress(faults.Fault):
-            output.tell({}, str(fault))
+            output.report_to_ci({}, str(fault))
         if json:
             output.report(fault.report())
         raise Exit(str(fault), fault.code) from None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from .core import output
-from .core.faults import DOOR
+from .core.faults import CLI
 from .core.visible import one_line
 from .run import Run, hub_task
 
@@ -88,26 +88,26 @@ def _release_words(found: Survey) -> Iterator[str]:
     unknown = [] if releases.index else [f"move {name}"]
     unknown += [f"build {one.image.spec.key}" for one in usual if one.is_up_to_date is None]
     if to_do:
-        yield f"{DOOR} release would {', then '.join(to_do)}."
+        yield f"{CLI} release would {', then '.join(to_do)}."
     elif not unknown and not found.refusal:
-        yield f"{DOOR} release has nothing to do."
+        yield f"{CLI} release has nothing to do."
     if unknown:
-        yield f"Cannot tell whether {DOOR} release would {' or '.join(unknown)}."
+        yield f"Cannot tell whether {CLI} release would {' or '.join(unknown)}."
     yield from map(one_line, found.begin.step.warnings())
     if found.refusal:
-        yield f"{DOOR} release is refused as things are: {one_line(found.refusal.told)}"
+        yield f"{CLI} release is refused as things are: {one_line(found.refusal.text)}"
         yield f"  hint: {one_line(found.refusal.hint)}"
 
 
 def _release_rows(current: str, found: Releases) -> list[tuple[str, ...]]:
     here, newest, pre = found.here, found.newest, found.newest_pre
-    to = f"{DOOR} release" if found.next else f"{DOOR} release --to {here}" if here not in {None, current} else ""
+    to = f"{CLI} release" if found.next else f"{CLI} release --to {here}" if here not in {None, current} else ""
     rows: list[tuple[str, ...]] = [
         ("current", current, ""),
         ("newest of this major version", here or UNKNOWN, to),
-        ("newest", newest or UNKNOWN, f"{DOOR} release --major" if newest not in {None, here} else ""),
+        ("newest", newest or UNKNOWN, f"{CLI} release --major" if newest not in {None, here} else ""),
     ]
-    return [*rows, ("newest pre-release", pre, f"{DOOR} release --major --pre")] if pre and pre != newest else rows
+    return [*rows, ("newest pre-release", pre, f"{CLI} release --major --pre")] if pre and pre != newest else rows
 
 
 def _image_rows(world: World) -> list[tuple[str, ...]]:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import reduce
 from itertools import chain
 
-from ..core.faults import DOOR, Refused
+from ..core.faults import CLI, Refused
 from ..core.names import Reference
 from ..core.output import first_of
 from ..core.problems import MOST_NAMED, Code, Findings, Problem, Severity, Unchecked
@@ -84,10 +84,10 @@ def base_problems(hub: Hub, released: str | None) -> Iterator[Problem]:
     tagged = [(image, base, base.tag or "latest") for image, base in bases if base.tag or not base.digest]
     for image, base, tag in tagged:
         first, other, wanted = tagged[0]
-        code, told, hint = Code.BASES_DIFFER, f"{first.dockerfile} has {other}", f"{DOOR} bump --to {hub.version}"
+        code, told, hint = Code.BASES_DIFFER, f"{first.dockerfile} has {other}", f"{CLI} bump --to {hub.version}"
         if released:
-            code, wanted, told = Code.BASE, released, f"{hub.requirement.name} {hub.decided} uses {released}"
-            hint = f"{DOOR} bump" if is_range(hub.decided) else hint
+            code, wanted, told = Code.BASE, released, f"{hub.requirement.name} {hub.resolved_version} uses {released}"
+            hint = f"{CLI} bump" if is_range(hub.resolved_version) else hint
         if tag != wanted:
             message = f"the base image is {base}, but {told}"
             yield Problem(code, f"{image.dockerfile}:{image.base.line}", message, hint)
@@ -106,7 +106,7 @@ def _image_file_problems(hub: Hub) -> Iterator[Problem]:
         if base.other:
             message = f"{base.other.reference} is used here, but line {base.line} has {base.reference}"
             where = f"{dockerfile}:{base.other.line}"
-            yield Problem(Code.BASES_DIFFER, where, message, f"{DOOR} bump --to {hub.version}")
+            yield Problem(Code.BASES_DIFFER, where, message, f"{CLI} bump --to {hub.version}")
 
 
 def override_problems(hub: Hub, named: Iterable[NamedImage], chart_values: Data) -> Iterator[Problem]:
@@ -133,14 +133,14 @@ def _values_problems(
     for place, found in hub.pinned(image).items():
         where = f"{place.file}:{found.line}"
         if found.name is None or not (found.tag or found.digest):
-            message, hint, severity = f"{place.path} names no image", f"{DOOR} build", Severity.FAULT
+            message, hint, severity = f"{place.path} names no image", f"{CLI} build", Severity.FAULT
             if changed := [path for path in uncommitted if is_below(path, hub.paths_of(image))]:
                 message += " yet: its files are not committed"
                 hint, severity = f"{to_commit(hub, changed)}; then {hint}", Severity.WARNING
             yield Problem(Code.VALUES_EMPTY, where, message, hint, severity)
         elif not Reference(found.name).same_repository(Reference(image.spec.name)):
             message = f"{place.path} names {found.name}, but {hub.layout.file} says {image.spec.name}"
-            yield Problem(Code.VALUES_NAME, where, message, f"{DOOR} build")
+            yield Problem(Code.VALUES_NAME, where, message, f"{CLI} build")
         else:
             pinned[where] = found
     if not pinned:
@@ -151,7 +151,7 @@ def _values_problems(
         (where, one), *others = differing
         message = f"{image.spec.key} is pinned to {_version(one)} here and to {_version(first)} elsewhere"
         also = tuple(at for at, _ in others)
-        yield Problem(Code.VALUES_DIFFER, where, message, f"{DOOR} build", also=also)
+        yield Problem(Code.VALUES_DIFFER, where, message, f"{CLI} build", also=also)
     elif compares:
         for told in _tag_problems(hub, image, where, first):
             yield told._replace(also=tuple(at for at, _ in more)) if isinstance(told, Problem) else told
@@ -204,7 +204,7 @@ def _pin_problems(hub: Hub) -> Iterator[Problem]:
                 yield Problem(Code.LOCK, where, message, pin.how_to_refresh(hub.files))
         elif pin.accepted_as and found.text != required and not allows(found.text, hub.version):
             message = f"{pin.name} is at {found.text} here, and at {required} in {hub.requirement_file}"
-            yield Problem(pin.accepted_as, where, message, f"{DOOR} bump --to {hub.version}")
+            yield Problem(pin.accepted_as, where, message, f"{CLI} bump --to {hub.version}")
     for path in archives(hub):
         version = path.rpartition(f"/{hub.requirement.name}-")[2].removesuffix(".tgz")
         if path.endswith(".tgz") and not allows(required, version):
@@ -226,7 +226,7 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, pinned: PinnedImage) ->
         return
     tag, what = pinned.tag, f"whether {image.spec.key}:{pinned.tag} is current"
     if tag is None:
-        yield Unchecked(f"whether {image.spec.key}@{pinned.digest} is current: it has no tag", f"{DOOR} build")
+        yield Unchecked(f"whether {image.spec.key}@{pinned.digest} is current: it has no tag", f"{CLI} build")
         return
     try:
         computed = name_image(hub, image).tag
@@ -235,14 +235,14 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, pinned: PinnedImage) ->
         return
     if tag == computed:
         if not tells_images_apart(hub.settings.tag):
-            yield Unchecked(f"{what}: hub.tag has neither {{commit}} nor {{content}}", f"{DOOR} --dry build")
+            yield Unchecked(f"{what}: hub.tag has neither {{commit}} nor {{content}}", f"{CLI} --dry build")
         return
     if any(_has_the_same_files(hub, image, commit, tag) for commit in _HEXADECIMAL.findall(tag)):
         return
     named = _COMMIT.search(tag)
     if named and not hub.git.contains(HEAD, named["commit"]):
         message = f"the tag {tag} names a commit that is not in the history"
-        gone = Problem(Code.COMMIT_GONE, where, message, f"{DOOR} build, then {DOOR} commit")
+        gone = Problem(Code.COMMIT_GONE, where, message, f"{CLI} build, then {CLI} commit")
         # A clone that still has the commit has compared it; in others the files may have changed since the tag came.
         is_known = hub.git.commit_at(named["commit"]) is not None
         searched = ("log", "--reverse", "--pretty=format:%H", f"-S{tag}", HEAD, "--", where.rpartition(":")[0])
@@ -254,7 +254,7 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, pinned: PinnedImage) ->
     elif named or hub.settings.tag != CHARTPRESS or hub.git.ask("rev-parse", "--verify", f"refs/tags/{tag}").ok:
         yield stale_problem(where, tag, computed)
     else:
-        yield Unchecked(f"{what}: the tag names no commit", f"{DOOR} build")
+        yield Unchecked(f"{what}: the tag names no commit", f"{CLI} build")
 
 
 def _has_the_same_files(hub: Hub, image: HubImage, commit: str, tag: str) -> bool:
@@ -272,4 +272,4 @@ def _has_the_same_files(hub: Hub, image: HubImage, commit: str, tag: str) -> boo
 def stale_problem(where: str, tag: str, computed: str) -> Problem:
     """Return the problem of a tag that the image's files do not make any more."""
     message = f"the tag is {tag}, but the image's files make {computed}"
-    return Problem(Code.TAG_STALE, where, message, f"{DOOR} build, then {DOOR} commit")
+    return Problem(Code.TAG_STALE, where, message, f"{CLI} build, then {CLI} commit")

@@ -18,7 +18,7 @@ from ..tools.docker import BUILD_NATIVELY, CLOUD_BUILD, INSTALL_BUILDX, machine_
 from ..tools.forges import GITHUB, read_remote
 from ..tools.git import Git, remote_fault
 from ..tools.logins import DockerLogins, ask_helper, is_google, sign_in_command
-from ..tools.process import INSTALL_HINTS, NotInstalled, TooSlow, ask_all, capture, find, require_installed
+from ..tools.process import INSTALL_HINTS, NotInstalled, TooSlow, capture, find, map_parallel, require_installed
 from ..tools.registry import inspect
 
 LOOK_SECONDS = 15.0
@@ -69,7 +69,7 @@ def examine(hub: Hub | None) -> list[MachineFinding]:
     """Look at everything that a release of ``hub`` needs; without one, only at the tools."""
     host = Host.here()
     argument = platform_argument(host, hub.settings.platform if hub else "linux/amd64")
-    found = ask_all(_Look.finding, [*_tool_looks(hub, argument), *(_hub_looks(hub) if hub else ())])
+    found = map_parallel(_Look.finding, [*_tool_looks(hub, argument), *(_hub_looks(hub) if hub else ())])
     platform = MachineFinding("platform", f"{host.title}: {f'--platform {argument}' if argument else 'native'}")
     # What is wrong with a registry is the same for all of its images.
     return [*dict.fromkeys(found), platform]

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from ..core.faults import DOOR, Fault, ProgramFailed, Refused, Unreachable, Unusable
+from ..core.faults import CLI, Fault, ProgramFailed, Refused, Unreachable, Unusable
 from ..core.names import Reference, platforms_left, short_platform
 from ..core.options import ReleaseOptions
 from ..core.problems import Code, Findings, Problem, Severity, Unchecked
@@ -23,11 +23,11 @@ from ..releases.repository import HelmRepository
 from ..releases.versions import order, parse_version
 from ..repo.deployments import NamedImage, has_deployments, lines_of, named_images
 from ..repo.hub import Hub, HubImage
-from ..review.branches import Start, foresee
-from ..review.release import foreseen_refusal
+from ..review.branches import Start, expected_start
+from ..review.release import expected_refusal
 from ..review.rendering import refused_values
 from ..tools.cosign import PROGRAM, Signature, require_public_key, signature_of
-from ..tools.process import Pool, answer_of, require_installed
+from ..tools.process import Pool, require_installed, result_of
 from ..tools.registry import FoundImage, ImageAnswer, inspect_all
 from .files import base_problems, file_problems, override_problems, stale_problem
 from .packages import package_problems
@@ -113,16 +113,16 @@ def find_problems(hub: Hub) -> Findings:
     world = _look(hub)
     for fault in (world.releases.fault, *(world.answers[one.own] for one in world.images if one.own)):
         if isinstance(fault, Fault):
-            hint = f"{fault.hint}; or compare only files and git: {DOOR} check --offline"
+            hint = f"{fault.hint}; or compare only files and git: {CLI} check --offline"
             raise type(fault)(fault.what, where=fault.where, hint=hint)
     return _findings(world)
 
 
 def survey(hub: Hub) -> Survey:
     """Look at the world outside where a release would begin, as far as it answers."""
-    begin = foresee(hub)
+    begin = expected_start(hub)
     world = _look(begin.hub)
-    return Survey(begin, world, _findings(world), foreseen_refusal(begin, world.releases.index, ReleaseOptions()))
+    return Survey(begin, world, _findings(world), expected_refusal(begin, world.releases.index, ReleaseOptions()))
 
 
 def _look(hub: Hub) -> World:
@@ -138,7 +138,7 @@ def _look(hub: Hub) -> World:
         asking = pool.submit(inspect_all, asked)
         releases = _look_at_releases(hub)
         refused = _refused(hub, releases)
-        answers = answer_of(asking)
+        answers = result_of(asking)
     return World(hub, releases, tuple(_seen(hub, *one, answers) for one in read), answers, refused)
 
 
@@ -157,7 +157,7 @@ def _look_at_releases(hub: Hub) -> Releases:
     pinned, base, to = hub.release_in(index), None, version
     if pinned:
         with suppress(Unreachable):
-            base = repository.hub_image(pinned)
+            base = repository.base_image(pinned)
         try:
             values = repository.values(pinned)
         except Unreachable as unanswered:
@@ -288,7 +288,7 @@ def _release_problems(world: World, named: Sequence[NamedImage]) -> Iterator[Pro
     chart, where = f"{requirement.name} {hub.version}", f"{hub.requirement_file}:{requirement.line}"
     if releases.pinned is None:
         to = "" if releases.next or not releases.here else f" --to {releases.here}"
-        yield Problem(Code.RELEASE_UNKNOWN, where, f"the Helm repository has no {chart}", f"{DOOR} bump{to}")
+        yield Problem(Code.RELEASE_UNKNOWN, where, f"the Helm repository has no {chart}", f"{CLI} bump{to}")
         yield from base_problems(hub, None)
         return
     if releases.base:
@@ -324,7 +324,7 @@ def security_problems(hub: Hub, index: Index) -> Iterator[Problem | Unchecked]:
         if fixes:
             lacks = f"lacks security fixes of {version}: {', '.join(fixes)} (known as of {date})"
             message = f"{hub.requirement.name} {hub.version} {lacks}"
-            yield Problem(Code.SECURITY, where, message, f"{DOOR} bump {flag}", Severity.WARNING)
+            yield Problem(Code.SECURITY, where, message, f"{CLI} bump {flag}", Severity.WARNING)
     published = (top.created or "")[: len(date)]
     if published > date and order(top.semver) > order(pinned):
         what = f"whether {top.version}, of {published}, fixes vulnerabilities"
@@ -339,7 +339,7 @@ def _image_problems(
     where, *also = lines_of(hub, image)
     if found is None:
         message = f"the registry does not have {own}"
-        yield Problem(Code.NOT_IN_REGISTRY, where, message, f"{DOOR} build", also=tuple(also))
+        yield Problem(Code.NOT_IN_REGISTRY, where, message, f"{CLI} build", also=tuple(also))
         return
     for place, pinned in seen.digests:
         answer = world.answers[pinned]
@@ -347,22 +347,22 @@ def _image_problems(
             yield _unanswered(str(pinned), answer)
         elif answer is None:
             message = f"the registry does not have {pinned._replace(tag=None)}"
-            yield Problem(Code.NOT_IN_REGISTRY, place, message, f"{DOOR} build")
+            yield Problem(Code.NOT_IN_REGISTRY, place, message, f"{CLI} build")
         elif own.tag and any(found.platforms.get(name) != one for name, one in answer.platforms.items()):
             message = f"{pinned.digest} is pinned, but the registry has {found.digest} as {own.tag}"
-            yield Problem(Code.DIGEST, place, message, f"{DOOR} build, then {DOOR} commit")
+            yield Problem(Code.DIGEST, place, message, f"{CLI} build, then {CLI} commit")
     if hub.settings.verify is not None:
         yield from _signature_problems(hub, hub.settings.verify, own, found, where)
     wanted = {short_platform(one) for one in hub.settings.platform.split(",")} - image.spec.skip_platforms
     missing = sorted(wanted - set(found.platforms))
     if missing:
         message = f"{own} is for {', '.join(found.platforms)}, not for {missing[0]}"
-        yield Problem(Code.PLATFORM, where, message, f"{DOOR} build --force")
+        yield Problem(Code.PLATFORM, where, message, f"{CLI} build --force")
     else:
         yield from _base_problems(world, seen, own, found, where)
     if seen.same_inputs is False and own.tag == seen.tag:
         message = f"{own} was built from other files, and hub.tag gives today's the same tag"
-        hint = f"put {{commit}} into hub.tag, or overwrite it: {DOOR} build --force"
+        hint = f"put {{commit}} into hub.tag, or overwrite it: {CLI} build --force"
         yield Problem(Code.TAG_STALE, where, message, hint)
     # Files alone do not tell that a tag names other content than today's: the base image belongs to it.
     by_content = not missing and own.tag and not names_commit(hub.settings.tag)
@@ -384,15 +384,15 @@ def _base_problems(
         # A tag that names the content is another one on another base.
         force = " --force" if names_commit(world.hub.settings.tag) else ""
         at = f"{image.dockerfile}:{image.base.line}"
-        yield Problem(Code.BASE_MOVED, at, message, f"{DOOR} build{force}", Severity.WARNING)
+        yield Problem(Code.BASE_MOVED, at, message, f"{CLI} build{force}", Severity.WARNING)
     elif not _is_built_on(found, image, base):
         message = f"{own} is not built on {wanted}, which {image.dockerfile} names"
         # A tag that stays is there already.
-        hint = f"{DOOR} build --force" if own.tag == seen.tag else f"{DOOR} build, then {DOOR} commit"
+        hint = f"{CLI} build --force" if own.tag == seen.tag else f"{CLI} build, then {CLI} commit"
         yield Problem(Code.WRONG_BASE, where, message, hint)
     elif base is None:
         message = f"whether {own} is built on {wanted}: the registry does not have that"
-        yield Unchecked(message, f"{DOOR} bump, or fix {image.dockerfile}")
+        yield Unchecked(message, f"{CLI} bump, or fix {image.dockerfile}")
     elif isinstance(base, Fault):
         yield _unanswered(f"whether {own} is built on {wanted}", base)
 
@@ -418,7 +418,7 @@ def _signature_problems(
     except ProgramFailed as fault:
         yield Unchecked(f"the signature of {own}: {fault.what}", fault.hint)
         return
-    sign = f"{DOOR} build" if hub.settings.sign else f"cosign sign --recursive --key KEY {own.name}@{found.digest}"
+    sign = f"{CLI} build" if hub.settings.sign else f"cosign sign --recursive --key KEY {own.name}@{found.digest}"
     if signature is Signature.MISSING:
         yield Problem(Code.UNSIGNED, where, f"{own} is not signed", sign)
     if signature is Signature.OF_ANOTHER_KEY:
@@ -445,4 +445,4 @@ def _other_image_problems(
 
 
 def _unanswered(what: str, fault: Fault) -> Unchecked:
-    return Unchecked(what, fault.hint, fault.told)
+    return Unchecked(what, fault.hint, fault.text)

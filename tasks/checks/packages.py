@@ -14,7 +14,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from ..core.faults import DOOR
+from ..core.faults import CLI
 from ..core.names import Reference
 from ..core.problems import Code, Problem, Severity, Unchecked
 from ..core.yaml_tree import Text
@@ -22,7 +22,7 @@ from ..repo.dockerfile import instructions
 from ..repo.files import join
 from ..repo.hub import Hub, HubImage
 from ..tools import docker
-from ..tools.process import ask_all
+from ..tools.process import map_parallel
 from ..tools.registry import FoundImage, ImageAnswer
 
 _EXACT = ("==", "===")
@@ -37,7 +37,7 @@ def package_problems(hub: Hub, answers: Mapping[Reference, ImageAnswer]) -> Iter
     """Yield the pins that are older than what the base images ship; ``answers`` are the registries' for those."""
     pins = [(image, found) for image in hub.images if (found := pins_of(hub, image))]
     bases = list(dict.fromkeys(image.base.reference for image, _ in pins))
-    shipped = dict(zip(bases, ask_all(lambda base: _packages_of(base, answers[base]), bases), strict=True))
+    shipped = dict(zip(bases, map_parallel(lambda base: _packages_of(base, answers[base]), bases), strict=True))
     for image, found in pins:
         packages = shipped[image.base.reference]
         if not isinstance(packages, Unchecked):
@@ -116,7 +116,7 @@ def _packages_of(base: Reference, answer: ImageAnswer) -> Mapping[str, str] | Un
     stored = docker.local(base)
     layers = {name: one.layers for name, one in found.platforms.items()} if found else {}
     if stored is None or (found and any(layers.get(name) != one.layers for name, one in stored.platforms.items())):
-        look = f"docker info; docker pull {base}, then: {DOOR} check"
+        look = f"docker info; docker pull {base}, then: {CLI} check"
         return Unchecked(f"{what}: no Docker engine here has it", look)
     packages = docker.packages(base)
     if packages is None:

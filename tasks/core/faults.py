@@ -13,7 +13,7 @@ from typing import ClassVar
 from .visible import one_line
 
 # The folder is `tasks` where Invoke finds it, and has another name in a wheel.
-DOOR = "invoke" if __package__.partition(".")[0] == "tasks" else "hubpress"
+CLI = "invoke" if __package__.partition(".")[0] == "tasks" else "hubpress"
 
 LONGEST_PART = 1000
 _ASKED_TO_END = (signal.SIGTERM, signal.SIGHUP)
@@ -36,7 +36,7 @@ class Fault(Exception):  # noqa: N818 - a fault is what the contract calls it
         return f"error: {shown['error']}{where}\nhint: {shown['hint']}"
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """What is wrong and, in brackets, where."""
         return f"{self.what} ({self.where})" if self.where else self.what
 
@@ -104,7 +104,7 @@ def let_signals_interrupt() -> None:
 
 
 @contextlib.contextmanager
-def held_back() -> Iterator[None]:
+def hold_interrupts() -> Iterator[None]:
     """Hold an interrupt of the main thread back until the block has ended."""
     came: list[int] = []
     is_main = threading.current_thread() is threading.main_thread()

@@ -166,7 +166,7 @@ def confirm(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def tell(report: Mapping[str, Any], text: str, *, changed: bool | None = None) -> None:
+def report_to_ci(report: Mapping[str, Any], text: str, *, changed: bool | None = None) -> None:
     """Append the outputs of a task's JSON report, and ``text`` as its summary, where the environment names files.
 
     ``changed`` is whether there was anything to do; None for a task that only looks.
@@ -180,8 +180,8 @@ def tell(report: Mapping[str, Any], text: str, *, changed: bool | None = None) -
     )
 
 
-def require_outputs() -> None:
-    """Check that the files can be written to that :func:`tell` appends to once the work is done."""
+def require_ci_files() -> None:
+    """Check that the files can be written to that :func:`report_to_ci` appends to once the work is done."""
     for variable in (OUTPUT, SUMMARY):
         _append(variable, lambda _: "")
 

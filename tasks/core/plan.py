@@ -97,12 +97,12 @@ class Step(NamedTuple):
     moves: tuple[tuple[str, str], ...] = ()
     changes: bool = True
 
-    def told(self) -> Iterator[str]:
+    def safe_warnings(self) -> Iterator[str]:
         """Yield the warnings; a fault that ends the search for them is one: a run that shows no plan never meets it."""
         try:
             yield from self.warnings()
         except Fault as fault:
-            yield fault.told
+            yield fault.text
 
     @property
     def to_do(self) -> tuple[Action, ...]:
@@ -112,7 +112,7 @@ class Step(NamedTuple):
 
 def refused(name: str, fault: Fault) -> Step:
     """Return the step ``name`` of a plan, which ``fault`` has stopped."""
-    return Step(name, (Action(f"refused: {fault.told}", refusal=fault),))
+    return Step(name, (Action(f"refused: {fault.text}", refusal=fault),))
 
 
 @dataclass
@@ -149,7 +149,7 @@ class Plan:
         yield from (*_rows(moves, "  "), *([Line()] if moves else []))
         for step in self.steps:
             yield from (_whole if whole else _short)(step, width)
-        warnings = [] if whole else [one for step in self.steps for one in step.told()]
+        warnings = [] if whole else [one for step in self.steps for one in step.safe_warnings()]
         yield from ([Line()] if warnings else [])
         yield from (Line(text=f"  ! {one_line(one)}", style=YELLOW) for one in warnings)
 
@@ -174,7 +174,7 @@ class Plan:
             if step.to_do and (len(self.steps) > 1 or self.times[-1] >= _LONG):
                 output.say(f" done in {output.duration(self.times[-1])}", lead=step.name.ljust(width))
 
-    def standing(self) -> list[str]:
+    def done_so_far(self) -> list[str]:
         """Return the lines that say what was done, where an action failed; empty where nothing was."""
         begun = [(step, result) for step, result in zip(self.steps, self.results, strict=False) if result]
         lines = [line for step, result in begun for line in step.summary(result) if not line.startswith(" ")]
@@ -211,7 +211,7 @@ def _whole(step: Step, width: int) -> Iterator[Line]:
         yield from _rows(step.moves if index == 0 else (), margin)
         lines = (line for detail in action.details for line in detail.split("\n"))
         yield from (Line(text=f"{margin}{line}" if line else "") for line in lines)
-    yield from (Line(text=f"  {' ' * width} ! {one_line(warning)}", style=YELLOW) for warning in step.told())
+    yield from (Line(text=f"  {' ' * width} ! {one_line(warning)}", style=YELLOW) for warning in step.safe_warnings())
 
 
 def _short(step: Step, width: int) -> Iterator[Line]:

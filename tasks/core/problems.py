@@ -73,7 +73,7 @@ class Problem(NamedTuple):
     also: tuple[str, ...] = ()
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """Its place and its message."""
         return f"{self.path}: {self.message}"
 

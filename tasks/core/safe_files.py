@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .faults import Refused, Unusable, held_back
+from .faults import Refused, Unusable, hold_interrupts
 
 LARGEST_FILE = 16 * 1024 * 1024
 _KINDS = {
@@ -49,7 +49,7 @@ def is_inside(path: str, folder: str = "") -> bool:
     return not whole.startswith("/") and whole.partition("/")[0] != ".."
 
 
-def in_home(path: str | Path) -> Path:
+def expand_home(path: str | Path) -> Path:
     """Return ``path`` with the folder that its ``~`` stands for."""
     try:
         return Path(path).expanduser()
@@ -90,7 +90,7 @@ def _open_file(file: Path, flags: int) -> int:
     return descriptor
 
 
-def take(descriptor: int) -> bool:
+def try_lock(descriptor: int) -> bool:
     """Take a lock if it is free, and return whether it was."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -113,7 +113,7 @@ def one_run_at_a_time(git_dir: Path) -> Iterator[bool]:
             stack.callback(os.close, handle)
             if os.fstat(handle).st_nlink != 1:
                 raise OSError(errno.EINVAL, "it has other names")  # noqa: TRY301
-            is_taken = take(handle)
+            is_taken = try_lock(handle)
             holder = os.pread(handle, _MOST_DIGITS, 0).decode("ascii", "replace").strip()
             if is_taken:
                 # Written over and then cut: a disk that is full takes nothing of what stands there.
@@ -145,7 +145,7 @@ class MarkedFolder(NamedTuple):
         """Make a temporary folder that only the user can read, locked before it has a mark."""
         path: Path | None = None
         try:
-            with held_back():
+            with hold_interrupts():
                 path = Path(tempfile.mkdtemp(prefix=prefix)).resolve()
                 lock = os.open(path, _AS_FOLDER)
                 # Who looks whether it was left behind has it for a moment.
@@ -165,7 +165,7 @@ class MarkedFolder(NamedTuple):
             with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
                 lock, mark = os.open(path, _AS_FOLDER), path / MARK
                 stack.callback(os.close, lock)
-                is_free = os.fstat(lock).st_uid == os.getuid() and take(lock)
+                is_free = os.fstat(lock).st_uid == os.getuid() and try_lock(lock)
                 # Whoever held it until now may have cleared the folder away.
                 if is_free and mark.is_file() and not mark.is_symlink():
                     yield cls(path, lock)

@@ -22,7 +22,7 @@ from invoke.util import yaml
 
 from .faults import Unusable, nearest
 from .names import is_name
-from .safe_files import in_home, is_inside, is_passable, read_file
+from .safe_files import expand_home, is_inside, is_passable, read_file
 
 SECTION = "hub"
 FILE = "invoke.yaml"
@@ -234,7 +234,7 @@ def read_settings(
         raise _unknown(unknown[0], KEYS, "settings", given[unknown[0]][1], spell)
     settings = Settings(**{key: _setting(key, *one) for key, one in given.items() if one[0] is not None})
     if repository_file and settings.cache_folder and given["cache_folder"][1] == FILE:
-        folder = repository_file.parent / in_home(settings.cache_folder)
+        folder = repository_file.parent / expand_home(settings.cache_folder)
         return settings._replace(cache_folder=str(folder))
     return settings
 
@@ -248,7 +248,7 @@ def _of_files(repository_file: Path | None, config: Config | None) -> Iterator[t
     # Which files it was given, Invoke keeps to itself.
     beside, named = getattr(config, "_project_path", None), getattr(config, "_runtime_path", None)
     for file in (*(files if config else ()), beside, repository_file, named):
-        path = in_home(file or os.devnull)
+        path = expand_home(file or os.devnull)
         where = FILE if file is repository_file else str(path)
         if file and os.path.lexists(path):
             with readable(path) as data:

@@ -13,7 +13,7 @@ from itertools import combinations
 from typing import Any, NamedTuple, TypeAlias
 
 from ..core import output
-from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable, Unusable
+from ..core.faults import CLI, Denied, Fault, Refused, Unreachable, Unusable
 from ..core.names import Host, Reference, is_loopback, is_tag, platform_argument, platforms_left, short_platform
 from ..core.options import BuildOptions
 from ..core.plan import Fact, Values
@@ -73,12 +73,12 @@ def prove(image: Reference, found: FoundImage | None, base: Base, wanted: str, d
     platforms ``wanted``, separated by commas, and have the ``digest`` that was pushed.
     """
     if found is None or found.digest is None:
-        raise Refused("the registry does not have the image that was pushed", where=image, hint=f"{DOOR} build")
+        raise Refused("the registry does not have the image that was pushed", where=image, hint=f"{CLI} build")
     if digest is not None and digest != found.digest:
         raise Refused(
             f"the tag was moved after the push: it names {found.digest}, {digest} was pushed",
             where=image,
-            hint=f"find out who pushes this tag, then: {DOOR} build --force",
+            hint=f"find out who pushes this tag, then: {CLI} build --force",
         )
     for platform in map(short_platform, wanted.split(",")):
         ours, theirs = found.platforms.get(platform), base.found.platforms.get(platform)
@@ -86,13 +86,13 @@ def prove(image: Reference, found: FoundImage | None, base: Base, wanted: str, d
             raise Refused(
                 f"the image is for {', '.join(found.platforms) or 'no platform at all'}, not for {platform}",
                 where=image,
-                hint=f"rebuild it for the right platform: {DOOR} build --force --platform {wanted}",
+                hint=f"rebuild it for the right platform: {CLI} build --force --platform {wanted}",
             )
         if theirs is None or not theirs.layers or ours.layers[: len(theirs.layers)] != theirs.layers:
             raise Refused(
                 f"the image is not built on {base.reference}",
                 where=image,
-                hint=f"commit a change of the image's files for a new tag, or rebuild this one: {DOOR} build --force",
+                hint=f"commit a change of the image's files for a new tag, or rebuild this one: {CLI} build --force",
             )
     return found
 
@@ -251,7 +251,7 @@ def pinned_images(hub: Hub, image: HubImage) -> list[Reference]:
     return list(dict.fromkeys(named))
 
 
-def look_at(hub: Hub, options: BuildOptions, *, reuse: bool) -> Build:
+def assess_images(hub: Hub, options: BuildOptions, *, reuse: bool) -> Build:
     """Return the build, each image as it stands; with ``reuse`` one of the same inputs is only retagged."""
     given = () if options.platform is None else options.platform.split(",")
     require_like("platform", "--platform linux/amd64", *given)
@@ -267,7 +267,7 @@ def look_at(hub: Hub, options: BuildOptions, *, reuse: bool) -> Build:
     bases = (image.base.reference for image in images)
     _ask(answers, [*(options.stand_ins.get(base, base) for base in bases), *known])
     with source_tree(hub, images) as tree:
-        planned = tuple(_look_at(hub, image, options, answers, tree, look=pushes) for image in images)
+        planned = tuple(assess_image(hub, image, options, answers, tree, look=pushes) for image in images)
     for one, other in combinations(planned, 2):
         if one.reference == other.reference:
             raise Refused(
@@ -288,7 +288,7 @@ def _ask(answers: Answers, references: Iterable[Reference]) -> None:
         answers.update(inspect_all(new))
 
 
-def _look_at(
+def assess_image(
     hub: Hub, image: HubImage, options: BuildOptions, answers: Answers, tree: Tree, *, look: bool
 ) -> ImageBuild:
     """Return where one image stands, and so what is to be done with it; with ``look`` its registry is asked for it.
@@ -322,7 +322,7 @@ def _look_at(
         raise Refused(
             "the tag is there, for an image of other files",
             where=one.reference,
-            hint=f"put {{commit}} into hub.tag, or overwrite it: {DOOR} build --force",
+            hint=f"put {{commit}} into hub.tag, or overwrite it: {CLI} build --force",
         )
     if found:
         return one.proved(found)._replace(status=PRESENT, inputs=inputs_label(found) or hashed())
@@ -391,10 +391,10 @@ def base_of(image: HubImage, answer: ImageAnswer, *, stored: bool = True) -> Bas
         raise Refused(
             "the base image does not exist",
             where=reference,
-            hint=f"{DOOR} bump, or fix the FROM; a mirror needs a copy of that release's image",
+            hint=f"{CLI} bump, or fix the FROM; a mirror needs a copy of that release's image",
         )
     if isinstance(answer, Refused):
-        hint = f"take another release, {DOOR} bump --to VERSION, or ask its maintainers"
+        hint = f"take another release, {CLI} bump --to VERSION, or ask its maintainers"
         raise Refused(f"the base image cannot be used: {answer.what}", where=reference, hint=hint)
     if isinstance(answer, Fault):
         raise answer

@@ -35,7 +35,7 @@ from ..tools.command import Command, current_folder
 from ..tools.docker import BAKE_MAY_READ, CLOUD_BUILD, DOCKER_DRIVER, Builder
 from ..tools.git import HEAD, Git
 from ..tools.logins import DockerLogins, Expired, cloud_build_fault, google_project
-from ..tools.process import require_installed, run_folded
+from ..tools.process import require_installed, run_with_last_line
 from ..tools.registry import inspect
 from .build import LABEL, Build, ImageBuild, base_label, image_fact, pinned_images
 from .inputs import INPUTS_LABEL, bake_fields, filled_in, inputs_hash, source_tree, sources_of, write_files
@@ -297,7 +297,7 @@ class CloudBuild:
         """Build and push; Cloud Build does not tell the digests."""
         for name, text in _request_files(part).items():
             (scratch / name).write_text(text, encoding="utf-8")
-        done = run_folded(_submit_command(part, scratch), "building on Cloud Build")
+        done = run_with_last_line(_submit_command(part, scratch), "building on Cloud Build")
         if not done.ok:
             raise cloud_build_fault(done, google_project(part.images[0].reference))
         return {}

@@ -16,14 +16,14 @@ from pathlib import Path
 from shlex import quote
 from typing import Any, NamedTuple
 
-from ..core.faults import DOOR, Refused, Unusable
+from ..core.faults import CLI, Refused, Unusable
 from ..repo.dockerfile import IGNORE_FILE, copied_files
 from ..repo.edits import to_commit
 from ..repo.files import SUFFIX, behind_links, is_below, join, planned_bytes
 from ..repo.hub import Hub, HubImage
 from ..tools.git import HEAD
 from .credentials import LARGEST, credential_in, may_be_credentials
-from .tag import ImageName, names_commit, render
+from .tag import ImageName, fill_template, names_commit
 from .tree import Tree, snapshot
 
 INPUTS_LABEL = "io.github.hubpress.inputs"
@@ -138,8 +138,10 @@ def filled_in(hub: Hub, image: HubImage, name: ImageName) -> tuple[dict[str, str
     spec = image.spec
     names = {"LAST_COMMIT": name.commit, "TAG": name.tag, "BRANCH": hub.branch or ""}
     where = f"{hub.layout.file}: images.{spec.key}"
-    arguments = {key: render(value, names, f"{where}.buildArgs") for key, value in spec.build_args.items()}
-    return arguments, [render(option, names, f"{where}.extraBuildCommandOptions") for option in spec.extra_options]
+    arguments = {key: fill_template(value, names, f"{where}.buildArgs") for key, value in spec.build_args.items()}
+    return arguments, [
+        fill_template(option, names, f"{where}.extraBuildCommandOptions") for option in spec.extra_options
+    ]
 
 
 def source_tree(hub: Hub, images: Sequence[HubImage], revision: str | None = None) -> AbstractContextManager[Tree]:
@@ -220,7 +222,7 @@ def loose_files(hub: Hub, images: Sequence[HubImage]) -> dict[str, list[str]]:
     with source_tree(hub, images) as tree:
         for image in images:
             own = [file for file in changed if is_below(file, hub.paths_of(image))]
-            files = own if by_commit else tree.unlike(HEAD, sources_of(hub, image).all)
+            files = own if by_commit else tree.differing_files(HEAD, sources_of(hub, image).all)
             found[image.spec.key] = [one for one in files if one not in hub.pending and not one.endswith(SUFFIX)]
     return {key: loose for key, loose in found.items() if loose}
 
@@ -318,7 +320,7 @@ def bake_fields(options: Sequence[str], where: str, env: Mapping[str, str], *, s
             raise Unusable(
                 f"an extra build option cannot be used: {option}: {fault}",
                 where=where,
-                hint=f"take it out, or build as chartpress does: {DOOR} build --engine chartpress",
+                hint=f"take it out, or build as chartpress does: {CLI} build --engine chartpress",
             )
     for key in (key for key in _MAPPINGS if key in given):
         # docker build takes an argument without a value from the environment.

@@ -20,10 +20,10 @@ from ..repo.values import PinnedImage, ValuesPlace
 from ..tools import cosign
 from ..tools.command import Command
 from ..tools.cosign import Signature
-from ..tools.git import standing
+from ..tools.git import head_fact
 from ..tools.process import run_checked
 from ..tools.registry import inspect, require_push_right, retag
-from .build import BUILT, PRESENT, RETAGGED, SKIPPED, Build, ImageBuild, image_fact, look_at, results_of
+from .build import BUILT, PRESENT, RETAGGED, SKIPPED, Build, ImageBuild, assess_images, image_fact, results_of
 from .engines import Engine, build_images, engine_for
 from .inputs import loose_files, uncounted_contexts
 from .tag import COMMIT_TO_COME, depends_on, names_commit
@@ -35,9 +35,9 @@ _MOST_NAMED = 3
 
 def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
     """Plan the build of what the registry does not have, and return it with the repository as it will leave it."""
-    relies = (standing(hub.git, hub.branch),)
+    relies = (head_fact(hub.git, hub.branch),)
     engine = engine_for(hub, options)
-    build = look_at(hub, options, reuse=engine.retags)
+    build = assess_images(hub, options, reuse=engine.retags)
     edits = image_edits(hub, _pins(build)) if build.pushes else ()
 
     def write(values: Values) -> Values:

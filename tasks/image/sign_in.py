@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..core import output
-from ..core.faults import DOOR, Denied, Refused
+from ..core.faults import CLI, Denied, Refused
 from ..core.options import AuthOptions
 from ..core.plan import Action, Step, Values
-from ..core.safe_files import in_home
+from ..core.safe_files import expand_home
 from ..tools.command import Command
 from ..tools.logins import (
     HELPER,
@@ -22,7 +22,7 @@ from ..tools.logins import (
     is_google,
     key_account,
 )
-from ..tools.process import ask_all, attend, require_installed, run_checked
+from ..tools.process import map_parallel, require_installed, run_checked, run_interactive
 
 # What makes gcloud Docker's helper for the hosts that follow; without any, for gcr.io's.
 _CONFIGURE = ("gcloud", "auth", "configure-docker")
@@ -65,7 +65,7 @@ def _foreign(logins: DockerLogins, host: str) -> Action:
 
 def _google_actions(logins: DockerLogins, hosts: Sequence[str], options: AuthOptions) -> Iterator[Action]:
     with output.waiting(f"asking Docker's helper for {', '.join(hosts)}"):
-        answers = ask_all(lambda host: ask_helper(logins.helper_for(host), host), hosts)
+        answers = map_parallel(lambda host: ask_helper(logins.helper_for(host), host), hosts)
     silent = [host for host, answer in zip(hosts, answers, strict=True) if answer is None]
     account = key_account(Path(options.key_file)) if options.key_file else None
     sign_in = _sign_in(logins, silent, options, account)
@@ -79,7 +79,7 @@ def _google_actions(logins: DockerLogins, hosts: Sequence[str], options: AuthOpt
         yield Action(what, f"it must answer as {account or 'the workload'}", lambda _: _require_answers(hosts, account))
     elif options.key_file:
         _require_answers(hosts, account)
-    named, folder = os.environ.get(_DEFAULTS), os.environ.get("CLOUDSDK_CONFIG") or in_home("~/.config/gcloud")
+    named, folder = os.environ.get(_DEFAULTS), os.environ.get("CLOUDSDK_CONFIG") or expand_home("~/.config/gcloud")
     if options.adc and named and not Path(named).is_file():
         hint = f"unset {_DEFAULTS}, then run the same command again"
         raise Refused(f"{_DEFAULTS} names no file, and counts before all others", where=named, hint=hint)
@@ -133,14 +133,14 @@ def _login_action(options: AuthOptions, why: str, *kind: str) -> Action:
     command = Command(("gcloud", "auth", *kind, "login", *(["--no-launch-browser"] if options.no_browser else [])))
 
     def do(_: Values) -> None:
-        if attend(command):
+        if run_interactive(command):
             raise Denied("signing in to Google Cloud failed", where="gcloud", hint=str(command))
 
     action = Action("sign in to Google Cloud", why, do, (f"$ {command}",))
     if sys.stdin.isatty():
         return action
     why = f"{why}, and there is no terminal to sign in on"
-    in_ci = f"export {_DEFAULTS}=KEY-FILE" if kind else f"{DOOR} auth --key-file PATH"
+    in_ci = f"export {_DEFAULTS}=KEY-FILE" if kind else f"{CLI} auth --key-file PATH"
     hint = f"on a terminal: {command}; in CI: {in_ci}"
     return action._replace(why=why, do=None, refusal=Denied(why, where="gcloud", hint=hint))
 

@@ -31,7 +31,7 @@ from ..repo.files import is_below
 from ..repo.hub import Hub, HubImage
 from ..tools.command import Output
 from ..tools.git import HEAD, Git
-from ..tools.process import ask_all
+from ..tools.process import map_parallel
 
 # Stands for the hash of a commit that is yet to be made.
 COMMIT_TO_COME = "{commit}"
@@ -113,7 +113,7 @@ class History:
     def commits_of(self, paths: Sequence[str], most: int) -> list[str]:
         """Return the abbreviated hashes of the last ``most`` commits of any branch that touch ``paths``."""
         commits = self._ask("log", "--all", f"--max-count={most}", "--pretty=format:%h", "--", *paths).text.split()
-        ask_all(self.count, commits)
+        map_parallel(self.count, commits)
         return commits
 
     def tagged(self, commit: str) -> tuple[str | None, int]:
@@ -153,7 +153,7 @@ def history_of(hub: Hub) -> History:
     return History(Git(hub.git.folder / hub.layout.root, hub.git.clone))
 
 
-def render(template: str, names: Mapping[str, str], where: str) -> str:
+def fill_template(template: str, names: Mapping[str, str], where: str) -> str:
     """Return ``template`` with each ``{NAME}`` replaced, and ``{{`` and ``}}`` by braces, as ``str.format`` does."""
 
     def fill(found: re.Match[str]) -> str:
@@ -173,7 +173,7 @@ def render(template: str, names: Mapping[str, str], where: str) -> str:
 
 def _filled(hub: Hub, image: HubImage, names: Mapping[str, str]) -> str:
     known = {"chart_version": hub.version, "base_version": image.base.reference.tag or "", **names}
-    return render(hub.settings.tag, known, f"{SECTION}.tag")
+    return fill_template(hub.settings.tag, known, f"{SECTION}.tag")
 
 
 def _checked(tag: str, template: str) -> str:

@@ -123,7 +123,7 @@ class Tree:
         for path, tree in inner.items():
             tree.write(["."], folder / path)
 
-    def unlike(self, commit: str, paths: Sequence[str]) -> tuple[str, ...]:
+    def differing_files(self, commit: str, paths: Sequence[str]) -> tuple[str, ...]:
         """Return the files, relative to the top, that make ``paths`` differ from ``commit`` when they are written."""
         ways = self._places(paths)
         places = [*ways, *(file for place in ways for file in _attributes_above(place))]

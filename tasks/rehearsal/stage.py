@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ..core import output
-from ..core.faults import DOOR, Fault, Refused, Unreachable, Unusable, held_back
+from ..core.faults import CLI, Fault, Refused, Unreachable, Unusable, hold_interrupts
 from ..core.names import Reference, is_loopback
 from ..core.options import RehearseOptions, ReleaseOptions
 from ..core.plan import Plan
@@ -29,9 +29,9 @@ from ..repo.deployments import unmoved_images
 from ..repo.hub import Hub, open_hub
 from ..repo.remotes import ORIGIN, NotKnownHere, Review, find_review
 from ..repo.values import ValuesPlace
-from ..review.branches import foresee
+from ..review.branches import expected_start
 from ..review.bump import plan_bump
-from ..review.release import foreseen_refusal, plan_release
+from ..review.release import expected_refusal, plan_release
 from ..tools import docker
 from ..tools.command import TEMPORARY_FILES, Command, Reach, confined
 from ..tools.git import Git
@@ -146,14 +146,14 @@ def require_possible(hub: Hub, options: ReleaseOptions) -> Possible:
     engine = _require_local_engine(options.builder)
     hub, notes = _with_charts(hub)
     index = plan_bump(hub, options)[1].index
-    begin = foresee(hub, ask=False)
-    fault = foreseen_refusal(begin, index, options)
+    begin = expected_start(hub, ask=False)
+    fault = expected_refusal(begin, index, options)
     if isinstance(fault, Unusable):
         raise fault
     remarks = [f"NOT AS HERE: {remark}" for remark in begin.step.warnings()]
     # Branches and uncommitted changes are the clone's own: on the stage the working tree counts as it stands.
     if fault and not isinstance(fault, NotKnownHere):
-        remarks.append(f"NOT YET: {DOOR} release would be refused: {fault.told}; {fault.hint}")
+        remarks.append(f"NOT YET: {CLI} release would be refused: {fault.text}; {fault.hint}")
     real = None if isinstance(begin.found, Fault) else begin.found
     return Possible(engine, hub, notes, tuple(remarks), real)
 
@@ -178,10 +178,10 @@ def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
             tempfile.tempdir = before
     finally:
         try:
-            with held_back():
+            with hold_interrupts():
                 _clear_up(place)
         except (Fault, OSError) as err:
-            why = err.told if isinstance(err, Fault) else err
+            why = err.text if isinstance(err, Fault) else err
             output.say(f"warning: cannot remove all of the rehearsal: {why}; the next one tries again: {place.path}")
         os.close(place.lock)
 
@@ -190,7 +190,7 @@ def clear_up_after_killed_ones() -> None:
     """Clear up after each rehearsal of this user that was killed; what cannot be removed is left for the next time."""
     clear_away()
     for place in (one for prefix in (TEMPORARY, KEPT) for one in MarkedFolder.left_behind(prefix)):
-        with held_back(), contextlib.suppress(Fault, OSError):
+        with hold_interrupts(), contextlib.suppress(Fault, OSError):
             _clear_up(place)
 
 

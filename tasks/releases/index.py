@@ -64,7 +64,7 @@ class Release(NamedTuple):
         return version.removesuffix("-0").removesuffix(".0") or None
 
     @property
-    def hub_image(self) -> Reference | None:
+    def base_image(self) -> Reference | None:
         """The image that the annotation ``IMAGES`` lists as ``k8s-hub``, with a tag or digest.
 
         None where only the archive knows it.
@@ -98,7 +98,7 @@ class Index(Mapping[str, Release]):
         try:
             items = load(f"  {entry}")
         except Unusable as error:
-            raise fault_at(self.where, f"the index cannot be read: {error.told}") from error
+            raise fault_at(self.where, f"the index cannot be read: {error.text}") from error
         return _release(items[0] if isinstance(items, list) else None)
 
     def __iter__(self) -> Iterator[str]:
@@ -150,7 +150,7 @@ def _read_whole(text: str, where: str, chart: str) -> dict[str, Release]:
     try:
         tree = load(text, size=_LARGEST_READ, nodes=_MOST_NODES)
     except Unusable as error:
-        raise fault_at(where, f"the index cannot be read: {error.told}") from error
+        raise fault_at(where, f"the index cannot be read: {error.text}") from error
     entries = child(tree, "entries")
     if not isinstance(entries, dict):
         raise fault_at(where, "this is not the index of a Helm repository")
@@ -247,7 +247,7 @@ def release_with_image(index: Index, tag: str) -> Release | None:
     same = (pair for pair in index.versions if pair[0].finalize_version() == built.finalize_version())
     later = sorted((order(one), name) for one, name in same if order(one) >= order(built))
     releases = (index[name] for _, name in later)
-    return next((one for one in releases if (image := one.hub_image) and image.tag == tag), None)
+    return next((one for one in releases if (image := one.base_image) and image.tag == tag), None)
 
 
 def newest(index: Index, majors: range = range(sys.maxsize), *, pre: bool = False, dev: bool = False) -> Release | None:

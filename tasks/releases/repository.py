@@ -21,7 +21,7 @@ import platformdirs
 from ..core.faults import Fault, Unreachable, Unusable
 from ..core.http import Address, Limits, NotGzip, Page, TooLarge, get, unpacked
 from ..core.names import Reference
-from ..core.safe_files import in_home, read_file
+from ..core.safe_files import expand_home, read_file
 from ..core.settings import Settings
 from ..core.yaml_tree import Data, child, load, text_under
 from .index import Index, Release, read_index
@@ -50,7 +50,7 @@ class HelmRepository:
         Raises Refused for plain http elsewhere, unless the settings name it.
         """
         own, asked = settings.cache_folder, settings.chart_repository is not None
-        cache = in_home(own) if own else platformdirs.user_cache_path("hubpress")
+        cache = expand_home(own) if own else platformdirs.user_cache_path("hubpress")
         parsed = Address.parse(address.removesuffix("index.yaml"), asked=asked)
         return cls(parsed, Cache(cache), settings.dependency)
 
@@ -83,9 +83,9 @@ class HelmRepository:
             self.cache.keep_page(f"archive {digest}", Page(body))
         return body
 
-    def hub_image(self, release: Release) -> Reference:
+    def base_image(self, release: Release) -> Reference:
         """Return the hub image that a release's entry names, else the one in its archive."""
-        return release.hub_image or hub_image_in(self.archive(release), f"{self.chart} {release.version}")
+        return release.base_image or base_image_in(self.archive(release), f"{self.chart} {release.version}")
 
     def values(self, release: Release) -> Data:
         """Return the default values of a release's chart."""
@@ -157,7 +157,7 @@ class Cache(NamedTuple):
         return self.folder / f"page-{sha256(url.encode()).hexdigest()}"
 
 
-def hub_image_in(data: bytes, where: str) -> Reference:
+def base_image_in(data: bytes, where: str) -> Reference:
     """Return the image at ``hub.image`` in the ``values.yaml`` of a chart's archive (``.tgz``)."""
     image = child(child(_values_in(data, where), "hub"), "image")
     name, tag = text_under(image, "name"), text_under(image, "tag")
@@ -178,7 +178,7 @@ def _values_in(data: bytes, where: str) -> Data:
     except TooLarge:
         raise _unusable(f"the archive unpacks to more than {LARGEST_ARCHIVE // 2**20} MiB", where) from None
     except Unusable as error:
-        raise _unusable(f"values.yaml in the archive cannot be read: {error.told}", where) from error
+        raise _unusable(f"values.yaml in the archive cannot be read: {error.text}", where) from error
     except (NotGzip, tarfile.TarError, ValueError) as error:
         raise _unusable("not a chart archive", where) from error
     raise _unusable("the archive has no values.yaml", where)

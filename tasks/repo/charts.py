@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ..core.faults import DOOR, Unusable
+from ..core.faults import CLI, Unusable
 from ..core.names import is_name
 from ..core.safe_files import is_inside
 from ..core.settings import Settings, how_to_correct
@@ -196,7 +196,7 @@ class ImageSpec(NamedTuple):
             raise Unusable(
                 "the image has no name to push it to",
                 where=self.dockerfile,
-                hint=f"{DOOR} init; or add to invoke.yaml: "
+                hint=f"{CLI} init; or add to invoke.yaml: "
                 f"hub: {{images: [{{context: {self.context}, name: HOST/PATH/{self.key}}}]}}",
             )
         return self.named

@@ -23,7 +23,7 @@ from functools import lru_cache, partial, reduce
 from itertools import pairwise
 from typing import NamedTuple
 
-from ..core.faults import DOOR, Unusable, nearest
+from ..core.faults import CLI, Unusable, nearest
 from ..core.names import Reference
 from ..core.safe_files import is_inside
 from ..core.settings import FILE, ValuesTarget
@@ -220,7 +220,7 @@ class Installation(NamedTuple):
         if self.pin:
             return f"in {FILE}: hub: {{pins: [{self.pin}]}}"
         if not self.option:
-            return f"add --version there, then: {DOOR} check"
+            return f"add --version there, then: {CLI} check"
         return "mark the line that has the version with a comment: # hubpress: jupyterhub"
 
     @property
@@ -383,7 +383,7 @@ def faulty_files(hub: Hub) -> Iterator[Unusable]:
     matching = (path for one in hub.settings.values for path in hub.listing.matching[one.file])
     paths = dict.fromkeys((*hub.listing.named(HUBPLOY_FILE), *values, *matching))
     if sum(len(hub.files.read(path) or b"") for path in paths) > _MOST_READ:
-        yield Unusable("there is more than 1 MiB to read", where="the deployments' values", hint=f"{DOOR} preview")
+        yield Unusable("there is more than 1 MiB to read", where="the deployments' values", hint=f"{CLI} preview")
         return
     for path in paths:
         try:

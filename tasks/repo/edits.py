@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
-from ..core.faults import DOOR, Fault, ProgramFailed, Refused, Unusable
+from ..core.faults import CLI, Fault, ProgramFailed, Refused, Unusable
 from ..core.names import Reference
 from ..core.plan import Action, Fact, Values
 from ..releases.versions import allows
@@ -175,7 +175,7 @@ def _require_readable(hub: Hub) -> None:
 def to_commit(hub: Hub, files: Sequence[str]) -> str:
     """Return the command that commits ``files``: ``commit`` where it takes all of them, else git's own."""
     if set(files) <= set(hub.changed) and not foreign_changes(hub):
-        return f"{DOOR} commit"
+        return f"{CLI} commit"
     return git_commit(hub, list(dict.fromkeys(files))[:_MOST_NAMED])
 
 
@@ -204,4 +204,4 @@ def foreign_changes(hub: Hub) -> tuple[str, ...]:
         named = place.read(hub.files) if place.file in changed and ours.read(place.file) is not None else None
         if named and named.name is not None and (named.tag or named.digest):
             ours = Edited(ours, place.moved(ours, named))
-    return tuple(path for path in changed if not hub.git.keeps_same(path, ours.read(path), hub.files.read(path)))
+    return tuple(path for path in changed if not hub.git.same_to_git(path, ours.read(path), hub.files.read(path)))

@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from ..core.faults import DOOR, Unusable, held_back, nearest
+from ..core.faults import CLI, Unusable, hold_interrupts, nearest
 from ..core.plan import Action, Fact
 from ..core.safe_files import read_file
 from ..core.settings import FILE, Settings, how_to_correct
 from ..tools.git import Git
-from ..tools.process import Pool, answer_of
+from ..tools.process import Pool, result_of
 
 # Lines that may be a chart's list of dependencies, or a marker.
 _TELLING = ("^dependencies:", "hubpress:", "renovate:")
@@ -83,7 +83,7 @@ class WorkingTree(NamedTuple):
         with contextlib.ExitStack() as stack:
             staged = [(edit, _staged(edit, old, stack), old) for edit, old in wanted]
             done: list[FileEdit] = []
-            with held_back():
+            with hold_interrupts():
                 try:
                     for edit, new, old in staged:
                         new.replace(old)
@@ -180,7 +180,7 @@ class Listing(NamedTuple):
                     else (behind_links(git.folder, pattern),)
                     for pattern in patterns
                 },
-                (*answer_of(telling), *(path for path in kept if path in absent)),
+                (*result_of(telling), *(path for path in kept if path in absent)),
                 absent,
             )
 
@@ -225,7 +225,7 @@ def require(files: Files, path: str) -> bytes:
     """Return the bytes of ``path``."""
     data = files.read(path)
     if data is None:
-        hint = f"{DOOR} init adds what is missing; or name another repository: --repo PATH"
+        hint = f"{CLI} init adds what is missing; or name another repository: --repo PATH"
         raise Unusable("the file is missing", where=path, hint=hint)
     return data
 

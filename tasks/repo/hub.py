@@ -161,14 +161,14 @@ class Hub(Contents):
     @cached_property
     def version(self) -> str:
         """The release that the repository is on, without a ``v``: a range is at what the lock or the base image has."""
-        pinned = self.decided
+        pinned = self.resolved_version
         if not is_range(pinned):
             return without_sign(pinned)
         bases = (image.base.reference.tag for image in self.images)
         return next((tag for tag in bases if tag and allows(pinned, tag)), pinned)
 
     @cached_property
-    def decided(self) -> str:
+    def resolved_version(self) -> str:
         """What Helm goes by: the requirement, or the lock where that has one release of a range."""
         pinned = self.requirement.version
         own = (pin for pin in self.pins if isinstance(pin, Lock) and not pin.chart.accepted_as)
@@ -182,7 +182,7 @@ class Hub(Contents):
 
     def release_in(self, index: Index) -> Release | None:
         """Return the release that the repository pins, without a chart the one of its base image, or None."""
-        found = pinned_release(index, self.decided)
+        found = pinned_release(index, self.resolved_version)
         if found is None and self.layout.folder is None:
             return release_with_image(index, self.requirement.version)
         return found
@@ -324,7 +324,7 @@ class Hub(Contents):
     def changed(self) -> tuple[str, ...]:
         """The managed files that differ from the commit."""
         committed = read_all(self.committed, self.managed)
-        same = self.git.keeps_same
+        same = self.git.same_to_git
         return tuple(path for path, data in committed.items() if not same(path, self.files.read(path), data))
 
     def _select(self, images: Sequence[HubImage], names: Sequence[str]) -> tuple[HubImage, ...]:

@@ -14,7 +14,7 @@ from importlib import resources
 from itertools import chain, count
 from typing import NamedTuple
 
-from ..core.faults import DOOR, Refused, Unusable
+from ..core.faults import CLI, Refused, Unusable
 from ..core.names import Reference, is_name
 from ..core.plan import Action, Step
 from ..core.settings import FILE, SECTION, read_settings, section_in
@@ -202,7 +202,7 @@ def _released(hub: Hub, chart: BareChart | None) -> tuple[Release, Reference]:
             where=index.where,
             hint="fix the requirement's version; helm search repo lists what there is",
         )
-    return release, repository.hub_image(release)
+    return release, repository.base_image(release)
 
 
 def _require_no_pin(hub: Hub) -> None:
@@ -213,7 +213,7 @@ def _require_no_pin(hub: Hub) -> None:
         raise Refused(
             f"{found[0]} deploys {hub.settings.dependency}, and no chart here does",
             where=found[0],
-            hint=f"write a Dockerfile FROM quay.io/jupyterhub/k8s-hub:VERSION with that version, then: {DOOR} init",
+            hint=f"write a Dockerfile FROM quay.io/jupyterhub/k8s-hub:VERSION with that version, then: {CLI} init",
         )
 
 
@@ -232,7 +232,7 @@ def _ignores_part(hub: Hub, chart: BareChart | None) -> Part:
 
 def _prefix(hub: Hub, given: str | None) -> str:
     """Return what the image's name begins with: as the user gave it, else for the remote's owner on GitHub."""
-    hint = f"use: {DOOR} init --prefix us-central1-docker.pkg.dev/PROJECT/REPOSITORY/"
+    hint = f"use: {CLI} init --prefix us-central1-docker.pkg.dev/PROJECT/REPOSITORY/"
     if given is not None:
         prefix = given if given.endswith(("/", "-")) else f"{given}/"
         if not is_name(f"{prefix}hub"):

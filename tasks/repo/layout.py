@@ -18,7 +18,7 @@ from posixpath import relpath
 from shlex import quote
 from typing import NamedTuple
 
-from ..core.faults import DOOR, Unusable
+from ..core.faults import CLI, Unusable
 from ..core.names import is_name
 from ..core.settings import FILE, Settings, ValuesTarget, WholeImage, how_to_correct, variable
 from ..tools.git import Git
@@ -227,7 +227,7 @@ def _chosen(repo: Contents, charts: Mapping[str, str], where: str) -> str | None
             )
     if wanted is None:
         return None
-    hint = f"these depend on {dependency}: {', '.join(names)}" if names else f"{DOOR} init makes one"
+    hint = f"these depend on {dependency}: {', '.join(names)}" if names else f"{CLI} init makes one"
     raise NotNamed(f"no chart {wanted} depends on {dependency}", where=where, hint=hint)
 
 
@@ -269,7 +269,7 @@ def from_chartpress(repo: Contents) -> Layout:
     if folder is None:
         dependency, others = repo.settings.dependency, repo.charts_among(repo.own_folders)
         add = f"add {dependency} to the chart's dependencies, with version and repository"
-        hint = how_to_correct("dependency", f"{DOOR} init tells the lines for {others[0]}" if others else add)
+        hint = how_to_correct("dependency", f"{CLI} init tells the lines for {others[0]}" if others else add)
         where = ", ".join(map(repo.dependencies_of, folders.values())) if folders and not others else file
         raise NotNamed(f"no chart depends on {dependency}", where=where, hint=hint)
     return Layout(fitting[0], file, next(one for one in charts if folders[one.name] == folder), charts)
@@ -325,7 +325,7 @@ def _from_what_is_there(repo: Contents) -> Layout:
         raise NotNamed(
             "there is no chartpress.yaml in this repository",
             where=repo.git.folder,
-            hint=f"name the hub repository (--repo PATH), or give a chart its hub image: {DOOR} init",
+            hint=f"name the hub repository (--repo PATH), or give a chart its hub image: {CLI} init",
         )
     names = repo.names_at(repo.targets(chart))
     elsewhere = {*repo.naming(chart.values_path).values()} if chart and not names else set()

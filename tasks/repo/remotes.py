@@ -15,7 +15,7 @@ from ..core.settings import Settings, how_to_correct
 from ..tools import forges
 from ..tools.forges import GitHub, Repository, read_ci, read_remote
 from ..tools.git import Git, RemoteBranches
-from ..tools.process import Pool, answer_of
+from ..tools.process import Pool, result_of
 
 ORIGIN, UPSTREAM, FORK = "origin", "upstream", "fork"
 _USUAL = ("main", "master")
@@ -251,7 +251,7 @@ def _parent(github: GitHub | None) -> str | None:
 
 def _answer(asked: Future[RemoteBranches], *, required: bool) -> tuple[RemoteBranches | None, Unreachable | None]:
     try:
-        return answer_of(asked), None
+        return result_of(asked), None
     except Unreachable as fault:
         if required:
             raise

@@ -13,18 +13,18 @@ from itertools import accumulate, count
 from typing import NamedTuple
 
 from ..core import output
-from ..core.faults import DOOR, Fault, Refused, Unusable
+from ..core.faults import CLI, Fault, Refused, Unusable
 from ..core.options import CommitOptions
 from ..core.plan import Action, Fact, Moved, Step, Values, refused
 from ..core.safe_files import temporary_folder
 from ..core.settings import FILE, Settings, how_to_correct
-from ..image.tag import render
+from ..image.tag import fill_template
 from ..repo.files import is_below, planned_bytes
 from ..repo.hub import Hub, open_hub
 from ..repo.remotes import Review, base_here, find_review, review_known
 from ..tools.forges import MERGED
-from ..tools.git import HEAD, SHORT, Git, Head, local_branch, remote_branch, standing, switched
-from ..tools.process import ask_all
+from ..tools.git import HEAD, SHORT, Git, Head, head_fact, local_branch_fact, remote_branch_fact, switched
+from ..tools.process import map_parallel
 from .bump import version_of
 
 _MOST_NAMED = 8
@@ -81,7 +81,7 @@ def begin(hub: Hub, options: CommitOptions, *, ask: bool) -> Start:
     return Start(left, review, step, options)
 
 
-def foresee(hub: Hub, *, ask: bool = True) -> Start:
+def expected_start(hub: Hub, *, ask: bool = True) -> Start:
     """Return where a release would begin, by the base branch as last fetched.
 
     With ``ask`` the remotes are asked, where the clone does not tell which branch that is.
@@ -159,7 +159,7 @@ def target_branch(hub: Hub, review: Review, wanted: str | None) -> TargetBranch:
     if wanted is None and current in shared and commits:
         return _feature_branch(hub, review, f"{current} is {shared[current]}")
     if name == current:
-        place = local_branch(git, current, git.start.commit)
+        place = local_branch_fact(git, current, git.start.commit)
         return TargetBranch(current, "it is the current branch", place, is_named=wanted == current)
     require_name(git, name)
     why = f"{current} is {shared[current]}" if current in shared else "of --branch"
@@ -168,7 +168,7 @@ def target_branch(hub: Hub, review: Review, wanted: str | None) -> TargetBranch:
         raise _has_other_commits(git, name)
     _require_free(git, name)
     switch = ("switch", *(() if commit else ("--create",)), name)
-    return TargetBranch(name, why, local_branch(git, name, commit), switch, is_named=True)
+    return TargetBranch(name, why, local_branch_fact(git, name, commit), switch, is_named=True)
 
 
 def _is_done_with(git: Git, review: Review, branch: str, commit: str) -> bool:
@@ -188,9 +188,9 @@ def waits_for(hub: Hub, review: Review, branch: str, page: str | None) -> str:
     if page:
         return f"the review and the merge of {page}"
     if review.heads is not None and review.heads.get(branch) == commit:
-        how = f"; to open a pull request: {DOOR} commit --pr" if review.github else ""
+        how = f"; to open a pull request: {CLI} commit --pr" if review.github else ""
         return f"the review and the merge of {branch} into {review.base}{how}"
-    return f"{branch} to be pushed, reviewed and merged into {review.base}: {DOOR} commit --pr"
+    return f"{branch} to be pushed, reviewed and merged into {review.base}: {CLI} commit --pr"
 
 
 def _feature_branch(hub: Hub, review: Review, why: str) -> TargetBranch:
@@ -211,7 +211,7 @@ def _feature_branch(hub: Hub, review: Review, why: str) -> TargetBranch:
             _require_free(git, name)
             flag = () if here == head else ("--force-create",) if here else ("--create",)
             told = f"; {first} is done with, {review.base} has what it changed" if number > 1 else ""
-            return TargetBranch(name, f"{why}{told}", local_branch(git, name, here), ("switch", *flag, name))
+            return TargetBranch(name, f"{why}{told}", local_branch_fact(git, name, here), ("switch", *flag, name))
     raise AssertionError
 
 
@@ -238,7 +238,7 @@ def _names(hub: Hub, version: str) -> tuple[str, ...]:
     """Return the names of the branches of a move to ``version``, and of another build of it."""
     move = hub.settings.branch
     templates = (move, move.replace(_BUMP, _REBUILD, 1) if _BUMP in move else f"{move}-{_REBUILD}")
-    return tuple(render(one, {"version": version}, "hub.branch") for one in templates)
+    return tuple(fill_template(one, {"version": version}, "hub.branch") for one in templates)
 
 
 def _committed_version(hub: Hub) -> str | None:
@@ -283,12 +283,12 @@ def _has_other_commits(git: Git, name: str) -> Refused:
 def _is_squashed(git: Git, base: str, commit: str) -> bool:
     """Whether a commit of ``base`` has the same bytes as ``commit`` of every file that was changed on the way to it."""
     fork = git.ask("merge-base", base, commit).text
-    files = {*git.unlike(fork, commit)} if fork else set()
+    files = {*git.differing_files(fork, commit)} if fork else set()
     if not files:
         return False
     look = ("rev-list", "--first-parent", f"--max-count={_MOST_COMMITS}", "--stdin")
     commits = git.read("--literal-pathspecs", *look, stdin="\n".join((f"{fork}..{base}", "--", *files, ""))).split()
-    return any(files.isdisjoint(unlike) for unlike in ask_all(partial(git.unlike, commit), commits))
+    return any(files.isdisjoint(unlike) for unlike in map_parallel(partial(git.differing_files, commit), commits))
 
 
 def _was_merged(hub: Hub, seen: Git, review: Review, branch: str, head: str) -> bool:
@@ -308,7 +308,7 @@ def _plan_moves(hub: Hub, seen: Git, review: Review, current: str | None, head: 
         hint = f"git pull --rebase --autostash {review.upstream} {base}; or move your commits to another branch"
         raise Refused(what, where=base, hint=hint)
     end = tip if local is None or behind else local
-    moving = seen.unlike(head, end)
+    moving = seen.differing_files(head, end)
     pull = f"{'' if current == base else f'git switch {base} && '}git pull --ff-only {review.upstream} {base}"
     if moving:
         _require_clear(hub, review, {*moving}, pull)
@@ -328,7 +328,7 @@ def _plan_moves(hub: Hub, seen: Git, review: Review, current: str | None, head: 
     elif behind:
         arguments, what = ("merge", "--ff-only", "--quiet", tip), f"move {base} to {tip[:SHORT]}"
     if arguments:
-        at = local_branch(git, base, local)
+        at = local_branch_fact(git, base, local)
 
         def do(_: Values) -> Values:
             git.require_unlocked()
@@ -337,7 +337,7 @@ def _plan_moves(hub: Hub, seen: Git, review: Review, current: str | None, head: 
 
         changes = (f"changes {output.first_of(moving, _MOST_NAMED, 'files')}",) if moving else ()
         details = (*changes, f"$ {git.command(*arguments)}")
-        moves.append(Action(what, why, do, details, (standing(git, current), at)))
+        moves.append(Action(what, why, do, details, (head_fact(git, current), at)))
     done = [f"{base} is at {tip[:SHORT]}, as in {review.upstream}"] if moves else []
     return Step("fetch", tuple(moves), summary=lambda _: done), end, moving
 
@@ -359,7 +359,7 @@ def _require_clear(hub: Hub, review: Review, moving: set[str], pull: str) -> Non
         edits = () if {*carried}.isdisjoint(hub.changed) else hub.changed
         flag = "" if {*carried}.issubset(git.names("ls-files", "-z")) else "--all "
         away = f"put them aside: git stash push {flag}-- {shlex.join(sorted({*carried[:_MOST_NAMED], *edits}))}"
-        away = f"{away}; {pull}; {DOOR} bump again" if edits else away
+        away = f"{away}; {pull}; {CLI} bump again" if edits else away
         # Git stashes no other repository.
         repositories = [path for path in carried if path.endswith("/")]
         away = f"move that repository elsewhere: mv {shlex.quote(repositories[0])} FOLDER" if repositories else away
@@ -377,7 +377,7 @@ def _fetch(git: Git, review: Review, tip: str, why: str) -> Action:
             raise Moved(f"{review.base} of {review.upstream} is no longer {tip[:SHORT]}")
         return {}
 
-    there = remote_branch(git, review.upstream, review.base, tip, review.upstream)
+    there = remote_branch_fact(git, review.upstream, review.base, tip, review.upstream)
     return Action(f"fetch {review.base} from {review.upstream}", why, do, (f"$ {command}",), (there,))
 
 

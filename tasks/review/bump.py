@@ -34,7 +34,7 @@ from ..repo.files import files_with
 from ..repo.hub import Hub, HubImage
 from ..repo.pins import Pin, Pinned
 from ..repo.values import PinnedImage, ValuesPlace
-from ..tools.git import standing
+from ..tools.git import head_fact
 from ..tools.registry import inspect
 
 NOTHING = "(none)"
@@ -93,7 +93,7 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
 
     One look at the index decides base image and requirement: no tag is derived from the chart's version.
     """
-    relies = (standing(hub.git, hub.branch),)
+    relies = (head_fact(hub.git, hub.branch),)
     said = {pin: pin.read(hub.files).text for pin in hub.pins}
     require_movable(hub.requirement, hub.requirement_file)
     repository = HelmRepository.of(hub.settings, hub.helm_repository)
@@ -104,7 +104,7 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
     before = hub.version if hub.layout.folder is not None else required
     choice = choose(index, required, to=options.to, pre=options.pre, dev=options.dev, major=options.major)
     release, newer = choice.release, choice.newer_major
-    released = repository.hub_image(release)
+    released = repository.base_image(release)
     bases = [_with_digest(image.base.reference, _base_for(image, released, hub.settings.base)) for image in hub.images]
     moved: dict[Pin, str] = dict(zip(hub.base_pins, map(str, bases), strict=True))
     edits = release_edits(

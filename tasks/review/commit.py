@@ -15,8 +15,8 @@ from ..repo.files import Edited, WorkingTree, read_all
 from ..repo.hub import Hub
 from ..repo.remotes import Review, base_here
 from ..tools.command import Output
-from ..tools.git import HEAD, INDEX, SHORT, Git, Head, failed, index, standing
-from ..tools.process import watch
+from ..tools.git import HEAD, INDEX, SHORT, Git, Head, failed, head_fact, index_fact
+from ..tools.process import run_with_output
 from .branches import TargetBranch, earlier_release, require_name, target_branch
 from .bump import commit_message
 from .preview import Preview, preview_of
@@ -41,10 +41,10 @@ def plan_commit(
     git, tree = hub.git, WorkingTree(hub.git.folder)
     _require_branch(git)
     # The facts first, so that what changes from here on is noticed.
-    head, staged = standing(git, hub.branch), index(git, hub.managed)
+    head, staged = head_fact(git, hub.branch), index_fact(git, hub.managed)
     files = tuple(tree.fact(path, hub.files.read(path)) for path in hub.managed)
     changed, target = hub.changed, target_branch(hub, review, options.branch)
-    name, leaves, actions = target.name, hub.with_commit(target.name, changed), [Action("nothing to commit")]
+    name, hub_after, actions = target.name, hub.with_commit(target.name, changed), [Action("nothing to commit")]
     planned, pushed, requested, there = None, target.place, None, None
     if changed:
         _require_committable(hub, changed, staged.value)
@@ -56,10 +56,10 @@ def plan_commit(
     try:
         if options.pushes:
             why = "the pull request needs it" if options.pr else "of --push"
-            pushing, pushed = plan_push(leaves, review, target, why)
+            pushing, pushed = plan_push(hub_after, review, target, why)
             actions.append(pushing)
         if options.pr:
-            requesting, requested = plan_request(leaves, review, target, pushed, images, cluster)
+            requesting, requested = plan_request(hub_after, review, target, pushed, images, cluster)
             actions.append(requesting)
             there = None if requesting.do else requested
     except Fault as fault:  # the commit is known all the same
@@ -82,7 +82,7 @@ def plan_commit(
         ]
 
     warnings = (*(earlier_release(hub, name) if changed else ()), *(requested.warnings if requested else ()))
-    return Step("commit", tuple(actions), report, summary, lambda: warnings), leaves
+    return Step("commit", tuple(actions), report, summary, lambda: warnings), hub_after
 
 
 def _switching(git: Git, target: TargetBranch, head: Fact) -> Action:
@@ -129,7 +129,7 @@ def _make_commit(git: Git, place: Fact, wanted: Mapping[str, bytes], message: st
     branch, parent = place.value
     git.require_unlocked()
     flags = ("--quiet", "--only", "--cleanup=whitespace", "--file=-")
-    output = watch(git.command("--literal-pathspecs", "commit", *flags, "--", *wanted, stdin=message))
+    output = run_with_output(git.command("--literal-pathspecs", "commit", *flags, "--", *wanted, stdin=message))
     if not output.ok:
         if output.status > 0:
             place.require(place.value)
@@ -139,9 +139,9 @@ def _make_commit(git: Git, place: Fact, wanted: Mapping[str, bytes], message: st
         what = f"the commit is not on {branch}: a hook or another program has switched to another branch"
         back = f"git reset --soft HEAD~1; then git switch {branch}, and run the same command again"
         raise Refused(what, where=git.folder, hint=f"look at it: git log -1 --stat; to take it back: {back}")
-    added = sorted({*git.unlike(f"{commit}^", commit)} - wanted.keys())
+    added = sorted({*git.differing_files(f"{commit}^", commit)} - wanted.keys())
     done = git.show_all([*wanted], commit).items()
-    changed = [path for path, data in done if not git.keeps_same(path, data, wanted[path])]
+    changed = [path for path, data in done if not git.same_to_git(path, data, wanted[path])]
     # What a hook adds to such a commit git leaves out of the index, so that the next commit would take it back.
     unstaged = ("--literal-pathspecs", "diff-index", "--cached", "--quiet", f"{commit}^", "--")
     if stale := [*changed, *(path for path in added if git.ask(*unstaged, path).ok)]:
@@ -212,7 +212,7 @@ def _require_committable(hub: Hub, changed: Sequence[str], staged: Collection[st
         raise Refused("the file has uncommitted changes besides the release's", where=path, hint=hint)
     tree = WorkingTree(hub.git.folder)
     for path, data in hub.git.show_all([path for path in changed if path in staged], INDEX).items():
-        if not hub.git.keeps_same(path, data, tree.read(path)):
+        if not hub.git.same_to_git(path, data, tree.read(path)):
             hint = f"git restore --staged -- {shlex.quote(path)}"
             raise Refused("other changes of the file are staged", where=path, hint=hint)
 

@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 from ..core import output
-from ..core.faults import DOOR, Fault, Refused
+from ..core.faults import CLI, Fault, Refused
 from ..core.options import BumpOptions
 from ..core.output import first_of
 from ..core.problems import Code, Problem, Severity
@@ -23,7 +23,7 @@ from ..repo.files import Committed
 from ..repo.hub import Hub
 from ..repo.remotes import Review, fork_point
 from ..tools.process import require_installed
-from .branches import foresee
+from .branches import expected_start
 from .bump import changes_between, plan_bump
 from .rendering import Difference, Rendering, compare, paths_of, render_charts
 
@@ -88,10 +88,10 @@ class Preview(NamedTuple):
         yield f"{self.before} -> {self.after}, compared with {self.base}"
         for same in self._groups():
             one = same[0]
-            yield from ("", f"{_names(same)}: {_what(one)}", *(f"  {problem.told}" for problem in one.problems))
+            yield from ("", f"{_names(same)}: {_what(one)}", *(f"  {problem.text}" for problem in one.problems))
             if one.unrendered:
                 yield f"  not compared, {one.unrendered}"
-            for head, lines in one.difference.told():
+            for head, lines in one.difference.sections():
                 yield from (f"  {head}", *(f"    {line}" for line in lines))
         yield from (f"\n{line}" for line in self._besides())
         if self.unread:
@@ -108,8 +108,8 @@ class Preview(NamedTuple):
         yield from self._besides()
         yield from (f"in the cluster, {_names(same, _MOST_NAMES)}: {_what(same[0])}" for same in self._groups())
         for problem in self.problems:
-            yield f"{self.after} refuses {problem.told}" if problem.code is Code.INVALID else problem.told
-        yield f"the differences: {DOOR} preview --to {self.after}"
+            yield f"{self.after} refuses {problem.text}" if problem.code is Code.INVALID else problem.text
+        yield f"the differences: {CLI} preview --to {self.after}"
 
     def markdown(self) -> Iterator[str]:
         """Yield what a pull request says of it; the differences are folded, and cut where they are long."""
@@ -155,7 +155,7 @@ class Preview(NamedTuple):
 
 def plan_preview(hub: Hub, options: BumpOptions, names: Sequence[str], kubernetes: str | None) -> Preview:
     """Render the chart as the base branch has it and as a release leaves it, for each deployment."""
-    begin = foresee(hub)
+    begin = expected_start(hub)
     for remark in begin.step.warnings():
         output.say(lead=remark)
     with output.waiting("rendering the chart"):
@@ -246,7 +246,7 @@ def _names(same: Sequence[Outcome], most: int = sys.maxsize) -> str:
 
 
 def _diff(same: Sequence[Outcome]) -> Iterator[str]:
-    told = [*same[0].difference.told()]
+    told = [*same[0].difference.sections()]
     if told:
         yield f"# {_names(same)}"
     for head, lines in told:

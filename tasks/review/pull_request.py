@@ -21,8 +21,8 @@ from ..repo.hub import Hub
 from ..repo.remotes import Review, base_here
 from ..tools.command import Command
 from ..tools.forges import GITHUB, ForgeRequest, GitHub, gh_knows, opening_address, starts_no_workflow
-from ..tools.git import PUSH_SECONDS, Git, push_address, push_fault, remote_branch
-from ..tools.process import Pool, answer_of, capture, run_checked
+from ..tools.git import PUSH_SECONDS, Git, push_address_fact, push_fault, remote_branch_fact
+from ..tools.process import Pool, capture, result_of, run_checked
 from ..tools.registry import ImageAnswer, inspect_all
 from .branches import TargetBranch, require_room
 from .bump import (
@@ -284,12 +284,12 @@ def plan_push(hub: Hub, review: Review, branch: TargetBranch, why: str) -> tuple
     if name in heads and not git.contains("HEAD", heads[name]):
         raise _has_more_commits(git, remote, name, heads[name])
     require_room(name, heads, remote)
-    address = push_address(git, remote)
-    there = remote_branch(git, remote, name, heads.get(name), git.push_address(remote))
+    address = push_address_fact(git, remote)
+    there = remote_branch_fact(git, remote, name, heads.get(name), git.push_address(remote))
     # A push that was killed after the remote had taken the branch leaves a clone that does not know of it.
     if not hub.pending and there.value == branch.place.value and git.follows(remote, name):
         return Action(f"{remote} has {name} already"), there
-    others = [f"  {one_line(other)}" for other in git.unlike_remote((*heads.values(), *filter(None, [review.tip])))]
+    others = [f"  {one_line(other)}" for other in git.commits_not_in((*heads.values(), *filter(None, [review.tip])))]
     if others:
         others.insert(0, f"also pushes earlier commits that {remote} does not have:")
 
@@ -388,7 +388,7 @@ def _on_github(github: GitHub, head: str, wanted: PullRequest, *, waits: bool) -
     with Pool() as pool, output.waiting(f"asking {github.host}"):
         asked = pool.submit(github.requests, wanted.branch)
         labelled = pool.submit(_with_labels, github, wanted)
-        requests, planned = answer_of(asked), answer_of(labelled)
+        requests, planned = result_of(asked), result_of(labelled)
     there = _open(requests, head)
     additions = planned.additions(github, there, there.number if there else None)
     if there:

@@ -19,7 +19,7 @@ from ..image.tag import names_commit
 from ..releases.index import Index
 from ..repo.hub import Hub
 from ..repo.remotes import NotKnownHere, Review
-from ..tools.process import Pool, answer_of
+from ..tools.process import Pool, result_of
 from ..tools.registry import inspect_all
 from .branches import Start
 from .bump import plan_bump
@@ -29,7 +29,7 @@ from .pull_request import BY_HAND, from_registry, from_report
 from .team import next_steps
 
 
-def foreseen_refusal(begin: Start, index: Index | None, options: ReleaseOptions) -> Fault | None:
+def expected_refusal(begin: Start, index: Index | None, options: ReleaseOptions) -> Fault | None:
     """Return what a release would be refused for while it is planned; no registry or engine is asked."""
     fault = Plan((begin.step,)).refusal
     if index is None or (fault and not isinstance(fault, NotKnownHere)):
@@ -59,12 +59,12 @@ def plan_release(hub: Hub, options: ReleaseOptions, review: Review) -> tuple[Pla
         asked = pool.submit(_plan_auth, hub)
         steps: list[Step] = []
         try:
-            for step, leaves in _steps(hub, options, review, asked):
+            for step, hub_after in _steps(hub, options, review, asked):
                 steps.append(step)
-                hub = leaves
+                hub = hub_after
         except Fault as fault:
             steps.append(refused(names[len(steps)], fault))
-        return Plan((answer_of(asked), *steps)), hub
+        return Plan((result_of(asked), *steps)), hub
 
 
 def _plan_auth(hub: Hub) -> Step:
@@ -80,7 +80,7 @@ def _steps(hub: Hub, options: ReleaseOptions, review: Review, asked: Future[Step
         cluster = pool.submit(preview_of, hub, review)
         yield bumping, hub
         with output.waiting(f"asking Docker's helper for {', '.join(hub.registries)}"):
-            signs_in = any(action.mark != "-" for action in answer_of(asked).actions)
+            signs_in = any(action.mark != "-" for action in result_of(asked).actions)
         if names_commit(hub.settings.tag):
             hub.to_build(options.image)  # a wrong name is told before anything else is planned
             moving, moved = plan_commit(hub, replace(options, push=False, pr=False), review)
@@ -97,7 +97,7 @@ def _steps(hub: Hub, options: ReleaseOptions, review: Review, asked: Future[Step
             building, built = plan_build(hub, options)
         yield building, built
         with output.waiting("rendering the chart"):
-            changes = answer_of(cluster)
+            changes = result_of(cluster)
     yield _last_commit(built, options, review, building, changes)
 
 
@@ -122,7 +122,7 @@ def _last_commit(
     report({})  # a wrong setting is told before anything is done
     actions, warnings = [*step.actions], [*step.warnings()]
     if isinstance(changes, Fault):
-        warnings.append(f"the changes in the cluster were not checked: {changes.told}")
+        warnings.append(f"the changes in the cluster were not checked: {changes.text}")
     elif changes:
         warnings += changes.warnings()
         # A release without a question must not break the deployment.

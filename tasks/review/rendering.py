@@ -32,7 +32,7 @@ from ..repo.deployments import Deployment, chart_of, deployments
 from ..repo.hub import Hub
 from ..repo.values import PinnedImage, image_at, is_encrypted, reach, with_image
 from ..tools import helm
-from ..tools.process import ask_all, require_installed
+from ..tools.process import map_parallel, require_installed
 
 _TO_UPGRADE = "upgrade the cluster, or correct hub.kubernetes"
 _TO_CORRECT = "fix it there; the chart's values: https://z2jh.jupyter.org/en/stable/resources/reference.html"
@@ -140,7 +140,7 @@ def render_charts(
         encrypted = tuple(path for path in one.values if path in locked)
         return Rendering(text if said.ok else None, problems, absent, encrypted, secrets)
 
-    return ask_all(rendered, wanted)
+    return map_parallel(rendered, wanted)
 
 
 def _too_old(hub: Hub, release: Release, kubernetes: str | None) -> tuple[Problem, ...]:
@@ -274,7 +274,7 @@ def _secrets_in(data: bytes) -> Secrets:
 
 
 # What an object holds: each scalar by the way to it.
-Leaves = Mapping[tuple[str, ...], str]
+Scalars = Mapping[tuple[str, ...], str]
 
 
 class Change(NamedTuple):
@@ -305,7 +305,7 @@ class Difference(NamedTuple):
     changed: Mapping[str, tuple[Change, ...]] = {}
     removed: tuple[str, ...] = ()
 
-    def told(self) -> Iterator[tuple[str, list[str]]]:
+    def sections(self) -> Iterator[tuple[str, list[str]]]:
         """Yield objects that are added or removed, then those that change, with its lines: the same change once."""
         yield from ((f"+ {name}", []) for name in self.added)
         yield from ((f"- {name}", []) for name in self.removed)
@@ -355,13 +355,13 @@ def _without_noise(text: str, version: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _objects(text: str) -> tuple[tuple[str, Leaves], ...]:
+def _objects(text: str) -> tuple[tuple[str, Scalars], ...]:
     found = load(text)
     items = child(found, "items") if child(found, "kind") == "List" else [found]
     return tuple(_named(item) for item in items if isinstance(item, dict)) if isinstance(items, list) else ()
 
 
-def _named(item: Data) -> tuple[str, Leaves]:
+def _named(item: Data) -> tuple[str, Scalars]:
     kind, name = text_under(item, "kind"), text_under(child(item, "metadata"), "name")
     masked = {("data",), ("stringData",)} if kind == _SECRET else set()
     return f"{kind}/{name}", {path: MASK if path[:1] in masked else text for path, text in _leaves(item, ())}
@@ -397,7 +397,7 @@ def _hidden(node: Data) -> object:
     return node
 
 
-def _changes(before: Leaves, after: Leaves, hide: Callable[[str], str]) -> Iterator[Change]:
+def _changes(before: Scalars, after: Scalars, hide: Callable[[str], str]) -> Iterator[Change]:
     for path in dict.fromkeys((*before, *after)):
         old, new = before.get(path), after.get(path)
         if old != new and _lines(old) != _lines(new):

@@ -15,14 +15,14 @@ from typing import NamedTuple
 
 from wcmatch import glob
 
-from ..core.faults import DOOR, Fault, Unusable
+from ..core.faults import CLI, Fault, Unusable
 from ..core.output import first_of
 from ..core.plan import Action, Step, refused
 from ..core.safe_files import is_inside, is_passable
 from ..core.settings import FILE, how_to_correct
 from ..core.visible import code, one_line, plain
 from ..core.yaml_tree import Data, load
-from ..image.tag import render
+from ..image.tag import fill_template
 from ..repo.deployments import of_hubploy, staying_installations
 from ..repo.files import FileEdit, Files, edit_action, join
 from ..repo.hub import Hub
@@ -64,7 +64,7 @@ def next_steps(
     branch, base = hub.branch or "HEAD", review.base
     if not pushes:
         allow = how_to_correct("push", f"remove hub.push from {FILE}")
-        push = f"{DOOR} release" if hub.settings.push else f"{allow}, then {DOOR} release"
+        push = f"{CLI} release" if hub.settings.push else f"{allow}, then {CLI} release"
         return (f"Push the image and set it in the values: {push}",)
     known = (f"{remote}/{base}" for remote in (review.upstream, review.remotes.push) if review.is_fork)
     start = next((one for one in known if hub.git.commit_at(f"refs/remotes/{one}")), base)
@@ -100,7 +100,7 @@ def _steps(hub: Hub, review: Review, version: str, request: str, first: Iterable
     base = review.base
     if hub.settings.next_steps:
         names = {"version": version, "branch": hub.branch or "HEAD", "pull_request": request}
-        yield from (render(step, names, "hub.next_steps") for step in hub.settings.next_steps)
+        yield from (fill_template(step, names, "hub.next_steps") for step in hub.settings.next_steps)
         return
     yield from first
     if hub.layout.folder is None:
@@ -162,7 +162,7 @@ def page(hub: Hub) -> str:
     upstream = upstream_repository(hub.git, hub.settings)
     on_github = upstream is not None and upstream.forge == GITHUB
     on_google = ", ".join(f"`gcloud auth configure-docker {host}`" for host in google)
-    branch, request = render(hub.settings.branch, {"version": "VERSION"}, "hub.branch"), "the pull request"
+    branch, request = fill_template(hub.settings.branch, {"version": "VERSION"}, "hub.branch"), "the pull request"
     planned = hub.with_commit(branch, hub.managed)
     steps = _steps(planned, review, "VERSION", request, _until_merged(planned, review, request))
     markdown = one_line if hub.settings.next_steps else plain
@@ -240,7 +240,7 @@ def labels_of(files: Files, request: PullRequestPaths) -> tuple[str, ...]:
         return tuple(label for label, rules in entries if label and label != _LIMIT and _applies(rules, request))
     except Exception as err:  # the libraries for YAML, globs and expressions raise their own
         raise Unusable(
-            f"it is not a file of actions/labeler: {getattr(err, 'told', err)}", where=path, hint=f"fix {path}"
+            f"it is not a file of actions/labeler: {getattr(err, 'text', err)}", where=path, hint=f"fix {path}"
         ) from err
 
 

@@ -13,7 +13,7 @@ from shlex import quote
 
 from ..core.faults import ProgramFailed, Refused, Unusable
 from .command import Command
-from .process import ask_all, capture, require_installed
+from .process import capture, map_parallel, require_installed
 
 # A key service and the public log are asked over the network.
 SECONDS = 120.0
@@ -76,7 +76,9 @@ def signature_of(name: str, digests: Sequence[str], key: str, folder: Path, *, l
     With ``log`` the public log must have it too. It raises ProgramFailed where cosign cannot tell.
     """
     flags = ("--output=text", *(() if log else ("--insecure-ignore-tlog=true",)), "--key", key)
-    found = set(ask_all(_verify, [Command((PROGRAM, "verify", *flags, f"{name}@{one}"), folder) for one in digests]))
+    found = set(
+        map_parallel(_verify, [Command((PROGRAM, "verify", *flags, f"{name}@{one}"), folder) for one in digests])
+    )
     return next(one for one in (Signature.MISSING, Signature.OF_ANOTHER_KEY, Signature.VALID) if one in found)
 
 

@@ -14,7 +14,7 @@ from ..core.faults import Fault, ProgramFailed, Refused, Unreachable
 from ..core.names import Reference, short_platform
 from .command import MALFORMED, Command, Output, mentions
 from .logins import denied
-from .process import LOOK_SECONDS, capture, run_folded
+from .process import LOOK_SECONDS, capture, run_with_last_line
 from .registry import FoundImage, PlatformImage, asked_too_often, unreachable
 
 DOCKER_DRIVER, REMOTE_DRIVER = "docker", "remote"
@@ -213,7 +213,7 @@ def run_build(command: Command, host: str, builder: Builder, *, cached: bool = F
 
     Raises CacheFailed where a shared cache (``cached``) cannot be used.
     """
-    output = run_folded(command, f"building on {builder.title}")
+    output = run_with_last_line(command, f"building on {builder.title}")
     if output.ok:
         return
     fault = build_fault(output, host, builder)

@@ -16,10 +16,10 @@ from itertools import chain, takewhile
 from pathlib import Path
 from typing import NamedTuple
 
-from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
+from ..core.faults import CLI, Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
 from ..core.plan import Fact, Moved
 from .command import NOTHING, Command, Output, mentions
-from .process import PERSON_SECONDS, ask_all, capture
+from .process import PERSON_SECONDS, capture, map_parallel
 
 # What an editor's look at the clone may take.
 _MOMENT, _GLANCE = 1.0, 0.05
@@ -82,7 +82,7 @@ _STATE = ("rev-parse", "--is-inside-work-tree", "--is-shallow-repository", "--ab
 _HEADS = "refs/heads/"
 # What a remote says of a branch that it rejects.
 _REJECTED = {
-    "protected branch": f"take what is committed to another branch: git switch --create NAME; then: {DOOR} commit --pr",
+    "protected branch": f"take what is committed to another branch: git switch --create NAME; then: {CLI} commit --pr",
     "shallow update not allowed": "git fetch --unshallow REMOTE, then run the same command again",
     "`workflow": "let the token change workflows: gh auth refresh --scopes workflow; then run the same command again",
 }
@@ -246,13 +246,13 @@ class Git:
     def show_all(self, paths: Sequence[str], revision: str) -> dict[str, bytes | None]:
         """Return the bytes that a checkout of ``revision`` would write to ``paths`` (relative to the top), or None."""
         commands = [self.command("cat-file", "--filters", f"{revision}:{path}") for path in paths]
-        outputs = ask_all(capture, commands)
+        outputs = map_parallel(capture, commands)
         for command, output in zip(commands, outputs, strict=True):
             if _FILTER in output.stderr and not output.ok:
                 raise failed(command.argv[1:], output)
         return {path: output.stdout if output.ok else None for path, output in zip(paths, outputs, strict=True)}
 
-    def keeps_same(self, path: str, one: bytes | None, other: bytes | None) -> bool:
+    def same_to_git(self, path: str, one: bytes | None, other: bytes | None) -> bool:
         """Whether both are the same bytes of ``path``, or differ only in line ends, which git makes the same."""
         if one == other or one is None or other is None:
             return one == other
@@ -301,7 +301,7 @@ class Git:
         output = self.ask("rev-list", "--count", f"{start}..{end}", "--")
         return int(output.text) if output.ok else 0
 
-    def unlike(self, before: str, after: str) -> tuple[str, ...]:
+    def differing_files(self, before: str, after: str) -> tuple[str, ...]:
         """Return the files that differ between two commits, relative to the top."""
         return self.names("diff-tree", "-r", "-z", "--name-only", "--no-renames", before, after, "--")
 
@@ -355,7 +355,7 @@ class Git:
         self.fetch(command, remote)
         return replace(self, more_objects=folder)
 
-    def unlike_remote(self, heads: Iterable[str]) -> tuple[str, ...]:
+    def commits_not_in(self, heads: Iterable[str]) -> tuple[str, ...]:
         """Return HEAD's commits that are in none of ``heads``, newest first: short hash and subject."""
         revisions = "\n".join(("HEAD", *(f"^{commit}" for commit in heads)))
         flags = ("--oneline", "--abbrev-commit", "--abbrev=12", "--ignore-missing", "--stdin")
@@ -380,7 +380,7 @@ class Git:
         return merge, name
 
 
-class Standing(Fact):
+class HeadFact(Fact):
     """The fact that HEAD is at a branch and a commit (:class:`.git.Head`)."""
 
     def require(self, value: Head) -> None:
@@ -393,23 +393,23 @@ class Standing(Fact):
             raise Moved(f"{HEAD} {_is_at(now.commit)}")
 
 
-def standing(git: Git, branch: str | None) -> Fact:
+def head_fact(git: Git, branch: str | None) -> Fact:
     """Return the fact that HEAD is at ``branch`` (None where it is detached), at the commit that the plan starts at."""
-    return Standing(HEAD, git.head, Head(branch, git.start.commit))
+    return HeadFact(HEAD, git.head, Head(branch, git.start.commit))
 
 
-def local_branch(git: Git, branch: str, value: str | None) -> Fact:
+def local_branch_fact(git: Git, branch: str, value: str | None) -> Fact:
     """Return the fact that the clone's ``branch`` is the commit ``value`` (None: missing)."""
     return Fact(f"the branch {branch}", lambda: git.branch_commit(branch), value, _is_at)
 
 
-def remote_branch(git: Git, remote: str, branch: str, value: str | None, address: str) -> Fact:
+def remote_branch_fact(git: Git, remote: str, branch: str, value: str | None, address: str) -> Fact:
     """Return the fact that ``branch`` of ``remote``, asked at ``address``, is the commit ``value`` (None: missing)."""
     name = f"{remote}'s branch {branch}"
     return Fact(name, lambda: git.remote_branches(address, branch).heads.get(branch), value, _is_at)
 
 
-def push_address(git: Git, remote: str) -> Fact:
+def push_address_fact(git: Git, remote: str) -> Fact:
     """Return the fact that ``remote`` is pushed to at the address that it has now, or at several."""
 
     def ask() -> str:
@@ -418,7 +418,7 @@ def push_address(git: Git, remote: str) -> Fact:
     return Fact(f"the address of {remote}", ask, ask())
 
 
-def index(git: Git, paths: Sequence[str]) -> Fact:
+def index_fact(git: Git, paths: Sequence[str]) -> Fact:
     """Return the fact that the index has for ``paths`` what it has now: mode and object, where HEAD has others."""
 
     def ask() -> dict[str, str]:

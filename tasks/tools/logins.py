@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Unreachable, Unusable
+from ..core.faults import CLI, Denied, Fault, ProgramFailed, Unreachable, Unusable
 from ..core.names import DOCKER_HUB, Reference
-from ..core.safe_files import in_home, read_file
+from ..core.safe_files import expand_home, read_file
 from .command import MALFORMED, Command, Output, mentions
 from .process import capture, find, run_checked
 
@@ -59,7 +59,7 @@ def is_google(host: str) -> bool:
 
 def sign_in_command(host: str) -> str:
     """Return the command that signs in to the registry ``host``."""
-    return f"{DOOR} auth" if is_google(host) else f"docker login {host}"
+    return f"{CLI} auth" if is_google(host) else f"docker login {host}"
 
 
 def google_project(image: Reference) -> str | None:
@@ -93,7 +93,7 @@ class DockerLogins(NamedTuple):
     @classmethod
     def read(cls) -> DockerLogins:
         """Read ``config.json`` in DOCKER_CONFIG or ``~/.docker``; empty where there is none."""
-        file = Path(os.environ.get("DOCKER_CONFIG") or in_home("~/.docker"), "config.json")
+        file = Path(os.environ.get("DOCKER_CONFIG") or expand_home("~/.docker"), "config.json")
         try:
             content = json.loads(read_file(file).strip() or b"{}")  # as Docker takes an empty one
             helpers, auths = _mapping(content.get("credHelpers")), _mapping(content.get("auths"))

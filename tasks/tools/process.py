@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import sh
 
 from ..core import output
-from ..core.faults import ProgramFailed, held_back
+from ..core.faults import ProgramFailed, hold_interrupts
 from .command import Command, Output, confinement, require_command
 
 log = logging.getLogger("hubpress")
@@ -89,14 +89,14 @@ class Pool(ThreadPoolExecutor):
         _end([*self.programs])
 
 
-def ask_all(question: Callable[[S], T], subjects: Iterable[S]) -> list[T]:
+def map_parallel(question: Callable[[S], T], subjects: Iterable[S]) -> list[T]:
     """Return the answers to ``question`` for each of ``subjects``, asked side by side."""
     with Pool() as pool:
         asked = [pool.submit(question, subject) for subject in subjects]
-        return [answer_of(future) for future in asked]
+        return [result_of(future) for future in asked]
 
 
-def answer_of(asked: Future[T]) -> T:
+def result_of(asked: Future[T]) -> T:
     """Return what was ``asked`` of a pool, or raise its fault."""
     # A signal that arrives just before a wait without a bound does not end it.
     while not wait_for((asked,), _SLICE_SECONDS).done:
@@ -112,7 +112,7 @@ def capture(command: Command, *, seconds: float = LOOK_SECONDS) -> Output:
     process, pools = None, _pools.get()
     try:
         # An interrupt right after the fork would leave a program that nothing knows of.
-        with held_back():
+        with hold_interrupts():
             process = _begin(command)
         for pool in pools:
             pool.programs.add(process)
@@ -141,13 +141,13 @@ def run_checked(command: Command, *, hint: str = "", seconds: float = LOOK_SECON
     return output
 
 
-def attend(command: Command) -> int:
+def run_interactive(command: Command) -> int:
     """Run ``command`` on this terminal, its output on standard error, and return its exit status."""
     screen = sys.stderr.fileno()
     return _watched(command, PERSON_SECONDS, _in=command.stdin or sys.stdin, _out=screen, _err=screen)
 
 
-def run_folded(command: Command, what: str) -> Output:
+def run_with_last_line(command: Command, what: str) -> Output:
     """Run ``command`` with its last line shown behind ``what``; return what it says, and show it where it fails."""
     with output.waiting(what) as wait:
         done = _heard(command, NO_BOUND, wait.hear)
@@ -158,7 +158,7 @@ def run_folded(command: Command, what: str) -> Output:
     return done
 
 
-def watch(command: Command) -> Output:
+def run_with_output(command: Command) -> Output:
     """Run ``command``, show what it says line by line, and return it whatever its status."""
 
     def tell(text: str) -> None:
@@ -245,7 +245,7 @@ def _watched(command: Command, seconds: float, **options: Any) -> int:  # noqa: 
     """Run ``command`` through sh with ``options``, and return its exit status."""
     process: sh.RunningCommand | None = None
     try:
-        with held_back():
+        with hold_interrupts():
             process = _start(command, options)
         if not _has_ended(process, seconds):
             raise _too_slow(command, seconds)

@@ -18,12 +18,12 @@ from urllib.parse import urlencode, urljoin
 from urllib.request import parse_http_list, parse_keqv_list
 
 from ..core import http
-from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable, Unusable
+from ..core.faults import CLI, Denied, Fault, Refused, Unreachable, Unusable
 from ..core.http import Address, basic
 from ..core.names import DOCKER_HUB, Reference, is_loopback, short_platform
 from .command import MALFORMED, require_registry
 from .logins import IDENTITY_TOKEN, DockerLogins, denied
-from .process import ask_all
+from .process import map_parallel
 
 # https://github.com/opencontainers/image-spec/blob/main/media-types.md, and Docker's own of before it.
 _INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
@@ -75,7 +75,7 @@ def platform_of(image: Mapping[str, Any]) -> str:
 
 def _misleading(what: str, image: Reference) -> Refused:
     look = f"docker buildx imagetools inspect {image}"
-    return Refused(what, where=image, hint=f"look at it: {look}; rebuild it: {DOOR} build --force")
+    return Refused(what, where=image, hint=f"look at it: {look}; rebuild it: {CLI} build --force")
 
 
 # What a registry says of an image: what it has, None where it has no such image, or why it gives no answer.
@@ -250,7 +250,7 @@ def inspect_all(images: Iterable[Reference]) -> dict[Reference, ImageAnswer]:
             return fault
 
     asked = list(dict.fromkeys(images))
-    return dict(zip(asked, ask_all(answer, asked), strict=True))
+    return dict(zip(asked, map_parallel(answer, asked), strict=True))
 
 
 def require_push_right(repository: Reference) -> None:

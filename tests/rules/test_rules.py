@@ -44,7 +44,7 @@ def test_rule_1(hub: Hub, helm_repository: HelmServer) -> None:
     assert newest.image_tag != newest.version
     succeed("bump", "--to", newest.version, cwd=hub.path)
     assert f"version: {newest.version}\n" in hub.read(REQUIREMENTS)
-    assert f"FROM {newest.hub_image}\n" in hub.read(DOCKERFILE)
+    assert f"FROM {newest.base_image}\n" in hub.read(DOCKERFILE)
     assert helm_repository.requests == ["GET /index.yaml 200"]
 
 

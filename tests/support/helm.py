@@ -38,7 +38,7 @@ class ChartRelease:
     annotated: bool = True
 
     @property
-    def hub_image(self) -> str:
+    def base_image(self) -> str:
         """The hub image that this release runs."""
         return f"quay.io/jupyterhub/k8s-hub:{self.hub_tag}"
 
@@ -90,7 +90,7 @@ def index_text(releases: Sequence[ChartRelease], digests: Mapping[str, str], bas
 
 def chart_archive(release: ChartRelease) -> bytes:
     """Return the release's archive: always the same bytes."""
-    name, _, tag = release.hub_image.rpartition(":")
+    name, _, tag = release.base_image.rpartition(":")
     files = {
         "jupyterhub/Chart.yaml": _chart_yaml(release),
         "jupyterhub/values.yaml": f"""\
@@ -149,7 +149,7 @@ def _images(release: ChartRelease) -> str:
     tag = release.hub_tag
     images = {
         "configurable-http-proxy": "quay.io/jupyterhub/configurable-http-proxy:4.6.1",
-        "k8s-hub": release.hub_image,
+        "k8s-hub": release.base_image,
         "k8s-image-awaiter": f"quay.io/jupyterhub/k8s-image-awaiter:{tag}",
         "pause": "registry.k8s.io/pause:3.9",
         "traefik": "traefik:v2.11.0",

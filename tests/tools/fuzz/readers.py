@@ -19,9 +19,9 @@ from tasks.core.names import Reference
 from tasks.core.settings import Settings, read_settings
 from tasks.core.visible import mask
 from tasks.image.credentials import credential_in
-from tasks.image.tag import render
+from tasks.image.tag import fill_template
 from tasks.releases.index import Release, read_index
-from tasks.releases.repository import hub_image_in
+from tasks.releases.repository import base_image_in
 from tasks.repo.charts import read_chartpress, requirements, with_version
 from tasks.repo.dockerfile import hub_base, with_base
 from tasks.repo.files import Listing
@@ -180,16 +180,16 @@ _HEADERS = damaged_text(*seeds.HEADERS)
 # What each is given, and the reader itself.
 READERS: dict[str, tuple[SearchStrategy[Any], Callable[[Any], object]]] = {
     "chart index": (damaged([_INDEX]), lambda data: read_index(data, WHERE)),
-    "chart archive": (damaged([chart_archive(RELEASES[1])]), lambda data: hub_image_in(data, WHERE)),
-    "files in a chart archive": (seeds.archives(), lambda data: hub_image_in(data, WHERE)),
-    "images of a release": (damaged_text(*seeds.ANNOTATIONS), lambda text: Release("1", images=text).hub_image),
+    "chart archive": (damaged([chart_archive(RELEASES[1])]), lambda data: base_image_in(data, WHERE)),
+    "files in a chart archive": (seeds.archives(), lambda data: base_image_in(data, WHERE)),
+    "images of a release": (damaged_text(*seeds.ANNOTATIONS), lambda text: Release("1", images=text).base_image),
     "Dockerfile": (damaged(seeds.DOCKERFILES), _dockerfile),
     "requirement": (damaged(seeds.REQUIREMENTS), _requirement),
     "chartpress.yaml": (damaged(seeds.CHARTPRESS), lambda data: read_chartpress(data, "chartpress.yaml")),
     "values": (damaged(seeds.VALUES), _values),
     "whole hub repository": (seeds.hub_files(), _hub),
     "invoke.yaml": (damaged(seeds.SETTINGS), _settings_file),
-    "template": (damaged_text(*seeds.TEMPLATES), lambda text: render(text, NAMES, WHERE)),
+    "template": (damaged_text(*seeds.TEMPLATES), lambda text: fill_template(text, NAMES, WHERE)),
     "Docker's configuration": (_json(seeds.DOCKER_CONFIG), _docker_config),
     "credential file": (damaged(seeds.CREDENTIAL_FILES), _credential_file),
     "registry": (st.tuples(_STATUS, _HEADERS, _json(*seeds.ANSWERS)), _registry),

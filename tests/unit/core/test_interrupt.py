@@ -13,7 +13,7 @@ import pytest
 from tasks.core.faults import Unusable
 from tasks.core.safe_files import temporary_folder
 from tasks.tools.command import Command
-from tasks.tools.process import Pool, ask_all, capture
+from tasks.tools.process import Pool, capture, map_parallel
 from tests.support.cli import INVOKE, run
 from tests.support.hubs import make_hub
 from tests.support.machine import PROJECT
@@ -62,11 +62,11 @@ WAITS = f"""\
 import signal, sys, threading
 from pathlib import Path
 from tasks.core.faults import let_signals_interrupt
-from tasks.tools.process import Command, ask_all, attend, capture, watch
+from tasks.tools.process import Command, capture, map_parallel, run_interactive, run_with_output
 commands = [Command(("sh", "-c", {SLEEPER!r}), Path(folder)) for folder in sys.argv[1:]]
 let_signals_interrupt()
 """
-SIDE_BY_SIDE = "ask_all(capture, commands)\n"
+SIDE_BY_SIDE = "map_parallel(capture, commands)\n"
 # The main thread blocks the signal, so that another one gets it: as when it arrives just before the wait.
 IN_ANOTHER_THREAD = f"""\
 threading.Thread(target=threading.Event().wait, daemon=True).start()
@@ -77,7 +77,10 @@ signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 @pytest.mark.parametrize(
     ("waits", "number", "programs"),
     [
-        *(pytest.param(f"{door}(*commands)\n", signal.SIGINT, 1, id=door) for door in ("attend", "capture", "watch")),
+        *(
+            pytest.param(f"{door}(*commands)\n", signal.SIGINT, 1, id=door)
+            for door in ("run_interactive", "capture", "run_with_output")
+        ),
         pytest.param(SIDE_BY_SIDE, signal.SIGINT, 3, id="side by side"),
         pytest.param(SIDE_BY_SIDE, signal.SIGHUP, 3, id="side by side, the terminal closes"),
         pytest.param(IN_ANOTHER_THREAD, signal.SIGTERM, 1, id="another thread gets it"),
@@ -113,7 +116,7 @@ def test_a_program_whose_answer_is_not_taken_is_ended(sleeper: str, tmp_path: Pa
         # A thread that is only about to wait for its program ends it itself.
         wait_until(lambda: not alive(int((tmp_path / "pid").read_text())), PATIENCE)
         (tmp_path / "pid").unlink()
-        pool.submit(ask_all, capture, [command])
+        pool.submit(map_parallel, capture, [command])
         wait_for(tmp_path / "pid")
     wait_until(lambda: not alive(int((tmp_path / "pid").read_text())), PATIENCE)
 

@@ -15,7 +15,7 @@ from tasks.image.engines import definition
 from tasks.repo.charts import read_chartpress
 from tasks.repo.dockerfile import hub_base
 from tasks.tools.command import Command
-from tasks.tools.process import watch
+from tasks.tools.process import run_with_output
 from tests.support.cli import INVOKE, run_on_screen, run_task
 from tests.support.hubs import Hub
 from tests.support.processes import write_program
@@ -230,7 +230,7 @@ def test_a_secret_is_masked_however_a_program_writes_it(
     monkeypatch.setattr(sys, "stderr", sys.__stderr__)
     slowly = "printf 'a tulip-'; sleep 0.2; printf garden-; sleep 0.2; echo 4711"
     script = write_program(tmp_path, "slow", f"{slowly}; printf '\\377 b' >&2")
-    assert watch(Command((str(script),))).ok
+    assert run_with_output(Command((str(script),))).ok
     assert capfdbinary.readouterr().err == b"a ***\n\\xff b"
 
 

@@ -14,7 +14,7 @@ import pytest
 from tasks.core.faults import Refused, Unusable
 from tasks.core.settings import CHARTPRESS as CHARTPRESS_TAGS
 from tasks.core.settings import Settings
-from tasks.image.tag import history_of, name_image, render
+from tasks.image.tag import fill_template, history_of, name_image
 from tasks.repo.hub import Hub, open_hub
 from tasks.tools.git import Git
 from tests.support.calls import raised
@@ -276,12 +276,12 @@ NAMES = {"TAG": "1.2.3", "LAST_COMMIT": "{TAG}"}
     ],
 )
 def test_names_are_filled_in_once(template: str, text: str) -> None:
-    assert render(template, NAMES, "here") == text
+    assert fill_template(template, NAMES, "here") == text
 
 
 @pytest.mark.parametrize("template", ["{BRANCHES}", "{}", "{TAG.__class__}", "{TAG!r}", "{TAG:>999999999}", "TAG}"])
 def test_what_cannot_be_filled_in_is_refused(template: str) -> None:
-    assert raised(Unusable, render, template, NAMES, "here") == (
+    assert raised(Unusable, fill_template, template, NAMES, "here") == (
         f"error: the template {template!r} cannot be filled in: it may use {{TAG}}, {{LAST_COMMIT}} (here)\n"
         "hint: fix it in here"
     )

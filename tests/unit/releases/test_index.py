@@ -48,11 +48,11 @@ def never_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_the_hub_image_is_the_one_that_the_release_uses(index: Index, version: str, image: str) -> None:
-    assert str(index[version].hub_image) == image
+    assert str(index[version].base_image) == image
 
 
 def test_an_old_entry_names_no_hub_image(index: Index) -> None:
-    assert index["0.11.1"].hub_image is None
+    assert index["0.11.1"].base_image is None
 
 
 def test_a_version_with_a_v_is_kept_as_written_and_found_without_it(index: Index) -> None:
@@ -91,7 +91,7 @@ def test_every_stable_release_of_the_real_index_runs_the_hub_image_of_its_versio
     named = [version for version in real_index if re.fullmatch(r"\d+\.\d+\.\d+", version)]
     stable = [release for release in map(real_index.__getitem__, named) if release.images]
     assert len(stable) == 25
-    assert all(release.hub_image and release.hub_image.tag == release.version for release in stable)
+    assert all(release.base_image and release.base_image.tag == release.version for release in stable)
 
 
 NOT_HELMS_SHAPE = {
@@ -178,7 +178,7 @@ NAMED = {
 
 @pytest.mark.parametrize("annotation", NAMED.values(), ids=NAMED.keys())
 def test_the_hub_image_is_found(annotation: str) -> None:
-    assert str(Release("4.4.0", images=annotation).hub_image) == HUB
+    assert str(Release("4.4.0", images=annotation).base_image) == HUB
 
 
 NOT_NAMED = {
@@ -195,9 +195,9 @@ NOT_NAMED = {
 
 @pytest.mark.parametrize("annotation", NOT_NAMED.values(), ids=NOT_NAMED.keys())
 def test_no_hub_image_means_ask_the_archive(annotation: str) -> None:
-    assert Release("4.4.0", images=annotation).hub_image is None
+    assert Release("4.4.0", images=annotation).base_image is None
 
 
 def test_a_digest_says_which_image_too() -> None:
     image = f"a/k8s-hub@sha256:{'0' * 64}"
-    assert str(Release("4.4.0", images=f"- image: {image}\n  name: k8s-hub\n").hub_image) == image
+    assert str(Release("4.4.0", images=f"- image: {image}\n  name: k8s-hub\n").base_image) == image

@@ -10,7 +10,7 @@ import pytest
 from tasks.core.faults import Unreachable
 from tasks.core.http import Address, Limits
 from tasks.releases.index import Index, Release
-from tasks.releases.repository import Cache, HelmRepository, hub_image_in
+from tasks.releases.repository import Cache, HelmRepository, base_image_in
 from tests.support.calls import raised
 from tests.support.charts import VALUES, archive, chart, entry, real_values
 from tests.support.helm import HelmServer, served
@@ -85,7 +85,7 @@ def test_the_address_is_the_entrys_own_and_never_a_built_name(server: HelmServer
 def test_a_mirror_serves_what_its_index_takes_from_elsewhere(server: HelmServer, place: str, kind: str) -> None:
     write(server.folder, url="https://elsewhere.test/helm-chart/a.tgz", name=place)
     helm = repository(server.url if kind == "http" else str(server.folder))
-    assert str(helm.hub_image(only(helm))) == "quay.io/jupyterhub/k8s-hub:3.3.8"
+    assert str(helm.base_image(only(helm))) == "quay.io/jupyterhub/k8s-hub:3.3.8"
 
 
 def test_where_the_mirror_has_it_not_the_address_itself_is_asked(server: HelmServer, tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_an_archive_that_is_not_the_one_the_index_means(server: HelmServer, tmp_
     write(server.folder, url="https://elsewhere.test/a.tgz", name="a.tgz", digest="0" * 64)
     base = server.url.rstrip("/") if kind == "http" else f"file://{server.folder}"
     helm = repository(base, tmp_path / "cache")
-    assert raised(Unreachable, helm.hub_image, only(helm)) == (
+    assert raised(Unreachable, helm.base_image, only(helm)) == (
         f"error: archive a.tgz does not have the digest that the index names ({base}/a.tgz)\n"
         "hint: choose another release with --to VERSION, and tell those who keep the repository"
     )
@@ -128,7 +128,7 @@ def test_an_archive_that_is_not_the_one_the_index_means(server: HelmServer, tmp_
 def test_an_archive_without_a_hub_image_names_the_release(folder: Path) -> None:
     write(folder, url="a.tgz", name="a.tgz", body=chart(VALUES.replace(b"hub:", b"pub:")))
     helm = repository(str(folder))
-    error, _ = raised(Unreachable, helm.hub_image, only(helm)).splitlines()
+    error, _ = raised(Unreachable, helm.base_image, only(helm)).splitlines()
     assert error == "error: values.yaml in the archive names no hub image at hub.image (jupyterhub 0.11.1)"
 
 
@@ -141,8 +141,8 @@ EVIL = VALUES.replace(b"quay.io/jupyterhub", b"evil")
 
 @pytest.mark.parametrize(("version", "values"), real_values().items(), ids=real_values())
 def test_real_values_name_the_image_that_the_real_index_names(real_index: Index, version: str, values: bytes) -> None:
-    image = hub_image_in(chart(values), version)
-    assert image == real_index[version].hub_image
+    image = base_image_in(chart(values), version)
+    assert image == real_index[version].base_image
     assert image.tag is not None
 
 
@@ -159,9 +159,9 @@ DECOYS = {
 @pytest.mark.parametrize("decoy", DECOYS.values(), ids=DECOYS.keys())
 def test_what_only_looks_like_the_values_is_passed_over(decoy: tuple[tarfile.TarInfo, bytes]) -> None:
     data = archive(decoy, entry("jupyterhub/values.yaml", VALUES))
-    assert str(hub_image_in(data, WHERE)) == "quay.io/jupyterhub/k8s-hub:3.3.8"
+    assert str(base_image_in(data, WHERE)) == "quay.io/jupyterhub/k8s-hub:3.3.8"
     with pytest.raises(Unreachable, match=r"the archive has no values\.yaml"):
-        hub_image_in(archive(decoy), WHERE)
+        base_image_in(archive(decoy), WHERE)
 
 
 BAD = {
@@ -184,7 +184,7 @@ BAD = {
 
 @pytest.mark.parametrize(("data", "what"), BAD.values(), ids=BAD.keys())
 def test_an_archive_that_cannot_be_used_is_one_fault(data: bytes, what: str) -> None:
-    error, hint = raised(Unreachable, hub_image_in, data, WHERE).splitlines()
+    error, hint = raised(Unreachable, base_image_in, data, WHERE).splitlines()
     assert error.startswith(f"error: {what}")
     assert error.endswith("(jupyterhub 3.3.8)")
     assert hint == "hint: choose another release with --to VERSION"
@@ -200,4 +200,4 @@ def test_members_with_long_names_and_times_of_any_format_go_by(format: int) -> N
         }.items():
             member, data = entry(name, content, mtime=1.5)
             tar.addfile(member, BytesIO(data))
-    assert str(hub_image_in(gzip.compress(buffer.getvalue()), WHERE)) == "quay.io/jupyterhub/k8s-hub:3.3.8"
+    assert str(base_image_in(gzip.compress(buffer.getvalue()), WHERE)) == "quay.io/jupyterhub/k8s-hub:3.3.8"

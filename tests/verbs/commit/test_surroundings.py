@@ -188,7 +188,7 @@ def test_files_of_any_name(hub: Hub) -> None:
     assert names <= set(git.changed(["."]))
     hub.git("add", "--all")
     hub.git("commit", "--quiet", "--message", "Odd names")
-    assert names <= {*git.unlike("HEAD^", "HEAD")}
+    assert names <= {*git.differing_files("HEAD^", "HEAD")}
     assert names <= set(git.names("ls-files", "-z"))
     assert all((git.folder / name).is_file() for name in git.names("ls-files", "-z", "--", ":(exclude)vendor"))
     assert set(git.show_all(sorted(names), "HEAD").values()) == {b"x\n"}

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.output import tell
+from tasks.core.output import report_to_ci
 from tests.support.cli import run_task, succeed
 from tests.support.hubs import Hub
 from tests.support.world import demand_fault, nothing_written
@@ -55,7 +55,7 @@ def test_a_file_that_cannot_be_written_is_a_fault(
 
 
 def test_no_value_can_make_another_output(output: Path) -> None:
-    tell({"chart": {"after": "4.4.0\nchanged=true"}, "branch": "a\r\nimage=evil"}, "any", changed=False)
+    report_to_ci({"chart": {"after": "4.4.0\nchanged=true"}, "branch": "a\r\nimage=evil"}, "any", changed=False)
     assert output.read_text() == "version=4.4.0 changed=true\nbranch=a image=evil\nchanged=false\n"
 
 
@@ -89,12 +89,12 @@ def test_a_status_tells_what_is_pinned_and_what_is_newest(output: Path) -> None:
         "images": [{"name": "hub", "pinned_tag": None, "computed_tag": "1", "in_registry": None}],
         "problems": [{"severity": "fault"}, {"severity": "accepted"}],
     }
-    tell(content, "any")
+    report_to_ci(content, "any")
     assert output.read_text() == "version=3.2.1\nnewest=4.4.0\nproblems=1\n"
 
 
 def test_no_text_ends_the_summarys_block(step_summary: Path) -> None:
-    tell({}, "```\n# evil\x1b[2J")
+    report_to_ci({}, "```\n# evil\x1b[2J")
     assert step_summary.read_text() == "### hubpress\n\n````text\n```\n# evil\\x1b[2J\n````\n\n"
 
 
