@@ -36,7 +36,7 @@ def commit(run: Run, options: CommitOptions) -> None:
         step, hub_after = plan_commit(at.hub, at.options, at.review)
         return Plan((step,)), hub_after
 
-    run, plan, hub_after = run.from_base(options, planned, _warn)
+    plan, hub_after = run.plan_and_agree(options, planned, _warn)
     run.carry_out(plan, hub_after)
 
 

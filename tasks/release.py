@@ -31,7 +31,7 @@ def release(run: Run, options: ReleaseOptions) -> None:
     """
     from .review.release import plan_release
 
-    run, plan, hub_after = run.from_base(
+    plan, hub_after = run.plan_and_agree(
         options,
         lambda at: plan_release(at.hub, replace(options, push=at.options.push, pr=at.options.pr), at.review),
         partial(_agree, run, yes=options.yes),

@@ -34,29 +34,33 @@ log = logging.getLogger("hubpress")
 
 @dataclass
 class Run:
-    """One task's run in the hub repository that ``open`` finds.
+    """One run of a task in the hub repository that ``open`` returns.
 
-    A dry one only shows its plan, and only some can be continued. ``left`` is what the dry runs of a chain so far would
-    leave of each clone, by its folder: the next one plans on that.
+    Attributes:
+        dry: only show the plan.
+        json: print the report as JSON.
+        can_continue: running the same command again continues after a fault.
+        planned: the repositories as the dry runs of a chain would leave them, by the clone's folder. The next task of
+            the chain plans from there.
     """
 
     open: Callable[[], Hub]
     dry: bool
     json: bool
     can_continue: bool = True
-    left: dict[Path, Hub] = field(default_factory=dict)
+    planned: dict[Path, Hub] = field(default_factory=dict)
 
     @cached_property
     def hub(self) -> Hub:
-        """The hub repository, which is opened when it is asked for first."""
+        """The hub repository, opened on first use."""
         return self.open()
 
     def carry_out(self, plan: Plan, hub_after: Hub | None = None, more: Callable[[], Mapping[str, Any]] = dict) -> None:
-        """Show the plan when dry, else perform it; then report it. ``hub_after`` is the hub that it leaves."""
+        """Show the plan in a dry run, else perform it; then report. ``hub_after`` is the repository after the plan."""
         if self.dry:
             self.show_plan(plan)
             plan.require_possible()
-            self.left[self.hub.git.folder] = hub_after or self.hub
+            self.planned[self.hub.git.folder] = hub_after or self.hub
         else:
             self._perform(plan)
         report = plan.report()
@@ -69,17 +73,20 @@ class Run:
         elif not self.dry:
             output.data(summary)
 
-    def from_base(
+    def plan_and_agree(
         self,
         options: CommitOptions,
         plan_from: Callable[[Start], tuple[Plan, Hub]],
         agree: Callable[[Plan], None],
         *,
         ask: bool = False,
-    ) -> tuple[Run, Plan, Hub]:
-        """Return the run, the plan and what it leaves, planned where feature branches start.
+    ) -> tuple[Plan, Hub]:
+        """Plan from where feature branches start, and have ``agree`` accept the plan or raise.
 
-        A real run goes there first, once ``agree`` has had the whole plan agreed to, and plans the rest again there.
+        A real run then goes there, and plans the rest again. From here on, ``hub`` is the repository there.
+
+        Returns:
+            The plan, and the repository as it will be after it.
         """
         from .review.branches import begin
 
@@ -89,15 +96,16 @@ class Run:
         if not self.dry:
             agree(plan)
         if not self.dry and start.step.to_do:
-            going, agreed = Plan((start.step,)), [action.what for step in rest.steps for action in step.actions]
+            going, accepted = Plan((start.step,)), [action.what for step in rest.steps for action in step.actions]
             self._perform(going)
             output.say("\n".join(going.summary()))
             start = start._replace(hub=self.hub.again())
             rest, hub_after = plan_from(start)
             plan = replace(rest, before=going.step_reports())
-            if agreed != [action.what for step in rest.steps for action in step.actions]:
+            if accepted != [action.what for step in rest.steps for action in step.actions]:
                 agree(plan)
-        return replace(self, open=lambda: start.hub), plan, hub_after
+        self.hub = start.hub
+        return plan, hub_after
 
     def show_plan(self, plan: Plan, *, whole: bool = False) -> None:
         """Print the plan: whole and on standard output in a dry run, else on one screen of standard error."""
@@ -105,9 +113,10 @@ class Run:
         output.show(lines, is_data=self.dry and not self.json)
 
     def present(self, content: Mapping[str, Any], text: str, *, ok: bool = True, changed: bool | None = None) -> None:
-        """Print what a look found: ``content`` as JSON where that was asked for, else ``text``; and tell CI.
+        """Print a read-only task's findings, ``content`` as JSON or ``text``, and report them to CI.
 
-        The task ends with exit code 1 where the look is not ``ok``.
+        Raises:
+            Exit: with code 1 if not ``ok``.
         """
         output.report_to_ci(content, text, changed=changed)
         output.annotate(content.get("problems", ()))
@@ -119,19 +128,18 @@ class Run:
             raise Exit(code=Refused.code)
 
     def _perform(self, plan: Plan) -> None:
-        """Perform the plan; where that fails, say where things stand and how to go on."""
+        """Perform the plan; if that fails, say what is done so far and how to continue."""
         try:
             plan.perform()
         except BaseException:
-            if self.can_continue and (standing := plan.done_so_far()):
-                told = [f"  {line}" for line in standing]
+            if self.can_continue and (done := plan.done_so_far()):
                 again = shlex.join((CLI, *sys.argv[1:]))
-                output.say("\n".join(("Done so far:", *told, f"To continue, run: {again}")))
+                output.say("\n".join(("Done so far:", *(f"  {line}" for line in done), f"To continue, run: {again}")))
             raise
 
 
 class HubTask(Task):  # type: ignore[type-arg]
-    """A task that ends as the contract says, whatever happens in it; ``options`` is the record of its own flags."""
+    """A task that turns every fault into an exit code; ``options`` is the record of its own flags."""
 
     def __init__(self, body: Callable[..., None], options: type[Any] | None, *, writes: bool) -> None:
         super().__init__(body, positional=())
@@ -139,7 +147,7 @@ class HubTask(Task):  # type: ignore[type-arg]
         self.writes = writes
 
     def __eq__(self, other: object) -> bool:
-        """Never be equal: Invoke drops a call that equals an earlier one, and a chain may commit twice."""
+        """Return False: Invoke drops a call that equals an earlier one, and a chain may commit twice."""
         return False
 
     __hash__ = Task.__hash__
@@ -170,15 +178,15 @@ class HubTask(Task):  # type: ignore[type-arg]
         from .repo import hub
 
         dry = bool(config.run.dry)
-        # The tasks of a chain are given one configuration, which ends with it.
-        left: dict[Path, hub.Hub] = vars(config).setdefault("hubpress_left", {})
+        # All tasks of a chain get the same configuration object.
+        planned: dict[Path, hub.Hub] = vars(config).setdefault("hubpress_planned", {})
 
         def opened() -> hub.Hub:
             read = partial(read_settings, {}, repo=common.repo, config=config)
             found = hub.open_hub_around(expand_home(read().repo or "."), lambda top: read(top / FILE))
-            return left.get(found.git.folder, found) if dry and self.writes else found
+            return planned.get(found.git.folder, found) if dry and self.writes else found
 
-        run = Run(opened, dry, common.json, left=left)
+        run = Run(opened, dry, common.json, planned=planned)
         with contextlib.ExitStack() as locked:
             if self.writes and not dry and locked.enter_context(one_run_at_a_time(run.hub.git.clone.git_dir)):
                 hub.sweep(run.hub.git)
@@ -186,21 +194,21 @@ class HubTask(Task):  # type: ignore[type-arg]
 
 
 def hub_task(options: type[Any] | None = None, *, writes: bool = True) -> Callable[[Callable[..., None]], HubTask]:
-    """Make a task of a function that is given the :class:`Run` and, where the task has flags, its ``options``.
+    """Return a decorator that makes a task of a function of the :class:`Run` and, if the task has flags, its options.
 
-    In a clone only one task that ``writes`` runs at a time.
+    In a clone, only one task that ``writes`` runs at a time.
     """
     return lambda body: HubTask(body, options, writes=writes)
 
 
 @contextlib.contextmanager
 def exits(*, json: bool) -> Iterator[None]:
-    """Turn a fault in the block into Invoke's exit; with ``json`` it is reported on standard output as well."""
+    """Turn a fault in the block into Invoke's exit; with ``json``, also report it on standard output."""
     try:
         yield
     except faults.Fault as fault:
         log.debug("the fault's traceback", exc_info=True)
-        # That the file for it cannot be written would be one fault too many.
+        # A fault of the CI file would hide this one.
         with contextlib.suppress(faults.Fault):
             output.report_to_ci({}, str(fault))
         if json:

@@ -1,4 +1,4 @@
-"""What can stop a task: faults, which only its edge (``run.py``) turns into an exit, and interrupts."""
+"""Faults, which stop a task and which only ``run.py`` turns into an exit, and interrupts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ASKED_TO_END = (signal.SIGTERM, signal.SIGHUP)
 
 
 class Fault(Exception):  # noqa: N818 - a fault is what the contract calls it
-    """Something that stops a task: ``what`` is wrong, ``where`` (a file is ``path:line``), and a ``hint`` to fix it."""
+    """An error that stops a task: ``what`` is wrong, ``where`` (a file as ``path:line``), and a ``hint`` to fix it."""
 
     code: ClassVar[int] = 1
 
@@ -41,13 +41,13 @@ class Fault(Exception):  # noqa: N818 - a fault is what the contract calls it
         return f"{self.what} ({self.where})" if self.where else self.what
 
     def report(self) -> dict[str, str | int | None]:
-        """Return the fault's part of the JSON."""
+        """Return the fault as a JSON object."""
         where = _shown(self.where) if self.where else None
         return {"error": _shown(self.what), "where": where, "hint": _shown(self.hint), "code": self.code}
 
 
 class Refused(Fault):
-    """The task could run, but would do harm or something else than was meant (exit code 1)."""
+    """The task could run, but would do harm, or not what the user wants (exit code 1)."""
 
 
 class Unusable(Fault):
@@ -69,11 +69,11 @@ class Unreachable(Fault):
 
 
 class Denied(Unreachable):
-    """It answered, and denied access (exit code 4)."""
+    """The server answered, and denied access (exit code 4)."""
 
 
 class Interrupted(Fault):
-    """The user, or what started the program, asked it to end (exit code 130)."""
+    """The user, or the program's parent, asked it to end (exit code 130)."""
 
     code = 130
 
@@ -84,20 +84,20 @@ def fault_at(address: object, what: str, kind: type[Unreachable] = Unreachable) 
 
 
 def nearest(word: str, names: Iterable[str]) -> str | None:
-    """Return the name that ``word`` was probably meant to be; None where none of ``names`` is near."""
+    """Return the closest match for ``word`` in ``names``, or None."""
     folded = {name.casefold(): name for name in names}
     near = get_close_matches(word.casefold(), folded, n=1)
     return folded[near[0]] if near else None
 
 
 def did_you_mean(word: str, names: Iterable[str], otherwise: str) -> str:
-    """Return the hint that names what ``word`` was probably meant to be; ``otherwise`` where none is near."""
+    """Return a hint with the closest match for ``word`` in ``names``, else ``otherwise``."""
     near = nearest(word, names)
     return f"did you mean {near}?" if near else otherwise
 
 
 def let_signals_interrupt() -> None:
-    """Let SIGTERM and SIGHUP interrupt this process as Ctrl-C does, unless they are handled or ignored already."""
+    """Make SIGTERM and SIGHUP interrupt this process like Ctrl-C, unless they are already handled or ignored."""
     for number in _ASKED_TO_END:
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
@@ -105,23 +105,23 @@ def let_signals_interrupt() -> None:
 
 @contextlib.contextmanager
 def hold_interrupts() -> Iterator[None]:
-    """Hold an interrupt of the main thread back until the block has ended."""
-    came: list[int] = []
+    """Delay interrupts of the main thread until the end of the block."""
+    received: list[int] = []
     is_main = threading.current_thread() is threading.main_thread()
     numbers = (signal.SIGINT, *_ASKED_TO_END) if is_main else ()
-    own = {number: before for number in numbers if callable(before := signal.getsignal(number))}
-    for number in own:
-        signal.signal(number, lambda number, _: came.append(number))
+    handlers = {number: before for number in numbers if callable(before := signal.getsignal(number))}
+    for number in handlers:
+        signal.signal(number, lambda number, _: received.append(number))
     try:
         yield
     finally:
-        for number, before in own.items():
+        for number, before in handlers.items():
             signal.signal(number, before)
-        if came:
-            signal.raise_signal(came[0])
+        if received:
+            signal.raise_signal(received[0])
 
 
 def _shown(text: str) -> str:
-    """Return ``text`` in one line that people can still read: what is quoted may be as long as a file."""
+    """Return ``text`` on one line, and shorten it: quoted input may be as long as a file."""
     line = one_line(text)
     return line if len(line) <= LONGEST_PART else f"{line[:LONGEST_PART]}..."

@@ -1,4 +1,4 @@
-"""Image references, as Docker reads them, and the platform that an image is built for.
+"""Image references as Docker reads them, and the platform an image is built for.
 
 The grammar is https://pkg.go.dev/github.com/distribution/reference: ``[host/]path[:tag][@digest]``, where the first
 part is a host only if it has a dot, a colon, or is ``localhost``; no host means Docker Hub.
@@ -28,7 +28,7 @@ _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm6
 
 
 class Reference(NamedTuple):
-    """An image's name; ``name`` is the repository as it was written, host included where one was."""
+    """An image reference; ``name`` is the repository as written, with its host if there is one."""
 
     name: str
     tag: str | None = None
@@ -36,7 +36,7 @@ class Reference(NamedTuple):
 
     @classmethod
     def parse(cls, text: str, where: object | None = None) -> Reference:
-        """Read an image's name; raise Unusable where ``text``, which stood ``where``, is none."""
+        """Parse an image reference; raise Unusable, with the place ``where`` it was read, if it is invalid."""
         found = re.fullmatch(rf"({_NAME})(?::({_TAG}))?(?:@({_DIGEST}))?", text)
         if not found:
             raise Unusable(
@@ -52,7 +52,7 @@ class Reference(NamedTuple):
 
     @property
     def host(self) -> str:
-        """The registry's host, with its port where it has one; ``docker.io`` where none is written."""
+        """The registry's host, with its port if it has one; ``docker.io`` by default."""
         host, _ = _split(self.name)
         return DOCKER_HUB if host in _HUB_NAMES or not host else host
 
@@ -64,11 +64,11 @@ class Reference(NamedTuple):
 
     @property
     def written_path(self) -> str:
-        """What every spelling of the repository's name holds: Docker Hub's ``library/`` may be left out."""
+        """The part that every spelling of the name has: Docker Hub's ``library/`` is optional."""
         return self.path.removeprefix("library/")
 
     def same_repository(self, other: Reference) -> bool:
-        """Whether both names mean one repository, however they are spelled."""
+        """Whether both are the same repository, however they are spelled."""
         return (self.host, self.path) == (other.host, other.path)
 
 
@@ -92,7 +92,7 @@ def is_tag(text: str) -> bool:
 
 
 class Host(NamedTuple):
-    """The machine that builds: Python's ``sys.platform``, and the processor as the kernel names it."""
+    """The machine that builds: Python's ``sys.platform``, and the kernel's name for the processor."""
 
     system: str
     machine: str
@@ -104,31 +104,31 @@ class Host(NamedTuple):
 
     @property
     def platform(self) -> str | None:
-        """The platform that Docker builds for when it is not told; None on a Mac, where it is told always."""
+        """The platform that Docker builds for by default; None on a Mac, where it is always given."""
         architecture = _ARCHITECTURES.get(self.machine.lower())
         return f"linux/{architecture}" if self.system == "linux" and architecture else None
 
     @property
     def title(self) -> str:
-        """The host as people name it."""
+        """The host's name for people."""
         names = {"darwin": "Mac", "linux": "PC" if self.platform == "linux/amd64" else "Linux"}
         return f"{names.get(self.system, self.system)}, {self.machine}"
 
 
 def platform_argument(host: Host, wanted: str, asked: str | None = None) -> str | None:
-    """Return ``--platform``: what was ``asked`` for, else what is ``wanted``; None where ``host`` itself is of it."""
+    """Return the value of ``--platform``: ``asked`` if given, else ``wanted``; None for a native build."""
     if asked is not None:
         return asked
     return None if host.platform == wanted else wanted
 
 
 def platforms_left(wanted: str, skipped: Collection[str]) -> str:
-    """Return the platforms of ``wanted``, separated by commas as there, without those of ``skipPlatforms``."""
+    """Return the comma-separated platforms ``wanted`` without those of ``skipPlatforms``."""
     return ",".join(platform for platform in wanted.split(",") if platform not in skipped)
 
 
 def short_platform(platform: str) -> str:
-    """Return ``platform`` without the variant that is its architecture's only one (``linux/arm64/v8``)."""
+    """Return ``platform`` without a redundant variant: ``linux/arm64`` for ``linux/arm64/v8``."""
     return platform.removesuffix("/v8") if platform.startswith("linux/arm64/") else platform
 
 

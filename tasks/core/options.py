@@ -1,4 +1,4 @@
-"""What the user wants of one run: a record for each task, with a field for each flag."""
+"""The options of a run: a record for each task, with a field for each flag."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from .names import Reference
 
 
 def flag(explained: str, placeholder: str = "VALUE", *, default: Any = None) -> Any:  # noqa: ANN401 - a field's
-    """Declare a field that the flag of its name sets; ``placeholder`` stands for its value where it is explained.
+    """Declare a field that the flag of its name sets; ``placeholder`` stands for the value in the help.
 
-    Its kind is that of ``default``: False for a switch, ``()`` for a flag that may be repeated, else a text.
+    The default gives the kind: False for a switch, ``()`` for a repeatable flag, else a string.
     """
     return field(default=default, metadata={"explained": explained, "placeholder": placeholder})
 
 
 class Flag(Argument):
-    """The flag of a declared field."""
+    """The command-line flag of a field."""
 
     def __init__(self, declared: Field[Any]) -> None:
         about, default = declared.metadata, declared.default
@@ -30,12 +30,12 @@ class Flag(Argument):
 
 
 def flags_of(record: Any) -> Iterator[Flag]:  # noqa: ANN401 - a data class
-    """Yield the flags of a record, in its order."""
+    """Yield the flags of a record, in the order of its fields."""
     yield from (Flag(one) for one in fields(record) if one.metadata)
 
 
 def read_options(record: Any, given: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a data class, and one of it
-    """Return a ``record`` of what was ``given`` for its flags."""
+    """Return a ``record`` with the values ``given`` for its flags."""
     values = ((str(one.name), given.get(str(one.name), one.default)) for one in flags_of(record))
     return record(**{name: tuple(value) if isinstance(value, list) else value for name, value in values})
 
@@ -60,7 +60,7 @@ class AuthOptions:
 
 @dataclass(frozen=True)
 class BumpOptions:
-    """Which release the user wants: exactly ``to``, else the newest that the others allow."""
+    """The release to move to: exactly ``to``, else the newest that the other flags allow."""
 
     to: str | None = flag("exactly this release; may be an older one, or any version in the index", "VERSION")
     pre: bool = flag("also consider alpha, beta and release candidates", default=False)
@@ -70,7 +70,7 @@ class BumpOptions:
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """Which build the user wants; ``stand_ins`` are what a rehearsal takes in the place of base images."""
+    """How to build; in a rehearsal, ``stand_ins`` replace base images that cannot be reached."""
 
     image: tuple[str, ...] = flag(
         "build this image, by its key in chartpress.yaml; repeatable (default: all that inherit from k8s-hub)",
@@ -90,7 +90,7 @@ class BuildOptions:
 
 @dataclass(frozen=True)
 class CommitOptions:
-    """Which commit the user wants."""
+    """How to commit."""
 
     message: str | None = flag("use this message (default: what moved)", "TEXT")
     branch: str | None = flag(
@@ -104,20 +104,20 @@ class CommitOptions:
 
     @property
     def pushes(self) -> bool:
-        """Whether the branch is pushed, as for a pull request too."""
+        """Whether to push the branch; a pull request needs that too."""
         return self.push or self.pr
 
 
 @dataclass(frozen=True)
 class ReleaseOptions(CommitOptions, BuildOptions, BumpOptions):
-    """Which release the user wants; ``yes`` is whether it goes on without asking."""
+    """How to release; ``yes`` skips the question."""
 
     yes: bool = flag("do not ask for confirmation", default=False)
 
 
 @dataclass(frozen=True)
 class RehearseOptions(ReleaseOptions):
-    """Which release is rehearsed, and how; it always pushes, to its own remote, and never asks."""
+    """How to rehearse a release; a rehearsal always pushes, to its own remote, and never asks."""
 
     keep: bool = flag("keep the temporary folder, and print how to look at it", default=False)
     stand_in_base: bool = flag(
@@ -127,7 +127,7 @@ class RehearseOptions(ReleaseOptions):
 
 @dataclass(frozen=True)
 class PreviewOptions(BumpOptions):
-    """Which release is previewed, for which deployments and cluster."""
+    """The release to preview, the deployments, and the cluster's Kubernetes version."""
 
     deployment: tuple[str, ...] = flag(
         "preview only this deployment, or those of this hubploy folder or cluster; repeatable",
@@ -139,14 +139,14 @@ class PreviewOptions(BumpOptions):
 
 @dataclass(frozen=True)
 class CheckOptions:
-    """How a repository is checked."""
+    """How to check a repository."""
 
     offline: bool = flag("use only files and git, for pre-commit", default=False)
 
 
 @dataclass(frozen=True)
 class InitOptions:
-    """What a repository is set up with."""
+    """How to set up a repository."""
 
     prefix: str | None = flag(
         "the registry and path of the image, HOST/PATH/ (default: ghcr.io/OWNER/ for a remote on GitHub)", "PREFIX"

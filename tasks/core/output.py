@@ -1,6 +1,6 @@
-"""What people see: data on standard output, everything else on standard error, log records included.
+"""What people see: data on standard output, everything else, log records included, on standard error.
 
-In GitHub Actions they also see a step's outputs, its summary, and annotations of files
+In GitHub Actions they also see step outputs, the step summary, and annotations
 (https://docs.github.com/actions/reference/workflow-commands-for-github-actions).
 """
 
@@ -27,16 +27,16 @@ BOLD, DIM, RED, YELLOW = "1", "2", "31", "33"
 _MINUTE = 60
 _TURN, _BEAT = 1.0, 30.0
 OUTPUT, SUMMARY = "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"
-# Far below what GitHub shows of one step, 1 MiB: a preview may be long.
+# GitHub shows up to 1 MiB for each step; a preview may be long.
 _LONGEST_SUMMARY = 200_000
-# The annotations of problems by their severity; accepted ones get none.
+# Annotation levels by severity; accepted problems get none.
 _LEVELS = {"fault": "error", "warning": "warning"}
 _IN_MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _IN_PROPERTY = _IN_MESSAGE | str.maketrans({":": "%3A", ",": "%2C"})
 
 
 class Line(NamedTuple):
-    """A line for people: ``lead``, which a terminal shows strongly, and the rest in its ``style`` (an ANSI code)."""
+    """A line for people: ``lead``, bold on a terminal, then ``text`` in its ``style`` (an ANSI code)."""
 
     lead: str = ""
     text: str = ""
@@ -44,7 +44,7 @@ class Line(NamedTuple):
 
 
 class MaskedRecord(logging.LogRecord):
-    """A log record whose message and traceback are made harmless, whoever writes it."""
+    """A log record whose message and traceback are masked and escaped."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - LogRecord's own
         super().__init__(*args, **kwargs)
@@ -52,24 +52,24 @@ class MaskedRecord(logging.LogRecord):
             self.exc_text = visible(logging.Formatter().formatException(self.exc_info))
 
     def getMessage(self) -> str:  # noqa: N802 - LogRecord's name for it
-        """Return the message as people may see it."""
+        """Return the message, masked and escaped."""
         return visible(super().getMessage())
 
 
 def is_ci() -> bool:
-    """Whether this runs in CI: forges' runners all say so."""
+    """Whether this runs in CI, by the variables that runners set."""
     return any(os.environ.get(name, "") not in {"", "false", "0"} for name in ("CI", ACTIONS))
 
 
 def mask_records() -> None:
-    """Let every log record of this process be made harmless from now on."""
+    """Mask and escape every log record of this process from now on."""
     logging.setLogRecordFactory(MaskedRecord)
-    # sh's records of the level DEBUG show pieces, and a piece may hold half of a secret.
+    # Debug records of sh show output in chunks, and a chunk may contain half of a secret.
     logging.getLogger("sh").setLevel(logging.INFO)
 
 
 class _Stream(io.TextIOWrapper):
-    """A standard stream; standard output ends the program where it cannot be written to, unless its reader has gone."""
+    """A standard stream; if standard output cannot be written, the program ends, quietly if its reader is gone."""
 
     def write(self, text: str) -> int:
         with self._written():
@@ -82,7 +82,7 @@ class _Stream(io.TextIOWrapper):
 
     @contextlib.contextmanager
     def _written(self) -> Iterator[None]:
-        """Where the block cannot write, let everything from now on lead nowhere: it would fail again at the end."""
+        """If the block cannot write, discard all further output: flushing at exit would fail again."""
         try:
             yield
         except OSError as err:
@@ -95,13 +95,13 @@ class _Stream(io.TextIOWrapper):
 
 
 def prepare_streams() -> None:
-    """Let missing standard streams lead nowhere, and those that are there show what their encoding lacks as escapes."""
+    """Replace missing standard streams, and escape characters that a stream's encoding lacks."""
     sys.stdin = sys.stdin or Path(os.devnull).open()  # noqa: SIM115 - open to the end
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, _Stream(Path(os.devnull).open("wb"), "utf-8"))  # noqa: SIM115 - open to the end
-        elif type(stream) is io.TextIOWrapper:  # else it is ours already, or that of somebody who reads along
+        elif type(stream) is io.TextIOWrapper:  # else it is already ours, or a test's
             stream.flush()
             setattr(sys, name, _Stream(stream.buffer, stream.encoding, "backslashreplace", line_buffering=True))
 
@@ -117,7 +117,7 @@ def report(content: Mapping[str, Any]) -> None:
 
 
 def show(lines: Iterable[Line], *, is_data: bool) -> None:
-    """Print lines on standard output where they are the data that was asked for, else on standard error."""
+    """Print lines on standard output if they are data, else on standard error."""
     stream = sys.stdout if is_data else sys.stderr
     # https://no-color.org
     is_styled = stream.isatty() and not os.environ.get("NO_COLOR")
@@ -128,12 +128,12 @@ def show(lines: Iterable[Line], *, is_data: bool) -> None:
 
 
 def say(text: str = "", *, lead: str = "") -> None:
-    """Print ``text`` on standard error, behind ``lead``, which a terminal shows strongly."""
+    """Print ``lead``, bold on a terminal, and ``text`` on standard error."""
     show((Line(lead, text),), is_data=False)
 
 
 def pass_on(text: str) -> None:
-    """Print what an outside program says on standard error, as it says it."""
+    """Print an outside program's output on standard error, without adding line ends."""
     sys.stderr.write(visible(text))
     sys.stderr.flush()
 
@@ -147,13 +147,13 @@ def table(rows: list[tuple[str, ...]], indent: str = "") -> str:
 
 
 def first_of(names: Sequence[str], most: int, noun: str = "") -> str:
-    """Return the first of several names, and how many more there are: ``a, b and 3 more files``."""
+    """Return the first names, and the number of the others: ``a, b and 3 more files``."""
     more = f" and {len(names) - most} more{noun and f' {noun}'}" if len(names) > most else ""
     return f"{', '.join(names[:most])}{more}"
 
 
 def duration(seconds: float) -> str:
-    """Return a time as people say it: ``0.4 s``, ``1 min 05 s``."""
+    """Return a duration for people: ``0.4 s``, ``1 min 05 s``."""
     if round(seconds, 1) < _MINUTE:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), _MINUTE)
@@ -167,9 +167,9 @@ def confirm(question: str) -> bool:
 
 
 def report_to_ci(report: Mapping[str, Any], text: str, *, changed: bool | None = None) -> None:
-    """Append the outputs of a task's JSON report, and ``text`` as its summary, where the environment names files.
+    """Append a report's values to GitHub's outputs, and ``text`` to its step summary, if the environment names them.
 
-    ``changed`` is whether there was anything to do; None for a task that only looks.
+    ``changed`` is whether there was anything to do; None for a read-only task.
     """
     _append(OUTPUT, lambda file: "".join(_output_lines(report, changed, file)))
     _append(
@@ -181,7 +181,7 @@ def report_to_ci(report: Mapping[str, Any], text: str, *, changed: bool | None =
 
 
 def require_ci_files() -> None:
-    """Check that the files can be written to that :func:`report_to_ci` appends to once the work is done."""
+    """Check before the work that the files of :func:`report_to_ci` can be written."""
     for variable in (OUTPUT, SUMMARY):
         _append(variable, lambda _: "")
 
@@ -197,9 +197,9 @@ def _append(variable: str, text: Callable[[Path], str]) -> None:
 
 
 def annotate(problems: Sequence[Mapping[str, Any]]) -> None:
-    """Have GitHub Actions show each problem beside its line, where a pull request touches that."""
-    told = [one for one in problems if one["severity"] in _LEVELS]
-    for one in told if os.environ.get(ACTIONS) else ():
+    """Annotate the lines of problems in GitHub Actions."""
+    shown = [one for one in problems if one["severity"] in _LEVELS]
+    for one in shown if os.environ.get(ACTIONS) else ():
         line = f",line={one['line']}" if one["line"] else ""
         place = f"file={one['path'].translate(_IN_PROPERTY)}{line}"
         words = f"{one['message']}; {one['hint']}".translate(_IN_MESSAGE)
@@ -209,54 +209,54 @@ def annotate(problems: Sequence[Mapping[str, Any]]) -> None:
 
 @dataclass
 class Wait:
-    """What is waited for, since when, and the last line that was said of it."""
+    """Something to wait for, since when, and its last line of output."""
 
     what: str
     last: str = ""
     begin: float = field(default_factory=time.monotonic)
 
-    def hear(self, text: str) -> None:
-        """Take a line as the last one, unless it is blank."""
+    def add(self, text: str) -> None:
+        """Add a line of output; blank ones are ignored."""
         self.last = text if text.strip() else self.last
 
     def __str__(self) -> str:
-        told = f"{one_line(self.what)} ({duration(time.monotonic() - self.begin)})"
-        return f"{told}: {one_line(self.last)}" if self.last else told
+        waited = f"{one_line(self.what)} ({duration(time.monotonic() - self.begin)})"
+        return f"{waited}: {one_line(self.last)}" if self.last else waited
 
 
 @contextlib.contextmanager
 def waiting(what: str) -> Iterator[Wait]:
-    """Say what is waited for and for how long: on a terminal each second, elsewhere now and then."""
+    """Show what the block waits for, and how long: each second on a terminal, elsewhere now and then."""
     wait, done = Wait(what), threading.Event()
-    teller = threading.Thread(target=_tell, args=(wait, done), daemon=True)
-    teller.start()
+    thread = threading.Thread(target=_show_progress, args=(wait, done), daemon=True)
+    thread.start()
     try:
         yield wait
     finally:
         done.set()
-        teller.join()
+        thread.join()
 
 
-def _tell(wait: Wait, done: threading.Event) -> None:
-    is_drawn, told = sys.stderr.isatty() and not is_ci(), ""
+def _show_progress(wait: Wait, done: threading.Event) -> None:
+    is_drawn, line = sys.stderr.isatty() and not is_ci(), ""
     while not done.wait(_TURN if is_drawn else _BEAT):
-        told = str(wait)
+        line = str(wait)
         if is_drawn:
-            _draw(told)
+            _draw(line)
         else:
-            say(told)
-    if is_drawn and told:
+            say(line)
+    if is_drawn and line:
         _draw("")
 
 
 def _draw(line: str) -> None:
-    """Draw over the line that the terminal's cursor is in; one that wraps could not be drawn over again."""
+    """Overwrite the terminal's current line, without wrapping: a wrapped line cannot be overwritten."""
     sys.stderr.write(f"\r{line[: shutil.get_terminal_size().columns - 1]}\x1b[K")
     sys.stderr.flush()
 
 
 def _output_lines(report: Mapping[str, Any], changed: bool | None, file: Path) -> Iterator[str]:
-    """Yield the lines of a report's outputs; of several images the first one counts."""
+    """Yield the outputs of a report; of several images, the first one counts."""
     chart, request = report.get("chart") or {}, report.get("pull_request") or {}
     image = next((one for one in report.get("images") or () if one.get("tag")), None)
     outputs = {
@@ -273,6 +273,6 @@ def _output_lines(report: Mapping[str, Any], changed: bool | None, file: Path) -
     }
     yield from (f"{name}={one_line(value)}\n" for name, value in outputs.items() if value)
     if changed is not None:
-        # Of several tasks in one step, one that changed something is enough.
+        # If several tasks run in one step, one change is enough.
         before = read_file(file).splitlines() if file.exists() else []
         yield "changed=true\n" if changed or b"changed=true" in before else "changed=false\n"

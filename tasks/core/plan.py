@@ -1,4 +1,4 @@
-"""A plan: steps of actions. A dry run shows the objects that a real one performs."""
+"""A plan: steps, each with its actions. A dry run shows the same objects that a real run performs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .faults import Fault, Refused
 from .output import DIM, RED, YELLOW, Line
 from .visible import one_line
 
-# From how many seconds on the only step of a plan says its time.
+# A plan with a single step reports its time only if it took this many seconds.
 _LONG = 10.0
 
-# What actions leave besides facts: the commit that was made, and where its branch was pushed to.
+# Results that are not facts: the commit that was made, and the remote that its branch was pushed to.
 COMMIT, PUSHED = "commit", "pushed"
-# Values of facts by the facts' names.
+# Values by the names of facts, and other results of actions.
 Values: TypeAlias = "Mapping[str, Any]"
 
 
@@ -28,9 +28,9 @@ def _words(value: object) -> str:
 
 
 class Fact(NamedTuple):
-    """One thing of the world that an action relies on, which ``ask`` asks for again before it acts.
+    """Something that an action relies on; ``ask`` returns its current value, and is called again before the action.
 
-    ``words`` tells another value behind the name: ``is now main``.
+    ``words`` describes a changed value, to follow the name: ``is now main``.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Fact(NamedTuple):
 
 
 class Moved(Refused):
-    """The world is not the one that the plan was made in; ``back`` is the command that brings that one back."""
+    """A fact has changed since the plan was made; ``back`` is the command that changes it back."""
 
     def __init__(self, what: str, back: str = "") -> None:
         again = "run the same command again"
@@ -54,13 +54,13 @@ class Moved(Refused):
 
 
 class Action(NamedTuple):
-    """One change of the world.
+    """One change.
 
     Attributes:
-        do: does it, given the values of the facts that it relies on and what earlier actions left, and returns those
-            of the facts that it changes, and what else is reported of it; None where the world is that way already.
+        do: performs it, given the facts it relies on and the results of earlier actions; returns its own results, which
+            include the new values of facts that it changes. None if there is nothing to do.
         refusal: why it cannot be done.
-        is_check: whether it only makes sure of something; only a dry run shows it.
+        is_check: whether it only checks something; only a dry run shows it.
     """
 
     what: str
@@ -73,20 +73,20 @@ class Action(NamedTuple):
 
     @property
     def mark(self) -> str:
-        """The sign before it in a plan: ``*`` to be done, ``-`` nothing to do, ``x`` refused."""
+        """Its mark in a plan: ``*`` to do, ``-`` nothing to do, ``x`` refused."""
         if self.refusal:
             return "x"
         return "*" if self.do else "-"
 
 
 class Step(NamedTuple):
-    """What one task does: its actions in order, and what people should know before they say yes.
+    """What one task does: its actions in order, and what people should know before they agree.
 
     Attributes:
-        report, summary: return the step's part of the JSON report, and of the last lines, given what its actions left.
-        warnings: returns them, for a plan that is shown; to find them may take as long as all the rest.
-        moves: what it moves and what comes with that, each by its name: ``JupyterHub``, ``4.0.2 -> 4.1.6``.
-        changes: whether it changes more than who is signed in.
+        report, summary: return the step's part of the JSON report and of the summary, given its actions' results.
+        warnings: returns the warnings. Called only for a plan that is shown, because it can be slow.
+        moves: rows of what moves: ``JupyterHub``, ``4.0.2 -> 4.1.6``.
+        changes: whether it changes anything besides the sign-in.
     """
 
     name: str
@@ -98,7 +98,7 @@ class Step(NamedTuple):
     changes: bool = True
 
     def safe_warnings(self) -> Iterator[str]:
-        """Yield the warnings; a fault that ends the search for them is one: a run that shows no plan never meets it."""
+        """Yield the warnings, and a fault met while looking for them: a run that shows no plan does not meet it."""
         try:
             yield from self.warnings()
         except Fault as fault:
@@ -106,20 +106,22 @@ class Step(NamedTuple):
 
     @property
     def to_do(self) -> tuple[Action, ...]:
-        """The actions that the world still needs."""
+        """The actions that are not done yet."""
         return tuple(action for action in self.actions if action.do is not None)
 
 
 def refused(name: str, fault: Fault) -> Step:
-    """Return the step ``name`` of a plan, which ``fault`` has stopped."""
+    """Return the step ``name`` that could not be planned because of ``fault``."""
     return Step(name, (Action(f"refused: {fault.text}", refusal=fault),))
 
 
 @dataclass
 class Plan:
-    """The steps of a run; of those that were performed, what their actions left, and how many seconds they took.
+    """The steps of a run.
 
-    ``before`` are the reports of the steps that an earlier plan of the run has performed.
+    Attributes:
+        results, times: of the steps performed so far, the results of their actions, and their times in seconds.
+        before: the reports of steps that an earlier plan of the same run has performed.
     """
 
     steps: tuple[Step, ...]
@@ -129,21 +131,21 @@ class Plan:
 
     @property
     def nothing_to_do(self) -> bool:
-        """Whether the world is as wanted already."""
+        """Whether everything is done already."""
         return self.refusal is None and not any(step.to_do for step in self.steps)
 
     @property
     def refusal(self) -> Fault | None:
-        """The fault of the first action that cannot be done."""
+        """The first refusal."""
         return next((action.refusal for step in self.steps for action in step.actions if action.refusal), None)
 
     def require_possible(self) -> None:
-        """Raise the plan's refusal, if it has one."""
+        """Raise the plan's refusal, if there is one."""
         if self.refusal:
             raise self.refusal
 
     def lines(self, *, whole: bool) -> Iterator[Line]:
-        """Yield the plan as people read it: ``whole`` with reasons, diffs and commands, else on one screen."""
+        """Yield the plan for people: with reasons, diffs and commands if ``whole``, else on one screen."""
         width = max(len(step.name) for step in self.steps)
         moves = [] if whole else [row for step in self.steps for row in step.moves]
         yield from (*_rows(moves, "  "), *([Line()] if moves else []))
@@ -154,35 +156,35 @@ class Plan:
         yield from (Line(text=f"  ! {one_line(one)}", style=YELLOW) for one in warnings)
 
     def perform(self) -> None:
-        """Do what is to be done, and say of each step how long it took; nothing where an action is refused."""
+        """Perform the actions, and print each step's time; do nothing if an action is refused."""
         self.require_possible()
         width = max(len(step.name) for step in self.steps)
-        left: dict[str, Any] = {}
+        known: dict[str, Any] = {}
         for step in self.steps:
             begin = time.monotonic()
             result: dict[str, Any] = {}
             self.results.append(result)
             for action in step.to_do:
-                # All that it relies on is as planned, or as earlier actions left it.
-                relied = {fact.name: left.get(fact.name, fact.value) for fact in action.relies}
+                # A fact has the planned value, or the one that an earlier action gave it.
+                relied = {fact.name: known.get(fact.name, fact.value) for fact in action.relies}
                 for fact in action.relies:
                     fact.require(relied[fact.name])
-                changes = (action.do({**left, **relied}) if action.do else None) or {}
-                left.update(changes)
+                changes = (action.do({**known, **relied}) if action.do else None) or {}
+                known.update(changes)
                 result.update(changes)
             self.times.append(time.monotonic() - begin)
             if step.to_do and (len(self.steps) > 1 or self.times[-1] >= _LONG):
                 output.say(f" done in {output.duration(self.times[-1])}", lead=step.name.ljust(width))
 
     def done_so_far(self) -> list[str]:
-        """Return the lines that say what was done, where an action failed; empty where nothing was."""
+        """Return the lines that say what was done before an action failed; empty if nothing was."""
         begun = [(step, result) for step, result in zip(self.steps, self.results, strict=False) if result]
         lines = [line for step, result in begun for line in step.summary(result) if not line.startswith(" ")]
-        left = {name for _, result in begun for name in result}
-        return [*lines, "not pushed"] if COMMIT in left and PUSHED not in left else lines
+        names = {name for _, result in begun for name in result}
+        return [*lines, "not pushed"] if COMMIT in names and PUSHED not in names else lines
 
     def report(self) -> dict[str, Any]:
-        """Return what the steps report; of one key lists are joined, else the later value counts."""
+        """Return the steps' reports as one; lists under the same key are joined, else the later value wins."""
         whole: dict[str, Any] = {}
         for step, result in zip(self.steps, self.results or [{}] * len(self.steps), strict=True):
             for key, value in step.report(result).items():

@@ -1,4 +1,4 @@
-"""What is found inconsistent: problems, each a fault, a warning or accepted, and what could not be looked at."""
+"""Findings of a check: problems, each a fault, a warning or accepted, and what could not be checked."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .output import first_of
 from .settings import FILE, Accepted, is_accepted
 from .visible import one_line
 
-# How many of several names a message tells.
+# How many of several names a message lists.
 MOST_NAMED = 3
 
 
 class Severity(str, Enum):
-    """How much a problem matters; a check fails only for faults."""
+    """The severity of a problem; a check fails only for faults."""
 
     FAULT = "fault"
     WARNING = "warning"
@@ -24,7 +24,7 @@ class Severity(str, Enum):
 
 
 class Code(str, Enum):
-    """The kinds of problems; their values are what scripts rely on."""
+    """The kinds of problems; scripts rely on the values."""
 
     BASE = "base-not-of-release"
     BASES_DIFFER = "base-images-differ"
@@ -58,12 +58,12 @@ class Code(str, Enum):
 
     @property
     def how_to_accept(self) -> str:
-        """What to write into invoke.yaml where a problem of this kind is intended."""
+        """How to accept problems of this kind in invoke.yaml."""
         return f"if this is intended, in {FILE}: hub: {{accept: [{self.value}]}}"
 
 
 class Problem(NamedTuple):
-    """One inconsistency, at ``path`` or ``path:line``, and ``also`` at others: it is accepted where all of them are."""
+    """An inconsistency at ``path`` or ``path:line``, and ``also`` at other places; accepted if all of them are."""
 
     code: Code
     path: str
@@ -74,19 +74,19 @@ class Problem(NamedTuple):
 
     @property
     def text(self) -> str:
-        """Its place and its message."""
+        """The place and the message."""
         return f"{self.path}: {self.message}"
 
     def judged(self, accept: Sequence[Accepted]) -> Problem:
-        """Return it as accepted, or at the first place that none of ``accept`` names."""
+        """Return it as accepted, or at the first place that ``accept`` does not cover."""
         places = (self.path, *self.also)
         files = {place: _file_and_line(place)[0] for place in places}
-        left = (one for one in places if not is_accepted(accept, self.code, files[one]))
-        place = next(left, None)
+        remaining = (one for one in places if not is_accepted(accept, self.code, files[one]))
+        place = next(remaining, None)
         return self._replace(path=place) if place else self._replace(severity=Severity.ACCEPTED)
 
     def report(self) -> dict[str, Any]:
-        """Return its part of the JSON report."""
+        """Return it as a JSON object."""
         path, line = _file_and_line(self.path)
         words = {"message": self.message, "hint": self.hint, "severity": self.severity.value}
         return {"code": self.code.value, "path": path, "line": line, **words}
@@ -98,7 +98,7 @@ class Problem(NamedTuple):
 
 
 class Unchecked(NamedTuple):
-    """What a check could not look at, and how to have it looked at; what has the same ``fault`` is told together."""
+    """What could not be checked, and how to check it; those with the same ``fault`` are shown together."""
 
     what: str
     hint: str
@@ -106,7 +106,7 @@ class Unchecked(NamedTuple):
 
     @property
     def message(self) -> str:
-        """What could not be looked at, and why."""
+        """What could not be checked, and why."""
         return f"{self.what}: {self.fault}" if self.fault else self.what
 
     def __str__(self) -> str:
@@ -114,14 +114,14 @@ class Unchecked(NamedTuple):
 
 
 class Findings(NamedTuple):
-    """All that a check found, each thing once."""
+    """Everything that a check found, without duplicates."""
 
     problems: tuple[Problem, ...]
     unchecked: tuple[Unchecked, ...]
 
     @classmethod
     def of(cls, found: Iterable[Problem | Unchecked], accept: Sequence[Accepted]) -> Findings:
-        """Return what was found, the problems that ``accept`` names marked as accepted."""
+        """Return the findings, with the problems in ``accept`` marked as accepted."""
         codes = [code.value for code in Code]
         for unknown in (entry.code for entry in accept if entry.code not in codes):
             hint = did_you_mean(unknown, codes, f"the codes are: {', '.join(codes)}")
@@ -134,18 +134,18 @@ class Findings(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        """Whether there is no fault."""
+        """Whether there are no faults."""
         return not self._count(Severity.FAULT)
 
     def report(self) -> dict[str, Any]:
-        """Return the findings' part of the JSON report."""
+        """Return the findings for the JSON report."""
         return {
             "problems": [one.report() for one in self.problems],
             "not_checked": [{"message": one.message, "hint": one.hint} for one in self.unchecked],
         }
 
     def text(self, consistent: str) -> str:
-        """Return what people read: ``consistent`` where everything was looked at and is in order."""
+        """Return the findings for people; ``consistent`` is the verdict if everything was checked and is in order."""
         warnings, accepted = (self._count(one) for one in (Severity.WARNING, Severity.ACCEPTED))
         counts = [f"{warnings} warning{'s' if warnings > 1 else ''}"] if warnings else []
         counts += [f"{accepted} accepted"] if accepted else []
@@ -164,7 +164,7 @@ def _file_and_line(place: str) -> tuple[str, int | None]:
 
 
 def _together(found: Sequence[Unchecked]) -> Iterator[Unchecked]:
-    """Yield what was not looked at, what one fault is about only once."""
+    """Yield what was not checked, with those of the same fault merged."""
     alike: dict[tuple[str, str, str], list[str]] = {}
     for one in found:
         alike.setdefault((one.fault, one.hint, "" if one.fault else one.what), []).append(one.what)

@@ -1,7 +1,7 @@
-"""Files of this machine: those that somebody else may have made, locks, and temporary folders.
+"""Files that may not be what they seem, locks, and temporary folders.
 
-A temporary folder is locked while it is used, and has a mark in it. The next run clears away a folder that is free, and
-never touches one without a mark, of another user, or behind a link.
+A temporary folder is locked while in use, and contains a marker file. The next run removes unlocked ones, and never
+touches a folder without the marker, of another user, or behind a link.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ _MOST_DIGITS = 20
 MARK = ".hubpress"
 _TEMPORARY = "hubpress-files-"
 _WORDS = b"hubpress made this folder, and clears it away\n"
-# A link could lead to a folder of the user's own.
+# A link could point to one of the user's folders.
 _AS_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def is_passable(text: str) -> bool:
-    """Whether ``text`` can be given to a program, and be a file's name: no NUL, no half of a surrogate pair."""
+    """Whether ``text`` can be a program's argument or a file name: no NUL, no lone surrogate."""
     return "\0" not in text and text.encode("utf-8", "replace").decode() == text
 
 
 def is_inside(path: str, folder: str = "") -> bool:
-    """Whether ``path``, as written, relative to a ``folder`` of a repository, stays in that repository."""
+    """Whether ``path``, relative to a ``folder`` of a repository, stays in that repository."""
     whole = posixpath.normpath(posixpath.join(folder, path))
     return not whole.startswith("/") and whole.partition("/")[0] != ".."
 
 
 def expand_home(path: str | Path) -> Path:
-    """Return ``path`` with the folder that its ``~`` stands for."""
+    """Return ``path`` with ``~`` expanded; raise Unusable if the home folder is unknown."""
     try:
         return Path(path).expanduser()
     except RuntimeError as err:
@@ -60,9 +60,9 @@ def expand_home(path: str | Path) -> Path:
 
 
 def read_file(file: Path, limit: int = LARGEST_FILE) -> bytes:
-    """Return the bytes of a regular file, symbolic links followed.
+    """Return the bytes of a regular file, following symbolic links.
 
-    Raises OSError, whose ``strerror`` says why, also for a file of another kind, or of more than ``limit`` bytes.
+    Raises OSError with the reason in ``strerror``, also for other kinds of files, and for more than ``limit`` bytes.
     """
     with os.fdopen(_open_file(file, os.O_RDONLY), "rb") as stream:
         data = stream.read(limit + 1)
@@ -72,16 +72,16 @@ def read_file(file: Path, limit: int = LARGEST_FILE) -> bytes:
 
 
 def append_to_file(file: Path, data: bytes) -> None:
-    """Append ``data`` to a regular file, which is made where there is none."""
+    """Append ``data`` to a regular file, and create it if it is missing."""
     with os.fdopen(_open_file(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as stream:
         stream.write(data)
 
 
 def _open_file(file: Path, flags: int) -> int:
-    """Open a regular file, without waiting for what is another one."""
+    """Open a regular file, without blocking on a pipe or device."""
     try:
         descriptor = os.open(file, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, 0o666)
-    except ValueError as err:  # a NUL, or half of a surrogate pair
+    except ValueError as err:  # a NUL, or a lone surrogate
         raise OSError(errno.EINVAL, "no file can have that name") from err
     kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
     if kind != stat.S_IFREG:
@@ -91,7 +91,7 @@ def _open_file(file: Path, flags: int) -> int:
 
 
 def try_lock(descriptor: int) -> bool:
-    """Take a lock if it is free, and return whether it was."""
+    """Take the lock if it is free; return whether it was taken."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -101,14 +101,14 @@ def try_lock(descriptor: int) -> bool:
 
 @contextlib.contextmanager
 def one_run_at_a_time(git_dir: Path) -> Iterator[bool]:
-    """Hold the clone's lock, and yield whether the run before did not end: something of it may be left.
+    """Hold the clone's lock, and yield whether the previous run was killed, and may have left files behind.
 
-    The file holds the process id of the run under way.
+    The lock file contains the process id of the current run.
     """
     file = git_dir / LOCK_FILE
     with contextlib.ExitStack() as stack:
         try:
-            # A link could lead to a file of the user's own.
+            # A link could point to one of the user's files.
             handle = _open_file(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW)
             stack.callback(os.close, handle)
             if os.fstat(handle).st_nlink != 1:
@@ -116,7 +116,7 @@ def one_run_at_a_time(git_dir: Path) -> Iterator[bool]:
             is_taken = try_lock(handle)
             holder = os.pread(handle, _MOST_DIGITS, 0).decode("ascii", "replace").strip()
             if is_taken:
-                # Written over and then cut: a disk that is full takes nothing of what stands there.
+                # Overwrite before truncating: a full disk then loses nothing.
                 os.ftruncate(handle, os.pwrite(handle, str(os.getpid()).encode(), 0))
         except OSError as err:
             folder, name = shlex.quote(str(git_dir)), shlex.quote(str(file))
@@ -135,24 +135,24 @@ def one_run_at_a_time(git_dir: Path) -> Iterator[bool]:
 
 
 class MarkedFolder(NamedTuple):
-    """A temporary folder, and the descriptor that holds the lock on it."""
+    """A temporary folder, and the file descriptor that holds its lock."""
 
     path: Path
     lock: int
 
     @classmethod
     def make(cls, prefix: str) -> MarkedFolder:
-        """Make a temporary folder that only the user can read, locked before it has a mark."""
+        """Create a temporary folder that only the user can read; it is locked before it gets the marker."""
         path: Path | None = None
         try:
             with hold_interrupts():
                 path = Path(tempfile.mkdtemp(prefix=prefix)).resolve()
                 lock = os.open(path, _AS_FOLDER)
-                # Who looks whether it was left behind has it for a moment.
+                # Another run may hold it briefly, to see whether it was left behind.
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 (path / MARK).write_bytes(_WORDS)
         except BaseException:
-            # Also where an interrupt was held back: nobody has heard of the folder yet.
+            # Also after a delayed interrupt: no caller knows the folder yet.
             if path:
                 shutil.rmtree(path, ignore_errors=True)
             raise
@@ -160,18 +160,18 @@ class MarkedFolder(NamedTuple):
 
     @classmethod
     def left_behind(cls, prefix: str) -> Iterator[MarkedFolder]:
-        """Lock and yield each folder that a run which was killed has left, until the next one is asked for."""
+        """Yield each folder that a killed run has left, locked until the next iteration."""
         for path in sorted(Path(tempfile.gettempdir()).glob(f"{prefix}*")):
             with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
                 lock, mark = os.open(path, _AS_FOLDER), path / MARK
                 stack.callback(os.close, lock)
                 is_free = os.fstat(lock).st_uid == os.getuid() and try_lock(lock)
-                # Whoever held it until now may have cleared the folder away.
+                # Its last holder may just have removed it.
                 if is_free and mark.is_file() and not mark.is_symlink():
                     yield cls(path, lock)
 
     def remove(self) -> None:
-        """Remove the folder, its mark last: while something is left, it is still known."""
+        """Remove the folder, the marker last: an incomplete removal can then be repeated."""
         for path in self.path.iterdir():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
@@ -183,7 +183,7 @@ class MarkedFolder(NamedTuple):
 
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """Make a marked folder for the block, after clearing away what killed runs have left."""
+    """Create a marked folder for the block, after removing those that killed runs have left."""
     clear_away()
     try:
         made = MarkedFolder.make(_TEMPORARY)
@@ -198,7 +198,7 @@ def temporary_folder() -> Iterator[Path]:
 
 
 def unwritable(err: OSError) -> Unusable:
-    """Return the fault for a system's folder that takes no temporary files."""
+    """Return the fault for a temporary folder that cannot be written."""
     place = tempfile.gettempdir()
     where = shlex.quote(place)
     hint = f"df -h {where}; ls -ld {where}"
@@ -207,6 +207,6 @@ def unwritable(err: OSError) -> Unusable:
 
 def clear_away() -> None:
     """Remove the temporary folders that killed runs have left, as far as possible."""
-    for left in MarkedFolder.left_behind(_TEMPORARY):
+    for folder in MarkedFolder.left_behind(_TEMPORARY):
         with contextlib.suppress(OSError):
-            left.remove()
+            folder.remove()

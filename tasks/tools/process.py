@@ -150,7 +150,7 @@ def run_interactive(command: Command) -> int:
 def run_with_last_line(command: Command, what: str) -> Output:
     """Run ``command`` with its last line shown behind ``what``; return what it says, and show it where it fails."""
     with output.waiting(what) as wait:
-        done = _heard(command, NO_BOUND, wait.hear)
+        done = _heard(command, NO_BOUND, wait.add)
     if done.ok:
         log.debug("%s", done.stderr)
     else:
