@@ -1,4 +1,4 @@
-"""HTTP over urllib3, and files: which address may lead to which, bounds on size and time, what an answer means."""
+"""HTTP over urllib3, and file URLs: allowed redirects, limits of size and time, and the meaning of a status."""
 
 from __future__ import annotations
 
@@ -42,21 +42,21 @@ _LONGEST_WAIT = 30.0
 _LESS_SECURE = "it redirects to a less secure address"
 
 log = logging.getLogger("hubpress")
-# Its own lines hold whole addresses, with what is secret in their queries.
+# urllib3 logs whole URLs, with the secrets in their queries.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
-# Each of these says what is wrong with an answer.
+# What is wrong with a response.
 class TooLarge(Exception):  # noqa: N818
-    """The data is larger than the bound."""
+    """The data is larger than the limit."""
 
 
 class NotGzip(Exception):  # noqa: N818
-    """The data is not gzip, or is cut off."""
+    """The data is not gzip, or is truncated."""
 
 
 _FAILURES = (exceptions.HTTPError, UnicodeError, TooLarge, NotGzip)
-# The first row whose type is that of the failure or its cause says why it failed.
+# The first row with the type of the failure, or of its cause, gives the reason.
 _REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
     (SSLCertVerificationError, "its TLS certificate is not trusted"),
     (exceptions.SSLError, "the TLS handshake failed"),
@@ -75,7 +75,7 @@ _REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] 
 
 
 class _Retry(Retry):
-    """When urllib3 tries again: a server may ask to wait (RFC 9110, section 10.2.3), but not for long."""
+    """urllib3's retries, with a bound on the wait that a server may ask for (RFC 9110, section 10.2.3)."""
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
         with suppress(exceptions.InvalidHeader, ValueError, OverflowError):
@@ -84,10 +84,9 @@ class _Retry(Retry):
 
 
 class Limits(NamedTuple):
-    """The bounds of one request; ``size`` counts before and after unpacking.
+    """The limits of a request, in seconds and bytes; ``size`` counts before and after decompression.
 
-    ``total`` bounds everything, redirects, attempts and the waits between them included; after a status in ``passing``
-    another attempt may succeed.
+    ``total`` includes redirects, attempts and the waits between them. A status in ``passing`` is worth another attempt.
     """
 
     connect: float = 10
@@ -100,10 +99,10 @@ class Limits(NamedTuple):
 
 
 class Address(NamedTuple):
-    """An ``https:``, ``http:`` or ``file:`` URL; ``host`` has its port, ``login`` is ``user:password``.
+    """An ``https:``, ``http:`` or ``file:`` URL; ``host`` includes the port, ``login`` is ``user:password``.
 
-    As text it can be shown: without the login, and without the query, where signed addresses carry their secrets.
-    ``asked`` is whether the user asked for plain http to this host.
+    ``str`` leaves out the login and the query, which contains the secrets of signed URLs. ``asked`` is whether the user
+    asked for plain http to this host.
     """
 
     scheme: str
@@ -115,11 +114,11 @@ class Address(NamedTuple):
 
     @classmethod
     def parse(cls, text: str, *, asked: bool = False) -> Address:
-        """Read a URL, or the path of a local file or folder; plain http to another machine must be ``asked`` for."""
+        """Parse a URL or a local path; plain http to another machine must be ``asked`` for."""
         try:
             parts = urlsplit(text)
             # A scheme begins with a letter (RFC 3986, 3.1); Python 3.10 takes others for one too.
-            is_host = ":" in text.partition("/")[0]  # with a port, where people leave http:// out
+            is_host = ":" in text.partition("/")[0]  # HOST:PORT without http://
             if not parts.scheme[:1].isalpha() and parts.path and not is_host:
                 parts = urlsplit(Path(text).expanduser().absolute().as_uri())
             _ = parts.port
@@ -145,12 +144,12 @@ class Address(NamedTuple):
 
     @property
     def url(self) -> str:
-        """The address with its query, without the login."""
+        """The URL with its query, without the login."""
         return f"{self.scheme}://{self.host}{self.path}{f'?{self.query}' if self.query else ''}"
 
     @property
     def is_file(self) -> bool:
-        """Whether it is a file of this machine."""
+        """Whether it is a local file."""
         return self.scheme == "file"
 
     @property
@@ -160,12 +159,12 @@ class Address(NamedTuple):
 
     @property
     def server(self) -> tuple[str, str]:
-        """The scheme and the host with its port: what may share one credential."""
+        """The scheme, host and port: credentials are valid for these."""
         return self.scheme, self.host
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is reached over plain http beyond this machine."""
+        """Whether it is plain http to another machine."""
         return self.scheme == "http" and not is_loopback(self.host)
 
     def below(self, name: str) -> Address:
@@ -173,7 +172,7 @@ class Address(NamedTuple):
         return self._replace(path=f"{self.path.rstrip('/')}/{name}")
 
     def resolved(self, reference: str, base: str = "") -> Address:
-        """Return the address that ``reference`` means in this folder, or from ``base``; it may not be less secure."""
+        """Resolve ``reference`` against this folder, or ``base``; the result may not be less secure."""
         base = base or f"{self.scheme}://{self.host}{self.path.rstrip('/')}/"
         try:
             target = Address.parse(urljoin(base, reference), asked=self.asked)
@@ -187,7 +186,7 @@ class Address(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A server's answer; ``address`` is the one after redirects."""
+    """A server's response; ``address`` is the last one after redirects."""
 
     address: Address
     status: int
@@ -196,7 +195,7 @@ class Answer(NamedTuple):
 
 
 class Page(NamedTuple):
-    """A body, and by what a later request can ask for changes only (RFC 9110, section 8.8)."""
+    """A body, and its validators for conditional requests (RFC 9110, section 8.8)."""
 
     body: bytes
     etag: str | None = None
@@ -204,9 +203,9 @@ class Page(NamedTuple):
 
 
 def get(address: Address, limits: Limits, kept: Page | None = None, *, exact: bool = False) -> Page:
-    """Fetch a page or a file, or return the page that was ``kept`` where the server says that it has not changed.
+    """Fetch a page or file; return ``kept`` if the server says that it has not changed.
 
-    The server may send it compressed, unless the bytes are wanted ``exact``. Raises Denied, Unreachable or Unusable.
+    With ``exact``, the response is not compressed in transit. Raises Denied, Unreachable or Unusable.
     """
     if address.is_file:
         path = Path(unquote(address.path))
@@ -235,18 +234,17 @@ def get(address: Address, limits: Limits, kept: Page | None = None, *, exact: bo
 def send(
     method: str, address: Address, headers: Mapping[str, str], limits: Limits, body: bytes | None = None
 ) -> Answer:
-    """Send a request, and return the answer, whatever its status; a GET follows redirects.
+    """Send a request and return the response, whatever its status; a GET follows redirects.
 
-    The login of the address is not sent. The work is done in a thread, which is left behind when the time is over: a
-    name server, or headers that drip, could hold a plain call for ever. Raises Unreachable, or Unusable for a proxy of
-    the environment.
+    The address's login is not sent. The request runs in a thread, which is abandoned after ``limits.total``: a name
+    server or slow headers could block forever. Raises Unreachable, or Unusable for an invalid proxy in the environment.
     """
     outcome: Future[Answer] = Future()
 
     def work() -> None:
         try:
             outcome.set_result(_follow(method, address, headers, limits, body))
-        except BaseException as error:  # noqa: BLE001 - it is raised where the outcome is awaited
+        except BaseException as error:  # noqa: BLE001 - raised again by the caller
             outcome.set_exception(error)
 
     Thread(target=work, daemon=True).start()
@@ -257,12 +255,12 @@ def send(
 
 
 def basic(login: str) -> str:
-    """Return the header's value that signs in with ``user:password`` (RFC 7617, in UTF-8)."""
+    """Return the Authorization header for ``user:password`` (RFC 7617, in UTF-8)."""
     return f"Basic {b64encode(login.encode()).decode()}"
 
 
 def unpacked(data: bytes, limit: int) -> bytes:
-    """Return what a gzip file holds; raise TooLarge for over ``limit`` bytes, NotGzip where it is not a whole one."""
+    """Decompress a gzip file; raise TooLarge over ``limit`` bytes, NotGzip if it is invalid or truncated."""
     try:
         with gzip.GzipFile(fileobj=BytesIO(data)) as file:
             plain = file.read(limit + 1)
@@ -274,7 +272,7 @@ def unpacked(data: bytes, limit: int) -> bytes:
 
 
 def _follow(method: str, address: Address, headers: Mapping[str, str], limits: Limits, body: bytes | None) -> Answer:
-    """Follow redirects; credentials stay with the server that they are for."""
+    """Send a request and follow redirects; credentials are not sent to another server."""
     for _ in range(_MOST_REDIRECTS + 1):
         try:
             answer = _exchange(method, address, headers, limits, body)
@@ -320,7 +318,7 @@ def _exchange(method: str, address: Address, headers: Mapping[str, str], limits:
     content = bytes(received)
     coding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if content and coding != "identity" and headers.get("Accept-Encoding") == "gzip":
-        # urllib3's own decoder takes half a gzip file for a whole one.
+        # urllib3's decoder accepts truncated gzip.
         if coding not in {"gzip", "x-gzip"}:
             raise fault_at(address, f"the response is encoded as {coding}, which was not requested")
         content = unpacked(content, limits.size)
@@ -328,7 +326,7 @@ def _exchange(method: str, address: Address, headers: Mapping[str, str], limits:
 
 
 def _proxy(address: Address) -> Url | None:
-    """Return the environment's proxy for an address; this machine is reached by none."""
+    """Return the environment's proxy for an address, or None; this machine needs none."""
     proxies = {} if is_loopback(address.host) or proxy_bypass(address.host) else getproxies()
     named = proxies.get(address.scheme) or proxies.get("all")
     if not named:
@@ -346,7 +344,7 @@ def _proxy(address: Address) -> Url | None:
 
 @lru_cache(maxsize=8)
 def _connections(proxy: Url | None, _minute: int) -> PoolManager:
-    """Return the connections that a minute's requests share: one left idle for a build may have died unseen."""
+    """Return the pool that requests within a minute share: connections idle during a build may be dead."""
     if proxy is None:
         return PoolManager()
     login = {"Proxy-Authorization": basic(unquote(proxy.auth))} if proxy.auth else None
@@ -354,7 +352,7 @@ def _connections(proxy: Url | None, _minute: int) -> PoolManager:
 
 
 def _no_address(text: str) -> Unusable:
-    """Return the fault that shows ``text`` without what may be secret in it."""
+    """Return the fault for an invalid address, shown without its secrets."""
     shown = text.rpartition("@")[2].partition("?")[0]
     hint = "write the Helm repository's address as https://HOST/PATH, file:///FOLDER or a folder"
     return Unusable("this is not the address of a Helm repository", where=shown, hint=hint)

@@ -1,4 +1,4 @@
-"""The settings, from all their sources in one validated record.
+"""The settings of all sources, in one validated record.
 
 Later sources win: the defaults, ``hub:`` in Invoke's files of the machine and of the user, in the file beside
 ``tasks.py``, in the hub repository's ``invoke.yaml``, in the file of ``-f``, ``INVOKE_HUB_*`` in the environment, the
@@ -29,7 +29,7 @@ FILE = "invoke.yaml"
 KEEP, CHART = "keep", "chart"
 CACHE_OFF, CACHE_ON, CACHE_INLINE, CACHE_REGISTRY = "off", "on", "inline", "registry"
 CHARTPRESS = "chartpress"
-# What buildx calls them (https://docs.docker.com/build/metadata/attestations/).
+# Attestations as buildx names them (https://docs.docker.com/build/metadata/attestations/).
 ATTESTATIONS = {
     "provenance": "type=provenance,mode=min",
     "provenance-max": "type=provenance,mode=max",
@@ -37,21 +37,21 @@ ATTESTATIONS = {
 }
 _PREFIX = "INVOKE_HUB_"
 _LARGEST_FILE = 1024 * 1024
-# As `kubectl version` shows it, with what a provider puts behind: v1.30.5-gke.1014001.
+# As `kubectl version` shows it, with a provider's suffix: v1.30.5-gke.1014001.
 _KUBERNETES = re.compile(r"v?\d+\.\d+(\.\d+)?([-+][\w.+-]+)?", re.ASCII)
-# What reading a file raises that is not a mapping of settings, by us or by Invoke.
+# Errors of reading a settings file, here or by Invoke.
 _READING_ERRORS = (
     *(OSError, ValueError, LookupError, AttributeError, TypeError, RuntimeError),
     *(yaml.YAMLError, AmbiguousEnvVar),
 )
-# Shows a wrong value in one line, however large it is or however often it holds itself.
+# Shows a wrong value on one line, even if it is large or recursive.
 _shown = reprlib.Repr()
 _shown.maxlevel, _shown.maxstring, _shown.maxother = 2, 60, 60
 _taken: dict[str, str] = {}
 
 
 class ValuesTarget(NamedTuple):
-    """A place that an image (None: every image that is built) is written to: a values file, a dotted path in it."""
+    """A place to write an image to: a values file and a dotted path. Without ``image``, it is for every image."""
 
     file: str
     path: str
@@ -59,7 +59,7 @@ class ValuesTarget(NamedTuple):
 
 
 class DeploymentSetting(NamedTuple):
-    """One installation of the chart, its values files the strongest last; namespace and release are else its name."""
+    """An installation of the chart, its values files strongest last; namespace and release default to its name."""
 
     name: str
     values: tuple[str, ...] = ()
@@ -69,19 +69,19 @@ class DeploymentSetting(NamedTuple):
 
 
 class Accepted(NamedTuple):
-    """Problems that are intended; ``path`` is a pattern that their file fits."""
+    """A kind of problem that is intended; ``path`` is a pattern for the file."""
 
     code: str
     path: str | None = None
 
 
 def is_accepted(accept: Iterable[Accepted], code: str, path: str) -> bool:
-    """Whether one of ``accept`` names a problem of the kind ``code`` in the file ``path``."""
+    """Whether ``accept`` covers a problem with ``code`` in the file ``path``."""
     return any(one.code == code and (one.path is None or fnmatchcase(path, one.path)) for one in accept)
 
 
 class WholeImage(NamedTuple):
-    """A hub image that chartpress.yaml does not name; its attributes are those of the setting ``images``."""
+    """A hub image that chartpress.yaml does not list, as in the setting ``images``."""
 
     context: str
     name: str
@@ -91,7 +91,7 @@ class WholeImage(NamedTuple):
 
 
 class PinTarget(NamedTuple):
-    """A place of the release's version: a file or a glob, and a dotted path in it, or what marks the version's line."""
+    """A place of the release's version: a file or glob, and a dotted path, or a text that marks the line."""
 
     file: str
     path: str | None = None
@@ -195,12 +195,12 @@ class Settings(NamedTuple):
 
     @property
     def image_keys(self) -> tuple[str, ...]:
-        """The images that are named by their keys."""
+        """The keys of images in the setting ``images``."""
         return tuple(one for one in self.images if isinstance(one, str))
 
     @property
     def whole_images(self) -> tuple[WholeImage, ...]:
-        """The images that chartpress.yaml does not name."""
+        """The images that chartpress.yaml does not list."""
         return tuple(one for one in self.images if isinstance(one, WholeImage))
 
 
@@ -214,10 +214,10 @@ def read_settings(
     repo: str | None = None,
     config: Config | None = None,
 ) -> Settings:
-    """Return the settings from all their sources; raise Unusable for an unknown key, or a value of the wrong type.
+    """Return the settings of all sources; raise Unusable for an unknown key or a value of the wrong type.
 
-    ``config`` tells which files Invoke was given, ``repository_file`` is the hub repository's ``invoke.yaml``,
-    ``configured`` wins over all files, and ``repo``, that setting from the command line, over all.
+    ``config`` knows the files that Invoke was given. ``repository_file`` is the hub repository's ``invoke.yaml``.
+    ``configured`` wins over all files, and ``repo``, from the command line, over everything.
     """
     variables = _variables()
     sources = [
@@ -240,12 +240,12 @@ def read_settings(
 
 
 def _of_files(repository_file: Path | None, config: Config | None) -> Iterator[tuple[dict[str, Any], str]]:
-    """Yield the settings in each file, the strongest last, and where they stand.
+    """Yield the settings of each file, strongest last, and the file.
 
     See https://docs.pyinvoke.org/en/stable/concepts/configuration.html#config-files.
     """
     files = [f"{place}.{kind}" for place in ("/etc/invoke", "~/.invoke") for kind in ("yaml", "yml", "json")]
-    # Which files it was given, Invoke keeps to itself.
+    # Invoke has no public names for them.
     beside, named = getattr(config, "_project_path", None), getattr(config, "_runtime_path", None)
     for file in (*(files if config else ()), beside, repository_file, named):
         path = expand_home(file or os.devnull)
@@ -258,10 +258,10 @@ def _of_files(repository_file: Path | None, config: Config | None) -> Iterator[t
 
 
 def section_in(data: bytes, where: str = FILE) -> dict[str, Any]:
-    """Return the settings in the bytes of a file."""
+    """Return the settings in a file's bytes."""
     content = yaml.safe_load(data.decode()) or {}  # type: ignore[no-untyped-call]
     section = content.get(SECTION)
-    # Elsewhere, keys of other programs are usual.
+    # Other files often have keys of other programs.
     for key in map(str, content) if where == FILE and SECTION not in content else ():
         if key in KEYS or (nearest(key, [SECTION]) and len(key) <= len(SECTION) + 1):
             hint = f"put settings under {SECTION}; if it is another program's, add {SECTION}: {{}}"
@@ -272,7 +272,7 @@ def section_in(data: bytes, where: str = FILE) -> dict[str, Any]:
 
 
 def require_like(key: str, flag: str, *texts: str) -> None:
-    """Check what the command line gives as the setting ``key`` is checked; ``flag`` is an example of it."""
+    """Check command-line values like the setting ``key``; ``flag`` is an example."""
     for text in texts:
         if _KINDS[key].read(text) is None:
             raise Unusable(f"{text!r} is not {_KINDS[key].wanted}", where=flag.partition(" ")[0], hint=flag)
@@ -284,14 +284,14 @@ def variable(key: str) -> str:
 
 
 def take_variables() -> None:
-    """Take the settings' variables out of the environment: Invoke would cast them as the values of its files are."""
+    """Move the settings' variables out of the environment: Invoke would cast them to the types in its files."""
     for name in [name for name in os.environ if name.startswith(_PREFIX)]:
         _taken[name] = os.environ.pop(name)
 
 
 @contextlib.contextmanager
 def readable_variables() -> Iterator[None]:
-    """Let Invoke read its variables in the block; raise Unusable where one does not fit the type of its setting."""
+    """Turn Invoke's errors about its variables into Unusable."""
     try:
         yield
     except (UncastableEnvVar, ValueError) as err:
@@ -301,14 +301,14 @@ def readable_variables() -> Iterator[None]:
 
 
 def _variables() -> dict[str, str]:
-    """Return the settings' variables by their keys; an empty one counts as not set, as CI passes on what it lacks."""
+    """Return the settings' variables by key; empty ones count as not set, because CI passes undefined ones as empty."""
     found = {**_taken, **{name: text for name, text in os.environ.items() if name.startswith(_PREFIX)}}
     return {name.removeprefix(_PREFIX).lower(): text for name, text in found.items() if text.strip()}
 
 
 @contextlib.contextmanager
 def readable(file: Path) -> Iterator[bytes]:
-    """Yield the bytes of a file of settings; raise Unusable where it, or what the block makes of it, is wrong."""
+    """Yield the bytes of a settings file; raise Unusable if it cannot be read, or the block cannot parse it."""
     try:
         yield read_file(file, _LARGEST_FILE)
     except _READING_ERRORS as err:
@@ -322,7 +322,7 @@ def readable(file: Path) -> Iterator[bytes]:
 
 
 def how_to_correct(key: str, hint: str) -> str:
-    """Return the hint for a wrong setting: ``hint`` is for a file, and the environment may win over that."""
+    """Return ``hint`` for a wrong setting, unless its value is from the environment."""
     return f"fix {variable(key)}, or unset it" if key in _variables() else hint
 
 
@@ -335,9 +335,12 @@ def _unknown(
 
 
 class _Kind(NamedTuple):
-    """A kind of value: ``read`` returns None for what is not one, ``hint`` is how to write it for ``{key}``.
+    """A type of value.
 
-    ``record`` is the type of a list's entries, written as mappings or as ``FIRST:SECOND``, that ``read`` does not read.
+    Attributes:
+        wanted, hint: its name in messages, and how to write it for ``{key}``.
+        read: returns the parsed value, or None if it is invalid.
+        record: the type of a list's entries that ``read`` does not parse: mappings, or ``FIRST:SECOND``.
     """
 
     wanted: str
@@ -347,7 +350,7 @@ class _Kind(NamedTuple):
 
 
 def _setting(key: str, value: object, where: str) -> Any:  # noqa: ANN401 - what the key is read as
-    """Return a setting's value from the source ``where``; that of a variable is text, or a list in YAML's brackets."""
+    """Return a setting's parsed value; a variable contains a string, or a list in YAML's flow style."""
     default, is_variable = Settings._field_defaults[key], where == variable(key)
     if is_variable and isinstance(default, tuple) and str(value).lstrip()[:1] in {"[", "{"}:
         with contextlib.suppress(*_READING_ERRORS):
@@ -390,7 +393,7 @@ def _wrong(key: str, value: object, kind: _Kind) -> Unusable:
 
 
 def _text(value: object) -> str | None:
-    """Read a text; most of them are given to programs, which could take one for an option."""
+    """Read a string that no program could take for an option."""
     text = value.strip() if isinstance(value, str) else ""
     return text if text and not text.startswith("-") and is_passable(text) else None
 
@@ -401,7 +404,7 @@ def _path(value: object) -> str | None:
 
 
 def _folder(value: object) -> str | None:
-    """Read a folder of the repository; slashes around it do not count, and alone they are the top."""
+    """Read a folder of the repository, ignoring slashes around it; ``/`` is the top."""
     return _path(value.strip().strip("/") or ".") if isinstance(value, str) else None
 
 
@@ -421,13 +424,13 @@ def _platform(value: object) -> str | None:
 
 
 def _switch(value: object) -> bool | None:
-    """Read a yes or no; a shell's ``false`` means false, which Invoke's own cast would not see."""
+    """Read a boolean; Invoke's own cast would take a variable's ``false`` for true."""
     word = str(value).strip().lower()
     return True if word in {"true", "yes", "on", "1"} else False if word in {"false", "no", "off", "0"} else None
 
 
 def _cache(value: object) -> str | None:
-    """Read a kind of build cache; YAML 1.1, which Invoke reads, takes ``on`` and ``off`` for true and false."""
+    """Read a kind of build cache; in YAML 1.1, which Invoke uses, ``on`` and ``off`` are booleans."""
     is_on = _switch(value)
     if is_on is not None:
         return CACHE_ON if is_on else CACHE_OFF
@@ -435,7 +438,7 @@ def _cache(value: object) -> str | None:
 
 
 def _version(value: object) -> str | None:
-    """Read a version; where YAML has taken 1.30 for the number 1.3, it cannot be told any more."""
+    """Read a version; reject a float like 1.3, because YAML also reads 1.30 so."""
     text = str(value)
     is_cut = isinstance(value, float) and len(text.partition(".")[2]) == 1
     return text if _KUBERNETES.fullmatch(text) and not is_cut else None
@@ -448,7 +451,7 @@ _PATH = _Kind("a path in the repository", _PATH_HINT, _path)
 _PATHS = _Kind("a list of paths in the repository", _PATH_HINT, lambda value: _names(value, _path))
 _FOLDER = _Kind(_PATH.wanted, _PATH_HINT, _folder)
 _FILES = "write {key}: [{{file: ..., path: ...}}]"
-# How keys are read, also those of records; others as their default is: a switch, a list of names, a text.
+# The kinds of keys, also of those in records; the kind of any other key follows from its default.
 _KINDS: Mapping[str, _Kind] = {
     "accept": _Kind("a problem's code", "write {key}: [image-override, {{code: ..., path: ...}}]", record=Accepted),
     "attest": _Kind(

@@ -1,4 +1,4 @@
-"""Making text safe to show: what messages quote may not draw on the terminal, forge a line, or command the CI."""
+"""Make text safe to show: quoted input must not control the terminal, forge lines, or send commands to CI."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import TypeAlias
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
-# Patterns are texts, as in other rooms that every task imports: re compiles, and keeps, those that a run comes to use.
+# Patterns are strings here: re compiles, and caches, only those that a run uses.
 
-# user:password@ in an address (RFC 3986, 3.2.1); the password may hold an @ that should have been %40.
+# user:password@ in a URL (RFC 3986, 3.2.1); the password may contain an @ that should be %40.
 _USERINFO = r"""(?<=://)[^/\s"'<>]*@"""
-# What follows the question mark of a signed address.
+# Query parameters, as in signed URLs.
 _PARAMETER = r"""(?<=[?&])([^=&?\s"'<>]{1,64})=([^&\s"'<>]+)"""
 _HEADER = r"(?i)(authorization\s*[:=]\s*(?:basic|bearer)\s+)\S+"
 _PEM = r"(?s)(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----).{1,20000}?(-----END )"
-# Tokens of GitHub, GitLab and Google say what they are, also right behind a colour or an escape: ``\x1b[32m``, ``\n``.
+# Tokens of GitHub, GitLab and Google by their prefixes, also right after a colour or an escape: ``\x1b[32m``, ``\n``.
 _SHOWS_ITSELF = r"(?:gh[pousr]_\w{30,255}|github_pat_\w{30,255}|glpat-[\w-]{20,255}|ya29\.[\w-]{30,2048})"
 _SECRET_PARTS = ("TOKEN", "PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "CREDENTIAL", "APIKEY", "PRIVATE_KEY")
 _SECRET_WORDS = frozenset(
@@ -29,35 +29,35 @@ _SECRET_WORDS = frozenset(
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 _FILE_WORDS = frozenset({"CREDENTIAL", "CREDENTIALS", "DIR", "FILE", "HOME", "PATH", "SOCK"})
-# As GitLab has it: a shorter one could be a part of any word (https://docs.gitlab.com/ci/variables/).
+# GitLab's minimum: a shorter one could be part of any word (https://docs.gitlab.com/ci/variables/).
 _SHORTEST_SECRET = 8
-# What this run was told to keep, by name and value. Whoever writes more secrets into a file wants to slow it down.
+# Secrets of this run, by name and value. The bound keeps a hostile file from slowing it down.
 _MOST_KEPT = 1000
 _kept: set[tuple[str, str]] = set()
-# Secrets, each with the name that it is given under.
+# Secrets, as pairs of name and value.
 Secrets: TypeAlias = "frozenset[tuple[str, str]]"
 ACTIONS = "GITHUB_ACTIONS"
-# Printable, although str.isprintable says no: the line's own form, and the blanks of other scripts.
+# Shown, although str.isprintable says no: line feeds, tabs, and the blanks of other scripts.
 _KEPT = frozenset("\n\t\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000")
-# A line that begins with the first, or holds the second anywhere, is a command to GitHub's runner
+# A line that begins with ::, or contains ##[, is a command to GitHub's runner
 # (https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs).
 _COMMAND = r"(?m)^(\s*)::|##\["
-# What Markdown, or a forge, takes for more than itself.
+# Characters with a meaning in Markdown or on a forge.
 _SPECIAL = frozenset("\\`*_[]<>|#@~")
-# What cannot stand in code inside of a table's cell, and what looks like it.
+# Characters that cannot be in code in a table's cell, and lookalikes.
 _ALIKE = str.maketrans({"`": "'", "|": "\N{BROKEN BAR}"})
-# How Python holds bytes that are not UTF-8 (PEP 383).
+# How Python represents bytes that are not UTF-8 (PEP 383).
 _BYTES, _FIRST_BYTE = range(0xDC80, 0xDD00), 0x80
 
 
 def keep_secret(name: str, value: str) -> None:
-    """Have ``value`` masked from now on, where the ``name`` that it is given under says that it is secret."""
+    """Mask ``value`` from now on, if its ``name`` says that it is secret."""
     if len(_kept) < _MOST_KEPT and names_secret(name):
         _kept.add((name, value))
 
 
 def mask(text: str) -> str:
-    """Return ``text`` without what the patterns above find, and without values of variables with a secret's name."""
+    """Return ``text`` with secrets masked: those that the patterns find, and values of variables with secret names."""
     masked = re.sub(_USERINFO, f"{MASK}@", text)
     masked = re.sub(_PARAMETER, lambda one: f"{one[1]}={MASK if names_secret(one[1]) else one[2]}", masked)
     masked = re.sub(_HEADER, rf"\1{MASK}", masked)
@@ -67,43 +67,43 @@ def mask(text: str) -> str:
 
 
 def without(text: str, secrets: Secrets) -> str:
-    """Return ``text`` with these secrets masked, however they are spelled in it."""
+    """Return ``text`` with ``secrets`` masked in all of their spellings."""
     for spelling, shown in _spellings(secrets):
         text = text.replace(spelling, shown)
     return text
 
 
 def bake_literal(text: str) -> str:
-    """Return ``text`` so that bake reads it as it stands: it evaluates ``${...}`` and ``%{...}`` in every string."""
+    """Return ``text`` escaped for bake, which evaluates ``${...}`` and ``%{...}`` in every string."""
     return text.replace("${", "$${").replace("%{", "%%{")
 
 
 def names_secret(name: str) -> bool:
-    """Whether a variable's or a parameter's name says that its value is secret."""
+    """Whether the name of a variable or parameter says that its value is secret."""
     words = [word.upper() for word in _WORD.findall(name)]
     has_part = any(part in name.upper() for part in _SECRET_PARTS)
-    # PWD by itself is the current folder; KEY_ID and KEY_NAME tell nothing.
+    # PWD alone is the current folder; KEY_ID and KEY_NAME are not secret.
     is_key = "KEY" in words and words[-1] not in {"ID", "NAME", *_FILE_WORDS}
     return has_part or is_key or "PWD" in words[1:] or not _SECRET_WORDS.isdisjoint(words)
 
 
 def visible(text: str) -> str:
-    r"""Return ``text`` for people to see: without secrets, and with escapes (``\x1b``) for what is more than text.
+    r"""Return ``text`` for people: secrets are masked, and special characters are escaped (``\x1b``).
 
-    That is control, formatting, bidirectional, unassigned and private characters, line separators other than the line
+    Those are control, formatting, bidirectional, unassigned and private characters, line separators other than the line
     feed, and bytes that are not UTF-8. Letters of every script stay.
     """
     return _harmless(mask(text))
 
 
 def one_line(text: str) -> str:
-    """Return ``text`` as :func:`visible` does, on one line."""
-    # Secrets are masked first, while their blanks are there.
+    """Return ``text`` like :func:`visible`, on one line."""
+    # Mask first: secrets may contain blanks.
     return _harmless(" ".join(mask(text).split()))
 
 
 def visible_json(content: object) -> str:
-    """Return ``content`` as JSON on one line, in ASCII, as harmless as :func:`visible`; its keys are never masked."""
+    """Return ``content`` as JSON on one line, in ASCII, with its values masked."""
     return json.dumps(_masked(content)).replace("\x7f", "\\u007f").replace("##[", "##\\u005b")
 
 
@@ -116,38 +116,38 @@ def _masked(content: object) -> object:
 
 
 def code(text: str) -> str:
-    """Return ``text`` as code that stays in one cell of a table."""
+    """Return ``text`` as Markdown code that fits into a table's cell."""
     return f"`{one_line(text).translate(_ALIKE)}`"
 
 
 def plain(text: str) -> str:
-    """Return ``text`` as Markdown that shows it as it is."""
+    """Return ``text`` escaped for Markdown."""
     return "".join(f"\\{char}" if char in _SPECIAL else char for char in one_line(text))
 
 
 def fenced(language: str, lines: Iterable[str]) -> Iterator[str]:
-    """Yield the lines of a block of code, which none of them ends."""
+    """Yield a fenced code block; the fence is longer than any in ``lines``."""
     inside = list(lines)
     fence = "`" * max(3, *(len(run) + 1 for line in inside for run in re.findall("`+", line)), 3)
     yield from (f"{fence}{language}", *inside, fence)
 
 
 def code_or(text: str | None, otherwise: str = "not known") -> str:
-    """Return ``text`` as code, else ``otherwise`` as it is."""
+    """Return ``text`` as code, or ``otherwise`` if there is none."""
     return code(text) if text else otherwise
 
 
 def table_lines(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
-    """Yield the lines of a table; the cells are Markdown."""
+    """Yield the lines of a Markdown table; its cells are Markdown."""
     lines = (f"| {' | '.join(cells)} |" for cells in (head, *rows))
     yield from (next(lines), f"|{'---|' * len(head)}", *lines)
 
 
 @lru_cache(maxsize=64)
 def _spellings(secrets: Secrets) -> tuple[tuple[str, str], ...]:
-    """Return what is to be replaced, and by what: the longest first, of which others may be a part.
+    """Return pairs of text and replacement, longest first, because shorter ones may be part of longer ones.
 
-    A secret may be shown line by line; one that is short is masked behind its name.
+    A secret may be shown line by line. A short one is masked only after its name.
     """
     found: dict[str, str] = {}
     for name, value in secrets:
@@ -156,11 +156,11 @@ def _spellings(secrets: Secrets) -> tuple[tuple[str, str], ...]:
             if len(stripped) >= _SHORTEST_SECRET:
                 found |= dict.fromkeys(_spelled(stripped), MASK)
             elif part == value:
-                found |= _behind_name(name, value)
+                found |= _after_name(name, value)
     return tuple(sorted(found.items(), key=lambda pair: len(pair[0]), reverse=True))
 
 
-def _behind_name(name: str, value: str) -> dict[str, str]:
+def _after_name(name: str, value: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for one in _spelled(value) - {""}:
         found |= {f"{name}={sign}{one}": f"{name}={sign}{MASK}" for sign in ("", "'", '"')}
@@ -169,7 +169,7 @@ def _behind_name(name: str, value: str) -> dict[str, str]:
 
 
 def _spelled(text: str) -> set[str]:
-    """Return ``text`` as we write it: for bake, in JSON and addresses, quoted by Python and a shell; in turn."""
+    """Return the spellings of ``text``: for bake, in JSON and URLs, quoted by Python and a shell, and combined."""
     forms = {text, bake_literal(text)}
     forms |= {written for form in forms for written in _in_json(form)}
     forms |= {quote(text), quote(text, safe=""), quote_plus(text), repr(text)[1:-1]}

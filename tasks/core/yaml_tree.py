@@ -1,7 +1,7 @@
-"""YAML as a tree that knows where every scalar stands, and as plain data.
+"""YAML as a tree with the position of every node, and as plain data.
 
-The tree is built from ruamel.yaml's events and not by its composer: an alias stays an alias, so that a bomb of aliases
-is as small as its text; duplicate keys stay, as Helm takes them; and nesting is counted, never recursed into.
+The tree is built from ruamel.yaml's events, not by its composer: aliases stay aliases, so an alias bomb stays as small
+as its text; duplicate keys stay, because Helm accepts them; and nesting is limited without recursion.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 100
 MAX_NODES = 100_000  # ruamel.yaml takes some seconds for as many
 _PREFIX = "tag:yaml.org,2002:"
-# Tabs inside of lines, which Helm's reader takes for blanks, and ruamel.yaml does not. Those that indent are a fault.
+# Tabs inside lines are blanks to Helm, but not to ruamel.yaml. Tabs in the indentation are invalid for both.
 _TABS = re.compile(r"(?<=\S)[ \t]*\t")
 _SHOWN = 40  # characters of a value in a message
 _KIND_NAMES = {"str": "text", "int": "number", "float": "number", "bool": "truth value"}
 _CORRECT = "correct the file there"
-# The library raises some of its own mistakes where an escape or a directive is out of range.
+# ruamel.yaml also raises these for some invalid escapes and directives.
 _LIBRARY_ERRORS = (YAMLError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, AssertionError)
 
 
 class Malformed(Unusable):
-    """The bytes are not UTF-8, or the text is not YAML, for Helm either."""
+    """The bytes are not UTF-8, or the text is not YAML for Helm either."""
 
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """Something in the tree.
+    """A node of the tree.
 
-    ``start`` is the index of its first character, anchor and tag included, ``end`` that after its last one, or after
-    what opens a mapping or list.
+    It begins at the index ``start``, anchor and tag included. ``end`` is the index after its last character, or after
+    the opening of a mapping or list.
     """
 
     start: int
@@ -58,21 +58,21 @@ class Node:
 
 @dataclass(eq=False, slots=True)
 class Scalar(Node):
-    """A text, number, truth value or null; ``style`` is ``'``, ``"``, ``|``, ``>``, or empty for a plain one."""
+    """A string, number, boolean or null; ``style`` is ``'``, ``"``, ``|``, ``>``, or empty for a plain scalar."""
 
     value: str
     style: str
 
     @property
     def kind(self) -> str:
-        """What YAML 1.2 takes it for: ``str``, ``int``, ``float``, ``bool``, ``null``, ``timestamp``."""
+        """Its type in YAML 1.2: ``str``, ``int``, ``float``, ``bool``, ``null`` or ``timestamp``."""
         if self.tag is not None:
             return "str" if self.tag == "!" else self.tag.removeprefix(_PREFIX)
         return "str" if self.style else plain_kind(self.value, (1, 2))
 
     @property
     def is_text(self) -> bool:
-        """Whether YAML 1.1 and YAML 1.2 both take it for a text: Helm reads the one, chartpress the other."""
+        """Whether it is a string in both YAML 1.1 and 1.2: Helm reads one, chartpress the other."""
         if self.tag is None and not self.style:
             return reads_as_text(self.value)
         return self.kind == "str"
@@ -80,7 +80,7 @@ class Scalar(Node):
 
 @dataclass(eq=False, slots=True)
 class Alias(Node):
-    """``*name``: stands for the node that carries the anchor."""
+    """``*name``, an alias of the node with the anchor ``name``."""
 
     name: str
     target: Node
@@ -88,7 +88,7 @@ class Alias(Node):
 
 @dataclass(eq=False, slots=True)
 class Collection(Node):
-    """A mapping or a list, in block (indented) or flow (bracketed) style."""
+    """A mapping or list, in block or flow (bracketed) style."""
 
     flow: bool
     children: list[Node] = field(default_factory=list)
@@ -107,21 +107,21 @@ class MappingNode(Collection):
 
     @property
     def entries(self) -> list[tuple[Node, Node]]:
-        """The keys with their values, duplicates and merge keys (``<<``) included, as written."""
+        """The keys and values as written, including duplicates and merge keys (``<<``)."""
         return list(zip(self.children[::2], self.children[1::2], strict=True))
 
     def own(self, key: str) -> list[tuple[Scalar, Node]]:
-        """The entries whose key is written as ``key``: none, one, or several where it is duplicated."""
+        """Return the entries with this ``key``: several if it is duplicated."""
         return [(k, v) for k, v in self.entries if isinstance(k, Scalar) and k.value == key]
 
 
 def target_of(node: Node) -> Node:
-    """Return ``node``, or what it stands for where it is an alias."""
+    """Return ``node``, or its target if it is an alias."""
     return node.target if isinstance(node, Alias) else node
 
 
 def merged(mapping: MappingNode) -> list[MappingNode]:
-    """Return the mappings that ``mapping`` takes keys from by ``<<``, the strongest first, each once."""
+    """Return the mappings that ``mapping`` merges by ``<<``, strongest first, each once."""
     found: dict[MappingNode, None] = {}
     pending = [mapping]
     while pending:
@@ -135,7 +135,7 @@ def merged(mapping: MappingNode) -> list[MappingNode]:
 
 
 class Leaf(str):
-    """A scalar's text in plain data, with its node and the file that it is in; ``where`` is empty for no file's."""
+    """A scalar in plain data: a string with its node and file; ``where`` is empty if it is not from a file."""
 
     __slots__ = ("node", "where")
     node: Scalar
@@ -148,7 +148,7 @@ class Leaf(str):
 
 
 def mismatch(value: Node | Data, where: str, name: str, wanted: str, hint: str | None = None) -> Unusable:
-    """Return the fault of ``value``, which stands at ``name`` in the file ``where`` instead of what is wanted."""
+    """Return the fault that ``value``, at ``name`` in the file ``where``, is not what is ``wanted``."""
     node = value.node if isinstance(value, Leaf) else value
     place = f"{where}:{node.line}" if isinstance(node, Node) else where
     what = f"{name} is {_described(node)}, not {wanted}"
@@ -167,12 +167,12 @@ def _described(node: Node | Data) -> str:
 
 
 def reads_as_text(plain: str) -> bool:
-    """Whether a plain scalar of these characters is a text in YAML 1.1 and in YAML 1.2."""
+    """Whether a plain scalar with this text is a string in YAML 1.1 and 1.2."""
     return plain_kind(plain, (1, 1)) == plain_kind(plain, (1, 2)) == "str"
 
 
 def plain_kind(plain: str, version: tuple[int, int]) -> str:
-    """Return what ``version`` of YAML takes a plain scalar of these characters for, by ruamel.yaml's rules."""
+    """Return the type of a plain scalar with this text in a ``version`` of YAML, by ruamel.yaml's rules."""
     for versions, tag, pattern, firsts in implicit_resolvers:
         if version in versions and plain[:1] in firsts and pattern.match(plain):
             return str(tag).removeprefix(_PREFIX)
@@ -180,7 +180,7 @@ def plain_kind(plain: str, version: tuple[int, int]) -> str:
 
 
 class Edit(NamedTuple):
-    """Replace the characters ``start`` to ``end`` (``end`` not included) by ``text``."""
+    """Replace the characters from ``start`` up to, not including, ``end`` by ``text``."""
 
     start: int
     end: int
@@ -188,7 +188,7 @@ class Edit(NamedTuple):
 
 
 class Text(NamedTuple):
-    """A file's characters without its byte order mark, every line ending as it was; ``where`` is shown to people."""
+    """A file's text without its byte order mark, with its own line ends; ``where`` is its name in messages."""
 
     where: str
     content: str
@@ -196,7 +196,7 @@ class Text(NamedTuple):
 
     @classmethod
     def decode(cls, data: bytes, where: str) -> Text:
-        """Read UTF-8 bytes, with or without a byte order mark; raise Unusable for other ones and too many."""
+        """Decode UTF-8, with or without a byte order mark; raise Unusable for invalid or too large input."""
         if len(data) > MAX_BYTES:
             what = f"the file has {len(data)} bytes, more than {MAX_BYTES}"
             raise Unusable(what, where=where, hint="name the right file, or split this one")
@@ -208,7 +208,7 @@ class Text(NamedTuple):
             raise Malformed("the file is not UTF-8", where=f"{where}:{line}", hint="save it as UTF-8 text") from error
 
     def edited(self, edits: Iterable[Edit]) -> bytes:
-        """Return the file's bytes with ``edits`` done; those must not overlap."""
+        """Return the file's bytes after ``edits``, which must not overlap."""
         parts: list[str] = []
         done = 0
         for edit in sorted(edits, key=lambda edit: (edit.start, edit.end)):
@@ -218,7 +218,7 @@ class Text(NamedTuple):
 
 
 class Document(NamedTuple):
-    """One YAML document, which begins on ``line``; ``nodes`` are those of the whole file in the order of the text."""
+    """A YAML document that begins on ``line``; ``nodes`` are those of the whole file, in the order of the text."""
 
     text: Text
     root: Node | None
@@ -227,20 +227,20 @@ class Document(NamedTuple):
 
     @property
     def where(self) -> str:
-        """The path shown to people."""
+        """The file's name in messages."""
         return self.text.where
 
     def place(self, node: Node | None) -> str:
-        """Return ``path:line`` of ``node``; of none the path."""
+        """Return ``path:line`` of ``node``, or the path if there is no node."""
         return f"{self.where}:{node.line}" if node else self.where
 
     def plain(self) -> Data:
-        """Return it as plain data; raise Unusable where that is not possible."""
+        """Return the document as plain data; raise Unusable if its aliases stand for too much."""
         return _plain(self.root, self.where, iter(range(MAX_NODES)))
 
 
 def parse(data: bytes, where: str) -> Document:
-    """Read one YAML document; raise Unusable where that is not possible."""
+    """Parse a file with one YAML document; raise Unusable if it is invalid, or has several."""
     documents = parse_all(data, where)
     _require_one([document.line for document in documents], where)
     return documents[0]
@@ -248,7 +248,7 @@ def parse(data: bytes, where: str) -> Document:
 
 @lru_cache(maxsize=16)
 def parse_all(data: bytes, where: str) -> tuple[Document, ...]:
-    """Read the YAML documents of a file, each with its own root; raise Unusable where that is not possible."""
+    """Parse the YAML documents of a file; raise Unusable if it is invalid."""
     text = Text.decode(data, where)
     tree = _Tree(where, MAX_NODES).build(text.content)
     begun: list[tuple[Node | None, int]] = [*zip(tree.roots, tree.starts, strict=True)] or [(None, 1)]
@@ -256,9 +256,9 @@ def parse_all(data: bytes, where: str) -> tuple[Document, ...]:
 
 
 def load(text: str, *, size: int = MAX_BYTES, nodes: int = MAX_NODES) -> Data:
-    """Read one YAML document of at most ``size`` characters and ``nodes`` keys and values as plain data.
+    """Parse a YAML document of at most ``size`` characters, and ``nodes`` keys and values, into plain data.
 
-    Raises Unusable, of which ``where`` is the line.
+    Raises Unusable with the line in ``where``.
     """
     if len(text) > size:
         raise Unusable(f"more than {size // 2**20} MiB", hint="name the right file")
@@ -269,19 +269,19 @@ def load(text: str, *, size: int = MAX_BYTES, nodes: int = MAX_NODES) -> Data:
 
 @lru_cache(maxsize=1024)
 def load_file(data: bytes, where: str) -> Data:
-    """Read a file of one YAML document as plain data; raise Unusable where that is not possible."""
+    """Parse a file with one YAML document into plain data; raise Unusable if that is not possible."""
     return parse(data, where).plain()
 
 
 def _require_one(starts: Sequence[int], where: str) -> None:
-    """Check that not several documents start on these lines."""
+    """Check that there is at most one document, by the lines on which documents start."""
     if len(starts) > 1:
         place = f"{where}:{starts[1]}" if where else f"line {starts[1]}"
         raise Unusable("the file holds several YAML documents", where=place, hint="keep one of them")
 
 
 def walk(tree: Data, steps: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Data]]:
-    """Yield plain data and all that is in it, each behind the keys and numbers that lead to it, outer ones first."""
+    """Yield plain data and everything in it, outer first, each with the keys and indexes that lead there."""
     yield steps, tree
     inside = {str(at): one for at, one in enumerate(tree)} if isinstance(tree, list) else tree
     for key, value in inside.items() if isinstance(inside, dict) else ():
@@ -289,20 +289,20 @@ def walk(tree: Data, steps: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, .
 
 
 def child(tree: Data, key: str) -> Data:
-    """Return what a mapping has under ``key``; None where it has nothing, or is no mapping."""
+    """Return the value of ``key`` in a mapping, or None, also if ``tree`` is not a mapping."""
     return tree.get(key) if isinstance(tree, dict) else None
 
 
 def text_under(tree: Data, key: str) -> Leaf | None:
-    """Return the scalar that a mapping has under ``key``, or None."""
+    """Return the scalar under ``key`` in a mapping, or None."""
     value = child(tree, key)
     return value if isinstance(value, Leaf) else None
 
 
 def _plain(node: Node | None, where: str, left: Iterator[int], depth: int = 0) -> Data:
-    """Return a tree as plain data, aliases and merge keys written out as Helm reads them; at most what is ``left``.
+    """Return a tree as plain data, with aliases and merge keys expanded like in Helm, up to ``left`` nodes.
 
-    The last of equal keys counts, and keys are texts; others are left out.
+    Of duplicate keys, the last one counts. Keys that are not scalars are dropped.
     """
     node = target_of(node) if node else None
     if depth > MAX_DEPTH or next(left, None) is None:
@@ -328,7 +328,7 @@ def _plain(node: Node | None, where: str, left: Iterator[int], depth: int = 0) -
 
 @dataclass
 class _Tree:
-    """What the events of a text are made into, at most ``most`` nodes; ``starts`` are the lines of its documents."""
+    """Builds the tree from a text's events, up to ``most`` nodes; ``starts`` are the first lines of its documents."""
 
     where: str
     most: int
@@ -356,7 +356,7 @@ class _Tree:
         siblings = self.opened[-1].children if self.opened else self.roots
         is_empty = isinstance(event, events.ScalarEvent) and event.start_mark.index == event.end_mark.index
         if is_empty and self.opened and siblings:
-            line = siblings[-1].line  # an empty value is marked where the next thing begins
+            line = siblings[-1].line  # the position of an empty value is where the next token begins
         if len(self.nodes) >= self.most:
             raise self._fault(f"more than {self.most} keys and values", line, "name the right file")
         node = self._node(event, line)
@@ -387,7 +387,7 @@ class _Tree:
             yield from YAML(typ="safe", pure=True).parse(_TABS.sub(lambda tabs: " " * len(tabs[0]), content))
         except MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
-            # The library's own words quote the line, which may hold a secret.
+            # The library's full message quotes the line, which may contain a secret.
             raise self._fault(f"not YAML: {error.problem or error.context}", line, _CORRECT, Malformed) from None
         except _LIBRARY_ERRORS as error:
             what = f"not YAML: {getattr(error, 'reason', None) or error}"
