@@ -1,7 +1,7 @@
-"""The index of a Helm repository: its releases of a chart, and choosing the one to move to.
+"""The index of a Helm repository: the releases of a chart, and the choice of the one to move to.
 
-The format is https://helm.sh/docs/topics/chart_repository/#the-index-file. An index as Helm writes it is cut where its
-entries begin, and the YAML library reads an entry when somebody asks for its version. It reads any other index whole.
+The format is https://helm.sh/docs/topics/chart_repository/#the-index-file. An index in Helm's layout is split into its
+entries, and the YAML library parses an entry when it is needed. It parses any other index as a whole.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ _PART = re.compile(r"v?\d+(\.\d+)?")
 
 
 class Release(NamedTuple):
-    """One entry of the index, its values as written: ``version`` need not be SemVer, and ``urls`` may be relative.
+    """An entry of the index, as written: ``version`` may not be SemVer, and ``urls`` may be relative.
 
-    ``app_version`` is that of JupyterHub, ``images`` the text of the annotation ``IMAGES``.
+    ``app_version`` is JupyterHub's version, ``images`` the text of the annotation ``IMAGES``.
     """
 
     version: str
@@ -54,7 +54,7 @@ class Release(NamedTuple):
 
     @property
     def semver(self) -> semver.Version | None:
-        """The version as Helm reads it, or None."""
+        """The version as Helm parses it, or None."""
         return parse_version(self.version)
 
     @property
@@ -67,7 +67,7 @@ class Release(NamedTuple):
     def base_image(self) -> Reference | None:
         """The image that the annotation ``IMAGES`` lists as ``k8s-hub``, with a tag or digest.
 
-        None where only the archive knows it.
+        None if it is only in the archive.
         """
         try:
             tree = load(self.images or "")
@@ -83,9 +83,9 @@ class Release(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Index(Mapping[str, Release]):
-    """The releases of one chart by version, in the order of the index, and its address.
+    """The releases of a chart by version, in the order of the index, and the index's address.
 
-    ``entries`` are releases, or the text of their entries, which is read when one is asked for.
+    ``entries`` are releases, or the text of their entries, which is parsed when it is needed.
     """
 
     entries: Mapping[str, Release | str]
@@ -109,11 +109,11 @@ class Index(Mapping[str, Release]):
 
     @property
     def versions(self) -> list[tuple[semver.Version, str]]:
-        """The versions of the releases, as Helm reads them and as they are written."""
+        """The versions of the releases, parsed and as written."""
         return [(parsed, name) for name in self if (parsed := parse_version(name))]
 
     def find(self, version: str) -> Release | None:
-        """Return the release of that version, as the index writes it or as Helm reads it (``v3.2.1`` is 3.2.1)."""
+        """Return the release ``version``, as written or as Helm parses it (``v3.2.1`` is 3.2.1), or None."""
         wanted = parse_version(version)
         same = (name for one, name in self.versions if one == wanted)
         name = version if version in self.entries else next(same, None)
@@ -122,7 +122,7 @@ class Index(Mapping[str, Release]):
 
 @lru_cache(maxsize=1)
 def read_index(data: bytes, where: str, chart: str = "jupyterhub") -> Index:
-    """Read the releases of one chart; of equal versions the first counts. A run reads the last index twice."""
+    """Parse the releases of a chart; of equal versions, the first one counts. A run parses the same index twice."""
     text = data.decode("utf-8-sig", "replace")
     entries = _cut(text, chart)
     index = Index(_read_whole(text, where, chart) if entries is None else entries, where)
@@ -132,7 +132,7 @@ def read_index(data: bytes, where: str, chart: str = "jupyterhub") -> Index:
 
 
 def _cut(text: str, chart: str) -> dict[str, str] | None:
-    """Return the text of the chart's entries by version; None where the index is not in Helm's layout."""
+    """Return the text of the chart's entries by version; None if the index is not in Helm's layout."""
     frame = _FRAME.fullmatch(text)
     pieces = _BEGIN.split(frame[1]) if frame else []
     if pieces.count(f"{chart}:\n") != 1:
@@ -156,7 +156,7 @@ def _read_whole(text: str, where: str, chart: str) -> dict[str, Release]:
         raise fault_at(where, "this is not the index of a Helm repository")
     offered = entries.get(chart)
     releases = [_release(one) for one in offered] if isinstance(offered, list) else []
-    # Helm's last key is missing, and an entry's last key, or the end of the last line.
+    # Helm writes `generated` last, and `version` last in each entry.
     is_whole = all(one.version for one in releases[-1:]) and text.endswith(("\n", "}"))
     if child(tree, "generated") is None and not is_whole:
         raise fault_at(where, "the index is truncated")
@@ -180,10 +180,10 @@ def _release(entry: Data) -> Release:
 
 
 class Choice(NamedTuple):
-    """The release to move to, which is the pinned one where nothing is newer; ``reason`` is a clause for the plan.
+    """The release to move to, which is the pinned one if nothing is newer; ``reason`` is a clause for the plan.
 
-    ``newer_major`` is the newest of a higher major version, where the choice stays below, ``beyond`` that of the same
-    major version, where the pinned range ends before it.
+    ``newer_major`` is the newest release of a higher major version, if there is one. ``beyond`` is the newest of the
+    same major version, if the pinned range excludes it.
     """
 
     release: Release
@@ -195,13 +195,13 @@ class Choice(NamedTuple):
 def choose(
     index: Index, pinned: str, *, to: str | None = None, pre: bool = False, dev: bool = False, major: bool = False
 ) -> Choice:
-    """Choose a release by the order of z2jh's releases, not by the time at which its entry was made.
+    """Choose a release by the order of z2jh's versions, not by the dates in the index.
 
-    ``pinned`` is the version that the repository names now, or a range, which decides where there is no option. The
-    options are those of ``BumpOptions``.
+    ``pinned`` is the current version, or a range, which decides without options. The options are those of
+    ``BumpOptions``.
     """
     if to is not None:
-        # A comment behind a variable in a Makefile leaves blanks.
+        # A comment after a variable in a Makefile leaves blanks.
         return Choice(_exactly(index, to.strip(), pinned), None, "the requested release")
     taken = pinned_release(index, pinned)
     here = parse_version(taken.version if taken else pinned)
@@ -231,7 +231,7 @@ def choose(
 
 
 def pinned_release(index: Index, pinned: str) -> Release | None:
-    """Return the release that Helm takes for a pinned version or range; None where the index has none."""
+    """Return the release that Helm chooses for a pinned version or range, or None."""
     constraint = parse_constraint(pinned)
     if constraint is None or not is_range(pinned):
         return index.find(pinned.lstrip("= "))
@@ -240,7 +240,7 @@ def pinned_release(index: Index, pinned: str) -> Release | None:
 
 
 def release_with_image(index: Index, tag: str) -> Release | None:
-    """Return the first release whose hub image has ``tag``: for a build of main a later one than its tag says."""
+    """Return the first release whose hub image has ``tag``: a development build's version is later than its tag."""
     built = parse_version(tag)
     if built is None:
         return None
@@ -251,7 +251,7 @@ def release_with_image(index: Index, tag: str) -> Release | None:
 
 
 def newest(index: Index, majors: range = range(sys.maxsize), *, pre: bool = False, dev: bool = False) -> Release | None:
-    """Return the newest release that will do (see :func:`choose`) of these major versions, or None."""
+    """Return the newest release of these major versions that the options allow (see :func:`choose`), or None."""
     fitting = [
         (order(version), name)
         for version, name in index.versions
@@ -268,8 +268,7 @@ def _exactly(index: Index, version: str, pinned: str) -> Release:
     taken = pinned_release(index, pinned)
     typed, here = parse_version(version), parse_version(taken.version if taken else pinned)
     known = [(one, name) for one, name in index.versions if not is_dev(one)]
-    # Stable ones first, newest first: those of the same minor version where one was typed, else of its major.
-    # Never one of a major version that was neither typed nor pinned.
+    # Suggest stable releases, then others, newest first: of the typed minor version, else of the typed or pinned major.
     known.sort(key=lambda pair: (pair[0].prerelease is None, order(pair[0])), reverse=True)
     minor = [typed.to_tuple()[:2]] if typed and part and part[1] else []
     lines = [*minor, *(one.to_tuple()[:1] for one in (typed, here) if one)]

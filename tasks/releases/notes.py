@@ -1,4 +1,4 @@
-"""What is known of the releases: links, and from ``known.yaml`` notes on upgrades and what fixes a vulnerability."""
+"""Facts about releases: links, and the upgrade notes and security fixes in ``known.yaml``."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _HASH_LENGTHS = range(7, 41)
 
 
 class Watch(NamedTuple):
-    """Values that a note concerns: those with the text ``holds`` in them, or that are not ``other_than``.
+    """The values that a note concerns: those that contain ``holds``, or differ from ``other_than``.
 
-    ``path`` is below the chart's own key. In a part, ``*`` and ``[a-z]`` stand for text as in a file name; ``**`` at
-    the end for all below.
+    ``path`` is below the chart's key. Its parts may have wildcards like file names; a final ``**`` means everything
+    below.
     """
 
     path: str
@@ -35,17 +35,17 @@ class Watch(NamedTuple):
 
 
 class Note(NamedTuple):
-    """One thing to know before an upgrade, and the values that it concerns; without any, every hub."""
+    """A note on an upgrade, and the values that it concerns; without any, it concerns every hub."""
 
     text: str
     watches: tuple[Watch, ...] = ()
 
 
 class Upgrade(NamedTuple):
-    """The way from some releases to others: ``z2jh 3 to 4``.
+    """An upgrade from some releases to others: ``z2jh 3 to 4``.
 
-    ``first`` is the lowest version that it leads to, a SemVer pre-release, so that all of them count, ``since`` the
-    lowest that it leads from, ``until`` the one at which it is left behind, if it does not stay crossed.
+    ``first`` is the lowest version of the upgrade (a SemVer pre-release includes all of them), ``since`` the lowest
+    version to upgrade from. From ``until`` on, if given, the upgrade no longer applies.
     """
 
     title: str
@@ -58,7 +58,7 @@ class Upgrade(NamedTuple):
     jupyterhub: tuple[str, str] | None = None
 
     def is_on_the_way(self, old: semver.Version, new: semver.Version) -> bool:
-        """Whether it is crossed on the way up from ``old`` to ``new``, or, where it has an end, not yet left then."""
+        """Whether it applies to a move up from ``old`` to ``new``."""
         first, since, until = map(semver.Version.parse, (self.first, self.since, self.until or self.first))
         return since <= old < until and first <= new and (self.until is None or new < until)
 
@@ -66,7 +66,7 @@ class Upgrade(NamedTuple):
 class Known(NamedTuple):
     """The content of ``known.yaml``, as of ``date``; ``security`` and ``upgrades`` are oldest first.
 
-    ``security`` has what each release fixes: the vulnerabilities, and the parts that have them.
+    ``security`` are the vulnerabilities that each release fixes.
     """
 
     date: str
@@ -90,26 +90,26 @@ def known() -> Known:
 
 
 def security_fixes(before: str | None, after: str) -> tuple[str, ...]:
-    """Return what each security release on the way up from one version to another fixes."""
+    """Return the fixes of each security release in a move up from one version to another."""
     between, is_down = _security_between(before, after)
     return () if is_down else tuple(f"{version} fixes {', '.join(fixes)}" for version, fixes in between.items())
 
 
 def security_news(before: str | None, after: str) -> tuple[str, ...]:
-    """Return a sentence for each security release on the way from one version to another, or back behind it."""
+    """Return a sentence for each security release in a move from one version to another, up or down."""
     between, is_down = _security_between(before, after)
     words = "This downgrades below {}, which fixes {}." if is_down else "{} is a security release: it fixes {}."
     return tuple(words.format(version, ", ".join(fixes)) for version, fixes in between.items())
 
 
 def fixes_between(old: semver.Version, new: semver.Version) -> tuple[str, ...]:
-    """Return what the releases after ``old`` up to ``new`` fix, each vulnerability once."""
+    """Return the vulnerabilities that the releases after ``old`` up to ``new`` fix, each once."""
     between, _ = _security_between(str(old), str(new))
     return tuple(dict.fromkeys(fix for fixes in between.values() for fix in fixes))
 
 
 def _security_between(before: str | None, after: str) -> tuple[dict[str, tuple[str, ...]], bool]:
-    """Return what the security releases between two versions fix, oldest first, and whether the way leads down."""
+    """Return the fixes of security releases between two versions, oldest first, and whether the move is down."""
     old, new = parse_version(before or ""), parse_version(after)
     if old is None or new is None:
         return {}, False
@@ -120,9 +120,9 @@ def _security_between(before: str | None, after: str) -> tuple[dict[str, tuple[s
 
 
 def upgrades_between(before: str | None, after: str) -> tuple[Upgrade, ...]:
-    """Return what is crossed on the way from one version to another, oldest first.
+    """Return the upgrades in a move from one version to another, oldest first.
 
-    On the way down that is what holds for going back, unless only the patch version falls.
+    For a move down, these are the notes on going back, unless only the patch version changes.
     """
     old, new = parse_version(before or ""), parse_version(after)
     if old is None or new is None:
@@ -134,7 +134,7 @@ def upgrades_between(before: str | None, after: str) -> tuple[Upgrade, ...]:
 
 
 def release_links(release: Release) -> tuple[str, ...]:
-    """Return the pages about a release: z2jh's changelog, or the commits of a build of main, and JupyterHub's."""
+    """Return the pages about a release: z2jh's changelog, or a development build's commits, and JupyterHub's."""
     version = release.semver
     is_released = version is not None and not is_dev(version)
     page = CHANGELOG if is_released else f"{REPOSITORY}/commits/{_commit(release.version) or 'main'}"
@@ -142,14 +142,14 @@ def release_links(release: Release) -> tuple[str, ...]:
 
 
 def comparison(before: Release, after: Release) -> str | None:
-    """Return the page with every change between two releases; None where one is neither tagged nor names a commit."""
+    """Return the page with the changes between two releases; None if one has neither a git tag nor a commit."""
     is_down = before.semver and after.semver and order(after.semver) < order(before.semver)
     old, new = (_point(after), _point(before)) if is_down else (_point(before), _point(after))
     return f"{REPOSITORY}/compare/{old}...{new}" if old and new else None
 
 
 def upgrade_links(before: str | None, after: str) -> tuple[str, ...]:
-    """Return z2jh's upgrade guides for what is crossed on the way up, oldest first."""
+    """Return z2jh's upgrade guides for a move up, oldest first."""
     crossed = (one.guide for one in upgrades_between(before, after) if one is not known().going_back)
     return tuple(guide for guide in crossed if guide.startswith(_GUIDES))
 
@@ -160,7 +160,7 @@ def _point(release: Release) -> str | None:
 
 
 def _commit(version: str) -> str | None:
-    """Return the commit that a build's version ends in: ``n451.h198fc854``, ``git.6085.h59225bad``, ``a59cf29``."""
+    """Return the commit in a development build's version: ``n451.h198fc854``, ``git.6085.h59225bad``, ``a59cf29``."""
     last = version.replace("-", ".").rpartition(".")[2].removeprefix("h")
     is_hash = len(last) in _HASH_LENGTHS and not last.strip("0123456789abcdef")
     return last if is_hash else None

@@ -29,14 +29,14 @@ from .index import Index, Release, read_index
 LARGEST_ARCHIVE = 64 * 1024 * 1024
 _USUAL = Limits()
 _LARGEST_KEPT = 64 * 1024 * 1024 + 4096
-# The folders of a mirror in which archives lie.
+# The folders of a mirror that may contain archives.
 _MIRRORED = ("", "charts/")
 _REGULAR = (tarfile.REGTYPE, tarfile.AREGTYPE)
 
 
 @dataclass(frozen=True)
 class HelmRepository:
-    """What a Helm repository offers of one chart; ``cache`` keeps what is fetched."""
+    """A chart in a Helm repository; ``cache`` keeps downloads."""
 
     address: Address
     cache: Cache
@@ -45,9 +45,9 @@ class HelmRepository:
 
     @classmethod
     def of(cls, settings: Settings, address: str) -> HelmRepository:
-        """Return the dependency's repository at ``address``, which may be its index's.
+        """Return the dependency's repository at ``address``, or at the address of its index.
 
-        Raises Refused for plain http elsewhere, unless the settings name it.
+        Raises Refused for plain http to another machine, unless the settings name it.
         """
         own, asked = settings.cache_folder, settings.chart_repository is not None
         cache = expand_home(own) if own else platformdirs.user_cache_path("hubpress")
@@ -59,16 +59,16 @@ class HelmRepository:
         return self.address.below("index.yaml")
 
     def index(self) -> Index:
-        """Fetch and read the repository's ``index.yaml``."""
+        """Fetch and parse the repository's ``index.yaml``."""
         return read_index(self.cache.fetch(self._index, self.limits), str(self._index), self.chart)
 
     def kept_index(self) -> Index | None:
-        """Read the index that was fetched last, if it was kept."""
+        """Return the last index from the cache, or None."""
         page = get(self._index, self.limits) if self._index.is_file else self.cache.page(self._index.url)
         return read_index(page.body, str(self._index), self.chart) if page else None
 
     def archive(self, release: Release) -> bytes:
-        """Fetch a release's archive, from the first of its addresses that has it."""
+        """Fetch a release's archive from the first of its addresses that answers."""
         digest = (release.digest or "").lower().removeprefix("sha256:")
         if digest and (kept := self.cache.page(f"archive {digest}")):
             return kept.body
@@ -84,7 +84,7 @@ class HelmRepository:
         return body
 
     def base_image(self, release: Release) -> Reference:
-        """Return the hub image that a release's entry names, else the one in its archive."""
+        """Return a release's hub image, from its entry in the index, else from its archive."""
         return release.base_image or base_image_in(self.archive(release), f"{self.chart} {release.version}")
 
     def values(self, release: Release) -> Data:
@@ -96,7 +96,7 @@ class HelmRepository:
         for url in release.urls:
             with contextlib.suppress(Fault):
                 address = self.address.resolved(url)
-                # This may be a mirror of the host that the index names: it is asked for the file first.
+                # The repository may be a mirror of the host in the index: try the mirror first.
                 if address.host != self.address.host and "/" not in unquote(address.name):
                     addresses += [self.address.below(folder + address.name) for folder in _MIRRORED]
                 addresses.append(address)
@@ -108,18 +108,18 @@ class HelmRepository:
         for address in addresses:
             try:
                 return get(address, self.limits, exact=True).body, address
-            except Unreachable as fault:  # noqa: PERF203 - the next address may have it
+            except Unreachable as fault:  # noqa: PERF203 - try the next address
                 last = fault
         raise last
 
 
 class Cache(NamedTuple):
-    """Pages by their address, or another text, in a folder that is made when the first one is kept."""
+    """Pages by address, or another key, in a folder that is created on the first write."""
 
     folder: Path
 
     def fetch(self, address: Address, limits: Limits) -> bytes:
-        """Fetch a page, which a web server sends only if it has changed since it was kept."""
+        """Fetch a page; a server sends it only if it has changed since it was cached."""
         kept = self.page(address.url)
         page = get(address, limits, kept)
         if page is not kept and (page.etag or page.last_modified):
@@ -127,7 +127,7 @@ class Cache(NamedTuple):
         return page.body
 
     def page(self, url: str) -> Page | None:
-        """Return the page that was kept, or None, also where its file is not as it was written."""
+        """Return the cached page, or None, also if its file is damaged."""
         try:
             digest, _, written = read_file(self._file(url), _LARGEST_KEPT).partition(b"\n")
         except OSError:
@@ -138,9 +138,9 @@ class Cache(NamedTuple):
         return Page(body, *json.loads(validators))
 
     def keep_page(self, url: str, page: Page) -> None:
-        """Keep a page for its address in place of an earlier one, where the folder can be written.
+        """Cache a page for its address, if the folder can be written.
 
-        Of two runs that write one at once the last counts.
+        If two runs write the same page, the last one wins.
         """
         written = json.dumps(page[1:]).encode() + b"\n" + page.body
         file = self._file(url)
@@ -158,7 +158,7 @@ class Cache(NamedTuple):
 
 
 def base_image_in(data: bytes, where: str) -> Reference:
-    """Return the image at ``hub.image`` in the ``values.yaml`` of a chart's archive (``.tgz``)."""
+    """Return the image at ``hub.image`` in ``values.yaml`` of a chart's archive (``.tgz``)."""
     image = child(child(_values_in(data, where), "hub"), "image")
     name, tag = text_under(image, "name"), text_under(image, "tag")
     if not name or not tag:
@@ -170,7 +170,7 @@ def base_image_in(data: bytes, where: str) -> Reference:
 
 
 def _values_in(data: bytes, where: str) -> Data:
-    """Return the chart's ``values.yaml``, a regular file in the top folder."""
+    """Parse the chart's ``values.yaml``, a regular file in the archive's top folder."""
     try:
         for name, content in _regular_files(unpacked(data, LARGEST_ARCHIVE)):
             if PurePosixPath(name).parts[1:] == ("values.yaml",):

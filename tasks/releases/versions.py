@@ -1,7 +1,7 @@
-"""Versions and requirements as Helm reads them, and the order of z2jh's releases.
+"""Versions and requirements as Helm parses them, and the order of z2jh's releases.
 
-Helm uses https://github.com/Masterminds/semver: a version may begin with ``v`` and leave out minor and patch, and a
-requirement may be a part of one (``3.2`` is ``~3.2``). A range takes pre-releases where a part names one (Helm 4).
+Helm uses https://github.com/Masterminds/semver: a version may begin with ``v`` and omit minor and patch, and a
+requirement may be a part of a version (``3.2`` is ``~3.2``). A range includes pre-releases if it names one (Helm 4).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 
 import semver
 
-# Far above any real version, and far below where Python refuses to read a number.
+# Longer than any real version, and shorter than Python's limit for numbers.
 _LONGEST = 200
 # Major, minor and patch.
 _PARTS = 3
@@ -27,11 +27,11 @@ _VERSION = rf"(v?({_NUMBER})(?:\.({_NUMBER}))?(?:\.({_NUMBER}))?((?:-{_NAMES})?)
 _COMPARISON = re.compile(rf"{_OPERATOR}\s*{_VERSION}")
 _GROUP = re.compile(rf"\s*{_OPERATOR}\s*{_VERSION}\s*(?:(?:\s+|,\s*){_OPERATOR}\s*{_VERSION}\s*)*")
 _HYPHEN = re.compile(rf"\s*{_VERSION}\s+-\s+{_VERSION}\s*")
-# One version or a part of one, after nothing or a sign that fixes its first parts.
+# A version or a part of one, after nothing, =, ~ or ^.
 _SIMPLE = re.compile(r"(\s*(?:=|~|~>|\^)?\s*v?)([0-9]+(?:\.[0-9]+){0,2})((?:\.[xX*])*\s*)")
-# A build of main that is named after the release before it: 0.11.1-n259.h74abbb81.
+# A development build that is named after the previous release: 0.11.1-n259.h74abbb81.
 _BUILD_AFTER = re.compile(r"n([0-9]+)(?:\..*)?")
-# What z2jh's own tags have behind the numbers.
+# The suffixes of z2jh's own tags.
 _OF_Z2JH = re.compile(r"(?:alpha|beta|rc|n[0-9]+\.|0\.dev\.|[0-9a-f]{6,}$).*")
 
 Order: TypeAlias = tuple[semver.Version, int]
@@ -39,7 +39,7 @@ Order: TypeAlias = tuple[semver.Version, int]
 
 @lru_cache(maxsize=4096)
 def parse_version(version: str) -> semver.Version | None:
-    """Return a version as Helm reads it, or None where it is not one: ``v3.2`` is 3.2.0."""
+    """Parse a version like Helm (``v3.2`` is 3.2.0); return None if it is invalid."""
     if len(version) > _LONGEST or not version.isascii():
         return None
     try:
@@ -49,18 +49,18 @@ def parse_version(version: str) -> semver.Version | None:
 
 
 def order(version: semver.Version) -> Order:
-    """Return the place of a version among z2jh's releases.
+    """Return the sort key of a version among z2jh's releases.
 
-    That is SemVer's, except for builds of main of 0.8 to 1.1: ``0.11.1-n259.h74abbb81`` was made after 0.11.1.
+    It is SemVer's, except for development builds of 0.8 to 1.1: ``0.11.1-n259.h74abbb81`` is newer than 0.11.1.
     """
     build = _BUILD_AFTER.fullmatch(version.prerelease or "")
     return (version.finalize_version(), int(build[1])) if build else (version, -1)
 
 
 def is_dev(version: semver.Version) -> bool:
-    """Whether the version is a build of main: a pre-release other than ``alpha``, ``beta.2``, ``rc1`` and the like.
+    """Whether the version is a development build: a pre-release other than ``alpha``, ``beta.2``, ``rc1`` and the like.
 
-    Those name a commit: ``0.dev.git.6085.h59225bad``, ``beta.1.n031.hc5adeae4``, ``n451.h198fc854``, ``a59cf29``.
+    Development builds end with a commit: ``0.dev.git.6085.h59225bad``, ``beta.1.n031.hc5adeae4``, ``a59cf29``.
     """
     if version.prerelease is None:
         return False
@@ -71,13 +71,13 @@ def is_dev(version: semver.Version) -> bool:
 
 
 def is_like_z2jh(tag: str) -> bool:
-    """Whether ``tag`` is spelled as the tags of z2jh's own hub images are."""
+    """Whether ``tag`` has the form of z2jh's own tags."""
     version = parse_version(tag)
     return version is not None and (version.prerelease is None or bool(_OF_Z2JH.fullmatch(version.prerelease)))
 
 
 class _Comparison(NamedTuple):
-    """One part of a requirement; ``given`` are the numbers of its version that are written."""
+    """A comparison in a requirement; ``given`` are the numbers of its version as written."""
 
     sign: str
     version: semver.Version
@@ -85,11 +85,11 @@ class _Comparison(NamedTuple):
 
     @property
     def is_whole(self) -> bool:
-        """Whether major, minor and patch are written."""
+        """Whether major, minor and patch are given."""
         return len(self.given) == _PARTS
 
     def allows(self, version: semver.Version, *, pre: bool) -> bool:
-        """Whether ``version`` fits, a pre-release only with ``pre``."""
+        """Whether ``version`` satisfies it; a pre-release only with ``pre``."""
         mine, ours, theirs = self.version, self.given, version.to_tuple()[:3][: len(self.given)]
         first = next((at for at, number in enumerate(ours, start=1) if number), _PARTS)
         fits = {
@@ -106,18 +106,18 @@ class _Comparison(NamedTuple):
 
 
 class Constraint(NamedTuple):
-    """A requirement: every part of one of its groups must allow a version."""
+    """A requirement: a version must satisfy all comparisons of at least one group."""
 
     groups: tuple[tuple[_Comparison, ...], ...]
 
     def allows(self, version: semver.Version) -> bool:
-        """Whether Helm takes ``version`` for it."""
+        """Whether ``version`` satisfies it in Helm."""
         pre = [any(one.version.prerelease for one in group) for group in self.groups]
         groups = zip(self.groups, pre, strict=True)
         return any(all(one.allows(version, pre=takes) for one in group) for group, takes in groups)
 
     def newest_of(self, versions: Iterable[str]) -> str | None:
-        """Return the one of ``versions`` that Helm takes, the highest by SemVer; None where none is allowed."""
+        """Return the one of ``versions`` that Helm chooses, the highest by SemVer, or None."""
         known = ((parsed, one) for one in versions if (parsed := parse_version(one)) is not None)
         allowed = [(parsed, one) for parsed, one in known if self.allows(parsed)]
         return max(allowed, key=lambda pair: pair[0])[1] if allowed else None
@@ -125,7 +125,7 @@ class Constraint(NamedTuple):
 
 @lru_cache(maxsize=256)
 def parse_constraint(text: str) -> Constraint | None:
-    """Return a requirement as Helm reads it, or None where Helm refuses it."""
+    """Parse a requirement like Helm; return None if it is invalid."""
     groups = []
     for group in _HYPHEN.sub(r">= \1, <= \6 ", text).split("||") if len(text) <= _LONGEST else [""]:
         comparisons = [_comparison(*found) for found in _COMPARISON.findall(group)]
@@ -137,13 +137,13 @@ def parse_constraint(text: str) -> Constraint | None:
 
 
 def allows(text: str, version: str) -> bool:
-    """Whether a pinned text means ``version``, or Helm may take that for it."""
+    """Whether a pinned version is ``version``, or a pinned range includes it."""
     constraint, parsed = parse_constraint(text), parse_version(version)
     return text == version or (constraint is not None and parsed is not None and constraint.allows(parsed))
 
 
 def is_range(text: str) -> bool:
-    """Whether Helm may take several versions for a requirement: a range, or a part of a version (``3.2``)."""
+    """Whether a requirement can match several versions: a range, or a part of a version (``3.2``)."""
     constraint = parse_constraint(text)
     if constraint is None:
         return False
@@ -153,15 +153,15 @@ def is_range(text: str) -> bool:
 
 
 def without_sign(text: str) -> str:
-    """Return a requirement of one version without ``=`` and ``v`` before it."""
+    """Return a requirement of a single version without a leading ``=`` or ``v``."""
     exact = text.lstrip("= ")
     return exact.removeprefix("v") if parse_version(exact) else text
 
 
 def respelled(text: str, version: str, versions: Iterable[str]) -> str:
-    """Return the requirement ``text`` moved to ``version``, so that Helm takes that one of ``versions``.
+    """Return the requirement ``text`` changed so that Helm chooses ``version`` among ``versions``.
 
-    It keeps its sign, its ``v`` and its number of parts where that does; otherwise it is the version itself.
+    It keeps its sign, its ``v`` and its number of parts if possible; otherwise it is the version itself.
     """
     known = list(versions)
     simple = _SIMPLE.fullmatch(text)

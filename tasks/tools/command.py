@@ -1,4 +1,4 @@
-"""One call of an outside program, what it said, and what it may reach while a rehearsal runs."""
+"""A call of an outside program, its output, and what it may reach during a rehearsal."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from ..core.faults import Refused
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 _MARK = "ERROR: "
-# What reading JSON raises that is not what it should be.
+# Errors of reading JSON of an unexpected form.
 MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
 _HELPER = "docker-credential-"
-# These go on when their starter is killed, and would leave images behind.
+# These continue if their parent is killed, and would leave images behind.
 _WORKING = ("chartpress", "docker")
 _GIT_REMOTE = ("archive", "clone", "fetch", "fetch-pack", "ls-remote", "pull", "push", "send-pack", "submodule")
-# Where temporary files of a rehearsal lie in its folder.
+# The folder for temporary files in a rehearsal's folder.
 TEMPORARY_FILES = "tmp"
 _CACHES = ("cache-from", "cache-to")
-# What docker is used for: nothing of it writes to a registry, but for bake, whose tags are looked at.
+# The docker commands in use. Only bake writes to a registry, and its tags are checked.
 _DOCKER = (("buildx", "bake"), ("buildx", "inspect"), ("image", "inspect"), ("info",))
-# ``python -c BOUND STARTER PROGRAM ARGUMENTS``: become a program that ends with the process STARTER. On Linux the
-# kernel sends SIGTERM when the starter dies, whatever it dies of (prctl(2), PR_SET_PDEATHSIG, kept across exec).
-# Elsewhere nothing does: there a rehearsal's registry is a container, which the next rehearsal removes.
+# ``python -c BOUND PARENT PROGRAM ARGUMENTS``: run a program that ends with the process PARENT. On Linux, the kernel
+# sends SIGTERM when the parent dies (prctl(2), PR_SET_PDEATHSIG, kept across exec). Elsewhere, a rehearsal's registry
+# is a container, which the next rehearsal removes.
 _BOUND = """\
 import ctypes, os, signal, sys
 starter, program = int(sys.argv[1]), sys.argv[2:]
@@ -44,15 +44,15 @@ _reach: Reach | None = None
 
 
 def mentions(said: str, signs: Iterable[str]) -> bool:
-    """Whether one of ``signs`` stands in what a program said."""
+    """Whether a program's output contains one of ``signs``."""
     return any(sign in said for sign in signs)
 
 
 class Command(NamedTuple):
-    """One call of an outside program; ``cwd`` is None for the current folder, ``umask`` -1 for this process's own.
+    """A call of an outside program; ``cwd`` is None for the current folder, ``umask`` -1 for this process's umask.
 
-    ``hidden_env`` and ``hidden_arguments``, which come right after the program's name, say only how it talks to us, and
-    are left out where the command is shown.
+    ``hidden_env`` and ``hidden_arguments``, which follow the program's name, only control how it talks to us, and are
+    not shown.
     """
 
     argv: tuple[str, ...]
@@ -75,7 +75,7 @@ class Command(NamedTuple):
 
 
 class Output(NamedTuple):
-    """What a program said, and its exit status: negative where a signal ended it."""
+    """A program's output and its exit status, negative for a signal."""
 
     status: int
     stdout: bytes
@@ -83,29 +83,29 @@ class Output(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        """Whether it ended with status 0."""
+        """Whether the exit status is 0."""
         return self.status == 0
 
     @property
     def text(self) -> str:
-        """Its standard output as text, without the final line break."""
+        """The standard output as text, without the final line break."""
         return self.stdout.decode("utf-8", "replace").rstrip("\n")
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Its standard output as file names, each ended by a NUL byte."""
+        """The NUL-separated file names in the standard output."""
         return tuple(name for name in os.fsdecode(self.stdout).split("\0") if name)
 
     @property
     def last_words(self) -> str:
-        """The line of its standard error that names the fault: buildx and gcloud mark it, most put it last."""
+        """The line of standard error with the reason: buildx and gcloud mark it, most programs put it last."""
         lines = [line.strip() for line in self.stderr.splitlines() if line.strip()]
         marked = [line.removeprefix(_MARK) for line in lines if line.startswith(_MARK)]
         return [f"it ended with status {self.status}", *lines, *marked][-1]
 
 
 def current_folder() -> Path | None:
-    """Return the current folder; None where it does not exist any more."""
+    """Return the current folder, or None if it no longer exists."""
     try:
         return Path.cwd()
     except FileNotFoundError:
@@ -113,7 +113,7 @@ def current_folder() -> Path | None:
 
 
 class Reach(NamedTuple):
-    """What a rehearsal may reach: its folder, its registry (``127.0.0.1:PORT``), and this machine's Docker context."""
+    """What a rehearsal may reach: its folder, its registry (``127.0.0.1:PORT``), and the local Docker context."""
 
     folder: Path
     registry: str
@@ -122,8 +122,8 @@ class Reach(NamedTuple):
 
 @contextlib.contextmanager
 def confined(reach: Reach) -> Iterator[None]:
-    """Refuse everything but ``reach`` while the block runs, in all threads of this process."""
-    global _reach  # noqa: PLW0603 - the doors are those of the process
+    """Refuse everything outside of ``reach`` during the block, in all threads."""
+    global _reach  # noqa: PLW0603 - it applies to the whole process
     _reach = reach._replace(folder=reach.folder.resolve())
     try:
         yield
@@ -132,7 +132,7 @@ def confined(reach: Reach) -> Iterator[None]:
 
 
 def confinement(program: str) -> tuple[tuple[str, ...], Mapping[str, str]]:
-    """Return what to put before the path of ``program``, and the variables, that keep it in a rehearsal that runs."""
+    """Return the arguments before the path of ``program``, and the variables, that confine it to a rehearsal."""
     if _reach is None:
         return (), NOTHING
     inside = {"GIT_ALLOW_PROTOCOL": "file", "GIT_NO_LAZY_FETCH": "1", "BUILDX_BUILDER": _reach.engine}
@@ -141,12 +141,12 @@ def confinement(program: str) -> tuple[tuple[str, ...], Mapping[str, str]]:
 
 
 def bound() -> tuple[str, ...]:
-    """Return what to put before a program's path, so that it ends with this process."""
+    """Return the arguments before a program's path that make it end with this process."""
     return (sys.executable, "-I", "-S", "-c", _BOUND, str(os.getpid()))
 
 
 def require_command(command: Command, ask: Callable[[Command], Output]) -> None:
-    """Check, while a rehearsal runs, that ``command`` reaches nothing outside of it."""
+    """Check that ``command`` reaches nothing outside of the current rehearsal, if there is one."""
     if _reach is None:
         return
     program = Path(command.argv[0]).name
@@ -156,7 +156,7 @@ def require_command(command: Command, ask: Callable[[Command], Output]) -> None:
     if program == "docker":
         is_used = _is_docker_used(command, _reach)
     elif program == "chartpress":
-        # It pushes what the chartpress.yaml there names.
+        # It pushes the images of the chartpress.yaml in its folder.
         is_used = _is_inside(str(command.cwd), _reach)
     else:
         is_used = program == "helm" or program.startswith(_HELPER)
@@ -166,7 +166,7 @@ def require_command(command: Command, ask: Callable[[Command], Output]) -> None:
 
 
 def require_registry(image: str) -> None:
-    """Check, while a rehearsal runs, that ``image``, a name that begins with its registry, may be written."""
+    """Check that ``image`` is in the registry of the current rehearsal, if there is one."""
     if _reach is not None and image.partition("/")[0] != _reach.registry:
         raise Refused(
             f"a rehearsal writes to its own registry only, {_reach.registry}",
@@ -183,7 +183,7 @@ def _require_git(command: Command, reach: Reach, ask: Callable[[Command], Output
     if not words or words[0] not in _GIT_REMOTE or words[:2] == ("ls-remote", "--get-url"):
         return
     name, remote = words[0], next(iter(words[words.index("--") + 1 :] if "--" in words else ()), "")
-    # Git itself says what its settings make of it: insteadOf, pushInsteadOf, pushurl. What is cloned has no name yet.
+    # Git resolves insteadOf, pushInsteadOf and pushurl. A repository to clone has no remote yet.
     of_name = [("remote", "get-url", *push, "--all", "--", remote) for push in ((), ("--push",))]
     for look in [("ls-remote", "--get-url", "--", remote)] if name == "clone" else of_name:
         shown = ask(command._replace(argv=(*command.argv[:first], *look)))
@@ -201,7 +201,7 @@ def _is_inside(path: str, reach: Reach) -> bool:
 
 
 def _is_docker_used(command: Command, reach: Reach) -> bool:
-    """Whether a rehearsal uses docker so; raise Refused where an image would go to another registry."""
+    """Whether a rehearsal needs this docker command; raise Refused if it would push to another registry."""
     words = command.argv[1:]
     engines = {name for flag, name in pairwise(words) if flag in ("--builder", "--context")}
     words = words[2:] if words[:1] == ("--context",) else words

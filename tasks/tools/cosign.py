@@ -1,4 +1,4 @@
-"""cosign: signing images in their registry, and verifying signatures (https://docs.sigstore.dev/cosign/).
+"""cosign: sign images in their registry, and verify signatures (https://docs.sigstore.dev/cosign/).
 
 A key is a file, whose password cosign reads from COSIGN_PASSWORD, or the address of a key management service.
 """
@@ -15,14 +15,14 @@ from ..core.faults import ProgramFailed, Refused, Unusable
 from .command import Command
 from .process import capture, map_parallel, require_installed
 
-# A key service and the public log are asked over the network.
+# It may ask a key service and the public log.
 SECONDS = 120.0
 PROGRAM = "cosign"
 _ADDRESS = "://"
 
 
 class Signature(Enum):
-    """What a registry has of signatures for an image, by the status that ``cosign verify`` ends with."""
+    """The signature of an image, by the exit status of ``cosign verify``."""
 
     VALID = 0
     # https://github.com/sigstore/cosign/blob/main/cmd/cosign/errors/exit_codes.go
@@ -31,7 +31,7 @@ class Signature(Enum):
 
 
 def require_signing(key: str, folder: Path) -> None:
-    """Check that cosign is there, and can read ``key``, whose file is relative to ``folder``."""
+    """Check that cosign is installed, and can read ``key``; a file is relative to ``folder``."""
     require_installed(PROGRAM)
     if _ADDRESS in key:
         return
@@ -47,9 +47,9 @@ def require_signing(key: str, folder: Path) -> None:
 
 
 def public_key_of(key: str) -> str:
-    """Return what verifies signatures of the signing ``key``: its service, or the ``.pub`` beside its file.
+    """Return the public key for a signing ``key``: the same key service, or the ``.pub`` next to the key file.
 
-    A variable (``env://NAME``) has only the private key: then it is the file that cosign itself would write.
+    For a variable (``env://NAME``), it is the file that cosign would write.
     """
     if key.startswith("env://"):
         return "cosign.pub"
@@ -57,7 +57,7 @@ def public_key_of(key: str) -> str:
 
 
 def require_public_key(key: str, folder: Path) -> str:
-    """Return ``key``; raise Unusable where its file does not exist."""
+    """Return ``key``; raise Unusable if its file does not exist."""
     if _ADDRESS not in key and not (folder / key).is_file():
         hint = f"cosign public-key --key KEY >{quote(key)}"
         raise Unusable("the public key does not exist", where=f"hub.verify: {key}", hint=hint)
@@ -65,15 +65,15 @@ def require_public_key(key: str, folder: Path) -> str:
 
 
 def sign_command(images: Sequence[str], key: str, folder: Path, *, log: bool) -> Command:
-    """Return the command that signs ``images`` (``NAME@DIGEST``) and what their indexes hold."""
+    """Return the command that signs ``images`` (``NAME@DIGEST``), and the images in their indexes."""
     argv = (PROGRAM, "sign", "--recursive", "--yes", f"--tlog-upload={str(log).lower()}", "--key", key, *images)
     return Command(argv, folder)
 
 
 def signature_of(name: str, digests: Sequence[str], key: str, folder: Path, *, log: bool) -> Signature:
-    """Return the weakest signature that ``name`` has under ``digests``: those of an index and of what it holds.
+    """Return the weakest signature of ``name`` under ``digests``: those of an index and of its images.
 
-    With ``log`` the public log must have it too. It raises ProgramFailed where cosign cannot tell.
+    With ``log``, it must also be in the public log. Raises ProgramFailed if cosign fails.
     """
     flags = ("--output=text", *(() if log else ("--insecure-ignore-tlog=true",)), "--key", key)
     found = set(

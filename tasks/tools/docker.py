@@ -1,4 +1,4 @@
-"""Docker: its engine and buildx's builders, and what they say where something fails."""
+"""Docker: its engine and buildx's builders, and their errors."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .process import LOOK_SECONDS, capture, run_with_last_line
 from .registry import FoundImage, PlatformImage, asked_too_often, unreachable
 
 DOCKER_DRIVER, REMOTE_DRIVER = "docker", "remote"
-# No builder of buildx: Google Cloud Build, in the project of the images' registry.
+# Not a builder of buildx, but Google Cloud Build, in the project of the images' registry.
 CLOUD_BUILD = "cloudbuild"
-# How long an engine may take to say what it has.
+# The timeout for questions to the engine.
 ENGINE_SECONDS = 10.0
 INSTALL_BUILDX = "install the buildx plugin: https://docs.docker.com/build/install-buildx/"
 JOIN_GROUP = (
@@ -31,9 +31,9 @@ BUILD_NATIVELY = (
     "build on a machine of that platform: --builder NAME; or install what emulates it: "
     "docker run --privileged --rm tonistiigi/binfmt --install all"
 )
-# The steps before the first one of a build, as buildx shows them where one fails.
+# buildx's steps before the build, as it shows them when one fails.
 _STARTING = r"(?m)^ > \[internal\] (?:booting buildkit|waiting for connection):"
-# What a kernel says of a program for another processor, and QEMU of one that it could not carry on with.
+# The errors of a kernel for another processor's programs, and of QEMU.
 _CANNOT_EMULATE = ("exec format error", "qemu: uncaught target signal")
 _NO_BUILDX = ("unknown command: docker buildx", "'buildx' is not a docker command", "unknown shorthand flag")
 _NO_ENGINE = (
@@ -50,19 +50,19 @@ _NO_ANSWER = (
     *("unexpected status", "unexpected http status"),
 )
 _ASKED = r"https?://([^/\s\"]+)/v2/"
-# The image store that can keep what a build states of an image.
+# The image store that supports attestations.
 _CONTAINERD = "io.containerd.snapshotter"
-# bake asks before it reads what lies outside of the folder that it runs in, from buildx 0.20 on.
+# From buildx 0.20 on, bake asks before it reads outside of its folder.
 BAKE_MAY_READ: Mapping[str, str] = MappingProxyType({"BUILDX_BAKE_ENTITLEMENTS_FS": "0"})
 
 
 class Builder(NamedTuple):
-    """A builder of buildx, without a name Docker's current one.
+    """A builder of buildx; without a ``name``, Docker's current one.
 
-    ``driver`` and ``called``, its name for buildx, are None until the builder is asked; ``runs`` has the platforms that
-    each node runs, its own first, and is empty while the builder is not started. A builder of the driver ``docker`` is
-    an engine, and has the name of the Docker context that leads there: buildx builds on it only as ``docker --context
-    NAME buildx``, and refuses ``--builder``. ``error`` is what buildx says where it does not answer.
+    ``driver`` and ``called``, its name in buildx, are None until the builder was inspected. ``runs`` are the platforms
+    of each node, the native one first; it is empty if the builder is not started. A builder with the driver ``docker``
+    is an engine, named after its Docker context: it needs ``docker --context NAME buildx``, not ``--builder``.
+    ``error`` is buildx's reason if it does not answer.
     """
 
     name: str | None = None
@@ -73,7 +73,7 @@ class Builder(NamedTuple):
 
     @classmethod
     def read(cls, name: str | None, inspection: str) -> Builder:
-        """Read what ``docker buildx inspect`` tells of the builder ``name``."""
+        """Parse the output of ``docker buildx inspect`` for the builder ``name``."""
         parted = (line.partition(":") for line in inspection.splitlines())
         fields = [(key.strip(), value.strip()) for key, _, value in parted]
         first = dict(reversed(fields))
@@ -83,34 +83,34 @@ class Builder(NamedTuple):
 
     @property
     def title(self) -> str:
-        """The builder as people name it."""
+        """The builder's name for people."""
         return f"the builder {self.name}" if self.name else "Docker's current builder"
 
     @property
     def look(self) -> str:
         """The command that shows why it does not answer."""
-        # An engine that does not answer has no driver either.
+        # An engine that does not answer has no driver.
         if self.name and self.driver in ("", DOCKER_DRIVER):
             return f"docker --context {self.name} info"
         return f"docker buildx inspect --bootstrap{f' {self.name}' if self.name else ''}"
 
     def is_native(self, platform: str) -> bool:
-        """Whether one of its nodes is of ``platform``."""
+        """Whether one of its nodes runs ``platform`` natively."""
         return any(node[0] == platform for node in self.runs)
 
     def can_run(self, platform: str) -> bool:
-        """Whether one of its nodes runs ``platform``, be it emulated."""
+        """Whether one of its nodes runs ``platform``, natively or emulated."""
         return any(platform in node for node in self.runs)
 
     @property
     def buildx(self) -> tuple[str, ...]:
-        """The program that builds on it."""
+        """The command prefix that builds on it."""
         context = ("--context", self.name) if self.name and self.driver == DOCKER_DRIVER else ()
         return ("docker", *context, "buildx")
 
     @property
     def env(self) -> dict[str, str]:
-        """The variables by which a program that runs Docker itself builds on it."""
+        """The variables that make a program that calls Docker build on it."""
         variable = "DOCKER_CONTEXT" if self.driver == DOCKER_DRIVER else "BUILDX_BUILDER"
         return {variable: self.name} if self.name else {}
 
@@ -120,7 +120,7 @@ class CacheFailed(Unreachable):
 
 
 def packages(image: Reference) -> dict[str, str] | None:
-    """Return the Python packages of ``image``, which the engine has, by name; None where that fails."""
+    """Return the versions of the Python packages in a local ``image`` by name, or None if that fails."""
     run = ("docker", "run", "--rm", "--pull=never", "--network=none", "--entrypoint=python3")
     pip = ("-m", "pip", "list", "--format=json", "--disable-pip-version-check")
     try:
@@ -131,7 +131,7 @@ def packages(image: Reference) -> dict[str, str] | None:
 
 
 def local(image: Reference) -> FoundImage | None:
-    """Return what the engine has of ``image`` in its local store; None where it has none, or no engine answers."""
+    """Return ``image`` from the engine's local store, or None, also if no engine answers."""
     look = ("docker", "image", "inspect", "--format", "{{json .}}", str(image))
     try:
         found = json.loads(capture(Command(look), seconds=ENGINE_SECONDS).text)
@@ -143,7 +143,7 @@ def local(image: Reference) -> FoundImage | None:
 
 
 def start_engine() -> str:
-    """Return how to get the engine to answer."""
+    """Return the hint that starts the engine."""
     for variable in ("DOCKER_HOST", "DOCKER_CONTEXT"):
         if os.environ.get(variable):
             return f"start the engine that {variable} names, {os.environ[variable]}, or: unset {variable}"
@@ -151,7 +151,7 @@ def start_engine() -> str:
 
 
 def machine_fault(said: str) -> ProgramFailed | None:
-    """Return the fault of this machine in docker's words, if it is one."""
+    """Return the fault if docker's output shows a problem of this machine, else None."""
     words = said.lower()
     if mentions(words, _NO_BUILDX):
         return ProgramFailed("docker has no buildx", where="docker buildx version", hint=INSTALL_BUILDX)
@@ -163,11 +163,11 @@ def machine_fault(said: str) -> ProgramFailed | None:
 
 
 def require_builder(name: str | None, *, seconds: float = LOOK_SECONDS) -> Builder:
-    """Return the builder ``name`` (None: the current one), after checking that it answers."""
+    """Inspect the builder ``name`` (None: the current one), and check that it answers."""
     output = capture(Command(("docker", "buildx", "inspect", *(["--", name] if name else []))), seconds=seconds)
     builder = Builder.read(name, output.text)
     said = builder.error or (None if output.ok else output.last_words)
-    # The build starts any other builder; only its owner starts this one.
+    # A build starts other builders, but not a remote one.
     if said is None and builder.driver == REMOTE_DRIVER and not builder.runs:
         said = "nothing listens at its address"
     if said is None:
@@ -180,7 +180,7 @@ def require_builder(name: str | None, *, seconds: float = LOOK_SECONDS) -> Build
 
 
 def require_image_store(builder: Builder, what: str, option: str) -> None:
-    """Check that ``builder`` can do ``what`` the ``option`` asks for: an engine needs containerd's image store for it.
+    """Check that ``builder`` supports ``what`` the ``option`` needs: an engine must have containerd's image store.
 
     See https://docs.docker.com/build/metadata/attestations/ and https://docs.docker.com/build/building/multi-platform/.
     """
@@ -191,7 +191,7 @@ def require_image_store(builder: Builder, what: str, option: str) -> None:
 
 
 def no_image_store(title: str, name: str | None, what: str, option: str) -> Refused:
-    """Return the fault of a builder that cannot do ``what`` the ``option`` asks for."""
+    """Return the fault of a builder that does not support ``what`` the ``option`` needs."""
     return Refused(
         f"{title} cannot {what}: its engine has no containerd image store",
         where=name or "docker info",
@@ -201,17 +201,17 @@ def no_image_store(title: str, name: str | None, what: str, option: str) -> Refu
 
 
 def bake_command(builder: Builder, definition: str, folder: Path | None, metadata: Path) -> Command:
-    """Return the command that builds ``definition`` (a bake file's JSON text), and writes digests to ``metadata``."""
+    """Return the command that builds ``definition`` (bake's JSON), and writes the digests to ``metadata``."""
     named = ("--builder", builder.name) if builder.name and builder.driver != DOCKER_DRIVER else ()
     argv = (*builder.buildx, "bake", "--file", "-", "--metadata-file", str(metadata), *named)
-    # The definition is ours: what it names outside of the folder are contexts beside it, and the user's own secrets.
+    # We write the definition: outside of the folder, it only names build contexts and the user's secrets.
     return Command(argv, folder, definition, hidden_env=BAKE_MAY_READ)
 
 
 def run_build(command: Command, host: str, builder: Builder, *, cached: bool = False) -> None:
-    """Run a command that builds and pushes images; ``host`` is the registry that a denial is taken for.
+    """Run a command that builds and pushes images; a denial is attributed to the registry ``host``.
 
-    Raises CacheFailed where a shared cache (``cached``) cannot be used.
+    Raises CacheFailed if a shared cache (``cached``) cannot be used.
     """
     output = run_with_last_line(command, f"building on {builder.title}")
     if output.ok:
@@ -223,7 +223,7 @@ def run_build(command: Command, host: str, builder: Builder, *, cached: bool = F
 
 
 def build_fault(output: Output, host: str, builder: Builder) -> Fault:
-    """Return the fault of a build that failed; a denial is taken for that of the registry ``host``."""
+    """Return the fault of a failed build; a denial is attributed to the registry ``host``."""
     words = output.last_words
     said = words.lower()
     if re.search(_STARTING, output.stderr):
@@ -237,14 +237,14 @@ def build_fault(output: Output, host: str, builder: Builder) -> Fault:
 
 
 def _registry_fault(words: str, host: str) -> Fault | None:
-    """Return the fault of a registry in a build's words, if it is one."""
+    """Return the fault if a build's output shows a registry's error, else None."""
     said = words.lower()
     if re.search(_DENIED, said) or mentions(said, _NO_HELPER):
         return denied(words, host)
     if mentions(said, _TOO_OFTEN):
         return asked_too_often(words, host)
     if mentions(said, _NO_ANSWER):
-        # A build asks others too: for base images, and for the Dockerfile's syntax.
+        # A build also asks the registries of base images and of the Dockerfile's syntax.
         asked = re.search(_ASKED, words)
         host = asked[1] if asked else host
         return unreachable(_REQUEST.sub("", words), host, host)

@@ -1,4 +1,4 @@
-"""Forges: GitHub through gh, and for the others the page that opens a pull request."""
+"""Forges: GitHub by gh, and for other forges the page that opens a pull request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .command import MALFORMED, NOTHING, Command, Output, mentions
 from .process import capture, find
 
 PROGRAM = "gh"
-# https://cli.github.com/manual/gh_help_environment: it asks nothing, and says nothing but the answer.
+# No prompts, and no output besides the answer: https://cli.github.com/manual/gh_help_environment
 _QUIET = {"GH_PROMPT_DISABLED": "1", "GH_NO_UPDATE_NOTIFIER": "1", "GH_PAGER": "", "NO_COLOR": "1", "CLICOLOR": "0"}
 # https://cli.github.com/manual/gh_help_exit-codes
 _NOT_SIGNED_IN = 4
@@ -35,7 +35,7 @@ _NO_ANSWER = (
 )
 GITHUB, _GITLAB, _BITBUCKET, _GITEA = "GitHub", "GitLab", "Bitbucket", "Gitea"
 
-# Variables with a base branch, and those with the path of its repository.
+# Variables with the base branch, and with its repository's path.
 _CI_PATHS = {
     "GITHUB_BASE_REF": "GITHUB_REPOSITORY",
     "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "CI_MERGE_REQUEST_PROJECT_PATH",
@@ -43,11 +43,11 @@ _CI_PATHS = {
 }
 _WEB = ("http", "https")
 _SSH = ("ssh", "git+ssh")
-# Names that lead to the same place: where ssh answers on port 443, and aliases that people add (``github.com-work``).
+# Other names of a forge: ssh on port 443, and aliases in the user's ssh configuration (``github.com-work``).
 _ALIAS = re.compile(r"(?:(?:alt)?ssh\.)?(github\.com|gitlab\.com|bitbucket\.org)(?:-.*)?")
-# ``[user@]host:path``: a single letter before the colon is a drive, a slash behind it begins a folder's path.
+# ``[user@]host:path``; a single letter before the colon is a drive, a slash after it an absolute path.
 _SHORT_FORM = re.compile(r"(?:[^/]*@)?([^/:@]{2,}):([^/].*)")
-# A host of one's own is known by a part of its name: gitlab.example.org, git.forgejo.example.
+# Forges by a part of the host's name: gitlab.example.org, git.forgejo.example.
 _NAMES = {
     "github": GITHUB,
     ".ghe.com": GITHUB,
@@ -57,7 +57,7 @@ _NAMES = {
     "codeberg": _GITEA,
     "gitea": _GITEA,
 }
-# The page that opens a pull request. At GitLab a fork's goes to the project that it was forked from
+# The page that opens a pull request. GitLab sends a fork's to its parent project
 # (https://docs.gitlab.com/user/project/merge_requests/creating_merge_requests/#when-you-work-in-a-fork).
 _PAGES = {
     GITHUB: "{to}/compare/{base}...{head}?expand=1&title={title}",
@@ -69,9 +69,9 @@ _PAGES = {
 
 
 class CI(NamedTuple):
-    """What CI says of the repository that it runs in; empty outside of CI.
+    """The repository that CI runs in; empty outside of CI.
 
-    ``path`` is its path on its forge, ``base`` the branch that the pull request at hand goes to, else the default one.
+    ``path`` is its path on its forge, ``base`` the base branch of the current pull request, else the default branch.
     """
 
     path: str = ""
@@ -80,7 +80,7 @@ class CI(NamedTuple):
 
 
 def read_ci() -> CI:
-    """Return what CI says in its variables, or in the file with the event that started it.
+    """Return the repository from CI's variables, or from GitHub's event file.
 
     https://docs.github.com/actions/reference/workflows-and-actions/variables
     """
@@ -98,7 +98,7 @@ def read_ci() -> CI:
 
 
 def starts_no_workflow() -> bool:
-    """Whether a pull request that is opened here starts no workflow.
+    """Whether a pull request that is opened here starts no workflows.
 
     https://docs.github.com/actions/concepts/security/github_token
     """
@@ -106,10 +106,10 @@ def starts_no_workflow() -> bool:
 
 
 class ForgeRequest(NamedTuple):
-    """A pull request as its forge has it.
+    """A pull request on its forge.
 
-    ``head`` is its branch, ``OWNER:BRANCH`` for a fork's, ``commit`` that branch's last one, ``state`` is ``MERGED``,
-    ``CLOSED`` or another word for an open one.
+    ``head`` is its branch (``OWNER:BRANCH`` in a fork), ``commit`` the branch's last commit, ``state`` ``MERGED``,
+    ``CLOSED``, or another word if it is open.
     """
 
     number: int
@@ -123,8 +123,8 @@ class ForgeRequest(NamedTuple):
 
     @classmethod
     def read(cls, entry: Mapping[str, Any], branch: str) -> ForgeRequest:
-        """Read what gh tells of a pull request from ``branch``."""
-        # A fork that is gone has no owner.
+        """Parse gh's JSON of a pull request from ``branch``."""
+        # A deleted fork has no owner.
         owner = (entry.get("headRepositoryOwner") or {}).get("login") or "?"
         head = f"{owner}:{branch}" if entry["isCrossRepository"] else branch
         url, title, body = (str(entry[name]) for name in ("url", "title", "body"))
@@ -133,7 +133,7 @@ class ForgeRequest(NamedTuple):
         return cls(int(entry["number"]), url, title, body, head, labels, state, commit)
 
     def is_from(self, head: str) -> bool:
-        """Whether it is from ``head``; GitHub does not tell capitals from small letters in the owner's name."""
+        """Whether it is from ``head``; on GitHub, the case of the owner's name does not matter."""
         return self.head.lower() == head.lower()
 
     @property
@@ -143,9 +143,9 @@ class ForgeRequest(NamedTuple):
 
 
 class GitHub(NamedTuple):
-    """One repository, ``owner/name``, on GitHub or on a GitHub Enterprise Server; gh runs in ``folder``.
+    """A repository, ``owner/name``, on GitHub or a GitHub Enterprise Server; gh runs in ``folder``.
 
-    What asks GitHub raises Denied, Unreachable, or ProgramFailed where gh's answer cannot be read.
+    Requests raise Denied, Unreachable, or ProgramFailed if gh's output cannot be parsed.
     """
 
     host: str
@@ -166,7 +166,7 @@ class GitHub(NamedTuple):
             raise ProgramFailed("the list of pull requests cannot be read", where=PROGRAM, hint=_LOOK) from None
 
     def labels(self) -> frozenset[str]:
-        """Return the repository's labels in small letters, by which GitHub compares them."""
+        """Return the repository's labels in lower case, because GitHub ignores their case."""
         output = self.run(self._rest("GET", "labels?per_page=100", "--paginate", "--jq", ".[].name"))
         return frozenset(output.text.lower().splitlines())
 
@@ -176,7 +176,7 @@ class GitHub(NamedTuple):
         return self._command("pr", "create", *self._here, *ends, "--title", title, "--body-file", "-", stdin=body)
 
     def update_command(self, number: int, title: str, body: str) -> Command:
-        """Return the command that gives the pull request ``number`` another title and text.
+        """Return the command that changes the title and text of the pull request ``number``.
 
         ``gh pr edit`` fails before 2.82.1 (https://github.com/cli/cli/issues/11983), GitHub's REST API does not.
         """
@@ -187,7 +187,7 @@ class GitHub(NamedTuple):
         return self._rest("POST", f"issues/{number or '{number}'}/labels", "--silent", content={"labels": labels})
 
     def review_command(self, number: int | None, reviewer: str) -> Command:
-        """Return the command that asks a user or a team (``ORGANIZATION/TEAM``) for a review."""
+        """Return the command that requests a review from a user or a team (``ORGANIZATION/TEAM``)."""
         _, slash, team = reviewer.partition("/")
         content = {"team_reviewers": [team]} if slash else {"reviewers": [reviewer]}
         return self._rest("POST", f"pulls/{number or '{number}'}/requested_reviewers", "--silent", content=content)
@@ -205,7 +205,7 @@ class GitHub(NamedTuple):
         return made
 
     def run(self, command: Command) -> Output:
-        """Run one of the commands, and return what it says."""
+        """Run one of the commands, and return its output."""
         output = capture(command)
         if not output.ok:
             raise _fault(output, self.host)
@@ -216,7 +216,7 @@ class GitHub(NamedTuple):
         return "--repo", f"{self.host}/{self.path}"
 
     def _rest(self, method: str, place: str, *flags: str, content: Mapping[str, Any] = NOTHING) -> Command:
-        """Return a call of GitHub's REST API at a place of the repository; gh's flag for the host takes no port."""
+        """Return a call of GitHub's REST API; it uses GH_HOST, because gh's flag for the host takes no port."""
         text = json.dumps(content, ensure_ascii=False) if content else ""
         reads = ("--input", "-") if content else ()
         address = f"repos/{self.path}/{place}".rstrip("/")
@@ -228,7 +228,7 @@ class GitHub(NamedTuple):
 
 
 def gh_knows(repository: Repository) -> bool:
-    """Whether gh is on this machine, and the repository on GitHub, or on a host that gh is signed in to."""
+    """Whether gh is installed, and the repository is on GitHub or on a host that gh is signed in to."""
     if find(PROGRAM) is None or repository.forge not in (GITHUB, None):
         return False
     look = Command((PROGRAM, "auth", "token", "--hostname", repository.server), hidden_env=_QUIET)
@@ -236,7 +236,7 @@ def gh_knows(repository: Repository) -> bool:
 
 
 class Repository(NamedTuple):
-    """A repository on a host: its path is ``owner/name``, or more levels; ``scheme`` and ``port`` are its pages'."""
+    """A repository on a host; ``path`` is ``owner/name`` or deeper; ``scheme`` and ``port`` are for its web pages."""
 
     scheme: str
     host: str
@@ -255,19 +255,19 @@ class Repository(NamedTuple):
 
     @property
     def forge(self) -> str | None:
-        """The kind of forge that the host is; None where its name does not tell."""
+        """The kind of forge by the host's name, or None."""
         return next((forge for name, forge in _NAMES.items() if name in self.host), None)
 
     def is_same(self, other: Repository) -> bool:
-        """Whether ``other`` is this repository; forges do not tell capitals from small letters."""
+        """Whether ``other`` is the same repository; forges ignore the case of paths."""
         return (self.host, self.path.lower()) == (other.host, other.path.lower())
 
 
 def read_remote(remote_url: str) -> Repository | None:
-    """Read a git remote's address; None where it is a folder, or nothing that is on a host.
+    """Parse a git remote's address; None if it is a folder or not on a host.
 
-    The forms are git's own (https://git-scm.com/docs/git-clone#_git_urls). User and password are left out; so is the
-    port of an ssh address, which says nothing of the web pages'.
+    The forms are git's (https://git-scm.com/docs/git-clone#_git_urls). User and password are dropped, and the port of
+    an ssh address, which differs from that of the web pages.
     """
     if short := _SHORT_FORM.fullmatch(remote_url):
         remote_url = f"ssh://{short[1]}/{short[2]}"
@@ -284,7 +284,7 @@ def read_remote(remote_url: str) -> Repository | None:
 
 
 def reached(remote_url: str) -> Repository | None:
-    """Read a git remote's address as :func:`read_remote` does, with the host that ssh connects to for its name."""
+    """Parse a git remote's address like :func:`read_remote`, with the host name resolved by ssh's configuration."""
     repository = read_remote(remote_url)
     if repository and (_SHORT_FORM.fullmatch(remote_url) or urlsplit(remote_url).scheme in _SSH):
         with suppress(ProgramFailed):
@@ -295,9 +295,9 @@ def reached(remote_url: str) -> Repository | None:
 
 
 def opening_address(repository: Repository, fork: Repository, branch: str, base: str, title: str) -> str | None:
-    """Return the page for opening a pull request from the branch of ``fork`` into ``base`` of ``repository``.
+    """Return the page that opens a pull request from the branch of ``fork`` into ``base`` of ``repository``.
 
-    None on an unknown forge, and where the two are not on the same host.
+    None for an unknown forge, and if the two are on different hosts.
     """
     forge = repository.forge
     if (repository.scheme, repository.server) != (fork.scheme, fork.server) or forge is None:
@@ -313,8 +313,8 @@ def opening_address(repository: Repository, fork: Repository, branch: str, base:
 
 
 def _fault(output: Output, host: str) -> Fault:
-    """Return the fault for gh's refusal, by what it says: its exit status tells only a missing sign-in."""
-    # What follows gh's first line is advice.
+    """Return the fault for gh's error output; its exit status only shows a missing sign-in."""
+    # The lines after the first one are advice.
     lines = [line.strip() for line in output.stderr.splitlines() if line.strip()]
     words = lines[0].removeprefix(f"{PROGRAM}: ") if lines else output.last_words
     said, denied = output.stderr.lower(), f"GitHub denied it: {words}"
@@ -330,6 +330,6 @@ def _fault(output: Output, host: str) -> Fault:
 
 
 def _web_host(host: str) -> str:
-    """Return the host of the web pages for one that git is told."""
+    """Return the host of the web pages for git's host."""
     alias = _ALIAS.fullmatch(host)
     return alias[1] if alias else f"[{host}]" if ":" in host else host

@@ -1,4 +1,4 @@
-"""git: one clone, asked and changed by argument vectors, and the facts of it that plans rely on."""
+"""git: commands in a clone, and the facts of the clone that plans rely on."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from ..core.plan import Fact, Moved
 from .command import NOTHING, Command, Output, mentions
 from .process import PERSON_SECONDS, capture, map_parallel
 
-# What an editor's look at the clone may take.
+# How long to wait for another git, such as an editor's.
 _MOMENT, _GLANCE = 1.0, 0.05
 _LOCKS = ("index.lock", "HEAD.lock")
-# The index differs from HEAD, and the file from the index (git-status, short format).
+# Git status: the index differs from HEAD, and the file from the index.
 _TWICE = "MM"
 _COMPARED = ("--literal-pathspecs", "diff-index", "--no-renames", "-z")
 PUSH_SECONDS = 600.0
 _MORE_OBJECTS = "GIT_ALTERNATE_OBJECT_DIRECTORIES"
-# What is set for the user's own work and would change what git does or prints here. Those that a commit or a push of
-# the user's own obeys stay as they are: hooks, signatures, filters, line ends, credentials, addresses.
+# Overrides for user settings that change what git does or prints here. Settings that a user's own commits and pushes
+# obey stay: hooks, signatures, filters, line ends, credentials, addresses.
 _SETTINGS = (
     *(f"color.{name}=false" for name in ("advice", "diff", "push", "remote", "transport", "ui")),
     *(f"{name}=false" for name in ("core.fsmonitor", "diff.mnemonicPrefix", "diff.noprefix", "log.follow")),
@@ -38,7 +38,7 @@ _SETTINGS = (
     *("push.recurseSubmodules=no", "i18n.commitEncoding=utf-8", "i18n.logOutputEncoding=utf-8"),
 )
 _NEUTRAL = ("--no-pager", *(word for setting in _SETTINGS for word in ("-c", setting)))
-# A folder that looks like a bare repository is not taken for one.
+# A folder that looks like a bare repository is not one.
 _NO_BARE = ("-c", "safe.bareRepository=explicit")
 _REMOTE_DENIED = (
     "permission denied",
@@ -50,7 +50,7 @@ _REMOTE_DENIED = (
     "returned error: 403",
 )
 _LAST_OF_SSH = "fatal: Could not read from remote repository"
-# What git advises for a folder that belongs to somebody else, as containers and CI have them.
+# Git's advice for a folder of another user, as in containers and CI.
 _ADVICE = "git config --global --add safe.directory "
 _FILTER = " filter '"
 _DISKS = "df -h .git {temporary}"
@@ -66,21 +66,21 @@ _FIXES = {
     "local refs could not be updated": "git fetch --all --prune",
     "bad object refs/": "remove the broken reference's file: git rev-parse --git-path REFERENCE",
     "sharedindex": "keep the index in one file: git update-index --no-split-index",  # a linked worktree's is elsewhere
-    # git status and git stash do not show those.
+    # git status and git stash do not show such files.
     "would be overwritten by": "see what git was told to skip: git ls-files -v | grep '^[a-zS]'; then: "
     "git update-index --no-assume-unchanged --no-skip-worktree -- FILE",
     "no space left on device": _DISKS,
     "out of diskspace": _DISKS,
     _FILTER: "see which program that is, and install it: git config --show-origin --get-regexp ^filter[.]",
-    "unable to write file": _DISKS,  # it often does not say why
+    "unable to write file": _DISKS,  # it often gives no reason
     "cannot run .git/hooks/": "install what the hook's first line names, or remove the hook: head -n 1 .git/hooks/*",
 }
-# What stands for the index where a revision is asked for.
+# The index, in place of a revision.
 INDEX = ""
-# The path stands last: it may hold line breaks.
+# The path comes last: it may contain line breaks.
 _STATE = ("rev-parse", "--is-inside-work-tree", "--is-shallow-repository", "--absolute-git-dir")
 _HEADS = "refs/heads/"
-# What a remote says of a branch that it rejects.
+# Remotes' reasons for rejecting a branch.
 _REJECTED = {
     "protected branch": f"take what is committed to another branch: git switch --create NAME; then: {CLI} commit --pr",
     "shallow update not allowed": "git fetch --unshallow REMOTE, then run the same command again",
@@ -94,18 +94,18 @@ _UNDER_WAY = {
     "REVERT_HEAD": "revert",
 }
 HEAD = "HEAD"
-# How many digits of a commit people are shown.
+# How many digits of a commit's hash are shown.
 SHORT = 12
-# What a git directory beside the clone's begins with as a copy, and what it begins without; everything else is the
-# clone's (gitrepository-layout).
+# What a second git directory for a clone gets as a copy, and what it does not get; the rest are links to the clone's
+# (gitrepository-layout(5)).
 _COPIED, _LEFT_OUT = ("HEAD", "info", "packed-refs", "refs", "reftable"), ("index", "logs", "objects", "worktrees")
 _NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
 
 
 class Clone(NamedTuple):
-    """What stays as it is while a clone is worked on.
+    """What does not change about a clone.
 
-    ``is_found`` is whether git, run in the top folder, finds ``git_dir`` before anything else.
+    ``is_found`` is whether git finds ``git_dir`` first when it runs in the top folder.
     """
 
     top: Path
@@ -115,14 +115,14 @@ class Clone(NamedTuple):
 
 
 class Head(NamedTuple):
-    """Where HEAD is: the current branch, None where it is detached, and the full hash of its commit, None without."""
+    """HEAD: the current branch, None if it is detached, and the full hash of its commit, None if there is none."""
 
     branch: str | None
     commit: str | None
 
 
 class RemoteBranches(NamedTuple):
-    """A remote's branches, each with its commit, and the name of the default one, if it is told."""
+    """A remote's branches with their commits, and its default branch if it is known."""
 
     heads: dict[str, str]
     default: str | None
@@ -130,9 +130,9 @@ class RemoteBranches(NamedTuple):
 
 @dataclass(eq=False)
 class Git:
-    """One clone, whose commands run in ``folder``: its top folder, or one below it.
+    """A clone; commands run in ``folder``, its top folder or one below.
 
-    ``more_objects`` is a folder with objects that it does not have.
+    ``more_objects`` is a folder with more objects than the clone has.
     """
 
     folder: Path
@@ -141,16 +141,16 @@ class Git:
 
     @classmethod
     def around(cls, folder: Path) -> Git:
-        """Return the clone that ``folder`` lies in; raise Unusable where there is none."""
+        """Return the clone that contains ``folder``; raise Unusable if there is none."""
         try:
             folder = folder.absolute()
             physical = folder.resolve(strict=True)
             is_folder = physical.is_dir()
-        except (OSError, RuntimeError):  # it is missing, or may not be entered; or its links lead in a circle
+        except (OSError, RuntimeError):  # it is missing or not accessible, or its links form a loop
             is_folder = False
         if not is_folder:
             raise Unusable("no such folder", where=folder, hint="name the hub repository: --repo PATH")
-        # Git would also take the folder, or one in between, for a bare repository, and do what its files say.
+        # Git would also accept the folder, or a parent, as a bare repository, and obey its configuration.
         start = next((at for at in (physical, *physical.parents) if os.path.exists(at / ".git")), None)  # noqa: PTH110
         state = cls(start).ask(*_NO_BARE, *_STATE) if start else Output(0, b"", "")
         inside, _, rest = state.stdout.removesuffix(b"\n").partition(b"\n")
@@ -170,22 +170,22 @@ class Git:
         if not sys.stdin.isatty():
             hidden["GIT_TERMINAL_PROMPT"] = "0"
         naming, clone = _NEUTRAL, self.known
-        # In the clone's top folder git finds `.git` first. There it is not named: hooks would inherit the names as
-        # GIT_DIR and GIT_WORK_TREE, and take every folder that they go to for the top of this clone.
+        # In the clone's top folder, git finds `.git` first, so it is not named there: hooks would inherit GIT_DIR and
+        # GIT_WORK_TREE, and use them in other folders too.
         if clone and not (clone.is_found and self.folder == clone.top):
             naming = (*naming, *_NO_BARE, f"--git-dir={clone.git_dir}", f"--work-tree={clone.top}")
         return Command(("git", *arguments), self.folder, stdin, env, hidden, hidden_arguments=naming)
 
     def ask(self, *arguments: str, env: Mapping[str, str] = NOTHING) -> Output:
-        """Run git with ``arguments`` and return what it says, whatever its status."""
+        """Run git and return its output, whatever its status."""
         return capture(self.command(*arguments, env=env))
 
     def read(self, *arguments: str, stdin: str = "", env: Mapping[str, str] = NOTHING) -> str:
-        """Run git with ``arguments`` and return its output; a fault's message is git's own."""
+        """Run git and return its standard output; raise a fault with git's message if it fails."""
         return self._checked(self.command(*arguments, stdin=stdin, env=env)).text
 
     def names(self, *arguments: str) -> tuple[str, ...]:
-        """Run git with ``arguments``, ``-z`` among them, and return the file names that it lists."""
+        """Run git with ``-z`` among ``arguments``, and return the file names that it lists."""
         return self._checked(self.command(*arguments)).names
 
     def _checked(self, command: Command) -> Output:
@@ -195,37 +195,37 @@ class Git:
         return output
 
     def move(self, *arguments: str, to: Head) -> None:
-        """Run git with ``arguments``, which move HEAD ``to`` a place; a hook that fails after that does not undo it."""
+        """Run git to move HEAD ``to`` a place; a hook that fails afterwards does not count."""
         output = capture(self.command(*arguments), seconds=PERSON_SECONDS)
         if not output.ok and self.head() != to:
             raise failed(arguments, output)
 
-    # -- where the clone stands
+    # -- the state of the clone
 
     @cached_property
     def clone(self) -> Clone:
-        """What stays as it is: asked once."""
+        """What does not change: asked once."""
         return self.known or Git.around(self.folder).clone
 
     @cached_property
     def start(self) -> Head:
-        """Where HEAD was when this was asked for first: what is planned is planned there."""
+        """HEAD when this was first used: plans start there."""
         return self.head()
 
     def head(self) -> Head:
-        """Return where HEAD is now."""
+        """Return HEAD as it is now."""
         commit, _, name = self.ask("rev-parse", "HEAD", "--symbolic-full-name", "HEAD").text.partition("\n")
-        if not name:  # no commit yet, or a branch of the name HEAD
+        if not name:  # no commit yet, or a branch called HEAD
             output = self.ask("symbolic-ref", "--quiet", "HEAD")
             commit, name = self.commit_at("HEAD") or "", output.text if output.ok else ""
         return Head(name.removeprefix(_HEADS) if name.startswith(_HEADS) else None, commit or None)
 
     def under_way(self) -> str | None:
-        """Return what is under way (``merge``, ``rebase``, ...), or None."""
+        """Return the operation in progress (``merge``, ``rebase``, ...), or None."""
         return next((name for marker, name in _UNDER_WAY.items() if (self.clone.git_dir / marker).exists()), None)
 
     def require_unlocked(self) -> None:
-        """Check that no other git changes the index or HEAD; wait a moment for one."""
+        """Check that no other git has locked the index or HEAD; wait a moment if one has."""
         deadline = time.monotonic() + _MOMENT
         for lock in (self.clone.git_dir / name for name in _LOCKS):
             while lock.exists():
@@ -234,17 +234,17 @@ class Git:
                 time.sleep(_GLANCE)
 
     def path_of(self, *question: str) -> Path:
-        """Return a path that ``git rev-parse`` prints, which may be relative to where it is asked."""
+        """Return a path from ``git rev-parse``, which may print it relative to the current folder."""
         return self.folder / os.fsdecode(self.ask("rev-parse", *question).stdout.removesuffix(b"\n"))
 
     def keeping_objects(self, folder: Path) -> dict[str, str]:
-        """Return the variables by which git keeps new objects in ``folder``, and finds the clone's own too."""
+        """Return the variables that make git store new objects in ``folder``, and also find those of the clone."""
         return {"GIT_OBJECT_DIRECTORY": str(folder), _MORE_OBJECTS: in_list(self.path_of("--git-path", "objects"))}
 
-    # -- what it holds
+    # -- files and commits
 
     def show_all(self, paths: Sequence[str], revision: str) -> dict[str, bytes | None]:
-        """Return the bytes that a checkout of ``revision`` would write to ``paths`` (relative to the top), or None."""
+        """Return the bytes that a checkout of ``revision`` writes to ``paths`` (relative to the top), or None."""
         commands = [self.command("cat-file", "--filters", f"{revision}:{path}") for path in paths]
         outputs = map_parallel(capture, commands)
         for command, output in zip(commands, outputs, strict=True):
@@ -253,7 +253,7 @@ class Git:
         return {path: output.stdout if output.ok else None for path, output in zip(paths, outputs, strict=True)}
 
     def same_to_git(self, path: str, one: bytes | None, other: bytes | None) -> bool:
-        """Whether both are the same bytes of ``path``, or differ only in line ends, which git makes the same."""
+        """Whether both contents of ``path`` are the same, or differ only in line ends that git normalizes."""
         if one == other or one is None or other is None:
             return one == other
         if one.replace(b"\r\n", b"\n") != other.replace(b"\r\n", b"\n"):
@@ -264,40 +264,40 @@ class Git:
     def changed(self, paths: Sequence[str], *more: str) -> tuple[str, ...]:
         """Return the files below ``paths`` that differ from HEAD or are untracked, relative to the top.
 
-        ``paths`` are relative to :attr:`folder`, ``more`` are flags of ``git status``. A text file that differs only
-        from the index is left out. Of another repository that is not a submodule it has the folder, with a slash.
+        ``paths`` are relative to :attr:`folder`, ``more`` are flags of ``git status``. Text files that differ only from
+        the index are not included. A nested repository that is not a submodule is listed as a folder, with a slash.
         """
         flags = ("--porcelain", "-z", "--no-renames", "--untracked-files=all")
         listed = self.names("--literal-pathspecs", "status", *flags, *more, "--", *paths)
         entries = [(entry[:2], entry[3:]) for entry in listed]
         if all(letters != _TWICE for letters, _ in entries):
             return tuple(path for _, path in entries)
-        # Unlike `git diff`, it writes nothing; the numbers of lines make it look into the files.
+        # Unlike `git diff`, it writes nothing; --numstat makes it read the files.
         counted = self.names(*_COMPARED, "--numstat", "HEAD", "--", *paths)
         unlike = {count.split("\t", 2)[-1] for count in counted}
         return tuple(path for letters, path in entries if letters != _TWICE or path in unlike)
 
     def commit_at(self, revision: str) -> str | None:
-        """Return the full hash of the commit that ``revision`` names, or None."""
+        """Return the full hash of the commit ``revision``, or None."""
         output = self.ask("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
         return output.text if output.ok else None
 
     def branch_commit(self, branch: str) -> str | None:
-        """Return the full hash that the local branch ``branch`` points to, or None."""
+        """Return the full hash of the local branch ``branch``, or None."""
         return self.commit_at(f"{_HEADS}{branch}")
 
     def contains(self, commit: str, other: str | None) -> bool:
-        """Whether ``other`` is ``commit``, or one that leads to it."""
+        """Whether ``other`` is ``commit`` or one of its ancestors."""
         return other is not None and self.ask("merge-base", "--is-ancestor", other, commit).ok
 
     def child_of(self, parent: str, revision: str) -> str | None:
-        """Return the commit after ``parent`` on the way of first parents to ``revision``, or None."""
+        """Return the child of ``parent`` on the first-parent history of ``revision``, or None."""
         output = self.ask("rev-list", "--first-parent", "--parents", f"{parent}..{revision}")
         commit, *parents = output.text.rpartition("\n")[2].split() or [""]
         return commit if output.ok and parents[:1] == [parent] else None
 
     def count(self, start: str, end: str) -> int:
-        """Return how many commits of ``end`` are none of ``start``."""
+        """Return the number of commits in ``end`` that are not in ``start``."""
         output = self.ask("rev-list", "--count", f"{start}..{end}", "--")
         return int(output.text) if output.ok else 0
 
@@ -308,19 +308,19 @@ class Git:
     # -- the remote
 
     def push_address(self, remote: str) -> str:
-        """Return what to ask for the branches that a push to ``remote`` meets: it, or its push address."""
+        """Return where to list the branches that a push to ``remote`` updates: the remote, or its push address."""
         fetch, push = (self.ask("remote", "get-url", *flag, remote) for flag in ((), ("--push",)))
         return push.text if push.ok and push.text != fetch.text else remote
 
     @cached_property
     def configuration(self) -> dict[str, str]:
-        """Git's settings of remotes and branches, variables in small letters; asked once."""
+        """Git's settings of remotes and branches, with variable names in lower case; asked once."""
         about = r"^(remote|branch|init)\."
         pairs = (entry.partition("\n") for entry in self.ask("config", "--null", "--get-regexp", about).names)
         return {key: value for key, _, value in pairs}
 
     def known_branches(self, remote: str) -> RemoteBranches:
-        """Return the remote's branches as they were last fetched; where nothing was, the clone's own."""
+        """Return the remote's branches as last fetched; the clone's own branches if nothing was fetched."""
         fetched = f"refs/remotes/{remote}/"
         listed = self.read("for-each-ref", "--format=%(refname) %(objectname) %(symref)", fetched, _HEADS)
         lines = [line.split(" ") for line in listed.splitlines()]
@@ -330,16 +330,16 @@ class Git:
         return RemoteBranches(heads, default)
 
     def remote_branches(self, remote: str, pattern: str = "*") -> RemoteBranches:
-        """Ask ``remote`` for its default branch and the branches that fit ``pattern``; raise Unreachable or Denied."""
+        """Ask ``remote`` for its default branch and the branches matching ``pattern``; raise Unreachable or Denied."""
         output = self.ask("ls-remote", "--symref", "--", remote, "HEAD", f"{_HEADS}{pattern}")
         if not output.ok:
             raise remote_fault(output, remote)
-        # `ref: refs/heads/main<TAB>HEAD` is the default branch. It also lists what only ends as a branch does:
-        # refs/somebody/refs/heads/main, and others called HEAD.
+        # `ref: refs/heads/main<TAB>HEAD` is the default branch. Patterns also match the end of other names:
+        # refs/other/refs/heads/main, refs/other/HEAD.
         lines = [line.partition("\t") for line in output.text.splitlines()]
         heads = {name.removeprefix(_HEADS): commit for commit, _, name in lines if name.startswith(_HEADS)}
         link = f"ref: {_HEADS}"
-        links = (told.removeprefix(link) for told, _, name in lines if name == "HEAD" and told.startswith(link))
+        links = (target.removeprefix(link) for target, _, name in lines if name == "HEAD" and target.startswith(link))
         return RemoteBranches(heads, next((name for name in links if name in heads), None))
 
     def fetch(self, command: Command, remote: str) -> None:
@@ -349,39 +349,39 @@ class Git:
             raise remote_fault(output, remote)
 
     def fetched(self, remote: str, branch: str, folder: Path) -> Git:
-        """Return the clone with the commits of ``branch`` of ``remote``, which are kept in ``folder``."""
+        """Fetch ``branch`` of ``remote`` into the object folder ``folder``; return the clone with these objects."""
         flags = ("--no-write-fetch-head", "--no-tags", "--no-auto-maintenance", "--no-recurse-submodules", "--refmap=")
         command = self.command("fetch", *flags, "--", remote, f"{_HEADS}{branch}", env=self.keeping_objects(folder))
         self.fetch(command, remote)
         return replace(self, more_objects=folder)
 
     def commits_not_in(self, heads: Iterable[str]) -> tuple[str, ...]:
-        """Return HEAD's commits that are in none of ``heads``, newest first: short hash and subject."""
+        """Return HEAD's commits that are not in ``heads``, newest first: short hash and subject."""
         revisions = "\n".join(("HEAD", *(f"^{commit}" for commit in heads)))
         flags = ("--oneline", "--abbrev-commit", "--abbrev=12", "--ignore-missing", "--stdin")
         return tuple(self.read("rev-list", *flags, stdin=f"{revisions}\n").splitlines())
 
     def follows(self, remote: str, branch: str) -> bool:
-        """Whether the local ``branch`` follows that of ``remote``, and has the same commits."""
+        """Whether the local ``branch`` tracks the one of ``remote``, and has the same commits."""
         track = "--format=%(upstream:remotename) %(upstream:track)"
         return self.read("for-each-ref", track, f"{_HEADS}{branch}") == f"{remote} "
 
     def push_command(self, remote: str, commit: str, branch: str) -> Command:
-        """Return the command that pushes only ``commit``, to ``remote`` as ``branch``; it overwrites nothing."""
+        """Return the command that pushes ``commit`` to ``remote`` as ``branch``, without force."""
         only = ("--no-follow-tags", "--recurse-submodules=no")
         command = self.command("push", *only, "--", remote, f"{commit}:{_HEADS}{branch}")
-        # Git takes no refspec for a remote that mirrors.
+        # Git accepts no refspec for a mirror.
         return command._replace(hidden_arguments=(*command.hidden_arguments, "-c", f"remote.{remote}.mirror=false"))
 
     def follow_commands(self, remote: str, branch: str) -> tuple[Command, Command]:
-        """Return the commands that do what ``git push --set-upstream`` does for ``branch``."""
+        """Return the commands that set the upstream of ``branch``, like ``git push --set-upstream``."""
         pairs = ((f"branch.{branch}.merge", f"{_HEADS}{branch}"), (f"branch.{branch}.remote", remote))
         merge, name = (self.command("config", "--replace-all", *pair) for pair in pairs)
         return merge, name
 
 
 class HeadFact(Fact):
-    """The fact that HEAD is at a branch and a commit (:class:`.git.Head`)."""
+    """The fact that HEAD is at a branch and commit (:class:`Head`)."""
 
     def require(self, value: Head) -> None:
         """Ask again, and check that HEAD is at ``value``."""
@@ -394,23 +394,23 @@ class HeadFact(Fact):
 
 
 def head_fact(git: Git, branch: str | None) -> Fact:
-    """Return the fact that HEAD is at ``branch`` (None where it is detached), at the commit that the plan starts at."""
+    """Return the fact that HEAD is at ``branch`` (None: detached), at the commit that the plan starts from."""
     return HeadFact(HEAD, git.head, Head(branch, git.start.commit))
 
 
 def local_branch_fact(git: Git, branch: str, value: str | None) -> Fact:
-    """Return the fact that the clone's ``branch`` is the commit ``value`` (None: missing)."""
+    """Return the fact that the local ``branch`` is at the commit ``value`` (None: missing)."""
     return Fact(f"the branch {branch}", lambda: git.branch_commit(branch), value, _is_at)
 
 
 def remote_branch_fact(git: Git, remote: str, branch: str, value: str | None, address: str) -> Fact:
-    """Return the fact that ``branch`` of ``remote``, asked at ``address``, is the commit ``value`` (None: missing)."""
+    """Return the fact that ``branch`` of ``remote``, at ``address``, is at the commit ``value`` (None: missing)."""
     name = f"{remote}'s branch {branch}"
     return Fact(name, lambda: git.remote_branches(address, branch).heads.get(branch), value, _is_at)
 
 
 def push_address_fact(git: Git, remote: str) -> Fact:
-    """Return the fact that ``remote`` is pushed to at the address that it has now, or at several."""
+    """Return the fact that ``remote`` has its current push addresses."""
 
     def ask() -> str:
         return ", ".join(git.ask("remote", "get-url", "--push", "--all", remote).text.splitlines())
@@ -419,10 +419,10 @@ def push_address_fact(git: Git, remote: str) -> Fact:
 
 
 def index_fact(git: Git, paths: Sequence[str]) -> Fact:
-    """Return the fact that the index has for ``paths`` what it has now: mode and object, where HEAD has others."""
+    """Return the fact of what the index has for ``paths``: mode and object of those that differ from HEAD."""
 
     def ask() -> dict[str, str]:
-        # `:MODE MODE OBJECT OBJECT LETTER`, then the path: first what HEAD has, then what the index has.
+        # `:MODE MODE OBJECT OBJECT LETTER`, of HEAD and of the index, then the path.
         listed = git.names(*_COMPARED, "--cached", "--raw", "--no-abbrev", "HEAD", "--", *paths)
         columns = [(entry.split(), path) for entry, path in zip(listed[::2], listed[1::2], strict=True)]
         return {path: f"{mode} {blob}" for (_, mode, _, blob, _), path in columns}
@@ -431,10 +431,10 @@ def index_fact(git: Git, paths: Sequence[str]) -> Fact:
 
 
 def switched(git: Git, branch: str, commit: str, moved: Sequence[str], folder: Path) -> Git:
-    """Return the clone as it is once ``branch``, at ``commit``, is switched to: with a git directory in ``folder``.
+    """Return the clone as a switch to ``branch`` at ``commit`` would leave it, with a git directory in ``folder``.
 
-    The clone, or the folder ``objects`` below ``folder``, has the commit. Of the files that such a switch writes or
-    removes (``moved``) git takes the old ones in the work tree for the new ones.
+    The commit is in the clone, or in ``objects`` below ``folder``. In the result, git treats the files that the switch
+    would write or remove (``moved``) as unchanged.
     """
     for entry in git.path_of("--git-common-dir").iterdir():
         if entry.name in _COPIED and entry.is_dir():
@@ -464,13 +464,13 @@ def _is_at(commit: str | None) -> str:
 
 
 def in_list(folder: Path) -> str:
-    """Return a folder for a variable or file that lists several: quoted as in C."""
+    """Return a folder, quoted as in C, for a variable or file that lists several."""
     escaped = str(folder).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
 
 
 def remote_fault(output: Output, remote: str) -> Unreachable:
-    """Return the fault for a remote that gave no usable answer: denied or unreachable."""
+    """Return the fault for a failed request to a remote: Denied or Unreachable."""
     said = output.stderr.lower()
     words = _first_fault(output)
     if mentions(said, _REMOTE_DENIED):
@@ -480,10 +480,9 @@ def remote_fault(output: Output, remote: str) -> Unreachable:
 
 
 def push_fault(output: Output, remote: str, branch: str, *, ahead: bool) -> ProgramFailed | Unreachable:
-    """Return the fault for a push that did not go through.
+    """Return the fault for a failed push.
 
-    A rejection is the remote's answer. A push that ends without one and without git calling it fatal was stopped by the
-    clone's own hook. Anything else means no answer.
+    Without a rejection by the remote and without a fatal error of git, the clone's own hook stopped it.
     """
     rejected = [line for line in output.stderr.splitlines() if mentions(line, ("[rejected]", "[remote rejected]"))]
     if not rejected and "fatal: " in output.stderr:
@@ -504,8 +503,8 @@ def push_fault(output: Output, remote: str, branch: str, *, ahead: bool) -> Prog
 
 
 def failed(arguments: Sequence[str], output: Output, where: object | None = None) -> Fault:
-    """Return the fault for a call of git with ``arguments`` that failed; the message is git's own."""
-    # Git cannot make a lock file that another git has made.
+    """Return the fault for a failed call of git with ``arguments``, with git's message."""
+    # Another git holds a lock.
     _, opening, rest = output.stderr.partition("Unable to create '")
     path, closing, _ = rest.partition(".lock': File exists")
     if opening and closing:
@@ -516,8 +515,8 @@ def failed(arguments: Sequence[str], output: Output, where: object | None = None
 
 
 def _fix(said: str) -> str:
-    """Return how to fix what git has said; empty where that is not known."""
-    # Its own advice counts first, where that is a command.
+    """Return the hint for git's error output, or an empty string."""
+    # Git's own advice first, if it is a command.
     advised = (line.strip() for line in said.splitlines() if line.strip().startswith(_ADVICE))
     temporary = shlex.quote(tempfile.gettempdir())
     known = (fix.format(temporary=temporary) for sign, fix in _FIXES.items() if sign in said.lower())
@@ -525,7 +524,7 @@ def _fix(said: str) -> str:
 
 
 def locked(lock: Path | str) -> Refused:
-    """Return the fault for a lock file that another git holds, or has left behind."""
+    """Return the fault for a lock file of another git, which may have been killed."""
     return Refused(
         "another git is at work here, or was killed in the middle of it",
         where=lock,
@@ -539,9 +538,9 @@ def _first_fault(output: Output) -> str:
     if first is None:
         return output.last_words
     if lines[first].startswith(_LAST_OF_SSH):
-        # What was wrong was said before: by ssh, or by the server in a frame of its own.
-        told = (line.removeprefix("remote:").strip().removeprefix("ERROR: ") for line in lines[:first])
-        return [output.last_words, *(line for line in told if re.search(r"\w", line))][-1]
-    # It lists files on the lines below.
+        # The reason comes before it: from ssh, or from the server, which may frame it.
+        before = (line.removeprefix("remote:").strip().removeprefix("ERROR: ") for line in lines[:first])
+        return [output.last_words, *(line for line in before if re.search(r"\w", line))][-1]
+    # The lines below may list files.
     listed = takewhile(lambda line: line.startswith("\t"), lines[first + 1 :])
     return " ".join((lines[first].strip().split(": ", 1)[1], *map(str.strip, listed)))

@@ -1,4 +1,4 @@
-"""helm: fetching a chart, and rendering one."""
+"""helm: fetch a chart, and render one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ UPDATE_SECONDS = 300.0
 
 
 def pull(chart: str, version: str, repository: str, folder: Path) -> None:
-    """Fetch the archive of a chart's version (or of the newest one in a range) into ``folder``."""
+    """Download a chart's archive into ``folder``; of a range, the newest version."""
     oci = repository.startswith("oci://")
     named = (f"{repository.rstrip('/')}/{chart}",) if oci else (chart, "--repo", repository)
     argv = ("helm", "pull", *named, *(("--version", version) if version else ()))
@@ -23,7 +23,7 @@ def pull(chart: str, version: str, repository: str, folder: Path) -> None:
 def template(
     folder: Path, chart: str, release: str, namespace: str, values: Sequence[str], kubernetes: str | None
 ) -> Output:
-    """Render the chart in ``folder`` with values files there, the strongest last, for a version of Kubernetes."""
+    """Render the chart in ``folder`` with values files there, strongest last, for a version of Kubernetes."""
     files = (word for path in values for word in ("--values", path))
     cluster = ("--kube-version", kubernetes) if kubernetes else ()
     argv = ("helm", "template", release, f"./{chart}", "--namespace", namespace, *files, *cluster)
@@ -31,7 +31,7 @@ def template(
 
 
 def _apart(folder: Path) -> dict[str, str]:
-    """Return the variables that keep helm out of the user's own configuration, plugins and cache."""
+    """Return the variables that separate helm from the user's configuration, plugins and cache."""
     homes = {f"HELM_{kind}_HOME": str(folder.parent / "helm") for kind in ("CACHE", "CONFIG", "DATA")}
-    # It ends before what it has allocated matters: https://go.dev/doc/gc-guide#Memory_limit.
+    # It ends before garbage matters: https://go.dev/doc/gc-guide#Memory_limit.
     return {**homes, "HELM_NO_PLUGINS": "1", "GOGC": "off", "GOMEMLIMIT": "512MiB"}

@@ -1,7 +1,7 @@
-"""Who is signed in where: Docker's logins for registries, Google's accounts, and what it means to be denied access.
+"""Docker's logins for registries, Google's accounts, and the reasons of a denial.
 
-Docker's logins are those of https://docs.docker.com/reference/cli/docker/login/#credential-stores, Artifact Registry's
-words those of https://cloud.google.com/artifact-registry/docs/troubleshooting.
+For Docker's logins, see https://docs.docker.com/reference/cli/docker/login/#credential-stores; for Artifact Registry's
+errors, https://cloud.google.com/artifact-registry/docs/troubleshooting.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from .command import MALFORMED, Command, Output, mentions
 from .process import capture, find, run_checked
 
 HELPER = "gcloud"
-# Docker's own name for Docker Hub, in its configuration and to its helpers.
+# Docker Hub's name in Docker's configuration and for credential helpers.
 _HUB_KEY = "https://index.docker.io/v1/"
-# A helper's word for a secret that is no password, but a token to get one with.
+# The user name of a helper whose secret is an identity token, not a password.
 IDENTITY_TOKEN = "<token>"  # noqa: S105 - a marker of the protocol
 HELPER_SECONDS = 30.0
-# What helpers say where they have none (docker-credential-helpers, credentials/error.go).
+# The helpers' error for missing credentials (docker-credential-helpers, credentials/error.go).
 _NO_CREDENTIALS = "credentials not found in native keychain"
 # https://cloud.google.com/docs/authentication/application-default-credentials
 _KEY_USER, _PACKED_KEY_USER = "_json_key", "_json_key_base64"
-# Each takes the place of whoever is signed in.
+# Each of them overrides the sign-in.
 _OVERRIDES = (
     "CLOUDSDK_AUTH_ACCESS_TOKEN",
     "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE",
@@ -45,7 +45,7 @@ _SIGN_IN_AGAIN = ("reauth", "invalid_rapt", "invalid_grant")
 _WRONG_ACCOUNT = ("uploadartifacts", "downloadartifacts", "may not exist")
 _NO_REPOSITORY = ("name_unknown", "name unknown", "repository name not known")
 _EXPIRED = r"(?i)expired|\b401\b|unauthorized|unauthenticated|authorization failed|failed to fetch oauth token"
-# What gcloud says of a build.
+# gcloud's errors of a build.
 _GOES_ON = ("only stream logs", "unable to stream logs")
 _NO_LOGIN = ("active account", "reauth", "gcloud auth login", "invalid_grant", "unauthenticated", "authentication cred")
 _NO_BUILDER_ROLE = ("permission_denied", "permission denied", "error 403", "[403]", "forbidden", "does not have")
@@ -53,7 +53,7 @@ _SILENT = ("failed to connect", "max retries exceeded", "timed out", "unavailabl
 
 
 def is_google(host: str) -> bool:
-    """Whether ``host`` is a registry of Google's: Artifact Registry, or the older Container Registry."""
+    """Whether ``host`` is one of Google's registries: Artifact Registry, or the older Container Registry."""
     return host == "gcr.io" or host.endswith((".pkg.dev", ".gcr.io"))
 
 
@@ -63,26 +63,27 @@ def sign_in_command(host: str) -> str:
 
 
 def google_project(image: Reference) -> str | None:
-    """Return the project that a registry of Google's belongs to, the first part of the path; None for any other."""
+    """Return the Google project of an image, the first part of its path; None for other registries."""
     return image.path.partition("/")[0] if is_google(image.host) else None
 
 
 def _mapping(value: object) -> dict[str, Any]:
-    """Return a part of a JSON document as a mapping; empty where it is not one."""
+    """Return a part of a JSON document as a mapping, empty if it is not one."""
     return value if isinstance(value, dict) else {}
 
 
 class Credentials(NamedTuple):
-    """What Docker sends to a registry."""
+    """The credentials that Docker sends to a registry."""
 
     user: str
     secret: str
 
 
 class DockerLogins(NamedTuple):
-    """Docker's own configuration, as far as it says where credentials come from.
+    """The credentials in Docker's configuration.
 
-    ``helpers`` are the credential helpers by host, ``store`` that for every other host, ``auths`` the logins by host.
+    ``helpers`` are the credential helpers by host, ``store`` is the helper for other hosts, ``auths`` are the logins by
+    host.
     """
 
     file: Path
@@ -92,10 +93,10 @@ class DockerLogins(NamedTuple):
 
     @classmethod
     def read(cls) -> DockerLogins:
-        """Read ``config.json`` in DOCKER_CONFIG or ``~/.docker``; empty where there is none."""
+        """Read ``config.json`` in DOCKER_CONFIG or ``~/.docker``; empty if it is missing."""
         file = Path(os.environ.get("DOCKER_CONFIG") or expand_home("~/.docker"), "config.json")
         try:
-            content = json.loads(read_file(file).strip() or b"{}")  # as Docker takes an empty one
+            content = json.loads(read_file(file).strip() or b"{}")  # Docker accepts an empty file
             helpers, auths = _mapping(content.get("credHelpers")), _mapping(content.get("auths"))
         except (FileNotFoundError, NotADirectoryError):
             content = helpers = auths = {}
@@ -110,11 +111,11 @@ class DockerLogins(NamedTuple):
         return cls(file, helpers, store if isinstance(store, str) and store else None, auths)
 
     def helper_for(self, host: str) -> str | None:
-        """Return the name of the helper that Docker asks for ``host``, or None."""
+        """Return the credential helper that Docker uses for ``host``, or None."""
         return self.helpers.get(_key(host), self.store)
 
     def credentials(self, host: str) -> Credentials | None:
-        """Return what Docker would send to ``host``, or None; raise Denied where its helper fails."""
+        """Return the credentials that Docker would send to ``host``, or None; raise Denied if its helper fails."""
         if helper := self.helper_for(host):
             return _credentials_of(helper, host)
         try:
@@ -128,19 +129,19 @@ class DockerLogins(NamedTuple):
 
 
 def ask_helper(helper: str | None, host: str) -> Credentials | None:
-    """Return what the credential helper has for ``host``; None where it is missing, has nothing, or fails."""
-    # Docker Desktop names a helper for every host, and it may know none.
+    """Return the helper's credentials for ``host``; None if the helper is missing, fails, or has none."""
+    # Docker Desktop configures a helper for every host, which may know none of them.
     with contextlib.suppress(Denied):
         return _credentials_of(helper, host) if helper else None
     return None
 
 
 def _credentials_of(helper: str, host: str) -> Credentials | None:
-    """Return what the credential helper has for ``host``; None where it has nothing; raise Denied where it fails."""
+    """Return the helper's credentials for ``host``, or None; raise Denied if it fails."""
     program = f"docker-credential-{helper}"
     try:
         output = capture(Command((program, "get"), stdin=_key(host)), seconds=HELPER_SECONDS)
-        # What it prints when it succeeds holds the secret, also where that cannot be read.
+        # The output of a successful call contains the secret, even if it cannot be parsed.
         said = f"exit status {output.status}: {'not JSON' if output.ok else output.text or output.last_words}"
         answer = json.loads(output.text) if output.ok else {}
         if output.ok or _NO_CREDENTIALS in output.text:
@@ -158,11 +159,11 @@ def _key(host: str) -> str:
 
 
 class Expired(Denied):
-    """A registry denied access to credentials that may have been good when the program began (exit code 4)."""
+    """A registry denied access with credentials that may have expired during the run (exit code 4)."""
 
 
 def denied(words: str, host: str) -> Denied:
-    """Return the fault for a denial: what it means, read as narrowly as its words allow, and how to fix it."""
+    """Return the fault for a registry's denial: the narrowest reading of its words that applies, and how to fix it."""
     said, user = words.lower(), os.environ.get("SUDO_USER")
     sign_in = sign_in_command(host)
     look = "gcloud auth list; gcloud artifacts repositories list"
@@ -192,7 +193,7 @@ def denied(words: str, host: str) -> Denied:
 
 
 def cloud_build_fault(done: Output, project: str | None) -> Fault:
-    """Return the fault for a build that gcloud does not finish: what it means, and how to fix it."""
+    """Return the fault for a build that gcloud did not finish: the reason, and how to fix it."""
     lines = [line.partition("ERROR: ")[2] for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
     words = lines[-1] if lines else done.last_words
     where = f"project {project}" if project else "gcloud builds submit"
@@ -214,13 +215,13 @@ def cloud_build_fault(done: Output, project: str | None) -> Fault:
 
 
 def active_account() -> str | None:
-    """Return the account that gcloud uses; None without a sign-in."""
+    """Return gcloud's active account, or None."""
     command = Command(("gcloud", "auth", "list", "--filter=status:ACTIVE", "--format=value(account)", "--quiet"))
     return run_checked(command, hint="gcloud auth list").text.strip() or None
 
 
 def key_account(key_file: Path) -> str | None:
-    """Return the account that ``key_file`` names; a workload identity's names none."""
+    """Return the account in ``key_file``; None for a workload identity."""
     try:
         content = json.loads(read_file(key_file))
     except OSError as err:
@@ -239,7 +240,7 @@ def key_account(key_file: Path) -> str | None:
 
 
 def account_of(user: str, secret: str) -> str | None:
-    """Return the account that a login names; None for a token.
+    """Return the account of a login; None for a token.
 
     https://cloud.google.com/artifact-registry/docs/docker/authentication#json-key
     """

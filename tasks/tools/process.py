@@ -1,4 +1,4 @@
-"""Run outside programs, without a shell: those that people watch through sh, all else through subprocess."""
+"""Run outside programs without a shell: by sh if people watch them, else by subprocess."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ log = logging.getLogger("hubpress")
 S = TypeVar("S")
 T = TypeVar("T")
 LOOK_SECONDS = 60.0
-# For what waits for a person, or runs what a person has set up, as a commit runs hooks.
+# For programs that wait for a person, or run a person's programs, like a commit's hooks.
 PERSON_SECONDS = 3600.0
-# For a build: people see what it does, and can end it with Ctrl-C.
+# For builds: people see the progress, and can press Ctrl-C.
 NO_BOUND = TIMEOUT_MAX
 MOST_AT_ONCE = 8
 INSTALL_HINTS = {
@@ -47,35 +47,34 @@ INSTALL_HINTS = {
 _SLICE_SECONDS, _TURN_SECONDS = 1.0, 0.02
 _TIDY_SECONDS = 10.0
 _DROPPED = (
-    # gcloud and Docker's credential helpers are Python programs that break when they find another interpreter first.
+    # gcloud and its credential helper are Python programs, and break if they find another interpreter first.
     *("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__"),
-    # What git sets for its hooks (`git rev-parse --local-env-vars`, without what holds settings) points at another
-    # repository.
+    # Git sets these for hooks (`git rev-parse --local-env-vars`, without settings); they point to another repository.
     *("GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"),
     *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_CONFIG", "GIT_GRAFT_FILE", "GIT_SHALLOW_FILE", "GIT_PREFIX"),
     *("GIT_INTERNAL_SUPER_PREFIX", "GIT_NO_REPLACE_OBJECTS", "GIT_REPLACE_REF_BASE"),
-    # Paths are taken as they are given, attributes as a checkout takes them, branches by their whole names.
+    # These change how git reads paths, attributes and branch names.
     *("GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS", "GIT_NAMESPACE"),
     *("GIT_ATTR_SOURCE", "GIT_DEFAULT_HASH", "GIT_DEFAULT_REF_FORMAT", "GIT_DIFF_OPTS", "GIT_EXTERNAL_DIFF"),
-    # Buildx fails where that is a terminal's and there is none.
+    # Buildx fails if it asks for a terminal and there is none.
     "BUILDKIT_PROGRESS",
 )
-# A program may end with any status, or by any signal (negative): the caller decides what that means.
+# Any exit status, or signal (negative): the caller decides what it means.
 _ANY_STATUS = tuple(range(-64, 256))
-# Those that a thread works for, the outermost one first.
+# The pools that a thread works for, outermost first.
 _pools: ContextVar[tuple[Pool, ...]] = ContextVar("pools", default=())
 
 
 class TooSlow(ProgramFailed):
-    """An outside program did not end in time, and was killed (exit code 3)."""
+    """An outside program timed out, and was killed (exit code 3)."""
 
 
 class NotInstalled(ProgramFailed):
-    """An outside program is not on this machine (exit code 3)."""
+    """An outside program is not installed (exit code 3)."""
 
 
 class Pool(ThreadPoolExecutor):
-    """Asks several things side by side; what is still open when its block ends is dropped, its programs are ended."""
+    """A thread pool; at the end of its block, it drops open tasks and ends their programs."""
 
     def __init__(self) -> None:
         super().__init__(MOST_AT_ONCE, initializer=_pools.set, initargs=((*_pools.get(), self),))
@@ -83,35 +82,35 @@ class Pool(ThreadPoolExecutor):
         self.is_left = False
 
     def __exit__(self, *_: object) -> None:
-        """End what still runs; threads that wait for a server are left to their own bounds."""
+        """End programs that still run; threads that wait for a server are left to their timeouts."""
         self.is_left = True
         self.shutdown(wait=False, cancel_futures=True)
         _end([*self.programs])
 
 
 def map_parallel(question: Callable[[S], T], subjects: Iterable[S]) -> list[T]:
-    """Return the answers to ``question`` for each of ``subjects``, asked side by side."""
+    """Return ``question`` of each of ``subjects``, called in parallel."""
     with Pool() as pool:
         asked = [pool.submit(question, subject) for subject in subjects]
         return [result_of(future) for future in asked]
 
 
 def result_of(asked: Future[T]) -> T:
-    """Return what was ``asked`` of a pool, or raise its fault."""
-    # A signal that arrives just before a wait without a bound does not end it.
+    """Return the result of a pool's task, or raise its fault."""
+    # A signal just before an unbounded wait would not interrupt it.
     while not wait_for((asked,), _SLICE_SECONDS).done:
         pass
     return asked.result()
 
 
 def capture(command: Command, *, seconds: float = LOOK_SECONDS) -> Output:
-    """Run ``command`` and return what it says, whatever its status; raise ProgramFailed, or TooSlow after ``seconds``.
+    """Run ``command`` and return its output, whatever its status; raise ProgramFailed, or TooSlow after ``seconds``.
 
-    An interrupt asks it to end, and lets it tidy up.
+    On an interrupt, the program is asked to end, and can clean up.
     """
     process, pools = None, _pools.get()
     try:
-        # An interrupt right after the fork would leave a program that nothing knows of.
+        # An interrupt right after the fork would leave an unknown process.
         with hold_interrupts():
             process = _begin(command)
         for pool in pools:
@@ -134,7 +133,7 @@ def capture(command: Command, *, seconds: float = LOOK_SECONDS) -> Output:
 
 
 def run_checked(command: Command, *, hint: str = "", seconds: float = LOOK_SECONDS) -> Output:
-    """Run ``command`` as :func:`capture` does, and require status 0; without a ``hint`` a fault names the command."""
+    """Run ``command`` like :func:`capture`, and require status 0; the default ``hint`` is the command."""
     output = capture(command, seconds=seconds)
     if not output.ok:
         raise ProgramFailed(f"{shlex.join(command.argv[:3])}: {output.last_words}", hint=hint or str(command))
@@ -142,13 +141,13 @@ def run_checked(command: Command, *, hint: str = "", seconds: float = LOOK_SECON
 
 
 def run_interactive(command: Command) -> int:
-    """Run ``command`` on this terminal, its output on standard error, and return its exit status."""
+    """Run ``command`` on the terminal, with its output on standard error; return its exit status."""
     screen = sys.stderr.fileno()
     return _watched(command, PERSON_SECONDS, _in=command.stdin or sys.stdin, _out=screen, _err=screen)
 
 
 def run_with_last_line(command: Command, what: str) -> Output:
-    """Run ``command`` with its last line shown behind ``what``; return what it says, and show it where it fails."""
+    """Run ``command`` and show its last line after ``what``; if it fails, show all of its output, which is returned."""
     with output.waiting(what) as wait:
         done = _heard(command, NO_BOUND, wait.add)
     if done.ok:
@@ -159,33 +158,33 @@ def run_with_last_line(command: Command, what: str) -> Output:
 
 
 def run_with_output(command: Command) -> Output:
-    """Run ``command``, show what it says line by line, and return it whatever its status."""
+    """Run ``command`` and show its output line by line; return it, whatever its status."""
 
     def tell(text: str) -> None:
-        # A line that looks like this program's own begins with the other's name.
+        # A line that looks like one of ours gets the program's name.
         output.pass_on(f"{command.argv[0]}: {text}" if text.startswith(("error: ", "hint: ")) else text)
 
     return _heard(command, PERSON_SECONDS, tell)
 
 
 def find(name: str) -> str | None:
-    """Return the path of the program ``name``, or None; what is beside this Python (chartpress) counts last."""
+    """Return the path of the program ``name``, or None; this Python's own folder (chartpress) comes last."""
     return shutil.which(name, path=os.pathsep.join((_search_path(), str(Path(sys.executable).parent))))
 
 
 def missing(name: str) -> NotInstalled:
-    """Return the fault for a program that is not on this machine."""
+    """Return the fault for a program that is not installed."""
     return NotInstalled(f"{name} is not installed", where="PATH", hint=INSTALL_HINTS.get(name, f"install {name}"))
 
 
 def require_installed(name: str) -> None:
-    """Check that the program ``name`` is on this machine."""
+    """Check that the program ``name`` is installed."""
     if find(name) is None:
         raise missing(name)
 
 
 def _ready(command: Command) -> tuple[list[str], dict[str, str]]:
-    """Return the arguments and the variables that ``command`` is started with, after checking that it may be."""
+    """Check that ``command`` is allowed; return its arguments and its environment."""
     require_command(command, capture)
     program, *arguments = command.argv
     path = find(program)
@@ -215,7 +214,7 @@ def _begin(command: Command) -> subprocess.Popen[bytes]:
 
 
 def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Ask programs to end, then kill them and what they have started: docker, for one, leaves the work to plugins."""
+    """Ask programs to end, then kill them and their children: docker, for example, works by plugins."""
     for process in processes:
         process.terminate()
     for process in processes:
@@ -228,7 +227,7 @@ def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
 
 
 def _heard(command: Command, seconds: float, tell: Callable[[str], None]) -> Output:
-    """Run ``command`` through sh, ``tell`` what it says as it says it, and return all of it as standard error."""
+    """Run ``command`` by sh, pass each line of its output to ``tell``, and return all of it as standard error."""
     said = bytearray()
 
     def hear(chunk: str | bytes) -> None:
@@ -236,13 +235,13 @@ def _heard(command: Command, seconds: float, tell: Callable[[str], None]) -> Out
         said.extend(data)
         tell(data.decode("utf-8", "surrogateescape"))
 
-    # By lines: half of a secret would not be recognized.
+    # By lines, so that secrets are not split.
     status = _watched(command, seconds, _in=command.stdin, _out=hear, _out_bufsize=1, _err_to_out=True, _tty_out=False)
     return Output(status, b"", said.decode("utf-8", "replace"))
 
 
 def _watched(command: Command, seconds: float, **options: Any) -> int:  # noqa: ANN401 - sh's own
-    """Run ``command`` through sh with ``options``, and return its exit status."""
+    """Run ``command`` by sh with ``options``, and return its exit status."""
     process: sh.RunningCommand | None = None
     try:
         with hold_interrupts():
@@ -259,7 +258,7 @@ def _watched(command: Command, seconds: float, **options: Any) -> int:  # noqa: 
 
 
 def _has_ended(process: sh.RunningCommand, seconds: float) -> bool:
-    """Wait for a program; sh's own wait loses the status where it is interrupted."""
+    """Wait for a program; sh's own wait loses the status if it is interrupted."""
     deadline = time.monotonic() + seconds
     while process.is_alive() and time.monotonic() < deadline:
         time.sleep(_TURN_SECONDS)
@@ -286,7 +285,7 @@ def _start(command: Command, options: dict[str, Any]) -> sh.RunningCommand:
 
 def _not_started(command: Command, err: Exception) -> ProgramFailed:
     program = command.argv[0]
-    # It may be the system's fault, or the folder's.
+    # The cause may be the system, or the folder.
     why, place = (f": {err.strerror}", err.filename) if isinstance(err, OSError) else ("", None)
     hint = f"try {program} --version; if that does not start, reinstall {program}"
     return ProgramFailed(f"{program} cannot be started{why}", where=place or find(program), hint=hint)
@@ -301,8 +300,8 @@ def _too_slow(command: Command, seconds: float) -> TooSlow:
 
 
 def _search_path() -> str:
-    """Return PATH without this Python's own virtual environment, and without the current folder."""
+    """Return PATH without this Python's virtual environment and the current folder."""
     own = Path(sys.prefix) / "bin" if sys.prefix != sys.base_prefix else None
-    # An empty part would be that folder, whose programs are the repository's.
+    # An empty part means the current folder, with the repository's programs.
     parts = (part for part in os.environ.get("PATH", "").split(os.pathsep) if part and Path(part) != own)
     return os.pathsep.join(parts) or os.defpath

@@ -1,4 +1,4 @@
-"""A registry: what it has of an image, and whether it may be pushed to.
+"""A registry: look up an image, give it another tag, and check the right to push.
 
 The protocol is https://github.com/opencontainers/distribution-spec/blob/main/spec.md, the sign-in
 https://distribution.github.io/distribution/spec/auth/token/.
@@ -25,7 +25,7 @@ from .command import MALFORMED, require_registry
 from .logins import IDENTITY_TOKEN, DockerLogins, denied
 from .process import map_parallel
 
-# https://github.com/opencontainers/image-spec/blob/main/media-types.md, and Docker's own of before it.
+# https://github.com/opencontainers/image-spec/blob/main/media-types.md, and Docker's older types.
 _INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 _MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
 _ACCEPT = ", ".join((*_INDEXES, *_MANIFESTS, "*/*"))
@@ -39,15 +39,15 @@ _UPLOADS = "blobs/uploads/"
 _MOST_PLATFORMS = 16
 _LONGEST_WORDS = 500
 SECONDS = 20.0
-# The whole of a conversation has SECONDS: what breaks off is asked once more, but a registry that is busy says so.
+# SECONDS limit a whole conversation. Broken connections are retried once; a busy registry is not asked again.
 _CONNECT_SECONDS, _SHORTEST = 5.0, 0.001
 _LIMITS = http.Limits(attempts=2, size=4 * 1024 * 1024, passing=frozenset())
 
 
 class PlatformImage(NamedTuple):
-    """An image for one platform; ``digest`` is None where an engine holds it.
+    """An image for one platform; ``digest`` is None for an engine's local image.
 
-    ``layers`` are the uncompressed layers' digests, lowest first (``rootfs.diff_ids`` of the OCI image specification).
+    ``layers`` are the digests of the uncompressed layers, lowest first (``rootfs.diff_ids`` in the OCI specification).
     """
 
     layers: tuple[str, ...]
@@ -56,19 +56,19 @@ class PlatformImage(NamedTuple):
 
 
 class FoundImage(NamedTuple):
-    """An image that is there, without attestations; ``digest`` is None in an engine's local store."""
+    """An existing image, without attestations; ``digest`` is None for an engine's local image."""
 
     digest: str | None
     platforms: Mapping[str, PlatformImage]
 
     @property
     def digests(self) -> tuple[str, ...]:
-        """The digests of what its tag names and of its platforms' manifests, each once."""
+        """The digests of the image itself and of its platforms' manifests, without duplicates."""
         return tuple(filter(None, dict.fromkeys((self.digest, *(one.digest for one in self.platforms.values())))))
 
 
 def platform_of(image: Mapping[str, Any]) -> str:
-    """Return the platform that an image's configuration or a descriptor names (OCI image specification)."""
+    """Return the platform in an image's configuration or a descriptor (OCI image specification)."""
     variant = image.get("variant")
     return short_platform(f"{image['os']}/{image['architecture']}{f'/{variant}' if variant else ''}")
 
@@ -78,7 +78,7 @@ def _misleading(what: str, image: Reference) -> Refused:
     return Refused(what, where=image, hint=f"look at it: {look}; rebuild it: {CLI} build --force")
 
 
-# What a registry says of an image: what it has, None where it has no such image, or why it gives no answer.
+# A registry's answer about an image: the image, None if it does not exist, or why there is no answer.
 ImageAnswer: TypeAlias = "FoundImage | Fault | None"
 
 
@@ -94,23 +94,23 @@ class Conversation:
 
     @property
     def root(self) -> Address:
-        """The address that the repository's own begin with."""
+        """The base address of the repository."""
         host = _HUB_HOST if self.repository.host == DOCKER_HUB else self.repository.host
         return Address("http" if is_loopback(self.repository.host) else "https", host, f"/v2/{self.repository.path}/")
 
     def fault(self, what: str) -> Unreachable:
-        """Return the fault of a registry without a usable answer."""
+        """Return the fault for a registry without a usable answer."""
         return unreachable(what, self.repository.host, self.root.host)
 
     def broken(self, what: str) -> Unreachable:
-        """Return the fault of a registry that answers with something else than the image."""
+        """Return the fault for an invalid image in the registry."""
         hint = f"look at it: docker buildx imagetools inspect {self.repository}"
         return Unreachable(f"the registry's image is broken: {what}", where=self.repository.host, hint=hint)
 
     def send(self, method: str, path: str, body: bytes | None = None, kind: str = "") -> http.Answer:
-        """Send one request to ``path``, relative to :attr:`root`, signing in where the registry asks for it.
+        """Send a request to ``path``, relative to :attr:`root`, and sign in if the registry asks for it.
 
-        Raises Denied or Unreachable, also where ``path`` leads to another server.
+        Raises Denied or Unreachable, also if ``path`` is on another server.
         """
         if method != "GET":
             require_registry(str(self.repository))
@@ -125,19 +125,19 @@ class Conversation:
         return self._allowed(answer)
 
     def read(self, what: str, name: str) -> bytes | None:
-        """Return one of the repository's ``manifests`` or ``blobs``; None where the registry has none of that name."""
+        """Return one of the repository's ``manifests`` or ``blobs``, or None if it does not exist."""
         answer = self.send("GET", f"{what}/{name}")
         if answer.status == _NOT_FOUND:
             return None
         if answer.status != _OK:
             raise self.fault(_words(answer))
-        told = (name if ":" in name else None, answer.headers.get("docker-content-digest"))
-        if not {None, _digest(answer.body)}.issuperset(told):
+        expected = (name if ":" in name else None, answer.headers.get("docker-content-digest"))
+        if not {None, _digest(answer.body)}.issuperset(expected):
             raise self.broken(f"{name} of its {what} has another digest")
         return answer.body
 
     def require(self, what: str, name: str) -> bytes:
-        """Return what :meth:`read` does, where a part of an image names it."""
+        """Return a part of an image like :meth:`read`; raise Unreachable if it is missing."""
         body = self.read(what, name)
         if body is None:
             raise self.broken(f"{name} of its {what} is missing")
@@ -152,11 +152,11 @@ class Conversation:
         return answer
 
     def _sign_in(self, challenges: Sequence[str]) -> str:
-        """Return what answers the registry's challenges: a token, else the password itself."""
+        """Return the Authorization header for the registry's challenges: with a token, else the password."""
         host, credentials = self.repository.host, None
         try:
             credentials = DockerLogins.read().credentials(host)
-        except Denied as fault:  # what is public can be read all the same
+        except Denied as fault:  # public images can still be read
             self._helper_fault = fault
         login = basic(":".join(credentials)) if credentials else ""
         for challenge in challenges:
@@ -194,7 +194,7 @@ class Conversation:
     def _request(
         self, method: str, address: Address, headers: Mapping[str, str], body: bytes | None = None
     ) -> http.Answer:
-        """Send one request within the conversation's time."""
+        """Send a request within the conversation's time limit."""
         left = max(self.deadline - time.monotonic(), _SHORTEST)
         limits = _LIMITS._replace(connect=min(_CONNECT_SECONDS, left), read=left, total=left)
         try:
@@ -213,19 +213,19 @@ def _words(answer: http.Answer) -> str:
 
 
 def unreachable(words: str, host: str, server: str) -> Unreachable:
-    """Return the fault for a registry without a usable answer; ``server`` is what answers for ``host``."""
+    """Return the fault for a registry without a usable answer; ``server`` is the server of ``host``."""
     scheme = "http" if is_loopback(server) else "https"
     return Unreachable(f"cannot reach the registry: {words}", where=host, hint=f"curl -I {scheme}://{server}/v2/")
 
 
 def asked_too_often(words: str, host: str) -> Unreachable:
-    """Return the fault for a registry that limits how often it is asked."""
+    """Return the fault for a registry's rate limit."""
     hint = f"wait, and run it again; signed-in users get a higher limit: docker login {host}"
     return Unreachable(f"the registry's rate limit is reached: {words}", where=host, hint=hint)
 
 
 def inspect(image: Reference) -> FoundImage | None:
-    """Ask the registry for ``image``; None when it has none. Raises Denied, Unreachable, Refused for a wrong index."""
+    """Look up ``image`` in its registry, or return None. Raises Denied, Unreachable, Refused for a wrong index."""
     conversation = Conversation(image)
     try:
         body = conversation.read("manifests", image.digest or image.tag or "latest")
@@ -235,13 +235,13 @@ def inspect(image: Reference) -> FoundImage | None:
     except MALFORMED as err:
         raise conversation.broken(f"the response is not an image ({type(err).__name__})") from err
     for platform, times in Counter(name for name, _ in found).items():
-        if times > 1:  # which one a cluster takes is undefined
+        if times > 1:  # it is undefined which one a cluster uses
             raise _misleading(f"the index has {times} manifests for {platform}", image)
     return FoundImage(_digest(body), dict(found))
 
 
 def inspect_all(images: Iterable[Reference]) -> dict[Reference, ImageAnswer]:
-    """Ask the registries for ``images`` side by side, each once."""
+    """Look up ``images`` in parallel, each once."""
 
     def answer(image: Reference) -> ImageAnswer:
         try:
@@ -254,22 +254,22 @@ def inspect_all(images: Iterable[Reference]) -> dict[Reference, ImageAnswer]:
 
 
 def require_push_right(repository: Reference) -> None:
-    """Check that Docker's credentials may push, by an upload that is given up at once; raise Denied if not."""
+    """Check that Docker's credentials may push, by starting and cancelling an upload; raise Denied if not."""
     conversation = Conversation(repository, "pull,push")
     try:
         reply = conversation.send("POST", _UPLOADS)
     except Denied:
         raise
-    except (Unreachable, Unusable):  # the push itself will tell
+    except (Unreachable, Unusable):  # the push itself will show it
         return
     if reply.status == _UPLOAD_BEGUN:
-        # One that cannot be given up is forgotten in time.
+        # The registry drops it eventually if it cannot be cancelled.
         with contextlib.suppress(Fault, ValueError):
             conversation.send("DELETE", urljoin(_UPLOADS, reply.headers.get("location", "")))
 
 
 def retag(source: Reference, tag: str) -> str:
-    """Give ``source``, an image pinned by digest, another tag in its registry; return its digest."""
+    """Add ``tag`` to ``source``, an image pinned by digest, in its registry; return the digest."""
     conversation = Conversation(source, "pull,push")
     found = conversation.send("GET", f"manifests/{source.digest}")
     if found.status != _OK or _digest(found.body) != source.digest:
@@ -282,7 +282,7 @@ def retag(source: Reference, tag: str) -> str:
 
 
 def _platforms(conversation: Conversation, body: bytes) -> Iterator[tuple[str, PlatformImage]]:
-    """Yield each platform with its image; attestations, which have no platform, are left out."""
+    """Yield each platform with its image; skip attestations, which have no platform."""
     index = json.loads(body).get("manifests")
     if index is None:
         yield _platform_image(conversation, body)
@@ -293,7 +293,7 @@ def _platforms(conversation: Conversation, body: bytes) -> Iterator[tuple[str, P
     for descriptor in wanted:
         name, image = _platform_image(conversation, conversation.require("manifests", descriptor["digest"]))
         if descriptor.get("platform"):
-            # Variants may be left out.
+            # The variant is optional.
             listed = platform_of(descriptor["platform"])
             if listed.split("/")[:2] != name.split("/")[:2]:
                 raise _misleading(f"the index says {listed}, its image is for {name}", conversation.repository)
@@ -301,7 +301,7 @@ def _platforms(conversation: Conversation, body: bytes) -> Iterator[tuple[str, P
 
 
 def _platform_image(conversation: Conversation, manifest: bytes) -> tuple[str, PlatformImage]:
-    """Read the configuration of the image that ``manifest`` is for (OCI image specification)."""
+    """Read the image of a ``manifest`` from its configuration (OCI image specification)."""
     config = json.loads(conversation.require("blobs", json.loads(manifest)["config"]["digest"]))
     labels = {str(name): str(value) for name, value in ((config.get("config") or {}).get("Labels") or {}).items()}
     layers = tuple(map(str, config["rootfs"].get("diff_ids") or ()))
