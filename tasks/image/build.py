@@ -1,6 +1,6 @@
-"""A build of several images: where each stands, what was proved of it, and what is shown of it.
+"""A build of images: the status of each, its verification, and its report.
 
-The proof of an image is what its registry has, compared with what it must be.
+An image is verified by comparing what its registry has with what it must be.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from .inputs import INPUTS_LABEL, inputs_hash, require_buildable, require_commit
 from .tag import COMMIT_TO_COME, ImageName, earlier_tags, name_image, names_commit, tells_images_apart
 from .tree import Tree
 
-# An image's status: (to be) built, under the tag of another commit until it is retagged, in the registry already,
+# An image's status: (to be) built; (to be) retagged, as the registry has it under another tag; already in the registry;
 # without a platform to build for.
 BUILT, RETAGGED, PRESENT, SKIPPED = "built", "retagged", "present", "skipped"
 # https://github.com/opencontainers/image-spec/blob/main/annotations.md
 LABEL = "org.opencontainers.image."
-# Marks an image that stands in for z2jh's own where that cannot be reached; see tasks/rehearsal.
+# The label of a stand-in for z2jh's image; see tasks/rehearsal.
 STAND_IN_LABEL = "io.github.hubpress.stand-in"
-# How many commits, of any branch, are looked at for an image of the same inputs.
+# How many commits, of any branch, are searched for an image with the same inputs.
 _MOST_COMMITS = 20
 
 Answers: TypeAlias = dict[Reference, ImageAnswer]
 
 
 class Base(NamedTuple):
-    """The base image that a Dockerfile names, as its registry or the engine's local store has it.
+    """The base image of a Dockerfile, as found in its registry or in the engine's local store.
 
-    ``stand_in`` is what a rehearsal takes in its place, pinned by digest; then ``found`` is what is there.
+    In a rehearsal, ``stand_in``, pinned by digest, may replace it; then ``found`` is the stand-in.
     """
 
     reference: Reference
@@ -51,26 +51,26 @@ class Base(NamedTuple):
 
     @property
     def digest(self) -> str | None:
-        """What its own registry has under its name; None where that is not asked, or cannot be reached."""
+        """Its digest in its own registry; None if that was not asked or cannot be reached."""
         return None if self.stand_in else self.found.digest
 
     @property
     def pinned(self) -> Reference:
-        """What the Dockerfile names, with that digest where it has none itself."""
+        """The Dockerfile's reference, with the registry's digest if it has none."""
         return self.reference._replace(digest=self.reference.digest or self.digest)
 
     @property
     def identity(self) -> str:
-        """Its digest, or else those of its layers."""
+        """Its digest, or else the digests of its layers."""
         layers = sorted(",".join(image.layers) for image in self.found.platforms.values())
         return self.found.digest or ";".join(layers)
 
 
 def prove(image: Reference, found: FoundImage | None, base: Base, wanted: str, digest: str | None = None) -> FoundImage:
-    """Return what the registry has of ``image``, after comparing it with what it must be.
+    """Verify the image that the registry has found, and return it.
 
-    The layers of ``base`` must be its first layers (OCI image specification, ``rootfs.diff_ids``); it must hold the
-    platforms ``wanted``, separated by commas, and have the ``digest`` that was pushed.
+    Its first layers must be those of ``base`` (OCI image specification, ``rootfs.diff_ids``). It must have the
+    comma-separated platforms ``wanted``, and the ``digest`` that was pushed, if given.
     """
     if found is None or found.digest is None:
         raise Refused("the registry does not have the image that was pushed", where=image, hint=f"{CLI} build")
@@ -98,14 +98,14 @@ def prove(image: Reference, found: FoundImage | None, base: Base, wanted: str, d
 
 
 class ImageBuild(NamedTuple):
-    """One image of a build.
+    """An image of a build.
 
     Attributes:
         platform: the platforms that it must run on, separated by commas.
-        argument: the value of ``--platform``; None for a native build without it.
-        found: what the registry has of it, proved.
-        inputs: the hash of what it is built from; None while a commit is only planned, and where it is not needed.
-        source: the image of the same inputs, pinned by digest, that is retagged.
+        argument: the value of ``--platform``; None for a native build.
+        found: the verified image in the registry.
+        inputs: the hash of its inputs; None while its commit is only planned, and if it is not needed.
+        source: the image with the same inputs, pinned by digest, to retag.
         signed: the public key that its new signature was verified with.
     """
 
@@ -132,15 +132,15 @@ class ImageBuild(NamedTuple):
 
     @property
     def pinned(self) -> Reference | None:
-        """The image by the digest that the registry has of it, under this tag or another; None before it is pushed."""
+        """The image pinned by its digest in the registry, under this tag or another; None before it is pushed."""
         return self.reference._replace(digest=self.found.digest) if self.found else self.source
 
     def proved(self, found: FoundImage | None, digest: str | None = None) -> ImageBuild:
-        """Return the build of an image that the registry has: ``found``, which must have the ``digest`` if given."""
+        """Return the image with ``found``, after verifying that; it must have the ``digest`` if given."""
         return self._replace(found=prove(self.reference, found, self.base, self.platform, digest))
 
     def summary(self) -> list[str]:
-        """Return the lines that tell what was built and proved."""
+        """Return the lines about what was built and verified."""
         if self.found is None:
             return [f"{self.reference}: {self.status}, not pushed"]
         words = {
@@ -159,7 +159,7 @@ class ImageBuild(NamedTuple):
 
 @dataclass(frozen=True)
 class Build:
-    """A build, and the hub repository as it is when it begins."""
+    """A build of images, and the hub repository that it starts from."""
 
     hub: Hub
     options: BuildOptions
@@ -169,12 +169,12 @@ class Build:
 
     @property
     def to_build(self) -> tuple[ImageBuild, ...]:
-        """The images that are (to be) built."""
+        """The images (to be) built."""
         return tuple(one for one in self.images if one.status == BUILT)
 
     @property
     def parts(self) -> list[Build]:
-        """The builds of the images that one commit has."""
+        """The build, divided by the commits that the images are built from."""
         commits: dict[str | None, list[ImageBuild]] = {}
         for one in self.to_build:
             commits.setdefault(one.name.revision, []).append(one)
@@ -182,22 +182,22 @@ class Build:
 
     @property
     def more_built(self) -> list[str]:
-        """The keys of the images that the engine builds besides ``images``, and of which it tells nothing."""
+        """The keys of other images that chartpress builds too, without reporting them."""
         own = [one.key for one in self.images]
         keys = dict.fromkeys(spec.key for chart in self.hub.layout.charts for spec in chart.images)
         return [key for key in keys if key not in own] if self.options.engine == CHARTPRESS and self.to_build else []
 
     def with_images(self, images: Iterable[ImageBuild]) -> Build:
-        """Return the build with ``images`` in place of those of the same keys."""
+        """Return the build with ``images`` replacing those with the same keys."""
         new = {one.key: one for one in images}
         return replace(self, images=tuple(new.get(one.key, one) for one in self.images))
 
     def after(self, results: Values) -> Build:
-        """Return the build with the images that its actions left (see :func:`results_of`)."""
+        """Return the build with the images in its actions' results (see :func:`results_of`)."""
         return self.with_images(one for one in results.values() if isinstance(one, ImageBuild))
 
     def summary(self, results: Values) -> list[str]:
-        """Return the lines that tell what was done."""
+        """Return the lines about what was done."""
         done = {one.key for one in results.values() if isinstance(one, ImageBuild)}
         images = (one for one in self.images if one.status in {PRESENT, SKIPPED} or one.key in done)
         return [line for one in images for line in one.summary()]
@@ -237,22 +237,22 @@ class Build:
 
 
 def results_of(images: Iterable[ImageBuild]) -> dict[str, ImageBuild]:
-    """Return what an action of a build leaves."""
+    """Return an action's results for ``images``."""
     return {f"the build of {one.key}": one for one in images}
 
 
 def pinned_images(hub: Hub, image: HubImage) -> list[Reference]:
-    """Return the images that the values name in ``image``'s repository."""
+    """Return the images in ``image``'s repository that the values name."""
     try:
         found = hub.pinned(image).values()
     except Unusable:
-        return []  # the step that writes the values says what is wrong with them
+        return []  # the step that writes the values reports the fault
     named = (Reference(one.name, one.tag) for one in found if one.name == image.spec.name and is_tag(one.tag or ""))
     return list(dict.fromkeys(named))
 
 
 def assess_images(hub: Hub, options: BuildOptions, *, reuse: bool) -> Build:
-    """Return the build, each image as it stands; with ``reuse`` one of the same inputs is only retagged."""
+    """Return the build with the status of each image; with ``reuse``, an image with the same inputs is retagged."""
     given = () if options.platform is None else options.platform.split(",")
     require_like("platform", "--platform linux/amd64", *given)
     images = hub.to_build(options.image)
@@ -261,7 +261,7 @@ def assess_images(hub: Hub, options: BuildOptions, *, reuse: bool) -> Build:
         require_committed(hub, images)
     pushes = hub.settings.push and not options.no_push
     answers: Answers = {}
-    # All at once, as far as it is known by now what is asked for.
+    # Ask for everything that is known by now in parallel.
     names = [(image, name_image(hub, image)) for image in images if pushes and by_commit]
     known = [Reference(image.spec.name, name.tag) for image, name in names if name.commit != COMMIT_TO_COME]
     bases = (image.base.reference for image in images)
@@ -282,7 +282,7 @@ def assess_images(hub: Hub, options: BuildOptions, *, reuse: bool) -> Build:
 
 
 def _ask(answers: Answers, references: Iterable[Reference]) -> None:
-    """Ask the registries for those of ``references`` that have no answer yet, side by side."""
+    """Look up those of ``references`` that have no answer yet, in parallel."""
     new = dict.fromkeys(reference for reference in references if reference not in answers)
     with output.waiting(f"asking {', '.join(dict.fromkeys(reference.host for reference in new))}"):
         answers.update(inspect_all(new))
@@ -304,7 +304,7 @@ def assess_image(
     is_planned = name is not None and name.commit == COMMIT_TO_COME
     if name and name.revision:
         tree = Tree(hub.git, name.revision)
-    # It takes git a while, and an image that is there has it as a label.
+    # It takes git a while, and an existing image has the hash as a label.
     hashed = cache(lambda: None if is_planned else inputs_hash(hub, image, tree, base.identity, left, name))
     one = ImageBuild(image, name or name_image(hub, image, hashed() or ""), base, left or wanted)
     if not left:
@@ -315,7 +315,7 @@ def assess_image(
         _ask(answers, [one.reference])
         found = answers[one.reference]
     if options.force and isinstance(found, FoundImage | Refused):
-        found = None  # it is replaced, whatever it is
+        found = None  # it will be replaced
     if isinstance(found, Fault):
         raise found
     if found and not tells_images_apart(hub.settings.tag) and inputs_label(found) != hashed():
@@ -331,9 +331,9 @@ def assess_image(
 
 
 def _reusing(hub: Hub, one: ImageBuild, answers: Answers) -> ImageBuild:
-    """Return the build that only retags, where the registry has an image of the same inputs.
+    """Return the image as one to retag, if the registry has an image with the same inputs.
 
-    It is asked for what the values name, and for the tags of the last commits of any branch.
+    Candidates are the images that the values name, and those with the tags of recent commits of any branch.
     """
     tags = earlier_tags(hub, one.image, _MOST_COMMITS) if one.name.commit else []
     candidates = [*pinned_images(hub, one.image), *(Reference(one.image.spec.name, tag) for tag in tags)]
@@ -348,9 +348,9 @@ def _reusing(hub: Hub, one: ImageBuild, answers: Answers) -> ImageBuild:
 
 
 def _on_builder(build: Build) -> Build:
-    """Return the build with what its builder tells, and the platforms that it has to be told."""
+    """Return the build with its inspected builder, and with the ``--platform`` of each image."""
     hub, options, builder = build.hub, build.options, build.builder
-    # A builder elsewhere builds for its own platform, unless it is told another one.
+    # A remote builder builds for its own platform by default.
     asked = options.platform or builder.name
     if builder.name != CLOUD_BUILD:
         builder = docker.require_builder(builder.name)
@@ -359,16 +359,16 @@ def _on_builder(build: Build) -> Build:
         if any("," in one.platform for one in build.to_build):
             docker.require_image_store(builder, "build for several platforms", "--platform")
 
-    def told(one: ImageBuild) -> ImageBuild:
+    def with_platform(one: ImageBuild) -> ImageBuild:
         argument = platform_argument(Host.here(), hub.settings.platform, one.platform if asked else None)
         is_foreign = bool(builder.runs) and not builder.is_native(one.platform)
         return one._replace(argument=argument or (one.platform if is_foreign else None))
 
-    return replace(build, builder=builder).with_images(map(told, build.to_build))
+    return replace(build, builder=builder).with_images(map(with_platform, build.to_build))
 
 
 def require_platforms(base: Base, wanted: str) -> None:
-    """Check that ``base`` exists for every platform of ``wanted`` (separated by commas)."""
+    """Check that ``base`` is available for every platform in ``wanted`` (separated by commas)."""
     missing = [one for one in map(short_platform, wanted.split(",")) if one not in base.found.platforms]
     if missing:
         raise Refused(
@@ -381,10 +381,11 @@ def require_platforms(base: Base, wanted: str) -> None:
 def base_of(image: HubImage, answer: ImageAnswer, *, stored: bool = True) -> Base:
     """Return the base image of ``image`` from its registry's ``answer``.
 
-    Where that is out of reach it is as the engine has it (``stored``). A stand-in is refused unless all stays here.
+    If the registry cannot be reached, the engine's local image is used (``stored``). A stand-in is refused if the image
+    leaves this machine.
     """
     reference = image.base.reference
-    # It leaves open what the registry has.
+    # Without an answer, the registry may have the image.
     if stored and isinstance(answer, Unreachable) and not isinstance(answer, Denied):
         answer = docker.local(reference) or answer
     if answer is None:
@@ -408,23 +409,23 @@ def base_of(image: HubImage, answer: ImageAnswer, *, stored: bool = True) -> Bas
 
 
 def is_stand_in(found: FoundImage) -> bool:
-    """Whether an image is marked as one that stands in for z2jh's own."""
+    """Whether an image is a stand-in for z2jh's."""
     return any(one.labels.get(STAND_IN_LABEL) for one in found.platforms.values())
 
 
 def base_label(base: Reference) -> str:
-    """Return how an image's label names its base image."""
+    """Return the base image's name as in an image's label."""
     return f"{base.host}/{base.path}:{base.tag}"
 
 
 def inputs_label(found: FoundImage) -> str | None:
-    """Return the hash of inputs in an image's labels, if it is the same on all of its platforms."""
+    """Return the hash of inputs in an image's labels, or None, also if its platforms differ."""
     labels = {image.labels.get(INPUTS_LABEL) for image in found.platforms.values()}
     return labels.pop() if len(labels) == 1 else None
 
 
 def image_fact(reference: Reference) -> Fact:
-    """Return the fact that the registry has this image, pinned by digest; without one, that it has none of the tag."""
+    """Return the fact that the registry has this image, pinned by digest; without a digest, that the tag is free."""
 
     def digest() -> str | None:
         found = inspect(reference)

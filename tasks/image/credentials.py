@@ -1,6 +1,6 @@
-"""Credential files, which no build context may hold: recognised by content, and by name if need be.
+"""Credential files, which a build context must not contain, by content and, for some kinds, by name.
 
-An encrypted (git-crypt, sops), empty or example file does not count.
+Encrypted (git-crypt, sops), empty and example files do not count.
 """
 
 from __future__ import annotations
@@ -14,30 +14,29 @@ from typing import NamedTuple
 from ..core.visible import names_secret
 
 LARGEST = 64 * 1024
-# Most keys and tokens are far smaller than what may hold several of them.
+# Most files with a key or token are much smaller than files with several of them.
 _LIKELY = 16 * 1024
-# The beginning of an encrypted value, or of a reference to one.
+# The beginnings of encrypted values, and of references.
 _NO_SECRET = ("ENC[", "<", "$", "{", "%")
 _ANY_CASE = re.MULTILINE | re.IGNORECASE
-# As JSON, YAML and programs may write what stands between quotes.
+# Escapes in quoted strings of JSON, YAML and programs.
 _ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|[/n])")
-# RFC 7468, with its headers, but for a placeholder: ``...``; indented, as in YAML, or a text between quotes.
+# RFC 7468, with headers, but not a placeholder (``...``); also indented, as in YAML, or in quotes.
 _PEM = (
     r"""(?:^[ \t]*|["'])-----BEGIN [\w ]{0,30}PRIVATE KEY[\w \t\r-]{0,30}\n(?:[ \t]*[\w-]+: [^\n]*\n|[ \t\r]*\n)*"""
     r"((?:[ \t]*[a-z0-9+/=]+[ \t\r]*\n(?:[ \t\r]*\n)*)+)[ \t]*-----END "
 )
 _AGE = r"^AGE-SECRET-KEY-1(\w{58})"
 _PUTTY = r"\APuTTY-User-Key-File.*\n(Encryption: none)\r?$"
-# https://cloud.google.com/docs/authentication/application-default-credentials. Those of a workload identity federation
-# are secret only with a token to exchange in them (https://google.aip.dev/auth/4117), as google-github-actions/auth
-# writes them.
+# https://cloud.google.com/docs/authentication/application-default-credentials. Workload identity files are secret only
+# if they contain a token (https://google.aip.dev/auth/4117), like those of google-github-actions/auth.
 _GOOGLE = "credentials of Google Cloud"
 _FEDERATION = r'"headers"\s*:\s*\{[^{}]*"authorization"\s*:\s*"([^"]+)"'
 # https://docs.docker.com/reference/cli/docker/login/
 _DOCKER = r'"(?:auth|password|identitytoken|registrytoken)"\s*:\s*"([^"]+)"'
 # https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
 _OF_A_USER = r"""(?<![\w-])(?:client-key-data|token|password)["']?\s*:\s*["']?([^\s"',}]+)"""
-# A password or token in an address, or what actions/checkout puts into .git/config.
+# A password or token in a URL, or the header that actions/checkout writes to .git/config.
 # https://git-scm.com/docs/git-credential-store
 _ADDRESS = (
     r"://(?:[^/\s:@]*:|(?=gh[pousr]_|github_pat_|glpat-|ya29\.))([^/\s@]+)@|^(?:[^\n=]*=)?[ \t]*(authorization: )"
@@ -49,9 +48,9 @@ class _Kind(NamedTuple):
     """One kind of credential file.
 
     Attributes:
-        secret: a pattern, whose last group is the secret; the group ``name``, if there is one, must say that it is.
-        sign: what each such file contains, so that few files need a closer look.
-        names: patterns of the files' names; any where there are none.
+        secret: a pattern whose last group is the secret; a group ``name``, if any, must be a secret's name.
+        sign: a text that every such file contains, to rule out most files quickly.
+        names: patterns of file names; by default, any name.
     """
 
     what: str
@@ -60,7 +59,7 @@ class _Kind(NamedTuple):
     names: tuple[str, ...] = ()
 
     def may_be(self, path: str) -> bool:
-        """Whether the file has one of the names."""
+        """Whether the file name matches."""
         return not self.names or any(fnmatchcase(f"/{path}", f"*/{name}") for name in self.names)
 
 
@@ -84,10 +83,10 @@ _KINDS = (
 
 
 def credential_in(path: str, data: bytes) -> str | None:
-    """Return the kind of credentials in a file, for people, or None; one larger than ``LARGEST`` has none."""
+    """Return the kind of credentials in a file, for people, or None, also if it is larger than ``LARGEST``."""
     if len(data) > LARGEST:
         return None
-    # What tells credentials is in ASCII, and binary files are decoded so in no time.
+    # The patterns are ASCII, and this decodes binary files quickly.
     text = data.removeprefix(BOM_UTF8).decode("latin-1")
     if "\\" in text:
         text += "\n" + _ESCAPE.sub(lambda one: json.loads(f'"{one[0]}"'), text)
@@ -100,5 +99,5 @@ def credential_in(path: str, data: bytes) -> str | None:
 
 
 def may_be_credentials(path: str, size: int) -> bool:
-    """Whether a file of that path and size is worth a look into it (:func:`credential_in`) before it is written out."""
+    """Whether a file of this name and size should be searched (:func:`credential_in`) before it is written out."""
     return size <= _LIKELY or (size <= LARGEST and any(kind.names and kind.may_be(path) for kind in _KINDS))

@@ -1,10 +1,9 @@
 """The engines that build: ``docker buildx bake``, chartpress, Google Cloud Build.
 
-A new engine is a class like :class:`Buildx`, and a row in :func:`engine_for`: ``require_fit`` checks that it is
-installed, and can do what the options and settings want; ``shown`` returns the commands for the images of one commit,
-as one could paste them; ``build`` runs them, with the context in ``scratch``, and returns the pushed digests that it
-knows by the images' keys; ``retags`` is whether an image of the same inputs that is in the registry already is
-retagged, not built.
+A new engine is a class like :class:`Buildx`, and an entry in :func:`engine_for`. ``require_fit`` checks that it is
+installed, and supports the options and settings. ``shown`` returns the commands for the images of one commit, to be
+pasted into a shell. ``build`` runs them, with the build context in ``scratch``, and returns the pushed digests that it
+knows by the images' keys. ``retags`` is whether an existing image with the same inputs is retagged instead of built.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ from .tag import COMMIT_TO_COME, name_image, names_commit
 from .tree import Tree
 
 BUILDX = "buildx"
-# The folder that a build context is written into.
+# The folder of the build context.
 CONTEXT = "context"
 _CACHE_TAG = "buildcache"
 # https://cloud.google.com/build/docs/cloud-builders; it brings buildx, whose builder there is the docker driver.
@@ -56,7 +55,7 @@ Engine: TypeAlias = "Buildx | Chartpress | CloudBuild"
 
 
 def engine_for(hub: Hub, options: BuildOptions) -> Engine:
-    """Return the engine that the options and settings name, after checking that it fits."""
+    """Return the engine for the options and settings, after checking that it supports them."""
     in_cloud = (options.builder or hub.settings.builder) == CLOUD_BUILD
     engines: dict[str, Engine] = {BUILDX: CloudBuild() if in_cloud else Buildx(), CHARTPRESS: Chartpress()}
     engine = engines.get(options.engine)
@@ -68,7 +67,7 @@ def engine_for(hub: Hub, options: BuildOptions) -> Engine:
 
 
 def build_images(build: Build, engine: Engine) -> list[ImageBuild]:
-    """Build and push, then prove each image from what its registry has; return the images."""
+    """Build and push the images, verify each in its registry, and return them."""
     built: list[ImageBuild] = []
     digests: dict[str, str] = {}
     with temporary_folder() as scratch:
@@ -80,7 +79,7 @@ def build_images(build: Build, engine: Engine) -> list[ImageBuild]:
 
 
 def _named(build: Build) -> Build:
-    """Return the build with the tags that waited for a commit, which exists now."""
+    """Return the build with the tags of the commit, which was only planned before."""
     waiting = [one for one in build.to_build if one.name.commit == COMMIT_TO_COME]
     hub = build.hub.again()
     named = [one._replace(name=name_image(hub, one.image)) for one in waiting]
@@ -91,7 +90,7 @@ def _named(build: Build) -> Build:
 
 
 def _written(part: Build, folder: Path) -> Iterator[ImageBuild]:
-    """Write the build context of one part out of git into ``folder``, and yield its images with their inputs."""
+    """Write the build context of a part from git to ``folder``, and yield its images with their inputs."""
     hub, images = part.hub, [one.image for one in part.images]
     with source_tree(hub, images, part.images[0].name.revision) as tree:
         for one in part.images:
@@ -107,22 +106,22 @@ def _written(part: Build, folder: Path) -> Iterator[ImageBuild]:
 
 
 def _bake_definition(build: Build, *, no_cache: bool, shared: bool = True) -> str:
-    """Return the definition of a part's images, without ``shared`` only from the builder's own cache."""
+    """Return the bake definition of a part's images; without ``shared``, they do not use the shared cache."""
     images = enumerate(build.images)
     return definition({target_name(n, one.key): _target(build, one, no_cache, shared=shared) for n, one in images})
 
 
 def definition(targets: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the bake definition of ``targets``, their fields by their names, as JSON text."""
+    """Return the bake definition of ``targets``, given by name, as JSON."""
     whole = {"group": {"default": {"targets": list(targets)}}, "target": targets}
-    # JSON's own syntax holds no brace right after such a sign.
+    # In JSON's syntax, a brace never follows such a sign.
     return bake_literal(json.dumps(whole, indent=2, ensure_ascii=False))
 
 
 def target_name(index: int, key: str) -> str:
-    """Return the target's name in the definition: its key, or what bake accepts of it and a number.
+    """Return a target's name: the image's key, or the characters of it that bake accepts, and a number.
 
-    A key that ends like a numbered name gets a number too, so that no two names are the same.
+    A key that ends with a number gets another one, so that all names differ.
     """
     plain = "".join(char if (char.isalnum() and char.isascii()) or char in "_-" else "-" for char in key)
     numbered = plain.rpartition("-")[2].isdecimal()
@@ -135,10 +134,10 @@ class Buildx:
     retags = True
 
     def require_fit(self, hub: Hub, options: BuildOptions) -> None:
-        """Accept all options."""
+        """Support everything."""
 
     def shown(self, part: Build) -> str:
-        """Return the commands: the context written out of git, then the build."""
+        """Return the commands that write the context from git, and build."""
         below = f"/{part.hub.layout.root}" if part.hub.layout.root else ""
         bake_file = _bake_definition(part, no_cache=part.options.no_cache)
         bake = docker.bake_command(part.builder, bake_file, None, Path("metadata.json"))
@@ -148,11 +147,11 @@ class Buildx:
     def build(self, part: Build, scratch: Path) -> dict[str, str]:
         """Build and push.
 
-        That is done once more without the shared cache where that is what fails, and where the sign-in expires
-        meanwhile: Docker asks its helper again for every command.
+        This is repeated once without the shared cache if the cache fails, and once if the sign-in has expired during
+        the build: Docker asks its helper again for every command.
         """
         folder, metadata = scratch / CONTEXT / part.hub.layout.root, scratch / "metadata.json"
-        # Not by its whole path, which may have bytes that no argument of docker's can have.
+        # A relative path: the absolute one may have bytes that docker's arguments cannot have.
         there = Path(os.path.relpath(metadata.resolve(), folder.resolve()))
         host, builder = part.images[0].reference.host, part.builder
         shared, is_again = part.hub.settings.cache != CACHE_OFF, False
@@ -182,7 +181,7 @@ class Buildx:
 
 
 def _shown_context(part: Build, folder: str) -> list[str]:
-    """Return the commands that write the build context of one part into ``folder``."""
+    """Return the commands that write the build context of a part to ``folder``."""
     top, first = part.hub.git.folder, part.images[0].name
     git = "git" if top == current_folder() else f"git -C {quote(str(top))}"
     listed = dict.fromkeys(path for one in part.images for path in sources_of(part.hub, one.image).built_from)
@@ -198,16 +197,15 @@ def _shown_context(part: Build, folder: str) -> list[str]:
 
 
 class Chartpress:
-    """Builds with chartpress, the runbook's own command.
+    """Builds with chartpress, the runbook's command.
 
-    It runs in a throwaway clone, so that what it rewrites besides the image's name and tag (Chart.yaml's version, the
-    layout of values.yaml) never reaches the hub repository.
+    It runs in a throwaway clone, because it also rewrites Chart.yaml's version and the layout of values.yaml.
     """
 
     retags = False
 
     def require_fit(self, hub: Hub, options: BuildOptions) -> None:
-        """Refuse what chartpress cannot do: choose images, build in the cloud or without a cache, use other tags."""
+        """Refuse what chartpress does not support: a choice of images, Cloud Build, no cache, other tags."""
         cannot = {
             f"--builder {CLOUD_BUILD}": (options.builder or hub.settings.builder) == CLOUD_BUILD,
             "--image": options.image,
@@ -222,12 +220,12 @@ class Chartpress:
         require_installed(CHARTPRESS)
 
     def shown(self, part: Build) -> str:
-        """Return the runbook's command."""
+        """Return the command of the runbook."""
         return str(self._command(part))
 
     def build(self, part: Build, scratch: Path) -> dict[str, str]:
-        """Build and push what chartpress finds to be built; it does not tell the digests."""
-        # On a branch of the same name, and with as long hashes: build arguments may hold both.
+        """Build and push the images that chartpress finds outdated; it reports no digests."""
+        # Build arguments may contain the branch and the abbreviated hash, so both must be the same.
         clone, abbreviation = scratch / "hub", part.hub.git.ask("config", "--get", "core.abbrev")
         flags = ("--config", f"core.abbrev={abbreviation.text}") if abbreviation.ok else ()
         source = (str(part.hub.git.folder), str(clone))
@@ -244,11 +242,11 @@ class Chartpress:
         commit.write(["."], clone)
         files = WorkingTree(clone)
         for image in part.hub.images if part.options.stand_ins else ():
-            # The tags are made of the commits, so a file may name what stands in for its hub images.
+            # Tags depend only on commits, so the stand-ins can be written to the file.
             path, data = image.dockerfile, require(files, image.dockerfile)
             after = with_images(data, part.options.stand_ins, path, image.spec.arguments)
             files.replace([FileEdit(path, data, after, "")])
-        # Named, so that git takes no folder inside for another repository.
+        # So that git does not discover a repository inside the clone.
         named = {"GIT_DIR": str(clone / ".git"), "GIT_WORK_TREE": str(clone)}
         command = self._command(part)._replace(cwd=clone / part.hub.layout.root, hidden_env=named)
         docker.run_build(command, part.to_build[0].reference.host, part.builder)
@@ -264,7 +262,7 @@ class Chartpress:
 
 
 class CloudBuild:
-    """Builds with ``gcloud builds submit``, which uploads, waits, and shows the build's log.
+    """Builds with ``gcloud builds submit``, which uploads the context, waits, and shows the build's log.
 
     See https://cloud.google.com/build/docs/running-builds/submit-build-via-cli-api.
     """
@@ -272,7 +270,7 @@ class CloudBuild:
     retags = True
 
     def require_fit(self, hub: Hub, options: BuildOptions) -> None:
-        """Refuse what Cloud Build cannot do: leave an image on this machine, attest it."""
+        """Refuse what Cloud Build does not support: local images and attestations."""
         if options.no_push or not hub.settings.push:
             raise Refused(
                 "Cloud Build has no image to leave here", where="--no-push", hint=f"leave out --builder {CLOUD_BUILD}"
@@ -282,7 +280,7 @@ class CloudBuild:
         require_installed("gcloud")
 
     def shown(self, part: Build) -> str:
-        """Return the commands: the request made in a folder, then sent."""
+        """Return the commands that create the request in a folder, and submit it."""
         files = _request_files(part).items()
         sent = _submit_command(part, Path("$request")).argv
         lines = (
@@ -294,7 +292,7 @@ class CloudBuild:
         return "\n".join(lines)
 
     def build(self, part: Build, scratch: Path) -> dict[str, str]:
-        """Build and push; Cloud Build does not tell the digests."""
+        """Build and push; Cloud Build reports no digests."""
         for name, text in _request_files(part).items():
             (scratch / name).write_text(text, encoding="utf-8")
         done = run_with_last_line(_submit_command(part, scratch), "building on Cloud Build")
@@ -304,7 +302,7 @@ class CloudBuild:
 
 
 def _request_files(part: Build) -> dict[str, str]:
-    """Return the files of a request to Cloud Build by their names, without the context that lies beside them."""
+    """Return the files of a request to Cloud Build by name, without the context."""
     step = {
         "name": _STEP_IMAGE,
         "args": ["buildx", "bake", "--file", f"/workspace/{_DEFINITION}"],
@@ -313,7 +311,7 @@ def _request_files(part: Build) -> dict[str, str]:
     }
     bake = _bake_definition(part, no_cache=part.options.no_cache)
     config = json.dumps({"steps": [step], "timeout": _TIMEOUT}, indent=2)
-    # The list of what is not uploaded is given, so that a .gitignore hides no file that is committed.
+    # An explicit ignore file, because gcloud would otherwise use .gitignore, which may match committed files.
     return {_DEFINITION: bake, _CONFIG: config, _IGNORE: f".git\n/{_CONFIG}\n/{_IGNORE}\n"}
 
 
@@ -325,9 +323,9 @@ def _submit_command(part: Build, folder: Path) -> Command:
 
 
 def _target(build: Build, one: ImageBuild, no_cache: bool, *, shared: bool) -> dict[str, Any]:
-    """Return the fields of an image's bake target; ``extraBuildCommandOptions`` win, as a command line's last options.
+    """Return the fields of an image's bake target; ``extraBuildCommandOptions`` win, like a command's last options.
 
-    Its paths are relative to the folder of chartpress.yaml.
+    Paths are relative to the folder of chartpress.yaml.
     """
     spec, hub, base = one.image.spec, build.hub, one.base
     arguments, options = filled_in(hub, one.image, one.name)
@@ -338,7 +336,7 @@ def _target(build: Build, one: ImageBuild, no_cache: bool, *, shared: bool) -> d
     source = upstream_repository(hub.git, hub.settings)
     shown = {one.name.commit, one.name.tag, hub.branch}
     for name, value in chain(arguments.items(), *(extra.get(field, {}).items() for field in ("args", "labels"))):
-        # What is filled in is shown everywhere else too.
+        # These values are shown elsewhere too.
         if value not in shown:
             keep_secret(name, value)
     labels = {
@@ -349,12 +347,12 @@ def _target(build: Build, one: ImageBuild, no_cache: bool, *, shared: bool) -> d
         INPUTS_LABEL: one.inputs,
         f"{LABEL}source": source.address if source else None,
     }
-    # The base image is the one that its registry answered with, whatever its tag names later.
+    # Pin the base image as looked up, whatever its tag becomes later.
     taken = {base.reference: base.pinned, **build.options.stand_ins}
-    # Provenance is asked for or switched off: it makes an index of the image, which some registries cannot show.
+    # Provenance is off by default: it turns the image into an index, which some registries cannot show.
     attested = [ATTESTATIONS[name] for name in (hub.settings.attest if build.pushes else ())]
     provenance = [] if any("provenance" in one for one in attested) else ["type=provenance,disabled=true"]
-    # Bake looks for the Dockerfile from the context.
+    # In bake, the Dockerfile is relative to the context.
     context, dockerfile = (posixpath.join("/", hub.layout.root, path) for path in (spec.context, spec.dockerfile))
     fields: dict[str, Any] = {
         "context": spec.context,
@@ -374,7 +372,7 @@ def _target(build: Build, one: ImageBuild, no_cache: bool, *, shared: bool) -> d
 
 
 def with_own_file(secret: str, folder: Path) -> str:
-    """Return a bake target's secret with the whole path of its file in ``folder``: that is in no commit."""
+    """Return a bake target's secret with the absolute path of its file in ``folder``, because it is not committed."""
     parts = []
     for key, sign, value in (part.partition("=") for part in secret.split(",")):
         is_own = key in ("src", "source") and (folder / value).is_file()
@@ -383,10 +381,10 @@ def with_own_file(secret: str, folder: Path) -> str:
 
 
 def cache_fields(hub: Hub, image: HubImage, builder: Builder, *, push: bool) -> dict[str, list[str]]:
-    """Return the fields of a bake target that take ``image``'s layers from the shared cache, and write them to it.
+    """Return the fields of a bake target that read ``image``'s shared cache, and write to it.
 
-    An ``inline`` cache is in the images themselves, and read from those that the values name; ``registry`` keeps the
-    layers of every stage beside them, which the driver ``docker`` cannot (https://docs.docker.com/build/cache/backends/).
+    An ``inline`` cache is in the images, and read from those that the values name. ``registry`` keeps the layers of all
+    stages next to them, which the driver ``docker`` does not support (https://docs.docker.com/build/cache/backends/).
     """
     mode = hub.settings.cache
     if mode == CACHE_OFF:

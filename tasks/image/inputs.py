@@ -1,7 +1,7 @@
-"""What an image is built from: the files of one git tree, its build arguments and options, its base, its platform.
+"""The inputs of an image: the files of a git tree, its build arguments and options, its base image, its platform.
 
-The hash of that is ``{content}`` in a tag, and a label of every image: the same inputs are known again after a squash,
-a rebase or an amended commit, on every machine and in a shallow clone.
+Their hash is ``{content}`` in a tag, and a label of every image: the same inputs are recognized after a squash, a
+rebase or an amended commit, on every machine and in a shallow clone.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ INPUTS_LABEL = "io.github.hubpress.inputs"
 MOST_LOOKED_AT = 10_000
 _AT_ONCE = 500
 _CHUNK = 1024 * 1024
-# The times of files in a build context: thirty years from 1980 on, before which a ZIP archive has none.
+# The range of file times in a build context: thirty years from 1980 on, the earliest year in ZIP archives.
 _EARLIEST, _SPAN = 315_532_800, 30 * 365 * 24 * 60 * 60
 # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md#the-pointer
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _LFS_FILTERS = r"^filter\.lfs\.(smudge|process)$"
 
-# Fields of the bake file by the options that take a value.
+# Fields of a bake target by options with a value.
 _FIELDS = {
     "--annotation": "annotations",
     "--attest": "attest",
@@ -55,21 +55,21 @@ _FIELDS = {
     "--target": "target",
     "--ulimit": "ulimits",
 }
-# The fields that hold one value, and those whose values are by names. The others are lists.
+# Fields with a single value, and fields with named values. Other fields are lists.
 _SINGLE, _MAPPINGS = ("network", "shm-size", "target"), ("args", "contexts", "labels")
 _ATTESTATIONS = ("--provenance", "--sbom")  # shorthands for --attest
-# No field where the image is the same without: they tidy up after the older builder, or say what is shown.
+# Without a field, the option does not change the image: it is for the older builder, or for the output.
 _SWITCHES = {"--no-cache": "no-cache", "--pull": "pull", "--force-rm": "", "--quiet": "", "--rm": ""}
-# Values of --build-context that are not plain folders.
+# Values of --build-context that are not local folders.
 _ELSEWHERE = ("docker-image://", "target:", "http://", "https://", "git://", "ssh://", "git@", "github.com/")
 _TRUTH = {**dict.fromkeys(("1", "t", "true"), True), **dict.fromkeys(("0", "f", "false"), False)}
 
 
 class Sources(NamedTuple):
-    """Where the files of an image are, relative to the repository's top, and the stage of the Dockerfile that it is.
+    """The files of an image, relative to the repository's top, and its stage in the Dockerfile.
 
-    ``folders`` are the build context and the local folders of named ones, ``built_from`` all that a builder gets, with
-    the Dockerfile's own ignore file, ``all`` also what else chartpress.yaml lists in ``paths``.
+    ``folders`` are the build context and local named contexts, ``built_from`` everything that a builder gets, with the
+    Dockerfile's ignore file, and ``all`` also the other ``paths`` in chartpress.yaml.
     """
 
     folders: tuple[str, ...]
@@ -80,7 +80,7 @@ class Sources(NamedTuple):
 
 
 def sources_of(hub: Hub, image: HubImage) -> Sources:
-    """Return where the files of ``image`` are; raise Refused for paths outside of the repository."""
+    """Return the files of ``image``; raise Refused for paths outside of the repository."""
     spec, where = image.spec, f"{hub.layout.file}: images.{image.spec.key}"
     options = bake_fields(spec.extra_options, f"{where}.extraBuildCommandOptions", {}, strict=False)
 
@@ -105,19 +105,19 @@ def sources_of(hub: Hub, image: HubImage) -> Sources:
 
 
 def counted_paths(hub: Hub, image: HubImage) -> list[str]:
-    """Return the paths whose change makes another image.
+    """Return the paths whose changes change the image.
 
-    The context is not among them with ``rebuildOnContextPathChanges: false``.
+    The context is not included with ``rebuildOnContextPathChanges: false``.
     """
     sources, paths = sources_of(hub, image), hub.paths_of(image)
     return [path for path in sources.all if path != sources.folders[0] or is_below(path, paths)]
 
 
 def inputs_hash(hub: Hub, image: HubImage, tree: Tree, base: str, platform: str, name: ImageName | None = None) -> str:
-    """Return the SHA-256 of what ``image`` is built from, as 64 hexadecimal digits.
+    """Return the SHA-256 of an image's inputs, as 64 hexadecimal digits.
 
-    That is: the names of git's objects at ``counted_paths``, its build arguments and options (as ``name`` fills them in
-    where that names a commit, else as they are written), ``Base.identity`` and the platforms.
+    The inputs are git's objects at ``counted_paths``, the build arguments and options (filled in if ``name`` has a
+    commit, else as written), ``Base.identity`` and the platforms.
     """
     arguments: list[object] = [dict(image.spec.build_args), image.spec.extra_options]
     if name and name.commit:
@@ -134,7 +134,7 @@ def inputs_hash(hub: Hub, image: HubImage, tree: Tree, base: str, platform: str,
 
 
 def filled_in(hub: Hub, image: HubImage, name: ImageName) -> tuple[dict[str, str], list[str]]:
-    """Return the build arguments and extra options of ``image``, filled in as chartpress does."""
+    """Return the build arguments and extra options of ``image``, filled in like chartpress."""
     spec = image.spec
     names = {"LAST_COMMIT": name.commit, "TAG": name.tag, "BRANCH": hub.branch or ""}
     where = f"{hub.layout.file}: images.{spec.key}"
@@ -145,9 +145,9 @@ def filled_in(hub: Hub, image: HubImage, name: ImageName) -> tuple[dict[str, str
 
 
 def source_tree(hub: Hub, images: Sequence[HubImage], revision: str | None = None) -> AbstractContextManager[Tree]:
-    """Yield the tree that ``images`` are built from: that of ``revision``, or else of HEAD.
+    """Yield the tree that ``images`` are built from: of ``revision``, else of HEAD.
 
-    Where tags name the content it is the tree of the working files, planned edits included.
+    If tags name the content, it is the tree of the working files, with planned edits.
     """
     if names_commit(hub.settings.tag):
         return nullcontext(Tree(hub.git, revision or HEAD))
@@ -156,7 +156,7 @@ def source_tree(hub: Hub, images: Sequence[HubImage], revision: str | None = Non
 
 
 def write_files(hub: Hub, images: Iterable[HubImage], tree: Tree, folder: Path) -> None:
-    """Write what ``images`` are built from out of ``tree`` into the empty ``folder``."""
+    """Write the files that ``images`` are built from, out of ``tree``, to the empty ``folder``."""
     sources = [sources_of(hub, image) for image in images]
     listed = dict.fromkeys(path for one in sources for path in one.built_from)
     tree.write(tuple(listed), folder)
@@ -167,7 +167,7 @@ def write_files(hub: Hub, images: Iterable[HubImage], tree: Tree, folder: Path) 
 
 
 def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:
-    """Check what can be seen of a build before it: of its files the first 10,000."""
+    """Check a build's inputs before it starts, including its first 10,000 files."""
     sources = sources_of(hub, image)
     if sources.target.lower() not in image.base.targets:
         stage = f"the stage {sources.target}" if sources.target else "the last stage"
@@ -203,7 +203,7 @@ def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:
 
 
 def uncounted_contexts(hub: Hub) -> Iterator[tuple[str, str, str]]:
-    """Yield place, words and hint of each named build context whose changes give an image no new tag."""
+    """Yield place, message and hint for each named build context whose changes do not change the tag."""
     file = hub.layout.file
     for image in hub.images if names_commit(hub.settings.tag) else ():
         for folder in sources_of(hub, image).folders[1:]:
@@ -213,7 +213,7 @@ def uncounted_contexts(hub: Hub) -> Iterator[tuple[str, str, str]]:
 
 
 def loose_files(hub: Hub, images: Sequence[HubImage]) -> dict[str, list[str]]:
-    """Return the files of each image that are not committed, and will not be when it is built, by the images' keys."""
+    """Return each image's files that will not be committed when it is built, by the images' keys."""
     found = {}
     by_commit = names_commit(hub.settings.tag)
     paths = [path for image in images for path in hub.paths_of(image)]
@@ -228,9 +228,9 @@ def loose_files(hub: Hub, images: Sequence[HubImage]) -> dict[str, list[str]]:
 
 
 def require_committed(hub: Hub, images: Sequence[HubImage]) -> None:
-    """Check that the images' files are as committed, and that each commit which changes them gives a new tag.
+    """Check that the images' files are committed, and that every commit that changes them changes the tag.
 
-    It gives none for the target of a link, on the way to the Dockerfile or a build context, that is not in ``paths``.
+    It does not if a link leads to the Dockerfile or a build context, and its target is not in ``paths``.
     """
     by_commit = names_commit(hub.settings.tag)
     for image, sources in ((one, sources_of(hub, one)) for one in images if by_commit):
@@ -265,7 +265,7 @@ def _look_into_files(tree: Tree, folders: Sequence[str]) -> None:
 
 
 def _require_usable(path: str, data: bytes, *, has_lfs: bool = False) -> None:
-    """Check that a file of a build context is no credential file, and not what Git LFS keeps in place of one."""
+    """Check that a file of a build context contains no credentials, and is not a pointer of Git LFS."""
     found = credential_in(path, data)
     if found:
         take_out = f"git rm --cached -- {quote(path)}"
@@ -277,10 +277,10 @@ def _require_usable(path: str, data: bytes, *, has_lfs: bool = False) -> None:
 
 
 def _finish(file: Path, path: str, seed: str) -> None:
-    """Check that a file of a build context is itself and no credentials, and give it a time that tells its content.
+    """Check a file of a build context, and set its time to a hash of its content.
 
-    A builder takes a file of the same size and time for the one that it got from the build before: so only what has
-    changed is sent to it. ``seed`` differs in each clone, so that no two files can be made to have the same time.
+    A builder reuses a file from the previous build if size and time are the same, so only changes are sent. ``seed``
+    differs for each clone, so that nobody can craft two files with the same time.
     """
     content = hashlib.blake2b(seed.encode("utf-8", "surrogateescape"), digest_size=8)
     with file.open("rb") as stream:
@@ -289,16 +289,16 @@ def _finish(file: Path, path: str, seed: str) -> None:
         content.update(first)
         while more := stream.read(_CHUNK):
             content.update(more)
-    # Both the seconds and what is below them: some file systems keep only seconds.
+    # Vary the seconds too: some file systems store only those.
     number = int.from_bytes(content.digest(), "big")
     moment = (_EARLIEST + number % _SPAN) * 10**9 + number // _SPAN % 10**9
     os.utime(file, ns=(moment, moment))
 
 
 def bake_fields(options: Sequence[str], where: str, env: Mapping[str, str], *, strict: bool = True) -> dict[str, Any]:
-    """Return the fields of a bake target that mean the same as ``options``.
+    """Return the fields of a bake target for the ``options`` of ``docker build``.
 
-    An option that no field means, or that is written wrongly, is refused where it is ``strict``, else left out.
+    Unsupported and invalid options are refused if ``strict``, else ignored.
     """
     given: dict[str, Any] = {}
     words = iter(options)
@@ -323,7 +323,7 @@ def bake_fields(options: Sequence[str], where: str, env: Mapping[str, str], *, s
                 hint=f"take it out, or build as chartpress does: {CLI} build --engine chartpress",
             )
     for key in (key for key in _MAPPINGS if key in given):
-        # docker build takes an argument without a value from the environment.
+        # An argument without a value comes from the environment.
         texts = [f"{one}={env[one]}" if key == "args" and one in env else one for one in given[key]]
         pairs = (one.partition("=") for one in texts if key != "args" or "=" in one)
         given[key] = {name: text for name, _, text in pairs}
@@ -331,11 +331,11 @@ def bake_fields(options: Sequence[str], where: str, env: Mapping[str, str], *, s
 
 
 def _attestation(option: str, value: str) -> str:
-    """Return the ``--attest`` that a shorthand means: its value is a truth value, or the parameters."""
+    """Return the ``--attest`` for a shorthand; its value is a boolean, or parameters."""
     parameters: dict[bool | None, str] = {True: "", False: ",disabled=true"}
     return f"type={option.removeprefix('--')}{parameters.get(_TRUTH.get(value.lower()), f',{value}')}"
 
 
 def _is_local(context: str) -> bool:
-    """Whether a named build context is a local folder, not an image, a target or an address."""
+    """Whether a named build context is a local folder, not an image, a target or a URL."""
     return not context.startswith(_ELSEWHERE)

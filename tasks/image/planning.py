@@ -1,4 +1,4 @@
-"""The plan of a build: the actions that give images to their registries, and their names to the values."""
+"""Plan a build: the actions that push images to their registries, and set them in the values."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ from .engines import Engine, build_images, engine_for
 from .inputs import loose_files, uncounted_contexts
 from .tag import COMMIT_TO_COME, depends_on, names_commit
 
-# Stands for the digest of an image that is yet to be built.
+# Stands for the digest of an image that is not built yet.
 _TO_COME = "sha256:{digest}"
 _MOST_NAMED = 3
 
 
 def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
-    """Plan the build of what the registry does not have, and return it with the repository as it will leave it."""
+    """Plan the build of what the registry does not have; return the step, and the repository after it."""
     relies = (head_fact(hub.git, hub.branch),)
     engine = engine_for(hub, options)
     build = assess_images(hub, options, reuse=engine.retags)
     edits = image_edits(hub, _pins(build)) if build.pushes else ()
 
     def write(values: Values) -> Values:
-        # The tag of a commit that was only planned is known now.
+        # The planned commit exists now, so its tag is known.
         now = hub.holding({edit.path: values[edit.path] for edit in edits})
         return WorkingTree(hub.git.folder).replace(image_edits(now, _pins(build.after(values))))
 
     loose = {}
     if not names_commit(hub.settings.tag):
-        # Such a tag names these files too, and no commit of ours takes them.
+        # Such a tag depends on these files too, but a release does not commit them.
         loose = loose_files(hub.with_commit("", hub.changed), [one.image for one in build.images])
     uncommitted = (f"{key} has files that are not committed: {to_commit(hub, files)}" for key, files in loose.items())
     writing = edit_action(hub.git.folder, edits, "the registry has confirmed the image", relies)
@@ -75,7 +75,7 @@ def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
 
 
 def _warnings(build: Build, spared: Sequence[str]) -> Iterator[str]:
-    """Yield what people should know before they say yes."""
+    """Yield the warnings."""
     hub = build.hub
     yield from layout_warnings(hub, build.more_built)
     yield from (f"{what}; {hint}" for _, what, hint in uncounted_contexts(hub))
@@ -96,7 +96,7 @@ def _warnings(build: Build, spared: Sequence[str]) -> Iterator[str]:
 
 
 def _spared(build: Build) -> list[str]:
-    """Return a line for each image that could be built, and is not."""
+    """Return a line for each hub image that is not built."""
     own = [*build.more_built, *(one.key for one in build.images)]
     left = (one for one in build.hub.images if depends_on(build.hub, one, build.hub.pending))
     why = {one.spec.key: ", but its files change" for one in left}
@@ -155,7 +155,7 @@ def _build_action(build: Build, engine: Engine, relies: Sequence[Fact]) -> Actio
 
 
 def _sign_actions(build: Build, relies: Sequence[Fact]) -> tuple[Action, ...]:
-    """Return the action that signs the images that are not signed yet, once they are verified, if a key is set."""
+    """Return the action that signs the images that are not signed yet, if a key is set."""
     hub, key, folder = build.hub, build.hub.settings.sign, build.hub.git.folder
     if key is None or not build.pushes:
         return ()
@@ -189,7 +189,7 @@ def _sign_actions(build: Build, relies: Sequence[Fact]) -> tuple[Action, ...]:
 
 
 def _is_signed(hub: Hub, image: Reference, public: str) -> bool:
-    """Whether an image, pinned by digest, and what an index of it holds have a signature of the key ``public``."""
+    """Whether an image, pinned by digest, and the images in its index have a signature of the key ``public``."""
     found = inspect(image)
     digests = (found.digests if found else ()) or (str(image.digest),)
     signature = cosign.signature_of(image.name, digests, public, hub.git.folder, log=hub.settings.public_log)

@@ -1,4 +1,4 @@
-"""Plan the sign-in that images' registries need: gcloud's, and Docker's use of it."""
+"""Plan the sign-in to the images' registries: gcloud's sign-in, and Docker's use of it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from ..tools.logins import (
 )
 from ..tools.process import map_parallel, require_installed, run_checked, run_interactive
 
-# What makes gcloud Docker's helper for the hosts that follow; without any, for gcr.io's.
+# Makes gcloud Docker's credential helper for the given hosts, by default for those of gcr.io.
 _CONFIGURE = ("gcloud", "auth", "configure-docker")
-# The variable whose file counts for Google's libraries before any other.
+# The variable with the credentials file that Google's libraries use first.
 _DEFAULTS = "GOOGLE_APPLICATION_CREDENTIALS"
 
 
 def plan_auth(hosts: Sequence[str], options: AuthOptions) -> Step:
-    """Plan the sign-in that the registries ``hosts`` need."""
+    """Plan the sign-in to the registries ``hosts``."""
     logins = DockerLogins.read()
     google = [host for host in hosts if is_google(host)]
     if options.key_file and not google:
@@ -70,7 +70,7 @@ def _google_actions(logins: DockerLogins, hosts: Sequence[str], options: AuthOpt
     account = key_account(Path(options.key_file)) if options.key_file else None
     sign_in = _sign_in(logins, silent, options, account)
     yield sign_in
-    # A host without a helper is answered for by Docker's store, which does not know the key.
+    # Docker asks its default store for a host without a helper, and that does not have the key.
     unset = [host for host in (hosts if options.key_file else silent) if host not in logins.helpers]
     if unset:
         yield _run_once((*_CONFIGURE, ",".join(unset), "--quiet"), f"Docker has no helper for {', '.join(unset)}")
@@ -108,8 +108,8 @@ def _require_answers(hosts: Sequence[str], account: str | None) -> None:
 
 
 def _sign_in(logins: DockerLogins, silent: Sequence[str], options: AuthOptions, key_account: str | None) -> Action:
-    """Return the sign-in, if it is needed; where gcloud has no account, its helper may know a token, as in CI."""
-    # The helpers that Docker asks, and that give no credentials (any more).
+    """Return the sign-in if it is needed; without an account, gcloud's helper may still have a token, as in CI."""
+    # Docker's helpers that no longer return credentials.
     expired = [logins.helpers[host] for host in silent if host in logins.helpers]
     for name in expired:
         require_installed(f"docker-credential-{name}")

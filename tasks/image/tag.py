@@ -33,20 +33,21 @@ from ..tools.command import Output
 from ..tools.git import HEAD, Git
 from ..tools.process import map_parallel
 
-# Stands for the hash of a commit that is yet to be made.
+# Stands for the hash of a planned commit.
 COMMIT_TO_COME = "{commit}"
 _UNTAGGED_BASE = "0.0.1-0.dev"
 _CONTENT, _CONTENT_DIGITS = "{content}", 12
 _BRACES = ("{{", "}}")
-# Questions to git, without the commit that they are about.
+# Git commands, without the commit.
 _DESCRIBE = ("describe", "--tags", "--long")
 _COUNT = ("rev-list", "--count")
 
 
 class ImageName(NamedTuple):
-    """An image's tag, and the commit that it names, abbreviated and in full; ``{commit}`` while that is only planned.
+    """An image's tag, and its commit: the abbreviated hash in ``commit``, the full one in ``revision``.
 
-    Where the tag names the content, ``commit`` is empty; ``revision`` is None then, and for a planned commit.
+    For a planned commit, ``commit`` is ``{commit}``, and ``revision`` is None. If the tag names the content, ``commit``
+    is empty, and ``revision`` is None.
     """
 
     tag: str
@@ -55,7 +56,7 @@ class ImageName(NamedTuple):
 
 
 def name_image(hub: Hub, image: HubImage, content: str = "") -> ImageName:
-    """Return the tag of ``image`` and the commit that it names; ``content`` is for a tag with that in it."""
+    """Return the tag of ``image`` and its commit; ``content`` is the hash for tags that name the content."""
     if not names_commit(hub.settings.tag):
         tag = _filled(hub, image, {"content": content[:_CONTENT_DIGITS]})
         return ImageName(_checked(tag, hub.settings.tag), "", None)
@@ -69,24 +70,24 @@ def name_image(hub: Hub, image: HubImage, content: str = "") -> ImageName:
 
 
 def earlier_tags(hub: Hub, image: HubImage, most: int) -> list[str]:
-    """Return the tags that builds of the last ``most`` commits of any branch gave ``image``, the newest first."""
+    """Return the tags of ``image`` for its last ``most`` commits on any branch, newest first."""
     commits = history_of(hub).commits_of(image.spec.paths, most)
     return list(dict.fromkeys(_tag_at(hub, image, commit) for commit in commits))
 
 
 def depends_on(hub: Hub, image: HubImage, files: Iterable[str]) -> bool:
-    """Whether ``image`` depends on one of ``files`` (relative to the top)."""
+    """Whether changes of ``files`` (relative to the top) change the tag of ``image``."""
     below = hub.paths_of(image)
     return any(is_below(file, below) for file in files)
 
 
 def names_commit(template: str) -> bool:
-    """Whether a tag of ``template`` names the image of a commit, not that of the files in the working tree."""
+    """Whether tags of ``template`` depend on a commit, not on the files in the working tree."""
     return _CONTENT not in template
 
 
 def tells_images_apart(template: str) -> bool:
-    """Whether a tag of ``template`` holds the commit or the content; a number of commits may stay the same."""
+    """Whether tags of ``template`` contain the commit or the content; a number of commits is not unique."""
     return template == CHARTPRESS or "{commit}" in template or _CONTENT in template
 
 
@@ -98,7 +99,7 @@ class History:
     _answers: dict[tuple[str, ...], Output] = field(default_factory=dict)
 
     def naming_commit(self, paths: Sequence[str]) -> tuple[str, str]:
-        """Return the last commit that is tagged or touches ``paths``, abbreviated and in full."""
+        """Return the last commit that is tagged or changes ``paths``, as abbreviated and full hash."""
         touching = self._commit("--", *paths)
         tag, _ = self.tagged(HEAD)
         tagged = self._commit(f"refs/tags/{tag}", "--") if tag else None
@@ -111,13 +112,13 @@ class History:
         return touching
 
     def commits_of(self, paths: Sequence[str], most: int) -> list[str]:
-        """Return the abbreviated hashes of the last ``most`` commits of any branch that touch ``paths``."""
+        """Return the abbreviated hashes of the last ``most`` commits on any branch that change ``paths``."""
         commits = self._ask("log", "--all", f"--max-count={most}", "--pretty=format:%h", "--", *paths).text.split()
         map_parallel(self.count, commits)
         return commits
 
     def tagged(self, commit: str) -> tuple[str | None, int]:
-        """Return the nearest git tag in the past of ``commit``, annotated or not, and the number of commits since."""
+        """Return the latest git tag before ``commit``, annotated or not, and the number of commits since."""
         if commit != HEAD and self.tagged(HEAD)[0] is None:
             return None, 0
         described = self._ask(*_DESCRIBE, commit)
@@ -127,13 +128,13 @@ class History:
         return tag, int(since)
 
     def count(self, commit: str) -> int:
-        """Return how many commits lead to ``commit``, itself included; ``COMMIT_TO_COME`` follows HEAD."""
+        """Return the number of commits up to and including ``commit``; ``COMMIT_TO_COME`` follows HEAD."""
         if commit == COMMIT_TO_COME:
             return self.count(HEAD) + 1
         return int(self._ask(*_COUNT, commit, "--").text)
 
     def _commit(self, *which: str) -> tuple[str, str] | None:
-        """Return the hashes of the last commit of HEAD or of those named; None before the first one."""
+        """Return the abbreviated and full hash of the last commit in git's log of ``which``, or None."""
         question = ("log", "--max-count=1", "--pretty=format:%h %H", *which)
         answer = self._ask(*question)
         if not answer.ok and self.git.start.commit is not None:
@@ -149,12 +150,12 @@ class History:
 
 @lru_cache(maxsize=1)
 def history_of(hub: Hub) -> History:
-    """Return the history that tags are computed from."""
+    """Return the history for the hub's tags."""
     return History(Git(hub.git.folder / hub.layout.root, hub.git.clone))
 
 
 def fill_template(template: str, names: Mapping[str, str], where: str) -> str:
-    """Return ``template`` with each ``{NAME}`` replaced, and ``{{`` and ``}}`` by braces, as ``str.format`` does."""
+    """Replace each ``{NAME}`` in ``template``, and ``{{`` and ``}}`` by braces, like ``str.format``."""
 
     def fill(found: re.Match[str]) -> str:
         if found[0] in _BRACES:
@@ -187,7 +188,7 @@ def _checked(tag: str, template: str) -> str:
 
 
 def _tag_at(hub: Hub, image: HubImage, commit: str) -> str:
-    """Return the tag of ``image`` as it is at ``commit``, which is ``COMMIT_TO_COME`` for the next one."""
+    """Return the tag of ``image`` at ``commit``, or for the next commit with ``COMMIT_TO_COME``."""
     history, is_planned = history_of(hub), commit == COMMIT_TO_COME
     if hub.settings.tag != CHARTPRESS:
         return _filled(hub, image, {"commit": commit, "commits": str(history.count(commit))})
@@ -200,10 +201,10 @@ def _tag_at(hub: Hub, image: HubImage, commit: str) -> str:
 
 
 def _base_version(written: str | None, tag: str | None, since: int) -> str | None:
-    """Return the version that a chart's ``baseVersion`` means where the last git tag is ``tag``, by chartpress's rules.
+    """Return the version for a chart's ``baseVersion`` after the git tag ``tag``, by chartpress's rules.
 
-    ``major``, ``minor`` and ``patch`` count that tag up. Anything else must be SemVer, is made a pre-release, and must
-    not be lower than that tag.
+    ``major``, ``minor`` and ``patch`` increment the tag. Other values must be SemVer, become a pre-release, and must
+    not be lower than the tag.
     """
     if not written:
         return None
@@ -218,7 +219,7 @@ def _base_version(written: str | None, tag: str | None, since: int) -> str | Non
     version = _semver(wanted)
     if version is None:
         raise _wrong_base(f"baseVersion {written} is not a SemVer version")
-    # Two pre-releases of one number may follow each other in any order.
+    # Pre-releases of the same version may come in any order.
     ours, theirs = version.to_tuple()[:3], tagged.to_tuple()[:3] if tagged else (0, 0, 0)
     if tagged and since and (ours < theirs or (ours == theirs and not tagged.prerelease)):
         raise _wrong_base(f"baseVersion {wanted} is not greater than the git tag {tag}")

@@ -1,6 +1,6 @@
-"""A tree of files that git holds, and writing it out as a checkout would.
+"""A git tree, and how to write its files like a checkout.
 
-Of the user's work tree only :func:`snapshot` reads anything, and the user's index stays as it is.
+Only :func:`snapshot` reads the user's work tree. The user's index is never changed.
 """
 
 from __future__ import annotations
@@ -26,19 +26,18 @@ from ..tools.process import capture
 # Modes of git.
 FILE, LINK, SUBMODULE, FOLDER = "100644", "120000", "160000", "040000"
 _ATTRIBUTES = ".gitattributes"
-# As many as a system follows.
+# Like the kernel's limit.
 _MOST_LINKS = 40
-# A checkout's own modes, whatever the user's umask: they are part of what Docker takes for the same file.
+# A fixed umask: the mode is part of what makes a file the same for Docker.
 _UMASK = 0o022
 _WRITE_SECONDS = 3600.0
-# Paths are taken literally, neither the clone nor its hooks notice what happens to an index of ours, and as many files
-# are written at once as there are processors.
+# Literal paths, our own index hidden from the clone and its hooks, and a worker for each processor.
 _SETTINGS = ("checkout.workers=0", "core.hooksPath=/dev/null", "core.sparseCheckout=false", "core.splitIndex=false")
 _WITH_OWN_INDEX = (*(word for setting in _SETTINGS for word in ("-c", setting)), "--literal-pathspecs")
 
 
 class Entry(NamedTuple):
-    """A file or folder of a tree: path, git's mode, the object's name, and the size if git was asked for it."""
+    """A file or folder in a tree: path, git mode, object name, and the size if it was requested."""
 
     path: str
     mode: str
@@ -48,9 +47,9 @@ class Entry(NamedTuple):
 
 @dataclass(eq=False)
 class Tree:
-    """The tree of files of a commit, or another one that git has.
+    """The tree of a commit, or another tree.
 
-    ``at`` is the path of a submodule in the repository around it.
+    ``at`` is the path of a submodule in its parent repository.
     """
 
     git: Git
@@ -62,17 +61,17 @@ class Tree:
         return {entry.path: entry for entry in self._list("-r", "-t")}
 
     def objects(self, paths: Iterable[str]) -> dict[str, str]:
-        """Return the object at each of ``paths``, symbolic links followed; what is missing is left out."""
+        """Return the object names at ``paths``, following symbolic links; missing paths are not included."""
         entries = {path: self._entry(self.real_path(path)) for path in paths}
         return {path: entry.name for path, entry in entries.items() if entry}
 
     def written_as(self, paths: Iterable[str]) -> dict[str, str]:
-        """Return the objects that decide what :meth:`write` makes of ``paths``: these and ``.gitattributes`` above."""
+        """Return the objects that :meth:`write` needs for ``paths``, with ``.gitattributes`` of parent folders."""
         wanted = list(paths)
         return self.objects([*wanted, *(file for path in wanted for file in _attributes_above(self.real_path(path)))])
 
     def real_path(self, path: str) -> str:
-        """Return ``path`` with symbolic links followed."""
+        """Return ``path`` with symbolic links resolved."""
         return _way(path, self._link_at)[-1]
 
     def links(self, paths: Sequence[str]) -> list[str]:
@@ -84,7 +83,7 @@ class Tree:
         return [entry for entry in self._list("-r", "-l", paths=paths) if entry.mode not in {LINK, SUBMODULE}]
 
     def blobs(self, entries: Sequence[Entry]) -> Iterator[bytes]:
-        """Yield the bytes of each of ``entries`` as git keeps them."""
+        """Yield the bytes of each of ``entries`` as stored by git."""
         names = "".join(f"{entry.name}\n" for entry in entries)
         rest = memoryview(capture(self.git.command("cat-file", "--batch", stdin=names)).stdout)
         for entry in entries:
@@ -98,15 +97,15 @@ class Tree:
         return {path: self._submodule(path) for path in wanted}
 
     def submodule_around(self, path: str) -> str | None:
-        """Return the path of the submodule that ``path`` lies in."""
+        """Return the path of the submodule that contains ``path``, or None."""
         return next(
             (one for one, entry in self._entries.items() if entry.mode == SUBMODULE and is_below(path, [one])), None
         )
 
     def write(self, paths: Sequence[str], folder: Path) -> None:
-        """Write what is at and below ``paths``, symbolic links followed, into the empty ``folder``.
+        """Write the files at and below ``paths``, following symbolic links, to the empty ``folder``.
 
-        It is written as in a checkout: filters, line ends, modes, links, submodules at the revision that the tree has.
+        Like in a checkout: filters, line ends, modes, links, and submodules at the tree's revision.
         """
         places = self._places(paths)
         inner = self.submodules(places)
@@ -116,7 +115,7 @@ class Tree:
         git = replace(self.git, folder=folder, known=self.git.clone._replace(top=folder, is_found=False))
         with TemporaryDirectory(dir=folder.parent) as beside:
             env = {"GIT_INDEX_FILE": f"{beside}/index"}
-            # The whole tree: attributes of the folders above count too.
+            # The whole tree, because attributes of parent folders apply too.
             _answer(git, "read-tree", self.name, env=env)
             listed = _answer(git, "ls-files", "-z", "--", *places, *inner, env=env)
             _answer(git, "checkout-index", "--quiet", "-z", "--stdin", stdin=listed, env=env)
@@ -124,7 +123,7 @@ class Tree:
             tree.write(["."], folder / path)
 
     def differing_files(self, commit: str, paths: Sequence[str]) -> tuple[str, ...]:
-        """Return the files, relative to the top, that make ``paths`` differ from ``commit`` when they are written."""
+        """Return the files, relative to the top, whose content in ``paths`` differs from ``commit`` when written."""
         ways = self._places(paths)
         places = [*ways, *(file for place in ways for file in _attributes_above(place))]
         flags = ("-r", "-z", "--name-only", "--no-renames")
@@ -135,7 +134,7 @@ class Tree:
         listed = _answer(self.git, "ls-tree", *flags, "-z", "--full-tree", self.name, "--", *paths)
         entries = []
         for about, _, path in (line.partition("\t") for line in listed.split("\0") if line):
-            # Mode, kind, name, and the size with -l, which a submodule has none of.
+            # Mode, type, name, and with -l the size, which is - for submodules.
             mode, _, name, *size = about.split()
             entries.append(Entry(path, mode, name, int(size[0]) if size and size[0] != "-" else 0))
         return entries
@@ -150,7 +149,7 @@ class Tree:
         return _answer(self.git, "cat-file", "blob", entry.name)
 
     def _entry(self, path: str) -> Entry | None:
-        """Return what is at ``path``, which no symbolic link is on the way of."""
+        """Return the entry at ``path``, which contains no symbolic links."""
         if path != ".":
             return self._entries.get(path)
         root = _answer(self.git, "rev-parse", "--verify", f"{self.name}^{{tree}}").strip()
@@ -172,11 +171,11 @@ class Tree:
 
 @contextmanager
 def snapshot(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> Iterator[Tree]:
-    """Yield a tree that has the files of the work tree below ``paths``, and for the rest what the index has.
+    """Yield a tree with the work tree's files below ``paths``, and the index's files elsewhere.
 
-    Symbolic links are followed. Tracked and new files are in it, ignored ones are not; a file that git was told not to
-    look at (assume-unchanged, skip-worktree) is as in the index; a submodule is at the revision that is checked out.
-    ``planned`` has the bytes of files that an edit is yet to write. New objects stay in a temporary folder.
+    Symbolic links are followed. The tree contains tracked and new files, but not ignored ones. Files that git does not
+    watch (assume-unchanged, skip-worktree) are as in the index, submodules at their checked-out revision. ``planned``
+    are the bytes of planned edits. New objects stay in a temporary folder.
     """
 
     def link_at(path: str) -> str | None:
@@ -190,7 +189,7 @@ def snapshot(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> It
         objects.mkdir()
         env = {"GIT_INDEX_FILE": str(index), **git.keeping_objects(objects)}
         if (git.clone.git_dir / "index").is_file():
-            # With its time: by that git tells which files it has to read, since they may have changed right after it.
+            # With its time: git compares that with files' times to find those that may have changed since.
             shutil.copy2(git.clone.git_dir / "index", index)
         listed = _answer(git, "ls-files", "-t", "-z", "--", *places, env=env).split("\0")
         names = [line[2:] for line in listed if not line.startswith("S ")]
@@ -207,9 +206,9 @@ def snapshot(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> It
 
 
 def submodule_names(git: Git, source: str) -> dict[str, list[str]]:
-    """Return the submodules' names by their paths, from the ``.gitmodules`` that git config's ``source`` names.
+    """Return the names of submodules by path, from the ``.gitmodules`` in ``source``, an option of git config.
 
-    Anybody may have written into that: names that lead out of the folder of submodules are left out.
+    That file is untrusted: names that lead out of git's folder for submodules are dropped.
     """
     found: dict[str, list[str]] = {}
     listed = git.ask("config", "-z", source, "--get-regexp", r"^submodule\..*\.path$")
@@ -229,7 +228,7 @@ def _add_planned(git: Git, path: str, data: bytes, env: Mapping[str, str]) -> No
 
 
 def _way(path: str, link_at: Callable[[str], str | None]) -> tuple[str, ...]:
-    """Return the symbolic links on the way of ``path``, and last its real path; ``link_at`` returns a link's target."""
+    """Return the symbolic links in ``path``, and last its real path; ``link_at`` returns a link's target."""
     links: list[str] = []
     done, rest = ".", path.split("/")
     while rest:
@@ -259,7 +258,7 @@ def _attributes_above(path: str) -> list[str]:
 
 
 def _answer(git: Git, *arguments: str, stdin: str = "", env: Mapping[str, str] = NOTHING) -> str:
-    """Return git's answer, with names that are not UTF-8 as :func:`os.fsdecode` returns them."""
+    """Return git's output, with names that are not UTF-8 decoded like :func:`os.fsdecode`."""
     command = git.command(*_WITH_OWN_INDEX, *arguments, stdin=stdin, env=env)._replace(umask=_UMASK)
     output = capture(command, seconds=_WRITE_SECONDS)
     if not output.ok:
