@@ -1,10 +1,10 @@
-"""What a repository says of its charts: their dependencies, and chartpress.yaml.
+"""The charts of a repository: their dependencies, and chartpress.yaml.
 
 A chart's dependencies are in ``requirements.yaml`` (Helm 2 style) or in ``Chart.yaml`` (``apiVersion: v2``):
 https://helm.sh/docs/topics/charts/#the-dependencies-field.
 
-chartpress.yaml is read as chartpress 2.4 reads it (https://github.com/jupyterhub/chartpress#configuration), paths as
-they are written. A value that chartpress answers with a traceback is refused by the key's name.
+chartpress.yaml is parsed like in chartpress 2.4 (https://github.com/jupyterhub/chartpress#configuration), with paths as
+written. Values that make chartpress fail with a traceback are refused with the key's name.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from .values import Path, with_scalars
 
 DEPENDENCIES = "dependencies"
 CHART_FILES = ("requirements.yaml", "Chart.yaml")
-# The lock of a chart of apiVersion v1, and that of any other.
+# The lock files for apiVersion v1, and for v2.
 LOCKS = ("requirements.lock", "Chart.lock")
 JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
 _HELMS_OWN = ("@", "alias:", "oci:")
 LOCAL = "file://"
 _BUILD_ARG = "--build-arg"
-# The keys that chartpress reads.
+# The keys that chartpress knows.
 _CHART_KEYS = {"name", "chartPath", "imagePrefix", "images", "repo", "paths", "baseVersion", "resetTag", "resetVersion"}
 _REPO_KEYS = {"git", "published", "oci"}
 _IMAGE_KEYS = {
@@ -43,7 +43,7 @@ CHARTPRESS_KEYS = {*_CHART_KEYS, *_REPO_KEYS, *_IMAGE_KEYS, "charts"}
 
 
 class Requirement(NamedTuple):
-    """One dependency of a chart, as written, with the line of its version; the alias is its key in the values."""
+    """A dependency of a chart, as written, with the line of its version; the alias is its key in the values."""
 
     name: str
     version: str
@@ -58,7 +58,7 @@ class Requirement(NamedTuple):
 
 
 class BareChart(NamedTuple):
-    """A chart that depends on Zero to JupyterHub; its folder is relative to the repository's top."""
+    """A chart that depends on Zero to JupyterHub; the folder is relative to the repository's top."""
 
     folder: str
     requirement: Requirement
@@ -75,7 +75,7 @@ class BareChart(NamedTuple):
 
 
 def requirements(data: bytes, where: str) -> tuple[Requirement, ...]:
-    """Return every dependency, in the file's order."""
+    """Return the dependencies in the order of the file."""
     found = []
     for entry in _Fields.of(where, load_file(data, where)).items(DEPENDENCIES):
         name, version, repository, alias = map(entry.text, ("name", "version", "repository", "alias"))
@@ -86,17 +86,17 @@ def requirements(data: bytes, where: str) -> tuple[Requirement, ...]:
 
 
 def requirement(data: bytes, name: str, where: str) -> Requirement | None:
-    """Return the first dependency ``name``; None without."""
+    """Return the first dependency ``name``, or None."""
     return next((one for one in requirements(data, where) if one.name == name), None)
 
 
 def api_version(data: bytes, where: str) -> str:
-    """Return the ``apiVersion`` of a Chart.yaml: ``v1`` where it has none, as Helm has it."""
+    """Return the ``apiVersion`` of a Chart.yaml, by default ``v1``, like Helm."""
     return text_under(load_file(data, where), "apiVersion") or "v1"
 
 
 def pinned(data: bytes, name: str, where: str) -> dict[int, Requirement]:
-    """Return the entries of the dependency ``name`` by their numbers, at least one; each must have a version."""
+    """Return the entries of the dependency ``name`` by index: at least one, each with a version."""
     entries = {at: entry for at, entry in enumerate(requirements(data, where)) if entry.name == name}
     if not entries:
         hint = how_to_correct("dependency", "name the right one as hub.dependency in invoke.yaml")
@@ -109,19 +109,19 @@ def pinned(data: bytes, name: str, where: str) -> dict[int, Requirement]:
 
 
 def same_address(one: str, other: str) -> bool:
-    """Whether two addresses mean one Helm repository; z2jh's has two."""
+    """Whether two addresses are the same Helm repository; z2jh's has two addresses."""
     tidied = (f"{address.strip().rstrip('/').lower()}/".replace("http://", "https://") for address in (one, other))
     mine, theirs = (address.replace("https://jupyterhub.github.io/helm-chart/", JUPYTERHUBS) for address in tidied)
     return mine == theirs
 
 
 def is_folder(address: str) -> bool:
-    """Whether a requirement's address is that of the chart itself, in a folder beside: a relative ``file://``."""
+    """Whether a dependency's repository is the folder of a chart: a relative ``file://``."""
     return address.startswith(LOCAL) and not address.startswith(f"{LOCAL}/")
 
 
 def require_movable(required: Requirement, file: str) -> None:
-    """Check that the requirement in ``file`` is one of a chart that a release moves."""
+    """Check that a release can move the requirement in ``file``."""
     if is_folder(required.repository):
         raise Unusable(
             f"the chart is a folder of this repository, {required.repository}, which a release cannot move",
@@ -131,9 +131,9 @@ def require_movable(required: Requirement, file: str) -> None:
 
 
 def address_of(settings: Settings, required: Requirement, file: str) -> str:
-    """Return the address of a Helm repository: the setting's, else that of the requirement in ``file``.
+    """Return the address of the Helm repository: the setting, else that of the requirement in ``file``.
 
-    A name from helm's own configuration, an OCI registry or a chart's folder has no index
+    Names in helm's configuration, OCI registries and chart folders have no index
     (https://helm.sh/docs/helm/helm_dependency/).
     """
     address = settings.chart_repository or required.repository
@@ -147,7 +147,7 @@ def address_of(settings: Settings, required: Requirement, file: str) -> str:
 
 
 def with_version(data: bytes, name: str, version: str, where: str) -> bytes:
-    """Return the file with the dependency ``name``, all entries of that name, at ``version``."""
+    """Return the file with all entries of the dependency ``name`` at ``version``."""
     entries = pinned(data, name, where)
     first = next(iter(entries.values()))
     for entry in entries.values():
@@ -159,7 +159,7 @@ def with_version(data: bytes, name: str, version: str, where: str) -> bytes:
 
 
 class BuildArgument(NamedTuple):
-    """A build argument: its value (None: the environment's), its scalar's path, and what precedes the value there."""
+    """A build argument: its value (None: from the environment), its scalar's path, and the text before the value."""
 
     value: str | None
     steps: Path
@@ -173,9 +173,9 @@ class ImageSpec(NamedTuple):
     """How chartpress builds an image, and where it writes its name.
 
     Attributes:
-        named: its full name without a tag; None for an image that was found, and that no values name.
-        paths: every path whose last commit decides the tag, the configuration file included.
-        arguments: what its Dockerfile's ``ARG`` lines are given: ``build_args``, and over them the extra options.
+        named: its full name without a tag; None if no values name the image that was found.
+        paths: the paths whose last commit decides the tag, including the configuration file.
+        arguments: the values for the Dockerfile's ``ARG``: ``build_args``, overridden by the extra options.
     """
 
     key: str
@@ -191,7 +191,7 @@ class ImageSpec(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Its full name without a tag; raises Unusable where nothing names the image."""
+        """Its full name without a tag; raises Unusable if it has no name."""
         if self.named is None:
             raise Unusable(
                 "the image has no name to push it to",
@@ -203,13 +203,13 @@ class ImageSpec(NamedTuple):
 
 
 class NotNamed(Unusable):
-    """Nothing in the repository is, or names, a hub image."""
+    """The repository has no hub image, or no name for it."""
 
 
 class ChartSpec(NamedTuple):
     """A chart of chartpress.yaml, or one that was found; ``path`` is its folder, None for images without a chart.
 
-    ``ignored`` are the keys of its part and at the top of the file that chartpress does not read.
+    ``ignored`` are the keys, of the chart and at the top of the file, that chartpress does not know.
     """
 
     name: str
@@ -220,7 +220,7 @@ class ChartSpec(NamedTuple):
 
 
 def read_chartpress(data: bytes, where: str) -> tuple[ChartSpec, ...]:
-    """Return the charts of a chartpress.yaml, whose name is the last part of ``where``; raise NotNamed without any."""
+    """Parse a chartpress.yaml, named ``where``, and return its charts; raise NotNamed if there are none."""
     top = _Fields.of(where, load_file(data, where))
     charts = top.items("charts")
     if not charts:
@@ -229,7 +229,7 @@ def read_chartpress(data: bytes, where: str) -> tuple[ChartSpec, ...]:
 
 
 class _Fields(NamedTuple):
-    """The mapping at ``path`` of the file ``where``; ``name`` is that path for people, ``charts[0].images``."""
+    """The mapping at ``path`` of the file ``where``; ``name`` is the path for people, like ``charts[0].images``."""
 
     where: str
     path: Path
@@ -250,19 +250,19 @@ class _Fields(NamedTuple):
         return _Fields.of(self.where, self.values.get(key), (*self.path, key))
 
     def items(self, key: str) -> list[_Fields]:
-        """Return the mappings that are listed under ``key``."""
+        """Return the list of mappings under ``key``."""
         value = self.values.get(key)
         if value is not None and not isinstance(value, list):
             raise mismatch(value, self.where, _shown((*self.path, key)), "a list")
         return [_Fields.of(self.where, item, (*self.path, key, str(at))) for at, item in enumerate(value or ())]
 
     def text(self, key: str, *, is_path: bool = False) -> Leaf | None:
-        """Return the characters under ``key``, or the path relative to the file's folder; None for nothing."""
+        """Return the string under ``key``, or None; with ``is_path``, it must be inside of the repository."""
         value = self.values.get(key)
         return None if value is None else self._text(value, (*self.path, key), is_path=is_path) or None
 
     def texts(self, key: str, *, is_path: bool = False) -> tuple[str, ...]:
-        """Return what the list under ``key`` has, or the one text that is there; an empty mapping is nothing."""
+        """Return the list of strings under ``key``, or the single string as a list."""
         value, path = self.values.get(key), (*self.path, key)
         if not value:
             return ()
@@ -322,7 +322,7 @@ def _image(image: _Fields, prefix: str) -> ImageSpec:
     given = image.fields("buildArgs")
     build_args = {name: given.text(name) or "" for name in given.values}
     for name, text in build_args.items():
-        # Chartpress gives 3.10 to Docker as 3.1, and true as True.
+        # chartpress passes 3.10 as 3.1, and true as True.
         if isinstance(text, Leaf) and text.node.kind in {"float", "bool"}:
             raise mismatch(text, image.where, f"{given.name}.{name}", "a string", "put quotes around it")
     options = image.texts("extraBuildCommandOptions")
@@ -332,7 +332,7 @@ def _image(image: _Fields, prefix: str) -> ImageSpec:
             keep_secret(name, value)
     written = image.text("imageName")
     named = written or prefix + key
-    # Anything else could be read as an option of a program.
+    # Other strings could be options of a program.
     if not is_name(named):
         raise Unusable(
             f"{image.name} has {str(named)!r} for its name, which is not an image name",
@@ -354,7 +354,7 @@ def _image(image: _Fields, prefix: str) -> ImageSpec:
 
 
 def _arguments(build_args: Mapping[str, str], options: Sequence[str], steps: Path) -> dict[str, BuildArgument]:
-    """Return the build arguments that chartpress hands over; of equal names the last counts, as for Docker."""
+    """Return the build arguments that chartpress passes; of equal names, the last one wins, like in Docker."""
     found = {name: BuildArgument(value, (*steps, "buildArgs", name)) for name, value in build_args.items()}
     for index, option in enumerate(options):
         before = f"{_BUILD_ARG}=" if option.startswith(f"{_BUILD_ARG}=") else ""

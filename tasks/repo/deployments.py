@@ -1,13 +1,13 @@
-"""What deploys the chart: each deployment's values files, Helm release and namespace, and the images that they name.
+"""The deployments of the chart: their values files, Helm releases and namespaces, and the images in the values.
 
-The repository's layout tells them. hubploy's (https://github.com/berkeley-dsep-infra/hubploy): ``NAME/hubploy.yaml``,
+They follow from the layout. hubploy (https://github.com/berkeley-dsep-infra/hubploy): ``NAME/hubploy.yaml``,
 ``NAME/config/`` with ``common.yaml`` and a file for each environment, and ``NAME/secrets/``; it installs the release
-``NAME-ENVIRONMENT`` into the namespace of that name. 2i2c's (https://infrastructure.2i2c.org): a ``cluster.yaml`` with
+``NAME-ENVIRONMENT`` into the namespace of that name. 2i2c (https://infrastructure.2i2c.org): a ``cluster.yaml`` with
 ``hubs``, each with its ``helm_chart``, which may wrap the hub's, and its ``helm_chart_values_files``.
 
-Where a repository has no chart, z2jh's own is deployed by commands like ``helm upgrade hub jupyterhub/jupyterhub
---version 3.2.1`` and by manifests of Flux, Argo CD and others: each is a place of the release, which ``hub.pins`` can
-name.
+Without a chart in the repository, z2jh's own chart is deployed by commands like ``helm upgrade hub
+jupyterhub/jupyterhub --version 3.2.1`` and by manifests of Flux, Argo CD and others. Each is a place of the release,
+which ``hub.pins`` can name.
 
 The keys of images are those of Zero to JupyterHub (https://z2jh.jupyter.org/en/stable/resources/reference.html):
 ``image`` and the entries of ``extraImages`` with ``name`` and ``tag``; and ``NAME:TAG`` of KubeSpawner or a container.
@@ -38,37 +38,37 @@ from .values import NAME_KEYS, TAG_KEY, is_encrypted, quoted, values_setting
 HUBPLOY_FILE = "hubploy.yaml"
 _COMMON = "common"
 _CONFIG = re.compile(r"(?P<folder>.+)/(?P<kind>config|secrets)/(?P<name>[^/]+)\.ya?ml")
-# What Helm takes as the name of a release or a namespace: no variable of a shell, of make or of a workflow.
+# A valid name of a release or namespace, not a variable of a shell, make or a workflow.
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
-# helm where a shell, make or a workflow takes a command, with options and their values before its own.
+# helm as a command in a shell, make or a workflow, with options before its subcommand.
 _HELM = re.compile(
     r"(?:^|[;&|(]|\b(?:run:|exec|sudo|time|then|do|else))[\s@+-]*(?:\w+=\S*\s+)*"
     r"helm\s+(?:-\S+\s+(?:[^-\s]\S*\s+)?)*(?:upgrade|install)\s"
 )
-# Where commands are only told of.
+# Files that only mention commands.
 PROSE = (*(f":(exclude,glob)**/*.{kind}" for kind in ("md", "adoc", "rst", "txt")), f":(exclude){FILE}")
-# A word of a command: blanks in quotes and in an expression of a workflow belong to it.
+# A word of a command; blanks in quotes and in expressions of workflows belong to it.
 _WORD = re.compile(r"""(?:\$\{\{.*?\}\}|"[^"]*"|'[^']*'|\S)+""")
 _IMAGE, _EXTRA = "image", "extraImages"
 _SPAWNER = frozenset({"kubespawner_override", "KubeSpawner"})
 _CONTAINERS = frozenset({"initContainers", "extraContainers", "init_containers", "extra_containers"})
 _ANYTHING = re.compile(b"")
-# What a program is to fill in.
+# Placeholders.
 _TEMPLATES = ("{", "$(")
-# How many levels below the top a chart's own key stands at most, where others wrap the chart.
+# How many levels deep a chart's key can be, if other charts wrap it.
 _MOST_ABOVE = 2
-# Reading as much YAML takes some seconds.
+# Parsing this much YAML takes some seconds.
 _MOST_READ = 1024 * 1024
 
 
 class Deployment(NamedTuple):
-    """One installation of a chart, with its values files, the strongest last, besides the chart's own.
+    """An installation of a chart, with its values files, strongest last, without the chart's own.
 
     Attributes:
         chart: the folder of the hub's chart, or of one that wraps it.
-        group: the folder of hubploy, or the cluster, that it is one of.
-        absent: the values files that ``cluster.yaml`` names, and the repository does not have.
-        apart: why it is not rendered, as its chart is one apart from the hub's; empty where it is rendered.
+        group: its hubploy folder or its cluster.
+        absent: the values files in ``cluster.yaml`` that do not exist.
+        apart: why it is not rendered, if its chart is not the hub's; else empty.
     """
 
     name: str
@@ -82,9 +82,9 @@ class Deployment(NamedTuple):
 
 
 def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
-    """Return the deployments of the settings, else those that the layout tells, else one with the chart's own values.
+    """Return the deployments in the settings, else those of the layout, else one with the chart's own values.
 
-    ``names`` are those of deployments, or of what groups them.
+    ``names`` selects deployments, or groups of them.
     """
     if not has_deployments(hub):
         entry = next((one.deployment(one.name) for one in installations(hub) if one.values), "{name: …, values: […]}")
@@ -108,18 +108,18 @@ def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
 
 
 def has_deployments(hub: Hub) -> bool:
-    """Whether there is a chart to render: the repository's, or z2jh's own for the deployments of the settings."""
+    """Whether there is a chart to render: the repository's, or z2jh's for deployments in the settings."""
     return hub.layout.folder is not None or bool(hub.settings.deployments)
 
 
 def chart_of(hub: Hub) -> str:
-    """Return the folder of the hub's chart; where it has none, the name of z2jh's own."""
+    """Return the folder of the hub's chart, or the name of z2jh's chart if there is none."""
     return hub.requirement.name if hub.layout.folder is None else hub.layout.folder
 
 
 def of_hubploy(hub: Hub) -> tuple[Deployment, ...]:
-    """Return the deployments that hubploy would install, of the hub's chart or another."""
-    # The name of a template's folder holds cookiecutter's braces.
+    """Return the deployments that hubploy would install, of any chart."""
+    # Folders of cookiecutter templates have braces in their names.
     folders = {path.rpartition("/")[0] for path in hub.listing.named(HUBPLOY_FILE) if "{" not in path}
     files = map(_CONFIG.fullmatch, sorted(hub.listing.files)) if folders else ()
     found: dict[str, dict[tuple[str, str], str]] = {}
@@ -132,7 +132,7 @@ def _in_folder(chart: str, folder: str, files: Mapping[tuple[str, str], str]) ->
     group = last_part(folder)
     environments = sorted(name for kind, name in files if kind == "config" and name != _COMMON)
     for environment in environments or [_COMMON]:
-        # hubploy gives helm what all environments share first.
+        # hubploy passes the shared files first.
         order = [(kind, name) for name in dict.fromkeys((_COMMON, environment)) for kind in ("config", "secrets")]
         name = f"{group}-{environment}" if environments else group
         yield Deployment(name, tuple(join(files[one]) for one in order if one in files), name, name, chart, group)
@@ -183,7 +183,7 @@ def _of_settings(hub: Hub) -> Iterator[Deployment]:
 
 
 def _chart_folder(hub: Hub, wanted: str | None) -> str | None:
-    """Return the folder of the hub's chart, or of one that wraps it, by its folder or the folder's name; else None."""
+    """Return the folder of the hub's chart, or of one that wraps it, by path or name, or None."""
     for folder in hub.own_folders:
         if wanted and wanted.rstrip("/") in (folder, last_part(folder)):
             found = hub.requirement_in(folder, hub.layout.chart.name)
@@ -193,12 +193,12 @@ def _chart_folder(hub: Hub, wanted: str | None) -> str | None:
 
 
 class Installation(NamedTuple):
-    """What deploys z2jh's own chart: a command or manifest, with the line of its version, else its first line.
+    """A command or manifest that deploys z2jh's own chart, with the line of its version, else its first line.
 
     Attributes:
-        option: what it has as the version: one, a range, a variable, or None for whatever is the newest.
-        pin: the entry of ``hub.pins`` that makes a release move it; empty where the version is elsewhere.
-        values: its values files that the repository has.
+        option: its version: a version, a range, a variable, or None for the newest.
+        pin: the entry for ``hub.pins`` that lets a release move it; empty if the version is elsewhere.
+        values: its values files in the repository.
     """
 
     file: str
@@ -211,12 +211,12 @@ class Installation(NamedTuple):
 
     @property
     def version(self) -> str | None:
-        """The version that it deploys; None where it does not say it itself."""
+        """The version that it deploys, or None if it is not written here."""
         return self.option.removeprefix("v") if self.option and parse_version(self.option) else None
 
     @property
     def setting(self) -> str:
-        """What makes a release move it."""
+        """How to let a release move it."""
         if self.pin:
             return f"in {FILE}: hub: {{pins: [{self.pin}]}}"
         if not self.option:
@@ -225,23 +225,23 @@ class Installation(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name of its Helm release; ``hub`` where a variable holds it."""
+        """The name of its Helm release, or ``hub`` if that is a variable."""
         return self.release if _NAME.fullmatch(self.release) else "hub"
 
     def deployment(self, name: str) -> str:
-        """Return the deployment that it makes, as ``hub.deployments`` has it under ``name``."""
+        """Return its entry for ``hub.deployments`` with this ``name``."""
         release = f", release: {self.name}" if name != self.name else ""
         namespace = f", namespace: {self.namespace}" if self.namespace and _NAME.fullmatch(self.namespace) else ""
         return f"{{name: {name}, values: [{', '.join(map(quoted, self.values))}]{release}{namespace}}}"
 
 
 def staying_installations(hub: Hub) -> tuple[Installation, ...]:
-    """Return what deploys z2jh's chart in a version that no release moves; nothing where the repository has a chart."""
+    """Return what deploys z2jh's own chart in a version that a release does not move; only without a chart here."""
     if hub.layout.folder is not None:
         return ()
     pins = [pin for pin in (*hub.pins, *hub.held_pins) if pin.accepted_as]
     known = {(pin.file, pin.read(hub.files).line) for pin in pins}
-    # A version in a variable is marked where that is set.
+    # A version in a variable is pinned where the variable is set.
     return tuple(
         one
         for one in installations(hub)
@@ -251,7 +251,7 @@ def staying_installations(hub: Hub) -> tuple[Installation, ...]:
 
 @lru_cache(maxsize=4)
 def installations(hub: Hub) -> tuple[Installation, ...]:
-    """Return the commands and manifests that deploy the chart of the dependency's name from a Helm repository."""
+    """Return the commands and manifests that deploy the dependency's chart from a Helm repository."""
     name = hub.settings.dependency
     found: list[Installation] = []
     search = partial(files_with, hub.git, "--extended-regexp", untracked=True)
@@ -259,7 +259,7 @@ def installations(hub: Hub) -> tuple[Installation, ...]:
     for file in search(named, "*.yaml", "*.yml", "*.json"):
         with suppress(Unusable):
             for path, version in versions_of_chart(hub.require(file), file, name):
-                # A template's version is set elsewhere.
+                # A placeholder is set elsewhere.
                 is_place = path and parse_constraint(version.text)
                 pin = f"{{file: {quoted(file)}, path: {quoted(path)}}}" if is_place else ""
                 found.append(Installation(file, version.line, version.text, pin))
@@ -305,7 +305,7 @@ def _is_chart(hub: Hub, word: str, words: Sequence[str]) -> bool:
 
 
 class NamedImage(NamedTuple):
-    """An image, and where the values name it: the file, its line and the dotted path."""
+    """An image in the values: file, line, dotted path and reference."""
 
     file: str
     line: int
@@ -319,10 +319,10 @@ class NamedImage(NamedTuple):
 
 
 def named_images(hub: Hub, defaults: Data = None, telling: re.Pattern[bytes] = _ANYTHING) -> Iterator[NamedImage]:
-    """Yield the images that the deployments' values name, and the hub images that other YAML files name.
+    """Yield the images in the deployments' values, and the hub images in other YAML files.
 
-    Deployments' values are merged as by Helm; the ``defaults``, the pinned chart's own values, are for the half of an
-    image that the repository leaves to it. Only files that hold something ``telling`` are read.
+    The values are merged like in Helm. ``defaults``, the pinned chart's values, complete images of which the repository
+    sets only one half. Only files that match ``telling`` are read.
     """
     own = hub.values_file
     if own is not None:
@@ -337,26 +337,26 @@ def named_images(hub: Hub, defaults: Data = None, telling: re.Pattern[bytes] = _
     names = _names(hub).values()
     words = [name.written_path for name in names]
     for file in files_with(hub.git, "--fixed-strings", words, "*.yaml", "*.yml"):
-        # Not those of tools, and not what names the images.
+        # Not the files of tools, nor those that configure the images.
         if file not in (hub.layout.file, FILE) and "/." not in f"/{file}":
             found = _images(_tree_in(hub, file))
             yield from (one for one in found if any(map(one.reference.same_repository, names)))
 
 
 def lines_of(hub: Hub, image: HubImage) -> list[str]:
-    """Return where the places of ``image`` have it: ``path:line``."""
+    """Return the places of ``image`` in the values as ``path:line``."""
     return [f"{place.file}:{one.line}" for place, one in hub.pinned(image).items()]
 
 
 def unmoved_images(hub: Hub) -> dict[str, list[NamedImage]]:
-    """Return where values name hub images besides the places that a build writes, by the images' keys."""
-    # Of many deployments most name no hub image, and take long to read.
+    """Return the places of hub images that builds do not write, by the images' keys."""
+    # Most deployments do not name a hub image, and take long to parse.
     names = _names(hub)
     words = [re.escape(name.written_path.encode()) for name in names.values()]
     telling = re.compile(b"|".join((rb"\btag\b", *words)))
     named = dict.fromkeys(named_images(hub, telling=telling))
     own = {(place.file, place.path) for place in hub.places}
-    # What a line of ours stands for by an alias moves with it.
+    # An alias of one of our lines moves with it.
     moved = {one.where for one in named if (behind_links(hub.git.folder, one.file), one.path) in own}
     left = [one for one in named if one.where not in moved]
     places = {key: [one for one in left if one.reference.same_repository(name)] for key, name in names.items()}
@@ -364,7 +364,7 @@ def unmoved_images(hub: Hub) -> dict[str, list[NamedImage]]:
 
 
 def unused_images(hub: Hub, images: Sequence[HubImage]) -> dict[str, str]:
-    """Return the keys of ``images`` where no values file uses any of them, each with its path in the chart's values."""
+    """Return the keys of ``images``, with their paths in the chart's values, if no values file uses any of them."""
     if hub.layout.folder is None or any(map(hub.values_places, images)):
         return {}
     unused = {image.spec.key: f"{hub.requirement.key}.hub.image" for image in images}
@@ -372,13 +372,13 @@ def unused_images(hub: Hub, images: Sequence[HubImage]) -> dict[str, str]:
 
 
 def how_to_move(hub: Hub, unmoved: Iterable[NamedImage]) -> str:
-    """Return the lines for invoke.yaml that let builds write ``unmoved`` too."""
+    """Return the hint that lets builds write ``unmoved`` too."""
     setting = values_setting(hub.settings.values, (ValuesTarget(one.file, one.path) for one in unmoved))
     return f"let builds move it: {setting} in {FILE}"
 
 
 def faulty_files(hub: Hub) -> Iterator[Unusable]:
-    """Yield the faults of the deployments' files and of those that patterns of ``hub.values`` stand for."""
+    """Yield the faults of the deployments' files, and of files that match ``hub.values``."""
     values = (path for one in (deployments(hub) if has_deployments(hub) else ()) for path in one.values)
     matching = (path for one in hub.settings.values for path in hub.listing.matching[one.file])
     paths = dict.fromkeys((*hub.listing.named(HUBPLOY_FILE), *values, *matching))
@@ -388,7 +388,7 @@ def faulty_files(hub: Hub) -> Iterator[Unusable]:
     for path in paths:
         try:
             _read(hub.files.read(path) or b"", path)
-        except Unusable as fault:  # noqa: PERF203 - the other files are read all the same
+        except Unusable as fault:  # noqa: PERF203 - check the other files too
             yield fault
 
 
@@ -399,9 +399,9 @@ def _names(hub: Hub) -> dict[str, Reference]:
 def chart_values(
     tree: Data, chart: Collection[str], above: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], Data]]:
-    """Yield the values below a key of the ``chart`` in a values file, with the keys that lead to them.
+    """Yield the values below the keys of the ``chart`` in a values file, each with the keys that lead there.
 
-    Where a chart wraps the hub's, they are in its section (2i2c: ``basehub: jupyterhub:``).
+    If another chart wraps the hub's, they are in its section (2i2c: ``basehub: jupyterhub:``).
     """
     for key, inner in tree.items() if isinstance(tree, dict) else ():
         if key in chart:
@@ -411,7 +411,7 @@ def chart_values(
 
 
 def _tree_in(hub: Hub, path: str, telling: re.Pattern[bytes] = _ANYTHING) -> Data:
-    """Return what a values file holds; nothing where it is missing, encrypted or faulty, or not ``telling``."""
+    """Parse a values file; return nothing if it is missing, encrypted or invalid, or does not match ``telling``."""
     data = hub.files.read(path) or b""
     with suppress(Unusable):
         tree = _read(data, path) if telling.search(data) else {}
@@ -424,7 +424,7 @@ def _read(data: bytes, path: str) -> Data:
 
 
 def _merged(weaker: Data, stronger: Data) -> Data:
-    """Return what Helm makes of two trees of values: mappings are merged, anything else is replaced."""
+    """Merge two trees of values like Helm: mappings are merged, other values replaced."""
     if not isinstance(weaker, dict) or not isinstance(stronger, dict):
         return stronger
     return weaker | {key: _merged(weaker.get(key), value) for key, value in stronger.items()}
@@ -441,11 +441,11 @@ def _images(values: Data, path: tuple[str, ...] = ()) -> Iterator[NamedImage]:
 
 
 def _image(halves: Sequence[Data], path: tuple[str, ...]) -> Iterator[NamedImage]:
-    """Yield the image of these halves, where the repository's own values have one and no program fills it in."""
+    """Yield the image of these halves, if one is in the repository's values and none has a placeholder."""
     texts = [half for half in halves if isinstance(half, Leaf)]
     placed = [text for text in texts if text.where]
     is_whole = len(texts) == len(halves) and all(texts)
-    # No dotted path leads through a key with a dot.
+    # A key with a dot cannot be in a dotted path.
     is_plain = "." not in "".join(path) and not any(sign in text for sign in _TEMPLATES for text in texts)
     if placed and is_whole and is_plain:
         with suppress(Unusable):

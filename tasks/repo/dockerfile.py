@@ -1,12 +1,12 @@
-"""The base image that a hub image's Dockerfile names, and what it copies.
+"""The base image of a hub image's Dockerfile, and the files that it copies.
 
-A base is a z2jh hub image if its repository is called ``k8s-hub`` or ``k8s-hub-slim``, on whatever host, and its tag
-is spelled as z2jh's are: ``base-3.2.1`` is somebody's own. Its version is in ``FROM``, or in an ``ARG`` before it
+A base image is z2jh's if its repository is called ``k8s-hub`` or ``k8s-hub-slim``, on any host, and its tag has the
+form of z2jh's tags: ``base-3.2.1`` has not. Its version is in ``FROM``, or in an ``ARG`` before it
 (https://docs.docker.com/reference/dockerfile/#understand-how-arg-and-from-interact).
 
-Comments, continued lines and here-documents are read as BuildKit reads them. Of the substitutions ``$X``, ``${X}``,
-``${X:-text}`` and ``${X:+text}`` are filled in; a word with any other, or with quotes or a line break inside, is marked
-as unsupported.
+Comments, continued lines and here-documents are parsed like in BuildKit. The substitutions ``$X``, ``${X}``,
+``${X:-text}`` and ``${X:+text}`` are supported. Words with other substitutions, or with quotes or line breaks inside,
+are marked as unsupported.
 """
 
 from __future__ import annotations
@@ -26,33 +26,33 @@ from .charts import NO_ARGUMENTS, BuildArgument
 IGNORE_FILE = ".dockerignore"
 HUB_NAMES = frozenset({"k8s-hub", "k8s-hub-slim"})
 _Z2JHS_OWN = frozenset({"jupyterhub/k8s-hub", "jupyterhub/k8s-hub-slim"})
-# In a path they are patterns, variables, quotes or parts of an address.
+# Characters of patterns, variables, quotes and URLs.
 _NOT_IN_PATHS = frozenset("*?[]$\\<:\"'")
 _BLANKS = " \t\v\f\r"
 _KEYWORD = re.compile(rf"[{_BLANKS}]*([^{_BLANKS}]*)")
-# Blanks in quotes and after a backslash belong to their word.
+# Blanks in quotes or after a backslash belong to the word.
 _WORD = re.compile(
     r"""(?:[^ \t\v\f\r"'\\]+|\\.?|'[^']*'|"(?:[^"\\]|\\.)*"|(?P<open>["']))+""",
     re.DOTALL,
 )
 _TAKES_HEREDOCS = frozenset({"ADD", "COPY", "RUN", "ONBUILD"})
 _HEREDOC = re.compile(r"[0-9]*<<(-?)([^<]+)")
-# Plain text, a variable, or else what is unsupported.
+# Plain text, a variable, or something unsupported.
 _PIECE = re.compile(
     r"""(?P<text>[^$"'\\`]+)|\$(?P<plain>[A-Za-z_]\w*)"""
     r"""|\$\{(?P<braced>[A-Za-z_]\w*)(?:(?P<sign>:[-+])(?P<word>[^{}$"'\\`]*))?\}|\$\{[^}]*\}*|.""",
     re.ASCII,
 )
-# The image that ``COPY --from=IMAGE`` and ``RUN --mount=…,from=IMAGE`` name; BuildKit fills no variables in there.
-# Without a slash it may be a stage, or a named context: https://docs.docker.com/reference/dockerfile/#copy---from.
+# The image in ``COPY --from=IMAGE`` and ``RUN --mount=…,from=IMAGE``, where BuildKit replaces no variables. A name
+# without a slash may be a stage or a named context: https://docs.docker.com/reference/dockerfile/#copy---from.
 _FROM_IMAGE = re.compile(r"""--(?:from=|mount=(?:[^,]*,)*?(?i:from)=)([^\s,$"'/]+/[^\s,$"']+)(?=,|\Z)""")
 _MAX_LENGTH = 4096
 
 
 class Instruction(NamedTuple):
-    """One instruction: its keyword in capitals, its line, and its arguments, which begin at the index ``start``.
+    """An instruction: its keyword in upper case, its line, and its arguments, which begin at the index ``start``.
 
-    Where lines are continued, blanks, or line breaks inside of a word, stand for each character between.
+    In continued lines, blanks (or line breaks, inside a word) replace the characters in between, to keep the indexes.
     """
 
     keyword: str
@@ -61,13 +61,13 @@ class Instruction(NamedTuple):
     start: int
 
     def words(self) -> list[re.Match[str]]:
-        """Return the words of the arguments; nothing where a quote is left open."""
+        """Return the words of the arguments, or nothing if a quote is not closed."""
         found = list(_WORD.finditer(self.arguments))
         return [] if any(match["open"] for match in found) else found
 
 
 class Piece(NamedTuple):
-    """Characters that are in the file, or in the build argument of that name, from the index ``place`` on."""
+    """Text from the index ``place`` of the file, or of the build argument ``argument``."""
 
     text: str
     place: int
@@ -75,22 +75,22 @@ class Piece(NamedTuple):
 
 
 class Word(NamedTuple):
-    """A word with its variables filled in; ``fault`` is what hides its text: a clause, empty where it is known."""
+    """A word with its variables replaced; ``fault`` is a clause that says why that is not possible, else empty."""
 
     pieces: tuple[Piece, ...] = ()
     fault: str = ""
 
     @property
     def text(self) -> str:
-        """Its characters."""
+        """Its text."""
         return "".join(piece.text for piece in self.pieces)
 
 
 class BuildStage(NamedTuple):
-    """One ``FROM``, or an image that files are taken from: its line, and the image as written from ``start`` on.
+    """A ``FROM``, or an image to copy files from: its line, and the image as ``written`` at the index ``start``.
 
-    ``image`` has its variables filled in, ``root`` is the earlier stage with the image that it builds on, ``name`` its
-    own name in lower case.
+    ``image`` has its variables replaced. ``root`` is the earlier stage that it is based on, down to an image. ``name``
+    is the stage's name in lower case.
     """
 
     line: int
@@ -108,10 +108,7 @@ class _Line(NamedTuple):
 
 
 def read_stages(text: Text, arguments: Mapping[str, BuildArgument]) -> tuple[list[BuildStage], list[BuildStage]]:
-    """Return the stages, at least one, and the images that files are taken from.
-
-    A build argument is None where it takes its value from the environment.
-    """
+    """Return the stages, at least one, and the images to copy files from."""
     values: dict[str, Word] = {}
     stages: list[BuildStage] = []
     sources: list[BuildStage] = []
@@ -135,7 +132,7 @@ def read_stages(text: Text, arguments: Mapping[str, BuildArgument]) -> tuple[lis
 
 
 def instructions(text: Text) -> Iterator[Instruction]:
-    """Yield a Dockerfile's instructions in order."""
+    """Yield the instructions of a Dockerfile in order."""
     contents = text.content.split("\n")
     starts = accumulate((len(line) + 1 for line in contents), initial=0)
     pairs = zip(starts, contents, strict=False)
@@ -179,7 +176,7 @@ def _skip_heredocs(instruction: Instruction, lines: Iterator[_Line], where: str)
 
 
 def _declare(instruction: Instruction, values: dict[str, Word], arguments: Mapping[str, BuildArgument]) -> None:
-    """Add what ``ARG name=default …`` declares to ``values``; one without a value unsets an earlier one."""
+    """Add the variables of ``ARG name=default …`` to ``values``; without a value, it removes an earlier one."""
     for word in instruction.words():
         name, sign, written = word[0].partition("=")
         keep_secret(name, written.strip("'\""))
@@ -243,10 +240,10 @@ def _piece(match: re.Match[str], place: int, values: Mapping[str, Word]) -> Word
 
 
 class BaseImage(NamedTuple):
-    """A ``FROM`` of a z2jh hub image: also as written, and the build arguments that hold a part of it.
+    """A ``FROM`` of a z2jh hub image: its reference, its text, and the build arguments that contain parts of it.
 
-    ``targets`` are the stages that build on it, by name and by number, an empty text for the last one; ``others`` are
-    the other hub images of the file.
+    ``targets`` are the names and numbers of the stages based on it, an empty string for the last one; ``others`` are
+    the file's other hub images.
     """
 
     reference: Reference
@@ -258,13 +255,13 @@ class BaseImage(NamedTuple):
 
     @property
     def other(self) -> BaseImage | None:
-        """The first of ``others`` that has another tag."""
+        """The first of ``others`` with another tag, or None."""
         tag = self.reference.tag
         return next((one for one in self.others if tag and one.reference.tag not in {None, tag}), None)
 
 
 def hub_base(data: bytes, where: str, arguments: Mapping[str, BuildArgument] = NO_ARGUMENTS) -> BaseImage | None:
-    """Return the hub image that the last stage builds on, else the first one in the file, or None."""
+    """Return the hub image of the last stage, else the first one in the file, or None."""
     stages, sources = read_stages(Text.decode(data, where), arguments)
     last = stages[-1].root or stages[-1]
     found = [stage for stage in stages if _is_hub(stage)]
@@ -280,7 +277,7 @@ def hub_base(data: bytes, where: str, arguments: Mapping[str, BuildArgument] = N
 
 
 def copied_files(data: bytes, where: str) -> dict[str, int]:
-    """Return what ``COPY`` and ``ADD`` take from the build context by its plain path, with the instruction's line.
+    """Return the plain paths that ``COPY`` and ``ADD`` take from the build context, with the instruction's line.
 
     See https://docs.docker.com/reference/dockerfile/#copy.
     """
@@ -299,10 +296,10 @@ def copied_files(data: bytes, where: str) -> dict[str, int]:
 def with_base(
     data: bytes, new: Reference, where: str, arguments: Mapping[str, BuildArgument] = NO_ARGUMENTS
 ) -> tuple[bytes, Mapping[str, str]]:
-    """Return the Dockerfile with its hub images moved to ``new``, and the build arguments that must change with it.
+    """Return the Dockerfile with its hub images moved to ``new``, and the build arguments that must change too.
 
-    It is ``data`` itself where it names that already. Images of several names, like ``k8s-hub-slim``, keep theirs, and
-    so do those that only files are taken from; one without a digest stays so.
+    Without changes, it returns ``data`` itself. Names stay if there are several, like ``k8s-hub-slim``, and those of
+    images to copy files from. An image without a digest gets none.
     """
     text = Text.decode(data, where)
     stages, sources = read_stages(text, arguments)
@@ -352,7 +349,7 @@ def with_images(
     where: str,
     arguments: Mapping[str, BuildArgument] = NO_ARGUMENTS,
 ) -> bytes:
-    """Return the Dockerfile with other images in place of those of its hub images that ``images`` has."""
+    """Return the Dockerfile with its hub images replaced by those that ``images`` maps them to."""
     text = Text.decode(data, where)
     found = (stage for stages in read_stages(text, arguments) for stage in stages if _is_hub(stage))
     named = ((stage, images.get(_base(stage, where).reference)) for stage in found if not stage.image.fault)
@@ -382,9 +379,9 @@ def _base(stage: BuildStage, where: str) -> BaseImage:
 
 
 def _edits(pieces: Sequence[Piece], old: Reference, new: Reference) -> Iterator[tuple[str | None, Edit]]:
-    """Yield the edits of the file, or of the build argument of that name, that make an image's name another one.
+    """Yield the edits of the file, or of a build argument, that change an image from ``old`` to ``new``.
 
-    Name, tag and digest are changed one after the other, each in the last piece that can have all of the change.
+    Name, tag and digest are changed one by one, each in the last piece that can contain the whole change.
     """
     texts = [piece.text for piece in pieces]
     for meant in map(str, (old._replace(name=new.name), new._replace(digest=old.digest), new)):

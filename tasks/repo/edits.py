@@ -1,7 +1,7 @@
-"""The edits of a hub repository to another release, in every place of it, and to an image.
+"""The edits of a hub repository for another release, and for another image.
 
-Only Helm writes the lock, its digest included (https://helm.sh/docs/helm/helm_dependency/); the lock's edit here is
-for plans.
+Only Helm writes lock files, because of their digest (https://helm.sh/docs/helm/helm_dependency/). Their edits here are
+only for plans.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _MOST_NAMED = 8
 
 
 def release_edits(hub: Hub, texts: Mapping[Pin, str]) -> tuple[FileEdit, ...]:
-    """Return the edits, one for each file, that make each place of the release say its text; those of locks last."""
+    """Return the edits, one for each file, that set each place of the release to its text; lock files come last."""
     after: Files = hub.files
     said: dict[str, list[str]] = {}
-    # Where the place itself says it already, another one in its file may not: an earlier stage, a copied file.
+    # If the place itself is up to date, another one in its file may not be: an earlier stage, a copied file.
     rest: dict[str, str] = {}
     for pin, text in texts.items():
         before = pin.read(hub.files).text
@@ -51,7 +51,7 @@ def release_edits(hub: Hub, texts: Mapping[Pin, str]) -> tuple[FileEdit, ...]:
 
 
 def _edits(hub: Hub, after: Files, said: Mapping[str, Sequence[str]]) -> tuple[FileEdit, ...]:
-    """Return the edits that leave the files as ``after`` has them, with what is said of each, by path."""
+    """Return the edits that change the files to those in ``after``; ``said`` are the summaries by path."""
     absent = next((path for path in said if path in hub.listing.absent), None)
     if absent:
         folder = shlex.quote(absent.rpartition("/")[0] or "/")
@@ -61,7 +61,7 @@ def _edits(hub: Hub, after: Files, said: Mapping[str, Sequence[str]]) -> tuple[F
         for path, words in said.items()
     )
     for path in (behind_links(hub.git.folder, edit.path) for edit in edits if edit.changes):
-        # Of a submodule git lists the folder alone.
+        # Git lists only the folder of a submodule.
         submodule = next((one for one in map(str, PurePosixPath(path).parents) if one in hub.listing.files), None)
         if submodule:
             there = f"git -C {shlex.quote(submodule)} status"
@@ -71,9 +71,9 @@ def _edits(hub: Hub, after: Files, said: Mapping[str, Sequence[str]]) -> tuple[F
 
 
 def archives(hub: Hub) -> tuple[str, ...]:
-    """Return what git has of the dependency in the chart's ``charts/``: Helm takes that, and no release moves it."""
+    """Return git's files of the dependency in the chart's ``charts/``, which Helm uses and a release does not move."""
     begin = join(hub.layout.folder or ".", "charts", hub.requirement.name)
-    # Another chart's name may begin so, too.
+    # Other charts' names may have the same beginning.
     vendored = re.compile(rf"{re.escape(begin)}(/|-v?[0-9])")
     found = [one for one in hub.listing.files if vendored.match(one)]
     return hub.git.names("ls-files", "-z", "--", *found[:_MOST_NAMED]) if found and hub.layout.folder else ()
@@ -90,7 +90,7 @@ def _require_no_archives(hub: Hub) -> None:
 
 
 def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequence[Fact]) -> Action:
-    """Return the action that makes ``edits``, and has helm write the locks among them: all of it, or none."""
+    """Return the action that performs ``edits``, with the lock files written by helm: all or nothing."""
     if any(edit.changes for edit in edits):
         _require_no_archives(hub)
     by_file = {edit.path: edit for edit in edits}
@@ -106,7 +106,7 @@ def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequenc
                 where=lock.file,
                 hint=lock.how_to_refresh(hub.files),
             )
-    # Only helm knows how the lock's digest is made.
+    # Only helm can compute the lock's digest.
     require_installed("helm")
     update = ("helm", "dependency", "update", ".")
     commands = {lock: Command(update, hub.git.folder / lock.folder) for lock in stale}
@@ -122,7 +122,7 @@ def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequenc
                     what, hint = f"helm did not lock {lock.name} at {wanted}", str(commands[lock])
                     raise ProgramFailed(what, where=lock.file, hint=hint)
         except Fault:
-            # What helm made of the locks is known now; elsewhere only our own bytes are taken back.
+            # Undo the locks as helm wrote them; other files only if they still have our bytes.
             made = [*plain_edits, *(one._replace(after=tree.read(one.path) or b"") for one in stale.values())]
             back = [edit._replace(before=edit.after, after=edit.before or b"") for edit in made]
             tree.replace([edit for edit in back if tree.read(edit.path) == edit.before])
@@ -136,7 +136,7 @@ def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequenc
 
 
 def image_edits(hub: Hub, images: Mapping[ValuesPlace, PinnedImage]) -> tuple[FileEdit, ...]:
-    """Return the edits that write images to their places, one for each file; a digest only where one is pinned."""
+    """Return the edits that write images to their places, one for each file; a digest only if one is pinned."""
     if images:
         _require_readable(hub)
     after: Files = hub.files
@@ -157,7 +157,7 @@ def image_edits(hub: Hub, images: Mapping[ValuesPlace, PinnedImage]) -> tuple[Fi
 
 
 def _require_readable(hub: Hub) -> None:
-    """Check that each file of a pattern that names an image of ours can be read, so that none is left behind."""
+    """Check that all files that match ``hub.values`` and name one of our images can be parsed."""
     words = [Reference(image.spec.named).written_path.encode() for image in hub.images if image.spec.named]
     patterns = [one for one in hub.settings.values if is_glob(one.file)]
     for target, file in ((one, file) for one in patterns for file in hub.listing.matching[one.file]):
@@ -173,14 +173,14 @@ def _require_readable(hub: Hub) -> None:
 
 
 def to_commit(hub: Hub, files: Sequence[str]) -> str:
-    """Return the command that commits ``files``: ``commit`` where it takes all of them, else git's own."""
+    """Return the command that commits ``files``: our ``commit`` if it includes all of them, else git's."""
     if set(files) <= set(hub.changed) and not foreign_changes(hub):
         return f"{CLI} commit"
     return git_commit(hub, list(dict.fromkeys(files))[:_MOST_NAMED])
 
 
 def git_commit(hub: Hub, files: Sequence[str]) -> str:
-    """Return git's command that commits ``files``, new ones added first; what is inside of a submodule, there."""
+    """Return the git command that adds and commits ``files``; for a submodule, the hint to commit there."""
     for path in files:
         at_its_commit = ("diff-index", "--quiet", "--ignore-submodules=dirty", "HEAD", "--", path)
         if not path.endswith("/") and (hub.git.folder / path).is_dir() and hub.git.ask(*at_its_commit).ok:
@@ -192,7 +192,7 @@ def git_commit(hub: Hub, files: Sequence[str]) -> str:
 
 
 def foreign_changes(hub: Hub) -> tuple[str, ...]:
-    """Return the managed files that differ from the commit by more than bump and build write, or helm a lock."""
+    """Return the managed files with uncommitted changes that are not from bump, build or helm."""
     changed = hub.changed
     ours: Files = Edited(hub.committed, {})
     for pin in hub.pins:

@@ -1,4 +1,4 @@
-"""The hub repository's files: as they are, as an edit would leave them, and as a commit holds them.
+"""The hub repository's files: as they are, as an edit would leave them, and in a commit.
 
 Paths are relative to the repository's top, with ``/``, as git and chartpress.yaml write them.
 """
@@ -23,7 +23,7 @@ from ..core.settings import FILE, Settings, how_to_correct
 from ..tools.git import Git
 from ..tools.process import Pool, result_of
 
-# Lines that may be a chart's list of dependencies, or a marker.
+# Patterns for files that may list dependencies, or contain a marker.
 _TELLING = ("^dependencies:", "hubpress:", "renovate:")
 SUFFIX = ".hubpress-new"
 
@@ -32,11 +32,11 @@ class Files(Protocol):
     """A source of the repository's files."""
 
     def read(self, path: str) -> bytes | None:
-        """Return the bytes of ``path``; None if there is no such file."""
+        """Return the bytes of ``path``, or None if it does not exist."""
 
 
 class FileEdit(NamedTuple):
-    """One file's bytes before (None for a new file) and after an edit, with a summary of the change for people."""
+    """A file's bytes before (None for a new file) and after an edit, with a summary for people."""
 
     path: str
     before: bytes | None
@@ -49,7 +49,7 @@ class FileEdit(NamedTuple):
         return self.before != self.after
 
     def diff(self) -> Iterator[str]:
-        """Yield the lines that change, the old ones after ``-`` and the new ones after ``+``."""
+        """Yield the changed lines: old ones after ``-``, new ones after ``+``."""
         old, new = (data.decode("utf-8", "replace").splitlines() for data in (self.before or b"", self.after))
         lines = difflib.unified_diff(old, new, n=0, lineterm="")
         yield from (line for line in lines if not line.startswith(("---", "+++", "@@")))
@@ -61,7 +61,7 @@ class WorkingTree(NamedTuple):
     top: Path
 
     def read(self, path: str) -> bytes | None:
-        """Return the bytes of ``path``; None if there is no such file; raise Unusable for one that cannot be read."""
+        """Return the bytes of ``path``, or None if it does not exist; raise Unusable if it cannot be read."""
         try:
             return read_file(self._place(path))
         except (FileNotFoundError, NotADirectoryError):
@@ -70,13 +70,13 @@ class WorkingTree(NamedTuple):
             raise Unusable(f"the file cannot be read: {err.strerror}", where=path, hint=f"ls -l {path}") from err
 
     def fact(self, path: str, value: bytes | None) -> Fact:
-        """Return the fact that ``path`` holds the bytes ``value``; None if there is no such file."""
+        """Return the fact that ``path`` has the bytes ``value`` (None: does not exist)."""
         return Fact(path, lambda: self.read(path), value)
 
     def replace(self, edits: Sequence[FileEdit]) -> dict[str, bytes]:
-        """Replace the files of ``edits``, all of them or none, and return their new bytes.
+        """Replace the files of ``edits``, all or none, and return their new bytes.
 
-        Each is written whole beside the old one first, and takes its place, and mode, by a rename. A symbolic link is
+        Each file is first written next to the old one, then renamed over it, and keeps its mode. Symbolic links are
         followed. An interrupt waits for the renames.
         """
         wanted = [(edit, self._place(edit.path)) for edit in edits if edit.changes]
@@ -105,56 +105,56 @@ class WorkingTree(NamedTuple):
 
 
 class Edited(NamedTuple):
-    """The files ``under`` edits, and the bytes that those edits leave, by path."""
+    """The files ``under``, with edits on top: their new bytes by path."""
 
     under: Files
     after: Mapping[str, bytes | None]
 
     def read(self, path: str) -> bytes | None:
-        """Return the bytes of ``path`` as they will be; None if there is no such file."""
+        """Return the bytes of ``path`` after the edits, or None if it does not exist."""
         after = self.after.get(path)
         return self.under.read(path) if after is None else after
 
 
 class Switched(NamedTuple):
-    """The files ``under``, but those of ``paths`` as a commit has them."""
+    """The files ``under``, with ``paths`` taken from a commit."""
 
     under: Files
     commit: Files
     paths: Collection[str]
 
     def read(self, path: str) -> bytes | None:
-        """Return the bytes of ``path`` as they will be; None if there is no such file."""
+        """Return the bytes of ``path``, or None if it does not exist."""
         return (self.commit if path in self.paths else self.under).read(path)
 
 
 @dataclass(eq=False)
 class Committed:
-    """The files of a commit; each is read once, so a new commit needs a new object."""
+    """The files of a commit; each is read only once, so a new commit needs a new object."""
 
     git: Git
     revision: str = "HEAD"
     _known: dict[str, bytes | None] = field(default_factory=dict, init=False, repr=False)
 
     def read(self, path: str) -> bytes | None:
-        """Return the bytes of ``path`` in the commit; None if it has no such file."""
+        """Return the bytes of ``path`` in the commit, or None if it does not exist."""
         self.load([path])
         return self._known[path]
 
     def load(self, paths: Sequence[str]) -> None:
-        """Read ``paths`` side by side, but for those that were read already."""
+        """Read ``paths`` in parallel, except those already read."""
         new = [path for path in dict.fromkeys(paths) if path not in self._known]
         self._known.update(self.git.show_all(new, self.revision))
 
 
 class Listing(NamedTuple):
-    """What git lists of a repository.
+    """The files of a repository, by git.
 
     Attributes:
-        files: all files but ignored ones.
-        matching: the committed files that a file or pattern of the settings stands for, by that.
-        telling: the committed files that may list a chart's dependencies, or have a marker.
-        absent: the committed files that a sparse checkout leaves out.
+        files: all files, except ignored ones.
+        matching: the committed files for each file name or pattern in the settings.
+        telling: the committed files that may list a chart's dependencies, or contain a marker.
+        absent: the committed files that a sparse checkout excludes.
     """
 
     files: tuple[str, ...]
@@ -185,12 +185,12 @@ class Listing(NamedTuple):
             )
 
     def named(self, *names: str) -> tuple[str, ...]:
-        """Return the files that have one of ``names``, in any folder."""
+        """Return the files called one of ``names``, in any folder."""
         return tuple(path for path in self.files if path.endswith(names) and path.rpartition("/")[2] in names)
 
 
 def edit_action(top: Path, edits: Sequence[FileEdit], why: str, relies: Sequence[Fact] = ()) -> Action:
-    """Return the action that makes ``edits`` below ``top``, all or none; it relies on the bytes of these files."""
+    """Return the action that performs ``edits`` below ``top``, all or none; it relies on the files' bytes."""
     wanted = [edit for edit in edits if edit.changes]
     if not wanted:
         return Action(f"{', '.join(edit.path for edit in edits)}: nothing to change", why)
@@ -212,9 +212,9 @@ def edit_action(top: Path, edits: Sequence[FileEdit], why: str, relies: Sequence
 def files_with(
     git: Git, syntax: str, patterns: Iterable[str], *paths: str, untracked: bool = False, indexed: bool = False
 ) -> tuple[str, ...]:
-    """Return the text files that have one of ``patterns`` in a line, of ``paths`` if given, by ``git grep``.
+    """Return the text files, among ``paths`` if given, with a line that matches one of ``patterns``, by ``git grep``.
 
-    ``untracked`` files are searched as well, or those of the index (``indexed``) in place of the folder's.
+    With ``untracked``, untracked files are searched too; with ``indexed``, the index instead of the folder.
     """
     where = ["--untracked"] if untracked else ["--cached"] if indexed else []
     options = (*where, *(option for one in patterns for option in ("-e", one)))
@@ -222,7 +222,7 @@ def files_with(
 
 
 def require(files: Files, path: str) -> bytes:
-    """Return the bytes of ``path``."""
+    """Return the bytes of ``path``; raise Unusable if it does not exist."""
     data = files.read(path)
     if data is None:
         hint = f"{CLI} init adds what is missing; or name another repository: --repo PATH"
@@ -231,7 +231,7 @@ def require(files: Files, path: str) -> bytes:
 
 
 def require_named(files: Files, listing: Listing, path: str, setting: str, what: str = "file") -> bytes:
-    """Return the bytes of ``path``, the ``what`` that ``setting`` names."""
+    """Return the bytes of ``path``, the ``what`` in ``setting``; raise Unusable if it does not exist."""
     data = files.read(path)
     if data is None:
         near = nearest(path, (one for one in listing.files if one != FILE))
@@ -241,49 +241,49 @@ def require_named(files: Files, listing: Listing, path: str, setting: str, what:
 
 
 def read_all(files: Files, paths: Sequence[str]) -> dict[str, bytes | None]:
-    """Return the bytes of each of ``paths``, those of a commit read side by side."""
+    """Return the bytes of ``paths``; a commit's files are read in parallel."""
     if isinstance(files, Committed):
         files.load(paths)
     return {path: files.read(path) for path in paths}
 
 
 def planned_bytes(files: Files) -> dict[str, bytes]:
-    """Return what planned edits will leave, by path."""
+    """Return the new bytes of planned edits, by path."""
     if not isinstance(files, Edited):
         return {}
     return planned_bytes(files.under) | {path: data for path, data in files.after.items() if data is not None}
 
 
 def is_glob(pattern: str) -> bool:
-    """Whether ``pattern`` stands for several files."""
+    """Whether ``pattern`` contains wildcards."""
     return not set("*?[").isdisjoint(pattern)
 
 
 def join(*parts: str) -> str:
-    """Join relative paths and tidy the result: no ``.``, no doubled ``/``, ``..`` resolved by name."""
+    """Join and normalize relative paths: no ``.``, no doubled ``/``, ``..`` resolved by name."""
     return posixpath.normpath(posixpath.join(*parts))
 
 
 def folder_of(path: str) -> str:
-    """Return the folder of ``path``; ``.`` for the repository's top."""
+    """Return the folder of ``path``, ``.`` for the repository's top."""
     return path.rpartition("/")[0] or "."
 
 
 def last_part(folder: str) -> str:
-    """Return a folder's own name; ``hub`` for the repository's top."""
+    """Return a folder's name, ``hub`` for the repository's top."""
     return "hub" if folder == "." else folder.rpartition("/")[2]
 
 
 def place_of(top: Path, path: str) -> Path | None:
-    """Return where symbolic links at ``path`` lead (in a loop: to themselves); None for a place outside of ``top``."""
-    # Names in files are UTF-8, whatever the locale's encoding is.
+    """Resolve symbolic links in ``path``, but not in a loop; return None if the result is outside of ``top``."""
+    # Names in files are UTF-8, whatever the locale.
     named = os.fsdecode(path.encode("utf-8", "surrogateescape"))
     real, root = (Path(os.path.realpath(one)) for one in (top / named, top))
     return real if real.is_relative_to(root) else None
 
 
 def behind_links(top: Path, path: str) -> str:
-    """Return the path, relative to ``top``, that symbolic links at ``path`` lead to; itself where they lead outside."""
+    """Return ``path`` with symbolic links resolved, relative to ``top``, or as it is if they lead outside."""
     real = place_of(top, path)
     if real is None:
         return path
@@ -291,12 +291,12 @@ def behind_links(top: Path, path: str) -> str:
 
 
 def is_below(file: str, paths: Iterable[str]) -> bool:
-    """Whether ``file`` is one of ``paths`` or below one; all are tidy."""
+    """Whether ``file`` is one of ``paths``, or below one; all are normalized."""
     return any(path in (".", file) or file.startswith(f"{path}/") for path in paths)
 
 
 def _staged(edit: FileEdit, target: Path, stack: contextlib.ExitStack) -> Path:
-    """Write the new bytes to a file beside ``target``, which ``stack`` removes at its end."""
+    """Write the new bytes to a file next to ``target``, which ``stack`` removes at its end."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(SUFFIX, f".{target.name}.", target.parent)

@@ -1,4 +1,4 @@
-"""A hub repository: the chart, its requirement, the hub images, their values."""
+"""A hub repository: its chart, requirement, hub images and values."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from .values import PinnedImage, ValuesPlace, named_at
 
 
 def layout_warnings(hub: Hub, built: Collection[str]) -> Iterator[str]:
-    """Yield the warnings about the repository's files: what has no effect, and images that are not ``built``."""
+    """Yield warnings about the repository's files: what has no effect, and images that are not ``built``."""
     yield from (f"{where}: {what}; {hint}" for where, what, hint in without_effect(hub))
     for spec in hub.layout.chart.images:
         if spec.key in hub.other_images and spec.key not in built:
@@ -60,7 +60,7 @@ def layout_warnings(hub: Hub, built: Collection[str]) -> Iterator[str]:
 
 
 def without_effect(hub: Hub) -> Iterator[tuple[str, str, str]]:
-    """Yield place, words and hint of each key that chartpress ignores, useless pattern and misspelt marker."""
+    """Yield place, message and hint for keys that chartpress ignores, useless patterns and misspelt markers."""
     for key in hub.layout.chart.ignored:
         last = key.rpartition(".")[2]
         hint = did_you_mean(last, CHARTPRESS_KEYS, "remove it")
@@ -79,7 +79,7 @@ def without_effect(hub: Hub) -> Iterator[tuple[str, str, str]]:
 
 
 class HubImage(NamedTuple):
-    """An image of the chart that inherits from z2jh's hub image; ``dockerfile`` is relative to the top."""
+    """An image of the chart based on z2jh's hub image; ``dockerfile`` is relative to the top."""
 
     spec: ImageSpec
     dockerfile: str
@@ -91,11 +91,11 @@ class Hub(Contents):
     """A hub repository, as it is or as a plan will leave it.
 
     Attributes:
-        files: its files now, or as planned edits will leave them.
-        listing: what git lists of it.
-        committed: its files in HEAD, or as planned commits will leave them.
+        files: its files now, or after planned edits.
+        listing: its files by git.
+        committed: its files in HEAD, or in planned commits.
         pending: the files in planned commits.
-        index: the Helm repository's index if this run has read it.
+        index: the Helm repository's index, if this run has read it.
     """
 
     committed: Files
@@ -104,24 +104,24 @@ class Hub(Contents):
     index: Index | None = None
 
     def edited(self, edits: Sequence[FileEdit]) -> Hub:
-        """Return the repository as ``edits`` will leave it."""
+        """Return the repository after ``edits``."""
         return self.holding({edit.path: edit.after for edit in edits if edit.changes})
 
     def with_commit(self, branch: str, paths: Sequence[str]) -> Hub:
-        """Return the repository as a commit of ``paths`` on ``branch`` will leave it."""
+        """Return the repository after a commit of ``paths`` on ``branch``."""
         return replace(self, committed=self.files, planned_branch=branch, pending=self.pending | set(paths))
 
     def holding(self, known: Mapping[str, bytes | None]) -> Hub:
-        """Return the repository with these bytes of files, by path, in place of the planned ones."""
+        """Return the repository with these bytes of files, by path."""
         return replace(self, files=Edited(self.files, {path: data for path, data in known.items() if data is not None}))
 
     def again(self) -> Hub:
-        """Return the repository as it is now."""
+        """Return the repository, read again."""
         return replace(open_hub(self.settings, replace(self.git)), index=self.index)
 
     @property
     def branch(self) -> str | None:
-        """The current branch, or the one that a planned commit is on; None on a detached HEAD."""
+        """The current branch, or that of a planned commit; None if HEAD is detached."""
         return self.planned_branch or self.git.start.branch
 
     @cached_property
@@ -131,13 +131,13 @@ class Hub(Contents):
 
     @cached_property
     def requirement_file(self) -> str:
-        """The file that pins the release, as git knows it; without a chart the Dockerfile."""
+        """The file that pins the release, with links resolved; without a chart, the Dockerfile."""
         folder = self.layout.folder
         return self.images[0].dockerfile if folder is None else self.dependencies_of(folder)
 
     @cached_property
     def requirements(self) -> tuple[Requirement, ...]:
-        """The chart's dependencies on Zero to JupyterHub: several where it has aliases for it; none without a chart."""
+        """The chart's dependencies on Zero to JupyterHub: several if it has aliases, none without a chart."""
         if self.layout.folder is None:
             return ()
         entries = requirements(self.require(self.requirement_file), self.requirement_file)
@@ -145,7 +145,7 @@ class Hub(Contents):
 
     @cached_property
     def requirement(self) -> Requirement:
-        """The first of ``requirements``; without a chart, what the base image stands for."""
+        """The first of ``requirements``; without a chart, one with the base image's version."""
         if self.requirements:
             return self.requirements[0]
         base = self.images[0].base
@@ -160,7 +160,7 @@ class Hub(Contents):
 
     @cached_property
     def version(self) -> str:
-        """The release that the repository is on, without a ``v``: a range is at what the lock or the base image has."""
+        """The current release, without a ``v``; for a range, the version of the lock or the base image."""
         pinned = self.resolved_version
         if not is_range(pinned):
             return without_sign(pinned)
@@ -169,7 +169,7 @@ class Hub(Contents):
 
     @cached_property
     def resolved_version(self) -> str:
-        """What Helm goes by: the requirement, or the lock where that has one release of a range."""
+        """The version that Helm installs: the requirement, or for a range the version in the lock."""
         pinned = self.requirement.version
         own = (pin for pin in self.pins if isinstance(pin, Lock) and not pin.chart.accepted_as)
         locked = (lock.read(self.files).text for lock in own if is_range(pinned))
@@ -181,7 +181,7 @@ class Hub(Contents):
         return address_of(self.settings, self.requirement, self.requirement_file)
 
     def release_in(self, index: Index) -> Release | None:
-        """Return the release that the repository pins, without a chart the one of its base image, or None."""
+        """Return the pinned release, without a chart the one of the base image, or None."""
         found = pinned_release(index, self.resolved_version)
         if found is None and self.layout.folder is None:
             return release_with_image(index, self.requirement.version)
@@ -189,12 +189,12 @@ class Hub(Contents):
 
     @cached_property
     def pins(self) -> tuple[Pin, ...]:
-        """The places of the release that move with it: all but ``held_pins``."""
+        """The places of the release that move with it: all except ``held_pins``."""
         return tuple(pin for pin in self._all_pins if pin not in self.held_pins)
 
     @cached_property
     def held_pins(self) -> tuple[Pin, ...]:
-        """The copies and other places that stay, since the setting ``accept`` names their difference."""
+        """The copies and other places that stay, because the setting ``accept`` covers their difference."""
         accepted = self.settings.accept
         known = ((pin, pin.accepted_as) for pin in self._all_pins)
         held = [pin for pin, code in known if code and is_accepted(accepted, code, pin.file)]
@@ -202,7 +202,7 @@ class Hub(Contents):
 
     @cached_property
     def _all_pins(self) -> tuple[Pin, ...]:
-        """Every place of the release: base images, the requirement and its copies, other places, and the locks last."""
+        """All places of the release: base images, the requirement and its copies, other places, and lock files last."""
         required = self.requirement
         own = () if self.layout.folder is None else (self.requirement_file,)
         dependencies = [Dependency(file, required.name) for file in own]
@@ -215,7 +215,7 @@ class Hub(Contents):
 
     @property
     def base_pins(self) -> tuple[BasePin, ...]:
-        """The places of the images' base images, in their order."""
+        """The places of the base images, in the order of the images."""
         config, chart = self.layout.file, self.layout.chart.name
         return tuple(
             BasePin(one.dockerfile, "", config if one.base.arguments else None, chart, one.spec.key)
@@ -224,14 +224,14 @@ class Hub(Contents):
 
     @cached_property
     def copies(self) -> tuple[str, ...]:
-        """The files that list the same dependency as the chart; other charts only where no setting names one."""
+        """The files with the same dependency as the chart; other charts only if no setting chooses one."""
         others = {self.dependencies_of(join(self.layout.root, chart.path or "")) for chart in self.layout.charts}
         is_chosen = self.settings.chart is not None or self.settings.root is not None
         wholes, own = CHART_FILES if is_chosen else (), {*PurePosixPath(self.layout.file).parents}
         telling = []
         for path in (one for one in self.listing.telling if one not in others):
             folder, _, name = path.rpartition("/")
-            # Helm reads requirements.yaml instead, or it is another hub's, which has its own chartpress.yaml.
+            # Not if Helm reads requirements.yaml instead, or if it belongs to another hub with its own chartpress.yaml.
             instead = [join(folder, "requirements.yaml")] if name == "Chart.yaml" else []
             instead += [str(one / CHARTPRESS_FILE) for one in PurePosixPath(path).parents if one not in own]
             if name not in wholes and not any(self.files.read(one) is not None for one in instead):
@@ -239,7 +239,7 @@ class Hub(Contents):
         return tuple(copies(self.files, telling, self.requirement.name, self.requirement.repository))
 
     def _locks_of(self, chart: Dependency) -> Iterator[Lock]:
-        """Yield the committed locks of a chart; Helm reads either."""
+        """Yield the committed lock files of a chart; Helm reads either."""
         own = None if chart.accepted_as else self.layout.folder
         folder = own or folder_of(chart.file)
         for lock in LOCKS if own or PurePosixPath(chart.file).name in CHART_FILES else ():
@@ -249,61 +249,61 @@ class Hub(Contents):
 
     @property
     def registries(self) -> tuple[str, ...]:
-        """The hosts of the registries that the images belong to."""
+        """The hosts of the images' registries."""
         return tuple(dict.fromkeys(Reference(image.spec.name).host for image in self.images))
 
     @cached_property
     def images(self) -> tuple[HubImage, ...]:
-        """The chart's images that inherit from z2jh's hub image, narrowed to the setting ``images`` if given."""
+        """The chart's images based on z2jh's hub image, limited by the setting ``images``."""
         if not self._hub_images:
             raise no_hub_image(self, self.layout)
         return self._select(self._hub_images, self.settings.image_keys)
 
     @cached_property
     def other_images(self) -> tuple[str, ...]:
-        """The keys of the chart's images that do not inherit from z2jh's hub image, or have no Dockerfile."""
+        """The keys of the chart's other images: not based on z2jh's hub image, or without a Dockerfile."""
         hub_keys = {image.spec.key for image in self._hub_images}
         return tuple(spec.key for spec in self.layout.chart.images if spec.key not in hub_keys)
 
     @property
     def values_file(self) -> str | None:
-        """The chart's values.yaml, relative to the repository's top; None without a chart."""
+        """The chart's values.yaml, relative to the repository's top, or None without a chart."""
         return None if self.layout.folder is None else join(self.layout.folder, "values.yaml")
 
     def paths_of(self, image: HubImage) -> list[str]:
-        """Return the paths whose last commit names ``image``, relative to the repository's top."""
+        """Return the paths whose last commit decides the tag of ``image``, relative to the repository's top."""
         return [join(self.layout.root, path) for path in image.spec.paths]
 
     def values_places(self, image: HubImage) -> Sequence[ValuesPlace]:
-        """Return every place that ``image`` is written to: chartpress's, then those of the setting ``values``."""
+        """Return the places that ``image`` is written to: chartpress's, then those of the setting ``values``."""
         return self.found_values.written[image.spec.key]
 
     @property
     def places(self) -> tuple[ValuesPlace, ...]:
-        """Every place that one of ``images`` is written to."""
+        """The places of all ``images``."""
         return tuple(place for image in self.images for place in self.values_places(image))
 
     def pinned(self, image: HubImage) -> dict[ValuesPlace, PinnedImage]:
-        """Return what the values have at each place of ``image``; raises Unusable where that cannot be read."""
+        """Return the pinned image at each place of ``image``; raise Unusable if one cannot be read."""
         return {place: place.read(self.files) for place in self.values_places(image)}
 
     @cached_property
     def spare_images(self) -> Mapping[str, ValuesPlace]:
-        """The images that are built only when asked for by name, each with a place where the values name another."""
+        """The images that are built only on request, each with a place where the values name another image."""
         return {} if self.settings.image_keys else self.found_values.spare
 
     @property
     def usual_images(self) -> tuple[HubImage, ...]:
-        """The images that are built unless others are asked for by name."""
+        """The images that are built by default."""
         return tuple(image for image in self.images if image.spec.key not in self.spare_images)
 
     @cached_property
     def found_values(self) -> ValuesPlaces:
-        """The places of the images in values files."""
+        """The places of the images in the values files."""
         return _find_places(self)
 
     def files_of(self, target: ValuesTarget) -> tuple[str, ...]:
-        """Return the files of an entry of ``hub.values``; raise Unusable where it names what is not there."""
+        """Return the files of an entry of ``hub.values``; raise Unusable if its file or image does not exist."""
         keys = [image.key for image in self.layout.chart.images]
         if target.image not in (None, *keys):
             hint = did_you_mean(str(target.image), keys, f"the images here are: {', '.join(keys)}")
@@ -315,20 +315,20 @@ class Hub(Contents):
 
     @property
     def managed(self) -> tuple[str, ...]:
-        """The files that bump and build write, relative to the repository's top, without repetition."""
+        """The files that bump and build write, relative to the repository's top, without duplicates."""
         pinning = (file for pin in self.pins for file in pin.files)
         values = (place.file for image in self.images for place in self.values_places(image))
         return tuple(dict.fromkeys((*pinning, *values)))
 
     @property
     def changed(self) -> tuple[str, ...]:
-        """The managed files that differ from the commit."""
+        """The managed files with uncommitted changes."""
         committed = read_all(self.committed, self.managed)
         same = self.git.same_to_git
         return tuple(path for path, data in committed.items() if not same(path, self.files.read(path), data))
 
     def _select(self, images: Sequence[HubImage], names: Sequence[str]) -> tuple[HubImage, ...]:
-        """Return those of ``images`` that ``names`` give by key or by full name; all where there are no names."""
+        """Return the ``images`` with these ``names``, keys or full names; all if there are no names."""
         known = {name: image for image in images for name in (image.spec.key, image.spec.named)}
         unknown = [name for name in names if name not in known]
         if unknown:
@@ -338,9 +338,10 @@ class Hub(Contents):
         return tuple(known[name] for name in dict.fromkeys(names)) if names else tuple(images)
 
     def to_build(self, names: Sequence[str]) -> tuple[HubImage, ...]:
-        """Return the images that ``names`` give, else ``usual_images``.
+        """Return the images called ``names``, by default ``usual_images``.
 
-        Two that share a place are refused, and one whose tag would never settle, since its files hold its values.
+        Raises Refused if two of them share a place, and Unusable if an image's context contains its own values, because
+        each build would then change the tag.
         """
         chosen = self._select(self.images, names) if names else self.usual_images
         taken: dict[tuple[str, str], ImageSpec] = {}
@@ -362,7 +363,7 @@ class Hub(Contents):
         return chosen
 
     def require(self, path: str) -> bytes:
-        """Return the bytes of ``path``."""
+        """Return the bytes of ``path``; raise Unusable if it does not exist."""
         return require(self.files, path)
 
     @cached_property
@@ -384,7 +385,7 @@ class ValuesPlaces(NamedTuple):
 
 
 def _find_places(hub: Hub) -> ValuesPlaces:
-    """Return the places of the images: those in the chart's values, and those of the setting ``values``."""
+    """Return the places of the images: in the chart's values, and in the setting ``values``."""
     images = [image.spec for image in hub.images]
     own = behind_links(hub.git.folder, hub.values_file) if hub.values_file else ""
     claims: dict[tuple[str, str], dict[str, ImageSpec]] = {}
@@ -409,13 +410,13 @@ def _find_places(hub: Hub) -> ValuesPlaces:
 
 
 def _claimed(hub: Hub, target: ValuesTarget, file: str, images: Sequence[ImageSpec]) -> list[ImageSpec]:
-    """Return those of ``images`` that a place of the setting is for: the one that is named there.
+    """Return those of ``images`` that belong to a place in the setting: the one that is named there.
 
-    A place of no pattern is also for those that the setting means, where it names no image of the chart.
+    A place without a pattern that names no image of the chart belongs to all images that the setting allows.
     """
     data, pattern = hub.files.read(file) or b"", is_glob(target.file)
     words = [Reference(image.named).written_path.encode() for image in images if image.named]
-    # Most files of a pattern name other images, and take long to read.
+    # Most files of a pattern name other images, and take long to parse.
     if pattern and not any(word in data for word in words):
         return []
     named = named_at(hub.files, file, target.path)
@@ -425,7 +426,7 @@ def _claimed(hub: Hub, target: ValuesTarget, file: str, images: Sequence[ImageSp
 
 
 def open_hub(settings: Settings, git: Git, moved: Collection[str] = ()) -> Hub:
-    """Return the hub repository whose clone is ``git``, as it is now, with the files ``moved`` as HEAD has them."""
+    """Return the hub repository of the clone ``git`` as it is now, with the files ``moved`` as in HEAD."""
     if not (git.clone.git_dir / "index").exists() and git.start.commit:
         raise Refused("no file of the clone is checked out", where=git.folder, hint="git checkout")
     committed, listing = Committed(git), Listing.of(git, settings)
@@ -434,13 +435,13 @@ def open_hub(settings: Settings, git: Git, moved: Collection[str] = ()) -> Hub:
 
 
 def open_hub_around(inside: Path, settings_in: Callable[[Path], Settings]) -> Hub:
-    """Return the hub repository that the folder ``inside`` lies in; ``settings_in`` reads those of its top folder."""
+    """Return the hub repository that contains ``inside``; ``settings_in`` reads the settings for its top folder."""
     git = Git.around(inside)
     return open_hub(settings_in(git.folder), git)
 
 
 def sweep(git: Git) -> None:
-    """Remove what killed runs have left, in the clone too, where no other run may be under way; as far as possible."""
+    """Remove what killed runs have left, as far as possible; no other run may use the clone meanwhile."""
     clear_away()
     # tempfile puts eight characters before its suffix.
     for path in git.names("ls-files", "--others", "-z", "--", f":(top,glob)**/.*.????????{SUFFIX}"):

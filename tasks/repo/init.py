@@ -1,6 +1,6 @@
-"""Plan what a repository lacks for its hub image; an existing image is adopted.
+"""Plan the files that a repository lacks for its hub image; an existing image is adopted.
 
-Longer texts are filled in from ``templates/``.
+Longer texts are in ``templates/``.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ from .layout import CHARTPRESS_FILE, Layout, found_image, from_chartpress, image
 from .remotes import upstream_repository
 from .values import is_nothing, quoted, reach
 
-# Where z2jh's own values have the hub image, and the settings that are written for an image without a chart.
+# The hub image's path in z2jh's own values, and the settings to write for an image without a chart.
 _Z2JHS_OWN = "hub.image"
 _WRITTEN = ("images", "values", "pins", "deployments")
-# What tells that jupyterhub is deployed without a chart of the repository's own.
+# Signs that jupyterhub is deployed without a chart in the repository.
 _PINS = ("hub.jupyter.org/helm-chart", "jupyterhub.github.io/helm-chart", "hubpress: jupyterhub")
 _TEMPLATES = resources.files(__package__) / "templates"
 # The names that make looks for, in its order.
 _MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
 _RULE = re.compile(r"^([a-z]+): .*\n(?:\t.*\n)+", re.MULTILINE)
-# The targets of a plain rule, and where a Makefile has others, or begins a recipe's lines in another way.
+# The targets of plain rules, and signs that a Makefile has targets elsewhere, or another recipe prefix.
 _TARGETS = re.compile(r"^([\w. -]+?) *::?(?!=)", re.MULTILINE)
 _ELSEWHERE = re.compile(r"^(?:[-s]?include\s|\.RECIPEPREFIX)", re.MULTILINE)
 _IGNORES = ".gitignore"
 
 
 class Kept(NamedTuple):
-    """An existing file, which is not changed; ``lacks`` are the lines to add to it by hand."""
+    """An existing file, left unchanged; ``lacks`` are the lines to add by hand."""
 
     path: str
     lacks: Sequence[str] = ()
@@ -55,7 +55,7 @@ Part = FileEdit | Kept
 
 
 def plan_init(hub: Hub, prefix: str | None) -> tuple[Step, Hub]:
-    """Plan what the repository lacks for an image whose name begins with ``prefix``."""
+    """Plan what the repository lacks; ``prefix`` is the beginning of the image's name."""
     try:
         images = hub.images
     except NotNamed:
@@ -105,7 +105,7 @@ def plan_init(hub: Hub, prefix: str | None) -> tuple[Step, Hub]:
 
 
 def _left(hub: Hub, edits: Sequence[FileEdit]) -> Hub:
-    """Return the repository as ``edits`` leave it, with the chart and the image that they add."""
+    """Return the repository after ``edits``, with the chart and the image that they add."""
     new = {edit.path: edit.after for edit in edits}
     settings = hub.settings
     if FILE in new:
@@ -120,7 +120,7 @@ def _left(hub: Hub, edits: Sequence[FileEdit]) -> Hub:
 
 
 def _adopting(hub: Hub, prefix: str | None) -> tuple[BareChart | None, list[Part]]:
-    """Return the chart, and what is kept and added for the hub images that are there."""
+    """Return the chart, and the files to keep and add for existing hub images."""
     layout = hub.layout
     parts: list[Part] = [Kept(path) for path in dict.fromkeys(image.dockerfile for image in hub.images)]
     chart = hub.chart_in(layout.folder)
@@ -137,7 +137,7 @@ def _adopting(hub: Hub, prefix: str | None) -> tuple[BareChart | None, list[Part
 
 
 def _beginning(hub: Hub, prefix: str | None) -> tuple[BareChart, list[Part]]:
-    """Return the chart, and what is kept and added where there is no hub image with a name."""
+    """Return the chart, and the files to keep and add if there is no hub image with a name."""
     settings, files = hub.settings, hub.files
     found = one_chart(hub) if hub.folders else None
     dockerfile = next(iter(hub.dockerfiles), None)
@@ -168,7 +168,7 @@ def _beginning(hub: Hub, prefix: str | None) -> tuple[BareChart, list[Part]]:
 
 
 def _layout_for(hub: Hub, chart: BareChart, dockerfile: str | None) -> Layout:
-    """Return the layout of ``chart`` and its hub image, as chartpress.yaml has it or should have it."""
+    """Return the layout of ``chart`` and its hub image, in chartpress.yaml or to be added there."""
     named = None
     if hub.roots:
         with contextlib.suppress(NotNamed):
@@ -206,7 +206,7 @@ def _released(hub: Hub, chart: BareChart | None) -> tuple[Release, Reference]:
 
 
 def _require_no_pin(hub: Hub) -> None:
-    """Check that nothing else than a chart pins the release: a new chart would be a second hub."""
+    """Check that nothing else deploys jupyterhub: a new chart would be a second hub."""
     found = [one.file for one in installations(hub)]
     found += files_with(hub.git, "--fixed-strings", _PINS, ".", *PROSE, untracked=True)
     if found:
@@ -218,20 +218,20 @@ def _require_no_pin(hub: Hub) -> None:
 
 
 def _ignores_part(hub: Hub, chart: BareChart | None) -> Part:
-    """Return .gitignore with what it lacks: for what a killed run leaves, and for the archives that helm fetches."""
+    """Return .gitignore with missing lines for files that a killed run leaves, and for archives that helm fetches."""
     wanted = {f"x{SUFFIX}": f"*{SUFFIX}"}
     archives = behind_links(hub.git.folder, join(chart.folder, "charts")) if chart else ""
     if chart and not hub.git.names("ls-files", "-z", "--", f"{archives}/*.tgz"):
         wanted[f"{archives}/x.tgz"] = f"/{archives}/*.tgz"
     before, check = hub.files.read(_IGNORES), ("check-ignore", "--quiet", "--no-index", "--")
-    # Of a file that is a link git reads nothing.
+    # Git does not read a .gitignore that is a link.
     there = (before or b"").decode("utf-8", "replace").splitlines()
     lines = [line for path, line in wanted.items() if line not in there and not hub.git.ask(*check, path).ok]
     return _with_lines(_IGNORES, before, lines, f"{' and '.join(lines)} added") if lines else Kept(_IGNORES)
 
 
 def _prefix(hub: Hub, given: str | None) -> str:
-    """Return what the image's name begins with: as the user gave it, else for the remote's owner on GitHub."""
+    """Return the beginning of the image's name: from the user, else for the remote's owner on GitHub."""
     hint = f"use: {CLI} init --prefix us-central1-docker.pkg.dev/PROJECT/REPOSITORY/"
     if given is not None:
         prefix = given if given.endswith(("/", "-")) else f"{given}/"
@@ -245,7 +245,7 @@ def _prefix(hub: Hub, given: str | None) -> str:
 
 
 def _dockerfile_parts(files: Files, dockerfile: str, context: str, base: Reference) -> Iterator[Part]:
-    """Yield a new Dockerfile that inherits from ``base``, and its list of packages; existing files are kept."""
+    """Yield a new Dockerfile based on ``base``, and its requirements.txt; existing files are kept."""
     if files.read(dockerfile) is not None:
         yield Kept(dockerfile)
         return
@@ -255,7 +255,7 @@ def _dockerfile_parts(files: Files, dockerfile: str, context: str, base: Referen
 
 
 def _chartpress_part(hub: Hub, layout: Layout, prefix: str | None) -> Part:
-    """Return chartpress.yaml with the chart and image of ``layout``; what it lacks where it is there."""
+    """Return chartpress.yaml with the chart and image of ``layout``, or the lines that an existing one lacks."""
     chart, (image,) = layout.chart, layout.chart.images
     path = join(layout.root, CHARTPRESS_FILE)
     if layout.charts and image.named:
@@ -273,7 +273,7 @@ def _chartpress_part(hub: Hub, layout: Layout, prefix: str | None) -> Part:
 
 
 def _settings_lines(hub: Hub, prefix: str | None) -> Iterator[str]:
-    """Yield the settings that an image without a chart lacks: its name, its values, and where the release is pinned."""
+    """Yield the missing settings for an image without a chart: its name, its values, and the places of the release."""
     settings = hub.settings
     known = {place.file for place in hub.targets(None)}
     found = hub.naming(_Z2JHS_OWN)
@@ -295,7 +295,7 @@ def _settings_lines(hub: Hub, prefix: str | None) -> Iterator[str]:
         yield "deployments:"
         taken: set[str] = set()
         for one in deployed.values():
-            # Helm releases in several namespaces may have one name, deployments may not.
+            # Helm releases in different namespaces can have the same name, deployments cannot.
             numbered = (f"{one.name}-{number}" for number in count(2))
             name = next(name for name in chain([one.name], numbered) if name not in taken)
             taken.add(name)
@@ -303,15 +303,15 @@ def _settings_lines(hub: Hub, prefix: str | None) -> Iterator[str]:
 
 
 def _settings_part(files: Files, added: Sequence[str]) -> Part:
-    """Return invoke.yaml with the settings ``added``; what it lacks where it has settings already."""
+    """Return invoke.yaml with the settings ``added``, or the missing lines if it already has settings."""
     lines = [f"{SECTION}:", *(f"  {line}" for line in added)]
     return _if_read(_with_lines(FILE, files.read(FILE), lines, f"{SECTION} added"), (SECTION,), lines)
 
 
 def _makefile_part(files: Files) -> Part:
-    """Return the Makefile with the targets that it lacks, after its own, so that plain ``make`` does what it did.
+    """Return the Makefile with missing targets at its end, so that plain ``make`` does not change.
 
-    Where it cannot be told which targets it has, they are to be added by hand.
+    If its targets cannot be determined, they must be added by hand.
     """
     path = next((name for name in _MAKEFILES if files.read(name) is not None), _MAKEFILES[-1])
     before = files.read(path)
@@ -331,9 +331,9 @@ def _makefile_part(files: Files) -> Part:
 
 
 def _values_part(files: Files, chart: BareChart) -> Part:
-    """Return the chart's values with the image's keys, what they lack of it as the first of the mapping around it.
+    """Return the chart's values with the image's missing keys, as the first ones of their parent mapping.
 
-    Where that mapping is in brackets, empty or written otherwise, or the file has aliases, that is to be done by hand.
+    If that mapping is in flow style or empty, or the file has aliases, they must be added by hand.
     """
     path, steps = chart.values_file, tuple(chart.values_path.split("."))
     before, added = files.read(path), f"{chart.values_path} added"
@@ -355,7 +355,7 @@ def _values_part(files: Files, chart: BareChart) -> Part:
 
 
 def _if_read(edit: FileEdit, steps: tuple[str, ...], added: Sequence[str]) -> Part:
-    """Return the edit, or the lines to add by hand where the file would not be read with its keys at ``steps``."""
+    """Return the edit if the file can then be parsed, with keys at ``steps``; else the lines to add by hand."""
     with contextlib.suppress(Unusable):
         if not reach(parse(edit.after, edit.path), steps).missing:
             return edit
@@ -379,7 +379,7 @@ def _new(path: str, template: str, /, **fields: object) -> FileEdit:
 
 
 def _with_lines(path: str, before: bytes | None, lines: Sequence[str], summary: str = "") -> FileEdit:
-    """Return the edit that puts ``lines`` at the end of a file, with its own line ends."""
+    """Return the edit that appends ``lines`` to a file, with the file's line ends."""
     old = before or b""
     ending = "\r\n" if b"\r\n" in old else "\n"
     start = "" if not old or old.endswith(b"\n") else ending
@@ -388,7 +388,7 @@ def _with_lines(path: str, before: bytes | None, lines: Sequence[str], summary: 
 
 
 def _block(steps: tuple[str, ...], indent: int = 0) -> list[str]:
-    """Return the keys of an image under ``steps``."""
+    """Return the lines with an image's keys under ``steps``."""
     lines = [f"{' ' * (indent + 2 * depth)}{step}:" for depth, step in enumerate(steps)]
     inner = " " * (indent + 2 * len(steps))
     return [*lines, f"{inner}name:", f"{inner}tag:"]

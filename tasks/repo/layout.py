@@ -1,8 +1,8 @@
-"""Where the chart and the hub images of a repository are.
+"""Find the chart and the hub images of a repository.
 
-chartpress.yaml names them, or ``hub.images`` in invoke.yaml. Without either they are found: the hub image is that of
-the only Dockerfile that inherits from z2jh's hub image, and its name is in the values of the only chart that depends on
-z2jh. Without such a chart, the repository holds only the image, which the settings must name.
+They are in chartpress.yaml, or in ``hub.images`` in invoke.yaml. Otherwise they are detected: the hub image is built
+from the only Dockerfile based on z2jh's hub image, and named in the values of the only chart that depends on z2jh.
+Without such a chart, the settings must name the image.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from .values import named_at, quoted
 CHARTPRESS_FILE = "chartpress.yaml"
 _DOCKERFILE = re.compile(r"(?:docker|container)file[^/]*$", re.IGNORECASE)
 _HUB_NAME = min(HUB_NAMES, key=len).encode()
-# Charts that bring jupyterhub along, in a release that they pin.
+# Charts that depend on a pinned release of jupyterhub.
 _BRINGING = ("binderhub", "daskhub", "pangeo")
 
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """A repository's files, as they are or as a plan will leave them, with the charts and Dockerfiles among them."""
+    """A repository's files, as they are or as a plan will leave them, and its charts and Dockerfiles."""
 
     git: Git
     settings: Settings
@@ -45,7 +45,7 @@ class Contents:
 
     @cached_property
     def roots(self) -> tuple[str, ...]:
-        """The folders, relative to the top, that may hold the hub's chartpress.yaml; empty for the top itself."""
+        """The folders, relative to the top, that may contain the hub's chartpress.yaml; empty for the top itself."""
         if self.settings.root is not None:
             root = behind_links(self.git.folder, join(self.settings.root))
             return ("" if root == "." else root,)
@@ -60,37 +60,37 @@ class Contents:
 
     @cached_property
     def own_folders(self) -> tuple[str, ...]:
-        """The folders of charts that are not inside of another one: there, helm unpacks what a chart depends on."""
+        """The folders of charts that are not in another chart's ``charts/``, where helm unpacks dependencies."""
         inside = [join(folder, "charts") for folder in self.folders]
         return tuple(folder for folder in self.folders if not is_below(folder, inside))
 
     def charts_among(self, folders: Iterable[str]) -> list[str]:
-        """Return those of ``folders`` that have a chart that depends on z2jh."""
+        """Return those of ``folders`` whose chart depends on z2jh."""
         return _readable(folders, self.requirement_in)
 
     @cached_property
     def all_dockerfiles(self) -> tuple[str, ...]:
-        """The files that may be Dockerfiles, where symbolic links lead to."""
+        """The files that may be Dockerfiles, with links resolved."""
         named = (path for path in self.listing.files if _DOCKERFILE.search(path) and not path.endswith(IGNORE_FILE))
         return tuple(dict.fromkeys(behind_links(self.git.folder, path) for path in named))
 
     @cached_property
     def dockerfiles(self) -> list[str]:
-        """The Dockerfiles that inherit from z2jh's hub image."""
+        """The Dockerfiles based on z2jh's hub image."""
         found = read_all(self.files, self.all_dockerfiles)
         return _readable([path for path, data in found.items() if _HUB_NAME in (data or b"")], self.base_of)
 
     def base_of(self, dockerfile: str, image: ImageSpec | None = None) -> BaseImage | None:
-        """Return z2jh's hub image that a Dockerfile inherits from; None where it does not, or is not there.
+        """Return the base image of a Dockerfile if it is z2jh's, else None.
 
-        ``image`` is the one that it is built for, with build arguments.
+        ``image`` is the image that it is built for, with its build arguments.
         """
         path = behind_links(self.git.folder, dockerfile)
         data = self.files.read(path)
         return None if data is None else hub_base(data, path, image.arguments if image else {})
 
     def context_of(self, dockerfile: str) -> str:
-        """Return the folder that a Dockerfile is built in: the nearest that has all that it copies, else its own."""
+        """Return the build context of a Dockerfile: the nearest folder with all files that it copies, else its own."""
         own = folder_of(dockerfile)
         # A Makefile or workflow may build it from above: `docker build -f images/hub/Dockerfile .`
         for folder in (own, *map(str, PurePosixPath(own).parents)):
@@ -100,12 +100,12 @@ class Contents:
         return own
 
     def copied_paths(self, dockerfile: str, context: str) -> tuple[str, ...]:
-        """Return what a Dockerfile copies out of the folder ``context``."""
+        """Return the paths that a Dockerfile copies from the folder ``context``."""
         copied = copied_files(require(self.files, dockerfile), dockerfile)
         return tuple(dict.fromkeys(join(context, path.lstrip("/")) for path in copied))
 
     def charts_in(self, root: str) -> tuple[ChartSpec, ...]:
-        """Return the charts of the chartpress.yaml in ``root``; none where it cannot be used, as a template cannot."""
+        """Return the charts of the chartpress.yaml in ``root``; none if it is invalid, like a template."""
         path = join(root, CHARTPRESS_FILE)
         try:
             return read_chartpress(self.files.read(path) or b"", path)
@@ -113,19 +113,19 @@ class Contents:
             return ()
 
     def requirement_in(self, folder: str, name: str | None = None) -> Requirement | None:
-        """Return the dependency ``name`` (default: z2jh) of the chart in ``folder``; None without."""
+        """Return the dependency ``name`` (default: z2jh) of the chart in ``folder``, or None."""
         path, wanted = self.dependencies_of(folder), name or self.settings.dependency
         data = self.files.read(path) or b""
-        # A template that does not have the word need not be YAML.
+        # A template without the word may not be YAML.
         return requirement(data, wanted, path) if wanted.encode() in data else None
 
     def chart_in(self, folder: str | None) -> BareChart | None:
-        """Return the chart in ``folder``; None without a folder, or where it does not depend on z2jh."""
+        """Return the chart in ``folder`` if it depends on z2jh, else None."""
         requirement = self.requirement_in(folder) if folder else None
         return BareChart(folder, requirement) if folder and requirement else None
 
     def dependencies_of(self, folder: str) -> str:
-        """Return where Helm looks for the dependencies of the chart in ``folder``: for older charts in another file.
+        """Return the file with the dependencies of the chart in ``folder``: requirements.yaml in older charts.
 
         See https://helm.sh/docs/topics/charts/#chart-dependencies.
         """
@@ -134,13 +134,13 @@ class Contents:
         return behind_links(self.git.folder, path)
 
     def targets(self, chart: BareChart | None) -> list[ValuesTarget]:
-        """Return the places that may name the hub image: in the values of ``chart``, and those of the settings."""
+        """Return the places that may name the hub image: in the values of ``chart``, and in the settings."""
         own = [ValuesTarget(chart.values_file, chart.values_path)] if chart else []
         given = ((one, file) for one in self.settings.values for file in self.listing.matching[one.file])
         return [*own, *(one._replace(file=file) for one, file in given)]
 
     def names_at(self, places: Iterable[ValuesTarget]) -> dict[ValuesTarget, str]:
-        """Return those of ``places`` that name an image other than z2jh's own, with its name."""
+        """Return those of ``places`` that name an image other than z2jh's, with its name."""
         found = {}
         for place in places:
             named = named_at(self.files, behind_links(self.git.folder, place.file), place.path)
@@ -149,19 +149,19 @@ class Contents:
         return found
 
     def naming(self, path: str) -> dict[ValuesTarget, str]:
-        """Return where YAML files, but secrets, name an image at ``path``, with its name."""
+        """Return the YAML files, except secrets, that name an image at ``path``, with its name."""
         files = (file for file in self.listing.files if file.endswith((".yaml", ".yml")) and "secret" not in file)
         return self.names_at(ValuesTarget(file, path) for file in files)
 
 
 class Layout(NamedTuple):
-    """Where the chart and its images are.
+    """The chart and its images.
 
     Attributes:
         root: the folder that the paths in ``chart`` are relative to; empty for the repository's top.
-        file: the file that names the images, or where they can be named.
+        file: the file that configures the images, or could.
         chart: the chart with its images.
-        charts: all charts of chartpress.yaml; empty where it does not name the images.
+        charts: all charts of chartpress.yaml; empty if it does not configure the images.
     """
 
     root: str
@@ -181,7 +181,7 @@ class Layout(NamedTuple):
 
 
 def find_layout(repo: Contents) -> Layout:
-    """Return where the chart and its images are; raises NotNamed where there is no hub image or no name of it."""
+    """Return the chart and its images; raise NotNamed if there is no hub image, or no name for it."""
     if repo.settings.whole_images:
         return _from_settings(repo, repo.settings.whole_images)
     if not repo.roots:
@@ -199,7 +199,7 @@ def find_layout(repo: Contents) -> Layout:
 
 
 def one_chart(repo: Contents) -> BareChart | None:
-    """Return the only chart that depends on z2jh, or the one that the setting names; else None."""
+    """Return the only chart that depends on z2jh, or the one in the settings, or None."""
     for folders in (repo.own_folders, repo.folders):
         if folder := _chosen(repo, {one: one for one in folders}, str(repo.git.folder)):
             return repo.chart_in(folder)
@@ -207,7 +207,7 @@ def one_chart(repo: Contents) -> BareChart | None:
 
 
 def _chosen(repo: Contents, charts: Mapping[str, str], where: str) -> str | None:
-    """Return the only one of these folders by name that depends on z2jh, of several the setting's; else None."""
+    """Return the only folder, of these by name, whose chart depends on z2jh, or the one in the settings, or None."""
     wanted, dependency = repo.settings.chart, repo.settings.dependency
     depending = repo.charts_among(charts.values())
     names = [name for name, folder in charts.items() if folder in depending]
@@ -234,7 +234,7 @@ def _chosen(repo: Contents, charts: Mapping[str, str], where: str) -> str | None
 def found_image(
     name: str | None, context: str, dockerfile: str, *, paths: Iterable[str] = (), values: Iterable[str]
 ) -> ImageSpec:
-    """Return an image that chartpress.yaml does not have; its key is the last part of its name, else its folder's."""
+    """Return an image that is not in chartpress.yaml; its key is the last part of its name, or of its folder."""
     key = name.rpartition("/")[2] if name else last_part(context).lower()
     if not is_name(key):
         key = "-".join(re.findall("[a-z0-9]+", key)) or "hub"
@@ -243,7 +243,7 @@ def found_image(
 
 
 def from_chartpress(repo: Contents) -> Layout:
-    """Return where the chart and its images are by chartpress.yaml; raise what ``find_layout`` raises."""
+    """Return the chart and its images from chartpress.yaml; raises like :func:`find_layout`."""
     roots = repo.roots
     fitting = [root for root in roots if len(roots) == 1 or _fits(repo, root)]
     if len(fitting) != 1:
@@ -259,7 +259,7 @@ def from_chartpress(repo: Contents) -> Layout:
         there = ", ".join(map(folder_of, repo.listing.named(CHARTPRESS_FILE))) or "no folder"
         hint = how_to_correct("root", f"correct hub.root in {FILE}: {CHARTPRESS_FILE} is in {there}")
         if repo.settings.root is None:
-            # git lists it all the same.
+            # It is listed by git.
             is_link = (repo.git.folder / file).is_symlink()
             hint = f"correct where the link leads: ls -l {quote(file)}" if is_link else f"git checkout -- {quote(file)}"
         raise Unusable("the file is missing", where=file, hint=hint)
@@ -286,7 +286,7 @@ def _folders(charts: Iterable[ChartSpec], root: str) -> dict[str, str]:
 
 
 def no_hub_image(repo: Contents, layout: Layout) -> Unusable:
-    """Return the fault of a layout none of whose images inherits from z2jh's hub image."""
+    """Return the fault for a layout without an image based on z2jh's hub image."""
     file, required = layout.file, repo.chart_in(layout.folder)
     if not repo.dockerfiles:
         there = [path for path in layout.dockerfiles if repo.files.read(path) is not None]
@@ -297,7 +297,7 @@ def no_hub_image(repo: Contents, layout: Layout) -> Unusable:
             hint=f"write FROM quay.io/jupyterhub/k8s-hub:VERSION, with the version{pinned}",
         )
     dockerfile = next(iter(repo.dockerfiles))
-    # As the file names them: relative to its folder.
+    # Relative to the file's folder.
     named, context = (relpath(one, layout.root or ".") for one in (dockerfile, repo.context_of(dockerfile)))
     hint = f"set it in hub.images: context: {context}, dockerfile: {named}"
     if layout.charts:
@@ -331,11 +331,11 @@ def _from_what_is_there(repo: Contents) -> Layout:
     elsewhere = {*repo.naming(chart.values_path).values()} if chart and not names else set()
     name = next(iter(names.values() or (elsewhere if len(elsewhere) == 1 else ())), None)
     called = name.rpartition("/")[2] if name else None
-    # Of several Dockerfiles, the one in a folder that is called as the image.
+    # Of several Dockerfiles, the one in a folder with the image's name.
     dockerfile = max(found, key=lambda path: last_part(folder_of(path)) == called)
     context = repo.context_of(dockerfile)
     if called not in {None, last_part(context), last_part(folder_of(dockerfile))}:
-        # Another image on top of it may be the one that is meant.
+        # The image may be another one, built on top of this one.
         found += [path for path in repo.all_dockerfiles if last_part(folder_of(path)) == called]
     values = [place.path for place in names if chart and place.file == chart.values_file]
     image = found_image(name, context, dockerfile, values=values)
@@ -349,7 +349,7 @@ def _from_what_is_there(repo: Contents) -> Layout:
 
 
 def _beside_chartpress(repo: Contents) -> Layout | None:
-    """Return what is there where no chartpress.yaml has the Dockerfile, or the place in the values, for itself."""
+    """Return the detected layout, if no chartpress.yaml uses its Dockerfile or its place in the values."""
     try:
         found = _from_what_is_there(repo)
     except Unusable:
@@ -368,7 +368,7 @@ def _unnamed_layout(chart: BareChart | None, images: Iterable[ImageSpec]) -> Lay
 
 
 def image_setting(repo: Contents, image: ImageSpec, chart: BareChart | None, files: Iterable[str] = ()) -> list[str]:
-    """Return the fields of an image's entry in ``hub.images``; ``files`` are values files that no setting names."""
+    """Return the fields of an image's entry in ``hub.images``; ``files`` are more values files that name it."""
     context, dockerfile = image.context, image.dockerfile
     fields = [f"context: {quoted(context)}", f"name: {image.named or f'HOST/PATH/{image.key}'}"]
     if dockerfile != join(context, "Dockerfile"):
@@ -382,18 +382,18 @@ def image_setting(repo: Contents, image: ImageSpec, chart: BareChart | None, fil
 
 
 def how_to_name(repo: Contents, image: ImageSpec, chart: BareChart | None) -> str:
-    """Return the setting that names an image and the files that its tag depends on."""
+    """Return the hint with the setting for an image."""
     return f"set it in {FILE}: hub: {{images: [{{{', '.join(image_setting(repo, image, chart))}}}]}}"
 
 
 def _readable(paths: Iterable[str], read: Callable[[str], object]) -> list[str]:
-    """Return those of ``paths`` for which ``read`` gives something; raise a fault only where there are none."""
+    """Return those of ``paths`` for which ``read`` returns something; raise its fault only if there are none."""
     found: list[str] = []
     first: Unusable | None = None
     for path in paths:
         try:
             found += [path] if read(path) is not None else []
-        except Unusable as fault:  # noqa: PERF203 - the other files are read all the same
+        except Unusable as fault:  # noqa: PERF203 - read the other files too
             first = first or fault
     if first and not found:
         raise first

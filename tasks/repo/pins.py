@@ -1,7 +1,7 @@
-"""The places of the release in a hub repository: how each is read, and how it is moved.
+"""The places of the release in a hub repository, and how to read and move them.
 
-They are the chart's requirement with its lock, copies of the chart, the base image in the Dockerfile or its build
-arguments, and what ``hub.pins`` and marker comments name. Moving one changes only the version.
+They are the chart's requirement and its lock, copies of the chart, the base image in the Dockerfile or its build
+arguments, and places in ``hub.pins`` and at marker comments. Only the version changes.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from .values import Path, reach, with_scalars
 
 _SOURCE_KEYS = ("repo", "repository", "repoURL")
 _VERSION_KEYS = ("version", "targetRevision")
-# A version in other text, `jupyterhub-3.2.1`, `--version v3.2.1`; a part of one where there is no whole one.
+# A version in other text, `jupyterhub-3.2.1`, `--version v3.2.1`; without a full version, a part of one.
 _WHOLE = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?![.\w-]*[0-9])")
 _PART = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+(?![.\w-]*[0-9])")
-# What begins a line and is no part of a requirement: the sign of a list or of a quotation, a variable called x.
+# Beginnings of a line that are not part of a requirement: a list item, a quotation, a variable called x.
 _BEGIN = re.compile(r"^\s*(?:[*>](?=\s)|[xX](?=\s*=))")
 _COMMENT = re.compile(r"(?:^|(?<=\s))(?:#|//|--|;|<!--)(?:\s.*|$)")
 _MARK = re.compile(r"(?:^|(?<=\s))(?:#|//|--|;|<!--|/\*)\s*(?P<whose>hubpress|renovate):\s*(?P<words>.*)")
@@ -38,7 +38,7 @@ _RENOVATE = re.compile(r"(\w+)=(\S+)")
 
 
 class Pinned(NamedTuple):
-    """What a place says, a version or an image, and its line."""
+    """The text of a place, a version or an image, and its line."""
 
     text: str
     line: int
@@ -46,11 +46,11 @@ class Pinned(NamedTuple):
 
 @dataclass(frozen=True)
 class _Place:
-    """A place of the release: the file that people know it by, and what it pins, for people.
+    """A place of the release: its main file, and its name for people.
 
-    ``read`` of each kind returns what it says in some files, and raises Unusable where it cannot be read; ``moved``
-    returns the new bytes of its files, by path, that make it say another text. ``accepted_as`` is the problem code by
-    which the setting ``accept`` lets it stay; None where it always moves.
+    In each kind of place, ``read`` returns its text, or raises Unusable, and ``moved`` returns the new bytes of its
+    files, by path, with another text. With the problem code ``accepted_as`` in the setting ``accept``, the place does
+    not move; None if it always moves.
     """
 
     file: str
@@ -59,13 +59,13 @@ class _Place:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files that it is in."""
+        """The files that contain it."""
         return (self.file,)
 
 
 @dataclass(frozen=True)
 class Dependency(_Place):
-    """The dependency ``name`` in a chart's file; in a copy of it, it may stay."""
+    """The dependency ``name`` in a chart's file, or in a copy of the chart."""
 
     def read(self, files: Files) -> Pinned:
         """Return its version."""
@@ -79,7 +79,7 @@ class Dependency(_Place):
 
 @dataclass(frozen=True)
 class Lock(Dependency):
-    """A dependency in the lock of the chart in ``folder``, which requires it at ``chart``; only helm writes it."""
+    """A dependency in the lock file of the chart in ``folder``, required by ``chart``; only helm writes it."""
 
     chart: Dependency
     folder: str
@@ -92,12 +92,12 @@ class Lock(Dependency):
         return Pinned(found.version, found.line)
 
     def written(self, files: Files) -> str:
-        """Return the lock that helm writes: by the chart's apiVersion, wherever the dependencies are listed."""
+        """Return the lock file that helm writes: it depends only on the chart's apiVersion."""
         chart = join(self.folder, "Chart.yaml")
         return join(self.folder, LOCKS[api_version(files.read(chart) or b"", chart) != "v1"])
 
     def how_to_refresh(self, files: Files) -> str:
-        """Return the command that writes it again, and removes a lock that helm reads but does not write."""
+        """Return the command that updates the lock, and removes one that helm reads but does not write."""
         update, written = f"helm dependency update {quote(self.folder)}", self.written(files)
         if self.file == written:
             return update
@@ -106,7 +106,7 @@ class Lock(Dependency):
 
 @dataclass(frozen=True)
 class BasePin(_Place):
-    """The base image of a Dockerfile; ``config`` is chartpress.yaml where a build argument there holds a part of it."""
+    """The base image of a Dockerfile; ``config`` is chartpress.yaml if a build argument there contains a part of it."""
 
     config: str | None
     chart: str
@@ -114,7 +114,7 @@ class BasePin(_Place):
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The Dockerfile, and chartpress.yaml where that has a part of it."""
+        """The Dockerfile, and chartpress.yaml if that contains a part of it."""
         return (self.file, self.config) if self.config else (self.file,)
 
     def read(self, files: Files) -> Pinned:
@@ -144,7 +144,7 @@ class BasePin(_Place):
 
 @dataclass(frozen=True)
 class InYaml(_Place):
-    """A version at the dotted path ``name`` of a YAML file: at ``steps`` of the document of that number."""
+    """A version at the dotted path ``name`` of a YAML file: at ``steps`` of the document with this number."""
 
     number: int
     steps: Path
@@ -169,14 +169,14 @@ class InYaml(_Place):
 
 
 class Marker(NamedTuple):
-    """What marks a version's line: a comment of ours or Renovate's for a chart, or a text of the settings."""
+    """A marker of a version's line: a comment of ours or of Renovate for a chart, or a ``text`` in the settings."""
 
     chart: str
     repository: str
     text: str | None = None
 
     def span_in(self, line: str) -> tuple[int, int] | None:
-        """Return where the mark is in ``line``, a comment up to its end, or None."""
+        """Return the span of the marker in ``line``, up to its end for a comment, or None."""
         if self.text is not None:
             start = line.find(self.text)
             return None if start < 0 else (start, start + len(self.text))
@@ -185,7 +185,7 @@ class Marker(NamedTuple):
             return None
         words = found["words"].strip()
         if found["whose"] == "hubpress":
-            # Behind the name may be a remark, or the comment's end.
+            # A remark may follow, or the end of the comment.
             is_meant = re.fullmatch(rf"{re.escape(self.chart)}(?:\s*(?:-->|\*/|[,;:(#]).*)?", words) is not None
         else:
             said = {"registryUrl": self.repository, **dict(_RENOVATE.findall(words))}
@@ -197,7 +197,7 @@ class Marker(NamedTuple):
 
 @dataclass(frozen=True)
 class Marked(_Place):
-    """The version that a marker's place in the file, by its number, marks."""
+    """The version at the marker with this number in the file."""
 
     marker: Marker
     number: int
@@ -214,7 +214,7 @@ class Marked(_Place):
         return {self.file: before.edited([Edit(*self._place(before), text)])}
 
     def _place(self, text: Text) -> tuple[int, int]:
-        """Return where the version stands: on the mark's line, or below it after lines that only open what follows."""
+        """Return the version's span: on the marker's line, or on the next ones, after lines that only open a block."""
         lines = text.content.split("\n")
         marks = list(_marks_in(text, self.marker))
         if len(marks) <= self.number:
@@ -240,7 +240,7 @@ _Way: TypeAlias = tuple[int, Path, Leaf | None, Leaf | None]
 
 
 def copies(files: Files, telling: Sequence[str], name: str, repository: str) -> Iterator[str]:
-    """Yield the files of ``telling`` that list the same dependency: the name, from the same Helm repository."""
+    """Yield the files among ``telling`` with the same dependency: the same name and Helm repository."""
     for path in telling:
         data = files.read(path) or b""
         if not path.endswith((".yaml", ".yml")) or b"\ndependencies:" not in b"\n" + data:
@@ -252,7 +252,7 @@ def copies(files: Files, telling: Sequence[str], name: str, repository: str) -> 
 
 
 def named_pins(files: Files, found: Listing, targets: Sequence[PinTarget], marker: Marker) -> tuple[Pin, ...]:
-    """Return the places that ``hub.pins`` names, and then those that comments mark, each once."""
+    """Return the places in ``hub.pins``, then those at marker comments, without duplicates."""
     pins: dict[Pin, None] = {}
     for target in targets:
         for path in found.matching[target.file]:
@@ -281,7 +281,7 @@ def named_pins(files: Files, found: Listing, targets: Sequence[PinTarget], marke
 
 
 def misspelt_marks(files: Files, telling: Sequence[str], chart: str) -> Iterator[tuple[str, str]]:
-    """Yield where a marker of ours (``path:line``) names almost ``chart``, and what it names."""
+    """Yield our markers with a name similar to ``chart``: ``path:line`` and the name."""
     for path in telling:
         lines = (files.read(path) or b"").decode("utf-8", "replace").split("\n")
         for number, line in enumerate(lines, start=1):
@@ -297,9 +297,9 @@ def _marked(text: Text, marker: Marker) -> list[Pin]:
 
 
 def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tuple[int, Path]]:
-    """Yield the document's number and the way to each scalar at ``path``, but for those of another chart.
+    """Yield the document's number and the steps to each scalar at ``path`` that is not of another chart.
 
-    ``*`` stands for every item of a list, but for a version that the item shares with an earlier place.
+    ``*`` matches every item of a list, except versions that are aliases of an earlier place.
     """
     wanted = path.split(".")
     for ways in _scalars(data, where):
@@ -311,9 +311,9 @@ def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tup
 
 
 def versions_of_chart(data: bytes, where: str, chart: str) -> Iterator[tuple[str, Pinned]]:
-    """Yield the dotted paths of versions beside which a mapping names ``chart`` and where it is from.
+    """Yield the dotted paths of versions in mappings that name ``chart``, with the version.
 
-    The path is empty where none leads to a place that can be edited: a key has a dot, or several ways lead there.
+    The path is empty if the place cannot be edited: a key has a dot, or the scalar is shared.
     """
     for ways in _scalars(data, where):
         for _, steps, version, named in ways:
@@ -325,11 +325,11 @@ def versions_of_chart(data: bytes, where: str, chart: str) -> Iterator[tuple[str
 
 
 def _scalars(data: bytes, where: str) -> Iterable[list[_Way]]:
-    """Return the ways to each scalar, those by aliases and merge keys behind its own; empty ones are their chart's.
+    """Return the ways to each scalar, its own first, then those by aliases and merge keys.
 
-    A way is the document's number, the keys, the scalar, and the chart that the mapping around it names. Flux and Argo
-    CD name it as ``chart``, helmfile with its repository before it, Fleet perhaps by the archive's address, kustomize
-    as ``name`` beside ``repo``. A source of Argo CD without ``chart`` is a git repository.
+    A way is the document's number, the keys, the scalar (None if it is empty), and the chart that its mapping names.
+    Flux and Argo CD name it in ``chart``, helmfile with its repository before it, Fleet sometimes by the archive's
+    address, kustomize in ``name`` next to ``repo``. A source of Argo CD without ``chart`` is a git repository.
     """
     found: dict[Node, list[_Way]] = {}
     for number, document in enumerate(one.plain() for one in parse_all(data, where)):
@@ -347,7 +347,7 @@ def _scalars(data: bytes, where: str) -> Iterable[list[_Way]]:
 
 
 def _marks_in(text: Text, marker: Marker) -> Iterator[int]:
-    """Yield the lines, counted from 0, that carry the marker; in Markdown a comment is HTML's, the rest is shown."""
+    """Yield the numbers, from 0, of lines with the marker; in Markdown, only HTML comments count."""
     is_shown = text.where.endswith(".md") and marker.text is None
     for number, line in enumerate(text.content.split("\n")):
         if marker.span_in(line) and not (is_shown and "<!--" not in line):
@@ -355,7 +355,7 @@ def _marks_in(text: Text, marker: Marker) -> Iterator[int]:
 
 
 def _version_in(text: str, where: str) -> tuple[int, int]:
-    """Return where the one version in ``text`` stands: all of it where it is a requirement as Helm reads them."""
+    """Return the span of the only version in ``text``, or of all of it if it is a valid requirement for Helm."""
     whole = text.strip()
     if parse_constraint(whole) is not None:
         start = text.index(whole)

@@ -1,6 +1,6 @@
-"""Where a branch is pushed, and whose base branch it goes to: two repositories where a team works in forks.
+"""Where branches are pushed, and where pull requests go: two repositories if a team works in forks.
 
-What is not set is read from git's configuration, from CI and from the forge, once, while a run is planned.
+Without settings, this is read from git's configuration, from CI and from the forge, once, while a run is planned.
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ _SAY_BASE = "in invoke.yaml: hub: {{base_branch: {}}}"
 
 
 class NotKnownHere(Refused):
-    """The clone does not tell; its remotes may."""
+    """The clone does not know; its remotes may."""
 
 
 class Remotes(NamedTuple):
-    """A clone's remotes, by their part in a review: None where it cannot be told.
+    """A clone's remotes by their role in a review; None if unknown.
 
     Attributes:
         push: the remote for pushing branches.
-        upstream: the one whose base branch they go to, by name or address; ``push`` where nothing names one.
-        config: what git's configuration has of remotes and branches.
+        upstream: the remote for pull requests, by name or address; by default ``push``.
+        is_told: whether something names the upstream.
+        config: git's settings of remotes and branches.
     """
 
     names: tuple[str, ...]
@@ -43,7 +44,7 @@ class Remotes(NamedTuple):
     config: Mapping[str, str]
 
     def address(self, upstream: str) -> str:
-        """Return the address of an upstream, which may be one itself."""
+        """Return the address of an upstream, given by name or address."""
         return self.config.get(f"remote.{upstream}.url", upstream)
 
 
@@ -52,14 +53,14 @@ class Review(NamedTuple):
 
     Attributes:
         base: the branch that pull requests go to.
-        shared: the branches that are not committed to directly, each with what it is.
-        tip: the upstream's commit of the base branch; None where that is not asked for, or it has no such branch.
-        heads: the commits of the branches of the remote that is pushed to; None where it was not asked.
-        repository: the upstream on its forge; None where remotes were asked and no pull request is wanted.
-        fork: the same of what is pushed to.
-        github: the upstream for gh, where that opens pull requests there.
-        gap: why the upstream was not asked though it should be.
-        rehearses: in a rehearsal, where the release itself goes.
+        shared: the branches without direct commits, each with a description.
+        tip: the upstream's commit of the base branch; None if it was not asked, or has no such branch.
+        heads: the branches of the push remote with their commits; None if it was not asked.
+        repository: the upstream on its forge; None if remotes were asked without a pull request.
+        fork: the repository of the push remote on its forge.
+        github: the upstream for gh, if gh can open pull requests there.
+        gap: why the upstream could not be asked.
+        rehearses: in a rehearsal, where the real release goes.
     """
 
     remotes: Remotes
@@ -75,7 +76,7 @@ class Review(NamedTuple):
 
     @property
     def remote(self) -> str:
-        """The remote that branches are pushed to."""
+        """The remote to push branches to; raises Refused if it is unknown or missing."""
         push, names = self.remotes.push, self.remotes.names
         if push is None:
             raise _several(names, "push to", "remote")
@@ -85,28 +86,28 @@ class Review(NamedTuple):
 
     @property
     def upstream(self) -> str:
-        """The remote whose base branch they go to, or its address; empty in a clone without remotes."""
+        """The remote for pull requests, or its address; empty in a clone without remotes."""
         return self.remotes.upstream or ""
 
     @property
     def is_fork(self) -> bool:
-        """Whether what is pushed to is not the upstream itself."""
+        """Whether branches are pushed to another repository than the upstream."""
         if self.fork and self.repository:
             return not self.fork.is_same(self.repository)
         return self.remotes.push != self.remotes.upstream
 
     def head(self, branch: str) -> str:
-        """Return how a pull request names ``branch``: ``OWNER:BRANCH`` where it is a fork's."""
+        """Return the head of a pull request from ``branch``: ``OWNER:BRANCH`` in a fork."""
         return (
             f"{self.fork.path.partition('/')[0]}:{branch}" if self.fork and self.repository and self.is_fork else branch
         )
 
 
 def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, request: bool = False) -> Review:
-    """Return where a branch is pushed and where its pull request goes, with ``request`` on its forge too.
+    """Return where a branch is pushed and where its pull request goes, with ``request`` also on the forge.
 
-    The remotes are asked with ``ask``, else where the clone and CI do not tell the base branch; with ``push`` the one
-    that is pushed to must answer.
+    The remotes are asked with ``ask``, or if the clone and CI do not know the base branch. With ``push``, the push
+    remote must answer.
     """
     remotes = read_remotes(git, settings)
     if not remotes.names or not ask:
@@ -132,7 +133,7 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
                 asked = pool.submit(git.remote_branches, upstream)
         branches, silent = _answer(asked, required=push and pushing is asked)
         pushed, _ = _answer(pushing, required=push)
-    # What the upstream does not tell, `git remote set-head` may have told the clone.
+    # If the upstream has no default branch, the clone may know one from `git remote set-head`.
     there = branches if branches and branches.default else git.known_branches(upstream)
     there = there._replace(heads=branches.heads) if branches else there
     try:
@@ -149,31 +150,31 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
 
 
 def upstream_repository(git: Git, settings: Settings) -> Repository | None:
-    """Return the repository that pull requests go to, by its address in git's configuration."""
+    """Return the repository for pull requests, by its address in git's configuration."""
     remotes = read_remotes(git, settings)
     return read_remote(remotes.address(remotes.upstream or ""))
 
 
 def base_here(git: Git, review: Review) -> str | None:
-    """Return the base branch's commit as the clone has it: the upstream's, what was fetched, or its own branch."""
+    """Return the clone's commit of the base branch: the upstream's tip, as last fetched, or of the local branch."""
     known = (f"refs/remotes/{one}/{review.base}" for one in (review.upstream, review.remotes.push))
     asked = (git.commit_at(place) for place in (review.tip, *known, f"refs/heads/{review.base}") if place)
     return next((commit for commit in asked if commit), None)
 
 
 def fork_point(git: Git, review: Review, commit: str) -> str | None:
-    """Return the commit at which ``commit`` left the base branch; in a shallow clone maybe the branch's tip."""
+    """Return the merge base of ``commit`` and the base branch; in a shallow clone, maybe the branch's tip."""
     tip = base_here(git, review)
     return tip and (git.ask("merge-base", tip, commit).text or tip)
 
 
 def read_remotes(git: Git, settings: Settings) -> Remotes:
-    """Return which remote is pushed to, and which one is the upstream, by the clone and the settings."""
+    """Return the push remote and the upstream, by the clone and the settings."""
     return choose_remotes(git.configuration, settings, git.start.branch)
 
 
 def choose_remotes(config: Mapping[str, str], settings: Settings, branch: str | None) -> Remotes:
-    """Return which remote is pushed to, and which one is the upstream, by git's configuration and the settings."""
+    """Return the push remote and the upstream, by git's configuration and the settings."""
     keys = (key.removeprefix("remote.") for key in config if key.startswith("remote."))
     names = tuple(dict.fromkeys(key.rpartition(".")[0] for key in keys if key.endswith((".url", ".pushurl"))))
     usual = (ORIGIN,) if UPSTREAM in names else (FORK, ORIGIN)
@@ -194,7 +195,7 @@ def _addresses(remotes: Remotes, upstream: str) -> tuple[str, str]:
 
 
 def _repository(git: Git, address: str) -> Repository | None:
-    """Return the repository at a remote's address, as it is written or as git's ``insteadOf`` has it."""
+    """Return the repository at a remote's address, as written or after git's ``insteadOf``."""
     written = forges.reached(address)
     if written and written.forge:
         return written
@@ -202,7 +203,7 @@ def _repository(git: Git, address: str) -> Repository | None:
 
 
 def _told_upstream(config: Mapping[str, str], settings: Settings, names: tuple[str, ...], near: str) -> str | None:
-    """Return the upstream that a setting, gh (``gh repo set-default``) or a remote's name tells; None without."""
+    """Return the upstream from the setting, from ``gh repo set-default`` or by a remote's name, or None."""
     wanted = settings.upstream
     if wanted is None:
         marked = ((name, config.get(f"remote.{name}.gh-resolved")) for name in names)
@@ -235,14 +236,14 @@ def _at_path(address: str, path: str) -> str:
 
 
 def _github(git: Git, repository: Repository | None) -> GitHub | None:
-    """Return the repository for gh, where that is here and opens pull requests there; else None."""
+    """Return the repository for gh, if gh is installed and can open pull requests there, or None."""
     if repository is None or repository.path.count("/") != 1:
         return None
     return GitHub(repository.server, repository.path, git.folder) if forges.gh_knows(repository) else None
 
 
 def _parent(github: GitHub | None) -> str | None:
-    """Return the path of the repository that this one was forked from, where CI or gh tells."""
+    """Return the path of the fork's parent, from CI or gh, or None."""
     ci = read_ci()
     if github is None or (ci.is_fork is False and ci.path.lower() == github.path.lower()):
         return None
@@ -259,11 +260,11 @@ def _answer(asked: Future[RemoteBranches], *, required: bool) -> tuple[RemoteBra
 
 
 def review_known(git: Git, settings: Settings) -> Review:
-    """Return where a branch is pushed and where its pull request goes, by the clone: neither gh nor ssh is run."""
+    """Return where a branch is pushed and where its pull request goes, only by the clone, without gh and ssh."""
     remotes = read_remotes(git, settings)
     known = git.known_branches(remotes.upstream or ORIGIN)
     review = _review(git, settings, remotes, known, is_asked=False)
-    # One that was not fetched yet may be there all the same.
+    # A branch that was not fetched yet may exist.
     if review.base not in known.heads and nearest(review.base, known.heads):
         raise _no_branch(review.base, [*known.heads], remotes.upstream or ORIGIN)
     fork, repository = map(read_remote, _addresses(remotes, remotes.upstream or ""))
@@ -271,7 +272,7 @@ def review_known(git: Git, settings: Settings) -> Review:
 
 
 def _review(git: Git, settings: Settings, remotes: Remotes, there: RemoteBranches, *, is_asked: bool) -> Review:
-    """Return the base branch and those that are not committed to directly, as the upstream has them ``there``."""
+    """Return the review with the base branch and the shared branches, by the upstream's branches ``there``."""
     base = _base(git, settings, remotes, there, is_asked=is_asked)
     default = there.default or (None if settings.base_branch else base)
     shared = {
@@ -283,7 +284,7 @@ def _review(git: Git, settings: Settings, remotes: Remotes, there: RemoteBranche
 
 
 def _base(git: Git, settings: Settings, remotes: Remotes, there: RemoteBranches, *, is_asked: bool) -> str:
-    """Return the base branch: the setting's, CI's, the upstream's default, or what the clone knows of it."""
+    """Return the base branch: from the setting, CI, the upstream's default branch, or the clone."""
     if settings.base_branch:
         return settings.base_branch
     upstream = remotes.upstream or ORIGIN
@@ -324,6 +325,6 @@ def _no_remote(wanted: str, names: Sequence[str], key: str) -> Refused:
 def _several(names: tuple[str, ...], what: str, key: str) -> Refused:
     if not names:
         return Refused("there is no remote to push to", where="git remote", hint="git remote add origin URL")
-    # Which one is the team's is not to be guessed: branches are pushed to the other.
+    # Do not guess the team's: branches are pushed to the other one.
     hint = f"name it in invoke.yaml: hub: {{{key}: {'NAME' if key == UPSTREAM else names[0]}}}"
     return Refused(f"cannot tell which remote to {what}", where=", ".join(names), hint=hint)

@@ -1,12 +1,11 @@
-"""Values in YAML files: single scalars, found by a path of keys and set, and the image that a values file pins.
+"""Values in YAML files: find and set single scalars by a path of keys, and the image in a values file.
 
-Every other byte stays as it is. A scalar keeps its quotes. A new value always reads back as a text: plain where YAML
-1.1 and 1.2 both take it for one, else in double quotes. The result is parsed again, and must differ only at the
-intended scalars. What cannot be edited safely is refused: a duplicate key, what another place shares, a value with a
-tag, an anchor, or in a block.
+All other bytes stay the same, and scalars keep their quotes. A new value is always a string: plain if YAML 1.1 and 1.2
+both read it as a string, else in double quotes. The result is parsed again, and must differ only at the intended
+scalars. Unsafe edits are refused: duplicate keys, shared values, and values with a tag, with an anchor or in a block.
 
-The shapes of an image are those that chartpress writes: a mapping with ``name`` or ``repository``, or both, and
-``tag``, or one string ``name:tag``. A digest may stand behind the tag, in its place, or under ``digest``.
+An image has the forms that chartpress writes: a mapping with ``name``, ``repository`` or both, and ``tag``, or a string
+``name:tag``. A digest can follow the tag, replace it, or be under ``digest``.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ from .files import Files, require
 Path = tuple[str, ...]
 NAME_KEYS = ("name", "repository")
 TAG_KEY, DIGEST_KEY = "tag", "digest"
-# Ends a name whose tag is the rest of a digest: Helm charts write both with a colon between them.
+# The end of a name whose tag is the rest of a digest: charts join them with a colon.
 _DIGEST = "@sha256"
 # https://github.com/AGWA/git-crypt/blob/master/doc/git-crypt.md and https://getsops.io/docs/
 GIT_CRYPT = b"\0GITCRYPT\0"
@@ -52,7 +51,7 @@ _SOPS = re.compile(rb"^sops:\s*$|^\s*\"?mac\"?: *\"?ENC\[", re.MULTILINE)
 _PLAIN_IN_BRACKETS = re.compile(r"[\w./-][\w./*-]*")
 _BLANKS = " \t"
 _PLAIN = frozenset(ascii_letters + digits + "._/:@+-=")
-# A plain scalar may begin so, too: `--build-arg=A=1`.
+# A plain scalar can also begin with an option: `--build-arg=A=1`.
 _OPTION = re.compile(r"--?[a-z]")
 _PLAIN_FIRST = frozenset(ascii_letters + digits + "_/")
 _MAX_INDEX_DIGITS = 9
@@ -60,11 +59,11 @@ _TEXT, _GIVE_TEXT = "a string", "give it one plain value"
 
 
 class Found(NamedTuple):
-    """Where a path leads: to ``node``, the value of ``key`` in the mapping or list ``around``.
+    """The end of a path: ``node``, the value of ``key`` in the mapping or list ``around``.
 
     Attributes:
-        node: what is there, never an alias; None where it is missing.
-        missing: the steps that ``around`` does not have.
+        node: the value, aliases resolved; None if it is missing.
+        missing: the remaining steps, which ``around`` does not have.
     """
 
     node: Node | None
@@ -74,7 +73,7 @@ class Found(NamedTuple):
 
 
 def reach(document: Document, steps: Path) -> Found:
-    """Follow ``steps`` from the outermost node, through aliases and merge keys, as Helm does."""
+    """Follow ``steps`` from the root, through aliases and merge keys, like Helm."""
     here = Found(document.root)
     for taken, step in enumerate(steps):
         there = None if is_nothing(here.node) else _step(document, here, step, steps[: taken + 1])
@@ -85,7 +84,7 @@ def reach(document: Document, steps: Path) -> Found:
 
 
 def text_at(document: Document, steps: Path) -> str | None:
-    """Return the characters of the scalar at ``steps``; None if it is missing, null or empty."""
+    """Return the text of the scalar at ``steps``, or None if it is missing, null or empty."""
     node = reach(document, steps).node
     if is_nothing(node):
         return None
@@ -95,12 +94,12 @@ def text_at(document: Document, steps: Path) -> str | None:
 
 
 def is_nothing(node: Node | None) -> bool:
-    """Whether there is no node, or it is null."""
+    """Whether ``node`` is missing or null."""
     return node is None or (isinstance(node, Scalar) and node.kind == "null")
 
 
 def with_scalars(document: Document, changes: Mapping[Path, str]) -> bytes:
-    """Return the file with the scalar at each path set to a text; nothing else in the document may change with it."""
+    """Return the file with the scalars at these paths set; raise Unusable if anything else would change."""
     edits: set[Edit] = set()
     for path, value in changes.items():
         found, name = reach(document, path), ".".join(path)
@@ -126,7 +125,7 @@ def with_scalars(document: Document, changes: Mapping[Path, str]) -> bytes:
 
 
 def _rewrite(document: Document, node: Scalar, key: Scalar | None, value: str) -> Edit:
-    """Return the edit that puts ``value`` in the place of a scalar, or behind a key that has no value."""
+    """Return the edit that replaces a scalar by ``value``, or adds it to a key without a value."""
     content = document.text.content
     if node.tag or node.anchor or node.style in {"|", ">"}:
         raise _not_plain(document.place(node))
@@ -148,15 +147,15 @@ def _not_plain(where: str, other: Path = ()) -> Unusable:
 
 
 def _meant(value: Data) -> object:
-    """Return of a scalar its characters and whether it is a text, of anything else its type."""
+    """Return what an edit must preserve: a scalar's text and whether it is a string, else the type."""
     return (str(value), value.node.is_text) if isinstance(value, Leaf) else type(value)
 
 
 def _spelled(value: str, style: str) -> str:
-    """Return ``value`` as a scalar on one line, in the ``Scalar.style`` where possible."""
+    """Return ``value`` as a scalar on one line, in the ``Scalar.style`` if possible."""
     if style == "'" and value.isprintable():
         return "'" + value.replace("'", "''") + "'"
-    # What every YAML reader reads as it is, in block and flow context.
+    # Safe in every YAML reader, in block and flow context.
     begins_plain = value[:1] in _PLAIN_FIRST or _OPTION.match(value)
     is_safe = begins_plain and _PLAIN.issuperset(value) and not value.endswith(":")
     if style != '"' and is_safe and reads_as_text(value):
@@ -165,7 +164,7 @@ def _spelled(value: str, style: str) -> str:
 
 
 def _step(document: Document, here: Found, step: str, steps: Path) -> Found | None:
-    """Return where ``step`` leads to from ``here``, or None; raises Unusable where nothing can be below, or two are."""
+    """Follow one ``step`` from ``here``, or return None; raise Unusable for a scalar, and for duplicate keys."""
     above, inside = ".".join(steps[:-1]) or "the file", here.node
     entries: Sequence[tuple[Scalar | None, Node]] = []
     if isinstance(inside, SequenceNode):
@@ -191,7 +190,7 @@ def _step(document: Document, here: Found, step: str, steps: Path) -> Found | No
 
 
 class PinnedImage(NamedTuple):
-    """An image as values pin it, by tag or digest or both, None for what is empty; with the line of the tag or name."""
+    """An image in the values, with tag, digest or both, None if empty, and the line of the tag or name."""
 
     name: str | None
     tag: str | None
@@ -199,7 +198,7 @@ class PinnedImage(NamedTuple):
     digest: str | None = None
 
     def reference(self, where: str) -> Reference | None:
-        """Return what it names in the file ``where``; None where it is empty."""
+        """Return its reference, or None if it is incomplete; ``where`` is its file."""
         if not self.name or not (self.tag or self.digest):
             return None
         tag, digest = (f":{self.tag}" if self.tag else ""), (f"@{self.digest}" if self.digest else "")
@@ -207,14 +206,14 @@ class PinnedImage(NamedTuple):
 
 
 class ValuesPlace(NamedTuple):
-    """A place of an image's name and tag: the values file, the dotted path in it, the image's key."""
+    """A place of an image's name and tag: the values file, the dotted path, and the image's key."""
 
     file: str
     path: str
     image: str
 
     def read(self, files: Files) -> PinnedImage:
-        """Return the image there; raises Unusable where it cannot be read."""
+        """Return the image there; raise Unusable if it cannot be read."""
         return image_at(require(files, self.file), self.path, self.file)
 
     def moved(self, files: Files, image: PinnedImage) -> dict[str, bytes]:
@@ -223,12 +222,12 @@ class ValuesPlace(NamedTuple):
 
 
 def is_encrypted(data: bytes) -> bool:
-    """Whether sops or git-crypt has encrypted a file that holds ``data``."""
+    """Whether ``data`` is encrypted by sops or git-crypt."""
     return data.startswith(GIT_CRYPT) or bool(_SOPS.search(data))
 
 
 def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
-    """Read the image at ``values_path`` as Helm does: keys joined by dots, digits for the index in a list."""
+    """Read the image at ``values_path``: keys joined by dots, with indexes for lists."""
     document, steps = parse(data, where), tuple(values_path.split("."))
     if "" in steps:
         meant = ".".join(filter(None, steps)) or "jupyterhub.hub.image"
@@ -245,7 +244,7 @@ def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
     if not isinstance(node, MappingNode) and not (isinstance(node, Scalar) and node.kind == "str"):
         hint = 'write a mapping with "name:" and "tag:" there'
         raise mismatch(node, where, f"values path {values_path}", "an image", hint)
-    # chartpress wants one of the names at least.
+    # chartpress needs at least one of the names.
     if isinstance(node, MappingNode) and all(reach(document, (*steps, key)).missing for key in NAME_KEYS):
         what, hint = f"values path {values_path} has neither name nor repository", f'add "name:" under {values_path}'
         if not reach(document, (*steps, "image")).missing:
@@ -273,7 +272,7 @@ def _image_there(document: Document, steps: Path) -> PinnedImage:
 
 
 def with_image(data: bytes, values_path: str, image: PinnedImage, where: str) -> bytes:
-    """Return the values file with the image set, a digest only where one is pinned."""
+    """Return the values file with the image set, and its digest only if one is pinned."""
     pinned = image_at(data, values_path, where).digest is not None
     document, steps = parse(data, where), tuple(values_path.split("."))
     digest = image.digest if pinned else None
@@ -291,20 +290,20 @@ def with_image(data: bytes, values_path: str, image: PinnedImage, where: str) ->
 
 
 def named_at(files: Files, file: str, path: str) -> Reference | None:
-    """Return the image that a values file names at ``path``, as Helm reads it; None where it names none."""
+    """Return the image without tag that a values file names at ``path``, or None."""
     with suppress(Unusable):
         return name_in(files.read(file) or b"", file, path)
     return None
 
 
 def name_in(data: bytes, file: str, path: str) -> Reference | None:
-    """Return what ``named_at`` does; raises Unusable where the file cannot be read."""
+    """Return the image without tag at ``path``, or None; raise Unusable if the file cannot be read."""
     name = _image_there(parse(data, file), tuple(path.split("."))).name
     return Reference(name) if name else None
 
 
 def values_setting(given: Iterable[ValuesTarget], more: Iterable[ValuesTarget]) -> str:
-    """Return the setting ``values`` with ``given`` and ``more``; of these, files of one path are one pattern."""
+    """Return the setting ``values`` with ``given`` and ``more``; files with the same path become a pattern."""
     files: dict[str, list[str]] = {}
     for one in more:
         files.setdefault(one.path, []).append(one.file)
@@ -315,7 +314,7 @@ def values_setting(given: Iterable[ValuesTarget], more: Iterable[ValuesTarget]) 
 
 
 def _patterns(files: Sequence[str]) -> Sequence[str]:
-    """Return one pattern for files of the same depth, with ``*`` for each folder and name in which they differ."""
+    """Return a pattern for files of the same depth, with ``*`` for each part in which they differ."""
     if len({file.count("/") for file in files}) > 1:
         return files
     *folders, names = zip(*(file.split("/") for file in files), strict=True)
@@ -325,5 +324,5 @@ def _patterns(files: Sequence[str]) -> Sequence[str]:
 
 
 def quoted(text: str) -> str:
-    """Return ``text`` as it is written in YAML between brackets."""
+    """Return ``text`` as a scalar in YAML's flow style."""
     return text if _PLAIN_IN_BRACKETS.fullmatch(text) else "'" + text.replace("'", "''") + "'"
