@@ -314,11 +314,11 @@ def security_problems(hub: Hub, index: Index) -> Iterator[Problem | Unchecked]:
         return
     near = newest(index, range(pinned.major, pinned.major + 1))
     reached = near.semver if near and near.semver and order(near.semver) > order(pinned) else pinned
-    ours = fixes_between(pinned, reached)
-    further = [fix for fix in fixes_between(reached, top.semver) if fix not in ours]
+    same_major = fixes_between(pinned, reached)
+    further = [fix for fix in fixes_between(reached, top.semver) if fix not in same_major]
     where, date = f"{hub.requirement_file}:{hub.requirement.line}", known().date
     for fixes, version, flag in (
-        (ours, f"{reached}", f"--to {reached}"),
+        (same_major, f"{reached}", f"--to {reached}"),
         (further, f"{top.version}, a newer major version", "--major"),
     ):
         if fixes:

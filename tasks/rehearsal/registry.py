@@ -111,9 +111,9 @@ def forget_images(address: str) -> None:
     """Remove the engine's copies of the images that buildx pushed to ``address`` (``127.0.0.1:PORT``)."""
     listing = Command(("docker", "image", "ls", "--digests", "--format", "{{.Repository}} {{.Tag}} {{.Digest}}"))
     listed = (line.split(" ") for line in run_checked(listing, hint="docker info").text.splitlines())
-    ours = [(name, tag, digest) for name, tag, digest in listed if name.startswith(f"{address}/")]
+    copied = [(name, tag, digest) for name, tag, digest in listed if name.startswith(f"{address}/")]
     # An interrupted removal may have left only the digest.
-    copies = [f"{name}:{tag}" if tag != "<none>" else f"{name}@{digest}" for name, tag, digest in ours]
+    copies = [f"{name}:{tag}" if tag != "<none>" else f"{name}@{digest}" for name, tag, digest in copied]
     if copies:
         run_checked(Command(("docker", "image", "rm", *copies)), hint="docker image ls")
 

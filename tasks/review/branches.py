@@ -111,7 +111,7 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
         return stay, hub
     if tip is None:
         known = review._replace(tip=base_here(git, review))
-        if is_own and known.tip and hub.changed and _was_merged(hub, git, known, str(current), head):
+        if is_own and known.tip and hub.changed and _is_finished(hub, git, known, str(current), head):
             return _plan_start(hub, known)
         # Only the upstream knows whether a branch that was pushed has been merged.
         was_pushed = is_own and git.commit_at(f"refs/remotes/{review.remotes.push}/{current}")
@@ -121,7 +121,7 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
     folder = _kept.enter_context(temporary_folder())
     (folder / "objects").mkdir()
     seen = git.fetched(review.upstream, base, folder / "objects") if is_new else git
-    if is_own and not _was_merged(hub, seen, review, str(current), head):
+    if is_own and not _is_finished(hub, seen, review, str(current), head):
         behind = seen.count(head, tip)
         note = f"{current} is {_commits(behind)} behind {base} of {review.upstream}"
         return stay._replace(warnings=lambda: (*warnings, note)) if behind else stay, hub
@@ -291,7 +291,7 @@ def _is_squashed(git: Git, base: str, commit: str) -> bool:
     return any(files.isdisjoint(differing) for differing in map_parallel(partial(git.differing_files, commit), commits))
 
 
-def _was_merged(hub: Hub, seen: Git, review: Review, branch: str, head: str) -> bool:
+def _is_finished(hub: Hub, seen: Git, review: Review, branch: str, head: str) -> bool:
     """Whether the current branch was used for an earlier release and merged, as opposed to just created."""
     if head in seen.read("rev-list", "--first-parent", str(review.tip)).split():
         return _is_named_for(hub, branch, _committed_version(hub))

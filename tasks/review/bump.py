@@ -215,9 +215,9 @@ def pinned_at(hub: Hub, place: Pin | ValuesPlace) -> str | None:
 
 def _base_for(image: HubImage, released: Reference, policy: str) -> Reference:
     """Return the base image of ``image`` for a release, without a digest; a slim variant stays slim."""
-    ours = image.base.reference
-    name = released.name if policy == CHART else ours.name
-    if ours.path.endswith(_SLIM) and not name.endswith(_SLIM):
+    old = image.base.reference
+    name = released.name if policy == CHART else old.name
+    if old.path.endswith(_SLIM) and not name.endswith(_SLIM):
         name += _SLIM
     return Reference(name, released.tag)
 
