@@ -1,4 +1,4 @@
-"""What is inconsistent in the files: between them and git, and the chart's own values."""
+"""Inconsistencies of the files: between them, with git, and with the pinned chart's values."""
 
 from __future__ import annotations
 
@@ -33,30 +33,30 @@ from ..repo.pins import Lock
 from ..repo.values import TAG_KEY, PinnedImage
 from ..tools.git import HEAD
 
-# chartpress ends a tag in `.h<commit>`, in older versions after `n<commits>`.
+# chartpress's tags end in `.h<commit>`, in older versions after `-n<commits>`.
 _COMMIT = re.compile(r"(?:\.|-n\d+\.)h(?P<commit>[0-9a-f]{6,40})$")
-# What may be a commit in a tag of any template.
+# A possible commit in a tag of any template.
 _HEXADECIMAL = re.compile(r"[0-9a-f]{6,64}")
 
 
 def find_problems_offline(hub: Hub) -> Findings:
-    """Return what is inconsistent as far as the files and git tell."""
+    """Return the problems that the files and git show."""
     version = parse_version(hub.version)
-    # Only the index tells a development build's base image.
+    # Only the index has a development build's base image.
     is_stable = version is not None and not version.prerelease and not is_range(hub.version)
     bases = base_problems(hub, hub.version if is_stable and hub.layout.folder is not None else None)
     return Findings.of((*bases, *file_problems(hub)), hub.settings.accept)
 
 
 def file_problems(hub: Hub, labelled: Collection[str] = ()) -> Iterator[Problem | Unchecked]:
-    """Yield what is inconsistent in the files, and between them and git's history.
+    """Yield the problems in the files, and between them and git's history.
 
-    The tags of those images (their keys) are not compared with that which are ``labelled`` with their inputs.
+    Tags of the images with the keys ``labelled`` are not compared: their labels contain their inputs.
     """
-    for told in (*without_effect(hub), *uncounted_contexts(hub)):
-        yield Problem(Code.NO_EFFECT, *told, Severity.WARNING)
+    for found in (*without_effect(hub), *uncounted_contexts(hub)):
+        yield Problem(Code.NO_EFFECT, *found, Severity.WARNING)
     yield from _image_file_problems(hub)
-    # Other places are compared with a requirement that stands at one version.
+    # Other places are compared only if all requirements have the same version.
     yield from list(_requirement_problems(hub)) or _pin_problems(hub)
     inputs = [path for image in hub.images for path in hub.paths_of(image)]
     uncommitted = hub.git.changed([*inputs, *hub.managed])
@@ -79,22 +79,22 @@ def file_problems(hub: Hub, labelled: Collection[str] = ()) -> Iterator[Problem 
 
 
 def base_problems(hub: Hub, released: str | None) -> Iterator[Problem]:
-    """Yield the base images whose tag is not the release's; where that is not known, not that of the first one."""
+    """Yield the base images whose tag is not ``released`` or, if that is unknown, not the first one's."""
     bases = [(image, image.base.reference) for image in hub.images]
     tagged = [(image, base, base.tag or "latest") for image, base in bases if base.tag or not base.digest]
     for image, base, tag in tagged:
         first, other, wanted = tagged[0]
-        code, told, hint = Code.BASES_DIFFER, f"{first.dockerfile} has {other}", f"{CLI} bump --to {hub.version}"
+        code, why, hint = Code.BASES_DIFFER, f"{first.dockerfile} has {other}", f"{CLI} bump --to {hub.version}"
         if released:
-            code, wanted, told = Code.BASE, released, f"{hub.requirement.name} {hub.resolved_version} uses {released}"
+            code, wanted, why = Code.BASE, released, f"{hub.requirement.name} {hub.resolved_version} uses {released}"
             hint = f"{CLI} bump" if is_range(hub.resolved_version) else hint
         if tag != wanted:
-            message = f"the base image is {base}, but {told}"
+            message = f"the base image is {base}, but {why}"
             yield Problem(code, f"{image.dockerfile}:{image.base.line}", message, hint)
 
 
 def _image_file_problems(hub: Hub) -> Iterator[Problem]:
-    """Yield the build contexts that are missing, and the Dockerfiles that use images of different releases."""
+    """Yield the missing build contexts, and the Dockerfiles that use images of different releases."""
     file, key = hub.layout.file, "contextPath" if hub.layout.charts else "context"
     for spec in (image.spec for image in hub.images):
         place = join(hub.layout.root, spec.context)
@@ -110,14 +110,14 @@ def _image_file_problems(hub: Hub) -> Iterator[Problem]:
 
 
 def override_problems(hub: Hub, named: Iterable[NamedImage], chart_values: Data) -> Iterator[Problem]:
-    """Yield the tags in the chart's own values file that differ from the pinned chart's, for the same image."""
+    """Yield the tags in the hub chart's values file that differ from those in z2jh's for the same image."""
     written = {place.path for place in hub.places}
     for one in named:
         prefix, *keys = one.path.split(".")
         if one.file != hub.values_file or one.path in written or prefix != hub.requirement.key:
             continue
-        theirs = reduce(child, keys, chart_values)
-        name, tag = text_under(theirs, "name"), text_under(theirs, TAG_KEY)
+        default = reduce(child, keys, chart_values)
+        name, tag = text_under(default, "name"), text_under(default, TAG_KEY)
         if name and tag and one.reference.tag != tag and one.reference.same_repository(Reference(name)):
             chart = f"{hub.requirement.name} {hub.version}"
             message = f"{one.path}.{TAG_KEY} is {one.reference.tag}, but {chart} has {tag}"
@@ -128,7 +128,7 @@ def override_problems(hub: Hub, named: Iterable[NamedImage], chart_values: Data)
 def _values_problems(
     hub: Hub, image: HubImage, uncommitted: Sequence[str], *, compares: bool
 ) -> Iterator[Problem | Unchecked]:
-    """Yield what is wrong with what the values name: no image or another one, several, or one of other files."""
+    """Yield the problems with an image in the values: missing, another image, several tags, or a stale one."""
     pinned: dict[str, PinnedImage] = {}
     for place, found in hub.pinned(image).items():
         where = f"{place.file}:{found.line}"
@@ -153,31 +153,31 @@ def _values_problems(
         also = tuple(at for at, _ in others)
         yield Problem(Code.VALUES_DIFFER, where, message, f"{CLI} build", also=also)
     elif compares:
-        for told in _tag_problems(hub, image, where, first):
-            yield told._replace(also=tuple(at for at, _ in more)) if isinstance(told, Problem) else told
+        for finding in _tag_problems(hub, image, where, first):
+            yield finding._replace(also=tuple(at for at, _ in more)) if isinstance(finding, Problem) else finding
 
 
 def _unmoved_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
-    """Yield the places besides those that builds write that name a hub image, and another one than is used."""
+    """Yield the places that no build writes, and that name a hub image with another or a stale tag."""
     unmoved = unmoved_images(hub)
     hint = f"take it out, or {how_to_move(hub, chain.from_iterable(unmoved.values()))}"
     for image in (image for image in hub.images if image.spec.key in unmoved):
         key, pinned = image.spec.key, [*hub.pinned(image).values()]
         for one in unmoved[key]:
-            ours = PinnedImage(image.spec.name, one.reference.tag, 0, one.reference.digest)
+            unmoved_pin = PinnedImage(image.spec.name, one.reference.tag, 0, one.reference.digest)
             if not pinned:
-                for found in _tag_problems(hub, image, one.where, ours):
-                    what = found.message if isinstance(found, Problem) else f"the tag is {_version(ours)}"
+                for found in _tag_problems(hub, image, one.where, unmoved_pin):
+                    what = found.message if isinstance(found, Problem) else f"the tag is {_version(unmoved_pin)}"
                     message = f"{what}; no build writes {key} here"
                     yield Problem(Code.VALUES_DIFFER, one.where, message, hint, Severity.WARNING)
-            elif pinned[0].tag not in (None, ours.tag):
-                message = f"{key} is pinned to {_version(ours)} here and to {pinned[0].tag} elsewhere"
+            elif pinned[0].tag not in (None, unmoved_pin.tag):
+                message = f"{key} is pinned to {_version(unmoved_pin)} here and to {pinned[0].tag} elsewhere"
                 yield Problem(Code.VALUES_DIFFER, one.where, message, hint, Severity.WARNING)
 
 
 def _differ(one: PinnedImage, other: PinnedImage) -> bool:
     pairs = (one.tag, other.tag), (one.digest, other.digest)
-    return any(ours != theirs for ours, theirs in pairs if ours and theirs)
+    return any(first != second for first, second in pairs if first and second)
 
 
 def _version(pinned: PinnedImage) -> str:
@@ -243,7 +243,7 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, pinned: PinnedImage) ->
     if named and not hub.git.contains(HEAD, named["commit"]):
         message = f"the tag {tag} names a commit that is not in the history"
         gone = Problem(Code.COMMIT_GONE, where, message, f"{CLI} build, then {CLI} commit")
-        # A clone that still has the commit has compared it; in others the files may have changed since the tag came.
+        # A clone without the commit could not compare its files: they may have changed since the tag was written.
         is_known = hub.git.commit_at(named["commit"]) is not None
         searched = ("log", "--reverse", "--pretty=format:%H", f"-S{tag}", HEAD, "--", where.rpartition(":")[0])
         since = [f"{commit}..{HEAD}" for commit in hub.git.ask(*searched).text.split()[:1]]
@@ -258,7 +258,7 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, pinned: PinnedImage) ->
 
 
 def _has_the_same_files(hub: Hub, image: HubImage, commit: str, tag: str) -> bool:
-    """Whether a build of ``commit``, which ``tag`` names, has today's files too, as after a squash or rebase."""
+    """Whether a build of ``commit``, with the tag ``tag``, has the current files, as after a squash or rebase."""
     if hub.git.commit_at(commit) is None:
         return False
     called = name_image(hub, image)
@@ -270,6 +270,6 @@ def _has_the_same_files(hub: Hub, image: HubImage, commit: str, tag: str) -> boo
 
 
 def stale_problem(where: str, tag: str, computed: str) -> Problem:
-    """Return the problem of a tag that the image's files do not make any more."""
+    """Return the problem of a tag that differs from the one ``computed`` from the image's current files."""
     message = f"the tag is {tag}, but the image's files make {computed}"
     return Problem(Code.TAG_STALE, where, message, f"{CLI} build, then {CLI} commit")

@@ -1,4 +1,4 @@
-"""What this machine has for a release: every look side by side, each within bounds."""
+"""Whether this machine has what a release needs: checks that run in parallel, each with a timeout."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _VERSION = re.compile(r"(?<!\d)\d{1,9}(?:\.\d{1,9})+")
 
 
 class MachineFinding(NamedTuple):
-    """What one look found: the program's version, or what is wrong and how to fix it; whether it is needed here.
+    """The result of a check: the program's version, or the fault and a hint; and whether a release needs it.
 
-    ``version`` is None where the program is not on this machine.
+    ``version`` is None if the program is not installed, and the message for another fault.
     """
 
     name: str
@@ -39,24 +39,24 @@ class MachineFinding(NamedTuple):
 
     @property
     def is_fault(self) -> bool:
-        """Whether a release could not run because of it."""
+        """Whether it prevents a release."""
         return self.needed and self.hint is not None
 
     def report(self) -> dict[str, Any]:
-        """Return its part of the JSON report."""
+        """Return it as a JSON object."""
         ok = self.hint is None
         return {"name": self.name, "version": self.version, "ok": ok, "needed": self.needed, "hint": self.hint}
 
 
-class _Look(NamedTuple):
-    """One question: ``ask`` returns the program's version or other words, or raises what is wrong."""
+class _Check(NamedTuple):
+    """A check: ``ask`` returns the program's version or another text, or raises the fault."""
 
     name: str
     ask: Callable[[], str]
     needed: bool = True
 
     def finding(self) -> MachineFinding:
-        """Ask, and return what is found."""
+        """Run the check and return the result."""
         try:
             return MachineFinding(self.name, self.ask(), None, self.needed)
         except NotInstalled as fault:
@@ -66,20 +66,20 @@ class _Look(NamedTuple):
 
 
 def examine(hub: Hub | None) -> list[MachineFinding]:
-    """Look at everything that a release of ``hub`` needs; without one, only at the tools."""
+    """Check everything that a release of ``hub`` needs; without a hub, only the tools."""
     host = Host.here()
     argument = platform_argument(host, hub.settings.platform if hub else "linux/amd64")
-    found = map_parallel(_Look.finding, [*_tool_looks(hub, argument), *(_hub_looks(hub) if hub else ())])
+    found = map_parallel(_Check.finding, [*_tool_checks(hub, argument), *(_hub_checks(hub) if hub else ())])
     platform = MachineFinding("platform", f"{host.title}: {f'--platform {argument}' if argument else 'native'}")
-    # What is wrong with a registry is the same for all of its images.
+    # All images of a registry have the same fault.
     return [*dict.fromkeys(found), platform]
 
 
 def text_of(findings: Sequence[MachineFinding]) -> str:
-    """Return what people read: a row for each finding, then how to fix the faults."""
+    """Return the findings for people: a row for each, then how to fix the faults."""
     rows: list[tuple[str, ...]] = []
     for one in findings:
-        # With - is marked what a release can do without.
+        # `-` marks what a release does not need.
         mark = "ok" if one.hint is None else "FAULT" if one.needed else "-"
         words = filter(None, (one.version, one.hint if mark == "-" else None))
         rows.append((mark, one.name, "; ".join(words) or "-"))
@@ -87,39 +87,39 @@ def text_of(findings: Sequence[MachineFinding]) -> str:
     return "\n".join((table(rows), *hints))
 
 
-def _tool_looks(hub: Hub | None, platforms: str | None) -> Iterator[_Look]:
+def _tool_checks(hub: Hub | None, platforms: str | None) -> Iterator[_Check]:
     builder = hub.settings.builder if hub else None
     google = builder == CLOUD_BUILD or any(is_google(host) for host in (hub.registries if hub else ()))
     locked = hub is not None and any(isinstance(pin, Lock) for pin in hub.pins)
     signs = hub is not None and (hub.settings.sign or hub.settings.verify) is not None
-    yield _version_look("git", (2, 23))
-    yield _version_look("docker", (20, 10))
-    yield _version_look("buildx", (0, 10), ("docker", "buildx", "version"))
-    # Who builds somewhere else needs no engine here.
-    yield _Look("engine", _engine, needed=builder is None)
+    yield _version_check("git", (2, 23))
+    yield _version_check("docker", (20, 10))
+    yield _version_check("buildx", (0, 10), ("docker", "buildx", "version"))
+    # A builder elsewhere needs no engine here.
+    yield _Check("engine", _engine, needed=builder is None)
     if builder != CLOUD_BUILD:
-        yield _Look("builder", partial(_builder, builder, platforms))
-    yield _version_look("gcloud", (400, 0), needed=google)
-    yield _version_look("helm", (3, 0), ("helm", "version", "--short"), needed=locked)
-    yield _Look("cosign", _cosign, needed=signs)
-    yield _version_look("gh", (2, 0), needed=False)
+        yield _Check("builder", partial(_builder, builder, platforms))
+    yield _version_check("gcloud", (400, 0), needed=google)
+    yield _version_check("helm", (3, 0), ("helm", "version", "--short"), needed=locked)
+    yield _Check("cosign", _cosign, needed=signs)
+    yield _version_check("gh", (2, 0), needed=False)
 
 
-def _version_look(name: str, wanted: tuple[int, int], argv: tuple[str, ...] = (), *, needed: bool = True) -> _Look:
+def _version_check(name: str, least: tuple[int, int], argv: tuple[str, ...] = (), *, needed: bool = True) -> _Check:
     def ask() -> str:
         output = capture(Command(argv or (name, "--version")), seconds=LOOK_SECONDS)
         found, install = _VERSION.search(output.text), INSTALL_HINTS.get(name, INSTALL_BUILDX)
         if not output.ok or not found:
             raise ProgramFailed(_NO_VERSION if output.ok else output.last_words, hint=install)
-        if tuple(map(int, found[0].split(".")[:2])) < wanted:
-            raise ProgramFailed(found[0], hint=f"at least {wanted[0]}.{wanted[1]} is needed: {install}")
+        if tuple(map(int, found[0].split(".")[:2])) < least:
+            raise ProgramFailed(found[0], hint=f"at least {least[0]}.{least[1]} is needed: {install}")
         return found[0]
 
-    return _Look(name, ask, needed)
+    return _Check(name, ask, needed)
 
 
 def _cosign() -> str:
-    """Return cosign's version, which a distribution's may call ``devel``."""
+    """Return cosign's version, which may be ``devel`` in a distribution's package."""
     output = capture(Command(("cosign", "version")), seconds=LOOK_SECONDS)
     found = re.search(r"(?m)^GitVersion:(.*)$", output.text)
     if not output.ok or not found:
@@ -128,9 +128,9 @@ def _cosign() -> str:
 
 
 def _engine() -> str:
-    look = Command(("docker", "info", "--format", "{{.ServerVersion}}"))
+    command = Command(("docker", "info", "--format", "{{.ServerVersion}}"))
     try:
-        output = capture(look, seconds=LOOK_SECONDS)
+        output = capture(command, seconds=LOOK_SECONDS)
     except TooSlow as fault:
         raise ProgramFailed(fault.what, hint=start_engine()) from fault
     if not output.ok or not output.text.strip():
@@ -140,28 +140,28 @@ def _engine() -> str:
 
 def _builder(name: str | None, platforms: str | None) -> str:
     builder = require_builder(name, seconds=LOOK_SECONDS)
-    told = [short_platform(one) for one in platforms.split(",")] if platforms and builder.runs else []
-    if not all(map(builder.can_run, told)):
+    wanted = [short_platform(one) for one in platforms.split(",")] if platforms and builder.runs else []
+    if not all(map(builder.can_run, wanted)):
         raise ProgramFailed(f"{builder.title} cannot run {platforms}", hint=BUILD_NATIVELY)
-    emulates = "" if all(map(builder.is_native, told)) else f", emulates {platforms}"
+    emulates = "" if all(map(builder.is_native, wanted)) else f", emulates {platforms}"
     return f"{builder.called or '?'} ({builder.driver or '?'}){emulates}"
 
 
-def _hub_looks(hub: Hub) -> Iterator[_Look]:
-    """Yield the git remotes, for ``--push``, gh's sign-in, for ``--pr``, the images' registries, and their sign-ins."""
+def _hub_checks(hub: Hub) -> Iterator[_Check]:
+    """Yield the checks of git remotes (``--push``), gh's sign-in (``--pr``), and registries and their sign-ins."""
     remotes = read_remotes(hub.git, hub.settings)
     for remote in dict.fromkeys(filter(None, (remotes.push, remotes.upstream))):
-        yield _Look(f"remote {remote}", partial(_remote, hub.git, remote), needed=False)
+        yield _Check(f"remote {remote}", partial(_remote, hub.git, remote), needed=False)
     upstream = read_remote(remotes.address(remotes.upstream or ""))
     if upstream and upstream.forge == GITHUB and find("gh"):
-        yield _Look(f"sign-in {upstream.server}", partial(_gh_sign_in, upstream.server), needed=False)
+        yield _Check(f"sign-in {upstream.server}", partial(_gh_sign_in, upstream.server), needed=False)
     for image in hub.images:
         probe = Reference(image.spec.name, "hubpress-doctor")
-        yield _Look(f"registry {probe.host}", partial(_registry, probe))
+        yield _Check(f"registry {probe.host}", partial(_registry, probe))
     logins = DockerLogins.read()
     for host in hub.registries:
         if logins.helper_for(host) or (is_google(host) and logins.credentials(host) is None):
-            yield _Look(f"sign-in {host}", partial(_sign_in, logins.helper_for(host), host))
+            yield _Check(f"sign-in {host}", partial(_sign_in, logins.helper_for(host), host))
 
 
 def _remote(git: Git, remote: str) -> str:

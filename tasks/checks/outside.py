@@ -1,4 +1,4 @@
-"""What is inconsistent between a hub repository and the Helm repository, the registries and the base image."""
+"""Inconsistencies between a hub repository and the Helm repository, the registries and the base image."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ from .packages import package_problems
 
 @dataclass(frozen=True)
 class Releases:
-    """What the Helm repository tells of the pinned release and of newer ones; None is what is not known.
+    """The Helm repository's data on the pinned release and newer ones; None if unknown.
 
     Attributes:
-        index: its index, or the one that it gave last where it gave no answer (``fault``).
+        index: its index, or the last one that was fetched if it does not answer (``fault``).
         pinned, base, values: the pinned release, its hub image, and its chart's values or why they cannot be read.
-        newest, newest_pre: the newest stable version; the same with alpha, beta and release candidates.
-        next: the version that a release would move to; None too where it would stay.
-        here: the newest stable version of the pinned one's major, which may be itself; else of all.
+        newest, newest_pre: the newest stable version; the same including alphas, betas and release candidates.
+        next: the version that a release would move to; None also if it would stay.
+        here: the newest stable version of the pinned major version, maybe the pinned one; else of all.
     """
 
     index: Index | None
@@ -57,16 +57,16 @@ class Releases:
 
 
 class SeenImage(NamedTuple):
-    """What was seen of one of the hub's images, and what a build would do with it now.
+    """The state of one of the hub's images, and what a build would do with it now.
 
     Attributes:
-        named: the image that the values name; ``own`` is the same where it is of the image's repository.
-        digests: the places in the values that pin it by digest: file and line, and the image.
-        in_registry: whether its registry has what the values name, else what a build made; None where not known.
-        tag: the tag that a build would give it; None where that cannot be told.
-        same_inputs: whether its label names the inputs that a build would take, whatever commit its tag names; None
-            where there is no label, and where other inputs give another tag.
-        is_up_to_date: whether a build would leave it as it is; None where that cannot be told.
+        named: the image that the values name; ``own`` is the same if it belongs to the image's repository.
+        digests: the places in the values that pin it by digest, as file and line, with the image.
+        in_registry: whether its registry has what the values name, else what a build made; None if unknown.
+        tag: the tag that a build would give it; None if unknown.
+        same_inputs: whether its label has the hash of a build's inputs, whatever commit its tag names; None without a
+            label, and if other inputs would give another tag.
+        is_up_to_date: whether a build would leave it unchanged; None if unknown.
     """
 
     image: HubImage
@@ -85,11 +85,11 @@ class SeenImage(NamedTuple):
 
 
 class World(NamedTuple):
-    """What was seen outside of the hub repository.
+    """The state outside the hub repository.
 
     Attributes:
-        answers: the registries' about the hub's images and their base images.
-        refused: what the pinned chart refuses of the values, or why that is not known, with the deployments.
+        answers: the registries' answers about the hub's images and their base images.
+        refused: the problems of the pinned chart with the values, or why they are unknown, with the deployments.
     """
 
     hub: Hub
@@ -100,7 +100,7 @@ class World(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """Where a release would begin, the world there, what is inconsistent, and what a release is refused for."""
+    """Where a release would start, the world there, the findings, and why a release would be refused."""
 
     begin: Start
     world: World
@@ -109,8 +109,8 @@ class Survey(NamedTuple):
 
 
 def find_problems(hub: Hub) -> Findings:
-    """Return every inconsistency; raise the fault of the Helm repository or a registry of ours that does not answer."""
-    world = _look(hub)
+    """Return all findings; raise the fault if the Helm repository or a registry of the hub's images fails."""
+    world = _read_world(hub)
     for fault in (world.releases.fault, *(world.answers[one.own] for one in world.images if one.own)):
         if isinstance(fault, Fault):
             hint = f"{fault.hint}; or compare only files and git: {CLI} check --offline"
@@ -119,30 +119,30 @@ def find_problems(hub: Hub) -> Findings:
 
 
 def survey(hub: Hub) -> Survey:
-    """Look at the world outside where a release would begin, as far as it answers."""
+    """Return the survey of where a release would start, as far as servers answer."""
     begin = expected_start(hub)
-    world = _look(begin.hub)
+    world = _read_world(begin.hub)
     return Survey(begin, world, _findings(world), expected_refusal(begin, world.releases.index, ReleaseOptions()))
 
 
-def _look(hub: Hub) -> World:
-    """Look at the Helm repository and the registries, side by side."""
+def _read_world(hub: Hub) -> World:
+    """Ask the Helm repository and the registries in parallel."""
     read = [(image, *_named(hub, image)) for image in hub.images]
-    asked = [
+    references = [
         one
         for image, named, digests in read
         for one in (named, *(pinned for _, pinned in digests), image.base.reference)
         if one is not None
     ]
     with Pool() as pool:
-        asking = pool.submit(inspect_all, asked)
-        releases = _look_at_releases(hub)
+        inspecting = pool.submit(inspect_all, references)
+        releases = _read_releases(hub)
         refused = _refused(hub, releases)
-        answers = result_of(asking)
+        answers = result_of(inspecting)
     return World(hub, releases, tuple(_seen(hub, *one, answers) for one in read), answers, refused)
 
 
-def _look_at_releases(hub: Hub) -> Releases:
+def _read_releases(hub: Hub) -> Releases:
     repository, index, fault, version = None, None, None, hub.version
     try:
         repository = HelmRepository.of(hub.settings, hub.helm_repository)
@@ -185,12 +185,12 @@ def _refused(hub: Hub, releases: Releases) -> Mapping[Problem | Fault, tuple[str
 def _named(hub: Hub, image: HubImage) -> tuple[Reference | None, list[tuple[str, Reference]]]:
     """Return the image that the values name, and the places that pin it by digest.
 
-    Where no values can name it, that is the image as a build would call it.
+    If no values file can name it, return the image that a build would make.
     """
     read = ((place.file, found) for place, found in hub.pinned(image).items())
     named = [(f"{file}:{found.line}", one) for file, found in read if (one := found.reference(file))]
     if named:
-        # The first one that has a tag, by that alone, else the first one.
+        # The first one with a tag, without its digest, else the first one.
         first = next((one._replace(digest=None) for _, one in named if one.tag), named[0][1])
         return first, [(where, one) for where, one in named if one.digest and one.same_repository(first)]
     if not hub.values_places(image) and image.spec.named is not None and names_commit(hub.settings.tag):
@@ -206,35 +206,35 @@ def _seen(
     digests: list[tuple[str, Reference]],
     answers: Mapping[Reference, ImageAnswer],
 ) -> SeenImage:
-    """Return what was seen of an image, of which the registry was ``asked`` for this one."""
+    """Return the state of an image, given the reference that its registry was ``asked`` for."""
     named = asked if hub.values_places(image) else None
-    ours = asked if asked and asked.same_repository(Reference(image.spec.name)) else None
+    own = asked if asked and asked.same_repository(Reference(image.spec.name)) else None
     answer = answers[asked] if asked else None
     in_registry = None if asked is None or isinstance(answer, Fault) else answer is not None
-    found = answer if ours and named and isinstance(answer, FoundImage) else None
+    found = answer if own and named and isinstance(answer, FoundImage) else None
     label = inputs_label(found) if found else None
-    tag, inputs = _now(hub, image, answers, found if label else None)
+    tag, inputs = _expected(hub, image, answers, found if label else None)
     same_inputs = None
     if label and (label == inputs or not tells_images_apart(hub.settings.tag)):
         same_inputs = label == inputs
-    is_up_to_date: bool | None = tag == ours.tag if ours else False
-    if ours is None or answer is None or same_inputs is False or depends_on(hub, image, hub.changed):
+    is_up_to_date: bool | None = tag == own.tag if own else False
+    if own is None or answer is None or same_inputs is False or depends_on(hub, image, hub.changed):
         is_up_to_date = False
-    elif ours.tag is None:
+    elif own.tag is None:
         is_up_to_date = bool(same_inputs)
-    # Of an image that no values name only its registry knows.
+    # If no values name the image, only its registry shows whether it was built.
     elif tag is None or (named is None and not in_registry):
         is_up_to_date = None
-    return SeenImage(image, named, ours if named else None, digests, in_registry, tag, same_inputs, is_up_to_date)
+    return SeenImage(image, named, own if named else None, digests, in_registry, tag, same_inputs, is_up_to_date)
 
 
-def _now(
+def _expected(
     hub: Hub, image: HubImage, answers: Mapping[Reference, ImageAnswer], found: FoundImage | None
 ) -> tuple[str | None, str | None]:
     """Return the tag that a build would give now, and the hash of its inputs on the base that ``found`` was built on.
 
-    That the base's tag has moved since does not make the image another one. None is what cannot be told; the hash of an
-    image whose tag names its content, too.
+    A base image whose tag has moved since then does not change the inputs. None is unknown, and the hash also if the
+    tag contains the content.
     """
     tag = inputs = None
     with suppress(Refused, Unreachable, Unusable):
@@ -251,7 +251,7 @@ def _now(
 
 
 def _inputs(hub: Hub, image: HubImage, base: str, name: ImageName | None = None) -> str:
-    """Return the hash of what a build on ``base`` would take now; ``name`` is that of a tag which names a commit."""
+    """Return the hash of a build's inputs on ``base``; ``name`` is for a tag that contains a commit."""
     platform = platforms_left(hub.settings.platform, image.spec.skip_platforms)
     with source_tree(hub, [image], name and name.revision) as tree:
         return inputs_hash(hub, image, tree, base, platform, name)
@@ -259,9 +259,9 @@ def _inputs(hub: Hub, image: HubImage, base: str, name: ImageName | None = None)
 
 def _findings(world: World) -> Findings:
     hub = world.hub
-    # Of these the image's label tells more than files and git.
-    told = [one.image.spec.key for one in world.images if one.same_inputs is not None]
-    return Findings.of((*file_problems(hub, told), *_outside(world)), hub.settings.accept)
+    # The labels of these images show more than files and git do.
+    labelled = [one.image.spec.key for one in world.images if one.same_inputs is not None]
+    return Findings.of((*file_problems(hub, labelled), *_outside(world)), hub.settings.accept)
 
 
 def _outside(world: World) -> Iterator[Problem | Unchecked]:
@@ -308,17 +308,17 @@ def _release_problems(world: World, named: Sequence[NamedImage]) -> Iterator[Pro
 
 
 def security_problems(hub: Hub, index: Index) -> Iterator[Problem | Unchecked]:
-    """Yield the security fixes that the pinned release lacks, of those of z2jh that ``index`` offers."""
+    """Yield the security fixes of z2jh that the pinned release lacks and releases in ``index`` have."""
     pinned, top = parse_version(hub.version), newest(index)
     if hub.requirement.name != Settings().dependency or not pinned or not top or not top.semver:
         return
     near = newest(index, range(pinned.major, pinned.major + 1))
     reached = near.semver if near and near.semver and order(near.semver) > order(pinned) else pinned
-    ours = fixes_between(pinned, reached)
-    further = [fix for fix in fixes_between(reached, top.semver) if fix not in ours]
+    same_major = fixes_between(pinned, reached)
+    further = [fix for fix in fixes_between(reached, top.semver) if fix not in same_major]
     where, date = f"{hub.requirement_file}:{hub.requirement.line}", known().date
     for fixes, version, flag in (
-        (ours, f"{reached}", f"--to {reached}"),
+        (same_major, f"{reached}", f"--to {reached}"),
         (further, f"{top.version}, a newer major version", "--major"),
     ):
         if fixes:
@@ -364,7 +364,7 @@ def _image_problems(
         message = f"{own} was built from other files, and hub.tag gives today's the same tag"
         hint = f"put {{commit}} into hub.tag, or overwrite it: {CLI} build --force"
         yield Problem(Code.TAG_STALE, where, message, hint)
-    # Files alone do not tell that a tag names other content than today's: the base image belongs to it.
+    # The base image is part of the content in a tag: files alone do not show that such a tag is stale.
     by_content = not missing and own.tag and not names_commit(hub.settings.tag)
     if by_content and seen.tag not in (None, own.tag):
         yield stale_problem(where, str(own.tag), str(seen.tag))
@@ -375,19 +375,19 @@ def _base_problems(
 ) -> Iterator[Problem | Unchecked]:
     image = seen.image
     wanted, base = image.base.reference, world.answers[image.base.reference]
-    # The digest that the base's tag had then, by the image's label; none where FROM pins one.
+    # The base image's digest at the time of the build, by the label; none if FROM pins one.
     labels = [one.labels for one in found.platforms.values() if wanted.digest is None]
     digests = [one.get(f"{LABEL}base.digest") for one in labels if one.get(f"{LABEL}base.name") == base_label(wanted)]
     digest = next(filter(None, digests), None)
     if isinstance(base, FoundImage) and digest and base.digest not in (None, digest):
         message = f"{wanted} is {base.digest} now, and {own} was built on {digest}"
-        # A tag that names the content is another one on another base.
+        # A tag that contains the content changes with the base image.
         force = " --force" if names_commit(world.hub.settings.tag) else ""
         at = f"{image.dockerfile}:{image.base.line}"
         yield Problem(Code.BASE_MOVED, at, message, f"{CLI} build{force}", Severity.WARNING)
     elif not _is_built_on(found, image, base):
         message = f"{own} is not built on {wanted}, which {image.dockerfile} names"
-        # A tag that stays is there already.
+        # A tag that stays the same exists already.
         hint = f"{CLI} build --force" if own.tag == seen.tag else f"{CLI} build, then {CLI} commit"
         yield Problem(Code.WRONG_BASE, where, message, hint)
     elif base is None:
@@ -398,12 +398,12 @@ def _base_problems(
 
 
 def _is_built_on(found: FoundImage, image: HubImage, base: ImageAnswer) -> bool:
-    """Whether an image's label and layers are of the base that its Dockerfile names, as far as the registries tell."""
+    """Whether an image's label and layers match the base in its Dockerfile, as far as the registries answer."""
     wanted = base_label(image.base.reference)
-    for platform, ours in found.platforms.items():
-        theirs = base.platforms.get(platform) if isinstance(base, FoundImage) else None
-        layers = theirs.layers if theirs else ()
-        if ours.labels.get(f"{LABEL}base.name", wanted) != wanted or ours.layers[: len(layers)] != layers:
+    for platform, built in found.platforms.items():
+        under = base.platforms.get(platform) if isinstance(base, FoundImage) else None
+        layers = under.layers if under else ()
+        if built.labels.get(f"{LABEL}base.name", wanted) != wanted or built.layers[: len(layers)] != layers:
             return False
     return True
 
@@ -429,19 +429,19 @@ def _signature_problems(
 def _other_image_problems(
     hub: Hub, named: Sequence[NamedImage], known: Mapping[Reference, ImageAnswer]
 ) -> Iterator[Problem | Unchecked]:
-    """Yield the missing ones among the images that the values name, other than the hub's own and ``known`` ones."""
+    """Yield the missing images among those that the values name, except the hub's and the ``known`` ones."""
     own = {line for image in hub.images for line in lines_of(hub, image)}
     others = [one for one in named if one.where not in own and one.reference not in known]
     answers = inspect_all(other.reference for other in others)
     for other in others:
         answer = answers[other.reference]
-        # What cannot be used as a hub image, like an index with doubled platforms, is there all the same.
+        # Other faults are about images that exist, like an index with duplicate platforms.
         if isinstance(answer, Unreachable):
             yield _unanswered(str(other.reference), answer)
         elif answer is None:
             message = f"{other.path} names {other.reference}, which its registry does not have"
-            look = f"docker buildx imagetools inspect {other.reference}"
-            yield Problem(Code.IMAGE_MISSING, other.where, message, f"push it, or name an existing one; {look}")
+            command = f"docker buildx imagetools inspect {other.reference}"
+            yield Problem(Code.IMAGE_MISSING, other.where, message, f"push it, or name an existing one; {command}")
 
 
 def _unanswered(what: str, fault: Fault) -> Unchecked:

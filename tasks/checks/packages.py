@@ -1,4 +1,4 @@
-"""The Python packages that a hub image pins, against those that its base image ships."""
+"""The Python packages that a hub image pins, compared with those in its base image."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from ..tools.process import map_parallel
 from ..tools.registry import FoundImage, ImageAnswer
 
 _EXACT = ("==", "===")
-# What keeps a package from getting newer.
+# Operators that exclude newer versions.
 _LIMITS = (*_EXACT, "~=", "<", "<=")
 _FILE_OPTIONS = ("-r", "--requirement", "-c", "--constraint")
-# What follows a requirement in a file: hashes and other options, a comment, the sign that its line goes on.
+# What may follow a requirement in a file: a comment, an option such as a hash, or a line continuation.
 _REST = re.compile(r"\s+(?:#|--|\\)")
 
 
 def package_problems(hub: Hub, answers: Mapping[Reference, ImageAnswer]) -> Iterator[Problem | Unchecked]:
-    """Yield the pins that are older than what the base images ship; ``answers`` are the registries' for those."""
+    """Yield the pins that are older than the packages in the base images, given the registries' ``answers``."""
     pins = [(image, found) for image in hub.images if (found := pins_of(hub, image))]
     bases = list(dict.fromkeys(image.base.reference for image, _ in pins))
     shipped = dict(zip(bases, map_parallel(lambda base: _packages_of(base, answers[base]), bases), strict=True))
@@ -43,12 +43,12 @@ def package_problems(hub: Hub, answers: Mapping[Reference, ImageAnswer]) -> Iter
         if not isinstance(packages, Unchecked):
             yield from pin_problems(image, found, packages)
         elif any(one.operator in _EXACT for _, required in found for one in required.specifier):
-            # Most other limits keep out what is to come: they are held against a base that is known, and ask for none.
+            # Other limits are usually for future versions: without the base image, they are not worth a remark.
             yield packages
 
 
 def pins_of(hub: Hub, image: HubImage) -> list[tuple[str, Requirement]]:
-    """Return what the Dockerfile's ``pip install`` and the requirements files in the context limit, with its place."""
+    """Return the limits in the Dockerfile's ``pip`` commands and the context's requirements files, with places."""
     found: list[tuple[str, Requirement]] = []
     for where, text in _texts(hub, image):
         with suppress(InvalidRequirement):
@@ -61,19 +61,19 @@ def pins_of(hub: Hub, image: HubImage) -> list[tuple[str, Requirement]]:
 def pin_problems(
     image: HubImage, pins: Iterable[tuple[str, Requirement]], shipped: Mapping[str, str]
 ) -> Iterator[Problem]:
-    """Yield the ``pins`` of ``image`` that are older than the versions that its base image ships, given by name."""
+    """Yield the ``pins`` of ``image`` that are older than its base image's packages, ``shipped`` by name."""
     versions = {canonicalize_name(name): version for name, version in shipped.items()}
     for where, required in pins:
-        theirs = versions.get(canonicalize_name(required.name))
-        if theirs and _is_older(required, theirs):
+        current = versions.get(canonicalize_name(required.name))
+        if current and _is_older(required, current):
             pinned = str(required.specifier).lstrip("=")
-            message = f"{required.name} is pinned to {pinned}, but {image.base.reference} ships {theirs}"
-            hint = f"take the pin out, or pin {theirs}; {Code.OLD_PIN.how_to_accept}"
+            message = f"{required.name} is pinned to {pinned}, but {image.base.reference} ships {current}"
+            hint = f"take the pin out, or pin {current}; {Code.OLD_PIN.how_to_accept}"
             yield Problem(Code.OLD_PIN, where, message, hint, Severity.WARNING)
 
 
 def _texts(hub: Hub, image: HubImage) -> Iterator[tuple[str, str]]:
-    """Yield what may be a requirement, each behind its place."""
+    """Yield texts that may be requirements, each after its place."""
     data, named = hub.require(image.dockerfile), set()
     for instruction in instructions(Text.decode(data, image.dockerfile)):
         if instruction.keyword == "RUN" and "pip" in instruction.arguments:
@@ -89,7 +89,7 @@ def _texts(hub: Hub, image: HubImage) -> Iterator[tuple[str, str]]:
 
 
 def _words(arguments: str) -> list[str]:
-    """Split what ``RUN`` is given, in its shell or exec form."""
+    """Return the words of the arguments of ``RUN``, in shell or exec form."""
     try:
         if arguments.lstrip().startswith("["):
             return [str(word) for word in json.loads(arguments)]
@@ -98,10 +98,10 @@ def _words(arguments: str) -> list[str]:
         return arguments.split()
 
 
-def _is_older(required: Requirement, theirs: str) -> bool:
-    """Whether a requirement keeps out the version ``theirs`` by a limit that is not newer."""
+def _is_older(required: Requirement, shipped: str) -> bool:
+    """Whether a requirement excludes the version ``shipped``, by a limit that is not newer."""
     try:
-        version = Version(theirs)
+        version = Version(shipped)
         limits = (one.version.removesuffix(".*") for one in required.specifier if one.operator in _LIMITS)
         is_lower = any(Version(limit) <= version for limit in limits)
     except InvalidVersion:
@@ -110,16 +110,16 @@ def _is_older(required: Requirement, theirs: str) -> bool:
 
 
 def _packages_of(base: Reference, answer: ImageAnswer) -> Mapping[str, str] | Unchecked:
-    """Return the versions of a base image's Python packages, by name, where the engine has it; else why not."""
+    """Return the versions of a base image's Python packages by name, or why they are unknown."""
     found = answer if isinstance(answer, FoundImage) else None
     what = f"pins against the packages of {base}"
     stored = docker.local(base)
     layers = {name: one.layers for name, one in found.platforms.items()} if found else {}
     if stored is None or (found and any(layers.get(name) != one.layers for name, one in stored.platforms.items())):
-        look = f"docker info; docker pull {base}, then: {CLI} check"
-        return Unchecked(f"{what}: no Docker engine here has it", look)
+        hint = f"docker info; docker pull {base}, then: {CLI} check"
+        return Unchecked(f"{what}: no Docker engine here has it", hint)
     packages = docker.packages(base)
     if packages is None:
-        look = f"docker run --rm --entrypoint=python3 {base} -m pip list"
-        return Unchecked(f"{what}: the image does not list them", look)
+        hint = f"docker run --rm --entrypoint=python3 {base} -m pip list"
+        return Unchecked(f"{what}: the image does not list them", hint)
     return packages

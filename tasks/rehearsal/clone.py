@@ -1,8 +1,8 @@
 """A rehearsal's throwaway clone and git remote.
 
-The clone holds the repository as its working tree stands. One commit on its default branch points its images at
-the throwaway registry: everything after that is the release itself. It borrows the original's objects
-(gitrepository-layout(5), ``objects/info/alternates``), and no program runs in the original on its behalf.
+The clone contains the working tree as it is. One commit on its default branch points its images at the throwaway
+registry: everything after that is the release itself. It borrows the original's objects (gitrepository-layout(5),
+``objects/info/alternates``) instead of fetching them.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from ..tools.git import Clone, Git, in_list
 from .registry import name_at
 
 CLONE, REMOTE = "hub", "remote.git"
-# Build options that lead out of this machine, each with a value; and one without effect to put in their place.
+# Build options with a value that reach beyond this machine, and one without effect to replace them.
 _OUTWARD = ("--builder", "--cache-from", "--cache-to", "--output", "-o")
 _NO_EFFECT = "--rm"
-# The original's settings of how files are written, and how many letters a commit in a tag has.
+# Settings that the clone shares with the original: how files are written, and the length of a commit in a tag.
 _SAME = ("core.abbrev", "core.autocrlf", "core.eol")
-# Hooks and keys would act for the original.
-_ALONE = {"commit.gpgSign": "false", "core.hooksPath": os.devnull}
+# Hooks and signing keys would act for the original.
+_NO_HOOKS_AND_KEYS = {"commit.gpgSign": "false", "core.hooksPath": os.devnull}
 
 
 def make_clone(hub: Hub, folder: Path, address: str, places: Iterable[ValuesPlace]) -> Git:
-    """Clone ``hub`` into ``folder``, as its working tree stands, with a bare remote beside it, which it returns.
+    """Clone ``hub`` into ``folder``, with its working tree as it is, and return the bare remote beside the clone.
 
-    One commit holds what was not committed, and the images' names at the registry ``address``, also in ``places``.
+    One commit has the uncommitted changes, and the images' names at the registry ``address``, also in ``places``.
     """
     branch = str(hub.settings.base_branch)
     objects = hub.git.path_of("--git-path", "objects").resolve()
@@ -52,7 +52,7 @@ def make_clone(hub: Hub, folder: Path, address: str, places: Iterable[ValuesPlac
         clone.read("config", "user.name", "hubpress rehearsal")
         clone.read("config", "user.email", "rehearsal@localhost")
     _set_head(hub.git, clone)
-    clone.read("read-tree", "--reset", "-u", _tree_as_it_lies(hub.git, folder / "index", clone))
+    clone.read("read-tree", "--reset", "-u", _write_working_tree(hub.git, folder / "index", clone))
     _fill_submodules(hub.git.folder, hub.git.path_of("--git-path", "modules").resolve(), clone)
     charts, files = hub.layout.charts, WorkingTree(clone.folder)
     redirected = [_redirected(files, hub.layout.file, charts, address)] if charts else []
@@ -63,7 +63,7 @@ def make_clone(hub: Hub, folder: Path, address: str, places: Iterable[ValuesPlac
     message = f"Prepare the rehearsal: uncommitted changes, images named after {address}"
     clone.read("commit", "--quiet", "--no-verify", "--allow-empty", "--message", message)
     address_of_remote = str(remote.folder)
-    # The longest one wins, so no setting of the user's makes another address of it. A line break is no part of a key.
+    # The longest match wins over the user's settings. It fails for an address with a line break, which no key can have.
     for key in ("insteadOf", "pushInsteadOf"):
         clone.ask("config", f"url.{address_of_remote}.{key}", address_of_remote)
     clone.read("remote", "add", "--", ORIGIN, address_of_remote)
@@ -73,7 +73,7 @@ def make_clone(hub: Hub, folder: Path, address: str, places: Iterable[ValuesPlac
 
 
 def _redirected(files: WorkingTree, file: str, charts: Sequence[ChartSpec], address: str) -> FileEdit:
-    """Return the edit of chartpress.yaml: ``address`` before every image's name, and no outward options."""
+    """Return the edit of chartpress.yaml that puts ``address`` before image names and replaces outward options."""
     data = require(files, file)
     document = parse(data, file)
     new: dict[tuple[str, ...], str] = {}
@@ -108,18 +108,18 @@ def _renamed(hub: Hub, address: str, places: Iterable[ValuesPlace]) -> tuple[Fil
 
 def _new_repository(folder: Path, branch: str, objects: Path, *flags: str) -> Git:
     Git(folder.parent).read("init", "--quiet", "--template=", f"--initial-branch={branch}", *flags, "--", str(folder))
-    # Where git may take no bare repository for what it finds, this one is named.
+    # A bare repository is named, because git may be configured not to discover any.
     repository = Git(folder, Clone(folder, folder, shallow=False, is_found=False) if "--bare" in flags else None)
     own = repository.path_of("--git-path", "objects").resolve()
     (own / "info").mkdir(exist_ok=True)
     (own / "info/alternates").write_bytes(os.fsencode(f"{in_list(objects)}\n"))
-    for name, value in _ALONE.items():
+    for name, value in _NO_HOOKS_AND_KEYS.items():
         repository.read("config", name, value)
     return repository
 
 
 def _set_head(original: Git, clone: Git) -> None:
-    """Give the clone the original's commit, tags, and the branches of next steps; a shallow history is one commit."""
+    """Give the clone the original's commit, tags and production branches; a shallow history becomes one commit."""
     head = original.start.commit
     if head is None:
         return
@@ -130,18 +130,18 @@ def _set_head(original: Git, clone: Git) -> None:
         remote = f"refs/remotes/{ORIGIN}/%(refname:lstrip=3)"
         deployed = (f"--format=create {remote} %(objectname)", *(f"refs/remotes/*/{name}" for name in PRODUCTION))
         tags = original.read("for-each-ref", "--format=create %(refname) %(objectname)", "refs/tags")
-        # Of a branch that several remotes have, the first one's will do.
+        # If several remotes have a branch, the first one counts.
         branches = {line.split()[1]: line for line in reversed(original.read("for-each-ref", *deployed).splitlines())}
         others = "\n".join(filter(None, (tags, *branches.values())))
     clone.read("update-ref", "HEAD", head)
     clone.read("update-ref", "--stdin", stdin=f"{others}\n" if others else "")
 
 
-def _tree_as_it_lies(original: Git, index: Path, clone: Git) -> str:
-    """Write the original's files, without ignored ones and other repositories, into the clone; return their tree."""
-    theirs = original.path_of("--git-path", "index").resolve()
-    if theirs.is_file():
-        shutil.copyfile(theirs, index)
+def _write_working_tree(original: Git, index: Path, clone: Git) -> str:
+    """Write the original's files, except ignored ones and other repositories, to the clone; return their tree."""
+    source = original.path_of("--git-path", "index").resolve()
+    if source.is_file():
+        shutil.copyfile(source, index)
     env = {"GIT_INDEX_FILE": str(index), "GIT_OBJECT_DIRECTORY": str(clone.path_of("--git-path", "objects").resolve())}
     new = original.ask("ls-files", "-z", "--others", "--exclude-standard", env=env).names
     inside = [f":(exclude,top,literal){path}" for path in new if path.endswith("/")]
@@ -150,7 +150,7 @@ def _tree_as_it_lies(original: Git, index: Path, clone: Git) -> str:
 
 
 def _fill_submodules(original: Path, modules: Path, clone: Git) -> None:
-    """Fill the clone's submodules from those in the folder ``original``, else from git's folder ``modules``."""
+    """Check out the clone's submodules, with the objects of those in ``original``, else in git's folder ``modules``."""
     names = submodule_names(clone, "--blob=:.gitmodules")
     for entry in clone.names("ls-files", "--stage", "-z"):
         about, _, path = entry.partition("\t")
@@ -159,13 +159,13 @@ def _fill_submodules(original: Path, modules: Path, clone: Git) -> None:
             continue
         name = next(iter(names.get(path, ())), None)
         places = (original / path / ".git", *([modules / name] if name else []))
-        theirs = next((place for place in places if (place / "objects").is_dir()), None)
-        if theirs is None:
+        source = next((place for place in places if (place / "objects").is_dir()), None)
+        if source is None:
             continue
         own = clone.clone.git_dir / "modules" / name if name else None
         if own:
             own.parent.mkdir(parents=True, exist_ok=True)
         flags = (f"--separate-git-dir={own}",) if own else ()
-        inner = _new_repository(clone.folder / path, "rehearsal", theirs / "objects", *flags)
+        inner = _new_repository(clone.folder / path, "rehearsal", source / "objects", *flags)
         if inner.ask("checkout", "--quiet", "--detach", commit).ok:
-            _fill_submodules(original / path, theirs / "modules", inner)
+            _fill_submodules(original / path, source / "modules", inner)

@@ -1,11 +1,11 @@
-"""What stands in for the registries outside: a throwaway one on a loopback port, and a base image in it.
+"""Stand-ins for outside registries: a throwaway registry on a loopback port, and a base image in it.
 
 The registry is the distribution project's registry (https://distribution.github.io/distribution/about/configuration/):
-Debian's ``docker-registry`` where that is installed, else the ``registry:2`` image on the local engine.
+Debian's ``docker-registry`` if it is installed, else the ``registry:2`` image on the local engine.
 
-The base image stands in for z2jh's hub image where its registry cannot be reached. Any usual hub Dockerfile builds on
-it: it has z2jh's users, folders and variables, a shell, and a ``pip``, ``python3`` and ``apt-get`` that log their
-arguments and do nothing. A label tells it from the real image.
+The base image replaces z2jh's hub image if its registry cannot be reached. Any usual hub Dockerfile builds on it: it
+has z2jh's users, folders and variables, a shell, and a ``pip``, ``python3`` and ``apt-get`` that log their arguments
+and do nothing. A label distinguishes it from the real image.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _BUILD_SECONDS = 300.0
 
 
 class Registry(NamedTuple):
-    """A running registry: its port on 127.0.0.1, the process that serves or holds its container, its folder."""
+    """A running registry: its port on 127.0.0.1, the process of the server or its container, and its folder."""
 
     port: int
     pid: int
@@ -63,9 +63,9 @@ class Registry(NamedTuple):
 
 @contextlib.contextmanager
 def registry(folder: Path, *, htpasswd: str | None = None, port: int | None = None) -> Iterator[Registry]:
-    """Serve a registry from ``folder`` for as long as the block runs, to those who sign in where ``htpasswd`` is given.
+    """Serve a registry from ``folder`` while the block runs; with ``htpasswd``, it requires a sign-in.
 
-    On Linux it ends with this process, however that ends. Elsewhere a process that is killed leaves a container.
+    On Linux it ends with this process, however that ends. Elsewhere a killed process leaves a container.
     """
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -74,10 +74,10 @@ def registry(folder: Path, *, htpasswd: str | None = None, port: int | None = No
     in_container = command.argv[0] == "docker"
     birthmark = secrets.token_hex(16)
     _configure(folder, f":{_INNER_PORT}" if in_container else f"{LOOPBACK}:{port}", birthmark, htpasswd)
-    # The registry would take any REGISTRY_* variable as a part of its configuration.
+    # REGISTRY_* variables would override the configuration.
     env = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
     with (folder / _LOG).open("wb") as log:
-        # In another session, so that Ctrl-C reaches the block and not the server.
+        # A new session keeps Ctrl-C from the server.
         server = subprocess.Popen(
             (*bound(), *command.argv),
             cwd=folder,
@@ -103,17 +103,17 @@ def registry(folder: Path, *, htpasswd: str | None = None, port: int | None = No
 
 
 def remove_container(port: int) -> None:
-    """Remove the container of the registry on ``port`` if there is one."""
+    """Remove the container of the registry on ``port``, if any."""
     capture(Command(("docker", "rm", "--force", _CONTAINER.format(port))))
 
 
 def forget_images(address: str) -> None:
-    """Remove the copies that buildx has left in the engine of what it pushed to ``address`` (``127.0.0.1:PORT``)."""
-    look = Command(("docker", "image", "ls", "--digests", "--format", "{{.Repository}} {{.Tag}} {{.Digest}}"))
-    listed = (line.split(" ") for line in run_checked(look, hint="docker info").text.splitlines())
-    ours = [(name, tag, digest) for name, tag, digest in listed if name.startswith(f"{address}/")]
-    # An interrupted removal may have left the digest only.
-    copies = [f"{name}:{tag}" if tag != "<none>" else f"{name}@{digest}" for name, tag, digest in ours]
+    """Remove the engine's copies of the images that buildx pushed to ``address`` (``127.0.0.1:PORT``)."""
+    listing = Command(("docker", "image", "ls", "--digests", "--format", "{{.Repository}} {{.Tag}} {{.Digest}}"))
+    listed = (line.split(" ") for line in run_checked(listing, hint="docker info").text.splitlines())
+    copied = [(name, tag, digest) for name, tag, digest in listed if name.startswith(f"{address}/")]
+    # An interrupted removal may have left only the digest.
+    copies = [f"{name}:{tag}" if tag != "<none>" else f"{name}@{digest}" for name, tag, digest in copied]
     if copies:
         run_checked(Command(("docker", "image", "rm", *copies)), hint="docker image ls")
 
@@ -126,9 +126,9 @@ def free_port() -> int:
 
 
 def serve_command(folder: Path, port: int) -> Command:
-    """Return the command that serves a registry in the foreground: the installed program, or its image."""
+    """Return the command that serves a registry in the foreground, by the installed program or the image."""
     config = str(folder / _CONFIG)
-    # Off Linux the engine lives in a virtual machine: only a registry in a container can be reached there and here.
+    # Except on Linux, the engine runs in a virtual machine, and can only reach a registry in a container.
     if platform.system() == "Linux" and find("docker-registry"):
         return Command(("docker-registry", "serve", config))
     if not find("docker") or not capture(Command(("docker", "info"))).ok:
@@ -164,7 +164,7 @@ def _configure(folder: Path, listen: str, birthmark: str, htpasswd: str | None) 
 
 
 def _wait(server: subprocess.Popen[bytes], started: Registry, birthmark: str) -> None:
-    """Wait until the registry answers, and nobody else on its port."""
+    """Wait until the registry answers; ``birthmark`` distinguishes it from another server on its port."""
     address, limits = Address("http", started.address, "/v2/"), Limits(total=1, attempts=1)
     what = f"the registry did not answer within {START_SECONDS:g} seconds"
     deadline = time.monotonic() + START_SECONDS
@@ -177,18 +177,18 @@ def _wait(server: subprocess.Popen[bytes], started: Registry, birthmark: str) ->
                 return
         time.sleep(0.02)
     log = started.folder / _LOG
-    said = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     hint = f"read {log}; see who has port {started.port}: ss -ltnp"
-    raise ProgramFailed(f"{what}: {said[-1]}" if said else what, where=log, hint=hint)
+    raise ProgramFailed(f"{what}: {lines[-1]}" if lines else what, where=log, hint=hint)
 
 
 def name_at(address: str, name: str) -> str:
-    """Return the name of an image at the registry ``address``: the host of its own registry becomes a folder."""
+    """Return the name of an image at the registry ``address``; the host of its real registry becomes a folder."""
     return f"{address}/{re.sub(r'[^a-z0-9._/-]', '-', name.lower()).lstrip('-./')}"
 
 
 def push_stand_in(image: Reference) -> Reference:
-    """Build a stand-in for z2jh's hub image and push it as ``image``; return it, pinned by digest."""
+    """Build a stand-in for z2jh's hub image, push it as ``image``, and return it pinned by digest."""
     with temporary_folder() as folder:
         context = folder / "context"
         shutil.copytree(_FILES, context)
@@ -196,7 +196,7 @@ def push_stand_in(image: Reference) -> Reference:
         (context / "version").write_text(about, encoding="utf-8")
         if _BUSYBOX.is_file():
             shutil.copyfile(_BUSYBOX, context / "root/bin/busybox")
-            # One that needs a loader does not run in an empty image.
+            # A dynamically linked one does not run in an empty image.
             with contextlib.suppress(ProgramFailed):
                 return _pushed(image, context, "scratch")
             (context / "root/bin/busybox").unlink()
@@ -204,12 +204,12 @@ def push_stand_in(image: Reference) -> Reference:
 
 
 def _pushed(image: Reference, context: Path, root: str) -> Reference:
-    """Build the stand-in on the image ``root``, and push it."""
+    """Build the stand-in on the image ``root`` and push it."""
     target = {
         "context": ".",
         "args": {"ROOT": root},
-        # Its name makes it another image than each other stand-in: Docker loses a name that an image gets while its
-        # last other one is being removed.
+        # The label makes each stand-in a different image: Docker loses a name that an image gets while its last other
+        # name is being removed.
         "labels": {STAND_IN_LABEL: str(image)},
         "tags": [str(image)],
         "platforms": ["linux/amd64"],

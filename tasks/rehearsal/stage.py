@@ -1,6 +1,6 @@
 """A rehearsal's stage: a folder with a throwaway clone, git remote and registry; a release there changes nothing else.
 
-It is removed with all that the rehearsal leaves elsewhere; after one that was killed, the next one does that.
+It is removed with everything that the rehearsal leaves elsewhere; after a killed rehearsal, by the next one.
 """
 
 from __future__ import annotations
@@ -51,19 +51,19 @@ from .registry import (
 
 REGISTRY = "registry"
 TEMPORARY, KEPT = "hubpress-rehearsal-", "hubpress-kept-"
-# The charts that a rehearsal takes where no Helm repository answers.
+# The charts that a rehearsal uses if the Helm repository does not answer.
 CHARTS = Path(__file__).with_name("charts")
 _BUILDER_VARIABLE = "BUILDX_BUILDER"
-# The settings that lead out of this machine, with what a rehearsal has in their place.
+# The settings that reach beyond this machine, with their values in a rehearsal.
 _OFF: Mapping[str, Any] = {"builder": None, "cache": CACHE_OFF, "attest": (), "sign": None}
 _FAKES = "NOT INSTALLED: apt-get, pip and python3 in a stand-in do nothing, so what they would install is missing"
 
 
 class Stage(NamedTuple):
-    """A stage that is set: the throwaway clone, remote and registry.
+    """The throwaway clone, remote and registry of a rehearsal.
 
-    ``notes`` tell what is stood in for, ``remarks`` that and what else differs; ``real`` is where the release's branch
-    would go.
+    ``notes`` are about stand-ins, ``remarks`` about these and all other differences; ``real`` is where the release's
+    branch would go.
     """
 
     folder: Path
@@ -76,14 +76,14 @@ class Stage(NamedTuple):
     real: Review | None
 
     def plan(self, options: ReleaseOptions) -> Plan:
-        """Plan the release of the clone."""
+        """Plan the release in the clone."""
         review = find_review(self.hub.git, self.hub.settings, ask=True, push=True, request=options.pr)
-        there = replace(options, builder=None, stand_ins=self.stand_ins, push=True, yes=False)
-        plan, _ = plan_release(self.hub, there, review._replace(rehearses=self.real))
+        options = replace(options, builder=None, stand_ins=self.stand_ins, push=True, yes=False)
+        plan, _ = plan_release(self.hub, options, review._replace(rehearses=self.real))
         return plan
 
     def report(self) -> dict[str, Any]:
-        """Return what the JSON report holds besides the release's own."""
+        """Return the rehearsal's part of the JSON report."""
         diff = self.remote.read("diff", "...".join(self._branches()))
         return {"folder": str(self.folder), "registry": self.address, "stand_ins": list(self.notes), "diff": diff}
 
@@ -102,7 +102,7 @@ class Stage(NamedTuple):
 
 @contextlib.contextmanager
 def staged(hub: Hub, options: RehearseOptions) -> Iterator[Stage]:
-    """Set the stage for a release of ``hub`` in a new folder, and reach nothing else while the block runs."""
+    """Set the stage for a release of ``hub`` in a new folder; while the block runs, nothing else can be reached."""
     possible = require_possible(hub, options)
     with rehearsal_folder(keep=options.keep) as folder:
         try:
@@ -110,17 +110,17 @@ def staged(hub: Hub, options: RehearseOptions) -> Iterator[Stage]:
                 registry(folder / REGISTRY, port=port_of(folder)) as served,
                 confined(Reach(folder, served.address, possible.engine)),
             ):
-                # Without a base branch any name will do: the throwaway remote gets it.
+                # If the base branch is unknown, any name works: the throwaway remote gets it.
                 base = possible.real.base if possible.real else hub.branch or "main"
-                inside, unused = _kept_inside(possible.hub, served.address, base)
-                remote = make_clone(inside, folder, served.address, _places(possible.hub))
-                clone = open_hub(inside.settings, Git(folder / CLONE))
+                local, unused = _with_local_settings(possible.hub, served.address, base)
+                remote = make_clone(local, folder, served.address, _places(possible.hub))
+                clone = open_hub(local.settings, Git(folder / CLONE))
                 moved = (image.base for image in plan_bump(clone, options)[1].images)
                 bases = dict.fromkeys(one.reference for base in moved for one in (base, *base.others))
                 stand_ins = {
                     base: push_stand_in(Reference(name_at(served.address, f"stand-in/{base.name}"), base.tag))
                     for base in bases
-                    if options.stand_in_base or not _is_there(base)
+                    if options.stand_in_base or not _is_available(base)
                 }
                 made = "is not z2jh's image, it was made here for the rehearsal"
                 notes = (*possible.notes, *(f"STAND-IN: {base} {made}" for base in stand_ins))
@@ -128,11 +128,11 @@ def staged(hub: Hub, options: RehearseOptions) -> Iterator[Stage]:
                 yield Stage(folder, clone, remote, served.address, stand_ins, notes, remarks, possible.real)
         finally:
             if options.keep:
-                output.say(_ways_to_look(folder))
+                output.say(_how_to_inspect(folder))
 
 
 class Possible(NamedTuple):
-    """What a stage can be set for: the engine, the hub with charts that can be read, and what the stage tells."""
+    """What a stage needs: the engine, the hub with charts that can be read, and the notes and remarks for people."""
 
     engine: str
     hub: Hub
@@ -142,7 +142,7 @@ class Possible(NamedTuple):
 
 
 def require_possible(hub: Hub, options: ReleaseOptions) -> Possible:
-    """Check, before any stage is set, that this machine can rehearse, and that there is such a release."""
+    """Check before setting the stage that the release exists, and that this machine can rehearse it."""
     engine = _require_local_engine(options.builder)
     hub, notes = _with_charts(hub)
     index = plan_bump(hub, options)[1].index
@@ -151,7 +151,7 @@ def require_possible(hub: Hub, options: ReleaseOptions) -> Possible:
     if isinstance(fault, Unusable):
         raise fault
     remarks = [f"NOT AS HERE: {remark}" for remark in begin.step.warnings()]
-    # Branches and uncommitted changes are the clone's own: on the stage the working tree counts as it stands.
+    # Branches and uncommitted changes stop only a real release: the stage takes the working tree as it is.
     if fault and not isinstance(fault, NotKnownHere):
         remarks.append(f"NOT YET: {CLI} release would be refused: {fault.text}; {fault.hint}")
     real = None if isinstance(begin.found, Fault) else begin.found
@@ -160,9 +160,9 @@ def require_possible(hub: Hub, options: ReleaseOptions) -> Possible:
 
 @contextlib.contextmanager
 def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
-    """Make a rehearsal's folder, and clear up after the block and after rehearsals that were killed.
+    """Create a rehearsal's folder, and clean up after the block and after killed rehearsals.
 
-    Its name holds the port of the rehearsal's registry, after which all is named that is left outside of it.
+    Its name contains the port of the rehearsal's registry, which is in the names of everything left outside of it.
     """
     clear_up_after_killed_ones()
     try:
@@ -187,7 +187,7 @@ def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
 
 
 def clear_up_after_killed_ones() -> None:
-    """Clear up after each rehearsal of this user that was killed; what cannot be removed is left for the next time."""
+    """Clean up after the killed rehearsals of this user; what cannot be removed is left for the next time."""
     clear_away()
     for place in (one for prefix in (TEMPORARY, KEPT) for one in MarkedFolder.left_behind(prefix)):
         with hold_interrupts(), contextlib.suppress(Fault, OSError):
@@ -201,7 +201,7 @@ def port_of(folder: Path) -> int | None:
 
 
 def _places(hub: Hub) -> list[ValuesPlace]:
-    """Return where the values name the hub images, or could."""
+    """Return the places in values files that name the hub images, or that a build would write."""
     unmoved = (ValuesPlace(one.file, one.path, key) for key, some in unmoved_images(hub).items() for one in some)
     return [*hub.places, *unmoved]
 
@@ -221,16 +221,16 @@ def _require_local_engine(builder: str | None) -> str:
         raise Refused(what, where=f"{named}: {address}", hint=hint)
     if builder not in {None, name}:
         raise Refused(what, where=f"--builder {builder}", hint="leave it out")
-    looked = capture(Command(("docker", "buildx", "inspect", name)))
-    if fault := docker.machine_fault(f"{looked.text}\n{looked.stderr}"):
+    builder_state = capture(Command(("docker", "buildx", "inspect", name)))
+    if fault := docker.machine_fault(f"{builder_state.text}\n{builder_state.stderr}"):
         raise fault
     return name
 
 
-def _kept_inside(hub: Hub, address: str, base: str) -> tuple[Hub, tuple[str, ...]]:
-    """Return the hub with the base branch ``base`` and without the settings that lead out of this machine, and a note.
+def _with_local_settings(hub: Hub, address: str, base: str) -> tuple[Hub, tuple[str, ...]]:
+    """Return the hub with the base branch ``base``, without settings that reach beyond this machine, and a note.
 
-    Images that chartpress.yaml does not name go to the registry ``address``.
+    Images that chartpress.yaml does not list get names at the registry ``address``.
     """
     settings = hub.settings
     images: tuple[str | WholeImage, ...] = settings.images
@@ -239,15 +239,15 @@ def _kept_inside(hub: Hub, address: str, base: str) -> tuple[Hub, tuple[str, ...
             WholeImage(one.context, name_at(address, one.named or one.key), one.dockerfile, one.values_paths, one.paths)
             for one in hub.layout.chart.images
         )
-    here: dict[str, Any] = {"remote": ORIGIN, "upstream": None, "base_branch": base, "images": images}
-    inside = settings._replace(**_OFF, **here, verify=None)
+    changes: dict[str, Any] = {"remote": ORIGIN, "upstream": None, "base_branch": base, "images": images}
+    local = settings._replace(**_OFF, **changes, verify=None)
     given = {key: getattr(settings, key) for key in _OFF}
     unused = {f"hub.{key}": value for key, value in given.items() if value != _OFF[key]}
     unused[_BUILDER_VARIABLE] = os.environ.get(_BUILDER_VARIABLE)
     shown = {name: ", ".join(value) if isinstance(value, tuple) else value for name, value in unused.items()}
     names = ", ".join(f"{name} {value}" for name, value in shown.items() if value)
     how = "a rehearsal builds on this machine's engine, without a shared cache, attestations or signatures"
-    return replace(hub, settings=inside), (f"NOT USED: {names}; {how}",) if names else ()
+    return replace(hub, settings=local), (f"NOT USED: {names}; {how}",) if names else ()
 
 
 def _with_charts(hub: Hub) -> tuple[Hub, tuple[str, ...]]:
@@ -260,15 +260,15 @@ def _with_charts(hub: Hub) -> tuple[Hub, tuple[str, ...]]:
     return hub, ()
 
 
-def _is_there(base: Reference) -> bool:
-    """Whether the base image's registry answers, or this machine's store has the image, and no stand-in for it."""
+def _is_available(base: Reference) -> bool:
+    """Whether the base image's registry answers, or this machine's store has the image and not a stand-in."""
     if not isinstance(inspect_all([base])[base], Unreachable):
         return True
     found = docker.local(base)
     return found is not None and not is_stand_in(found)
 
 
-def _ways_to_look(folder: Path) -> str:
+def _how_to_inspect(folder: Path) -> str:
     port, clone = port_of(folder), folder / CLONE
     log = f"git -C {quote(str(clone))} log --patch {ORIGIN}/HEAD.."
     rows: list[tuple[str, ...]] = [("its commits", log)] if clone.is_dir() else []
@@ -279,7 +279,7 @@ def _ways_to_look(folder: Path) -> str:
 
 
 def _clear_up(place: MarkedFolder) -> None:
-    """Remove what the rehearsal left: in the engine, then its folder; of one to be kept, only the mark."""
+    """Remove what the rehearsal left in the engine, then its folder; of a folder to keep, only the marker."""
     port = port_of(place.path)
     if port is not None and find("docker"):
         remove_container(port)

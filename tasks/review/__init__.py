@@ -1,1 +1,1 @@
-"""What a reviewer reads: what moved, from where to where, and why."""
+"""Bumps, commits and pull requests: what moves, from where to where, and why."""

@@ -31,15 +31,15 @@ _MOST_NAMED = 8
 _BUMP, _REBUILD = "bump", "rebuild"
 # How many commits of the base branch are compared with a branch that may have been squashed.
 _MOST_COMMITS = 200
-# What is planned ahead may be read until the end.
+# The plan may read the folders of `_plan_start` until the process ends.
 _kept = contextlib.ExitStack()
 atexit.register(_kept.close)
 
 
 class Start(NamedTuple):
-    """What a commit or a release is planned on: the repository once ``step`` has gone there.
+    """What a commit or a release is planned on: the repository as ``step`` leaves it.
 
-    ``found`` is where its branch goes, or why that cannot be told. The step is refused where it cannot be planned.
+    ``found`` is where its branch goes, or why that is unknown. A step that cannot be planned is a refused one.
     """
 
     hub: Hub
@@ -49,57 +49,57 @@ class Start(NamedTuple):
 
     @property
     def review(self) -> Review:
-        """Where its branch goes; raises the fault where that cannot be told."""
+        """Where its branch goes; raise the fault if that is unknown."""
         if isinstance(self.found, Fault):
             raise self.found
         return self.found
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """The way there, where it has something to say."""
+        """The step, if it has actions or warnings."""
         return (self.step,) if self.step.actions or any(self.step.warnings()) else ()
 
 
 def begin(hub: Hub, options: CommitOptions, *, ask: bool) -> Start:
-    """Find out where a commit goes, and what it is planned on.
+    """Return what a commit is planned on, and where it goes.
 
-    Where the way there cannot be planned, the rest is planned by what the clone knows, without a push. The remotes are
-    asked where the branch is pushed, or with ``ask``.
+    If the step there cannot be planned, the rest is planned from what the clone knows, without a push. The remotes are
+    asked if the branch is pushed, or with ``ask``.
     """
     try:
         pushes = options.pushes
         review = find_review(hub.git, hub.settings, ask=ask or pushes, push=pushes, request=options.pr)
         if options.branch not in (None, review.base):
-            # A branch that is named is meant, whatever others use it for.
+            # A branch that the user names is used even if it is shared.
             review = review._replace(shared={key: what for key, what in review.shared.items() if key != options.branch})
-        step, left = _plan_start(hub, review)
+        step, hub_after = _plan_start(hub, review)
     except Fault as fault:
         found: Review | Fault = fault
         with contextlib.suppress(Fault):
             found = find_review(hub.git, hub.settings, ask=False)
         return Start(hub, found, refused("fetch", fault), replace(options, push=False, pr=False))
-    return Start(left, review, step, options)
+    return Start(hub_after, review, step, options)
 
 
 def expected_start(hub: Hub, *, ask: bool = True) -> Start:
-    """Return where a release would begin, by the base branch as last fetched.
+    """Return where a release would start, from the base branch as last fetched.
 
-    With ``ask`` the remotes are asked, where the clone does not tell which branch that is.
+    With ``ask``, the remotes are asked if the clone does not know which branch that is.
     """
     review = None
     try:
         review = find_review(hub.git, hub.settings, ask=False) if ask else review_known(hub.git, hub.settings)
-        step, left = _plan_start(hub, review._replace(tip=base_here(hub.git, review)))
+        step, hub_after = _plan_start(hub, review._replace(tip=base_here(hub.git, review)))
     except Fault as fault:
         return Start(hub, review or fault, refused("fetch", fault))
-    told = tuple(f"{one.why}: a release starts from {review.base} as last fetched" for one in step.actions[:1])
-    return Start(left, review, step._replace(warnings=lambda: (*told, *step.warnings())))
+    remarks = tuple(f"{one.why}: a release starts from {review.base} as last fetched" for one in step.actions[:1])
+    return Start(hub_after, review, step._replace(warnings=lambda: (*remarks, *step.warnings())))
 
 
 def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
-    """Plan the way to what a feature branch is cut from: the upstream's base branch as it is now.
+    """Plan the step to where feature branches start: the upstream's current base branch.
 
-    Where the upstream was not asked, only a branch that was merged by what the clone knows is left.
+    If the upstream was not asked, the current branch is left only if the clone knows that it was merged.
     """
     git, tip, base = hub.git, review.tip, review.base
     current, head = git.start
@@ -111,34 +111,34 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
         return stay, hub
     if tip is None:
         known = review._replace(tip=base_here(git, review))
-        if is_own and known.tip and hub.changed and _was_merged(hub, git, known, str(current), head):
+        if is_own and known.tip and hub.changed and _is_finished(hub, git, known, str(current), head):
             return _plan_start(hub, known)
-        # The clone does not tell whether a branch that was pushed once was merged.
+        # Only the upstream knows whether a branch that was pushed has been merged.
         was_pushed = is_own and git.commit_at(f"refs/remotes/{review.remotes.push}/{current}")
-        told = f"{current} may have been merged since the last fetch from {review.upstream}: --push and --pr ask there"
-        return stay._replace(warnings=lambda: (*warnings, told)) if was_pushed else stay, hub
+        note = f"{current} may have been merged since the last fetch from {review.upstream}: --push and --pr ask there"
+        return stay._replace(warnings=lambda: (*warnings, note)) if was_pushed else stay, hub
     is_new = git.commit_at(tip) is None
     folder = _kept.enter_context(temporary_folder())
     (folder / "objects").mkdir()
     seen = git.fetched(review.upstream, base, folder / "objects") if is_new else git
-    if is_own and not _was_merged(hub, seen, review, str(current), head):
+    if is_own and not _is_finished(hub, seen, review, str(current), head):
         behind = seen.count(head, tip)
-        told = f"{current} is {_commits(behind)} behind {base} of {review.upstream}"
-        return stay._replace(warnings=lambda: (*warnings, told)) if behind else stay, hub
-    # People are told that HEAD is detached; in CI that is how things are.
+        note = f"{current} is {_commits(behind)} behind {base} of {review.upstream}"
+        return stay._replace(warnings=lambda: (*warnings, note)) if behind else stay, hub
+    # A detached HEAD is refused later, except in CI, where it is normal.
     if current is None and not (output.is_ci() and seen.contains(tip, head)):
         return stay, hub
     step, end, moving = _plan_moves(hub, seen, review, current, head)
     if step.actions:
-        there = replace(open_hub(hub.settings, switched(git, base, end, moving, folder), moving), index=hub.index)
-        hub = there.holding(planned_bytes(hub.files))
+        ahead = replace(open_hub(hub.settings, switched(git, base, end, moving, folder), moving), index=hub.index)
+        hub = ahead.holding(planned_bytes(hub.files))
     return step._replace(warnings=lambda: warnings), hub
 
 
 class TargetBranch(NamedTuple):
-    """The branch that a commit goes to: the fact that it is at its commit, and git's arguments that switch to it.
+    """The branch that a commit goes to, the fact that it is at its commit, and git's arguments to switch to it.
 
-    Whoever names a branch (``is_named``) means it, whatever others use it for.
+    If the user names it (``is_named``), it may be a shared branch.
     """
 
     name: str
@@ -148,19 +148,19 @@ class TargetBranch(NamedTuple):
     is_named: bool = False
 
 
-def target_branch(hub: Hub, review: Review, wanted: str | None) -> TargetBranch:
-    """Return the branch that was named, else the current one, else, where that is shared, a feature branch.
+def target_branch(hub: Hub, review: Review, given: str | None) -> TargetBranch:
+    """Return the branch ``given`` by the user, else the current one, or a feature branch if that is shared.
 
-    Where nothing is to be committed it is the current one.
+    If there is nothing to commit, it is always the current one.
     """
     git, shared, current = hub.git, review.shared, hub.branch or ""
     commits = bool(hub.changed)
-    name = wanted if wanted and commits else current
-    if wanted is None and current in shared and commits:
+    name = given if given and commits else current
+    if given is None and current in shared and commits:
         return _feature_branch(hub, review, f"{current} is {shared[current]}")
     if name == current:
         place = local_branch_fact(git, current, git.start.commit)
-        return TargetBranch(current, "it is the current branch", place, is_named=wanted == current)
+        return TargetBranch(current, "it is the current branch", place, is_named=given == current)
     require_name(git, name)
     why = f"{current} is {shared[current]}" if current in shared else "of --branch"
     commit = git.branch_commit(name)
@@ -171,8 +171,8 @@ def target_branch(hub: Hub, review: Review, wanted: str | None) -> TargetBranch:
     return TargetBranch(name, why, local_branch_fact(git, name, commit), switch, is_named=True)
 
 
-def _is_done_with(git: Git, review: Review, branch: str, commit: str) -> bool:
-    """Whether all of ``branch``, which ends with ``commit``, was merged or squashed, or the forge says so."""
+def _is_merged(git: Git, review: Review, branch: str, commit: str) -> bool:
+    """Whether ``branch``, with its tip at ``commit``, was merged or squashed, by the clone or the forge."""
     base = base_here(git, review)
     if base and (git.contains(base, commit) or _is_squashed(git, base, commit)):
         return True
@@ -181,9 +181,9 @@ def _is_done_with(git: Git, review: Review, branch: str, commit: str) -> bool:
 
 
 def waits_for(hub: Hub, review: Review, branch: str, page: str | None) -> str:
-    """Return what a release waits for that has nothing left to do here; empty where it is in the base branch."""
+    """Return what a finished release still waits for; empty if it is in the base branch."""
     git, commit = hub.git, hub.git.branch_commit(branch)
-    if commit is None or branch in review.shared or _is_done_with(git, review, branch, commit):
+    if commit is None or branch in review.shared or _is_merged(git, review, branch, commit):
         return ""
     if page:
         return f"the review and the merge of {page}"
@@ -194,29 +194,29 @@ def waits_for(hub: Hub, review: Review, branch: str, page: str | None) -> str:
 
 
 def _feature_branch(hub: Hub, review: Review, why: str) -> TargetBranch:
-    """Return a new branch for what a release commits, one that can go on, or the next name that is free."""
+    """Return the feature branch, with a number if those of the same name are merged already."""
     git, head = hub.git, str(hub.git.start.commit)
     first = _name(hub)
     hint = f"correct hub.branch in invoke.yaml; the default is {Settings().branch}"
     require_name(git, first, "hub.branch", how_to_correct("branch", hint))
     for number in count(1):
         name = first if number == 1 else f"{first}-{number}"
-        here, there = git.branch_commit(name), (review.heads or {}).get(name)
-        left = [one for one in (here, there) if one and not git.contains(head, one)]
-        wanted = [one for one in left if not _is_done_with(git, review, name, one)]
-        if here in wanted:
+        local, remote = git.branch_commit(name), (review.heads or {}).get(name)
+        others = [one for one in (local, remote) if one and not git.contains(head, one)]
+        unmerged = [one for one in others if not _is_merged(git, review, name, one)]
+        if local in unmerged:
             raise _has_other_commits(git, name)
-        # A branch that only the remote has is refused where it would be pushed to.
-        if wanted or not left:
+        # If only the remote has the branch, the push is refused.
+        if unmerged or not others:
             _require_free(git, name)
-            flag = () if here == head else ("--force-create",) if here else ("--create",)
-            told = f"; {first} is done with, {review.base} has what it changed" if number > 1 else ""
-            return TargetBranch(name, f"{why}{told}", local_branch_fact(git, name, here), ("switch", *flag, name))
+            flag = () if local == head else ("--force-create",) if local else ("--create",)
+            reason = f"; {first} is done with, {review.base} has what it changed" if number > 1 else ""
+            return TargetBranch(name, f"{why}{reason}", local_branch_fact(git, name, local), ("switch", *flag, name))
     raise AssertionError
 
 
 def earlier_release(hub: Hub, branch: str) -> tuple[str, ...]:
-    """Return what people should know where ``branch``, which a commit goes to, is that of the release before."""
+    """Return a warning if ``branch``, which a commit goes to, is named for the previous release."""
     before = _committed_version(hub)
     if before == hub.version or not _is_named_for(hub, branch, before) or _is_named_for(hub, branch, hub.version):
         return ()
@@ -224,18 +224,18 @@ def earlier_release(hub: Hub, branch: str) -> tuple[str, ...]:
 
 
 def _is_named_for(hub: Hub, branch: str, version: str | None) -> bool:
-    """Whether the branch of a move to ``version``, or of another build of it, is named so: the first or a later one."""
+    """Whether ``branch`` is named, maybe with a number, for a move to ``version`` or a rebuild of it."""
     names = _names(hub, version) if version else ()
     return any(re.fullmatch(rf"{re.escape(name)}(-\d+)?", branch) for name in names)
 
 
 def _name(hub: Hub) -> str:
-    """Return the name of the feature branch: another one where the release stays and the image is built again."""
+    """Return the feature branch's name, which differs if only the image is rebuilt."""
     return _names(hub, hub.version)[_committed_version(hub) == hub.version]
 
 
 def _names(hub: Hub, version: str) -> tuple[str, ...]:
-    """Return the names of the branches of a move to ``version``, and of another build of it."""
+    """Return the names of the branches for a move to ``version`` and for a rebuild of it."""
     move = hub.settings.branch
     templates = (move, move.replace(_BUMP, _REBUILD, 1) if _BUMP in move else f"{move}-{_REBUILD}")
     return tuple(fill_template(one, {"version": version}, "hub.branch") for one in templates)
@@ -246,15 +246,15 @@ def _committed_version(hub: Hub) -> str | None:
 
 
 def require_name(git: Git, name: str, where: str = "--branch", hint: str = "use --branch NAME") -> None:
-    """Check that git takes ``name``, which is from ``where``, for a branch."""
-    # It prints another name for @{-1}, the branch before, and takes what means another commit elsewhere.
+    """Check that ``name``, from the setting or flag ``where``, is a valid name for a branch."""
+    # Git expands @{-1}, the previous branch, and accepts names that mean another commit elsewhere.
     is_other = re.fullmatch(r"refs/.*|@|(?:.*_)?HEAD", name) or git.commit_at(f"refs/remotes/{name}")
     if is_other or git.ask("check-ref-format", "--branch", name).text != name:
         raise Unusable(f"{name!r} cannot be a branch's name", where=where, hint=hint)
 
 
 def require_room(name: str, others: Iterable[str], where: object) -> None:
-    """Check that git can have the branch ``name`` beside ``others``: to it, names are paths of files."""
+    """Check that git can have the branch ``name`` beside ``others``: it stores branches as files in folders."""
     for one in others:
         if one != name and (is_below(one, [name]) or is_below(name, [one])):
             hint = f"use another branch: --branch NAME; or rename {one}"
@@ -262,15 +262,15 @@ def require_room(name: str, others: Iterable[str], where: object) -> None:
 
 
 def _require_free(git: Git, name: str) -> None:
-    """Check that git can have the branch ``name``, and that no other worktree has it.
+    """Check that git can have the branch ``name``, and that it is not checked out in another worktree.
 
-    A switch could move it below that one's files.
+    Switching to it could move it, without that worktree's files.
     """
     require_room(name, git.read("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads").split(), git.folder)
-    there = git.read("for-each-ref", "--format=%(worktreepath)", f"refs/heads/{name}")
-    if there:
-        hint = f"work in that folder, or remove it: git worktree remove {shlex.quote(there)}"
-        raise Refused(f"another worktree has the branch {name}", where=there, hint=hint)
+    worktree = git.read("for-each-ref", "--format=%(worktreepath)", f"refs/heads/{name}")
+    if worktree:
+        hint = f"work in that folder, or remove it: git worktree remove {shlex.quote(worktree)}"
+        raise Refused(f"another worktree has the branch {name}", where=worktree, hint=hint)
 
 
 def _has_other_commits(git: Git, name: str) -> Refused:
@@ -281,25 +281,25 @@ def _has_other_commits(git: Git, name: str) -> Refused:
 
 
 def _is_squashed(git: Git, base: str, commit: str) -> bool:
-    """Whether a commit of ``base`` has the same bytes as ``commit`` of every file that was changed on the way to it."""
+    """Whether in a commit of ``base`` every file that the branch of ``commit`` changed is the same as in ``commit``."""
     fork = git.ask("merge-base", base, commit).text
     files = {*git.differing_files(fork, commit)} if fork else set()
     if not files:
         return False
-    look = ("rev-list", "--first-parent", f"--max-count={_MOST_COMMITS}", "--stdin")
-    commits = git.read("--literal-pathspecs", *look, stdin="\n".join((f"{fork}..{base}", "--", *files, ""))).split()
-    return any(files.isdisjoint(unlike) for unlike in map_parallel(partial(git.differing_files, commit), commits))
+    listing = ("rev-list", "--first-parent", f"--max-count={_MOST_COMMITS}", "--stdin")
+    commits = git.read("--literal-pathspecs", *listing, stdin="\n".join((f"{fork}..{base}", "--", *files, ""))).split()
+    return any(files.isdisjoint(differing) for differing in map_parallel(partial(git.differing_files, commit), commits))
 
 
-def _was_merged(hub: Hub, seen: Git, review: Review, branch: str, head: str) -> bool:
-    """Whether the current branch was used for an earlier release, and merged; one that was just cut was not."""
+def _is_finished(hub: Hub, seen: Git, review: Review, branch: str, head: str) -> bool:
+    """Whether the current branch was used for an earlier release and merged, as opposed to just created."""
     if head in seen.read("rev-list", "--first-parent", str(review.tip)).split():
         return _is_named_for(hub, branch, _committed_version(hub))
-    return _is_done_with(seen, review, branch, head)
+    return _is_merged(seen, review, branch, head)
 
 
 def _plan_moves(hub: Hub, seen: Git, review: Review, current: str | None, head: str) -> tuple[Step, str, Sequence[str]]:
-    """Return the step to the base branch, the commit where it ends, and the files that change on the way."""
+    """Return the step to the base branch, the commit that it ends at, and the files that it changes."""
     git, tip, base = hub.git, str(review.tip), review.base
     local = head if current == base else git.branch_commit(base)
     behind, ahead = (seen.count(local, tip), seen.count(tip, local)) if local else (0, 0)
@@ -320,11 +320,11 @@ def _plan_moves(hub: Hub, seen: Git, review: Review, current: str | None, head: 
     arguments: tuple[str, ...] = ()
     if current != base:
         _require_free(git, base)
-        # At once: on the way by the clone's own base branch, uncommitted changes could be in the way.
+        # One switch: going through the clone's old base branch could meet uncommitted changes.
         flags = ("--no-track", "--force-create" if local else "--create") if end == tip != local else ()
-        left = f"{current} is already merged, or not where feature branches start" if current else "HEAD is detached"
+        reason = f"{current} is already merged, or not where feature branches start" if current else "HEAD is detached"
         arguments = ("switch", *flags, base, *((tip,) if flags else ()))
-        what, why = f"switch to {base} at {end[:SHORT]}", left
+        what, why = f"switch to {base} at {end[:SHORT]}", reason
     elif behind:
         arguments, what = ("merge", "--ff-only", "--quiet", tip), f"move {base} to {tip[:SHORT]}"
     if arguments:
@@ -343,31 +343,33 @@ def _plan_moves(hub: Hub, seen: Git, review: Review, current: str | None, head: 
 
 
 def _require_clear(hub: Hub, review: Review, moving: set[str], pull: str) -> None:
-    """Check that nothing uncommitted lies at, above or below the files ``moving``: a switch would overwrite it."""
+    """Check that nothing uncommitted is at, above or below the files ``moving``: a switch would overwrite it."""
 
-    def way(path: str) -> set[str]:
+    def prefixes(path: str) -> set[str]:
         return {*accumulate(path.rstrip("/").split("/"), "{}/{}".format)}
 
-    git, ways = hub.git, {at for path in moving for at in way(path)}
-    # Git overwrites ignored files without a word, and leaves submodules as they are.
+    git, occupied = hub.git, {at for path in moving for at in prefixes(path)}
+    # Git overwrites ignored files without a warning, and leaves submodules unchanged.
     changed = {*planned_bytes(hub.files), *git.changed(["."], "--ignored", "--ignore-submodules=all")}
-    carried = sorted(path for path in changed if path.rstrip("/") in ways or not way(path).isdisjoint(moving))
-    if carried:
-        named = output.first_of(carried, _MOST_NAMED, "files")
+    conflicts = sorted(
+        path for path in changed if path.rstrip("/") in occupied or not prefixes(path).isdisjoint(moving)
+    )
+    if conflicts:
+        named = output.first_of(conflicts, _MOST_NAMED, "files")
         what = f"{review.upstream}'s {review.base} changes {named}, which has uncommitted changes"
-        # A part of a release's edits would be committed as if it were all of them.
-        edits = () if {*carried}.isdisjoint(hub.changed) else hub.changed
-        flag = "" if {*carried}.issubset(git.names("ls-files", "-z")) else "--all "
-        away = f"put them aside: git stash push {flag}-- {shlex.join(sorted({*carried[:_MOST_NAMED], *edits}))}"
-        away = f"{away}; {pull}; {CLI} bump again" if edits else away
-        # Git stashes no other repository.
-        repositories = [path for path in carried if path.endswith("/")]
-        away = f"move that repository elsewhere: mv {shlex.quote(repositories[0])} FOLDER" if repositories else away
-        raise Refused(what, where=git.folder, hint=f"{away}; then run the same command again")
+        # All of a release's edits: if some are stashed, the others would be committed as a whole release.
+        edits = () if {*conflicts}.isdisjoint(hub.changed) else hub.changed
+        flag = "" if {*conflicts}.issubset(git.names("ls-files", "-z")) else "--all "
+        fix = f"put them aside: git stash push {flag}-- {shlex.join(sorted({*conflicts[:_MOST_NAMED], *edits}))}"
+        fix = f"{fix}; {pull}; {CLI} bump again" if edits else fix
+        # Git cannot stash another repository.
+        repositories = [path for path in conflicts if path.endswith("/")]
+        fix = f"move that repository elsewhere: mv {shlex.quote(repositories[0])} FOLDER" if repositories else fix
+        raise Refused(what, where=git.folder, hint=f"{fix}; then run the same command again")
 
 
 def _fetch(git: Git, review: Review, tip: str, why: str) -> Action:
-    # Its whole name: a tag may have the same, and git would fetch that.
+    # The full name: git would prefer a tag of the same name.
     branch = f"refs/heads/{review.base}"
     command = git.command("fetch", "--no-recurse-submodules", "--", review.upstream, branch)
 
@@ -377,8 +379,8 @@ def _fetch(git: Git, review: Review, tip: str, why: str) -> Action:
             raise Moved(f"{review.base} of {review.upstream} is no longer {tip[:SHORT]}")
         return {}
 
-    there = remote_branch_fact(git, review.upstream, review.base, tip, review.upstream)
-    return Action(f"fetch {review.base} from {review.upstream}", why, do, (f"$ {command}",), (there,))
+    fact = remote_branch_fact(git, review.upstream, review.base, tip, review.upstream)
+    return Action(f"fetch {review.base} from {review.upstream}", why, do, (f"$ {command}",), (fact,))
 
 
 def _commits(number: int) -> str:

@@ -1,4 +1,4 @@
-"""The move to a z2jh release: its plan, what moved, the upgrades that it crosses, the message of its commit."""
+"""The move to a z2jh release: its plan, what it moves, the upgrades that it crosses, and its commit message."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _ALL = "**"
 
 
 class Move(NamedTuple):
-    """A version, tag or image name that moved in a file; ``before`` is None where the file did not have it."""
+    """A version, tag or image name that moved in a file; ``before`` is None if it is new there."""
 
     what: str
     before: str | None
@@ -57,9 +57,9 @@ class Move(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What moved: the release and where else it is pinned, the base images by Dockerfile, the images in values files.
+    """What moved: the release and its other pins, the Dockerfiles' base images, and the images in values files.
 
-    ``is_whole`` is whether everything that is known to deploy the release has moved.
+    ``is_whole`` is whether everything known to deploy the release has moved.
     """
 
     release: Move | None
@@ -70,7 +70,7 @@ class Changes(NamedTuple):
 
     @property
     def moves(self) -> tuple[Move, ...]:
-        """Every move, the release first unless only a base image pins it."""
+        """All moves, the release first; without the release if only a base image pins it."""
         bases = {move.file for move in self.bases}
         release = (self.release,) if self.release and self.release.file not in bases else ()
         return (*release, *self.bases, *self.pins, *self.images)
@@ -89,12 +89,12 @@ class Changes(NamedTuple):
 
 
 def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
-    """Plan the move to a release, and return it with the repository as it will leave it.
+    """Plan the move to a release; return the step, and the repository as it will leave it.
 
-    One look at the index decides base image and requirement: no tag is derived from the chart's version.
+    Requirement and base image come from one lookup in the index: no tag is derived from the chart's version.
     """
     relies = (head_fact(hub.git, hub.branch),)
-    said = {pin: pin.read(hub.files).text for pin in hub.pins}
+    current = {pin: pin.read(hub.files).text for pin in hub.pins}
     require_movable(hub.requirement, hub.requirement_file)
     repository = HelmRepository.of(hub.settings, hub.helm_repository)
     with output.waiting(f"asking {hub.helm_repository}"):
@@ -108,7 +108,7 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
     bases = [_with_digest(image.base.reference, _base_for(image, released, hub.settings.base)) for image in hub.images]
     moved: dict[Pin, str] = dict(zip(hub.base_pins, map(str, bases), strict=True))
     edits = release_edits(
-        hub, {pin: moved.get(pin) or respelled(text, release.version, index) for pin, text in said.items()}
+        hub, {pin: moved.get(pin) or respelled(text, release.version, index) for pin, text in current.items()}
     )
     why = f"{release.version} is {choice.reason}"
     image, base = hub.images[0], bases[0]
@@ -138,7 +138,7 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
 
 
 def commit_message(hub: Hub) -> str:
-    """Return the message for what moved since HEAD: moves, notes, what an upgrade asks for; it asks no server."""
+    """Return the commit message for what moved since HEAD: moves, notes and upgrade steps; no server is asked."""
     moved = changes_between(replace(hub, files=hub.committed), hub)
     lines = [moved.subject, "", *map(str, moved.moves)]
     if moved.release is None:
@@ -154,7 +154,7 @@ def commit_message(hub: Hub) -> str:
 
 
 def changes_between(before: Hub, after: Hub) -> Changes:
-    """Return what moved from one state of the hub repository to another."""
+    """Return what moved between two states of the hub repository."""
     name, version = after.requirement.name, after.version
     release = Move(f"chart requirement {name}", version_of(before), version, after.requirement_file)
     return Changes(
@@ -167,7 +167,7 @@ def changes_between(before: Hub, after: Hub) -> Changes:
 
 
 def version_of(hub: Hub) -> str | None:
-    """Return the release that the repository is on, or None where its files do not tell."""
+    """Return the release that the repository is on, or None if its files cannot be read."""
     try:
         return hub.version
     except Fault:
@@ -175,13 +175,13 @@ def version_of(hub: Hub) -> str | None:
 
 
 def _moves_at(before: Hub, after: Hub, places: Iterable[tuple[str, Pin | ValuesPlace]]) -> tuple[Move, ...]:
-    """Return what moved at ``places``, each with what it has; two images may have one place."""
+    """Return the moves at ``places``, given with their names, without the duplicates of places that images share."""
     read = ((what, pinned_at(before, place), pinned_at(after, place), place.file) for what, place in places)
     return tuple(dict.fromkeys(Move(what, old, new, file) for what, old, new, file in read if new and old != new))
 
 
 def read_releases(hub: Hub, before: str | None, after: str, *, ask: bool) -> tuple[Release | None, Release]:
-    """Return two releases as the Helm repository, or the last index, has them; else with nothing but their versions."""
+    """Return two releases from the Helm repository's index, which ``ask`` may fetch, else with only their versions."""
     index = hub.index
     if index is None:
         try:
@@ -195,7 +195,7 @@ def read_releases(hub: Hub, before: str | None, after: str, *, ask: bool) -> tup
 
 
 def release_facts(before: Release | None, after: Release) -> dict[str, tuple[str | None, str | None]]:
-    """Return JupyterHub's version and the oldest Kubernetes, before and after; None where the index does not tell."""
+    """Return JupyterHub's version and the oldest Kubernetes, before and after; None if the index does not have it."""
     return {
         JUPYTERHUB: (before.app_version if before else None, after.app_version),
         KUBERNETES: (before.oldest_kubernetes if before else None, after.oldest_kubernetes),
@@ -203,7 +203,7 @@ def release_facts(before: Release | None, after: Release) -> dict[str, tuple[str
 
 
 def pinned_at(hub: Hub, place: Pin | ValuesPlace) -> str | None:
-    """Return what a place has, in values ``name:tag``; None where the file has nothing there."""
+    """Return the version or image at a place, in values files as ``name:tag``, or None."""
     try:
         pinned: Pinned | PinnedImage = place.read(hub.files)
     except Fault:
@@ -214,16 +214,16 @@ def pinned_at(hub: Hub, place: Pin | ValuesPlace) -> str | None:
 
 
 def _base_for(image: HubImage, released: Reference, policy: str) -> Reference:
-    """Return the base image of ``image`` for a release, without the old tag's digest; a slim variant stays slim."""
-    ours = image.base.reference
-    name = released.name if policy == CHART else ours.name
-    if ours.path.endswith(_SLIM) and not name.endswith(_SLIM):
+    """Return the base image of ``image`` for a release, without a digest; a slim variant stays slim."""
+    old = image.base.reference
+    name = released.name if policy == CHART else old.name
+    if old.path.endswith(_SLIM) and not name.endswith(_SLIM):
         name += _SLIM
     return Reference(name, released.tag)
 
 
 def _with_digest(old: Reference, new: Reference) -> Reference:
-    """Return the base image ``new`` with a digest where ``old`` has one: the same for the same tag, else its own."""
+    """Return the base image ``new``, with a digest if ``old`` has one; raise Refused if it does not exist."""
     if old.digest is None:
         return new
     if old.tag == new.tag and old.same_repository(new):
@@ -248,7 +248,7 @@ def _moves(
 
 
 def _move(before: str | None, after: str | None, sign: str = "") -> str:
-    """Return what moved; empty where ``after`` is not known."""
+    """Return the row's text, as ``3.2.1 -> 4.0.0``; empty if ``after`` is unknown."""
     words = (f"{sign}{version}" for version in dict.fromkeys((before, after)) if version)
     return " -> ".join(words) if after else ""
 
@@ -259,7 +259,7 @@ def _warnings(hub: Hub, choice: Choice, repository: HelmRepository, *, is_safer:
         yield "the Helm repository is read over plain http: anyone on the network path can change it"
     for pin in hub.held_pins:
         held = pin.read(hub.files).text
-        # A lock stays with its chart.
+        # Locks, which have no `accepted_as`, stay with their charts.
         if pin.accepted_as and not allows(held, after):
             yield f"{pin.file}: {pin.name} {held} stays, as hub.accept names {pin.accepted_as.value}"
     for one in staying_installations(hub):
@@ -279,12 +279,12 @@ def _warnings(hub: Hub, choice: Choice, repository: HelmRepository, *, is_safer:
         yield f"{newer} (new major version) is also available: read its upgrade guide, then use --major{pre}"
 
 
-# Upgrades that are crossed, with the notes of each, and the values of this repository that a note concerns.
+# The upgrades that a move crosses, each with its notes and the values in this repository that a note concerns.
 Upgrades: TypeAlias = "Mapping[Upgrade, Mapping[str, tuple[Value, ...]]]"
 
 
 class Value(NamedTuple):
-    """A value below the chart's own key: its file, line and values path, the keys below that key, a scalar's text."""
+    """A value below the chart's key: its file, line and dotted path, the keys below that key, and a scalar's text."""
 
     file: str
     line: int
@@ -294,7 +294,7 @@ class Value(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Its ``path:line``."""
+        """The place as ``path:line``."""
         return f"{self.file}:{self.line}"
 
     def __str__(self) -> str:
@@ -302,14 +302,14 @@ class Value(NamedTuple):
 
 
 def upgrades_here(hub: Hub, before: str | None, after: str) -> Upgrades:
-    """Return the upgrades from one version of z2jh to another, with the values that each note concerns.
+    """Return the upgrades between two z2jh versions, with the values that each note concerns.
 
-    It reads the YAML files that have the chart's key.
+    Reads all YAML files that contain the chart's key.
     """
     crossed, chart = upgrades_between(before, after), hub.requirement.key
     values: list[Value] = []
     for path in files_with(hub.git, "--fixed-strings", [f"{chart}:"], "*.yaml", "*.yml") if crossed else ():
-        with suppress(Fault):  # a template, or a broken file: bump and build report those that they need
+        with suppress(Fault):  # templates and broken files; bump and build report those that they need
             values += values_below(load_file(hub.require(path), path), path, chart)
     return {
         one: {note.text: tuple(value for value in values if concerns(note, value)) for note in one.notes}
@@ -318,7 +318,7 @@ def upgrades_here(hub: Hub, before: str | None, after: str) -> Upgrades:
 
 
 def needs(upgrade: Upgrade) -> Iterator[str]:
-    """Yield what comes with an upgrade: JupyterHub's major version, the oldest Kubernetes."""
+    """Yield the requirements of an upgrade: JupyterHub's major versions, and the oldest Kubernetes."""
     if upgrade.jupyterhub:
         yield "JupyterHub {} to {}.".format(*upgrade.jupyterhub)
     if upgrade.kubernetes:
@@ -326,7 +326,7 @@ def needs(upgrade: Upgrade) -> Iterator[str]:
 
 
 def upgrade_warnings(upgrades: Upgrades) -> Iterator[str]:
-    """Yield a plan's warnings: each upgrade, then its notes with the values that they concern."""
+    """Yield the warnings of a plan: each upgrade, then its notes with the values that they concern."""
     for upgrade, notes in upgrades.items():
         yield " ".join((f"{upgrade.title}:", *needs(upgrade), upgrade.guide))
         for text, found in notes.items():
@@ -335,7 +335,7 @@ def upgrade_warnings(upgrades: Upgrades) -> Iterator[str]:
 
 
 def upgrade_paragraph(upgrades: Upgrades) -> list[str]:
-    """Return the lines of a commit's message: the upgrades, and the values to look at."""
+    """Return the lines of a commit message about upgrades, and the values to look at."""
     crossed = [f"Crosses {' '.join((f'{one.title}.', *needs(one)))}" for one in upgrades if any(needs(one))]
     values = {one for notes in upgrades.values() for found in notes.values() for one in found}
     heading = ["Values to look at:"] if values else []
@@ -343,7 +343,7 @@ def upgrade_paragraph(upgrades: Upgrades) -> list[str]:
 
 
 def shown(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the first of several lines, and how many more there are."""
+    """Yield the first lines, and the number of the others."""
     every = list(lines)
     yield from every[:_MOST_SHOWN]
     if len(every) > _MOST_SHOWN:
@@ -351,7 +351,7 @@ def shown(lines: Iterable[str]) -> Iterator[str]:
 
 
 def values_below(tree: Data, file: str, chart: str) -> Iterator[Value]:
-    """Yield every value below the chart's own key, in the file's order; one that is no text is where its key is."""
+    """Yield the values below the chart's key, in file order; a mapping or list has the line of its key."""
     for keys, inner in chart_values(tree, [chart]):
         for path, value in walk(inner):
             line = next((one.node.line for one in (value, *reversed(path)) if isinstance(one, Leaf)), 0)
@@ -360,7 +360,7 @@ def values_below(tree: Data, file: str, chart: str) -> Iterator[Value]:
 
 
 def concerns(note: Note, value: Value) -> bool:
-    """Whether a note concerns a value: by its path, and by what it holds where the note tells."""
+    """Whether a note concerns a value, by its path and, if the note limits that, by its text."""
     for watch in note.watches:
         *first, last = watch.path.split(".")
         is_any_below = last == _ALL

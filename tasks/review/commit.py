@@ -34,18 +34,18 @@ def plan_commit(
     images: Callable[[Hub, Values], tuple[Evidence, ...]] = from_registry,
     cluster: Callable[[Hub, Review], Preview | Fault | None] = preview_of,
 ) -> tuple[Step, Hub]:
-    """Plan the commit of the managed files that differ, with push and pull request; return also what it leaves.
+    """Plan the commit of the changed managed files, with push and pull request; return also the repository after it.
 
-    A pull request asks ``images`` for what is known of the images, given what earlier actions left, and ``cluster``.
+    For a pull request, ``images`` returns the evidence, given the results of earlier actions, ``cluster`` the preview.
     """
     git, tree = hub.git, WorkingTree(hub.git.folder)
     _require_branch(git)
-    # The facts first, so that what changes from here on is noticed.
+    # The facts come first, so that later changes are noticed.
     head, staged = head_fact(git, hub.branch), index_fact(git, hub.managed)
     files = tuple(tree.fact(path, hub.files.read(path)) for path in hub.managed)
     changed, target = hub.changed, target_branch(hub, review, options.branch)
     name, hub_after, actions = target.name, hub.with_commit(target.name, changed), [Action("nothing to commit")]
-    planned, pushed, requested, there = None, target.place, None, None
+    planned, pushed, requested, existing = None, target.place, None, None
     if changed:
         _require_committable(hub, changed, staged.value)
         committing, planned = _committing(hub, target, head, staged, files, options.message)
@@ -61,23 +61,23 @@ def plan_commit(
         if options.pr:
             requesting, requested = plan_request(hub_after, review, target, pushed, images, cluster)
             actions.append(requesting)
-            there = None if requesting.do else requested
-    except Fault as fault:  # the commit is known all the same
+            existing = None if requesting.do else requested
+    except Fault as fault:  # the commit is still shown
         actions += refused("commit", fault).actions
 
-    def report(left: Values) -> Values:
-        commit, request = left.get(COMMIT, planned), left.get(REQUEST, requested)
+    def report(results: Values) -> Values:
+        commit, request = results.get(COMMIT, planned), results.get(REQUEST, requested)
         return {
             "branch": name,
             "commits": [commit] if commit else [],
             "pull_request": request.report() if request else None,
         }
 
-    def summary(left: Values) -> list[str]:
-        commit, request = left.get(COMMIT), left.get(REQUEST, there)
+    def summary(results: Values) -> list[str]:
+        commit, request = results.get(COMMIT), results.get(REQUEST, existing)
         return [
             *([f"commit {commit['hash'][:SHORT]} on {name}: {commit['subject']}"] if commit else []),
-            *([f"pushed {name} to {left[PUSHED]}"] if PUSHED in left else []),
+            *([f"pushed {name} to {results[PUSHED]}"] if PUSHED in results else []),
             *(request.summary() if request else []),
         ]
 
@@ -87,9 +87,9 @@ def plan_commit(
 
 def _switching(git: Git, target: TargetBranch, head: Fact) -> Action:
     def do(values: Values) -> Values:
-        there = values[HEAD]._replace(branch=target.name)
-        git.move(*target.switch, to=there)
-        return {HEAD: there, target.place.name: there.commit}
+        new = values[HEAD]._replace(branch=target.name)
+        git.move(*target.switch, to=new)
+        return {HEAD: new, target.place.name: new.commit}
 
     is_new = any(one.startswith("--") for one in target.switch)
     what = f"create {target.name} from {head.value.branch}" if is_new else f"switch to {target.name}"
@@ -99,50 +99,50 @@ def _switching(git: Git, target: TargetBranch, head: Fact) -> Action:
 def _committing(
     hub: Hub, target: TargetBranch, head: Fact, staged: Fact, files: Sequence[Fact], given: str | None
 ) -> tuple[Action, Mapping[str, str | None]]:
-    """Return the action that commits what differs of ``files``, and the commit as it is reported before it is made."""
+    """Return the action that commits the changed ones of ``files``, and the planned commit for the report."""
     changed, text = hub.changed, _message(hub, given)
     planned = {"hash": None, "subject": text.partition("\n")[0]}
     head = head._replace(value=head.value._replace(branch=target.name))
-    # Kept as they are now: what a planned commit leaves is read in the folder, where the build writes meanwhile.
+    # A copy: after a planned commit, `hub.committed` reads the working tree, which the build changes meanwhile.
     committed = Edited(hub.committed, read_all(hub.committed, hub.managed))
 
     def do(values: Values) -> Values:
         known = {fact.name: values[fact.name] for fact in files}
         place = values[HEAD]
-        # The tag of an image that was only planned is known now.
+        # A tag that the plan left open is known now.
         message = _message(replace(hub, committed=committed).holding(known), given)
         made = _make_commit(hub.git, head._replace(value=place), {path: known[path] for path in changed}, message)
-        left = {path: entry for path, entry in values[staged.name].items() if path not in changed}
-        facts = {HEAD: Head(place.branch, made), target.place.name: made, staged.name: left}
-        # A hook may have given it another one.
+        still_staged = {path: entry for path, entry in values[staged.name].items() if path not in changed}
+        facts = {HEAD: Head(place.branch, made), target.place.name: made, staged.name: still_staged}
+        # A hook may have changed the subject.
         return {**facts, COMMIT: {"hash": made, "subject": hub.git.read("log", "--max-count=1", "--pretty=%s", made)}}
 
     what = f'commit {", ".join(changed)}: "{planned["subject"]}"'
     return Action(what, "", do, (text,), (head, staged, *files)), planned
 
 
-def _make_commit(git: Git, place: Fact, wanted: Mapping[str, bytes], message: str) -> str:
-    """Commit the files of ``wanted`` (bytes by path) and nothing else, and return the commit's full hash.
+def _make_commit(git: Git, place: Fact, contents: Mapping[str, bytes], message: str) -> str:
+    """Commit the files with the given ``contents`` and nothing else, and return the commit's full hash.
 
-    The clone's hooks run. ``place`` are the branch and the parent that it belongs to.
+    The clone's hooks run. ``place`` is the fact of HEAD, with the branch and the parent.
     """
     branch, parent = place.value
     git.require_unlocked()
     flags = ("--quiet", "--only", "--cleanup=whitespace", "--file=-")
-    output = run_with_output(git.command("--literal-pathspecs", "commit", *flags, "--", *wanted, stdin=message))
+    output = run_with_output(git.command("--literal-pathspecs", "commit", *flags, "--", *contents, stdin=message))
     if not output.ok:
         if output.status > 0:
             place.require(place.value)
-        raise _stopped(git, output, wanted, message)
+        raise _commit_fault(git, output, contents, message)
     commit = git.child_of(parent, f"refs/heads/{branch}")
     if commit is None:
         what = f"the commit is not on {branch}: a hook or another program has switched to another branch"
         back = f"git reset --soft HEAD~1; then git switch {branch}, and run the same command again"
         raise Refused(what, where=git.folder, hint=f"look at it: git log -1 --stat; to take it back: {back}")
-    added = sorted({*git.differing_files(f"{commit}^", commit)} - wanted.keys())
-    done = git.show_all([*wanted], commit).items()
-    changed = [path for path, data in done if not git.same_to_git(path, data, wanted[path])]
-    # What a hook adds to such a commit git leaves out of the index, so that the next commit would take it back.
+    added = sorted({*git.differing_files(f"{commit}^", commit)} - contents.keys())
+    done = git.show_all([*contents], commit).items()
+    changed = [path for path, data in done if not git.same_to_git(path, data, contents[path])]
+    # Git leaves files that a hook adds to such a commit out of the index: the next commit would revert them.
     unstaged = ("--literal-pathspecs", "diff-index", "--cached", "--quiet", f"{commit}^", "--")
     if stale := [*changed, *(path for path in added if git.ask(*unstaged, path).ok)]:
         git.read("--literal-pathspecs", "reset", "--quiet", "--", *stale)
@@ -154,26 +154,26 @@ def _make_commit(git: Git, place: Fact, wanted: Mapping[str, bytes], message: st
     return commit
 
 
-def _stopped(git: Git, output: Output, wanted: Mapping[str, bytes], message: str) -> Fault:
-    """Return why git made no commit: a hook that changed the files, as formatters do, another one, or git itself."""
+def _commit_fault(git: Git, output: Output, contents: Mapping[str, bytes], message: str) -> Fault:
+    """Return the fault for a failed commit: of a hook that changed files, as formatters do, another hook, or git."""
     tree = WorkingTree(git.folder)
-    changed = shlex.join(path for path, data in wanted.items() if tree.read(path) != data)
+    changed = shlex.join(path for path, data in contents.items() if tree.read(path) != data)
     if changed:
-        again = shlex.join(("git", "commit", "--message", message.partition("\n")[0], "--", *wanted))
+        again = shlex.join(("git", "commit", "--message", message.partition("\n")[0], "--", *contents))
         hint = f"review it: git diff -- {changed}; then: {again}; then run the same command again"
         return Refused("a commit hook changed files and stopped the commit", where=changed, hint=hint)
     hooks = [name for name in _HOOKS if os.access(git.path_of("--git-path", f"hooks/{name}"), os.X_OK)]
     if hooks and output.status > 0 and "fatal: " not in output.stderr:
         what = f"a commit hook stopped the commit: {output.last_words}"
-        wanted_message = ", with the message that it wants: --message TEXT" if "commit-msg" in hooks else ""
-        hint = f"fix what it finds; what it changed: git status; then run the same command again{wanted_message}"
+        new_message = ", with the message that it wants: --message TEXT" if "commit-msg" in hooks else ""
+        hint = f"fix what it finds; what it changed: git status; then run the same command again{new_message}"
         return ProgramFailed(what, where=" or ".join(hooks), hint=hint)
     return failed(("commit",), output, git.folder)
 
 
 def _require_branch(git: Git) -> None:
-    """Check that a commit could be made on the branch that the plan starts from."""
-    # A rebase detaches HEAD: leaving it by a switch would lose what it has done.
+    """Check that a commit can be made on the branch that the plan starts from."""
+    # A rebase detaches HEAD: a switch would lose its commits.
     step = git.under_way()
     if step:
         raise Refused(f"a {step} is under way", where=git.folder, hint=f"git {step} --continue, or git {step} --abort")
@@ -185,19 +185,19 @@ def _require_branch(git: Git) -> None:
 
 
 def _require_nothing_left(hub: Hub, review: Review, options: CommitOptions) -> None:
-    """Check that a branch to push, which no commit is made on, lacks nothing that is here."""
+    """Check, if there is nothing to commit, that the base branch contains HEAD and the branch of ``--branch``."""
     tip, name = base_here(hub.git, review), str(options.branch)
     require_name(hub.git, name)
-    there = hub.git.branch_commit(name)
-    if options.pushes and not (tip and all(hub.git.contains(tip, one) for one in ("HEAD", there) if one)):
-        hint = f"git switch {'' if there else '--create '}{shlex.quote(name)}, then run the same command again"
+    commit = hub.git.branch_commit(name)
+    if options.pushes and not (tip and all(hub.git.contains(tip, one) for one in ("HEAD", commit) if one)):
+        hint = f"git switch {'' if commit else '--create '}{shlex.quote(name)}, then run the same command again"
         raise Refused(f"there is nothing to commit, and {name} is not the current branch", where="--branch", hint=hint)
 
 
 def _require_committable(hub: Hub, changed: Sequence[str], staged: Collection[str]) -> None:
-    """Check that ``changed`` have only a release's changes, and are ``staged`` as they are, or not at all."""
+    """Check that ``changed`` have only a release's changes, and are ``staged`` unchanged or not at all."""
     listed = hub.git.names("--literal-pathspecs", "ls-files", "-z", "-t", "--", *changed)
-    # In a sparse checkout git takes back the mark of a file once that is there.
+    # In a sparse checkout, only missing files keep the mark.
     for path in (line.removeprefix(_SKIPPED) for line in listed if line.startswith(_SKIPPED)):
         if (hub.git.folder / path).exists():
             hint = f"git update-index --no-skip-worktree -- {shlex.quote(path)}; then run the same command again"
@@ -207,8 +207,8 @@ def _require_committable(hub: Hub, changed: Sequence[str], staged: Collection[st
             raise Refused("the file was never committed", where=path, hint=git_commit(hub, [path]))
     for path in foreign_changes(hub):
         name = shlex.quote(path)
-        aside = f"put them aside, and bump or build again: git stash push -- {name}"
-        hint = f"commit them, a hook's too: git commit -- {name}; or {aside}"
+        stash = f"put them aside, and bump or build again: git stash push -- {name}"
+        hint = f"commit them, a hook's too: git commit -- {name}; or {stash}"
         raise Refused("the file has uncommitted changes besides the release's", where=path, hint=hint)
     tree = WorkingTree(hub.git.folder)
     for path, data in hub.git.show_all([path for path in changed if path in staged], INDEX).items():

@@ -1,4 +1,4 @@
-"""What a release changes in the cluster: the chart rendered before and after, with each deployment's values."""
+"""What a release changes in the cluster: the chart rendered with each deployment's values, before and after."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from .branches import expected_start
 from .bump import changes_between, plan_bump
 from .rendering import Difference, Rendering, compare, paths_of, render_charts
 
-# What stands for a release's and a namespace's name while renderings are compared: deployments then share them.
+# Placeholders for the names of releases and namespaces, so that deployments with the same changes are grouped.
 _RELEASE, _NAMESPACE = "RELEASE-NAME", "RELEASE-NAMESPACE"
-# What a plan and a pull request show of many deployments, and of what differs.
+# How many names a plan and a pull request show, and how many characters of differences.
 _MOST_NAMES = 6
 _LONGEST_DIFFERENCES = 20_000
 _RESTARTS = "the hub image changes too, and the hub restarts"
 
 
 class Outcome(NamedTuple):
-    """What a release does to one deployment; nothing is compared where ``problems`` or ``unrendered`` say why."""
+    """What a release changes in a deployment; if nothing was compared, ``problems`` or ``unrendered`` is the reason."""
 
     deployment: Deployment
     difference: Difference = Difference()
@@ -45,12 +45,12 @@ class Outcome(NamedTuple):
 
 
 class Preview(NamedTuple):
-    """What a release does to each deployment, compared with ``base``.
+    """What a release changes in each deployment, compared with the branch ``base``.
 
     Attributes:
-        unread: the values files that are encrypted.
-        uncommitted: the changed or missing files of charts and values that no release commits.
-        restarts: whether the hub image changes, which the renderings leave out.
+        unread: the encrypted values files.
+        uncommitted: the changed or missing files of charts and values that a release does not commit.
+        restarts: whether the hub image changes, which the differences leave out.
     """
 
     before: str
@@ -63,11 +63,11 @@ class Preview(NamedTuple):
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """Every problem, once."""
+        """All problems, without duplicates."""
         return tuple(dict.fromkeys(problem for one in self.outcomes for problem in one.problems))
 
     def report(self) -> dict[str, Any]:
-        """Return the report's JSON."""
+        """Return the preview as a JSON object."""
         return {
             "deployments": [
                 {
@@ -84,7 +84,7 @@ class Preview(NamedTuple):
         }
 
     def lines(self) -> Iterator[str]:
-        """Yield the whole preview for people; deployments with the same outcome are told together."""
+        """Yield the whole preview for people; deployments with the same outcome are grouped."""
         yield f"{self.before} -> {self.after}, compared with {self.base}"
         for same in self._groups():
             one = same[0]
@@ -93,26 +93,26 @@ class Preview(NamedTuple):
                 yield f"  not compared, {one.unrendered}"
             for head, lines in one.difference.sections():
                 yield from (f"  {head}", *(f"    {line}" for line in lines))
-        yield from (f"\n{line}" for line in self._besides())
+        yield from (f"\n{line}" for line in self._remarks())
         if self.unread:
             yield f"\nnot read, since encrypted: {', '.join(self.unread)}"
 
-    def _besides(self) -> Iterator[str]:
+    def _remarks(self) -> Iterator[str]:
         if self.restarts:
             yield _RESTARTS
         if self.uncommitted:
             yield f"not committed, so not in this preview: {first_of(self.uncommitted, _MOST_NAMES)}"
 
     def warnings(self) -> Iterator[str]:
-        """Yield what a plan says of it."""
-        yield from self._besides()
+        """Yield the preview's lines in a plan."""
+        yield from self._remarks()
         yield from (f"in the cluster, {_names(same, _MOST_NAMES)}: {_what(same[0])}" for same in self._groups())
         for problem in self.problems:
             yield f"{self.after} refuses {problem.text}" if problem.code is Code.INVALID else problem.text
         yield f"the differences: {CLI} preview --to {self.after}"
 
     def markdown(self) -> Iterator[str]:
-        """Yield what a pull request says of it; the differences are folded, and cut where they are long."""
+        """Yield the preview's lines in a pull request; the differences are folded, and cut if they are long."""
         restarts = f" {_RESTARTS.capitalize()}." if self.restarts else ""
         yield f"Rendered by helm with the values of each deployment, compared with {code(self.base)}.{restarts}"
         yield ""
@@ -128,14 +128,14 @@ class Preview(NamedTuple):
         sizes = accumulate(len(line) + 1 for line in differences)
         kept = [line for line, size in zip(differences, sizes, strict=True) if size <= _LONGEST_DIFFERENCES]
         if len(kept) < len(differences):
-            left = len(differences) - len(kept)
-            kept.append(f"# and {left} more lines: hubpress preview --to {self.after}")
+            rest = len(differences) - len(kept)
+            kept.append(f"# and {rest} more lines: hubpress preview --to {self.after}")
         if kept:
             yield from ("<details><summary>The differences</summary>", "", *fenced("diff", kept))
             yield from ("", "</details>", "")
 
     def refusal(self, accept: Sequence[Accepted]) -> Fault | None:
-        """Return why the release is refused: the first problem that is not accepted."""
+        """Return the refusal for the first problem that is not accepted, or None."""
         for problem in self.problems:
             if problem.judged(accept).severity is not Severity.ACCEPTED:
                 is_invalid = problem.code is Code.INVALID
@@ -154,19 +154,19 @@ class Preview(NamedTuple):
 
 
 def plan_preview(hub: Hub, options: BumpOptions, names: Sequence[str], kubernetes: str | None) -> Preview:
-    """Render the chart as the base branch has it and as a release leaves it, for each deployment."""
-    begin = expected_start(hub)
-    for remark in begin.step.warnings():
+    """Return what a release changes in the deployments ``names``, or in all, compared with the base branch."""
+    start = expected_start(hub)
+    for remark in start.step.warnings():
         output.say(lead=remark)
     with output.waiting("rendering the chart"):
-        wanted = deployments(begin.hub, names)
+        wanted = deployments(start.hub, names)
         require_installed("helm")
-        _, after = plan_bump(begin.hub, options)
-        return _compare_sides(after, begin.review, wanted, kubernetes)
+        _, after = plan_bump(start.hub, options)
+        return _compare_sides(after, start.review, wanted, kubernetes)
 
 
 def preview_of(hub: Hub, review: Review) -> Preview | Fault | None:
-    """Return what the move of ``hub`` changes in the cluster, or why that is not known; None without a move."""
+    """Return what the move of ``hub`` changes in the cluster, or why that is unknown; None if nothing moves."""
     if not hub.settings.preview or not has_deployments(hub):
         return None
     try:
@@ -179,7 +179,7 @@ def preview_of(hub: Hub, review: Review) -> Preview | Fault | None:
 
 
 def before_branch(hub: Hub, review: Review, tip: str = "HEAD") -> tuple[str, Hub]:
-    """Return the commit at which the branch that ends with ``tip`` left the base branch, and the repository there."""
+    """Return the commit where the branch with the tip ``tip`` left the base branch, and the repository there."""
     commit = fork_point(hub.git, review, tip) or tip
     return commit, replace(hub, files=Committed(hub.git, commit))
 
@@ -225,15 +225,15 @@ def _outcome(
 
 
 def _neutral(rendered: str, deployment: Deployment) -> str:
-    """Return a rendering with words for the names of its release and namespace: neither tells of a change."""
+    """Return a rendering with placeholders for the names of its release and namespace."""
     for name, neutral in ((deployment.release, _RELEASE), (deployment.namespace, _NAMESPACE)):
-        # What must not stand before it comes last: so it is searched for as it is.
+        # The lookbehind comes last, so that the search is for literal text.
         rendered = re.sub(rf"{re.escape(name)}(?<![\w.-]{re.escape(name)})(?!\w)", neutral, rendered)
     return rendered
 
 
 def _objects(one: Outcome) -> dict[str, list[str]]:
-    """Return the names of the objects that are added, changed and removed."""
+    """Return the names of the added, changed and removed objects."""
     release, namespace = one.deployment.release, one.deployment.namespace
     return {
         kind: [name.replace(_RELEASE, release).replace(_NAMESPACE, namespace) for name in names]
@@ -246,10 +246,10 @@ def _names(same: Sequence[Outcome], most: int = sys.maxsize) -> str:
 
 
 def _diff(same: Sequence[Outcome]) -> Iterator[str]:
-    told = [*same[0].difference.sections()]
-    if told:
+    sections = [*same[0].difference.sections()]
+    if sections:
         yield f"# {_names(same)}"
-    for head, lines in told:
+    for head, lines in sections:
         yield from (f"@@ {head} @@" if lines else head, *(line.removeprefix("  ") for line in lines))
 
 

@@ -1,4 +1,4 @@
-"""A branch's push and its pull request: what it says, and how it is opened or updated, by hand where gh does not."""
+"""The push of a branch and its pull request: the content, and how gh opens or updates it, or how to do it by hand."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ from .preview import Preview, before_branch
 from .team import expected_labels, next_steps, staging_hubs
 
 CREATED, UPDATED, PRESENT, BY_HAND = "created", "updated", "present", "by hand"
-# What an action here leaves besides facts.
+# The result of an action here that is not a fact.
 REQUEST = "pull request"
-# Lines of git's that the fault repeats: people read one error and one hint.
+# Lines of git's output that are not shown: the fault has an error and a hint already.
 _VERDICT = ("error: ", "hint: ")
 NOT_KNOWN, MISSING = "not known", "the registry does not have it yet"
 # GitHub takes 256 characters of a title, and 65,536 of a text.
@@ -54,9 +54,9 @@ LONGEST_BODY = 60_000
 
 
 class Evidence(NamedTuple):
-    """What is known of one image, by name and tag: digests, platforms, and in ``gap`` why it is not verified.
+    """What is known of an image, given by name and tag: digests, platforms, and in ``gap`` why it is not verified.
 
-    One without a digest and a gap is yet to be built, and verified, by the same run.
+    If it has neither digest nor gap, the same run will build and verify it.
     """
 
     image: str
@@ -68,7 +68,7 @@ class Evidence(NamedTuple):
 
 
 def from_report(images: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
-    """Return what a build reports of its images (``images`` of its JSON report), without those it left alone."""
+    """Return the evidence in ``images`` of a build's JSON report, without the skipped ones."""
     found = []
     for one in (one for one in images if one["tag"]):
         name, base = f"{one['repository']}:{one['tag']}", one["base"]
@@ -78,7 +78,7 @@ def from_report(images: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
 
 
 def from_registry(hub: Hub, _: Values) -> tuple[Evidence, ...]:
-    """Ask the registries for the images that the values name, and for their base images; a fault is evidence too."""
+    """Return the evidence for the images that the values name, from their registries; a fault becomes the gap."""
     named = []
     for image in hub.images:
         for place in hub.values_places(image)[:1]:
@@ -108,7 +108,7 @@ def _evidence(platform: str, image: Reference, base: Reference, answers: Mapping
 
 
 class Description(NamedTuple):
-    """What a pull request says; the versions before and after are those of the chart's dependency."""
+    """The content of a pull request; ``before`` and ``after`` are releases of the chart's dependency."""
 
     moved: Changes
     evidence: tuple[Evidence, ...]
@@ -121,12 +121,12 @@ class Description(NamedTuple):
 
     @property
     def title(self) -> str:
-        """The title: the subject that one commit of everything would have."""
+        """The title: the subject of a single commit of everything."""
         return one_line(self.moved.subject)[:LONGEST_TITLE]
 
     @property
     def body(self) -> str:
-        """The text, cut at a line's end where it is longer than a forge takes."""
+        """The text, cut at the end of a line if it is too long for a forge."""
         release = self.moved.release
         news = security_news(release.before, release.after) if release else ()
         sections: dict[str, Iterable[str]] = {
@@ -214,7 +214,7 @@ def describe(
     commit: str,
     cluster: Preview | Fault | None,
 ) -> Description:
-    """Return what a pull request of ``hub``'s state says; it ends with ``commit``."""
+    """Return the content of a pull request for ``hub``'s state; its last commit is ``commit``."""
     moved = changes_between(before_branch(hub, review, commit)[1], hub)
     old = moved.release.before if moved.release else None
     new = hub.version
@@ -222,16 +222,16 @@ def describe(
     upgrades = upgrades_here(hub, old, new)
     markdown = one_line if hub.settings.next_steps else plain
     steps = tuple(map(markdown, next_steps(hub, review, "this pull request")))
-    # The next steps that are read from the repository name its staging hubs then.
+    # Next steps that are read from the repository mention its staging hubs.
     has_staging = not hub.settings.next_steps and bool(staging_hubs(hub))
     cluster = cluster if moved.release else None
     return Description(moved, evidence, before, after, upgrades, steps, cluster, has_staging)
 
 
 class PullRequest(NamedTuple):
-    """A pull request, planned or as it was left; the URL is where it is, or where it can be opened by hand.
+    """A pull request, planned or done; ``url`` is its page, or the page that opens it.
 
-    It gets the labels that it lacks; reviewers are asked once, when it is opened. ``warnings`` are what failed of that.
+    Missing labels are always added; reviewers are asked only when it is opened. ``warnings`` are about both.
     """
 
     branch: str
@@ -247,25 +247,25 @@ class PullRequest(NamedTuple):
     how: str = "on your forge, which is not a known one"
 
     def report(self) -> dict[str, Any]:
-        """Return its part of the JSON report."""
+        """Return it as a JSON object."""
         texts = {key: getattr(self, key) for key in ("url", "number", "status", "base", "title", "body")}
         lists = {key: list(getattr(self, key)) for key in ("labels", "reviewers", "warnings")}
         return {**texts, **lists}
 
     def summary(self) -> list[str]:
-        """Return the lines that say what was done, or what is left to do by hand."""
+        """Return the lines that say what was done, or how to open it by hand."""
         if self.status == BY_HAND:
             where = self.url or self.how
             return ["", self.title, "", self.body, f"open a pull request from {self.branch} into {self.base}: {where}"]
-        return [f"pull request {self.status}: {self.url}", *(f"warning: {one_line(told)}" for told in self.warnings)]
+        return [f"pull request {self.status}: {self.url}", *(f"warning: {one_line(one)}" for one in self.warnings)]
 
     def says_the_same(self, found: ForgeRequest) -> bool:
-        """Whether an open pull request has its title and text, but for ticked boxes and the CRLF of GitHub's editor."""
-        theirs, ours = (re.sub(r"- \[[xX]\] ", "- [ ] ", one.body.replace("\r\n", "\n")) for one in (found, self))
-        return found.title == self.title and theirs.strip() == ours.strip()
+        """Whether an open pull request has this title and text, without ticked boxes and GitHub's CRLF."""
+        current, new = (re.sub(r"- \[[xX]\] ", "- [ ] ", one.body.replace("\r\n", "\n")) for one in (found, self))
+        return found.title == self.title and current.strip() == new.strip()
 
     def additions(self, github: GitHub, found: ForgeRequest | None, number: int | None) -> dict[str, Command]:
-        """Return the commands, by what they do: they add labels that an open one lacks, else all that is asked for."""
+        """Return the commands that add missing labels and, if none is open yet, ask reviewers, by what they do."""
         has = {label.lower() for label in found.labels} if found else ()
         labels = [label for label in self.labels if label.lower() not in has]
         reviewers = () if found else self.reviewers
@@ -276,7 +276,7 @@ class PullRequest(NamedTuple):
 
 
 def plan_push(hub: Hub, review: Review, branch: TargetBranch, why: str) -> tuple[Action, Fact]:
-    """Plan the push of ``branch`` as ``hub`` leaves it, and return it with the fact that has the pushed commit."""
+    """Plan the push of ``branch`` as ``hub`` leaves it; return also the fact whose value will be the pushed commit."""
     git, name = hub.git, branch.name
     if not branch.is_named and name in review.shared:
         return Action(f"nothing to push: {name} is {review.shared[name]}"), branch.place
@@ -285,10 +285,10 @@ def plan_push(hub: Hub, review: Review, branch: TargetBranch, why: str) -> tuple
         raise _has_more_commits(git, remote, name, heads[name])
     require_room(name, heads, remote)
     address = push_address_fact(git, remote)
-    there = remote_branch_fact(git, remote, name, heads.get(name), git.push_address(remote))
-    # A push that was killed after the remote had taken the branch leaves a clone that does not know of it.
-    if not hub.pending and there.value == branch.place.value and git.follows(remote, name):
-        return Action(f"{remote} has {name} already"), there
+    pushed = remote_branch_fact(git, remote, name, heads.get(name), git.push_address(remote))
+    # If a push was killed after the remote had accepted the branch, the clone's branch does not follow it yet.
+    if not hub.pending and pushed.value == branch.place.value and git.follows(remote, name):
+        return Action(f"{remote} has {name} already"), pushed
     others = [f"  {one_line(other)}" for other in git.commits_not_in((*heads.values(), *filter(None, [review.tip])))]
     if others:
         others.insert(0, f"also pushes earlier commits that {remote} does not have:")
@@ -297,34 +297,34 @@ def plan_push(hub: Hub, review: Review, branch: TargetBranch, why: str) -> tuple
         if others:
             output.say("\n".join(others))
         commit = values[branch.place.name]
-        _push(git, remote, commit, name, there)
-        return {there.name: commit, PUSHED: remote}
+        _push(git, remote, commit, name, pushed)
+        return {pushed.name: commit, PUSHED: remote}
 
-    # What is yet to be committed is what the branch holds when somebody types it.
+    # A planned commit has no hash yet, so the command that is shown names the branch.
     commit = f"refs/heads/{name}" if hub.pending else branch.place.value
     commands = (git.push_command(remote, commit, name), *git.follow_commands(remote, name))
     details = (*others, *(f"$ {command}" for command in commands))
-    return Action(f"push {name} to {remote}", why, do, details, (branch.place, address, there)), there
+    return Action(f"push {name} to {remote}", why, do, details, (branch.place, address, pushed)), pushed
 
 
 def _push(git: Git, remote: str, commit: str, branch: str, place: Fact) -> None:
-    """Push ``commit`` to ``remote`` as ``branch``, verify that it is there, and have the clone's branch follow it."""
+    """Push ``commit`` to ``remote`` as ``branch``, verify that it is there, and make the clone's branch follow it."""
     done = capture(git.push_command(remote, commit, branch), seconds=PUSH_SECONDS)
-    there = place.ask()
+    tip = place.ask()
     addresses = git.ask("remote", "get-url", "--push", "--all", remote).text.splitlines()
-    # The first address alone is asked. Where it is all, somebody may have pushed the same in the same moment.
-    if there == commit and (done.ok or len(addresses) == 1):
-        # A forge may tell where to open a request.
+    # Only the first address is asked. If there is no other, it has the commit even if this push failed.
+    if tip == commit and (done.ok or len(addresses) == 1):
+        # Forges print where to open a pull request.
         lines = (line.partition("remote: ") for line in done.stderr.splitlines())
-        told = [f"{sign}{text}" for before, sign, text in lines if sign and not before and text.strip()]
-        if told:
-            output.say("\n".join(told))
+        remarks = [f"{sign}{text}" for before, sign, text in lines if sign and not before and text.strip()]
+        if remarks:
+            output.say("\n".join(remarks))
         for command in git.follow_commands(remote, branch):
             run_checked(command)
         return
     output.say("\n".join(line for line in done.stderr.splitlines() if not line.startswith(_VERDICT)))
     if not done.ok:
-        raise push_fault(done, remote, branch, ahead=there is not None and not git.contains(commit, there))
+        raise push_fault(done, remote, branch, ahead=tip is not None and not git.contains(commit, tip))
     raise Refused("the remote does not have the branch that was pushed", where=remote, hint=f"git push {remote}")
 
 
@@ -336,7 +336,7 @@ def plan_request(
     images: Callable[[Hub, Values], tuple[Evidence, ...]],
     changes: Callable[[Hub, Review], Preview | Fault | None],
 ) -> tuple[Action, PullRequest | None]:
-    """Plan the pull request of ``branch``, and return it as it is planned; None where none is needed."""
+    """Plan the pull request of ``branch``; return also the planned pull request, or None if none is needed."""
     base = review.base
     if branch.name == base:
         if hub.pending or branch.is_named:
@@ -348,10 +348,10 @@ def plan_request(
         return Action(f"no pull request: {branch.name} has nothing that {base} does not have"), None
     with output.waiting("rendering the chart"):
         cluster = changes(hub, review)
-    told = describe(hub, review, images(hub, {}), "HEAD", cluster)
+    content = describe(hub, review, images(hub, {}), "HEAD", cluster)
     settings, github, head = hub.settings, review.github, review.head(branch.name)
     labels = expected_labels(hub, review) if starts_no_workflow() else settings.labels
-    wanted = PullRequest(branch.name, base, told.title, told.body, labels=labels, reviewers=settings.reviewers)
+    wanted = PullRequest(branch.name, base, content.title, content.body, labels=labels, reviewers=settings.reviewers)
     if github:
         action, planned = _on_github(github, head, wanted, waits=bool(hub.pending))
     else:
@@ -360,26 +360,26 @@ def plan_request(
     def do(values: Values) -> Values:
         commit = values[pushed.name]
         now = hub.holding(hub.git.show_all(hub.managed, commit))
-        told = describe(now, review, images(now, values), commit, cluster)
-        request = planned._replace(title=told.title, body=told.body)
-        return {REQUEST: _settle(github, head, request) if github else request}
+        content = describe(now, review, images(now, values), commit, cluster)
+        request = planned._replace(title=content.title, body=content.body)
+        return {REQUEST: _open_or_update(github, head, request) if github else request}
 
     is_done = planned.status == PRESENT or (github is None and not hub.pending)
     return action._replace(do=None if is_done else do, relies=(pushed,)), planned
 
 
-def _has_more_commits(git: Git, remote: str, branch: str, theirs: str) -> Refused:
+def _has_more_commits(git: Git, remote: str, branch: str, tip: str) -> Refused:
     other = "or use another branch: --branch NAME"
-    had = git.ask("rev-list", "--walk-reflogs", f"refs/heads/{branch}", "--").text.split()
-    if theirs in had and not git.contains(theirs, "HEAD"):
-        # Rebased or amended: a pull would bring back what that has replaced.
-        push = f"git push --force-with-lease={branch}:{theirs} {remote} {branch}"
+    earlier = git.ask("rev-list", "--walk-reflogs", f"refs/heads/{branch}", "--").text.split()
+    if tip in earlier and not git.contains(tip, "HEAD"):
+        # After a rebase or an amend, a pull would bring back the replaced commits.
+        push = f"git push --force-with-lease={branch}:{tip} {remote} {branch}"
         what = f"the remote's branch {branch} has commits that were rewritten here"
         return Refused(what, where=remote, hint=f"to replace them there: {push}; {other}")
-    # To a rebase, what is there already is "ours".
+    # In a rebase, "ours" is the side of the remote.
     pull = f"pull --rebase --autostash --strategy-option=ours {remote} {branch}, which keeps theirs on a conflict"
-    there_too = branch if git.branch_commit(branch) else f"--create {branch} {remote}/{branch}"
-    switch = f"stash && git fetch {remote} && git switch {there_too}"
+    arguments = branch if git.branch_commit(branch) else f"--create {branch} {remote}/{branch}"
+    switch = f"stash && git fetch {remote} && git switch {arguments}"
     hint = f"git {pull if git.start.branch == branch else switch}; {other}"
     return Refused(f"the remote's branch {branch} has commits that are not here", where=remote, hint=hint)
 
@@ -389,14 +389,14 @@ def _on_github(github: GitHub, head: str, wanted: PullRequest, *, waits: bool) -
         asked = pool.submit(github.requests, wanted.branch)
         labelled = pool.submit(_with_labels, github, wanted)
         requests, planned = result_of(asked), result_of(labelled)
-    there = _open(requests, head)
-    additions = planned.additions(github, there, there.number if there else None)
-    if there:
-        planned = planned._replace(status=UPDATED, url=there.url, number=there.number)
-        if not waits and not additions and planned.says_the_same(there):
-            return Action(f"pull request {there.url} is up to date"), planned._replace(status=PRESENT)
-        what = f"update the pull request {there.url}"
-        command = github.update_command(there.number, planned.title, planned.body)
+    found = _find_open(requests, head)
+    additions = planned.additions(github, found, found.number if found else None)
+    if found:
+        planned = planned._replace(status=UPDATED, url=found.url, number=found.number)
+        if not waits and not additions and planned.says_the_same(found):
+            return Action(f"pull request {found.url} is up to date"), planned._replace(status=PRESENT)
+        what = f"update the pull request {found.url}"
+        command = github.update_command(found.number, planned.title, planned.body)
     else:
         planned = planned._replace(status=CREATED)
         what = f"open a pull request into {planned.base}{f' of {github.path}' if ':' in head else ''}"
@@ -406,36 +406,36 @@ def _on_github(github: GitHub, head: str, wanted: PullRequest, *, waits: bool) -
 
 
 def _with_labels(github: GitHub, planned: PullRequest) -> PullRequest:
-    """Return it with the labels that GitHub has, and how to create the others; with all where it does not answer."""
+    """Return it with only the labels that GitHub has, and a warning for each other one; unchanged on a fault."""
     try:
         known = github.labels() if planned.labels else ()
     except Fault:
         return planned
     labels = tuple(label for label in planned.labels if label.lower() in known)
     missing = [github.new_label_command(label) for label in planned.labels if label not in labels]
-    told = (f"{github.path} does not have the label {one.argv[3]}; to create it: {one}" for one in missing)
-    return planned._replace(labels=labels, warnings=tuple(told))
+    warnings = (f"{github.path} does not have the label {one.argv[3]}; to create it: {one}" for one in missing)
+    return planned._replace(labels=labels, warnings=tuple(warnings))
 
 
-def _settle(github: GitHub, head: str, request: PullRequest) -> PullRequest:
-    """Open or update the pull request, and return it as it is there; labels and reviewers may fail, and are told."""
-    found, status = _open(github.requests(request.branch), head), PRESENT
-    there = found or github.create(head, github.create_command(head, request.base, request.title, request.body))
+def _open_or_update(github: GitHub, head: str, request: PullRequest) -> PullRequest:
+    """Open or update the pull request, and return the result; failures with labels and reviewers are warnings."""
+    found, status = _find_open(github.requests(request.branch), head), PRESENT
+    opened = found or github.create(head, github.create_command(head, request.base, request.title, request.body))
     if found and not request.says_the_same(found):
         github.run(github.update_command(found.number, request.title, request.body))
         status = UPDATED
     warnings = [*request.warnings]
-    for what, command in request.additions(github, found, there.number).items():
+    for what, command in request.additions(github, found, opened.number).items():
         try:
             github.run(command)
             status = UPDATED
         except Fault as fault:  # noqa: PERF203 - the others are added all the same
-            warnings.append(f"cannot {what}: {fault.what}; do it at {there.url}")
+            warnings.append(f"cannot {what}: {fault.what}; do it at {opened.url}")
     status = status if found else CREATED
-    return request._replace(status=status, url=there.url, number=there.number, warnings=tuple(warnings))
+    return request._replace(status=status, url=opened.url, number=opened.number, warnings=tuple(warnings))
 
 
-def _open(requests: Sequence[ForgeRequest], head: str) -> ForgeRequest | None:
+def _find_open(requests: Sequence[ForgeRequest], head: str) -> ForgeRequest | None:
     return next((one for one in requests if one.is_open and one.is_from(head)), None)
 
 

@@ -30,7 +30,7 @@ from .team import next_steps
 
 
 def expected_refusal(begin: Start, index: Index | None, options: ReleaseOptions) -> Fault | None:
-    """Return what a release would be refused for while it is planned; no registry or engine is asked."""
+    """Return why a release could not be planned, or None; no registry or engine is asked."""
     fault = Plan((begin.step,)).refusal
     if index is None or (fault and not isinstance(fault, NotKnownHere)):
         return fault
@@ -49,22 +49,22 @@ def expected_refusal(begin: Start, index: Index | None, options: ReleaseOptions)
 
 
 def plan_release(hub: Hub, options: ReleaseOptions, review: Review) -> tuple[Plan, Hub]:
-    """Plan the whole release, each step on the repository as the one before leaves it.
+    """Plan the whole release, each step on the repository as the previous one leaves it.
 
-    A tag that names a commit needs that commit before the build, and a second one for the values. The plan ends with
-    the step that cannot be planned, if there is one.
+    A tag that contains a commit needs that commit before the build, and a second one for the values. If a step cannot
+    be planned, it is the plan's last one, with the refusal.
     """
     names = ("bump", "commit", "build", "commit") if names_commit(hub.settings.tag) else ("bump", "build", "commit")
     with Pool() as pool:
-        asked = pool.submit(_plan_auth, hub)
+        auth = pool.submit(_plan_auth, hub)
         steps: list[Step] = []
         try:
-            for step, hub_after in _steps(hub, options, review, asked):
+            for step, hub_after in _steps(hub, options, review, auth):
                 steps.append(step)
                 hub = hub_after
         except Fault as fault:
             steps.append(refused(names[len(steps)], fault))
-        return Plan((result_of(asked), *steps)), hub
+        return Plan((result_of(auth), *steps)), hub
 
 
 def _plan_auth(hub: Hub) -> Step:
@@ -74,25 +74,25 @@ def _plan_auth(hub: Hub) -> Step:
         return refused("auth", fault)
 
 
-def _steps(hub: Hub, options: ReleaseOptions, review: Review, asked: Future[Step]) -> Iterator[tuple[Step, Hub]]:
+def _steps(hub: Hub, options: ReleaseOptions, review: Review, auth: Future[Step]) -> Iterator[tuple[Step, Hub]]:
     bumping, hub = plan_bump(hub, options)
     with Pool() as pool:
         cluster = pool.submit(preview_of, hub, review)
         yield bumping, hub
         with output.waiting(f"asking Docker's helper for {', '.join(hub.registries)}"):
-            signs_in = any(action.mark != "-" for action in result_of(asked).actions)
+            signs_in = any(action.mark != "-" for action in result_of(auth).actions)
         if names_commit(hub.settings.tag):
-            hub.to_build(options.image)  # a wrong name is told before anything else is planned
+            hub.to_build(options.image)  # raises for an unknown name before anything else is planned
             moving, moved = plan_commit(hub, replace(options, push=False, pr=False), review)
             yield moving, moved
             building, built = plan_build(moved, options)
             if moved.pending:
-                silent = _silent_registries(hub, options, signs_in=signs_in)
-                building = building._replace(actions=(*silent, *building.actions))
-                # A message that was given belongs to the first commit that is made.
+                refusals = _silent_registries(hub, options, signs_in=signs_in)
+                building = building._replace(actions=(*refusals, *building.actions))
+                # The user's message is for the first commit only.
                 options = replace(options, message=None)
         else:
-            # But for what it is about to commit itself.
+            # Not counting the files that the release commits itself.
             require_committed(hub.with_commit("", hub.changed), hub.to_build(options.image))
             building, built = plan_build(hub, options)
         yield building, built
@@ -104,35 +104,35 @@ def _steps(hub: Hub, options: ReleaseOptions, review: Review, asked: Future[Step
 def _last_commit(
     hub: Hub, options: ReleaseOptions, review: Review, building: Step, changes: Preview | Fault | None
 ) -> tuple[Step, Hub]:
-    """Plan the last commit, with the next steps, and with what changes in the cluster, right before the question."""
+    """Plan the last commit, with the next steps and, for the question that follows, the changes in the cluster."""
     pushes = hub.settings.push and not options.no_push
-    images = (lambda _, left: from_report(building.report(left)["images"])) if pushes else from_registry
+    images = (lambda _, results: from_report(building.report(results)["images"])) if pushes else from_registry
     step, hub = plan_commit(hub, options, review, images, lambda *_: changes)
     has_more = bool(hub.pending or step.to_do or building.to_do)
 
-    @cache  # a plan is reported several times, and this may ask the forge
+    @cache  # a step is reported several times, and this may ask the forge
     def steps(url: str | None, status: str | None) -> tuple[str, ...]:
         return next_steps(hub, review, url, by_hand=status == BY_HAND, pushes=pushes, is_done=not has_more)
 
-    def report(left: Values) -> Values:
-        told = step.report(left)
-        request = told["pull_request"] or {}
-        return {**told, "next_steps": list(steps(request.get("url"), request.get("status")))}
+    def report(results: Values) -> Values:
+        content = step.report(results)
+        request = content["pull_request"] or {}
+        return {**content, "next_steps": list(steps(request.get("url"), request.get("status")))}
 
-    report({})  # a wrong setting is told before anything is done
+    report({})  # raises for an invalid setting before anything is done
     actions, warnings = [*step.actions], [*step.warnings()]
     if isinstance(changes, Fault):
         warnings.append(f"the changes in the cluster were not checked: {changes.text}")
     elif changes:
         warnings += changes.warnings()
-        # A release without a question must not break the deployment.
+        # Without a question, a release must not break the deployment.
         refusal = changes.refusal(hub.settings.accept) if options.yes else None
         actions += refused(step.name, refusal).actions if refusal else ()
     return step._replace(actions=tuple(actions), warnings=lambda: warnings, report=report), hub
 
 
 def _silent_registries(hub: Hub, options: BuildOptions, *, signs_in: bool) -> Iterator[Action]:
-    """Yield a refused action for each registry that does not answer: no build asks for the tag of a planned commit."""
+    """Yield a refusal for each registry that does not answer: planning the build of a planned commit asks none."""
     if options.no_push or not hub.settings.push:
         return
     repositories = [Reference(image.spec.name) for image in hub.to_build(options.image)]

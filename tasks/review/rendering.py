@@ -1,7 +1,7 @@
-"""A hub repository's chart, rendered by helm with each deployment's values, and two renderings compared.
+"""A hub repository's chart, rendered by helm with each deployment's values, and the comparison of two renderings.
 
-They are compared object by object. Left out is what a release changes by its mere version: checksums, and labels and
-annotations that carry the chart's version; and the data of Secrets, which a rendering makes anew each time.
+The comparison is object by object. It leaves out what changes with each version (checksums, and the labels and
+annotations with the chart's version) and the data of Secrets, which each rendering generates anew.
 """
 
 from __future__ import annotations
@@ -37,43 +37,43 @@ from ..tools.process import map_parallel, require_installed
 _TO_UPGRADE = "upgrade the cluster, or correct hub.kubernetes"
 _TO_CORRECT = "fix it there; the chart's values: https://z2jh.jupyter.org/en/stable/resources/reference.html"
 _CHARTS = "charts"
-# What stands for the tag of each image that is built here: the release moves it, whatever the chart does.
+# Placeholder for the tags of the hub images, which a release moves whatever the chart does.
 _BUILT_HERE = "built-here"
 _SCHEMA = re.compile(r"- (?:at '(?P<pointer>[^']*)'|(?P<dots>[^:]+)): (?P<message>.+)")
-# Before what the schema or a template of a subchart says.
+# Precedes errors of a subchart's schema or template.
 _SUBCHART = re.compile(r"(?:Error: execution error at \(.*/charts/)?(?P<name>[\w.-]+)(?:/templates/.*)?:")
-# What z2jh's NOTES.txt says of values that it takes no longer.
+# How z2jh's NOTES.txt rejects values that it no longer supports.
 _CHANGED = re.compile(r"CHANGED: (?P<dots>[\w.]+) must .+")
 _KEYS = re.compile(r"[Aa]dditional propert(?:y|ies) (?P<names>.+?)(?: is| are)? not allowed")
 _TEMPLATE = re.compile(r"\(?(?P<path>[\w./-]+\.(?:yaml|yml|tpl|txt)):(?P<line>\d+)")
 _BROKEN = re.compile(r"(?:failed to parse|YAML parse error on) (?P<path>[^\s:]+)(?:.*?line (?P<line>\d+))?")
 _ERROR, _AFTER = "Error: ", "\n\nUse --debug"
 _BETWEEN = re.compile(r"\n---[^\n]*")
-# Most of a rendering is equal in all deployments but for these: taken out first, so that it is read once.
+# Without these, most objects are the same in all deployments, and are parsed once.
 _CHECKSUM = re.compile(r"\n *(?:['\"]?checksum[/_][\w.-]+['\"]?: |# \"[0-9a-f]{64}\" ).*")
-# https://helm.sh/docs/chart_best_practices/labels/, and the older name of the first.
+# https://helm.sh/docs/chart_best_practices/labels/, and the older name of helm.sh/chart.
 _VERSION_LABELS = r"helm\.sh/chart|app\.kubernetes\.io/version|chart"
-# A Secret's data, of which the values alone are large.
+# The values in a Secret's data, masked before parsing because they are large.
 _ENCODED = re.compile(r"(?<=: )([\"']?)[A-Za-z0-9+/=]{16,}\1$", re.MULTILINE)
 _SECRET = "Secret"  # noqa: S105 - the kind of an object
-# A name that says that what follows on its line is secret.
+# A name before a value, which is masked if the name looks secret.
 _GIVEN = re.compile(r"""(?P<name>[\w.-]+)["']?\s*[:=]\s*(?=\S)""")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LONGEST_VALUE = 160
 
 
-# The ways to the values of what a chart depends on, by the names that helm tells.
+# The keys that lead to the values of a chart's dependencies, by the names in helm's messages.
 Ways: TypeAlias = "Mapping[str, tuple[str, ...]]"
 
 
 class Rendering(NamedTuple):
-    """What helm makes of one deployment.
+    """The chart rendered for one deployment.
 
     Attributes:
-        text: the objects; None where the chart refuses its values.
-        problems: why the chart cannot be installed so.
-        absent, encrypted: those of its values files that are not there, and those that cannot be read.
-        secrets: what the others hold under names that look secret.
+        text: the objects; None if the chart refuses the values.
+        problems: why the chart cannot be installed with them.
+        absent, encrypted: the missing and the encrypted values files.
+        secrets: the values in the other files under names that look secret.
     """
 
     text: str | None
@@ -84,21 +84,21 @@ class Rendering(NamedTuple):
 
 
 def refused_values(hub: Hub) -> dict[Problem | Fault, tuple[str, ...]]:
-    """Return what the pinned chart refuses of the values, or why that is not known, with the deployments' names."""
+    """Return the problems of the pinned chart with the values, or why they are unknown, each with its deployments."""
     require_installed("helm")
     wanted = [one for one in deployments(hub) if not one.apart]
     found: dict[Problem | Fault, tuple[str, ...]] = {}
     planned = {path: data for path in hub.managed if (data := hub.files.read(path)) is not None}
     with temporary_folder() as folder, snapshot(hub.git, paths_of(hub, wanted), planned) as tree:
         rendered = render_charts(folder / "chart", hub, tree, wanted, hub.settings.kubernetes)
-    for one, said in zip(wanted, rendered, strict=True):
-        for refusal in (said,) if isinstance(said, Fault) else said.problems:
+    for one, result in zip(wanted, rendered, strict=True):
+        for refusal in (result,) if isinstance(result, Fault) else result.problems:
             found[refusal] = (*found.get(refusal, ()), one.name)
     return found
 
 
 def paths_of(hub: Hub, wanted: Sequence[Deployment]) -> tuple[str, ...]:
-    """Return what the repository has of what deployments are rendered from: the charts, and the values files."""
+    """Return the paths in the repository that deployments are rendered from: charts and values files."""
     charts = [] if hub.layout.folder is None else [hub.layout.folder, *(one.chart for one in wanted)]
     return tuple(dict.fromkeys((*charts, *(path for one in wanted for path in one.values))))
 
@@ -106,20 +106,20 @@ def paths_of(hub: Hub, wanted: Sequence[Deployment]) -> tuple[str, ...]:
 def render_charts(
     folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment], kubernetes: str | None
 ) -> list[Rendering | Fault]:
-    """Render the chart for each deployment, or return why that cannot be done, in the new ``folder``.
+    """Render the chart for each deployment in the new ``folder``, or return why it cannot be rendered.
 
-    The charts, their dependencies and the values are written there out of ``tree``; the files that a release edits are
-    as ``hub`` has them.
+    Charts and values files are written there from ``tree``, except the files that a release edits, which are written
+    from ``hub``.
     """
     values, paths = list(dict.fromkeys(path for one in wanted for path in one.values)), paths_of(hub, wanted)
-    # Helm reads what a link in a chart leads to.
+    # Helm follows links in a chart.
     if listed := list(tree.objects((*paths, *tree.links(paths)))):
         tree.write(listed, folder)
     for path in hub.managed:
         data = hub.files.read(path)
         if data is not None and (folder / path).is_file():
             (folder / path).write_bytes(_with_images(hub, path, data))
-    # As git keeps them, too: a filter may have decrypted them on the way.
+    # Also as stored in git: a filter may have decrypted them in the checkout.
     entries = tree.files(values) if values else []
     stored = {entry.path: data for entry, data in zip(entries, tree.blobs(entries), strict=True)}
     locked = {path for path in values if any(map(is_encrypted, (stored.get(path, b""), _read(folder / path))))}
@@ -134,11 +134,11 @@ def render_charts(
         absent = tuple(path for path in one.values if not (folder / path).is_file())
         given = [path for path in one.values if path not in absent and path not in locked]
         secrets: Secrets = frozenset().union(*(_secrets_in(_read(folder / path)) for path in given))
-        said = helm.template(folder, one.chart, one.release, one.namespace, given, kubernetes)
-        text, words = said.stdout.decode("utf-8", "replace"), without(said.stderr, secrets)
-        problems = too_old or (() if said.ok else _problems(folder, one.chart, given, ways, words))
+        result = helm.template(folder, one.chart, one.release, one.namespace, given, kubernetes)
+        text, messages = result.stdout.decode("utf-8", "replace"), without(result.stderr, secrets)
+        problems = too_old or (() if result.ok else _problems(folder, one.chart, given, ways, messages))
         encrypted = tuple(path for path in one.values if path in locked)
-        return Rendering(text if said.ok else None, problems, absent, encrypted, secrets)
+        return Rendering(text if result.ok else None, problems, absent, encrypted, secrets)
 
     return map_parallel(rendered, wanted)
 
@@ -152,13 +152,13 @@ def _too_old(hub: Hub, release: Release, kubernetes: str | None) -> tuple[Proble
     return (Problem(Code.KUBERNETES, f"{hub.requirement_file}:{hub.requirement.line}", message, _TO_UPGRADE),)
 
 
-def _problems(folder: Path, chart: str, values: Sequence[str], ways: Ways, said: str) -> tuple[Problem, ...]:
-    """Return why a chart refuses ``values``, by what helm ``said``."""
-    # The chart's own values file; that of the settings where the chart is z2jh's own archive.
+def _problems(folder: Path, chart: str, values: Sequence[str], ways: Ways, messages: str) -> tuple[Problem, ...]:
+    """Return the problems in helm's ``messages`` about a chart that refuses ``values``."""
+    # The chart's values file, or the settings file if the chart is z2jh's archive.
     own = f"{chart}/values.yaml" if (folder / chart).is_dir() else FILE
     found: list[tuple[str, str]] = []
     below: tuple[str, ...] = ()
-    for line in map(str.strip, said.splitlines()):
+    for line in map(str.strip, messages.splitlines()):
         if name := _SUBCHART.fullmatch(line):
             below = ways.get(name["name"], ())
         elif schema := _SCHEMA.fullmatch(line):
@@ -171,22 +171,22 @@ def _problems(folder: Path, chart: str, values: Sequence[str], ways: Ways, said:
         elif changed := _CHANGED.fullmatch(line):
             found.append((_place_of(folder, (own, *values), (*below, *changed["dots"].split("."))), line))
     if not found:
-        # Helm 4 writes the reason on the lines below, up to an empty one; a chart may begin its own with some.
-        reason = f"\n{said}".partition(f"\n{_ERROR}")[2].partition(_AFTER)[0]
+        # Helm 4 puts the reason on the lines below, up to an empty one; a chart's message may begin with empty lines.
+        reason = f"\n{messages}".partition(f"\n{_ERROR}")[2].partition(_AFTER)[0]
         first = reason.partition("\n\n")[0].rstrip()
         last = " ".join((reason if first.endswith(":") else first).split())
         if not last:
-            raise ProgramFailed(f"helm template: {one_line(said.strip())}", hint="helm version")
+            raise ProgramFailed(f"helm template: {one_line(messages.strip())}", hint="helm version")
         place = _BROKEN.search(last) or _TEMPLATE.search(last)
         found.append((":".join(filter(None, place.group("path", "line"))) if place else own, last))
-    return tuple(Problem(Code.INVALID, where, one_line(told), _TO_CORRECT) for where, told in dict.fromkeys(found))
+    return tuple(Problem(Code.INVALID, where, one_line(text), _TO_CORRECT) for where, text in dict.fromkeys(found))
 
 
 def _place_of(folder: Path, files: Sequence[str], path: tuple[str, ...]) -> str:
-    """Return the file, and the line, that a fault of the schema is about: in the strongest of them that has it."""
+    """Return the file and line that a schema error is about: the deepest key of ``path``, in the strongest file."""
     where = files[0]
     for depth, file in product(range(1, len(path) + 1), files):
-        with suppress(Fault):  # helm tells what is wrong with what is no YAML
+        with suppress(Fault):  # helm reports files that are not YAML
             found = reach(parse(_read(folder / file), file), path[:depth])
             if at := found.key or found.node:
                 where = f"{file}:{at.line}"
@@ -194,7 +194,7 @@ def _place_of(folder: Path, files: Sequence[str], path: tuple[str, ...]) -> str:
 
 
 def _with_images(hub: Hub, path: str, data: bytes) -> bytes:
-    """Return a values file with a tag for each image that is built here: the same before and after."""
+    """Return a values file with the placeholder as the tag of each hub image."""
     for image in hub.images:
         for place in (one for one in hub.values_places(image) if one.file == path):
             line = image_at(data, place.path, path).line
@@ -203,9 +203,9 @@ def _with_images(hub: Hub, path: str, data: bytes) -> bytes:
 
 
 def _fill_charts(hub: Hub, folder: Path, charts: Collection[str]) -> tuple[Release, dict[str, Ways | Fault]]:
-    """Give the hub's chart, and those of ``charts`` that wrap it, what they depend on; without a chart write z2jh's.
+    """Write the dependencies of the hub's chart and of ``charts`` that wrap it; without a chart, write z2jh's.
 
-    Return z2jh's release, and by each chart's folder the ways to the values of what it depends on, or why it cannot be
+    Return z2jh's release and, by each chart's folder, the ways to its dependencies' values, or why it cannot be
     rendered.
     """
     repository, own = HelmRepository.of(hub.settings, hub.helm_repository), hub.requirement
@@ -236,7 +236,7 @@ def _fill_charts(hub: Hub, folder: Path, charts: Collection[str]) -> tuple[Relea
 
 
 def _fill(hub: Hub, folder: Path, chart: str, own: str) -> tuple[Requirement, ...]:
-    """Give a chart what it depends on, but for ``own``, of which what it has is removed; return all of it."""
+    """Fetch the missing dependencies of a chart and remove ``own``, which the caller writes; return all of them."""
     place = folder / chart / _CHARTS
     if not place.parent.is_dir():
         raise Unusable(f"{chart} is not committed", where=chart, hint="git commit it")
@@ -244,15 +244,15 @@ def _fill(hub: Hub, folder: Path, chart: str, own: str) -> tuple[Requirement, ..
     file = hub.dependencies_of(chart)
     required = requirements(hub.require(file), file)
     for one in required:
-        there = [old for old in (place / one.name, *place.glob(f"{one.name}-[0-9v]*.tgz")) if old.exists()]
+        existing = [old for old in (place / one.name, *place.glob(f"{one.name}-[0-9v]*.tgz")) if old.exists()]
         if one.name == own:
-            for old in there:
+            for old in existing:
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
-        elif not there and one.repository.startswith(LOCAL):
+        elif not existing and one.repository.startswith(LOCAL):
             what = f"previews do not fetch {one.name} from {one.repository}"
             hint = f"helm dependency update {shlex.quote(chart)}; and commit it"
             raise Unusable(what, where=f"{chart}:{one.line}", hint=hint)
-        elif not there:
+        elif not existing:
             helm.pull(one.name, one.version, one.repository, place)
     return required
 
@@ -264,7 +264,7 @@ def _read(file: Path) -> bytes:
         return b""
 
 
-# Most values files are the same before and after.
+# Most values files are read twice, before and after, without a change.
 @lru_cache(maxsize=1024)
 def _secrets_in(data: bytes) -> Secrets:
     with suppress(Fault):
@@ -273,19 +273,19 @@ def _secrets_in(data: bytes) -> Secrets:
     return frozenset()
 
 
-# What an object holds: each scalar by the way to it.
+# The scalars of an object, by their paths.
 Scalars = Mapping[tuple[str, ...], str]
 
 
 class Change(NamedTuple):
-    """One value of an object that a release changes; None where there is none on that side."""
+    """A value of an object before and after a release; None if it is missing there."""
 
     path: tuple[str, ...]
     before: str | None
     after: str | None
 
     def lines(self) -> Iterator[str]:
-        """Yield the change for people, with what looks secret masked."""
+        """Yield the change for people; values that look secret are masked."""
         yield ".".join(self.path).replace(".[", "[")
         before, after = (_masked(self.path, text) for text in (self.before, self.after))
         if before is not None and after is not None and ("\n" in before or "\n" in after):
@@ -299,14 +299,14 @@ class Change(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """What differs between two renderings, by ``KIND/NAME``."""
+    """The differences between two renderings, by ``KIND/NAME``."""
 
     added: tuple[str, ...] = ()
     changed: Mapping[str, tuple[Change, ...]] = {}
     removed: tuple[str, ...] = ()
 
     def sections(self) -> Iterator[tuple[str, list[str]]]:
-        """Yield objects that are added or removed, then those that change, with its lines: the same change once."""
+        """Yield added and removed objects, then changed ones with their lines, grouped by change."""
         yield from ((f"+ {name}", []) for name in self.added)
         yield from ((f"- {name}", []) for name in self.removed)
         objects: dict[Change, list[str]] = {}
@@ -322,9 +322,9 @@ class Difference(NamedTuple):
 def compare(before: str, after: str, old: str, new: str, hide: Callable[[str], str] = str) -> Difference:
     """Compare two outputs of ``helm template``, of the chart's versions ``old`` and ``new``.
 
-    ``hide`` returns a value of theirs as it may be shown.
+    ``hide`` masks secrets in a value.
     """
-    # Most objects are written alike; those are not read.
+    # Most objects have the same text; those are not parsed.
     was, now = _documents(before, old), _documents(after, new)
     had = dict(pair for text in was if text not in now for pair in _objects(text))
     have = dict(pair for text in now if text not in was for pair in _objects(text))
@@ -337,7 +337,7 @@ def compare(before: str, after: str, old: str, new: str, hide: Callable[[str], s
 
 
 def looks_secret(name: str) -> bool:
-    """Whether a key's name, in camel case too, says that its value is secret."""
+    """Whether a key's name, which may be in camel case, suggests that its value is secret."""
     return names_secret(_CAMEL.sub("_", name.strip("[]")).replace("-", "_").replace(".", "_"))
 
 
@@ -368,7 +368,7 @@ def _named(item: Data) -> tuple[str, Scalars]:
 
 
 def _leaves(node: Data, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield every scalar with the way to it; a list whose items have no names of their own is one text."""
+    """Yield each scalar with its path; a list whose items lack unique names is one text."""
     if isinstance(node, dict) and node:
         for key, value in node.items():
             yield from _leaves(value, (*path, key))
@@ -409,7 +409,7 @@ def _lines(text: str | None) -> list[str] | None:
 
 
 def _masked(path: tuple[str, ...], text: str | None) -> str | None:
-    """Return a value, masked where the way to it looks secret, and each line behind the first name that does."""
+    """Return a value, masked if its path looks secret, else with each line masked after the first such name."""
     if text is None or any(map(looks_secret, path)):
         return text and MASK
     lines = text.split("\n")

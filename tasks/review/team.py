@@ -1,8 +1,8 @@
-"""What the team does around a release: the labels that its pull requests get, the steps that follow, a page on both.
+"""The team's part in a release: the labels of its pull requests, the steps that follow, and a page on both.
 
-The steps are those of the setting ``next_steps``, else what the repository shows. The labels are the setting's, and
-those that actions/labeler will give by its file, whose formats are those of the versions up to 4
-(https://github.com/actions/labeler/tree/v4) and since 5 (https://github.com/actions/labeler/tree/v5#match-object).
+The steps are those of the setting ``next_steps``, else read from the repository. The labels are the setting's, and
+those that actions/labeler will add, by its file in the format of the versions up to 4
+(https://github.com/actions/labeler/tree/v4) or since 5 (https://github.com/actions/labeler/tree/v5#match-object).
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ NAME = "customize-hub-image.md"
 _BY_CHARTPRESS = "`chartpress --push`; on a Mac with `--builder docker-buildx --platform linux/amd64`"
 _BY_DOCKER = "`docker build`, `docker push`; on a Mac with `--platform linux/amd64`"
 _TEMPLATE = resources.files(__package__) / "templates" / f"{NAME}.in"
-# The action's own default, and the other ending of YAML files.
+# The action's default, and the other extension of YAML files.
 _LABELER_FILES = (".github/labeler.yml", ".github/labeler.yaml")
 _GLOBS = glob.GLOBSTAR | glob.BRACE | glob.EXTGLOB | glob.DOTGLOB | glob.FORCEUNIX
 _GROUPS = {"any": any, "all": all}
-# What globs under any and all mean up to version 4, in the words of version 5.
+# The version 5 options that globs under `any` and `all` stand for up to version 4.
 _VERSION_4 = {"any": "all-globs-to-any-file", "all": "all-globs-to-all-files"}
 _LIMIT = "changed-files-labels-limit"  # an option, not a label
 
@@ -58,8 +58,8 @@ def next_steps(
 ) -> tuple[str, ...]:
     """Return the steps that follow a release; none once it is merged.
 
-    ``request`` is the pull request's address, or what stands for it; ``by_hand`` the one at which it can be opened.
-    Where the release had nothing left to do (``is_done``) they begin with what it waits for.
+    ``request`` is the pull request's address or a placeholder, with ``by_hand`` the page for opening it. If the release
+    had nothing left to do (``is_done``), the first step is what it waits for.
     """
     branch, base = hub.branch or "HEAD", review.base
     if not pushes:
@@ -69,18 +69,18 @@ def next_steps(
     known = (f"{remote}/{base}" for remote in (review.upstream, review.remotes.push) if review.is_fork)
     start = next((one for one in known if hub.git.commit_at(f"refs/remotes/{one}")), base)
     page = None if by_hand else request
-    # What is on the base branch already needs no review.
-    wanted = page or (f"{branch} (git log --patch {start}..{branch})" if branch != base else "")
+    # Commits on the base branch need no review.
+    reviewed = page or (f"{branch} (git log --patch {start}..{branch})" if branch != base else "")
     first: list[str] = []
     if is_done:
         waiting = waits_for(hub, review, branch, page)
         if not waiting:
             return ()
         first = [f"Wait for {waiting}"]
-    elif wanted:
+    elif reviewed:
         opening = f"Open the pull request from {branch} into {base}{f': {request}' if request else ''}"
-        first = [*([opening] if by_hand else []), *_until_merged(hub, review, wanted)]
-    return tuple(_steps(hub, review, hub.version, wanted or branch, first))
+        first = [*([opening] if by_hand else []), *_until_merged(hub, review, reviewed)]
+    return tuple(_steps(hub, review, hub.version, reviewed or branch, first))
 
 
 def _until_merged(hub: Hub, review: Review, request: str) -> Iterator[str]:
@@ -96,7 +96,7 @@ def _until_merged(hub: Hub, review: Review, request: str) -> Iterator[str]:
 
 
 def _steps(hub: Hub, review: Review, version: str, request: str, first: Iterable[str]) -> Iterator[str]:
-    """Yield the setting's steps for the hub's branch, else ``first`` and what follows the merge by the repository."""
+    """Yield the steps of the setting, else ``first`` and the steps after the merge, read from the repository."""
     base = review.base
     if hub.settings.next_steps:
         names = {"version": version, "branch": hub.branch or "HEAD", "pull_request": request}
@@ -104,7 +104,7 @@ def _steps(hub: Hub, review: Review, version: str, request: str, first: Iterable
         return
     yield from first
     if hub.layout.folder is None:
-        # What a release does not move of what is deployed.
+        # Deployed versions that a release does not move.
         staying = staying_installations(hub)
         for one in (one for one in staying if one.version != version):
             yield f"Set the chart's version to {version} in {one.file}:{one.line}"
@@ -127,14 +127,14 @@ def _steps(hub: Hub, review: Review, version: str, request: str, first: Iterable
 
 
 def staging_hubs(hub: Hub) -> list[str]:
-    """Return the folders of hubploy's deployments that have a staging hub."""
+    """Return the folders of hubploy's deployments with a staging hub."""
     return [one.group for one in of_hubploy(hub) if one.name == f"{one.group}-staging"]
 
 
 def plan_setup(hub: Hub, prefix: str | None, docs: str | None) -> tuple[Step, ...]:
-    """Plan what the repository lacks, and the page at ``docs`` if it is wanted."""
-    step, left = plan_init(hub, prefix)
-    return (step,) if docs is None else (step, _plan_page(left, docs))
+    """Plan what the repository lacks, and the page at ``docs`` if given."""
+    step, hub_after = plan_init(hub, prefix)
+    return (step,) if docs is None else (step, _plan_page(hub_after, docs))
 
 
 def _plan_page(hub: Hub, path: str) -> Step:
@@ -214,7 +214,7 @@ def _listed(words: Iterable[str]) -> str:
 
 
 class PullRequestPaths(NamedTuple):
-    """What the labeler looks at: the changed files, and the branches that the pull request goes from and to."""
+    """What the labeler looks at: the changed files, and the pull request's head and base branches."""
 
     files: tuple[str, ...]
     head: str
@@ -222,7 +222,7 @@ class PullRequestPaths(NamedTuple):
 
 
 def expected_labels(hub: Hub, review: Review) -> tuple[str, ...]:
-    """Return the labels that a pull request of the hub's branch gets: the setting's, then the labeler's."""
+    """Return the labels for a pull request of the hub's branch: the setting's, then the labeler's."""
     base = base_here(hub.git, review)
     committed = hub.git.names("diff", "--name-only", "-z", f"{base}...HEAD", "--") if base else ()
     files = tuple(dict.fromkeys((*committed, *hub.pending, *hub.changed)))
@@ -231,7 +231,7 @@ def expected_labels(hub: Hub, review: Review) -> tuple[str, ...]:
 
 
 def labels_of(files: Files, request: PullRequestPaths) -> tuple[str, ...]:
-    """Return the labels that the labeler gives ``request``, in the file's order; none where there is no such file."""
+    """Return the labels that the labeler gives ``request``, in file order; none without a labeler file."""
     found = ((path, files.read(path)) for path in _LABELER_FILES)
     path, data = next(((path, data) for path, data in found if data is not None), ("", b""))
     try:
@@ -245,9 +245,9 @@ def labels_of(files: Files, request: PullRequestPaths) -> tuple[str, ...]:
 
 
 def _applies(given: Data, request: PullRequestPaths) -> bool:
-    """Whether one of several globs, or lists of them, matches; since version 5, whether all groups of conditions hold.
+    """Whether any of the globs, or lists of globs, matches; since version 5, whether all groups of conditions hold.
 
-    Conditions outside of a group are one whose name is ``any``.
+    Conditions outside a group are in a group ``any``.
     """
     rules = [{"any": rule} if isinstance(rule, str) else _mapping(rule) for rule in _items(given) if rule]
     listed = [one for rule in rules for key in _GROUPS for one in _items(rule.get(key, []))]
@@ -264,7 +264,7 @@ def _applies(given: Data, request: PullRequestPaths) -> bool:
 
 
 def _conditions(configs: Sequence[Data], request: PullRequestPaths) -> Iterator[bool]:
-    """Yield whether each condition holds: every list of globs, every expression for a branch."""
+    """Yield whether each condition holds: each list of globs, and each regular expression for a branch."""
     for key, value in (entry for config in configs for entry in _mapping(config).items()):
         if key == "changed-files":
             for name, globs in (entry for one in _items(value) for entry in _mapping(one).items()):
@@ -275,7 +275,7 @@ def _conditions(configs: Sequence[Data], request: PullRequestPaths) -> Iterator[
 
 
 def _holds(option: str, globs: Data, files: Sequence[str]) -> bool:
-    """Whether what an option like ``any-glob-to-all-files`` says holds."""
+    """Whether an option like ``any-glob-to-all-files`` holds for ``files``."""
     kind, _, which = option.partition("-to-")
     patterns, over = _texts(globs), {"any-file": any, "all-files": all}[which]
     if {"any-glob": True, "all-globs": False}[kind]:
@@ -284,10 +284,10 @@ def _holds(option: str, globs: Data, files: Sequence[str]) -> bool:
 
 
 def _matches(file: str, pattern: str) -> bool:
-    """Whether ``file`` matches a glob as the library minimatch reads it; each ``!`` before it negates it once more."""
-    wanted = pattern.lstrip("!")
-    is_match = not wanted.startswith("#") and glob.globmatch(file, wanted.removeprefix("./"), flags=_GLOBS)
-    return is_match != bool((len(pattern) - len(wanted)) % 2)
+    """Whether ``file`` matches a glob, as in the library minimatch; each leading ``!`` negates the result."""
+    positive = pattern.lstrip("!")
+    is_match = not positive.startswith("#") and glob.globmatch(file, positive.removeprefix("./"), flags=_GLOBS)
+    return is_match != bool((len(pattern) - len(positive)) % 2)
 
 
 def _mapping(value: Data) -> dict[str, Data]:
