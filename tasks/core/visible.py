@@ -11,7 +11,7 @@ from typing import TypeAlias
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
-# Patterns are texts, as in other rooms that every task imports: re compiles, and keeps, those that a run comes to use.
+# Patterns are texts here and elsewhere: re compiles, and keeps, those that a run comes to use.
 
 # user:password@ in an address (RFC 3986, 3.2.1); the password may hold an @ that should have been %40.
 _USERINFO = r"""(?<=://)[^/\s"'<>]*@"""

@@ -43,7 +43,7 @@ _NO_ENGINE = (
 _NO_RIGHT = ("permission denied while trying to connect to the docker",)
 _NO_HELPER = ("error getting credentials", "executable file not found")
 _TOO_OFTEN = ("toomanyrequests", "429 too many requests")
-_REQUEST = re.compile(r'failed to do request: \w+ "[^"]*": ')
+_REQUEST = r'failed to do request: \w+ "[^"]*": '
 _DENIED = r"\b40[13]\b|unauthorized|denied|forbidden|authorization failed|no basic auth credentials"
 _NO_ANSWER = (
     *("dial tcp", "no such host", "connection refused", "i/o timeout", "connection reset", "failed to do"),
@@ -247,5 +247,5 @@ def _registry_fault(words: str, host: str) -> Fault | None:
         # A build asks others too: for base images, and for the Dockerfile's syntax.
         asked = re.search(_ASKED, words)
         host = asked[1] if asked else host
-        return unreachable(_REQUEST.sub("", words), host, host)
+        return unreachable(re.sub(_REQUEST, "", words), host, host)
     return None
