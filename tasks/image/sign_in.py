@@ -22,7 +22,8 @@ from ..tools.logins import (
     is_google,
     key_account,
 )
-from ..tools.process import ask_all, attend, require_installed, run_checked
+from ..tools.process import ask_all, require_installed, run_checked
+from ..tools.watched import attend
 
 # What makes gcloud Docker's helper for the hosts that follow; without any, for gcr.io's.
 _CONFIGURE = ("gcloud", "auth", "configure-docker")

@@ -14,8 +14,9 @@ from ..core.faults import Fault, ProgramFailed, Refused, Unreachable
 from ..core.names import Reference, short_platform
 from .command import MALFORMED, Command, Output, mentions
 from .logins import denied
-from .process import LOOK_SECONDS, capture, run_folded
+from .process import LOOK_SECONDS, capture
 from .registry import FoundImage, PlatformImage, asked_too_often, unreachable
+from .watched import run_folded
 
 DOCKER_DRIVER, REMOTE_DRIVER = "docker", "remote"
 # No builder of buildx: Google Cloud Build, in the project of the images' registry.
