@@ -33,10 +33,10 @@ from ..repo.pins import Lock
 from ..repo.values import TAG_KEY, PinnedImage
 from ..tools.git import HEAD
 
-# chartpress's tags end in `.h<commit>`, in older versions after `-n<commits>`.
-_COMMIT = re.compile(r"(?:\.|-n\d+\.)h(?P<commit>[0-9a-f]{6,40})$")
-# A possible commit in a tag of any template.
-_HEXADECIMAL = re.compile(r"[0-9a-f]{6,64}")
+# chartpress ends a tag in `.h<commit>`, in older versions after `n<commits>`.
+_COMMIT = r"(?:\.|-n\d+\.)h(?P<commit>[0-9a-f]{6,40})$"
+# What may be a commit in a tag of any template.
+_HEXADECIMAL = r"[0-9a-f]{6,64}"
 
 
 def find_problems_offline(hub: Hub) -> Findings:
@@ -237,9 +237,9 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, pinned: PinnedImage) ->
         if not tells_images_apart(hub.settings.tag):
             yield Unchecked(f"{what}: hub.tag has neither {{commit}} nor {{content}}", f"{CLI} --dry build")
         return
-    if any(_has_the_same_files(hub, image, commit, tag) for commit in _HEXADECIMAL.findall(tag)):
+    if any(_has_the_same_files(hub, image, commit, tag) for commit in re.findall(_HEXADECIMAL, tag)):
         return
-    named = _COMMIT.search(tag)
+    named = re.search(_COMMIT, tag)
     if named and not hub.git.contains(HEAD, named["commit"]):
         message = f"the tag {tag} names a commit that is not in the history"
         gone = Problem(Code.COMMIT_GONE, where, message, f"{CLI} build, then {CLI} commit")

@@ -38,7 +38,7 @@ ATTESTATIONS = {
 _PREFIX = "INVOKE_HUB_"
 _LARGEST_FILE = 1024 * 1024
 # As `kubectl version` shows it, with a provider's suffix: v1.30.5-gke.1014001.
-_KUBERNETES = re.compile(r"v?\d+\.\d+(\.\d+)?([-+][\w.+-]+)?", re.ASCII)
+_KUBERNETES = r"(?a)v?\d+\.\d+(\.\d+)?([-+][\w.+-]+)?"
 # Errors of reading a settings file, here or by Invoke.
 _READING_ERRORS = (
     *(OSError, ValueError, LookupError, AttributeError, TypeError, RuntimeError),
@@ -441,7 +441,7 @@ def _version(value: object) -> str | None:
     """Read a version; reject a float like 1.3, because YAML also reads 1.30 so."""
     text = str(value)
     is_cut = isinstance(value, float) and len(text.partition(".")[2]) == 1
-    return text if _KUBERNETES.fullmatch(text) and not is_cut else None
+    return text if re.fullmatch(_KUBERNETES, text) and not is_cut else None
 
 
 _TEXT = _Kind("text", "quote it; it may not be empty, or begin with -", _text)

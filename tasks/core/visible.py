@@ -11,7 +11,7 @@ from typing import TypeAlias
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
-# Patterns are strings here: re compiles, and caches, only those that a run uses.
+# Patterns are texts here and elsewhere: re compiles, and keeps, those that a run comes to use.
 
 # user:password@ in a URL (RFC 3986, 3.2.1); the password may contain an @ that should be %40.
 _USERINFO = r"""(?<=://)[^/\s"'<>]*@"""

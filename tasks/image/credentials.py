@@ -20,7 +20,7 @@ _LIKELY = 16 * 1024
 _NO_SECRET = ("ENC[", "<", "$", "{", "%")
 _ANY_CASE = re.MULTILINE | re.IGNORECASE
 # Escapes in quoted strings of JSON, YAML and programs.
-_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|[/n])")
+_ESCAPE = r"\\(?:u[0-9a-fA-F]{4}|[/n])"
 # RFC 7468, with headers, but not a placeholder (``...``); also indented, as in YAML, or in quotes.
 _PEM = (
     r"""(?:^[ \t]*|["'])-----BEGIN [\w ]{0,30}PRIVATE KEY[\w \t\r-]{0,30}\n(?:[ \t]*[\w-]+: [^\n]*\n|[ \t\r]*\n)*"""
@@ -89,7 +89,7 @@ def credential_in(path: str, data: bytes) -> str | None:
     # The patterns are ASCII, and this decodes binary files quickly.
     text = data.removeprefix(BOM_UTF8).decode("latin-1")
     if "\\" in text:
-        text += "\n" + _ESCAPE.sub(lambda one: json.loads(f'"{one[0]}"'), text)
+        text += "\n" + re.sub(_ESCAPE, lambda one: json.loads(f'"{one[0]}"'), text)
     for kind in (kind for kind in _KINDS if kind.sign in text and kind.may_be(path)):
         for found in re.finditer(kind.secret, text, _ANY_CASE):
             secret, name = found[found.lastindex or 0].strip(), found.groupdict().get("name")

@@ -30,12 +30,10 @@ HUB_IMAGE = "k8s-hub"
 _LARGEST_READ = 8 * 1024 * 1024
 _MOST_NODES = 500_000
 
-_FRAME = re.compile(
-    r'apiVersion: v1\nentries:\n(.*\n)generated: (?:"[^"\\\n]*"|[\w:.+-]+)\n(?:serverInfo: \{\}\n)?', re.DOTALL
-)
-_BEGIN = re.compile(r"^  (?=[^ \n])", re.MULTILINE)
-_VERSION = re.compile(r"^    version: ([0-9v][\w.+-]*)$", re.MULTILINE)
-_PART = re.compile(r"v?\d+(\.\d+)?")
+_FRAME = r'(?s)apiVersion: v1\nentries:\n(.*\n)generated: (?:"[^"\\\n]*"|[\w:.+-]+)\n(?:serverInfo: \{\}\n)?'
+_BEGIN = r"(?m)^  (?=[^ \n])"
+_VERSION = r"(?m)^    version: ([0-9v][\w.+-]*)$"
+_PART = r"v?\d+(\.\d+)?"
 
 
 class Release(NamedTuple):
@@ -133,13 +131,13 @@ def read_index(data: bytes, where: str, chart: str = "jupyterhub") -> Index:
 
 def _cut(text: str, chart: str) -> dict[str, str] | None:
     """Return the text of the chart's entries by version; None if the index is not in Helm's layout."""
-    frame = _FRAME.fullmatch(text)
-    pieces = _BEGIN.split(frame[1]) if frame else []
+    frame = re.fullmatch(_FRAME, text)
+    pieces = re.split(_BEGIN, frame[1]) if frame else []
     if pieces.count(f"{chart}:\n") != 1:
         return None
     found: dict[str, str] = {}
     for piece in takewhile(lambda piece: piece.startswith("- "), pieces[pieces.index(f"{chart}:\n") + 1 :]):
-        versions = _VERSION.findall(piece)
+        versions = re.findall(_VERSION, piece)
         if len(versions) != 1:
             return None
         found.setdefault(versions[0], piece)
@@ -261,7 +259,7 @@ def newest(index: Index, majors: range = range(sys.maxsize), *, pre: bool = Fals
 
 
 def _exactly(index: Index, version: str, pinned: str) -> Release:
-    part = _PART.fullmatch(version)
+    part = re.fullmatch(_PART, version)
     release = index.find(version) if part is None or version in index else None
     if release is not None:
         return release

@@ -24,15 +24,15 @@ _OPERATOR = r"(=||!=|>|<|>=|=>|<=|=<|~|~>|\^)"
 _NUMBER = r"[0-9]+|[xX*]"
 _NAMES = r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*"
 _VERSION = rf"(v?({_NUMBER})(?:\.({_NUMBER}))?(?:\.({_NUMBER}))?((?:-{_NAMES})?)(?:\+{_NAMES})?)"
-_COMPARISON = re.compile(rf"{_OPERATOR}\s*{_VERSION}")
-_GROUP = re.compile(rf"\s*{_OPERATOR}\s*{_VERSION}\s*(?:(?:\s+|,\s*){_OPERATOR}\s*{_VERSION}\s*)*")
-_HYPHEN = re.compile(rf"\s*{_VERSION}\s+-\s+{_VERSION}\s*")
+_COMPARISON = rf"{_OPERATOR}\s*{_VERSION}"
+_GROUP = rf"\s*{_OPERATOR}\s*{_VERSION}\s*(?:(?:\s+|,\s*){_OPERATOR}\s*{_VERSION}\s*)*"
+_HYPHEN = rf"\s*{_VERSION}\s+-\s+{_VERSION}\s*"
 # A version or a part of one, after nothing, =, ~ or ^.
-_SIMPLE = re.compile(r"(\s*(?:=|~|~>|\^)?\s*v?)([0-9]+(?:\.[0-9]+){0,2})((?:\.[xX*])*\s*)")
+_SIMPLE = r"(\s*(?:=|~|~>|\^)?\s*v?)([0-9]+(?:\.[0-9]+){0,2})((?:\.[xX*])*\s*)"
 # A development build that is named after the previous release: 0.11.1-n259.h74abbb81.
-_BUILD_AFTER = re.compile(r"n([0-9]+)(?:\..*)?")
+_BUILD_AFTER = r"n([0-9]+)(?:\..*)?"
 # The suffixes of z2jh's own tags.
-_OF_Z2JH = re.compile(r"(?:alpha|beta|rc|n[0-9]+\.|0\.dev\.|[0-9a-f]{6,}$).*")
+_OF_Z2JH = r"(?:alpha|beta|rc|n[0-9]+\.|0\.dev\.|[0-9a-f]{6,}$).*"
 
 Order: TypeAlias = tuple[semver.Version, int]
 
@@ -53,7 +53,7 @@ def order(version: semver.Version) -> Order:
 
     It is SemVer's, except for development builds of 0.8 to 1.1: ``0.11.1-n259.h74abbb81`` is newer than 0.11.1.
     """
-    build = _BUILD_AFTER.fullmatch(version.prerelease or "")
+    build = re.fullmatch(_BUILD_AFTER, version.prerelease or "")
     return (version.finalize_version(), int(build[1])) if build else (version, -1)
 
 
@@ -73,7 +73,7 @@ def is_dev(version: semver.Version) -> bool:
 def is_like_z2jh(tag: str) -> bool:
     """Whether ``tag`` has the form of z2jh's own tags."""
     version = parse_version(tag)
-    return version is not None and (version.prerelease is None or bool(_OF_Z2JH.fullmatch(version.prerelease)))
+    return version is not None and (version.prerelease is None or bool(re.fullmatch(_OF_Z2JH, version.prerelease)))
 
 
 class _Comparison(NamedTuple):
@@ -127,10 +127,10 @@ class Constraint(NamedTuple):
 def parse_constraint(text: str) -> Constraint | None:
     """Parse a requirement like Helm; return None if it is invalid."""
     groups = []
-    for group in _HYPHEN.sub(r">= \1, <= \6 ", text).split("||") if len(text) <= _LONGEST else [""]:
-        comparisons = [_comparison(*found) for found in _COMPARISON.findall(group)]
+    for group in re.sub(_HYPHEN, r">= \1, <= \6 ", text).split("||") if len(text) <= _LONGEST else [""]:
+        comparisons = [_comparison(*found) for found in re.findall(_COMPARISON, group)]
         known = tuple(one for one in comparisons if one is not None)
-        if not _GROUP.fullmatch(group) or len(known) < len(comparisons):
+        if not re.fullmatch(_GROUP, group) or len(known) < len(comparisons):
             return None
         groups.append(known)
     return Constraint(tuple(groups))
@@ -164,7 +164,7 @@ def respelled(text: str, version: str, versions: Iterable[str]) -> str:
     It keeps its sign, its ``v`` and its number of parts if possible; otherwise it is the version itself.
     """
     known = list(versions)
-    simple = _SIMPLE.fullmatch(text)
+    simple = re.fullmatch(_SIMPLE, text)
     candidates = [text]
     if simple:
         parts = version.removeprefix("v").split(".")[: simple[2].count(".") + 1]

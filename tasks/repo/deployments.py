@@ -37,18 +37,18 @@ from .values import NAME_KEYS, TAG_KEY, is_encrypted, quoted, values_setting
 
 HUBPLOY_FILE = "hubploy.yaml"
 _COMMON = "common"
-_CONFIG = re.compile(r"(?P<folder>.+)/(?P<kind>config|secrets)/(?P<name>[^/]+)\.ya?ml")
+_CONFIG = r"(?P<folder>.+)/(?P<kind>config|secrets)/(?P<name>[^/]+)\.ya?ml"
 # A valid name of a release or namespace, not a variable of a shell, make or a workflow.
-_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_NAME = r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?"
 # helm as a command in a shell, make or a workflow, with options before its subcommand.
-_HELM = re.compile(
+_HELM = (
     r"(?:^|[;&|(]|\b(?:run:|exec|sudo|time|then|do|else))[\s@+-]*(?:\w+=\S*\s+)*"
     r"helm\s+(?:-\S+\s+(?:[^-\s]\S*\s+)?)*(?:upgrade|install)\s"
 )
 # Files that only mention commands.
 PROSE = (*(f":(exclude,glob)**/*.{kind}" for kind in ("md", "adoc", "rst", "txt")), f":(exclude){FILE}")
 # A word of a command; blanks in quotes and in expressions of workflows belong to it.
-_WORD = re.compile(r"""(?:\$\{\{.*?\}\}|"[^"]*"|'[^']*'|\S)+""")
+_WORD = r"""(?:\$\{\{.*?\}\}|"[^"]*"|'[^']*'|\S)+"""
 _IMAGE, _EXTRA = "image", "extraImages"
 _SPAWNER = frozenset({"kubespawner_override", "KubeSpawner"})
 _CONTAINERS = frozenset({"initContainers", "extraContainers", "init_containers", "extra_containers"})
@@ -121,7 +121,7 @@ def of_hubploy(hub: Hub) -> tuple[Deployment, ...]:
     """Return the deployments that hubploy would install, of any chart."""
     # Folders of cookiecutter templates have braces in their names.
     folders = {path.rpartition("/")[0] for path in hub.listing.named(HUBPLOY_FILE) if "{" not in path}
-    files = map(_CONFIG.fullmatch, sorted(hub.listing.files)) if folders else ()
+    files = (re.fullmatch(_CONFIG, file) for file in sorted(hub.listing.files)) if folders else ()
     found: dict[str, dict[tuple[str, str], str]] = {}
     for file in (one for one in files if one and one["folder"] in folders):
         found.setdefault(file["folder"], {})[file["kind"], file["name"]] = file[0]
@@ -226,12 +226,12 @@ class Installation(NamedTuple):
     @property
     def name(self) -> str:
         """The name of its Helm release, or ``hub`` if that is a variable."""
-        return self.release if _NAME.fullmatch(self.release) else "hub"
+        return self.release if re.fullmatch(_NAME, self.release) else "hub"
 
     def deployment(self, name: str) -> str:
         """Return its entry for ``hub.deployments`` with this ``name``."""
         release = f", release: {self.name}" if name != self.name else ""
-        namespace = f", namespace: {self.namespace}" if self.namespace and _NAME.fullmatch(self.namespace) else ""
+        namespace = f", namespace: {self.namespace}" if self.namespace and re.fullmatch(_NAME, self.namespace) else ""
         return f"{{name: {name}, values: [{', '.join(map(quoted, self.values))}]{release}{namespace}}}"
 
 
@@ -267,7 +267,7 @@ def installations(hub: Hub) -> tuple[Installation, ...]:
         text = (hub.files.read(file) or b"").decode("utf-8", "replace")
         lines = text.splitlines()
         for first, line in enumerate(lines):
-            if _HELM.search(line) and not line.lstrip().startswith("#"):
+            if re.search(_HELM, line) and not line.lstrip().startswith("#"):
                 last = next((at for at in range(first, len(lines)) if not lines[at].rstrip().endswith("\\")), first)
                 found += _command(hub, file, text, first, lines[first : last + 1])
     return tuple(found)
@@ -275,7 +275,7 @@ def installations(hub: Hub) -> tuple[Installation, ...]:
 
 def _command(hub: Hub, file: str, text: str, first: int, lines: Sequence[str]) -> Iterator[Installation]:
     joined = " ".join(line.rstrip().removesuffix("\\") for line in lines)
-    words = [re.sub("[\"']", "", word) for word in _WORD.findall(joined)]
+    words = [re.sub("[\"']", "", word) for word in re.findall(_WORD, joined)]
     words = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
     at = next((at for at, word in enumerate(words) if _is_chart(hub, word, words)), None)
     if at is None:

@@ -29,23 +29,19 @@ _Z2JHS_OWN = frozenset({"jupyterhub/k8s-hub", "jupyterhub/k8s-hub-slim"})
 # Characters of patterns, variables, quotes and URLs.
 _NOT_IN_PATHS = frozenset("*?[]$\\<:\"'")
 _BLANKS = " \t\v\f\r"
-_KEYWORD = re.compile(rf"[{_BLANKS}]*([^{_BLANKS}]*)")
+_KEYWORD = rf"[{_BLANKS}]*([^{_BLANKS}]*)"
 # Blanks in quotes or after a backslash belong to the word.
-_WORD = re.compile(
-    r"""(?:[^ \t\v\f\r"'\\]+|\\.?|'[^']*'|"(?:[^"\\]|\\.)*"|(?P<open>["']))+""",
-    re.DOTALL,
-)
+_WORD = r"""(?s)(?:[^ \t\v\f\r"'\\]+|\\.?|'[^']*'|"(?:[^"\\]|\\.)*"|(?P<open>["']))+"""
 _TAKES_HEREDOCS = frozenset({"ADD", "COPY", "RUN", "ONBUILD"})
-_HEREDOC = re.compile(r"[0-9]*<<(-?)([^<]+)")
+_HEREDOC = r"[0-9]*<<(-?)([^<]+)"
 # Plain text, a variable, or something unsupported.
-_PIECE = re.compile(
-    r"""(?P<text>[^$"'\\`]+)|\$(?P<plain>[A-Za-z_]\w*)"""
-    r"""|\$\{(?P<braced>[A-Za-z_]\w*)(?:(?P<sign>:[-+])(?P<word>[^{}$"'\\`]*))?\}|\$\{[^}]*\}*|.""",
-    re.ASCII,
+_PIECE = (
+    r"""(?a)(?P<text>[^$"'\\`]+)|\$(?P<plain>[A-Za-z_]\w*)"""
+    r"""|\$\{(?P<braced>[A-Za-z_]\w*)(?:(?P<sign>:[-+])(?P<word>[^{}$"'\\`]*))?\}|\$\{[^}]*\}*|."""
 )
 # The image in ``COPY --from=IMAGE`` and ``RUN --mount=…,from=IMAGE``, where BuildKit replaces no variables. A name
 # without a slash may be a stage or a named context: https://docs.docker.com/reference/dockerfile/#copy---from.
-_FROM_IMAGE = re.compile(r"""--(?:from=|mount=(?:[^,]*,)*?(?i:from)=)([^\s,$"'/]+/[^\s,$"']+)(?=,|\Z)""")
+_FROM_IMAGE = r"""--(?:from=|mount=(?:[^,]*,)*?(?i:from)=)([^\s,$"'/]+/[^\s,$"']+)(?=,|\Z)"""
 _MAX_LENGTH = 4096
 
 
@@ -62,7 +58,7 @@ class Instruction(NamedTuple):
 
     def words(self) -> list[re.Match[str]]:
         """Return the words of the arguments, or nothing if a quote is not closed."""
-        found = list(_WORD.finditer(self.arguments))
+        found = list(re.finditer(_WORD, self.arguments))
         return [] if any(match["open"] for match in found) else found
 
 
@@ -123,7 +119,7 @@ def read_stages(text: Text, arguments: Mapping[str, BuildArgument]) -> tuple[lis
             _declare(instruction, values, arguments)
         elif instruction.keyword in {"COPY", "RUN"}:
             for flag in takewhile(lambda word: word[0].startswith("--"), instruction.words()):
-                if image := _FROM_IMAGE.match(flag[0]):
+                if image := re.match(_FROM_IMAGE, flag[0]):
                     start = instruction.start + flag.start() + image.start(1)
                     sources.append(BuildStage(instruction.line, start, image[1], Word((Piece(image[1], start),))))
     if not stages:
@@ -162,13 +158,13 @@ def _joined(first: _Line, lines: Iterator[_Line]) -> Instruction:
         written += body[:-1] if is_continued else line.content
         if not is_continued:
             break
-    _, keyword, arguments = _KEYWORD.split(written, maxsplit=1)
+    _, keyword, arguments = re.split(_KEYWORD, written, maxsplit=1)
     start = first.start + len(written) - len(arguments)
     return Instruction(keyword.replace("\n", "").upper(), first.number, arguments, start)
 
 
 def _skip_heredocs(instruction: Instruction, lines: Iterator[_Line], where: str) -> None:
-    for word in filter(None, (_HEREDOC.fullmatch(word[0]) for word in instruction.words())):
+    for word in filter(None, (re.fullmatch(_HEREDOC, word[0]) for word in instruction.words())):
         chomps, name = word[1], word[2].replace('"', "").replace("'", "")
         contents = (line.content.lstrip("\t") if chomps else line.content for line in lines)
         if name and name not in contents:
@@ -213,7 +209,7 @@ def _filled(written: str, place: int, values: Mapping[str, Word]) -> Word:
     pieces: list[Piece] = []
     fault = "$ in single quotes, which is not supported" if quote == "'" and "$" in written else ""
     length = 0
-    for match in _PIECE.finditer(written):
+    for match in re.finditer(_PIECE, written):
         part = _piece(match, place, values)
         pieces += part.pieces
         fault = fault or part.fault

@@ -72,11 +72,12 @@ def _edits(hub: Hub, after: Files, said: Mapping[str, Sequence[str]]) -> tuple[F
 
 def archives(hub: Hub) -> tuple[str, ...]:
     """Return git's files of the dependency in the chart's ``charts/``, which Helm uses and a release does not move."""
-    begin = join(hub.layout.folder or ".", "charts", hub.requirement.name)
+    if hub.layout.folder is None:
+        return ()
+    begin = join(hub.layout.folder, "charts", hub.requirement.name)
     # Other charts' names may have the same beginning.
-    vendored = re.compile(rf"{re.escape(begin)}(/|-v?[0-9])")
-    found = [one for one in hub.listing.files if vendored.match(one)]
-    return hub.git.names("ls-files", "-z", "--", *found[:_MOST_NAMED]) if found and hub.layout.folder else ()
+    found = [one for one in hub.listing.files if one.startswith(begin) and re.match("/|-v?[0-9]", one[len(begin) :])]
+    return hub.git.names("ls-files", "-z", "--", *found[:_MOST_NAMED]) if found else ()
 
 
 def _require_no_archives(hub: Hub) -> None:

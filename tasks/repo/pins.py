@@ -27,14 +27,14 @@ from .values import Path, reach, with_scalars
 _SOURCE_KEYS = ("repo", "repository", "repoURL")
 _VERSION_KEYS = ("version", "targetRevision")
 # A version in other text, `jupyterhub-3.2.1`, `--version v3.2.1`; without a full version, a part of one.
-_WHOLE = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?![.\w-]*[0-9])")
-_PART = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+(?![.\w-]*[0-9])")
+_WHOLE = r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?![.\w-]*[0-9])"
+_PART = r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+(?![.\w-]*[0-9])"
 # Beginnings of a line that are not part of a requirement: a list item, a quotation, a variable called x.
-_BEGIN = re.compile(r"^\s*(?:[*>](?=\s)|[xX](?=\s*=))")
-_COMMENT = re.compile(r"(?:^|(?<=\s))(?:#|//|--|;|<!--)(?:\s.*|$)")
-_MARK = re.compile(r"(?:^|(?<=\s))(?:#|//|--|;|<!--|/\*)\s*(?P<whose>hubpress|renovate):\s*(?P<words>.*)")
+_BEGIN = r"^\s*(?:[*>](?=\s)|[xX](?=\s*=))"
+_COMMENT = r"(?:^|(?<=\s))(?:#|//|--|;|<!--)(?:\s.*|$)"
+_MARK = r"(?:^|(?<=\s))(?:#|//|--|;|<!--|/\*)\s*(?P<whose>hubpress|renovate):\s*(?P<words>.*)"
 _OPENING = ("{", "[", "(", "=", ":", "\\")
-_RENOVATE = re.compile(r"(\w+)=(\S+)")
+_RENOVATE = r"(\w+)=(\S+)"
 
 
 class Pinned(NamedTuple):
@@ -180,7 +180,7 @@ class Marker(NamedTuple):
         if self.text is not None:
             start = line.find(self.text)
             return None if start < 0 else (start, start + len(self.text))
-        found = _MARK.search(line)
+        found = re.search(_MARK, line)
         if found is None:
             return None
         words = found["words"].strip()
@@ -188,7 +188,7 @@ class Marker(NamedTuple):
             # A remark may follow, or the end of the comment.
             is_meant = re.fullmatch(rf"{re.escape(self.chart)}(?:\s*(?:-->|\*/|[,;:(#]).*)?", words) is not None
         else:
-            said = {"registryUrl": self.repository, **dict(_RENOVATE.findall(words))}
+            said = {"registryUrl": self.repository, **dict(re.findall(_RENOVATE, words))}
             is_named = said.get("packageName", said.get("depName")) == self.chart
             is_meant = is_named and said.get("datasource") == "helm"
             is_meant = is_meant and same_address(said["registryUrl"], self.repository)
@@ -221,15 +221,15 @@ class Marked(_Place):
             raise Unusable(f"nothing marks the version of {self.name}", where=text.where, hint="git diff")
         at = marks[self.number]
         first, last = self.marker.span_in(lines[at]) or (0, 0)
-        code = _COMMENT.sub("", lines[at][:first] + " " * (last - first) + lines[at][last:])
-        behind = _WHOLE.match(code, last + len(code[last:]) - len(code[last:].lstrip(" \t'\"=:")))
+        code = re.sub(_COMMENT, "", lines[at][:first] + " " * (last - first) + lines[at][last:])
+        behind = re.compile(_WHOLE).match(code, last + len(code[last:]) - len(code[last:].lstrip(" \t'\"=:")))
         span = behind.span() if behind and self.marker.text is not None else None
         is_next = True
         while is_next and not _versions_in(code) and at + 1 < len(lines):
             at += 1
-            code = _COMMENT.sub("", lines[at])
+            code = re.sub(_COMMENT, "", lines[at])
             is_next = code.rstrip().endswith(_OPENING)
-        code = _BEGIN.sub(lambda found: " " * len(found[0]), code)
+        code = re.sub(_BEGIN, lambda found: " " * len(found[0]), code)
         start, end = span or _version_in(code, f"{text.where}:{at + 1}")
         offset = sum(len(line) + 1 for line in lines[:at])
         return offset + start, offset + end
@@ -285,7 +285,7 @@ def misspelt_marks(files: Files, telling: Sequence[str], chart: str) -> Iterator
     for path in telling:
         lines = (files.read(path) or b"").decode("utf-8", "replace").split("\n")
         for number, line in enumerate(lines, start=1):
-            found = _MARK.search(line)
+            found = re.search(_MARK, line)
             named = re.match(r"[\w-]*", found["words"]) if found and found["whose"] == "hubpress" else None
             if named and named[0] != chart and nearest(named[0], [chart]):
                 yield f"{path}:{number}", named[0]
@@ -371,4 +371,4 @@ def _version_in(text: str, where: str) -> tuple[int, int]:
 
 
 def _versions_in(text: str) -> list[re.Match[str]]:
-    return list(_WHOLE.finditer(text)) or list(_PART.finditer(text))
+    return list(re.finditer(_WHOLE, text)) or list(re.finditer(_PART, text))

@@ -47,12 +47,12 @@ TAG_KEY, DIGEST_KEY = "tag", "digest"
 _DIGEST = "@sha256"
 # https://github.com/AGWA/git-crypt/blob/master/doc/git-crypt.md and https://getsops.io/docs/
 GIT_CRYPT = b"\0GITCRYPT\0"
-_SOPS = re.compile(rb"^sops:\s*$|^\s*\"?mac\"?: *\"?ENC\[", re.MULTILINE)
-_PLAIN_IN_BRACKETS = re.compile(r"[\w./-][\w./*-]*")
+_SOPS = rb"(?m)^sops:\s*$|^\s*\"?mac\"?: *\"?ENC\["
+_PLAIN_IN_BRACKETS = r"[\w./-][\w./*-]*"
 _BLANKS = " \t"
 _PLAIN = frozenset(ascii_letters + digits + "._/:@+-=")
 # A plain scalar can also begin with an option: `--build-arg=A=1`.
-_OPTION = re.compile(r"--?[a-z]")
+_OPTION = r"--?[a-z]"
 _PLAIN_FIRST = frozenset(ascii_letters + digits + "_/")
 _MAX_INDEX_DIGITS = 9
 _TEXT, _GIVE_TEXT = "a string", "give it one plain value"
@@ -156,7 +156,7 @@ def _spelled(value: str, style: str) -> str:
     if style == "'" and value.isprintable():
         return "'" + value.replace("'", "''") + "'"
     # Safe in every YAML reader, in block and flow context.
-    begins_plain = value[:1] in _PLAIN_FIRST or _OPTION.match(value)
+    begins_plain = value[:1] in _PLAIN_FIRST or re.match(_OPTION, value)
     is_safe = begins_plain and _PLAIN.issuperset(value) and not value.endswith(":")
     if style != '"' and is_safe and reads_as_text(value):
         return value
@@ -223,7 +223,7 @@ class ValuesPlace(NamedTuple):
 
 def is_encrypted(data: bytes) -> bool:
     """Whether ``data`` is encrypted by sops or git-crypt."""
-    return data.startswith(GIT_CRYPT) or bool(_SOPS.search(data))
+    return data.startswith(GIT_CRYPT) or bool(re.search(_SOPS, data))
 
 
 def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
@@ -325,4 +325,4 @@ def _patterns(files: Sequence[str]) -> Sequence[str]:
 
 def quoted(text: str) -> str:
     """Return ``text`` as a scalar in YAML's flow style."""
-    return text if _PLAIN_IN_BRACKETS.fullmatch(text) else "'" + text.replace("'", "''") + "'"
+    return text if re.fullmatch(_PLAIN_IN_BRACKETS, text) else "'" + text.replace("'", "''") + "'"

@@ -16,7 +16,7 @@ from ..repo.hub import Hub
 from ..repo.remotes import Review, base_here
 from ..tools.command import Output
 from ..tools.git import HEAD, INDEX, SHORT, Git, Head, failed, head_fact, index_fact
-from ..tools.process import run_with_output
+from ..tools.watched import run_with_output
 from .branches import TargetBranch, earlier_release, require_name, target_branch
 from .bump import commit_message
 from .preview import Preview, preview_of

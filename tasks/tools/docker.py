@@ -14,8 +14,9 @@ from ..core.faults import Fault, ProgramFailed, Refused, Unreachable
 from ..core.names import Reference, short_platform
 from .command import MALFORMED, Command, Output, mentions
 from .logins import denied
-from .process import LOOK_SECONDS, capture, run_with_last_line
+from .process import LOOK_SECONDS, capture
 from .registry import FoundImage, PlatformImage, asked_too_often, unreachable
+from .watched import run_with_last_line
 
 DOCKER_DRIVER, REMOTE_DRIVER = "docker", "remote"
 # Not a builder of buildx, but Google Cloud Build, in the project of the images' registry.
@@ -43,7 +44,7 @@ _NO_ENGINE = (
 _NO_RIGHT = ("permission denied while trying to connect to the docker",)
 _NO_HELPER = ("error getting credentials", "executable file not found")
 _TOO_OFTEN = ("toomanyrequests", "429 too many requests")
-_REQUEST = re.compile(r'failed to do request: \w+ "[^"]*": ')
+_REQUEST = r'failed to do request: \w+ "[^"]*": '
 _DENIED = r"\b40[13]\b|unauthorized|denied|forbidden|authorization failed|no basic auth credentials"
 _NO_ANSWER = (
     *("dial tcp", "no such host", "connection refused", "i/o timeout", "connection reset", "failed to do"),
@@ -247,5 +248,5 @@ def _registry_fault(words: str, host: str) -> Fault | None:
         # A build also asks the registries of base images and of the Dockerfile's syntax.
         asked = re.search(_ASKED, words)
         host = asked[1] if asked else host
-        return unreachable(_REQUEST.sub("", words), host, host)
+        return unreachable(re.sub(_REQUEST, "", words), host, host)
     return None

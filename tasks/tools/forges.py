@@ -44,9 +44,9 @@ _CI_PATHS = {
 _WEB = ("http", "https")
 _SSH = ("ssh", "git+ssh")
 # Other names of a forge: ssh on port 443, and aliases in the user's ssh configuration (``github.com-work``).
-_ALIAS = re.compile(r"(?:(?:alt)?ssh\.)?(github\.com|gitlab\.com|bitbucket\.org)(?:-.*)?")
+_ALIAS = r"(?:(?:alt)?ssh\.)?(github\.com|gitlab\.com|bitbucket\.org)(?:-.*)?"
 # ``[user@]host:path``; a single letter before the colon is a drive, a slash after it an absolute path.
-_SHORT_FORM = re.compile(r"(?:[^/]*@)?([^/:@]{2,}):([^/].*)")
+_SHORT_FORM = r"(?:[^/]*@)?([^/:@]{2,}):([^/].*)"
 # Forges by a part of the host's name: gitlab.example.org, git.forgejo.example.
 _NAMES = {
     "github": GITHUB,
@@ -269,7 +269,7 @@ def read_remote(remote_url: str) -> Repository | None:
     The forms are git's (https://git-scm.com/docs/git-clone#_git_urls). User and password are dropped, and the port of
     an ssh address, which differs from that of the web pages.
     """
-    if short := _SHORT_FORM.fullmatch(remote_url):
+    if short := re.fullmatch(_SHORT_FORM, remote_url):
         remote_url = f"ssh://{short[1]}/{short[2]}"
     try:
         parts = urlsplit(remote_url)
@@ -286,7 +286,7 @@ def read_remote(remote_url: str) -> Repository | None:
 def reached(remote_url: str) -> Repository | None:
     """Parse a git remote's address like :func:`read_remote`, with the host name resolved by ssh's configuration."""
     repository = read_remote(remote_url)
-    if repository and (_SHORT_FORM.fullmatch(remote_url) or urlsplit(remote_url).scheme in _SSH):
+    if repository and (re.fullmatch(_SHORT_FORM, remote_url) or urlsplit(remote_url).scheme in _SSH):
         with suppress(ProgramFailed):
             shown = capture(Command(("ssh", "-G", "--", repository.host))).text
             if name := re.search(r"(?m)^hostname (.+)$", shown):
@@ -331,5 +331,5 @@ def _fault(output: Output, host: str) -> Fault:
 
 def _web_host(host: str) -> str:
     """Return the host of the web pages for git's host."""
-    alias = _ALIAS.fullmatch(host)
+    alias = re.fullmatch(_ALIAS, host)
     return alias[1] if alias else f"[{host}]" if ":" in host else host
