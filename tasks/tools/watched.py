@@ -35,7 +35,7 @@ def run_with_last_line(command: Command, what: str) -> Output:
     """Run ``command`` with its last line shown behind ``what``; return what it says, and show it where it fails."""
     with output.waiting(what) as wait:
         # People see what it does, and can end it with Ctrl-C.
-        done = _heard(command, TIMEOUT_MAX, wait.hear)
+        done = _heard(command, TIMEOUT_MAX, wait.add)
     if done.ok:
         log.debug("%s", done.stderr)
     else:
@@ -43,7 +43,7 @@ def run_with_last_line(command: Command, what: str) -> Output:
     return done
 
 
-def watch(command: Command) -> Output:
+def run_with_output(command: Command) -> Output:
     """Run ``command``, show what it says line by line, and return it whatever its status."""
 
     def tell(text: str) -> None:
