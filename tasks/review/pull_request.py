@@ -311,9 +311,8 @@ def _push(git: Git, remote: str, commit: str, branch: str, place: Fact) -> None:
     """Push ``commit`` to ``remote`` as ``branch``, verify that it is there, and have the clone's branch follow it."""
     done = capture(git.push_command(remote, commit, branch), seconds=PUSH_SECONDS)
     there = place.ask()
-    addresses = git.ask("remote", "get-url", "--push", "--all", remote).text.splitlines()
     # The first address alone is asked. Where it is all, somebody may have pushed the same in the same moment.
-    if there == commit and (done.ok or len(addresses) == 1):
+    if there == commit and (done.ok or len(git.push_addresses(remote)) == 1):
         # A forge may tell where to open a request.
         lines = (line.partition("remote: ") for line in done.stderr.splitlines())
         told = [f"{sign}{text}" for before, sign, text in lines if sign and not before and text.strip()]
@@ -386,10 +385,9 @@ def _has_more_commits(git: Git, remote: str, branch: str, theirs: str) -> Refuse
 
 def _on_github(github: GitHub, head: str, wanted: PullRequest, *, waits: bool) -> tuple[Action, PullRequest]:
     with Pool() as pool, output.waiting(f"asking {github.host}"):
-        asked = pool.submit(github.requests, wanted.branch)
+        asked = pool.submit(github.open_request, head)
         labelled = pool.submit(_with_labels, github, wanted)
-        requests, planned = result_of(asked), result_of(labelled)
-    there = _open(requests, head)
+        there, planned = result_of(asked), result_of(labelled)
     additions = planned.additions(github, there, there.number if there else None)
     if there:
         planned = planned._replace(status=UPDATED, url=there.url, number=there.number)
@@ -419,7 +417,7 @@ def _with_labels(github: GitHub, planned: PullRequest) -> PullRequest:
 
 def _settle(github: GitHub, head: str, request: PullRequest) -> PullRequest:
     """Open or update the pull request, and return it as it is there; labels and reviewers may fail, and are told."""
-    found, status = _open(github.requests(request.branch), head), PRESENT
+    found, status = github.open_request(head), PRESENT
     there = found or github.create(head, github.create_command(head, request.base, request.title, request.body))
     if found and not request.says_the_same(found):
         github.run(github.update_command(found.number, request.title, request.body))
@@ -433,10 +431,6 @@ def _settle(github: GitHub, head: str, request: PullRequest) -> PullRequest:
             warnings.append(f"cannot {what}: {fault.what}; do it at {there.url}")
     status = status if found else CREATED
     return request._replace(status=status, url=there.url, number=there.number, warnings=tuple(warnings))
-
-
-def _open(requests: Sequence[ForgeRequest], head: str) -> ForgeRequest | None:
-    return next((one for one in requests if one.is_open and one.is_from(head)), None)
 
 
 def _by_hand(review: Review, planned: PullRequest) -> tuple[Action, PullRequest]:

@@ -136,11 +136,6 @@ class ForgeRequest(NamedTuple):
         """Whether it is from ``head``; GitHub does not tell capitals from small letters in the owner's name."""
         return self.head.lower() == head.lower()
 
-    @property
-    def is_open(self) -> bool:
-        """Whether it is neither merged nor closed."""
-        return self.state not in (MERGED, CLOSED)
-
 
 class GitHub(NamedTuple):
     """One repository, ``owner/name``, on GitHub or on a GitHub Enterprise Server; gh runs in ``folder``.
@@ -164,6 +159,11 @@ class GitHub(NamedTuple):
             return tuple(ForgeRequest.read(one, branch) for one in json.loads(output.text))
         except MALFORMED:
             raise ProgramFailed("the list of pull requests cannot be read", where=PROGRAM, hint=_LOOK) from None
+
+    def open_request(self, head: str) -> ForgeRequest | None:
+        """Return the pull request from ``head`` that is neither merged nor closed, or None."""
+        there = (one for one in self.requests(head.rpartition(":")[2]) if one.is_from(head))
+        return next((one for one in there if one.state not in (MERGED, CLOSED)), None)
 
     def labels(self) -> frozenset[str]:
         """Return the repository's labels in small letters, by which GitHub compares them."""
@@ -199,7 +199,7 @@ class GitHub(NamedTuple):
     def create(self, head: str, command: Command) -> ForgeRequest:
         """Open a pull request from ``head`` by its command, and return it as GitHub has it afterwards."""
         self.run(command)
-        made = next((one for one in self.requests(head.rpartition(":")[2]) if one.is_open and one.is_from(head)), None)
+        made = self.open_request(head)
         if made is None:
             raise ProgramFailed("GitHub does not have the pull request that was opened", where=self.path, hint=_LOOK)
         return made

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain, takewhile
 from pathlib import Path
 from typing import NamedTuple
@@ -309,8 +309,12 @@ class Git:
 
     def push_address(self, remote: str) -> str:
         """Return what to ask for the branches that a push to ``remote`` meets: it, or its push address."""
-        fetch, push = (self.ask("remote", "get-url", *flag, remote) for flag in ((), ("--push",)))
-        return push.text if push.ok and push.text != fetch.text else remote
+        fetch, push = self.ask("remote", "get-url", remote).text, self.push_addresses(remote)[:1]
+        return push[0] if push and push[0] != fetch else remote
+
+    def push_addresses(self, remote: str) -> list[str]:
+        """Return where a push to ``remote`` goes: to its one address, or to several."""
+        return self.ask("remote", "get-url", "--push", "--all", remote).text.splitlines()
 
     @cached_property
     def configuration(self) -> dict[str, str]:
@@ -411,11 +415,8 @@ def remote_branch_fact(git: Git, remote: str, branch: str, value: str | None, ad
 
 def push_address_fact(git: Git, remote: str) -> Fact:
     """Return the fact that ``remote`` is pushed to at the address that it has now, or at several."""
-
-    def ask() -> str:
-        return ", ".join(git.ask("remote", "get-url", "--push", "--all", remote).text.splitlines())
-
-    return Fact(f"the address of {remote}", ask, ask())
+    addresses = partial(git.push_addresses, remote)
+    return Fact(f"the address of {remote}", addresses, addresses(), lambda now: f"is now {', '.join(now)}")
 
 
 def index_fact(git: Git, paths: Sequence[str]) -> Fact:
