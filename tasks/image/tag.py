@@ -37,10 +37,6 @@ from ..tools.process import map_parallel
 COMMIT_TO_COME = "{commit}"
 _UNTAGGED_BASE = "0.0.1-0.dev"
 _CONTENT, _CONTENT_DIGITS = "{content}", 12
-_BRACES = ("{{", "}}")
-# Questions to git, without the commit that they are about.
-_DESCRIBE = ("describe", "--tags", "--long")
-_COUNT = ("rev-list", "--count")
 
 
 class ImageName(NamedTuple):
@@ -120,7 +116,7 @@ class History:
         """Return the nearest git tag in the past of ``commit``, annotated or not, and the number of commits since."""
         if commit != HEAD and self.tagged(HEAD)[0] is None:
             return None, 0
-        described = self._ask(*_DESCRIBE, commit)
+        described = self._ask("describe", "--tags", "--long", commit)
         if not described.ok:
             return None, 0
         tag, _, since = described.text.rpartition("-g")[0].rpartition("-")
@@ -130,7 +126,7 @@ class History:
         """Return how many commits lead to ``commit``, itself included; ``COMMIT_TO_COME`` follows HEAD."""
         if commit == COMMIT_TO_COME:
             return self.count(HEAD) + 1
-        return int(self._ask(*_COUNT, commit, "--").text)
+        return int(self._ask("rev-list", "--count", commit, "--").text)
 
     def _commit(self, *which: str) -> tuple[str, str] | None:
         """Return the hashes of the last commit of HEAD or of those named; None before the first one."""
@@ -157,7 +153,7 @@ def fill_template(template: str, names: Mapping[str, str], where: str) -> str:
     """Return ``template`` with each ``{NAME}`` replaced, and ``{{`` and ``}}`` by braces, as ``str.format`` does."""
 
     def fill(found: re.Match[str]) -> str:
-        if found[0] in _BRACES:
+        if found[0] in ("{{", "}}"):
             return found[0][0]
         if found[1] in names:
             return names[found[1]]

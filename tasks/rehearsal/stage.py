@@ -241,8 +241,7 @@ def _kept_inside(hub: Hub, address: str, base: str) -> tuple[Hub, tuple[str, ...
         )
     here: dict[str, Any] = {"remote": ORIGIN, "upstream": None, "base_branch": base, "images": images}
     inside = settings._replace(**_OFF, **here, verify=None)
-    given = {key: getattr(settings, key) for key in _OFF}
-    unused = {f"hub.{key}": value for key, value in given.items() if value != _OFF[key]}
+    unused = {f"hub.{key}": getattr(settings, key) for key, off in _OFF.items() if getattr(settings, key) != off}
     unused[_BUILDER_VARIABLE] = os.environ.get(_BUILDER_VARIABLE)
     shown = {name: ", ".join(value) if isinstance(value, tuple) else value for name, value in unused.items()}
     names = ", ".join(f"{name} {value}" for name, value in shown.items() if value)
