@@ -129,7 +129,10 @@ def _make_commit(git: Git, place: Fact, wanted: Mapping[str, bytes], message: st
     branch, parent = place.value
     git.require_unlocked()
     flags = ("--quiet", "--only", "--cleanup=whitespace", "--file=-")
-    output = run_with_output(git.command("--literal-pathspecs", "commit", *flags, "--", *wanted, stdin=message))
+    # Each path says itself that it is no pattern: of git's flag for that hooks would inherit the variable.
+    output = run_with_output(
+        git.command("commit", *flags, "--", *(f":(literal){path}" for path in wanted), stdin=message)
+    )
     if not output.ok:
         if output.status > 0:
             place.require(place.value)
