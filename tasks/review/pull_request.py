@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 
 from ..core import output
 from ..core.faults import Fault, Refused
-from ..core.names import Reference
+from ..core.names import Reference, platforms_left
 from ..core.plan import PUSHED, Action, Fact, Values
 from ..core.problems import Code
 from ..core.visible import code, code_or, one_line, plain, table_lines
-from ..image.build import Base, prove
+from ..image.build import SKIPPED, base_of, prove
 from ..image.tag import COMMIT_TO_COME
 from ..releases.index import Release
 from ..releases.notes import Upgrade, comparison, release_links, security_news
 from ..releases.versions import is_dev
-from ..repo.hub import Hub
+from ..repo.hub import Hub, HubImage
 from ..repo.remotes import Review, base_here
 from ..tools.command import Command
 from ..tools.forges import GITHUB, ForgeRequest, GitHub, gh_knows, opening_address, starts_no_workflow
@@ -70,7 +70,7 @@ class Evidence(NamedTuple):
 def from_report(images: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
     """Return what a build reports of its images (``images`` of its JSON report), without those it left alone."""
     found = []
-    for one in (one for one in images if one["tag"]):
+    for one in (one for one in images if one["status"] != SKIPPED):
         name, base = f"{one['repository']}:{one['tag']}", one["base"]
         gap = "" if one["digest"] or COMMIT_TO_COME in one["tag"] else MISSING
         found.append(Evidence(name, base["image"], one["digest"], tuple(one["platforms"]), base["digest"], gap))
@@ -81,30 +81,31 @@ def from_registry(hub: Hub, _: Values) -> tuple[Evidence, ...]:
     """Ask the registries for the images that the values name, and for their base images; a fault is evidence too."""
     named = []
     for image in hub.images:
-        for place in hub.values_places(image)[:1]:
+        platforms = platforms_left(hub.settings.platform, image.spec.skip_platforms)
+        for place in hub.values_places(image)[:1] if platforms else ():
             if name := pinned_at(hub, place):
                 to_come = Reference(*name.rsplit(":", 1)) if COMMIT_TO_COME in name else None
-                named.append((to_come or Reference.parse(name, place.file), image.base.reference))
-    answers = inspect_all(one for pair in named for one in pair if COMMIT_TO_COME not in str(one))
-    return tuple(_evidence(hub.settings.platform, *pair, answers) for pair in named)
+                named.append((image, to_come or Reference.parse(name, place.file), platforms))
+    asked = (one for image, name, _ in named for one in (name, image.base.reference))
+    answers = inspect_all(one for one in asked if COMMIT_TO_COME not in str(one))
+    return tuple(_evidence(*one, answers) for one in named)
 
 
-def _evidence(platform: str, image: Reference, base: Reference, answers: Mapping[Reference, ImageAnswer]) -> Evidence:
-    found, under = answers.get(image), answers[base]
-    gap = next((one.what for one in (found, under) if isinstance(one, Fault)), "")
-    known = Evidence(str(image), str(base), gap=gap)
-    if isinstance(found, Fault) or isinstance(under, Fault):
-        return known
-    if under is None:
-        return known._replace(gap=f"the registry does not have {base}")
-    known = known._replace(base_digest=under.digest)
-    if found is None:
-        return known._replace(platforms=(platform,), gap="" if COMMIT_TO_COME in known.image else MISSING)
+def _evidence(image: HubImage, name: Reference, platforms: str, answers: Mapping[Reference, ImageAnswer]) -> Evidence:
+    known, found = Evidence(str(name), str(image.base.reference)), answers.get(name)
+    if isinstance(found, Fault):
+        return known._replace(gap=found.what)
     try:
-        prove(image, found, Base(base, under), platform)
+        base = base_of(image, answers[image.base.reference], stored=False)
+        known = known._replace(base_digest=base.digest)
+        if found is None:
+            gap = "" if COMMIT_TO_COME in known.image else MISSING
+            return known._replace(platforms=tuple(platforms.split(",")), gap=gap)
+        known = known._replace(digest=found.digest, platforms=tuple(found.platforms))
+        prove(name, found, base, platforms)
     except Fault as fault:
-        gap = fault.what
-    return known._replace(digest=found.digest, platforms=tuple(found.platforms), gap=gap)
+        return known._replace(gap=fault.what)
+    return known
 
 
 class Description(NamedTuple):
