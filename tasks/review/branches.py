@@ -106,9 +106,12 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
     is_own = current not in {None, *review.shared}
     gap = f"{review.upstream} was not asked for {base}: {review.gap}; the plan uses the clone's copy"
     warnings = (gap,) if review.gap else ()
-    stay = Step("fetch", (), warnings=lambda: warnings)
+
+    def stay(*told: str) -> tuple[Step, Hub]:
+        return Step("fetch", (), warnings=lambda: (*warnings, *told)), hub
+
     if head is None or (current, head) == (base, tip) or hub.planned_branch or git.under_way():
-        return stay, hub
+        return stay()
     if tip is None:
         known = review._replace(tip=base_here(git, review))
         if is_own and known.tip and hub.changed and _was_merged(hub, git, known, str(current), head):
@@ -116,7 +119,7 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
         # The clone does not tell whether a branch that was pushed once was merged.
         was_pushed = is_own and git.commit_at(f"refs/remotes/{review.remotes.push}/{current}")
         told = f"{current} may have been merged since the last fetch from {review.upstream}: --push and --pr ask there"
-        return stay._replace(warnings=lambda: (*warnings, told)) if was_pushed else stay, hub
+        return stay(told) if was_pushed else stay()
     is_new = git.commit_at(tip) is None
     folder = _kept.enter_context(temporary_folder())
     (folder / "objects").mkdir()
@@ -124,10 +127,10 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
     if is_own and not _was_merged(hub, seen, review, str(current), head):
         behind = seen.count(head, tip)
         told = f"{current} is {_commits(behind)} behind {base} of {review.upstream}"
-        return stay._replace(warnings=lambda: (*warnings, told)) if behind else stay, hub
+        return stay(told) if behind else stay()
     # People are told that HEAD is detached; in CI that is how things are.
     if current is None and not (output.is_ci() and seen.contains(tip, head)):
-        return stay, hub
+        return stay()
     step, end, moving = _plan_moves(hub, seen, review, current, head)
     if step.actions:
         there = replace(open_hub(hub.settings, switched(git, base, end, moving, folder), moving), index=hub.index)
