@@ -14,7 +14,7 @@ from ..repo.hub import Hub
 from ..repo.pins import Lock
 from ..repo.remotes import read_remotes
 from ..tools.command import Command
-from ..tools.docker import BUILD_NATIVELY, CLOUD_BUILD, INSTALL_BUILDX, machine_fault, require_builder, start_engine
+from ..tools.docker import BUILD_NATIVELY, CLOUD_BUILD, machine_fault, require_builder, start_engine
 from ..tools.forges import GITHUB, read_remote
 from ..tools.git import Git, remote_fault
 from ..tools.logins import DockerLogins, ask_helper, is_google, sign_in_command
@@ -111,7 +111,7 @@ def _version_look(name: str, least: tuple[int, ...], *argv: str, pattern: str = 
 
     def ask() -> str:
         output = capture(Command(argv or (name, "--version")), seconds=LOOK_SECONDS)
-        found, install = re.search(pattern, output.text), INSTALL_HINTS.get(name, INSTALL_BUILDX)
+        found, install = re.search(pattern, output.text), INSTALL_HINTS[name]
         if not output.ok or not found:
             raise ProgramFailed("it tells no version" if output.ok else output.last_words, hint=install)
         version = found[0].strip()

@@ -14,7 +14,7 @@ from ..core.faults import Fault, ProgramFailed, Refused, Unreachable
 from ..core.names import Reference, short_platform
 from .command import MALFORMED, Command, Output, mentions
 from .logins import denied
-from .process import LOOK_SECONDS, capture, run_with_last_line
+from .process import INSTALL_HINTS, LOOK_SECONDS, capture, run_with_last_line
 from .registry import FoundImage, PlatformImage, asked_too_often, unreachable
 
 DOCKER_DRIVER, REMOTE_DRIVER = "docker", "remote"
@@ -22,7 +22,6 @@ DOCKER_DRIVER, REMOTE_DRIVER = "docker", "remote"
 CLOUD_BUILD = "cloudbuild"
 # How long an engine may take to say what it has.
 ENGINE_SECONDS = 10.0
-INSTALL_BUILDX = "install the buildx plugin: https://docs.docker.com/build/install-buildx/"
 JOIN_GROUP = (
     "join its group: sudo usermod -aG docker $USER, then sign out and in again; or run Docker rootless: "
     "https://docs.docker.com/engine/security/rootless/"
@@ -154,7 +153,7 @@ def machine_fault(said: str) -> ProgramFailed | None:
     """Return the fault of this machine in docker's words, if it is one."""
     words = said.lower()
     if mentions(words, _NO_BUILDX):
-        return ProgramFailed("docker has no buildx", where="docker buildx version", hint=INSTALL_BUILDX)
+        return ProgramFailed("docker has no buildx", where="docker buildx version", hint=INSTALL_HINTS["buildx"])
     if mentions(words, _NO_RIGHT):
         return ProgramFailed("this user may not use the Docker engine", where="docker info", hint=JOIN_GROUP)
     if mentions(words, _NO_ENGINE):

@@ -36,6 +36,7 @@ PERSON_SECONDS = 3600.0
 NO_BOUND = TIMEOUT_MAX
 MOST_AT_ONCE = 8
 INSTALL_HINTS = {
+    "buildx": "install the buildx plugin: https://docs.docker.com/build/install-buildx/",
     "chartpress": "install chartpress: pip install chartpress",
     "cosign": "install cosign, for signatures: https://docs.sigstore.dev/cosign/system_config/installation/",
     "docker": "install Docker: https://docs.docker.com/engine/install/",
