@@ -17,9 +17,9 @@ takes the tag's place, except on a tag.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
 from typing import NamedTuple
 
 import semver
@@ -91,7 +91,10 @@ class History:
     """A clone's history, each question asked once, in the folder of chartpress.yaml."""
 
     git: Git
-    _answers: dict[tuple[str, ...], Output] = field(default_factory=dict)
+
+    @cached_property
+    def _ask(self) -> Callable[..., Output]:
+        return cache(self.git.ask)
 
     def naming_commit(self, paths: Sequence[str]) -> tuple[str, str]:
         """Return the last commit that is tagged or touches ``paths``, abbreviated and in full."""
@@ -136,11 +139,6 @@ class History:
             self.git.read(*question)  # raises what git says
         short, _, whole = answer.text.partition(" ")
         return (short, whole) if whole else None
-
-    def _ask(self, *arguments: str) -> Output:
-        if arguments not in self._answers:
-            self._answers[arguments] = self.git.ask(*arguments)
-        return self._answers[arguments]
 
 
 @lru_cache(maxsize=1)
