@@ -60,7 +60,8 @@ class SeenImage(NamedTuple):
     """What was seen of one of the hub's images, and what a build would do with it now.
 
     Attributes:
-        named: the image that the values name; ``own`` is the same where it is of the image's repository.
+        pinned_tag: the tag that the values name, else the digest.
+        own: the image that the values name, where it is of the image's repository.
         digests: the places in the values that pin it by digest: file and line, and the image.
         in_registry: whether its registry has what the values name, else what a build made; None where not known.
         tag: the tag that a build would give it; None where that cannot be told.
@@ -70,18 +71,13 @@ class SeenImage(NamedTuple):
     """
 
     image: HubImage
-    named: Reference | None
+    pinned_tag: str | None
     own: Reference | None
     digests: list[tuple[str, Reference]]
     in_registry: bool | None
     tag: str | None
     same_inputs: bool | None
     is_up_to_date: bool | None
-
-    @property
-    def pinned_tag(self) -> str | None:
-        """The tag that the values name, else the digest."""
-        return (self.named.tag or self.named.digest) if self.named else None
 
 
 class World(NamedTuple):
@@ -225,7 +221,8 @@ def _seen(
     # Of an image that no values name only its registry knows.
     elif tag is None or (named is None and not in_registry):
         is_up_to_date = None
-    return SeenImage(image, named, ours if named else None, digests, in_registry, tag, same_inputs, is_up_to_date)
+    pinned, own = (named.tag or named.digest, ours) if named else (None, None)
+    return SeenImage(image, pinned, own, digests, in_registry, tag, same_inputs, is_up_to_date)
 
 
 def _now(
