@@ -13,7 +13,6 @@ from ..core.plan import PUSHED, Action, Fact, Values
 from ..core.problems import Code
 from ..core.visible import code, code_or, one_line, plain, table_lines
 from ..image.build import SKIPPED, base_of, prove
-from ..image.tag import COMMIT_TO_COME
 from ..releases.index import Release
 from ..releases.notes import Upgrade, comparison, release_links, security_news
 from ..releases.versions import is_dev
@@ -72,7 +71,7 @@ def from_report(images: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
     found = []
     for one in (one for one in images if one["status"] != SKIPPED):
         name, base = f"{one['repository']}:{one['tag']}", one["base"]
-        gap = "" if one["digest"] or COMMIT_TO_COME in one["tag"] else MISSING
+        gap = "" if one["digest"] or _is_to_come(name) else MISSING
         found.append(Evidence(name, base["image"], one["digest"], tuple(one["platforms"]), base["digest"], gap))
     return tuple(found)
 
@@ -84,10 +83,10 @@ def from_registry(hub: Hub, _: Values) -> tuple[Evidence, ...]:
         platforms = platforms_left(hub.settings.platform, image.spec.skip_platforms)
         for place in hub.values_places(image)[:1] if platforms else ():
             if name := pinned_at(hub, place):
-                to_come = Reference(*name.rsplit(":", 1)) if COMMIT_TO_COME in name else None
-                named.append((image, to_come or Reference.parse(name, place.file), platforms))
+                reference = Reference(name) if _is_to_come(name) else Reference.parse(name, place.file)
+                named.append((image, reference, platforms))
     asked = (one for image, name, _ in named for one in (name, image.base.reference))
-    answers = inspect_all(one for one in asked if COMMIT_TO_COME not in str(one))
+    answers = inspect_all(one for one in asked if not _is_to_come(str(one)))
     return tuple(_evidence(*one, answers) for one in named)
 
 
@@ -99,13 +98,18 @@ def _evidence(image: HubImage, name: Reference, platforms: str, answers: Mapping
         base = base_of(image, answers[image.base.reference], stored=False)
         known = known._replace(base_digest=base.digest)
         if found is None:
-            gap = "" if COMMIT_TO_COME in known.image else MISSING
+            gap = "" if _is_to_come(known.image) else MISSING
             return known._replace(platforms=tuple(platforms.split(",")), gap=gap)
         known = known._replace(digest=found.digest, platforms=tuple(found.platforms))
         prove(name, found, base, platforms)
     except Fault as fault:
         return known._replace(gap=fault.what)
     return known
+
+
+def _is_to_come(name: str) -> bool:
+    """Whether the name of an image holds a commit or a digest that is only planned: ``{commit}``, ``{digest}``."""
+    return "{" in name
 
 
 class Description(NamedTuple):
