@@ -404,8 +404,8 @@ def is_stand_in(found: FoundImage) -> bool:
 
 
 def base_label(base: Reference) -> str:
-    """Return how an image's label names its base image."""
-    return f"{base.host}/{base.path}:{base.tag}"
+    """Return how an image's label names its base image: with its registry, and without a digest."""
+    return str(Reference(f"{base.host}/{base.path}", base.tag or (None if base.digest else "latest")))
 
 
 def inputs_label(found: FoundImage) -> str | None:
