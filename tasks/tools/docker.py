@@ -48,7 +48,8 @@ _NO_ANSWER = (
     *("dial tcp", "no such host", "connection refused", "i/o timeout", "connection reset", "failed to do"),
     *("unexpected status", "unexpected http status"),
 )
-_ASKED = r"https?://([^/\s\"]+)/v2/"
+# The registry in a build's words: by its address, else by an image's name.
+_ASKED, _NAMED = r"https?://([^/\s\"]+)/v2/", r"(?:source metadata for|failed to push) ([\w.:-]+)/"
 # The image store that can keep what a build states of an image.
 _CONTAINERD = "io.containerd.snapshotter"
 # bake asks before it reads what lies outside of the folder that it runs in, from buildx 0.20 on.
@@ -238,13 +239,12 @@ def build_fault(output: Output, host: str, builder: Builder) -> Fault:
 def _registry_fault(words: str, host: str) -> Fault | None:
     """Return the fault of a registry in a build's words, if it is one."""
     said = words.lower()
+    # A build asks others too: for base images, and for the Dockerfile's syntax.
+    asked = re.search(_ASKED, words) or re.search(_NAMED, words)
+    server = asked[1] if asked else host
+    host = Reference(f"{server}/image").host
     if re.search(_DENIED, said) or mentions(said, _NO_HELPER):
         return denied(words, host)
     if mentions(said, _TOO_OFTEN):
         return asked_too_often(words, host)
-    if mentions(said, _NO_ANSWER):
-        # A build asks others too: for base images, and for the Dockerfile's syntax.
-        asked = re.search(_ASKED, words)
-        host = asked[1] if asked else host
-        return unreachable(_REQUEST.sub("", words), host, host)
-    return None
+    return unreachable(_REQUEST.sub("", words), server, server) if mentions(said, _NO_ANSWER) else None
