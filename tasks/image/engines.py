@@ -165,7 +165,7 @@ class Buildx:
                 output.say(f"{fault.what}; building once more without the shared cache")
                 shared = False
             except Expired as fault:
-                if is_again or not part.pushes or DockerLogins.read().credentials(host) is None:
+                if is_again or not part.pushes or DockerLogins.read().credentials(str(fault.where)) is None:
                     raise
                 output.say(f"{fault.what}; pushing once more with fresh credentials")
                 is_again = True

@@ -209,7 +209,7 @@ def bake_command(builder: Builder, definition: str, folder: Path | None, metadat
 
 
 def run_build(command: Command, host: str, builder: Builder, *, cached: bool = False) -> None:
-    """Run a command that builds and pushes images; ``host`` is the registry that a denial is taken for.
+    """Run a command that builds and pushes images; a denial that names no registry is taken for that of ``host``.
 
     Raises CacheFailed where a shared cache (``cached``) cannot be used.
     """
@@ -223,7 +223,7 @@ def run_build(command: Command, host: str, builder: Builder, *, cached: bool = F
 
 
 def build_fault(output: Output, host: str, builder: Builder) -> Fault:
-    """Return the fault of a build that failed; a denial is taken for that of the registry ``host``."""
+    """Return the fault of a build that failed; a denial that names no registry is taken for that of ``host``."""
     words = output.last_words
     said = words.lower()
     if re.search(_STARTING, output.stderr):
