@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import chain, takewhile
 from pathlib import Path
 from typing import NamedTuple
@@ -411,12 +411,6 @@ def remote_branch_fact(git: Git, remote: str, branch: str, value: str | None, ad
     """Return the fact that ``branch`` of ``remote``, asked at ``address``, is the commit ``value`` (None: missing)."""
     name = f"{remote}'s branch {branch}"
     return Fact(name, lambda: git.remote_branches(address, branch).heads.get(branch), value, _is_at)
-
-
-def push_address_fact(git: Git, remote: str) -> Fact:
-    """Return the fact that ``remote`` is pushed to at the address that it has now, or at several."""
-    addresses = partial(git.push_addresses, remote)
-    return Fact(f"the address of {remote}", addresses, addresses(), lambda now: f"is now {', '.join(now)}")
 
 
 def index_fact(git: Git, paths: Sequence[str]) -> Fact:
