@@ -170,8 +170,8 @@ def run_with_output(command: Command) -> Output:
 
 
 def find(name: str) -> str | None:
-    """Return the path of the program ``name``, or None; what is beside this Python (chartpress) counts last."""
-    return shutil.which(name, path=os.pathsep.join((_search_path(), str(Path(sys.executable).parent))))
+    """Return the path of the program ``name``, or None."""
+    return shutil.which(name, path=_search_path())
 
 
 def missing(name: str) -> NotInstalled:
@@ -302,8 +302,12 @@ def _too_slow(command: Command, seconds: float) -> TooSlow:
 
 
 def _search_path() -> str:
-    """Return PATH without this Python's own virtual environment, and without the current folder."""
-    own = Path(sys.prefix) / "bin" if sys.prefix != sys.base_prefix else None
-    # An empty part would be that folder, whose programs are the repository's.
-    parts = (part for part in os.environ.get("PATH", "").split(os.pathsep) if part and Path(part) != own)
-    return os.pathsep.join(parts) or os.defpath
+    """Return PATH without the current folder, and with what is beside this Python (chartpress, a hook's linters) last.
+
+    Programs that look for a Python must find another one first (see ``_DROPPED``).
+    """
+    own = Path(sys.executable).parent
+    elsewhere = {own} if sys.prefix != sys.base_prefix else set()
+    # An empty part would be the current folder, whose programs are the repository's.
+    parts = [part for part in os.environ.get("PATH", "").split(os.pathsep) if part and Path(part) not in elsewhere]
+    return os.pathsep.join((*(parts or [os.defpath]), str(own)))
