@@ -47,9 +47,11 @@ INSTALL_HINTS = {
 }
 _SLICE_SECONDS, _TURN_SECONDS = 1.0, 0.02
 _TIDY_SECONDS = 10.0
+# gcloud and Docker's credential helpers are Python programs that break when they find another interpreter first. What
+# git starts, as hooks, is the user's own, and finds what is active.
+_PYTHON = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH")
 _DROPPED = (
-    # gcloud and Docker's credential helpers are Python programs that break when they find another interpreter first.
-    *("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__"),
+    "__PYVENV_LAUNCHER__",
     # What git sets for its hooks (`git rev-parse --local-env-vars`, without what holds settings) points at another
     # repository.
     *("GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"),
@@ -193,8 +195,9 @@ def _ready(command: Command) -> tuple[list[str], dict[str, str]]:
     if path is None:
         raise missing(program)
     before, inside = confinement(program)
-    inherited = {name: value for name, value in os.environ.items() if name not in _DROPPED}
-    env = {**inherited, "PATH": _search_path(), **command.hidden_env, **command.env, **inside}
+    dropped = _DROPPED if program == "git" else (*_DROPPED, *_PYTHON)
+    inherited = {name: value for name, value in os.environ.items() if name not in dropped}
+    env = {**inherited, "PATH": _search_path(program), **command.hidden_env, **command.env, **inside}
     return [*before, path, *command.hidden_arguments, *arguments], env
 
 
@@ -301,13 +304,13 @@ def _too_slow(command: Command, seconds: float) -> TooSlow:
     )
 
 
-def _search_path() -> str:
-    """Return PATH without the current folder, and with what is beside this Python (chartpress, a hook's linters) last.
+def _search_path(program: str = "") -> str:
+    """Return PATH for ``program``: without the current folder, with what is beside this Python (chartpress) last.
 
-    Programs that look for a Python must find another one first (see ``_DROPPED``).
+    For git's hooks that stays where it is, too.
     """
     own = Path(sys.executable).parent
-    elsewhere = {own} if sys.prefix != sys.base_prefix else set()
+    elsewhere = {own} if sys.prefix != sys.base_prefix and program != "git" else set()
     # An empty part would be the current folder, whose programs are the repository's.
     parts = [part for part in os.environ.get("PATH", "").split(os.pathsep) if part and Path(part) not in elsewhere]
     return os.pathsep.join((*(parts or [os.defpath]), str(own)))

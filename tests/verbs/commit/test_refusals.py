@@ -1,7 +1,5 @@
 """Where ``commit`` refuses: one error, one hint, the right code, and nothing changed."""
 
-import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -304,16 +302,6 @@ def test_a_hook_that_looks_at_files_by_a_pattern_finds_those_of_the_commit(moved
     """As hooks do that check what is staged; with git's flag for literal paths theirs were none, and all was well."""
     write_program(moved.path / ".git/hooks", "pre-commit", "! git diff --cached --name-only -- '*.yaml' | grep .")
     assert fault(commit(moved))[0] == "a commit hook stopped the commit: hub/requirements.yaml (pre-commit)"
-
-
-def test_a_hook_finds_the_programs_of_the_environment_that_is_active_behind_all_others(moved: Hub) -> None:
-    """As hooks do that call a linter which was installed beside hubpress; gcloud must find another Python first."""
-    own = Path(sys.executable).parent
-    script = 'chartpress --version && echo "$PATH" >path'
-    write_program(moved.path / ".git/hooks", "pre-commit", f"cd .git; {script}")
-    done = run_task("commit", cwd=moved.path, env={"PATH": f"{own}{os.pathsep}{os.environ['PATH']}"})
-    assert done.code == 0, done
-    assert moved.read(".git/path").strip().rpartition(os.pathsep)[2] == str(own)
 
 
 def test_a_hook_that_says_nothing_is_named_all_the_same(moved: Hub) -> None:
