@@ -179,8 +179,8 @@ def _is_done_with(git: Git, review: Review, branch: str, commit: str) -> bool:
     base = base_here(git, review)
     if base and (git.contains(base, commit) or _is_squashed(git, base, commit)):
         return True
-    requests = review.github.requests(branch) if review.github else ()
-    return any(one.state == MERGED and one.commit == commit for one in requests if one.is_from(review.head(branch)))
+    requests = review.github.requests(review.head(branch)) if review.github else ()
+    return any(one.state == MERGED and one.commit == commit for one in requests)
 
 
 def waits_for(hub: Hub, review: Review, branch: str, page: str | None) -> str:

@@ -132,10 +132,6 @@ class ForgeRequest(NamedTuple):
         state, commit = (str(entry.get(name) or "") for name in ("state", "headRefOid"))
         return cls(int(entry["number"]), url, title, body, head, labels, state, commit)
 
-    def is_from(self, head: str) -> bool:
-        """Whether it is from ``head``; GitHub does not tell capitals from small letters in the owner's name."""
-        return self.head.lower() == head.lower()
-
 
 class GitHub(NamedTuple):
     """One repository, ``owner/name``, on GitHub or on a GitHub Enterprise Server; gh runs in ``folder``.
@@ -151,19 +147,21 @@ class GitHub(NamedTuple):
         """Return the path of the repository that this one is a fork of, or None."""
         return self.run(self._rest("GET", "", "--jq", ".parent.full_name // empty")).text or None
 
-    def requests(self, branch: str) -> tuple[ForgeRequest, ...]:
-        """Return the pull requests from ``branch`` of any fork, the newest first, merged and closed ones too."""
+    def requests(self, head: str) -> list[ForgeRequest]:
+        """Return the pull requests from the branch ``head``, the newest first, merged and closed ones too."""
+        branch = head.rpartition(":")[2]
         wanted = ("--head", branch, "--state", "all", "--json", _FIELDS)
         output = self.run(self._command("pr", "list", *self._here, *wanted))
         try:
-            return tuple(ForgeRequest.read(one, branch) for one in json.loads(output.text))
+            of_any_fork = [ForgeRequest.read(one, branch) for one in json.loads(output.text)]
         except MALFORMED:
             raise ProgramFailed("the list of pull requests cannot be read", where=PROGRAM, hint=_LOOK) from None
+        # GitHub does not tell capitals from small letters in the owner's name.
+        return [one for one in of_any_fork if one.head.lower() == head.lower()]
 
     def open_request(self, head: str) -> ForgeRequest | None:
         """Return the pull request from ``head`` that is neither merged nor closed, or None."""
-        there = (one for one in self.requests(head.rpartition(":")[2]) if one.is_from(head))
-        return next((one for one in there if one.state not in (MERGED, CLOSED)), None)
+        return next((one for one in self.requests(head) if one.state not in (MERGED, CLOSED)), None)
 
     def labels(self) -> frozenset[str]:
         """Return the repository's labels in small letters, by which GitHub compares them."""
