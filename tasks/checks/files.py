@@ -241,20 +241,23 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, pinned: PinnedImage) ->
         return
     named = re.search(_COMMIT, tag)
     if named and not hub.git.contains(HEAD, named["commit"]):
-        message = f"the tag {tag} names a commit that is not in the history"
-        gone = Problem(Code.COMMIT_GONE, where, message, f"{CLI} build, then {CLI} commit")
-        # A clone without the commit could not compare its files: they may have changed since the tag was written.
-        is_known = hub.git.commit_at(named["commit"]) is not None
-        searched = ("log", "--reverse", "--pretty=format:%H", f"-S{tag}", HEAD, "--", where.rpartition(":")[0])
-        since = [f"{commit}..{HEAD}" for commit in hub.git.ask(*searched).text.split()[:1]]
-        later = ("rev-list", "--max-count=1", *since, "--", *hub.paths_of(image))
-        hint = f"{gone.hint}; {gone.code.how_to_accept}"
-        is_stale = is_known or not since or hub.git.ask(*later).text
-        yield gone if is_stale else gone._replace(hint=hint, severity=Severity.WARNING)
+        message, hint = f"the tag {tag} names a commit that is not in the history", f"{CLI} build, then {CLI} commit"
+        gone = Problem(Code.COMMIT_GONE, where, message, hint)
+        # A clone that still has the commit has compared it already.
+        is_stale = hub.git.commit_at(named["commit"]) is not None or _has_changed_since(hub, image, tag, where)
+        accepting = f"{hint}; {Code.COMMIT_GONE.how_to_accept}"
+        yield gone if is_stale else gone._replace(hint=accepting, severity=Severity.WARNING)
     elif named or hub.settings.tag != CHARTPRESS or hub.git.ask("rev-parse", "--verify", f"refs/tags/{tag}").ok:
         yield stale_problem(where, tag, computed)
     else:
         yield Unchecked(f"{what}: the tag names no commit", f"{CLI} build")
+
+
+def _has_changed_since(hub: Hub, image: HubImage, tag: str, where: str) -> bool:
+    """Whether a file of ``image`` may have changed since ``tag`` came into the values file that ``where`` is in."""
+    searched = ("log", "--reverse", "--pretty=format:%H", f"-S{tag}", HEAD, "--", where.rpartition(":")[0])
+    since = [f"{commit}..{HEAD}" for commit in hub.git.ask(*searched).text.split()[:1]]
+    return not since or bool(hub.git.ask("rev-list", "--max-count=1", *since, "--", *hub.paths_of(image)).text)
 
 
 def _has_the_same_files(hub: Hub, image: HubImage, commit: str, tag: str) -> bool:

@@ -14,7 +14,7 @@ from ..repo.hub import Hub
 from ..repo.pins import Lock
 from ..repo.remotes import read_remotes
 from ..tools.command import Command
-from ..tools.docker import BUILD_NATIVELY, CLOUD_BUILD, INSTALL_BUILDX, machine_fault, require_builder, start_engine
+from ..tools.docker import BUILD_NATIVELY, CLOUD_BUILD, machine_fault, require_builder, start_engine
 from ..tools.forges import GITHUB, read_remote
 from ..tools.git import Git, remote_fault
 from ..tools.logins import DockerLogins, ask_helper, is_google, sign_in_command
@@ -22,8 +22,9 @@ from ..tools.process import INSTALL_HINTS, NotInstalled, TooSlow, capture, find,
 from ..tools.registry import inspect
 
 LOOK_SECONDS = 15.0
-_NO_VERSION = "it tells no version"
-_VERSION = re.compile(r"(?<!\d)\d{1,9}(?:\.\d{1,9})+")
+_VERSION = r"(?<!\d)\d{1,9}(?:\.\d{1,9})+"
+# A distribution's cosign may call its version ``devel``.
+_COSIGN_VERSION = r"(?m)(?<=^GitVersion:).*$"
 
 
 class MachineFinding(NamedTuple):
@@ -92,39 +93,35 @@ def _tool_checks(hub: Hub | None, platforms: str | None) -> Iterator[_Check]:
     google = builder == CLOUD_BUILD or any(is_google(host) for host in (hub.registries if hub else ()))
     locked = hub is not None and any(isinstance(pin, Lock) for pin in hub.pins)
     signs = hub is not None and (hub.settings.sign or hub.settings.verify) is not None
-    yield _version_check("git", (2, 23))
-    yield _version_check("docker", (20, 10))
-    yield _version_check("buildx", (0, 10), ("docker", "buildx", "version"))
-    # A builder elsewhere needs no engine here.
+    yield _version_look("git", (2, 23))
+    yield _version_look("docker", (20, 10))
+    yield _version_look("buildx", (0, 10), "docker", "buildx", "version")
+    # Who builds somewhere else needs no engine here.
     yield _Check("engine", _engine, needed=builder is None)
     if builder != CLOUD_BUILD:
         yield _Check("builder", partial(_builder, builder, platforms))
-    yield _version_check("gcloud", (400, 0), needed=google)
-    yield _version_check("helm", (3, 0), ("helm", "version", "--short"), needed=locked)
-    yield _Check("cosign", _cosign, needed=signs)
-    yield _version_check("gh", (2, 0), needed=False)
+    yield _version_look("gcloud", (400, 0), needed=google)
+    yield _version_look("helm", (3, 0), "helm", "version", "--short", needed=locked)
+    yield _version_look("cosign", (), "cosign", "version", pattern=_COSIGN_VERSION, needed=signs)
+    yield _version_look("gh", (2, 0), needed=False)
 
 
-def _version_check(name: str, least: tuple[int, int], argv: tuple[str, ...] = (), *, needed: bool = True) -> _Check:
+def _version_look(
+    name: str, least: tuple[int, ...], *argv: str, pattern: str = _VERSION, needed: bool = True
+) -> _Check:
+    """Return the look at the version that ``argv``, else ``NAME --version``, shows; one below ``least`` is a fault."""
+
     def ask() -> str:
         output = capture(Command(argv or (name, "--version")), seconds=LOOK_SECONDS)
-        found, install = _VERSION.search(output.text), INSTALL_HINTS.get(name, INSTALL_BUILDX)
+        found, install = re.search(pattern, output.text), INSTALL_HINTS[name]
         if not output.ok or not found:
-            raise ProgramFailed(_NO_VERSION if output.ok else output.last_words, hint=install)
-        if tuple(map(int, found[0].split(".")[:2])) < least:
-            raise ProgramFailed(found[0], hint=f"at least {least[0]}.{least[1]} is needed: {install}")
-        return found[0]
+            raise ProgramFailed("it tells no version" if output.ok else output.last_words, hint=install)
+        version = found[0].strip()
+        if least and tuple(map(int, version.split(".")[:2])) < least:
+            raise ProgramFailed(version, hint=f"at least {'.'.join(map(str, least))} is needed: {install}")
+        return version
 
     return _Check(name, ask, needed)
-
-
-def _cosign() -> str:
-    """Return cosign's version, which may be ``devel`` in a distribution's package."""
-    output = capture(Command(("cosign", "version")), seconds=LOOK_SECONDS)
-    found = re.search(r"(?m)^GitVersion:(.*)$", output.text)
-    if not output.ok or not found:
-        raise ProgramFailed(_NO_VERSION if output.ok else output.last_words, hint=INSTALL_HINTS["cosign"])
-    return found[1].strip()
 
 
 def _engine() -> str:

@@ -60,28 +60,24 @@ class SeenImage(NamedTuple):
     """The state of one of the hub's images, and what a build would do with it now.
 
     Attributes:
-        named: the image that the values name; ``own`` is the same if it belongs to the image's repository.
-        digests: the places in the values that pin it by digest, as file and line, with the image.
-        in_registry: whether its registry has what the values name, else what a build made; None if unknown.
-        tag: the tag that a build would give it; None if unknown.
-        same_inputs: whether its label has the hash of a build's inputs, whatever commit its tag names; None without a
-            label, and if other inputs would give another tag.
-        is_up_to_date: whether a build would leave it unchanged; None if unknown.
+        pinned_tag: the tag that the values name, else the digest.
+        own: the image that the values name, where it is of the image's repository.
+        digests: the places in the values that pin it by digest: file and line, and the image.
+        in_registry: whether its registry has what the values name, else what a build made; None where not known.
+        tag: the tag that a build would give it; None where that cannot be told.
+        same_inputs: whether its label names the inputs that a build would take, whatever commit its tag names; None
+            where there is no label, and where other inputs give another tag.
+        is_up_to_date: whether a build would leave it as it is; None where that cannot be told.
     """
 
     image: HubImage
-    named: Reference | None
+    pinned_tag: str | None
     own: Reference | None
     digests: list[tuple[str, Reference]]
     in_registry: bool | None
     tag: str | None
     same_inputs: bool | None
     is_up_to_date: bool | None
-
-    @property
-    def pinned_tag(self) -> str | None:
-        """The tag that the values name, else the digest."""
-        return (self.named.tag or self.named.digest) if self.named else None
 
 
 class World(NamedTuple):
@@ -225,7 +221,8 @@ def _seen(
     # If no values name the image, only its registry shows whether it was built.
     elif tag is None or (named is None and not in_registry):
         is_up_to_date = None
-    return SeenImage(image, named, own if named else None, digests, in_registry, tag, same_inputs, is_up_to_date)
+    pinned, own = (named.tag or named.digest, own) if named else (None, None)
+    return SeenImage(image, pinned, own, digests, in_registry, tag, same_inputs, is_up_to_date)
 
 
 def _expected(

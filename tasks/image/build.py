@@ -156,6 +156,20 @@ class ImageBuild(NamedTuple):
             *([f"  signed    verified with {self.signed}"] if self.signed else []),
         ]
 
+    def report(self) -> dict[str, Any]:
+        """Return its part of the JSON report."""
+        found, base = self.found, self.base
+        return {
+            "name": self.key,
+            "repository": self.image.spec.name,
+            "tag": self.name.tag,
+            "digest": found.digest if found else None,
+            "platforms": list(found.platforms) if found else self.platform.split(","),
+            "status": self.status,
+            "base": {"image": str(base.reference), "digest": base.digest, "inherited": True if found else None},
+            "inputs": self.inputs,
+        }
+
 
 @dataclass(frozen=True)
 class Build:
@@ -207,33 +221,10 @@ class Build:
         built = {*self.more_built, *(one.key for one in self.images)}
         left = {*self.hub.other_images, *self.hub.spare_images} - built
         base = {"image": None, "digest": None, "inherited": None}
-        skipped: dict[str, Any] = {
-            "tag": None,
-            "digest": None,
-            "platforms": [],
-            "status": SKIPPED,
-            "base": base,
-            "inputs": None,
-        }
-        own = [
-            {
-                "name": one.key,
-                "repository": one.image.spec.name,
-                "tag": one.name.tag,
-                "digest": one.found.digest if one.found else None,
-                "platforms": list(one.found.platforms if one.found else one.platform.split(",")),
-                "status": one.status,
-                "base": {
-                    "image": str(one.base.reference),
-                    "digest": one.base.digest,
-                    "inherited": True if one.found else None,
-                },
-                "inputs": one.inputs,
-            }
-            for one in self.images
-        ]
+        alone: dict[str, Any] = {"tag": None, "digest": None, "platforms": [], "status": SKIPPED, "base": base}
         others = (spec for spec in self.hub.layout.chart.images if spec.key in left)
-        return [*own, *({"name": spec.key, "repository": spec.name, **skipped} for spec in others)]
+        skipped = ({"name": spec.key, "repository": spec.name, **alone, "inputs": None} for spec in others)
+        return [*(one.report() for one in self.images), *skipped]
 
 
 def results_of(images: Iterable[ImageBuild]) -> dict[str, ImageBuild]:
@@ -414,8 +405,8 @@ def is_stand_in(found: FoundImage) -> bool:
 
 
 def base_label(base: Reference) -> str:
-    """Return the base image's name as in an image's label."""
-    return f"{base.host}/{base.path}:{base.tag}"
+    """Return how an image's label names its base image: with its registry, and without a digest."""
+    return str(Reference(f"{base.host}/{base.path}", base.tag or (None if base.digest else "latest")))
 
 
 def inputs_label(found: FoundImage) -> str | None:

@@ -34,9 +34,8 @@ from ..tools.command import Command, current_folder
 from ..tools.docker import BAKE_MAY_READ, CLOUD_BUILD, DOCKER_DRIVER, Builder
 from ..tools.git import HEAD, Git
 from ..tools.logins import DockerLogins, Expired, cloud_build_fault, google_project
-from ..tools.process import require_installed
+from ..tools.process import require_installed, run_with_last_line
 from ..tools.registry import inspect
-from ..tools.watched import run_with_last_line
 from .build import LABEL, Build, ImageBuild, base_label, image_fact, pinned_images
 from .inputs import INPUTS_LABEL, bake_fields, filled_in, inputs_hash, source_tree, sources_of, write_files
 from .tag import COMMIT_TO_COME, name_image, names_commit
@@ -165,7 +164,7 @@ class Buildx:
                 output.say(f"{fault.what}; building once more without the shared cache")
                 shared = False
             except Expired as fault:
-                if is_again or not part.pushes or DockerLogins.read().credentials(host) is None:
+                if is_again or not part.pushes or DockerLogins.read().credentials(str(fault.where)) is None:
                     raise
                 output.say(f"{fault.what}; pushing once more with fresh credentials")
                 is_again = True

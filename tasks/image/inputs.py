@@ -214,17 +214,19 @@ def uncounted_contexts(hub: Hub) -> Iterator[tuple[str, str, str]]:
 
 def loose_files(hub: Hub, images: Sequence[HubImage]) -> dict[str, list[str]]:
     """Return each image's files that will not be committed when it is built, by the images' keys."""
-    found = {}
-    by_commit = names_commit(hub.settings.tag)
-    paths = [path for image in images for path in hub.paths_of(image)]
-    planned = hub.changed if planned_bytes(hub.files) else ()
-    changed = dict.fromkeys((*hub.git.changed(paths), *planned)) if by_commit else ()
-    with source_tree(hub, images) as tree:
-        for image in images:
-            own = [file for file in changed if is_below(file, hub.paths_of(image))]
-            files = own if by_commit else tree.differing_files(HEAD, sources_of(hub, image).all)
-            found[image.spec.key] = [one for one in files if one not in hub.pending and not one.endswith(SUFFIX)]
-    return {key: loose for key, loose in found.items() if loose}
+    if names_commit(hub.settings.tag):
+        paths = [path for image in images for path in hub.paths_of(image)]
+        planned = hub.changed if planned_bytes(hub.files) else ()
+        changed = dict.fromkeys((*hub.git.changed(paths), *planned))
+        found = {one.spec.key: [file for file in changed if is_below(file, hub.paths_of(one))] for one in images}
+    else:
+        with source_tree(hub, images) as tree:
+            found = {one.spec.key: [*tree.differing_files(HEAD, sources_of(hub, one).all)] for one in images}
+    loose = {
+        key: [file for file in files if file not in hub.pending and not file.endswith(SUFFIX)]
+        for key, files in found.items()
+    }
+    return {key: files for key, files in loose.items() if files}
 
 
 def require_committed(hub: Hub, images: Sequence[HubImage]) -> None:

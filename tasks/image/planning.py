@@ -157,13 +157,13 @@ def _build_action(build: Build, engine: Engine, relies: Sequence[Fact]) -> Actio
 def _sign_actions(build: Build, relies: Sequence[Fact]) -> tuple[Action, ...]:
     """Return the action that signs the images that are not signed yet, if a key is set."""
     hub, key, folder = build.hub, build.hub.settings.sign, build.hub.git.folder
-    if key is None or not build.pushes:
+    images = [one for one in build.images if one.status != SKIPPED] if build.pushes else []
+    if key is None or not images:
         return ()
     public = cosign.require_public_key(hub.settings.verify or cosign.public_key_of(key), folder)
-    images = [one for one in build.images if one.status != SKIPPED]
     wanted = [one for one in images if one.pinned is None or not _is_signed(hub, one.pinned, public)]
     if not wanted:
-        return (Action(f"signed already: {', '.join(str(one.reference) for one in build.images)}"),)
+        return (Action(f"signed already: {', '.join(str(one.reference) for one in images)}"),)
     cosign.require_signing(key, folder)
 
     def signing(images: Iterable[ImageBuild]) -> Command:

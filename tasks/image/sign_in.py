@@ -22,8 +22,7 @@ from ..tools.logins import (
     is_google,
     key_account,
 )
-from ..tools.process import map_parallel, require_installed, run_checked
-from ..tools.watched import run_interactive
+from ..tools.process import map_parallel, require_installed, run_checked, run_interactive
 
 # Makes gcloud Docker's credential helper for the given hosts, by default for those of gcr.io.
 _CONFIGURE = ("gcloud", "auth", "configure-docker")

@@ -17,9 +17,9 @@ takes the tag's place, except on a tag.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
 from typing import NamedTuple
 
 import semver
@@ -37,10 +37,6 @@ from ..tools.process import map_parallel
 COMMIT_TO_COME = "{commit}"
 _UNTAGGED_BASE = "0.0.1-0.dev"
 _CONTENT, _CONTENT_DIGITS = "{content}", 12
-_BRACES = ("{{", "}}")
-# Git commands, without the commit.
-_DESCRIBE = ("describe", "--tags", "--long")
-_COUNT = ("rev-list", "--count")
 
 
 class ImageName(NamedTuple):
@@ -96,7 +92,10 @@ class History:
     """A clone's history, each question asked once, in the folder of chartpress.yaml."""
 
     git: Git
-    _answers: dict[tuple[str, ...], Output] = field(default_factory=dict)
+
+    @cached_property
+    def _ask(self) -> Callable[..., Output]:
+        return cache(self.git.ask)
 
     def naming_commit(self, paths: Sequence[str]) -> tuple[str, str]:
         """Return the last commit that is tagged or changes ``paths``, as abbreviated and full hash."""
@@ -121,7 +120,7 @@ class History:
         """Return the latest git tag before ``commit``, annotated or not, and the number of commits since."""
         if commit != HEAD and self.tagged(HEAD)[0] is None:
             return None, 0
-        described = self._ask(*_DESCRIBE, commit)
+        described = self._ask("describe", "--tags", "--long", commit)
         if not described.ok:
             return None, 0
         tag, _, since = described.text.rpartition("-g")[0].rpartition("-")
@@ -131,7 +130,7 @@ class History:
         """Return the number of commits up to and including ``commit``; ``COMMIT_TO_COME`` follows HEAD."""
         if commit == COMMIT_TO_COME:
             return self.count(HEAD) + 1
-        return int(self._ask(*_COUNT, commit, "--").text)
+        return int(self._ask("rev-list", "--count", commit, "--").text)
 
     def _commit(self, *which: str) -> tuple[str, str] | None:
         """Return the abbreviated and full hash of the last commit in git's log of ``which``, or None."""
@@ -141,11 +140,6 @@ class History:
             self.git.read(*question)  # raises what git says
         short, _, whole = answer.text.partition(" ")
         return (short, whole) if whole else None
-
-    def _ask(self, *arguments: str) -> Output:
-        if arguments not in self._answers:
-            self._answers[arguments] = self.git.ask(*arguments)
-        return self._answers[arguments]
 
 
 @lru_cache(maxsize=1)
@@ -158,7 +152,7 @@ def fill_template(template: str, names: Mapping[str, str], where: str) -> str:
     """Replace each ``{NAME}`` in ``template``, and ``{{`` and ``}}`` by braces, like ``str.format``."""
 
     def fill(found: re.Match[str]) -> str:
-        if found[0] in _BRACES:
+        if found[0] in ("{{", "}}"):
             return found[0][0]
         if found[1] in names:
             return names[found[1]]

@@ -239,10 +239,9 @@ def _with_local_settings(hub: Hub, address: str, base: str) -> tuple[Hub, tuple[
             WholeImage(one.context, name_at(address, one.named or one.key), one.dockerfile, one.values_paths, one.paths)
             for one in hub.layout.chart.images
         )
-    changes: dict[str, Any] = {"remote": ORIGIN, "upstream": None, "base_branch": base, "images": images}
-    local = settings._replace(**_OFF, **changes, verify=None)
-    given = {key: getattr(settings, key) for key in _OFF}
-    unused = {f"hub.{key}": value for key, value in given.items() if value != _OFF[key]}
+    here: dict[str, Any] = {"remote": ORIGIN, "upstream": None, "base_branch": base, "images": images}
+    local = settings._replace(**_OFF, **here, verify=None)
+    unused = {f"hub.{key}": getattr(settings, key) for key, off in _OFF.items() if getattr(settings, key) != off}
     unused[_BUILDER_VARIABLE] = os.environ.get(_BUILDER_VARIABLE)
     shown = {name: ", ".join(value) if isinstance(value, tuple) else value for name, value in unused.items()}
     names = ", ".join(f"{name} {value}" for name, value in shown.items() if value)

@@ -106,28 +106,31 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
     is_own = current not in {None, *review.shared}
     gap = f"{review.upstream} was not asked for {base}: {review.gap}; the plan uses the clone's copy"
     warnings = (gap,) if review.gap else ()
-    stay = Step("fetch", (), warnings=lambda: warnings)
+
+    def stay(*told: str) -> tuple[Step, Hub]:
+        return Step("fetch", (), warnings=lambda: (*warnings, *told)), hub
+
     if head is None or (current, head) == (base, tip) or hub.planned_branch or git.under_way():
-        return stay, hub
+        return stay()
     if tip is None:
         known = review._replace(tip=base_here(git, review))
         if is_own and known.tip and hub.changed and _is_finished(hub, git, known, str(current), head):
             return _plan_start(hub, known)
         # Only the upstream knows whether a branch that was pushed has been merged.
         was_pushed = is_own and git.commit_at(f"refs/remotes/{review.remotes.push}/{current}")
-        note = f"{current} may have been merged since the last fetch from {review.upstream}: --push and --pr ask there"
-        return stay._replace(warnings=lambda: (*warnings, note)) if was_pushed else stay, hub
+        told = f"{current} may have been merged since the last fetch from {review.upstream}: --push and --pr ask there"
+        return stay(told) if was_pushed else stay()
     is_new = git.commit_at(tip) is None
     folder = _kept.enter_context(temporary_folder())
     (folder / "objects").mkdir()
     seen = git.fetched(review.upstream, base, folder / "objects") if is_new else git
     if is_own and not _is_finished(hub, seen, review, str(current), head):
         behind = seen.count(head, tip)
-        note = f"{current} is {_commits(behind)} behind {base} of {review.upstream}"
-        return stay._replace(warnings=lambda: (*warnings, note)) if behind else stay, hub
-    # A detached HEAD is refused later, except in CI, where it is normal.
+        told = f"{current} is {_commits(behind)} behind {base} of {review.upstream}"
+        return stay(told) if behind else stay()
+    # People are told that HEAD is detached; in CI that is how things are.
     if current is None and not (output.is_ci() and seen.contains(tip, head)):
-        return stay, hub
+        return stay()
     step, end, moving = _plan_moves(hub, seen, review, current, head)
     if step.actions:
         ahead = replace(open_hub(hub.settings, switched(git, base, end, moving, folder), moving), index=hub.index)
@@ -176,8 +179,8 @@ def _is_merged(git: Git, review: Review, branch: str, commit: str) -> bool:
     base = base_here(git, review)
     if base and (git.contains(base, commit) or _is_squashed(git, base, commit)):
         return True
-    requests = review.github.requests(branch) if review.github else ()
-    return any(one.state == MERGED and one.commit == commit for one in requests if one.is_from(review.head(branch)))
+    requests = review.github.requests(review.head(branch)) if review.github else ()
+    return any(one.state == MERGED and one.commit == commit for one in requests)
 
 
 def waits_for(hub: Hub, review: Review, branch: str, page: str | None) -> str:

@@ -203,13 +203,14 @@ def release_facts(before: Release | None, after: Release) -> dict[str, tuple[str
 
 
 def pinned_at(hub: Hub, place: Pin | ValuesPlace) -> str | None:
-    """Return the version or image at a place, in values files as ``name:tag``, or None."""
+    """Return what a place has, in values ``name:tag``, else ``name@digest``; None where the file has nothing there."""
     try:
         pinned: Pinned | PinnedImage = place.read(hub.files)
     except Fault:
         return None
     if isinstance(pinned, PinnedImage):
-        return f"{pinned.name}:{pinned.tag}" if pinned.name and pinned.tag else None
+        pin = f":{pinned.tag}" if pinned.tag else f"@{pinned.digest}" if pinned.digest else ""
+        return f"{pinned.name}{pin}" if pinned.name and pin else None
     return pinned.text
 
 

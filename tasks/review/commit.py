@@ -16,7 +16,7 @@ from ..repo.hub import Hub
 from ..repo.remotes import Review, base_here
 from ..tools.command import Output
 from ..tools.git import HEAD, INDEX, SHORT, Git, Head, failed, head_fact, index_fact
-from ..tools.watched import run_with_output
+from ..tools.process import run_with_output
 from .branches import TargetBranch, earlier_release, require_name, target_branch
 from .bump import commit_message
 from .preview import Preview, preview_of
@@ -129,7 +129,10 @@ def _make_commit(git: Git, place: Fact, contents: Mapping[str, bytes], message: 
     branch, parent = place.value
     git.require_unlocked()
     flags = ("--quiet", "--only", "--cleanup=whitespace", "--file=-")
-    output = run_with_output(git.command("--literal-pathspecs", "commit", *flags, "--", *contents, stdin=message))
+    # Not --literal-pathspecs: hooks would inherit its variable.
+    output = run_with_output(
+        git.command("commit", *flags, "--", *(f":(literal){path}" for path in contents), stdin=message)
+    )
     if not output.ok:
         if output.status > 0:
             place.require(place.value)

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from ..core import output
 from ..core.faults import Fault, Refused
-from ..core.names import Reference
+from ..core.names import Reference, platforms_left
 from ..core.plan import PUSHED, Action, Fact, Values
 from ..core.problems import Code
 from ..core.visible import code, code_or, one_line, plain, table_lines
-from ..image.build import Base, prove
-from ..image.tag import COMMIT_TO_COME
+from ..image.build import SKIPPED, base_of, prove
 from ..releases.index import Release
 from ..releases.notes import Upgrade, comparison, release_links, security_news
 from ..releases.versions import is_dev
-from ..repo.hub import Hub
+from ..repo.hub import Hub, HubImage
 from ..repo.remotes import Review, base_here
 from ..tools.command import Command
 from ..tools.forges import GITHUB, ForgeRequest, GitHub, gh_knows, opening_address, starts_no_workflow
-from ..tools.git import PUSH_SECONDS, Git, push_address_fact, push_fault, remote_branch_fact
+from ..tools.git import PUSH_SECONDS, Git, push_fault, remote_branch_fact
 from ..tools.process import Pool, capture, result_of, run_checked
 from ..tools.registry import ImageAnswer, inspect_all
 from .branches import TargetBranch, require_room
@@ -70,9 +70,9 @@ class Evidence(NamedTuple):
 def from_report(images: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
     """Return the evidence in ``images`` of a build's JSON report, without the skipped ones."""
     found = []
-    for one in (one for one in images if one["tag"]):
+    for one in (one for one in images if one["status"] != SKIPPED):
         name, base = f"{one['repository']}:{one['tag']}", one["base"]
-        gap = "" if one["digest"] or COMMIT_TO_COME in one["tag"] else MISSING
+        gap = "" if one["digest"] or _is_to_come(name) else MISSING
         found.append(Evidence(name, base["image"], one["digest"], tuple(one["platforms"]), base["digest"], gap))
     return tuple(found)
 
@@ -81,30 +81,36 @@ def from_registry(hub: Hub, _: Values) -> tuple[Evidence, ...]:
     """Return the evidence for the images that the values name, from their registries; a fault becomes the gap."""
     named = []
     for image in hub.images:
-        for place in hub.values_places(image)[:1]:
+        platforms = platforms_left(hub.settings.platform, image.spec.skip_platforms)
+        for place in hub.values_places(image)[:1] if platforms else ():
             if name := pinned_at(hub, place):
-                to_come = Reference(*name.rsplit(":", 1)) if COMMIT_TO_COME in name else None
-                named.append((to_come or Reference.parse(name, place.file), image.base.reference))
-    answers = inspect_all(one for pair in named for one in pair if COMMIT_TO_COME not in str(one))
-    return tuple(_evidence(hub.settings.platform, *pair, answers) for pair in named)
+                reference = Reference(name) if _is_to_come(name) else Reference.parse(name, place.file)
+                named.append((image, reference, platforms))
+    asked = (one for image, name, _ in named for one in (name, image.base.reference))
+    answers = inspect_all(one for one in asked if not _is_to_come(str(one)))
+    return tuple(_evidence(*one, answers) for one in named)
 
 
-def _evidence(platform: str, image: Reference, base: Reference, answers: Mapping[Reference, ImageAnswer]) -> Evidence:
-    found, under = answers.get(image), answers[base]
-    gap = next((one.what for one in (found, under) if isinstance(one, Fault)), "")
-    known = Evidence(str(image), str(base), gap=gap)
-    if isinstance(found, Fault) or isinstance(under, Fault):
-        return known
-    if under is None:
-        return known._replace(gap=f"the registry does not have {base}")
-    known = known._replace(base_digest=under.digest)
-    if found is None:
-        return known._replace(platforms=(platform,), gap="" if COMMIT_TO_COME in known.image else MISSING)
+def _evidence(image: HubImage, name: Reference, platforms: str, answers: Mapping[Reference, ImageAnswer]) -> Evidence:
+    known, found = Evidence(str(name), str(image.base.reference)), answers.get(name)
+    if isinstance(found, Fault):
+        return known._replace(gap=found.what)
     try:
-        prove(image, found, Base(base, under), platform)
+        base = base_of(image, answers[image.base.reference], stored=False)
+        known = known._replace(base_digest=base.digest)
+        if found is None:
+            gap = "" if _is_to_come(known.image) else MISSING
+            return known._replace(platforms=tuple(platforms.split(",")), gap=gap)
+        known = known._replace(digest=found.digest, platforms=tuple(found.platforms))
+        prove(name, found, base, platforms)
     except Fault as fault:
-        gap = fault.what
-    return known._replace(digest=found.digest, platforms=tuple(found.platforms), gap=gap)
+        return known._replace(gap=fault.what)
+    return known
+
+
+def _is_to_come(name: str) -> bool:
+    """Whether the name of an image holds a commit or a digest that is only planned: ``{commit}``, ``{digest}``."""
+    return "{" in name
 
 
 class Description(NamedTuple):
@@ -284,11 +290,12 @@ def plan_push(hub: Hub, review: Review, branch: TargetBranch, why: str) -> tuple
     if name in heads and not git.contains("HEAD", heads[name]):
         raise _has_more_commits(git, remote, name, heads[name])
     require_room(name, heads, remote)
-    address = push_address_fact(git, remote)
-    pushed = remote_branch_fact(git, remote, name, heads.get(name), git.push_address(remote))
-    # If a push was killed after the remote had accepted the branch, the clone's branch does not follow it yet.
-    if not hub.pending and pushed.value == branch.place.value and git.follows(remote, name):
-        return Action(f"{remote} has {name} already"), pushed
+    addresses = partial(git.push_addresses, remote)
+    address = Fact(f"the address of {remote}", addresses, addresses(), lambda now: f"is now {', '.join(now)}")
+    there = remote_branch_fact(git, remote, name, heads.get(name), git.push_address(remote))
+    # A push that was killed after the remote had taken the branch leaves a clone that does not know of it.
+    if not hub.pending and there.value == branch.place.value and git.follows(remote, name):
+        return Action(f"{remote} has {name} already"), there
     others = [f"  {one_line(other)}" for other in git.commits_not_in((*heads.values(), *filter(None, [review.tip])))]
     if others:
         others.insert(0, f"also pushes earlier commits that {remote} does not have:")
@@ -297,24 +304,23 @@ def plan_push(hub: Hub, review: Review, branch: TargetBranch, why: str) -> tuple
         if others:
             output.say("\n".join(others))
         commit = values[branch.place.name]
-        _push(git, remote, commit, name, pushed)
-        return {pushed.name: commit, PUSHED: remote}
+        _push(git, remote, commit, name, there)
+        return {there.name: commit, PUSHED: remote}
 
     # A planned commit has no hash yet, so the command that is shown names the branch.
     commit = f"refs/heads/{name}" if hub.pending else branch.place.value
     commands = (git.push_command(remote, commit, name), *git.follow_commands(remote, name))
     details = (*others, *(f"$ {command}" for command in commands))
-    return Action(f"push {name} to {remote}", why, do, details, (branch.place, address, pushed)), pushed
+    return Action(f"push {name} to {remote}", why, do, details, (branch.place, address, there)), there
 
 
 def _push(git: Git, remote: str, commit: str, branch: str, place: Fact) -> None:
     """Push ``commit`` to ``remote`` as ``branch``, verify that it is there, and make the clone's branch follow it."""
     done = capture(git.push_command(remote, commit, branch), seconds=PUSH_SECONDS)
     tip = place.ask()
-    addresses = git.ask("remote", "get-url", "--push", "--all", remote).text.splitlines()
-    # Only the first address is asked. If there is no other, it has the commit even if this push failed.
-    if tip == commit and (done.ok or len(addresses) == 1):
-        # Forges print where to open a pull request.
+    # The first address alone is asked. Where it is all, somebody may have pushed the same in the same moment.
+    if tip == commit and (done.ok or len(git.push_addresses(remote)) == 1):
+        # A forge may tell where to open a request.
         lines = (line.partition("remote: ") for line in done.stderr.splitlines())
         remarks = [f"{sign}{text}" for before, sign, text in lines if sign and not before and text.strip()]
         if remarks:
@@ -386,17 +392,16 @@ def _has_more_commits(git: Git, remote: str, branch: str, tip: str) -> Refused:
 
 def _on_github(github: GitHub, head: str, wanted: PullRequest, *, waits: bool) -> tuple[Action, PullRequest]:
     with Pool() as pool, output.waiting(f"asking {github.host}"):
-        asked = pool.submit(github.requests, wanted.branch)
+        asked = pool.submit(github.open_request, head)
         labelled = pool.submit(_with_labels, github, wanted)
-        requests, planned = result_of(asked), result_of(labelled)
-    found = _find_open(requests, head)
-    additions = planned.additions(github, found, found.number if found else None)
-    if found:
-        planned = planned._replace(status=UPDATED, url=found.url, number=found.number)
-        if not waits and not additions and planned.says_the_same(found):
-            return Action(f"pull request {found.url} is up to date"), planned._replace(status=PRESENT)
-        what = f"update the pull request {found.url}"
-        command = github.update_command(found.number, planned.title, planned.body)
+        there, planned = result_of(asked), result_of(labelled)
+    additions = planned.additions(github, there, there.number if there else None)
+    if there:
+        planned = planned._replace(status=UPDATED, url=there.url, number=there.number)
+        if not waits and not additions and planned.says_the_same(there):
+            return Action(f"pull request {there.url} is up to date"), planned._replace(status=PRESENT)
+        what = f"update the pull request {there.url}"
+        command = github.update_command(there.number, planned.title, planned.body)
     else:
         planned = planned._replace(status=CREATED)
         what = f"open a pull request into {planned.base}{f' of {github.path}' if ':' in head else ''}"
@@ -418,8 +423,8 @@ def _with_labels(github: GitHub, planned: PullRequest) -> PullRequest:
 
 
 def _open_or_update(github: GitHub, head: str, request: PullRequest) -> PullRequest:
-    """Open or update the pull request, and return the result; failures with labels and reviewers are warnings."""
-    found, status = _find_open(github.requests(request.branch), head), PRESENT
+    """Open or update the pull request, and return it; labels and reviewers that fail become warnings."""
+    found, status = github.open_request(head), PRESENT
     opened = found or github.create(head, github.create_command(head, request.base, request.title, request.body))
     if found and not request.says_the_same(found):
         github.run(github.update_command(found.number, request.title, request.body))
@@ -433,10 +438,6 @@ def _open_or_update(github: GitHub, head: str, request: PullRequest) -> PullRequ
             warnings.append(f"cannot {what}: {fault.what}; do it at {opened.url}")
     status = status if found else CREATED
     return request._replace(status=status, url=opened.url, number=opened.number, warnings=tuple(warnings))
-
-
-def _find_open(requests: Sequence[ForgeRequest], head: str) -> ForgeRequest | None:
-    return next((one for one in requests if one.is_open and one.is_from(head)), None)
 
 
 def _by_hand(review: Review, planned: PullRequest) -> tuple[Action, PullRequest]:

@@ -14,16 +14,14 @@ from ..core.faults import Fault, ProgramFailed, Refused, Unreachable
 from ..core.names import Reference, short_platform
 from .command import MALFORMED, Command, Output, mentions
 from .logins import denied
-from .process import LOOK_SECONDS, capture
+from .process import INSTALL_HINTS, LOOK_SECONDS, capture, run_with_last_line
 from .registry import FoundImage, PlatformImage, asked_too_often, unreachable
-from .watched import run_with_last_line
 
 DOCKER_DRIVER, REMOTE_DRIVER = "docker", "remote"
 # Not a builder of buildx, but Google Cloud Build, in the project of the images' registry.
 CLOUD_BUILD = "cloudbuild"
 # The timeout for questions to the engine.
 ENGINE_SECONDS = 10.0
-INSTALL_BUILDX = "install the buildx plugin: https://docs.docker.com/build/install-buildx/"
 JOIN_GROUP = (
     "join its group: sudo usermod -aG docker $USER, then sign out and in again; or run Docker rootless: "
     "https://docs.docker.com/engine/security/rootless/"
@@ -50,7 +48,8 @@ _NO_ANSWER = (
     *("dial tcp", "no such host", "connection refused", "i/o timeout", "connection reset", "failed to do"),
     *("unexpected status", "unexpected http status"),
 )
-_ASKED = r"https?://([^/\s\"]+)/v2/"
+# The registry in a build's words: by its address, else by an image's name.
+_ASKED, _NAMED = r"https?://([^/\s\"]+)/v2/", r"(?:source metadata for|failed to push) ([\w.:-]+)/"
 # The image store that supports attestations.
 _CONTAINERD = "io.containerd.snapshotter"
 # From buildx 0.20 on, bake asks before it reads outside of its folder.
@@ -155,7 +154,7 @@ def machine_fault(said: str) -> ProgramFailed | None:
     """Return the fault if docker's output shows a problem of this machine, else None."""
     words = said.lower()
     if mentions(words, _NO_BUILDX):
-        return ProgramFailed("docker has no buildx", where="docker buildx version", hint=INSTALL_BUILDX)
+        return ProgramFailed("docker has no buildx", where="docker buildx version", hint=INSTALL_HINTS["buildx"])
     if mentions(words, _NO_RIGHT):
         return ProgramFailed("this user may not use the Docker engine", where="docker info", hint=JOIN_GROUP)
     if mentions(words, _NO_ENGINE):
@@ -210,7 +209,7 @@ def bake_command(builder: Builder, definition: str, folder: Path | None, metadat
 
 
 def run_build(command: Command, host: str, builder: Builder, *, cached: bool = False) -> None:
-    """Run a command that builds and pushes images; a denial is attributed to the registry ``host``.
+    """Run a command that builds and pushes images; a denial that names no registry is taken for that of ``host``.
 
     Raises CacheFailed if a shared cache (``cached``) cannot be used.
     """
@@ -224,7 +223,7 @@ def run_build(command: Command, host: str, builder: Builder, *, cached: bool = F
 
 
 def build_fault(output: Output, host: str, builder: Builder) -> Fault:
-    """Return the fault of a failed build; a denial is attributed to the registry ``host``."""
+    """Return the fault of a build that failed; a denial that names no registry is taken for that of ``host``."""
     words = output.last_words
     said = words.lower()
     if re.search(_STARTING, output.stderr):
@@ -240,13 +239,12 @@ def build_fault(output: Output, host: str, builder: Builder) -> Fault:
 def _registry_fault(words: str, host: str) -> Fault | None:
     """Return the fault if a build's output shows a registry's error, else None."""
     said = words.lower()
+    # A build also asks the registries of base images and of the Dockerfile's syntax.
+    asked = re.search(_ASKED, words) or re.search(_NAMED, words)
+    server = asked[1] if asked else host
+    host = Reference(f"{server}/image").host
     if re.search(_DENIED, said) or mentions(said, _NO_HELPER):
         return denied(words, host)
     if mentions(said, _TOO_OFTEN):
         return asked_too_often(words, host)
-    if mentions(said, _NO_ANSWER):
-        # A build also asks the registries of base images and of the Dockerfile's syntax.
-        asked = re.search(_ASKED, words)
-        host = asked[1] if asked else host
-        return unreachable(re.sub(_REQUEST, "", words), host, host)
-    return None
+    return unreachable(re.sub(_REQUEST, "", words), server, server) if mentions(said, _NO_ANSWER) else None

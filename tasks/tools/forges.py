@@ -132,15 +132,6 @@ class ForgeRequest(NamedTuple):
         state, commit = (str(entry.get(name) or "") for name in ("state", "headRefOid"))
         return cls(int(entry["number"]), url, title, body, head, labels, state, commit)
 
-    def is_from(self, head: str) -> bool:
-        """Whether it is from ``head``; on GitHub, the case of the owner's name does not matter."""
-        return self.head.lower() == head.lower()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it is neither merged nor closed."""
-        return self.state not in (MERGED, CLOSED)
-
 
 class GitHub(NamedTuple):
     """A repository, ``owner/name``, on GitHub or a GitHub Enterprise Server; gh runs in ``folder``.
@@ -156,14 +147,21 @@ class GitHub(NamedTuple):
         """Return the path of the repository that this one is a fork of, or None."""
         return self.run(self._rest("GET", "", "--jq", ".parent.full_name // empty")).text or None
 
-    def requests(self, branch: str) -> tuple[ForgeRequest, ...]:
-        """Return the pull requests from ``branch`` of any fork, the newest first, merged and closed ones too."""
+    def requests(self, head: str) -> list[ForgeRequest]:
+        """Return the pull requests from the branch ``head``, the newest first, merged and closed ones too."""
+        branch = head.rpartition(":")[2]
         wanted = ("--head", branch, "--state", "all", "--json", _FIELDS)
         output = self.run(self._command("pr", "list", *self._here, *wanted))
         try:
-            return tuple(ForgeRequest.read(one, branch) for one in json.loads(output.text))
+            of_any_fork = [ForgeRequest.read(one, branch) for one in json.loads(output.text)]
         except MALFORMED:
             raise ProgramFailed("the list of pull requests cannot be read", where=PROGRAM, hint=_LOOK) from None
+        # GitHub does not tell capitals from small letters in the owner's name.
+        return [one for one in of_any_fork if one.head.lower() == head.lower()]
+
+    def open_request(self, head: str) -> ForgeRequest | None:
+        """Return the pull request from ``head`` that is neither merged nor closed, or None."""
+        return next((one for one in self.requests(head) if one.state not in (MERGED, CLOSED)), None)
 
     def labels(self) -> frozenset[str]:
         """Return the repository's labels in lower case, because GitHub ignores their case."""
@@ -199,7 +197,7 @@ class GitHub(NamedTuple):
     def create(self, head: str, command: Command) -> ForgeRequest:
         """Open a pull request from ``head`` by its command, and return it as GitHub has it afterwards."""
         self.run(command)
-        made = next((one for one in self.requests(head.rpartition(":")[2]) if one.is_open and one.is_from(head)), None)
+        made = self.open_request(head)
         if made is None:
             raise ProgramFailed("GitHub does not have the pull request that was opened", where=self.path, hint=_LOOK)
         return made

@@ -309,8 +309,12 @@ class Git:
 
     def push_address(self, remote: str) -> str:
         """Return where to list the branches that a push to ``remote`` updates: the remote, or its push address."""
-        fetch, push = (self.ask("remote", "get-url", *flag, remote) for flag in ((), ("--push",)))
-        return push.text if push.ok and push.text != fetch.text else remote
+        fetch, push = self.ask("remote", "get-url", remote).text, self.push_addresses(remote)[:1]
+        return push[0] if push and push[0] != fetch else remote
+
+    def push_addresses(self, remote: str) -> list[str]:
+        """Return where a push to ``remote`` goes: to its one address, or to several."""
+        return self.ask("remote", "get-url", "--push", "--all", remote).text.splitlines()
 
     @cached_property
     def configuration(self) -> dict[str, str]:
@@ -407,15 +411,6 @@ def remote_branch_fact(git: Git, remote: str, branch: str, value: str | None, ad
     """Return the fact that ``branch`` of ``remote``, at ``address``, is at the commit ``value`` (None: missing)."""
     name = f"{remote}'s branch {branch}"
     return Fact(name, lambda: git.remote_branches(address, branch).heads.get(branch), value, _is_at)
-
-
-def push_address_fact(git: Git, remote: str) -> Fact:
-    """Return the fact that ``remote`` has its current push addresses."""
-
-    def ask() -> str:
-        return ", ".join(git.ask("remote", "get-url", "--push", "--all", remote).text.splitlines())
-
-    return Fact(f"the address of {remote}", ask, ask())
 
 
 def index_fact(git: Git, paths: Sequence[str]) -> Fact:

@@ -194,9 +194,7 @@ def denied(words: str, host: str) -> Denied:
 
 def cloud_build_fault(done: Output, project: str | None) -> Fault:
     """Return the fault for a build that gcloud did not finish: the reason, and how to fix it."""
-    lines = [line.partition("ERROR: ")[2] for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
-    words = lines[-1] if lines else done.last_words
-    where = f"project {project}" if project else "gcloud builds submit"
+    words, where = done.last_words, f"project {project}" if project else "gcloud builds submit"
     at = f" --project={project}" if project else ""
     latest = f"its log above says why; again: gcloud builds list --limit=1{at}"
     ongoing = f"wait for it: gcloud builds list --ongoing{at}; then run the same command again, it finds the image"

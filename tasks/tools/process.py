@@ -1,31 +1,42 @@
-"""Ask outside programs, without a shell: each call has a bound, and several can be asked side by side."""
+"""Run outside programs without a shell: by sh if people watch them, else by subprocess."""
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TypeVar
+from threading import TIMEOUT_MAX
+from typing import Any, TypeVar
 
+import sh
+
+from ..core import output
 from ..core.faults import ProgramFailed, hold_interrupts
 from .command import Command, Output, confinement, require_command
+
+log = logging.getLogger("hubpress")
 
 S = TypeVar("S")
 T = TypeVar("T")
 LOOK_SECONDS = 60.0
 # For programs that wait for a person, or run a person's programs, like a commit's hooks.
 PERSON_SECONDS = 3600.0
+# For builds: people see the progress, and can press Ctrl-C.
+NO_BOUND = TIMEOUT_MAX
 MOST_AT_ONCE = 8
 INSTALL_HINTS = {
+    "buildx": "install the buildx plugin: https://docs.docker.com/build/install-buildx/",
     "chartpress": "install chartpress: pip install chartpress",
     "cosign": "install cosign, for signatures: https://docs.sigstore.dev/cosign/system_config/installation/",
     "docker": "install Docker: https://docs.docker.com/engine/install/",
@@ -34,11 +45,13 @@ INSTALL_HINTS = {
     "git": "install git: https://git-scm.com/downloads",
     "helm": "install Helm, for previews and lock files: https://helm.sh/docs/intro/install/",
 }
-_SLICE_SECONDS = 1.0
-TIDY_SECONDS = 10.0
+_SLICE_SECONDS, _TURN_SECONDS = 1.0, 0.02
+_TIDY_SECONDS = 10.0
+# gcloud and Docker's credential helpers are Python programs that break when they find another interpreter first. What
+# git starts, as hooks, is the user's own, and finds what is active.
+_PYTHON = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH")
 _DROPPED = (
-    # gcloud and its credential helper are Python programs, and break if they find another interpreter first.
-    *("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__"),
+    "__PYVENV_LAUNCHER__",
     # Git sets these for hooks (`git rev-parse --local-env-vars`, without settings); they point to another repository.
     *("GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"),
     *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_CONFIG", "GIT_GRAFT_FILE", "GIT_SHALLOW_FILE", "GIT_PREFIX"),
@@ -49,6 +62,8 @@ _DROPPED = (
     # Buildx fails if it asks for a terminal and there is none.
     "BUILDKIT_PROGRESS",
 )
+# Any exit status, or signal (negative): the caller decides what it means.
+_ANY_STATUS = tuple(range(-64, 256))
 # The pools that a thread works for, outermost first.
 _pools: ContextVar[tuple[Pool, ...]] = ContextVar("pools", default=())
 
@@ -107,7 +122,7 @@ def capture(command: Command, *, seconds: float = LOOK_SECONDS) -> Output:
             raise CancelledError
         stdout, stderr = process.communicate(command.stdin.encode("utf-8", "surrogateescape"), timeout=seconds)
     except subprocess.TimeoutExpired:
-        raise too_slow(command, seconds) from None
+        raise _too_slow(command, seconds) from None
     finally:
         if process is not None:
             if process.returncode is None:
@@ -128,9 +143,36 @@ def run_checked(command: Command, *, hint: str = "", seconds: float = LOOK_SECON
     return output
 
 
+def run_interactive(command: Command) -> int:
+    """Run ``command`` on the terminal, with its output on standard error; return its exit status."""
+    screen = sys.stderr.fileno()
+    return _watched(command, PERSON_SECONDS, _in=command.stdin or sys.stdin, _out=screen, _err=screen)
+
+
+def run_with_last_line(command: Command, what: str) -> Output:
+    """Run ``command`` and show its last line after ``what``; if it fails, show all of its output, which is returned."""
+    with output.waiting(what) as wait:
+        done = _heard(command, NO_BOUND, wait.add)
+    if done.ok:
+        log.debug("%s", done.stderr)
+    else:
+        output.pass_on(done.stderr)
+    return done
+
+
+def run_with_output(command: Command) -> Output:
+    """Run ``command`` and show its output line by line; return it, whatever its status."""
+
+    def tell(text: str) -> None:
+        # A line that looks like one of ours gets the program's name.
+        output.pass_on(f"{command.argv[0]}: {text}" if text.startswith(("error: ", "hint: ")) else text)
+
+    return _heard(command, PERSON_SECONDS, tell)
+
+
 def find(name: str) -> str | None:
-    """Return the path of the program ``name``, or None; this Python's own folder (chartpress) comes last."""
-    return shutil.which(name, path=os.pathsep.join((_search_path(), str(Path(sys.executable).parent))))
+    """Return the path of the program ``name``, or None."""
+    return shutil.which(name, path=_search_path())
 
 
 def missing(name: str) -> NotInstalled:
@@ -144,7 +186,7 @@ def require_installed(name: str) -> None:
         raise missing(name)
 
 
-def started_with(command: Command) -> tuple[list[str], dict[str, str]]:
+def _ready(command: Command) -> tuple[list[str], dict[str, str]]:
     """Check that ``command`` is allowed; return its arguments and its environment."""
     require_command(command, capture)
     program, *arguments = command.argv
@@ -152,13 +194,14 @@ def started_with(command: Command) -> tuple[list[str], dict[str, str]]:
     if path is None:
         raise missing(program)
     before, inside = confinement(program)
-    inherited = {name: value for name, value in os.environ.items() if name not in _DROPPED}
-    env = {**inherited, "PATH": _search_path(), **command.hidden_env, **command.env, **inside}
+    dropped = _DROPPED if program == "git" else (*_DROPPED, *_PYTHON)
+    inherited = {name: value for name, value in os.environ.items() if name not in dropped}
+    env = {**inherited, "PATH": _search_path(program), **command.hidden_env, **command.env, **inside}
     return [*before, path, *command.hidden_arguments, *arguments], env
 
 
 def _begin(command: Command) -> subprocess.Popen[bytes]:
-    (argv, env), pipe = started_with(command), subprocess.PIPE
+    (argv, env), pipe = _ready(command), subprocess.PIPE
     try:
         return subprocess.Popen(
             argv,
@@ -171,7 +214,7 @@ def _begin(command: Command) -> subprocess.Popen[bytes]:
             umask=command.umask,
         )
     except (OSError, ValueError) as err:
-        raise not_started(command, err) from err
+        raise _not_started(command, err) from err
 
 
 def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
@@ -180,15 +223,71 @@ def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
         process.terminate()
     for process in processes:
         with suppress(subprocess.TimeoutExpired):
-            process.wait(TIDY_SECONDS)
+            process.wait(_TIDY_SECONDS)
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(TIDY_SECONDS)
+            process.wait(_TIDY_SECONDS)
 
 
-def not_started(command: Command, err: Exception) -> ProgramFailed:
-    """Return the fault for a program that the system does not start."""
+def _heard(command: Command, seconds: float, tell: Callable[[str], None]) -> Output:
+    """Run ``command`` by sh, pass each line of its output to ``tell``, and return all of it as standard error."""
+    said = bytearray()
+
+    def hear(chunk: str | bytes) -> None:
+        data = chunk.encode() if isinstance(chunk, str) else chunk
+        said.extend(data)
+        tell(data.decode("utf-8", "surrogateescape"))
+
+    # By lines, so that secrets are not split.
+    status = _watched(command, seconds, _in=command.stdin, _out=hear, _out_bufsize=1, _err_to_out=True, _tty_out=False)
+    return Output(status, b"", said.decode("utf-8", "replace"))
+
+
+def _watched(command: Command, seconds: float, **options: Any) -> int:  # noqa: ANN401 - sh's own
+    """Run ``command`` by sh with ``options``, and return its exit status."""
+    process: sh.RunningCommand | None = None
+    try:
+        with hold_interrupts():
+            process = _start(command, options)
+        if not _has_ended(process, seconds):
+            raise _too_slow(command, seconds)
+        return int(process.exit_code)
+    finally:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if process is not None and not _has_ended(process, 0):
+                with suppress(ProcessLookupError):
+                    process.signal(number)
+                _has_ended(process, _TIDY_SECONDS)
+
+
+def _has_ended(process: sh.RunningCommand, seconds: float) -> bool:
+    """Wait for a program; sh's own wait loses the status if it is interrupted."""
+    deadline = time.monotonic() + seconds
+    while process.is_alive() and time.monotonic() < deadline:
+        time.sleep(_TURN_SECONDS)
+    return not process.is_alive()
+
+
+def _start(command: Command, options: dict[str, Any]) -> sh.RunningCommand:
+    (program, *arguments), env = _ready(command)
+    try:
+        process: sh.RunningCommand = sh.Command(program)(
+            *arguments,
+            _cwd=None if command.cwd is None else str(command.cwd),
+            _env=env,
+            _ok_code=_ANY_STATUS,
+            _bg=True,
+            _bg_exc=False,
+            _return_cmd=True,
+            **options,
+        )
+    except (sh.ForkException, OSError, ValueError) as err:
+        raise _not_started(command, err) from err
+    return process
+
+
+def _not_started(command: Command, err: Exception) -> ProgramFailed:
     program = command.argv[0]
     # The cause may be the system, or the folder.
     why, place = (f": {err.strerror}", err.filename) if isinstance(err, OSError) else ("", None)
@@ -196,8 +295,7 @@ def not_started(command: Command, err: Exception) -> ProgramFailed:
     return ProgramFailed(f"{program} cannot be started{why}", where=place or find(program), hint=hint)
 
 
-def too_slow(command: Command, seconds: float) -> TooSlow:
-    """Return the fault for a program that was killed after ``seconds``."""
+def _too_slow(command: Command, seconds: float) -> TooSlow:
     return TooSlow(
         f"{command.argv[0]} did not end within {seconds:g} seconds",
         where=shlex.join(command.argv),
@@ -205,9 +303,13 @@ def too_slow(command: Command, seconds: float) -> TooSlow:
     )
 
 
-def _search_path() -> str:
-    """Return PATH without this Python's virtual environment and the current folder."""
-    own = Path(sys.prefix) / "bin" if sys.prefix != sys.base_prefix else None
-    # An empty part means the current folder, with the repository's programs.
-    parts = (part for part in os.environ.get("PATH", "").split(os.pathsep) if part and Path(part) != own)
-    return os.pathsep.join(parts) or os.defpath
+def _search_path(program: str = "") -> str:
+    """Return PATH for ``program``: without the current folder, with what is beside this Python (chartpress) last.
+
+    For git's hooks that stays where it is, too.
+    """
+    own = Path(sys.executable).parent
+    elsewhere = {own} if sys.prefix != sys.base_prefix and program != "git" else set()
+    # An empty part would be the current folder, whose programs are the repository's.
+    parts = [part for part in os.environ.get("PATH", "").split(os.pathsep) if part and Path(part) not in elsewhere]
+    return os.pathsep.join((*(parts or [os.defpath]), str(own)))

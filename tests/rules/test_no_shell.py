@@ -52,9 +52,8 @@ def test_no_task_starts_a_shell(hub: Hub, tmp_path: Path, arguments: tuple[str, 
 
 # -- what is written
 
-# Where programs are started: those that are asked, those that people watch, and a rehearsal's registry, which
-# outlives the call that starts it.
-DOORS = ["tasks/rehearsal/registry.py", "tasks/tools/process.py", "tasks/tools/watched.py"]
+# Where programs are started: the one door, and a rehearsal's registry, which outlives the call that starts it.
+DOORS = ["tasks/rehearsal/registry.py", "tasks/tools/process.py"]
 # Invoke's own way to run a command is a shell's. Others that start one are ruff's business (S602, S604, S605).
 BY_INVOKE = re.compile(r"\b(?:c|context)\.(?:run|sudo)\(")
 STARTS = re.compile(r"^\s*(?:import|from) (?:subprocess|sh|pty|asyncio)\b", re.MULTILINE)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tasks.program import program
-from tasks.tools import process, watched
+from tasks.tools import process
 from tasks.tools.command import Command
 
 R = TypeVar("R")
@@ -68,7 +68,7 @@ class Points:
 def watch_programs(points: Points, started: Path) -> None:
     """Put a point before each outside program, and one while it runs; its process's number goes to ``started``."""
 
-    def seen(start: Callable[..., Any], command: Command, *options: Any) -> Any:  # noqa: ANN401
+    def watched(start: Callable[..., Any], command: Command, *options: Any) -> Any:  # noqa: ANN401
         label = shlex.join(command.argv[:_SHOWN_WORDS])
         points.reach(f"before {label}")
         child = start(command, *options)
@@ -77,8 +77,8 @@ def watch_programs(points: Points, started: Path) -> None:
         points.reach(f"during {label}")
         return child
 
-    for door, name in ((process, "_begin"), (watched, "_start")):
-        setattr(door, name, partial(seen, getattr(door, name)))
+    for name in ("_begin", "_start"):
+        setattr(process, name, partial(watched, getattr(process, name)))
 
 
 def answer_in_turn() -> None:

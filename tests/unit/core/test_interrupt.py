@@ -62,8 +62,7 @@ WAITS = f"""\
 import signal, sys, threading
 from pathlib import Path
 from tasks.core.faults import let_signals_interrupt
-from tasks.tools.process import Command, ask_all, capture
-from tasks.tools.watched import attend, watch
+from tasks.tools.process import Command, capture, map_parallel, run_interactive, run_with_output
 commands = [Command(("sh", "-c", {SLEEPER!r}), Path(folder)) for folder in sys.argv[1:]]
 let_signals_interrupt()
 """

@@ -15,7 +15,7 @@ from tasks.image.engines import definition
 from tasks.repo.charts import read_chartpress
 from tasks.repo.dockerfile import hub_base
 from tasks.tools.command import Command
-from tasks.tools.watched import run_with_output
+from tasks.tools.process import run_with_output
 from tests.support.cli import INVOKE, run_on_screen, run_task
 from tests.support.hubs import Hub
 from tests.support.processes import write_program

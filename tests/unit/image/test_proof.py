@@ -4,7 +4,7 @@ import pytest
 
 from tasks.core.faults import Refused
 from tasks.core.names import Reference
-from tasks.image.build import Base, prove, require_platforms
+from tasks.image.build import Base, base_label, prove, require_platforms
 from tasks.tools.registry import FoundImage, PlatformImage
 from tests.support.calls import raised
 
@@ -37,6 +37,19 @@ def base(**layers: str) -> Base:
 )
 def test_an_image_is_proved(image: FoundImage, its_base: Base, wanted: str) -> None:
     assert prove(IMAGE, image, its_base, wanted, DIGEST) == image
+
+
+@pytest.mark.parametrize(
+    ("written", "label"),
+    [
+        (f"{BASE}@{BASE_DIGEST}", "quay.io/jupyterhub/k8s-hub:4.4.0"),
+        (f"quay.io/jupyterhub/k8s-hub@{BASE_DIGEST}", "quay.io/jupyterhub/k8s-hub"),
+        ("jupyterhub/k8s-hub", "docker.io/jupyterhub/k8s-hub:latest"),
+    ],
+)
+def test_a_label_names_the_base_image_also_where_its_from_has_no_tag(written: str, label: str) -> None:
+    """``:None`` was no tag of it."""
+    assert base_label(Reference.parse(written)) == label
 
 
 NOT_THERE = ("the registry does not have the image that was pushed", "invoke build")

@@ -376,6 +376,28 @@ def test_of_a_build_the_registry_that_did_not_answer_is_named() -> None:
     assert (fault.where, fault.hint) == ("registry-1.docker.io", "curl -I https://registry-1.docker.io/v2/")
 
 
+HUB_LIMIT = (
+    "failed to solve: node:20: failed to resolve source metadata for docker.io/library/node:20: unexpected status from "
+    "GET request to https://registry-1.docker.io/v2/library/node/manifests/20: 429 Too Many Requests"
+)
+PRIVATE_STAGE = (
+    "failed to solve: ghcr.io/team/tools:1: failed to resolve source metadata for ghcr.io/team/tools:1: failed to "
+    "authorize: failed to fetch anonymous token: unexpected status from GET request to https://ghcr.io/token: 401"
+)
+PUSH = "failed to solve: failed to push quay.io/team/hub:1: unauthorized: access to the requested resource is not ..."
+
+
+@pytest.mark.parametrize(
+    ("words", "host"),
+    [(HUB_LIMIT, "docker.io"), (PRIVATE_STAGE, "ghcr.io"), (PUSH, "quay.io"), ("denied", "ours.test")],
+)
+def test_of_a_build_the_registry_to_sign_in_to_is_the_one_that_denied_it(words: str, host: str) -> None:
+    """Another stage's image, or the Dockerfile's syntax, come from others than the image goes to."""
+    fault = build_fault(Output(1, b"", f"ERROR: {words}"), "ours.test", Builder())
+    assert (fault.code, fault.where) == (4, host)
+    assert fault.hint.endswith(f"docker login {host}")
+
+
 @pytest.mark.engine
 def test_a_builder_that_nobody_made_is_a_fault_with_the_list() -> None:
     told = raised(ProgramFailed, require_builder, "nobody-made-this")

@@ -152,14 +152,17 @@ def test_an_image_that_skips_the_platform_is_left_out(make: Maker, registry: Reg
     hub = make(
         "hub: {valuesPath: hub.image}\nlab: {valuesPath: lab.image, skipPlatforms: [linux/amd64, linux/s390x]}\n",
         TWO,
-        BOTH,
+        BOTH.replace("lab:\n  image: {name: , tag: }", "lab:\n  image: {name: older/lab, tag: '1'}"),
     )
     report = build(hub)
     assert [(image["name"], image["status"]) for image in report["images"]] == [("hub", "built"), ("lab", "skipped")]
     below = prefix.partition("/")[2]
     assert [name.rpartition(":")[0] for name in images_in(registry.address, below)] == [f"{below}/hub"]
-    assert values_of(hub)["lab"]["image"] == {"name": None, "tag": None}
+    assert values_of(hub)["lab"]["image"] == {"name": "older/lab", "tag": "1"}
     assert values_of(hub)["hub"]["image"]["name"] == f"{prefix}/hub"
+    for task in ("commit", "release"):
+        told = succeed("--dry", task, "--pr", "--json", cwd=hub.path).json["pull_request"]["body"]
+        assert ("/hub:" in told, "/lab:" in told, "Not verified" in told) == (True, False, False), task
 
 
 # -- values

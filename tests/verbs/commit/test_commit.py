@@ -1,5 +1,7 @@
 """``commit``: exactly the managed files, on the right branch, with a message that a reviewer wants to read."""
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import ANY
@@ -283,6 +285,15 @@ def test_a_file_that_a_hook_adds_is_not_left_staged_for_removal_but_what_the_use
     assert fault(commit(moved))[0] == "a hook added the file to the commit (README.md)"
     assert moved.git("status", "--porcelain") == "MM mine.txt"
     assert moved.git("show", ":mine.txt") == "staged"
+
+
+def test_a_hook_finds_the_python_that_is_active(moved: Hub) -> None:
+    """As hooks do that run ``python -m yamllint``, which is installed beside hubpress."""
+    hook(moved, "pre-commit", 'echo "$VIRTUAL_ENV: $(command -v python)" >.git/found')
+    own = Path(sys.executable).parent
+    active = {"PATH": f"{own}{os.pathsep}{os.environ['PATH']}", "VIRTUAL_ENV": str(own.parent)}
+    succeed("commit", cwd=moved.path, env=active)
+    assert moved.read(".git/found") == f"{own.parent}: {own}/python\n"
 
 
 def test_a_commit_is_told_of_by_the_subject_that_a_hook_gave_it(moved: Hub) -> None:

@@ -59,6 +59,20 @@ def test_more_commits_update_the_open_pull_request(moved: Hub, gh: StandInGh) ->
     assert gh.changes == ["create", "update"]
 
 
+def test_an_image_that_values_pin_by_digest_is_told_of(github_hub: Hub, gh: StandInGh) -> None:
+    """As Helm reads ``NAME@sha256`` and a tag of digits: its tag stands nowhere."""
+    name, old, new = "127.0.0.1:1/core/hub@sha256", "1" * 64, "2" * 64
+    github_hub.edit("hub/values.yaml", "name:\n      tag:\n", f"name: {name}\n      tag: '{old}'\n")
+    github_hub.commit("Pin the image")
+    github_hub.git("push", "--quiet")
+    github_hub.edit("hub/values.yaml", old, new)
+    assert commit(github_hub).code == 0
+    (request,) = gh.requests
+    assert request["title"] == f"Use hub image {new}"
+    assert f"| `{name}:{old}` | `{name}:{new}` |" in request["body"]
+    assert f"| image | `{name}:{new}` |" in request["body"]
+
+
 def test_boxes_that_a_reviewer_ticked_stay_ticked(moved: Hub, gh: StandInGh) -> None:
     commit(moved)
     (request,) = gh.requests

@@ -298,6 +298,12 @@ def test_a_hook_that_fails_stops_the_commit_and_its_words_are_shown(moved: Hub) 
     assert (moved.subjects(), moved.snapshot()) == (["Set up the hub"], before)
 
 
+def test_a_hook_that_looks_at_files_by_a_pattern_finds_those_of_the_commit(moved: Hub) -> None:
+    """As hooks do that check what is staged; with git's flag for literal paths theirs were none, and all was well."""
+    write_program(moved.path / ".git/hooks", "pre-commit", "! git diff --cached --name-only -- '*.yaml' | grep .")
+    assert fault(commit(moved))[0] == "a commit hook stopped the commit: hub/requirements.yaml (pre-commit)"
+
+
 def test_a_hook_that_says_nothing_is_named_all_the_same(moved: Hub) -> None:
     write_program(moved.path / ".git/hooks", "commit-msg", "exit 1")
     first, _ = commit(moved).err.splitlines()[-2:]
