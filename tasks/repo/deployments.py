@@ -27,7 +27,7 @@ from ..core.faults import DOOR, Unusable, nearest
 from ..core.names import Reference
 from ..core.safe_files import is_inside
 from ..core.settings import FILE, ValuesTarget
-from ..core.yaml_tree import Data, Leaf, child, load_file, text_under, walk
+from ..core.yaml_tree import Data, Leaf, child, load_all, load_file, text_under, walk
 from ..releases.versions import parse_constraint, parse_version
 from .charts import LOCAL
 from .files import behind_links, files_with, folder_of, join, last_part
@@ -331,7 +331,8 @@ def named_images(hub: Hub, defaults: Data = None, telling: re.Pattern[bytes] = _
         listed = {path for chain in chains for path in chain}
         others = dict.fromkeys(place.file for place in hub.places if place.file not in listed)
         for chain in (*chains, *((own, path) for path in others)):
-            values = reduce(_merged, (_tree_in(hub, file, telling) for file in chain), None)
+            # Of several documents, Helm reads the first.
+            values = reduce(_merged, (tree for file in chain for tree in _trees_in(hub, file, telling)[:1]), None)
             for path, inner in chart_values(values, prefixes):
                 yield from _images(_merged(defaults or {}, inner), path)
     names = _names(hub).values()
@@ -339,7 +340,7 @@ def named_images(hub: Hub, defaults: Data = None, telling: re.Pattern[bytes] = _
     for file in files_with(hub.git, "--fixed-strings", words, "*.yaml", "*.yml"):
         # Not those of tools, and not what names the images.
         if file not in (hub.layout.file, FILE) and "/." not in f"/{file}":
-            found = _images(_tree_in(hub, file))
+            found = (image for tree in _trees_in(hub, file) for image in _images(tree))
             yield from (one for one in found if any(map(one.reference.same_repository, names)))
 
 
@@ -410,17 +411,16 @@ def chart_values(
             yield from chart_values(inner, chart, (*above, key))
 
 
-def _tree_in(hub: Hub, path: str, telling: re.Pattern[bytes] = _ANYTHING) -> Data:
-    """Return what a values file holds; nothing where it is missing, encrypted or faulty, or not ``telling``."""
+def _trees_in(hub: Hub, path: str, telling: re.Pattern[bytes] = _ANYTHING) -> Sequence[Data]:
+    """Return what the mappings of a file hold; none where it is missing, encrypted or faulty, or not ``telling``."""
     data = hub.files.read(path) or b""
     with suppress(Unusable):
-        tree = _read(data, path) if telling.search(data) else {}
-        return tree if isinstance(tree, dict) else {}
-    return {}
+        return [one for one in _read(data, path) if isinstance(one, dict)] if telling.search(data) else ()
+    return ()
 
 
-def _read(data: bytes, path: str) -> Data:
-    return {} if is_encrypted(data) else load_file(data, path)
+def _read(data: bytes, path: str) -> Sequence[Data]:
+    return () if is_encrypted(data) else load_all(data, path)
 
 
 def _merged(weaker: Data, stronger: Data) -> Data:

@@ -279,14 +279,16 @@ def _settings_lines(hub: Hub, prefix: str | None) -> Iterator[str]:
     found = hub.naming(_Z2JHS_OWN)
     unnamed = next((image for image in hub.layout.chart.images if image.named is None), None)
     names = [image.named for image in hub.layout.chart.images if image.named] or [*found.values()][:1]
-    files = [place.file for place, name in found.items() if name in names and place.file not in known]
+    places = [place for place, name in found.items() if name in names and place.file not in known]
     if unnamed:
         begin = _prefix(hub, prefix) if prefix is not None or not names else ""
         name = next((one for one in names if one.startswith(begin)), f"{begin}{unnamed.key}")
+        files = [place.file for place in places]
         first, *others = image_setting(hub, unnamed._replace(named=name), None, files)
         yield from ("images:", f"  - {first}", *(f"    {line}" for line in others))
-    if files:
-        yield from ("values:", *(f"  - {{file: {quoted(file)}, path: {_Z2JHS_OWN}}}" for file in files))
+    if places:
+        yield "values:"
+        yield from (f"  - {{file: {quoted(one.file)}, path: {quoted(one.path)}}}" for one in places)
     pins = dict.fromkeys(one.pin for one in staying_installations(hub) if one.pin)
     if pins and not settings.pins:
         yield from ("pins:", *(f"  - {pin}" for pin in pins))

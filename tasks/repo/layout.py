@@ -21,6 +21,7 @@ from typing import NamedTuple
 from ..core.faults import DOOR, Unusable
 from ..core.names import is_name
 from ..core.settings import FILE, Settings, ValuesTarget, WholeImage, how_to_correct, variable
+from ..core.yaml_tree import load_all, walk
 from ..tools.git import Git
 from .charts import CHART_FILES, BareChart, ChartSpec, ImageSpec, NotNamed, Requirement, read_chartpress, requirement
 from .dockerfile import HUB_NAMES, IGNORE_FILE, BaseImage, copied_files, hub_base
@@ -149,9 +150,16 @@ class Contents:
         return found
 
     def naming(self, path: str) -> dict[ValuesTarget, str]:
-        """Return where YAML files, but secrets, name an image at ``path``, with its name."""
-        files = (file for file in self.listing.files if file.endswith((".yaml", ".yml")) and "secret" not in file)
-        return self.names_at(ValuesTarget(file, path) for file in files)
+        """Return where YAML files, but secrets, name an image at a path that ends with ``path``, with its name."""
+        wanted, places = tuple(path.split(".")), []
+        for file in self.listing.files:
+            with suppress(Unusable):
+                is_read = file.endswith((".yaml", ".yml")) and "secret" not in file
+                # A manifest has the values below a key of its own.
+                for tree in load_all(self.files.read(file) or b"", file) if is_read else ():
+                    found = (steps for steps, _ in walk(tree) if steps[-len(wanted) :] == wanted)
+                    places += [ValuesTarget(file, ".".join(steps)) for steps in found]
+        return self.names_at(places)
 
 
 class Layout(NamedTuple):

@@ -17,7 +17,7 @@ from ..core.faults import Unusable, nearest
 from ..core.names import Reference
 from ..core.problems import Code
 from ..core.settings import PinTarget, how_to_correct
-from ..core.yaml_tree import Document, Edit, Leaf, Node, Scalar, Text, parse, parse_all, text_under, walk
+from ..core.yaml_tree import Document, Edit, Leaf, Node, Scalar, Text, load_all, parse, parse_all, text_under, walk
 from ..releases.versions import parse_constraint
 from .charts import LOCKS, BuildArgument, api_version, pinned, read_chartpress, requirement, same_address, with_version
 from .dockerfile import hub_base, with_base
@@ -332,7 +332,7 @@ def _scalars(data: bytes, where: str) -> Iterable[list[_Way]]:
     as ``name`` beside ``repo``. A source of Argo CD without ``chart`` is a git repository.
     """
     found: dict[Node, list[_Way]] = {}
-    for number, document in enumerate(one.plain() for one in parse_all(data, where)):
+    for number, document in enumerate(load_all(data, where)):
         named: dict[Path, Leaf | None] = {}
         for steps, tree in walk(document):
             if isinstance(tree, dict):
