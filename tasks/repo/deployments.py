@@ -32,7 +32,7 @@ from ..releases.versions import parse_constraint, parse_version
 from .charts import LOCAL
 from .files import behind_links, files_with, folder_of, join, last_part
 from .hub import Hub, HubImage
-from .pins import versions_of_chart
+from .pins import marks_versions, versions_of_chart
 from .values import NAME_KEYS, TAG_KEY, is_encrypted, quoted, values_setting
 
 HUBPLOY_FILE = "hubploy.yaml"
@@ -245,7 +245,7 @@ def staying_installations(hub: Hub) -> tuple[Installation, ...]:
     return tuple(
         one
         for one in installations(hub)
-        if (one.file, one.line) not in known and not (pins and one.option and not one.pin)
+        if (one.file, one.line) not in known and not (pins and one.option and not one.pin and not one.version)
     )
 
 
@@ -293,7 +293,8 @@ def _command(hub: Hub, file: str, text: str, first: int, lines: Sequence[str]) -
     files = (value for option, value in options if option in {"-f", "--values"} and is_inside(value))
     values = [value for value in files if hub.files.read(value) is not None]
     namespace = given.get("--namespace") or given.get("-n")
-    pin = f"{{file: {quoted(file)}, marker: {quoted(marker)}}}" if version and parse_version(version) else ""
+    is_place = version and parse_version(version) and marks_versions(hub.files, file, marker)
+    pin = f"{{file: {quoted(file)}, marker: {quoted(marker)}}}" if is_place else ""
     yield Installation(file, first + number + 1, version, pin, words[at - 1], namespace, tuple(values))
 
 

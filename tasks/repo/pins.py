@@ -296,6 +296,14 @@ def _marked(text: Text, marker: Marker) -> list[Pin]:
     return [Marked(text.where, marker.chart, marker, at, accepted_as=Code.PIN) for at in range(len(marks))]
 
 
+def marks_versions(files: Files, file: str, text: str) -> bool:
+    """Whether each line of a file that has ``text`` leads to a version."""
+    with contextlib.suppress(Unusable):
+        marks = _marked(Text.decode(require(files, file), file), Marker("", "", text))
+        return all(mark.read(files) for mark in marks)
+    return False
+
+
 def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tuple[int, Path]]:
     """Yield the document's number and the way to each scalar at ``path``, but for those of another chart.
 

@@ -426,6 +426,21 @@ def test_a_version_that_no_path_leads_to_is_told_and_no_place_of_the_release(man
     assert "helmfile.yaml" not in deployed.read("invoke.yaml")
 
 
+def test_a_command_whose_version_no_text_marks_is_told_and_no_place_of_the_release(deployed: Hub) -> None:
+    """Its text, which stands elsewhere without a version, was written to the settings, and every task was refused."""
+    command = "helm upgrade --install hub \\\n  jupyterhub/jupyterhub \\\n  --version 3.2.1\n"
+    deployed.put("deploy.sh", f"helm search repo jupyterhub/jupyterhub\necho\n{command}")
+    succeed("init", cwd=deployed.path)
+    assert "file: Makefile, marker:" in deployed.read("invoke.yaml")
+    assert "deploy.sh" not in deployed.read("invoke.yaml")
+    deployed.commit("Add hubpress")
+    (told,) = run_task("check", "--offline", "--json", cwd=deployed.path).json["problems"]
+    hint = "mark the line that has the version with a comment: # hubpress: jupyterhub"
+    assert (told["code"], told["path"], told["line"], told["hint"]) == ("pin-stays", "deploy.sh", 5, hint)
+    deployed.change("deploy.sh", "echo\n", "# hubpress: jupyterhub\n")
+    assert run_task("bump", "--json", cwd=deployed.path).json["files"] == ["Dockerfile", "Makefile", "deploy.sh"]
+
+
 def test_a_prefix_that_changes_no_name_is_told(deployed: Hub) -> None:
     succeed("init", "--prefix", "quay.io/ours", cwd=deployed.path)
     assert "      name: quay.io/ours/" in deployed.read("invoke.yaml")
