@@ -23,7 +23,7 @@ from functools import lru_cache, partial, reduce
 from itertools import pairwise
 from typing import NamedTuple
 
-from ..core.faults import DOOR, Unusable, nearest
+from ..core.faults import DOOR, Refused, Unusable, nearest
 from ..core.names import Reference
 from ..core.safe_files import is_inside
 from ..core.settings import FILE, ValuesTarget
@@ -32,6 +32,7 @@ from ..releases.versions import parse_constraint, parse_version
 from .charts import LOCAL
 from .files import behind_links, files_with, folder_of, join, last_part
 from .hub import Hub, HubImage
+from .layout import BRINGING
 from .pins import marks_versions, versions_of_chart
 from .values import NAME_KEYS, TAG_KEY, is_encrypted, quoted, values_setting
 
@@ -249,10 +250,21 @@ def staying_installations(hub: Hub) -> tuple[Installation, ...]:
     )
 
 
-@lru_cache(maxsize=4)
-def installations(hub: Hub) -> tuple[Installation, ...]:
-    """Return the commands and manifests that deploy the chart of the dependency's name from a Helm repository."""
-    name = hub.settings.dependency
+def require_own_release(hub: Hub) -> None:
+    """Check that a release is the repository's to choose: raise Refused where only a chart that pins it is deployed."""
+    if hub.layout.folder is None and not installations(hub) and not any(pin.accepted_as for pin in hub.pins):
+        for brings, one in ((chart, one) for chart in BRINGING for one in installations(hub, chart)):
+            raise Refused(
+                f"{hub.settings.dependency} is deployed through {brings}, which pins it",
+                where=f"{one.file}:{one.line}",
+                hint=f"move {brings} instead, by hand; then, to the release that it has: {DOOR} bump --to VERSION",
+            )
+
+
+@lru_cache(maxsize=16)
+def installations(hub: Hub, chart: str | None = None) -> tuple[Installation, ...]:
+    """Return the commands and manifests that deploy a chart (default: the dependency) from a Helm repository."""
+    name = chart or hub.settings.dependency
     found: list[Installation] = []
     search = partial(files_with, hub.git, "--extended-regexp", untracked=True)
     named = (f"(chart|name): .*{re.escape(name)}", f'"chart": *"([^"]*/)?{re.escape(name)}"')
@@ -269,15 +281,15 @@ def installations(hub: Hub) -> tuple[Installation, ...]:
         for first, line in enumerate(lines):
             if _HELM.search(line) and not line.lstrip().startswith("#"):
                 last = next((at for at in range(first, len(lines)) if not lines[at].rstrip().endswith("\\")), first)
-                found += _command(hub, file, text, first, lines[first : last + 1])
+                found += _command(hub, name, file, text, first, lines[first : last + 1])
     return tuple(found)
 
 
-def _command(hub: Hub, file: str, text: str, first: int, lines: Sequence[str]) -> Iterator[Installation]:
+def _command(hub: Hub, name: str, file: str, text: str, first: int, lines: Sequence[str]) -> Iterator[Installation]:
     joined = " ".join(line.rstrip().removesuffix("\\") for line in lines)
     words = [re.sub("[\"']", "", word) for word in _WORD.findall(joined)]
     words = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
-    at = next((at for at, word in enumerate(words) if _is_chart(hub, word, words)), None)
+    at = next((at for at, word in enumerate(words) if _is_chart(hub, name, word, words)), None)
     if at is None:
         return
     options = list(pairwise(words))
@@ -298,9 +310,9 @@ def _command(hub: Hub, file: str, text: str, first: int, lines: Sequence[str]) -
     yield Installation(file, first + number + 1, version, pin, words[at - 1], namespace, tuple(values))
 
 
-def _is_chart(hub: Hub, word: str, words: Sequence[str]) -> bool:
+def _is_chart(hub: Hub, name: str, word: str, words: Sequence[str]) -> bool:
     folder, slash, last = word.rpartition("/")
-    if last != hub.settings.dependency or word.startswith((".", "/", "$")):
+    if last != name or word.startswith((".", "/", "$")):
         return False
     return hub.files.read(join(folder, last, "Chart.yaml")) is None if slash else "--repo" in words
 

@@ -25,7 +25,16 @@ from .charts import JUPYTERHUBS, BareChart, ChartSpec, ImageSpec, NotNamed, Requ
 from .deployments import PROSE, installations, staying_installations, unused_images
 from .files import SUFFIX, FileEdit, Files, Listing, behind_links, edit_action, files_with, is_below, join, last_part
 from .hub import Hub
-from .layout import CHARTPRESS_FILE, Layout, found_image, from_chartpress, image_setting, no_hub_image, one_chart
+from .layout import (
+    BRINGING,
+    CHARTPRESS_FILE,
+    Layout,
+    found_image,
+    from_chartpress,
+    image_setting,
+    no_hub_image,
+    one_chart,
+)
 from .remotes import upstream_repository
 from .values import is_nothing, quoted, reach
 
@@ -207,7 +216,7 @@ def _released(hub: Hub, chart: BareChart | None) -> tuple[Release, Reference]:
 
 def _require_no_pin(hub: Hub) -> None:
     """Check that nothing else than a chart pins the release: a new chart would be a second hub."""
-    found = [one.file for one in installations(hub)]
+    found = [one.file for chart in (None, *BRINGING) for one in installations(hub, chart)]
     found += files_with(hub.git, "--fixed-strings", _PINS, ".", *PROSE, untracked=True)
     if found:
         raise Refused(

@@ -32,7 +32,7 @@ CHARTPRESS_FILE = "chartpress.yaml"
 _DOCKERFILE = re.compile(r"(?:docker|container)file[^/]*$", re.IGNORECASE)
 _HUB_NAME = min(HUB_NAMES, key=len).encode()
 # Charts that bring jupyterhub along, in a release that they pin.
-_BRINGING = ("binderhub", "daskhub", "pangeo")
+BRINGING = ("binderhub", "daskhub", "pangeo")
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,7 +225,7 @@ def _chosen(repo: Contents, charts: Mapping[str, str], where: str) -> str | None
         raise Unusable(f"several charts depend on {dependency}: {', '.join(fitting)}", where=where, hint=hint)
     if fitting:
         return charts[fitting[0]]
-    for folder, name in product(() if names else charts.values(), _BRINGING):
+    for folder, name in product(() if names else charts.values(), BRINGING):
         if brought := repo.requirement_in(folder, name):
             raise Unusable(
                 f"the chart {last_part(folder)} gets {dependency} through {name}, which pins it",

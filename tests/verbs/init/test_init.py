@@ -359,8 +359,7 @@ def test_init_finds_the_values_and_the_command_that_deploy_the_image(deployed: H
     [
         ("{}\n---\nspec: {chart: {spec: {chart: jupyterhub, version: 3.2.1}}, values: VALUES}\n", "spec.values"),
         (
-            "spec: {source: {repoURL: https://hub.jupyter.org/helm-chart/, chart: jupyterhub, targetRevision: 3.2.1, "
-            "helm: {valuesObject: VALUES}}}\n",
+            "spec: {source: {chart: jupyterhub, targetRevision: 3.2.1, helm: {valuesObject: VALUES}}}\n",
             "spec.source.helm.valuesObject",
         ),
         ("releases: [{chart: jupyterhub/jupyterhub, version: 3.2.1, values: [VALUES]}]\n", "releases.0.values.0"),
