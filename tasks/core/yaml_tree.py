@@ -273,6 +273,12 @@ def load_file(data: bytes, where: str) -> Data:
     return parse(data, where).plain()
 
 
+@lru_cache(maxsize=1024)
+def load_all(data: bytes, where: str) -> tuple[Data, ...]:
+    """Read the YAML documents of a file as plain data; raise Unusable where that is not possible."""
+    return tuple(document.plain() for document in parse_all(data, where))
+
+
 def _require_one(starts: Sequence[int], where: str) -> None:
     """Check that there is at most one document, by the lines on which documents start."""
     if len(starts) > 1:

@@ -23,16 +23,17 @@ from functools import lru_cache, partial, reduce
 from itertools import pairwise
 from typing import NamedTuple
 
-from ..core.faults import CLI, Unusable, nearest
+from ..core.faults import DOOR, Refused, Unusable, nearest
 from ..core.names import Reference
 from ..core.safe_files import is_inside
 from ..core.settings import FILE, ValuesTarget
-from ..core.yaml_tree import Data, Leaf, child, load_file, text_under, walk
+from ..core.yaml_tree import Data, Leaf, child, load_all, load_file, text_under, walk
 from ..releases.versions import parse_constraint, parse_version
 from .charts import LOCAL
 from .files import behind_links, files_with, folder_of, join, last_part
 from .hub import Hub, HubImage
-from .pins import versions_of_chart
+from .layout import BRINGING
+from .pins import marks_versions, versions_of_chart
 from .values import NAME_KEYS, TAG_KEY, is_encrypted, quoted, values_setting
 
 HUBPLOY_FILE = "hubploy.yaml"
@@ -245,14 +246,25 @@ def staying_installations(hub: Hub) -> tuple[Installation, ...]:
     return tuple(
         one
         for one in installations(hub)
-        if (one.file, one.line) not in known and not (pins and one.option and not one.pin)
+        if (one.file, one.line) not in known and not (pins and one.option and not one.pin and not one.version)
     )
 
 
-@lru_cache(maxsize=4)
-def installations(hub: Hub) -> tuple[Installation, ...]:
-    """Return the commands and manifests that deploy the dependency's chart from a Helm repository."""
-    name = hub.settings.dependency
+def require_own_release(hub: Hub) -> None:
+    """Check that a release is the repository's to choose: raise Refused where only a chart that pins it is deployed."""
+    if hub.layout.folder is None and not installations(hub) and not any(pin.accepted_as for pin in hub.pins):
+        for brings, one in ((chart, one) for chart in BRINGING for one in installations(hub, chart)):
+            raise Refused(
+                f"{hub.settings.dependency} is deployed through {brings}, which pins it",
+                where=f"{one.file}:{one.line}",
+                hint=f"move {brings} instead, by hand; then, to the release that it has: {DOOR} bump --to VERSION",
+            )
+
+
+@lru_cache(maxsize=16)
+def installations(hub: Hub, chart: str | None = None) -> tuple[Installation, ...]:
+    """Return the commands and manifests that deploy a chart (default: the dependency) from a Helm repository."""
+    name = chart or hub.settings.dependency
     found: list[Installation] = []
     search = partial(files_with, hub.git, "--extended-regexp", untracked=True)
     named = (f"(chart|name): .*{re.escape(name)}", f'"chart": *"([^"]*/)?{re.escape(name)}"')
@@ -269,15 +281,15 @@ def installations(hub: Hub) -> tuple[Installation, ...]:
         for first, line in enumerate(lines):
             if re.search(_HELM, line) and not line.lstrip().startswith("#"):
                 last = next((at for at in range(first, len(lines)) if not lines[at].rstrip().endswith("\\")), first)
-                found += _command(hub, file, text, first, lines[first : last + 1])
+                found += _command(hub, name, file, text, first, lines[first : last + 1])
     return tuple(found)
 
 
-def _command(hub: Hub, file: str, text: str, first: int, lines: Sequence[str]) -> Iterator[Installation]:
+def _command(hub: Hub, name: str, file: str, text: str, first: int, lines: Sequence[str]) -> Iterator[Installation]:
     joined = " ".join(line.rstrip().removesuffix("\\") for line in lines)
     words = [re.sub("[\"']", "", word) for word in re.findall(_WORD, joined)]
     words = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
-    at = next((at for at, word in enumerate(words) if _is_chart(hub, word, words)), None)
+    at = next((at for at, word in enumerate(words) if _is_chart(hub, name, word, words)), None)
     if at is None:
         return
     options = list(pairwise(words))
@@ -293,13 +305,14 @@ def _command(hub: Hub, file: str, text: str, first: int, lines: Sequence[str]) -
     files = (value for option, value in options if option in {"-f", "--values"} and is_inside(value))
     values = [value for value in files if hub.files.read(value) is not None]
     namespace = given.get("--namespace") or given.get("-n")
-    pin = f"{{file: {quoted(file)}, marker: {quoted(marker)}}}" if version and parse_version(version) else ""
+    is_place = version and parse_version(version) and marks_versions(hub.files, file, marker)
+    pin = f"{{file: {quoted(file)}, marker: {quoted(marker)}}}" if is_place else ""
     yield Installation(file, first + number + 1, version, pin, words[at - 1], namespace, tuple(values))
 
 
-def _is_chart(hub: Hub, word: str, words: Sequence[str]) -> bool:
+def _is_chart(hub: Hub, name: str, word: str, words: Sequence[str]) -> bool:
     folder, slash, last = word.rpartition("/")
-    if last != hub.settings.dependency or word.startswith((".", "/", "$")):
+    if last != name or word.startswith((".", "/", "$")):
         return False
     return hub.files.read(join(folder, last, "Chart.yaml")) is None if slash else "--repo" in words
 
@@ -331,7 +344,8 @@ def named_images(hub: Hub, defaults: Data = None, telling: re.Pattern[bytes] = _
         listed = {path for chain in chains for path in chain}
         others = dict.fromkeys(place.file for place in hub.places if place.file not in listed)
         for chain in (*chains, *((own, path) for path in others)):
-            values = reduce(_merged, (_tree_in(hub, file, telling) for file in chain), None)
+            # Of several documents, Helm reads the first.
+            values = reduce(_merged, (tree for file in chain for tree in _trees_in(hub, file, telling)[:1]), None)
             for path, inner in chart_values(values, prefixes):
                 yield from _images(_merged(defaults or {}, inner), path)
     names = _names(hub).values()
@@ -339,7 +353,7 @@ def named_images(hub: Hub, defaults: Data = None, telling: re.Pattern[bytes] = _
     for file in files_with(hub.git, "--fixed-strings", words, "*.yaml", "*.yml"):
         # Not the files of tools, nor those that configure the images.
         if file not in (hub.layout.file, FILE) and "/." not in f"/{file}":
-            found = _images(_tree_in(hub, file))
+            found = (image for tree in _trees_in(hub, file) for image in _images(tree))
             yield from (one for one in found if any(map(one.reference.same_repository, names)))
 
 
@@ -410,17 +424,16 @@ def chart_values(
             yield from chart_values(inner, chart, (*above, key))
 
 
-def _tree_in(hub: Hub, path: str, telling: re.Pattern[bytes] = _ANYTHING) -> Data:
-    """Parse a values file; return nothing if it is missing, encrypted or invalid, or does not match ``telling``."""
+def _trees_in(hub: Hub, path: str, telling: re.Pattern[bytes] = _ANYTHING) -> Sequence[Data]:
+    """Return what the mappings of a file hold; none where it is missing, encrypted or faulty, or not ``telling``."""
     data = hub.files.read(path) or b""
     with suppress(Unusable):
-        tree = _read(data, path) if telling.search(data) else {}
-        return tree if isinstance(tree, dict) else {}
-    return {}
+        return [one for one in _read(data, path) if isinstance(one, dict)] if telling.search(data) else ()
+    return ()
 
 
-def _read(data: bytes, path: str) -> Data:
-    return {} if is_encrypted(data) else load_file(data, path)
+def _read(data: bytes, path: str) -> Sequence[Data]:
+    return () if is_encrypted(data) else load_all(data, path)
 
 
 def _merged(weaker: Data, stronger: Data) -> Data:

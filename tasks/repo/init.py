@@ -25,7 +25,16 @@ from .charts import JUPYTERHUBS, BareChart, ChartSpec, ImageSpec, NotNamed, Requ
 from .deployments import PROSE, installations, staying_installations, unused_images
 from .files import SUFFIX, FileEdit, Files, Listing, behind_links, edit_action, files_with, is_below, join, last_part
 from .hub import Hub
-from .layout import CHARTPRESS_FILE, Layout, found_image, from_chartpress, image_setting, no_hub_image, one_chart
+from .layout import (
+    BRINGING,
+    CHARTPRESS_FILE,
+    Layout,
+    found_image,
+    from_chartpress,
+    image_setting,
+    no_hub_image,
+    one_chart,
+)
 from .remotes import upstream_repository
 from .values import is_nothing, quoted, reach
 
@@ -206,8 +215,8 @@ def _released(hub: Hub, chart: BareChart | None) -> tuple[Release, Reference]:
 
 
 def _require_no_pin(hub: Hub) -> None:
-    """Check that nothing else deploys jupyterhub: a new chart would be a second hub."""
-    found = [one.file for one in installations(hub)]
+    """Check that nothing else than a chart pins the release: a new chart would be a second hub."""
+    found = [one.file for chart in (None, *BRINGING) for one in installations(hub, chart)]
     found += files_with(hub.git, "--fixed-strings", _PINS, ".", *PROSE, untracked=True)
     if found:
         raise Refused(
@@ -279,14 +288,16 @@ def _settings_lines(hub: Hub, prefix: str | None) -> Iterator[str]:
     found = hub.naming(_Z2JHS_OWN)
     unnamed = next((image for image in hub.layout.chart.images if image.named is None), None)
     names = [image.named for image in hub.layout.chart.images if image.named] or [*found.values()][:1]
-    files = [place.file for place, name in found.items() if name in names and place.file not in known]
+    places = [place for place, name in found.items() if name in names and place.file not in known]
     if unnamed:
         begin = _prefix(hub, prefix) if prefix is not None or not names else ""
         name = next((one for one in names if one.startswith(begin)), f"{begin}{unnamed.key}")
+        files = [place.file for place in places]
         first, *others = image_setting(hub, unnamed._replace(named=name), None, files)
         yield from ("images:", f"  - {first}", *(f"    {line}" for line in others))
-    if files:
-        yield from ("values:", *(f"  - {{file: {quoted(file)}, path: {_Z2JHS_OWN}}}" for file in files))
+    if places:
+        yield "values:"
+        yield from (f"  - {{file: {quoted(one.file)}, path: {quoted(one.path)}}}" for one in places)
     pins = dict.fromkeys(one.pin for one in staying_installations(hub) if one.pin)
     if pins and not settings.pins:
         yield from ("pins:", *(f"  - {pin}" for pin in pins))

@@ -21,6 +21,7 @@ from typing import NamedTuple
 from ..core.faults import CLI, Unusable
 from ..core.names import is_name
 from ..core.settings import FILE, Settings, ValuesTarget, WholeImage, how_to_correct, variable
+from ..core.yaml_tree import load_all, walk
 from ..tools.git import Git
 from .charts import CHART_FILES, BareChart, ChartSpec, ImageSpec, NotNamed, Requirement, read_chartpress, requirement
 from .dockerfile import HUB_NAMES, IGNORE_FILE, BaseImage, copied_files, hub_base
@@ -30,8 +31,8 @@ from .values import named_at, quoted
 CHARTPRESS_FILE = "chartpress.yaml"
 _DOCKERFILE = re.compile(r"(?:docker|container)file[^/]*$", re.IGNORECASE)
 _HUB_NAME = min(HUB_NAMES, key=len).encode()
-# Charts that depend on a pinned release of jupyterhub.
-_BRINGING = ("binderhub", "daskhub", "pangeo")
+# Charts that bring jupyterhub along, in a release that they pin.
+BRINGING = ("binderhub", "daskhub", "pangeo")
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,9 +150,16 @@ class Contents:
         return found
 
     def naming(self, path: str) -> dict[ValuesTarget, str]:
-        """Return the YAML files, except secrets, that name an image at ``path``, with its name."""
-        files = (file for file in self.listing.files if file.endswith((".yaml", ".yml")) and "secret" not in file)
-        return self.names_at(ValuesTarget(file, path) for file in files)
+        """Return where YAML files, but secrets, name an image at a path that ends with ``path``, with its name."""
+        wanted, places = tuple(path.split(".")), []
+        for file in self.listing.files:
+            with suppress(Unusable):
+                is_read = file.endswith((".yaml", ".yml")) and "secret" not in file
+                # A manifest has the values below a key of its own.
+                for tree in load_all(self.files.read(file) or b"", file) if is_read else ():
+                    found = (steps for steps, _ in walk(tree) if steps[-len(wanted) :] == wanted)
+                    places += [ValuesTarget(file, ".".join(steps)) for steps in found]
+        return self.names_at(places)
 
 
 class Layout(NamedTuple):
@@ -217,7 +225,7 @@ def _chosen(repo: Contents, charts: Mapping[str, str], where: str) -> str | None
         raise Unusable(f"several charts depend on {dependency}: {', '.join(fitting)}", where=where, hint=hint)
     if fitting:
         return charts[fitting[0]]
-    for folder, name in product(() if names else charts.values(), _BRINGING):
+    for folder, name in product(() if names else charts.values(), BRINGING):
         if brought := repo.requirement_in(folder, name):
             raise Unusable(
                 f"the chart {last_part(folder)} gets {dependency} through {name}, which pins it",

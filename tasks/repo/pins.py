@@ -17,7 +17,7 @@ from ..core.faults import Unusable, nearest
 from ..core.names import Reference
 from ..core.problems import Code
 from ..core.settings import PinTarget, how_to_correct
-from ..core.yaml_tree import Document, Edit, Leaf, Node, Scalar, Text, parse, parse_all, text_under, walk
+from ..core.yaml_tree import Document, Edit, Leaf, Node, Scalar, Text, load_all, parse, parse_all, text_under, walk
 from ..releases.versions import parse_constraint
 from .charts import LOCKS, BuildArgument, api_version, pinned, read_chartpress, requirement, same_address, with_version
 from .dockerfile import hub_base, with_base
@@ -296,6 +296,14 @@ def _marked(text: Text, marker: Marker) -> list[Pin]:
     return [Marked(text.where, marker.chart, marker, at, accepted_as=Code.PIN) for at in range(len(marks))]
 
 
+def marks_versions(files: Files, file: str, text: str) -> bool:
+    """Whether each line of a file that has ``text`` leads to a version."""
+    with contextlib.suppress(Unusable):
+        marks = _marked(Text.decode(require(files, file), file), Marker("", "", text))
+        return all(mark.read(files) for mark in marks)
+    return False
+
+
 def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tuple[int, Path]]:
     """Yield the document's number and the steps to each scalar at ``path`` that is not of another chart.
 
@@ -332,7 +340,7 @@ def _scalars(data: bytes, where: str) -> Iterable[list[_Way]]:
     address, kustomize in ``name`` next to ``repo``. A source of Argo CD without ``chart`` is a git repository.
     """
     found: dict[Node, list[_Way]] = {}
-    for number, document in enumerate(one.plain() for one in parse_all(data, where)):
+    for number, document in enumerate(load_all(data, where)):
         named: dict[Path, Leaf | None] = {}
         for steps, tree in walk(document):
             if isinstance(tree, dict):

@@ -227,8 +227,8 @@ def is_encrypted(data: bytes) -> bool:
 
 
 def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
-    """Read the image at ``values_path``: keys joined by dots, with indexes for lists."""
-    document, steps = parse(data, where), tuple(values_path.split("."))
+    """Read the image at ``values_path`` as Helm does: keys joined by dots, digits for the index in a list."""
+    document, steps = _document(data, where, values_path)
     if "" in steps:
         meant = ".".join(filter(None, steps)) or "jupyterhub.hub.image"
         hint = f"correct it in chartpress.yaml or {FILE}: {meant}"
@@ -253,6 +253,15 @@ def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
     return _image_there(document, steps)
 
 
+def _document(data: bytes, where: str, values_path: str) -> tuple[Document, Path]:
+    """Return the YAML document of a file, of several the one that has ``values_path``, and the steps of that."""
+    steps, having = tuple(values_path.split(".")), []
+    for document in parse_all(data, where):
+        with suppress(Unusable):
+            having += [] if reach(document, steps).missing else [document]
+    return having[0] if len(having) == 1 else parse(data, where), steps
+
+
 def _image_there(document: Document, steps: Path) -> PinnedImage:
     node = reach(document, steps).node
     if isinstance(node, Scalar):
@@ -274,7 +283,7 @@ def _image_there(document: Document, steps: Path) -> PinnedImage:
 def with_image(data: bytes, values_path: str, image: PinnedImage, where: str) -> bytes:
     """Return the values file with the image set, and its digest only if one is pinned."""
     pinned = image_at(data, values_path, where).digest is not None
-    document, steps = parse(data, where), tuple(values_path.split("."))
+    document, steps = _document(data, where, values_path)
     digest = image.digest if pinned else None
     behind = f"@{digest}" if digest else ""
     if isinstance(reach(document, steps).node, Scalar):
@@ -297,8 +306,8 @@ def named_at(files: Files, file: str, path: str) -> Reference | None:
 
 
 def name_in(data: bytes, file: str, path: str) -> Reference | None:
-    """Return the image without tag at ``path``, or None; raise Unusable if the file cannot be read."""
-    name = _image_there(parse(data, file), tuple(path.split("."))).name
+    """Return what ``named_at`` does; raises Unusable where the file cannot be read."""
+    name = _image_there(*_document(data, file, path)).name
     return Reference(name) if name else None
 
 

@@ -28,7 +28,7 @@ from ..releases.notes import (
 from ..releases.repository import HelmRepository
 from ..releases.versions import allows, is_range, respelled
 from ..repo.charts import require_movable
-from ..repo.deployments import chart_values, staying_installations
+from ..repo.deployments import chart_values, require_own_release, staying_installations
 from ..repo.edits import moving_action, release_edits
 from ..repo.files import files_with
 from ..repo.hub import Hub, HubImage
@@ -96,6 +96,8 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
     relies = (head_fact(hub.git, hub.branch),)
     current = {pin: pin.read(hub.files).text for pin in hub.pins}
     require_movable(hub.requirement, hub.requirement_file)
+    if options.to is None:
+        require_own_release(hub)
     repository = HelmRepository.of(hub.settings, hub.helm_repository)
     with output.waiting(f"asking {hub.helm_repository}"):
         index = hub.index or repository.index()

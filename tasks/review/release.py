@@ -15,7 +15,7 @@ from ..core.plan import Action, Plan, Step, Values, refused
 from ..image.inputs import require_committed
 from ..image.planning import plan_build
 from ..image.sign_in import plan_auth
-from ..image.tag import names_commit
+from ..image.tag import name_image, names_commit
 from ..releases.index import Index
 from ..repo.hub import Hub
 from ..repo.remotes import NotKnownHere, Review
@@ -39,7 +39,11 @@ def expected_refusal(begin: Start, index: Index | None, options: ReleaseOptions)
         if fault is None:
             plan_commit(moved, CommitOptions(), begin.review)
             _ = options.pushes and begin.review.remote
-        require_committed(moved.with_commit("", moved.changed), moved.to_build(()))
+        planned, images = moved.with_commit("", moved.changed), moved.to_build(())
+        require_committed(planned, images)
+        for image in images:
+            planned.pinned(image)
+            name_image(planned, image, content="0")
         _ = moved.registries
     except Unreachable:
         return fault

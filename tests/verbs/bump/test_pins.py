@@ -14,6 +14,7 @@ from tests.support.fixtures import Hubpress
 from tests.support.helm import RELEASES, HelmServer
 from tests.support.hubs import Hub, make_hub, make_repository
 from tests.support.machine import PROJECT
+from tests.support.world import fault
 
 DOCKERFILE, REQUIREMENTS, CONFIG = "images/hub/Dockerfile", "hub/requirements.yaml", "chartpress.yaml"
 URL = "https://jupyterhub.github.io/helm-chart/"
@@ -506,6 +507,33 @@ def test_a_manifest_whose_version_is_empty_deploys_the_newest(tmp_path: Path) ->
     text = "kind: HelmRelease\nspec:\n  chart:\n    spec:\n      chart: jupyterhub\n      version:\n"
     hub = image_alone(tmp_path / "hub", Deploying("hub.yaml", text, 0, ""))
     assert [(found.line, found.option) for found in staying_installations(opened(hub))] == [(5, "")]
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("deploy.sh", "helm upgrade --install hub dask/daskhub --version 2024.1.1 -f config.yaml\n"),
+        ("hub.yaml", "kind: HelmRelease\nspec: {chart: {spec: {chart: daskhub, version: 2024.1.1}}}\n"),
+    ],
+)
+def test_a_chart_that_brings_z2jh_decides_its_release_however_it_is_deployed(
+    tmp_path: Path,
+    helm_repository: HelmServer,
+    monkeypatch: pytest.MonkeyPatch,
+    hubpress: Hubpress,
+    file: str,
+    text: str,
+) -> None:
+    """FROM was moved to a release that daskhub does not have, without a word."""
+    monkeypatch.setenv("INVOKE_HUB_CHART_REPOSITORY", helm_repository.url)
+    hub = image_alone(tmp_path / "hub", Deploying(file, text, 0, ""))
+    done = hubpress(hub, "bump")
+    where = f"{file}:{1 + (file == 'hub.yaml')}"
+    assert (done.code, fault(done)[0]) == (1, f"jupyterhub is deployed through daskhub, which pins it ({where})")
+    assert hubpress(hub, "bump", "--to", "3.3.7", "--json").json["files"] == [ALONE]
+    hub.git("rm", "--quiet", "--force", ALONE)
+    # Without an image, a new chart would be a second hub.
+    assert fault(hubpress(hub, "init", "--prefix", "reg.example.edu/a"))[0].endswith(f"no chart here does ({file})")
 
 
 def test_which_helm_commands_stay(tmp_path: Path) -> None:

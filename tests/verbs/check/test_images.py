@@ -155,6 +155,22 @@ def test_clusters_that_keep_an_old_hub_image_are_all_named_and_the_hint_moves_th
     assert all(pinned_tag(released) in released.read(f"config/clusters/{name}.values.yaml") for name in CLUSTERS)
 
 
+def test_an_image_in_a_manifest_of_several_documents_is_named_and_the_hint_moves_it(released: Hub) -> None:
+    """Flux deployed the old hub image with the new chart, and everything was called consistent."""
+    image = f"{{name: {image_name(released)}, tag: 0.0.1-0.dev.git.5.h1234567}}"
+    manifest = "kind: HelmRepository\nspec: {url: https://hub.jupyter.org/helm-chart/}\n---\nkind: HelmRelease\n"
+    released.put("flux/hub.yaml", f"{manifest}spec:\n  values:\n    hub:\n      image: {image}\n")
+    (problem,) = check(released, "--offline", "--json").json["problems"]
+    setting = "hub: {values: [{file: flux/hub.yaml, path: spec.values.hub.image}]}"
+    told = ("values-differ", "flux/hub.yaml", 8, f"take it out, or let builds move it: {setting} in invoke.yaml")
+    assert (problem["code"], problem["path"], problem["line"], problem["hint"]) == told
+    released.write("invoke.yaml", f"{setting}\n")
+    succeed("build", cwd=released.path)
+    released.commit("Use the image there too")
+    consistent(released)
+    assert released.read("flux/hub.yaml").startswith(manifest)
+
+
 AMBIGUOUS = "hub.image.tag is ambiguous: the key tag stands on lines 4 and 5 (clusters/a.yaml)"
 MATCHES = "the file matches hub.values and names an image of ours"
 
@@ -162,7 +178,7 @@ MATCHES = "the file matches hub.values and names an image of ours"
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("{}---\na: 1\n", f"{MATCHES}, but cannot be read: the file holds several YAML documents (clusters/a.yaml:5)"),
+        ("{0}---\n{0}", f"{MATCHES}, but cannot be read: the file holds several YAML documents (clusters/a.yaml:5)"),
         ("{}    tag: old\n", f"{MATCHES}, but cannot be read: {AMBIGUOUS}"),
     ],
 )

@@ -354,6 +354,30 @@ def test_init_finds_the_values_and_the_command_that_deploy_the_image(deployed: H
     assert run_task("bump", "--json", cwd=deployed.path).json["files"] == ["Dockerfile", "Makefile"]
 
 
+@pytest.mark.parametrize(
+    ("manifest", "path"),
+    [
+        ("{}\n---\nspec: {chart: {spec: {chart: jupyterhub, version: 3.2.1}}, values: VALUES}\n", "spec.values"),
+        (
+            "spec: {source: {chart: jupyterhub, targetRevision: 3.2.1, helm: {valuesObject: VALUES}}}\n",
+            "spec.source.helm.valuesObject",
+        ),
+        ("releases: [{chart: jupyterhub/jupyterhub, version: 3.2.1, values: [VALUES]}]\n", "releases.0.values.0"),
+    ],
+    ids=["Flux", "Argo CD", "helmfile"],
+)
+def test_init_finds_the_image_in_a_manifest_that_holds_the_values(manifest: str, path: str, deployed: Hub) -> None:
+    """A second image was made up beside it, and nothing deployed what was built."""
+    deployed.git("rm", "--quiet", "config.yaml", "Makefile")
+    deployed.put("hub.yaml", manifest.replace("VALUES", "{hub: {image: {name: reg.example.edu/small/hub, tag: v1}}}"))
+    succeed("init", cwd=deployed.path)
+    written = deployed.read("invoke.yaml")
+    assert "      name: reg.example.edu/small/hub\n" in written
+    assert f"  values:\n    - {{file: hub.yaml, path: {path}.hub.image}}\n" in written
+    deployed.commit("Add hubpress")
+    assert run_task("check", "--offline", "--json", cwd=deployed.path).json["problems"] == []
+
+
 def test_a_prefix_that_the_name_in_the_values_has_keeps_that_name(deployed: Hub) -> None:
     """The image got the name of its folder, and the values were said to differ."""
     succeed("init", "--prefix", "reg.example.edu/small", cwd=deployed.path)
@@ -399,6 +423,21 @@ def test_a_version_that_no_path_leads_to_is_told_and_no_place_of_the_release(man
     assert hints["helmfile.yaml"] == "mark the line that has the version with a comment: # hubpress: jupyterhub"
     succeed("init", cwd=deployed.path)
     assert "helmfile.yaml" not in deployed.read("invoke.yaml")
+
+
+def test_a_command_whose_version_no_text_marks_is_told_and_no_place_of_the_release(deployed: Hub) -> None:
+    """Its text, which stands elsewhere without a version, was written to the settings, and every task was refused."""
+    command = "helm upgrade --install hub \\\n  jupyterhub/jupyterhub \\\n  --version 3.2.1\n"
+    deployed.put("deploy.sh", f"helm search repo jupyterhub/jupyterhub\necho\n{command}")
+    succeed("init", cwd=deployed.path)
+    assert "file: Makefile, marker:" in deployed.read("invoke.yaml")
+    assert "deploy.sh" not in deployed.read("invoke.yaml")
+    deployed.commit("Add hubpress")
+    (told,) = run_task("check", "--offline", "--json", cwd=deployed.path).json["problems"]
+    hint = "mark the line that has the version with a comment: # hubpress: jupyterhub"
+    assert (told["code"], told["path"], told["line"], told["hint"]) == ("pin-stays", "deploy.sh", 5, hint)
+    deployed.change("deploy.sh", "echo\n", "# hubpress: jupyterhub\n")
+    assert run_task("bump", "--json", cwd=deployed.path).json["files"] == ["Dockerfile", "Makefile", "deploy.sh"]
 
 
 def test_a_prefix_that_changes_no_name_is_told(deployed: Hub) -> None:

@@ -149,11 +149,24 @@ def test_a_base_image_that_is_pinned_by_its_digest_is_stood_in_for_too(scene: Sc
     assert f"+FROM {base}:3.3.8@sha256:" in told["diff"]
 
 
-def test_a_dry_rehearsal_refuses_what_a_real_one_refuses(scene: Scene) -> None:
+@pytest.mark.parametrize(
+    ("change", "version", "code"),
+    [
+        (None, "9.9.9", 1),
+        ((CHARTPRESS, "    imagePrefix:", "    baseVersion: next\n    imagePrefix:"), "3.3.8", 2),
+        ((VALUES, "    image:\n      name:\n      tag:\n", ""), "3.3.8", 2),
+    ],
+    ids=["no such release", "no tag", "no place in the values"],
+)
+def test_a_dry_rehearsal_refuses_what_a_real_one_refuses(
+    scene: Scene, change: tuple[str, str, str] | None, version: str, code: int
+) -> None:
+    if change:
+        scene.hub.change(*change)
     dry, real = (
-        run_task(*words, "--to", "9.9.9", cwd=scene.hub.path) for words in (("--dry", "rehearse"), ("rehearse",))
+        run_task(*words, "--to", version, cwd=scene.hub.path) for words in (("--dry", "rehearse"), ("rehearse",))
     )
-    assert (dry.code, fault(dry)) == (real.code, fault(real)) == (1, fault(real))
+    assert (dry.code, fault(dry)) == (real.code, fault(real)) == (code, fault(real))
 
 
 def test_a_rehearsal_that_failed_cannot_be_continued_and_names_what_it_kept(scene: Scene) -> None:
