@@ -31,10 +31,10 @@ _MOST_LINKS = 40
 # A checkout's own modes, whatever the user's umask: they are part of what Docker takes for the same file.
 _UMASK = 0o022
 _WRITE_SECONDS = 3600.0
-# Paths are taken literally, neither the clone nor its hooks notice what happens to an index of ours, and as many files
-# are written at once as there are processors.
+# Paths are taken literally, objects as every clone has them, neither the clone nor its hooks notice what happens to an
+# index of ours, and as many files are written at once as there are processors.
 _SETTINGS = ("checkout.workers=0", "core.hooksPath=/dev/null", "core.sparseCheckout=false", "core.splitIndex=false")
-_WITH_OWN_INDEX = (*(word for setting in _SETTINGS for word in ("-c", setting)), "--literal-pathspecs")
+_OURS = (*(word for setting in _SETTINGS for word in ("-c", setting)), "--literal-pathspecs", "--no-replace-objects")
 
 
 class Entry(NamedTuple):
@@ -86,7 +86,7 @@ class Tree:
     def blobs(self, entries: Sequence[Entry]) -> Iterator[bytes]:
         """Yield the bytes of each of ``entries`` as git keeps them."""
         names = "".join(f"{entry.name}\n" for entry in entries)
-        rest = memoryview(capture(self.git.command("cat-file", "--batch", stdin=names)).stdout)
+        rest = memoryview(capture(self.git.command(*_OURS, "cat-file", "--batch", stdin=names)).stdout)
         for entry in entries:
             begin = len(f"{entry.name} blob {entry.size}\n")
             yield bytes(rest[begin : begin + entry.size])
@@ -260,7 +260,7 @@ def _attributes_above(path: str) -> list[str]:
 
 def _answer(git: Git, *arguments: str, stdin: str = "", env: Mapping[str, str] = NOTHING) -> str:
     """Return git's answer, with names that are not UTF-8 as :func:`os.fsdecode` returns them."""
-    command = git.command(*_WITH_OWN_INDEX, *arguments, stdin=stdin, env=env)._replace(umask=_UMASK)
+    command = git.command(*_OURS, *arguments, stdin=stdin, env=env)._replace(umask=_UMASK)
     output = capture(command, seconds=_WRITE_SECONDS)
     if not output.ok:
         raise failed(arguments, output)
