@@ -65,8 +65,8 @@ def test_an_unexpected_exception_is_one_line_too(kind: type[Exception]) -> None:
 
 
 def test_a_name_that_no_file_can_have_is_told_with_the_file(hub: Hub) -> None:
-    hub.write("invoke.yaml", f"hub: {{sign: {'x' * 300}}}\n")
-    done = run_task("--dry", "build", cwd=hub.path)
+    hub.edit("chartpress.yaml", "valuesPath:", f"paths: [{'x' * 300}]\n        valuesPath:")
+    done = run_task("status", cwd=hub.path, env={"INVOKE_HUB_TAG": "{content}"})
     told = f"cannot use the file: File name too long ({hub.path}/{'x' * 300})"
     assert (done.code, *fault(done)) == (2, told, f"correct the name, or what keeps you out: ls -ld {hub.path}")
 
