@@ -17,7 +17,7 @@ from pathlib import Path
 from ssl import SSLCertVerificationError
 from threading import Thread
 from time import monotonic
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -82,6 +82,11 @@ class _Retry(Retry):
             return min(super().get_retry_after(response) or 0, _LONGEST_WAIT)
         return None
 
+    def increment(self, *asked: Any, **more: Any) -> _Retry:  # noqa: ANN401 - Retry's own
+        if isinstance(more.get("error"), exceptions.ReadTimeoutError):
+            raise more["error"]  # who was silent for so long stays so
+        return super().increment(*asked, **more)
+
 
 class Limits(NamedTuple):
     """The bounds of one request; ``size`` counts before and after unpacking.
@@ -91,7 +96,7 @@ class Limits(NamedTuple):
     """
 
     connect: float = 10
-    read: float = 30
+    read: float = 20
     total: float = 120
     attempts: int = 4
     backoff: float = 0.3

@@ -19,7 +19,7 @@ from tasks.releases.repository import Cache, HelmRepository
 from tests.support.calls import raised
 from tests.support.charts import DATA
 from tests.support.conduct import AGAIN, CONDUCTS, Conduct
-from tests.support.server import Server, misbehaving, reply, tunnel_to
+from tests.support.server import Drip, Server, misbehaving, reply, tunnel_to
 
 CERTIFICATE = DATA / "server.pem"
 QUICK = Limits(backoff=0.01, size=100_000)
@@ -99,6 +99,13 @@ def test_a_server_that_misbehaves_is_one_fault(server: Server, conduct: Conduct)
 def test_what_may_pass_is_tried_again(server: Server, conduct: Conduct) -> None:
     server.answers = [conduct.answer, conduct.answer, reply(b"whole")]
     assert page(server) == b"whole"
+
+
+def test_a_server_that_says_nothing_is_not_asked_again(server: Server) -> None:
+    server.answers = [Drip(b"", b"", pause=0.1)]
+    with pytest.raises(Unreachable, match=r"no response for 0\.2 s"):
+        page(server, limits=Limits(read=0.2))
+    assert len(server.asked) == 1
 
 
 @pytest.mark.parametrize(
