@@ -19,7 +19,7 @@ from typing import NamedTuple
 from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
 from ..core.plan import Fact, Moved
 from .command import NOTHING, Command, Output, mentions
-from .process import PERSON_SECONDS, ask_all, capture
+from .process import LOOK_SECONDS, PERSON_SECONDS, TooSlow, ask_all, capture
 
 # What an editor's look at the clone may take.
 _MOMENT, _GLANCE = 1.0, 0.05
@@ -331,9 +331,7 @@ class Git:
 
     def remote_branches(self, remote: str, pattern: str = "*") -> RemoteBranches:
         """Ask ``remote`` for its default branch and the branches that fit ``pattern``; raise Unreachable or Denied."""
-        output = self.ask("ls-remote", "--symref", "--", remote, "HEAD", f"{_HEADS}{pattern}")
-        if not output.ok:
-            raise remote_fault(output, remote)
+        output = self.reach(self.command("ls-remote", "--symref", "--", remote, "HEAD", f"{_HEADS}{pattern}"), remote)
         # `ref: refs/heads/main<TAB>HEAD` is the default branch. It also lists what only ends as a branch does:
         # refs/somebody/refs/heads/main, and others called HEAD.
         lines = [line.partition("\t") for line in output.text.splitlines()]
@@ -342,17 +340,22 @@ class Git:
         links = (told.removeprefix(link) for told, _, name in lines if name == "HEAD" and told.startswith(link))
         return RemoteBranches(heads, next((name for name in links if name in heads), None))
 
-    def fetch(self, command: Command, remote: str) -> None:
-        """Run a command that fetches from ``remote``."""
-        output = capture(command, seconds=PUSH_SECONDS)
+    def reach(self, command: Command, remote: str, seconds: float = LOOK_SECONDS) -> Output:
+        """Run a command that asks ``remote``, and return what it says; raise Unreachable or Denied."""
+        try:
+            output = capture(command, seconds=seconds)
+        except TooSlow as slow:
+            what, hint = f"cannot reach the remote: {slow.what}", f"git ls-remote {remote}"
+            raise Unreachable(what, where=remote, hint=hint) from slow
         if not output.ok:
             raise remote_fault(output, remote)
+        return output
 
     def fetched(self, remote: str, branch: str, folder: Path) -> Git:
         """Return the clone with the commits of ``branch`` of ``remote``, which are kept in ``folder``."""
         flags = ("--no-write-fetch-head", "--no-tags", "--no-auto-maintenance", "--no-recurse-submodules", "--refmap=")
         command = self.command("fetch", *flags, "--", remote, f"{_HEADS}{branch}", env=self.keeping_objects(folder))
-        self.fetch(command, remote)
+        self.reach(command, remote, PUSH_SECONDS)
         return replace(self, more_objects=folder)
 
     def unlike_remote(self, heads: Iterable[str]) -> tuple[str, ...]:
