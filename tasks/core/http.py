@@ -55,7 +55,7 @@ class NotGzip(Exception):  # noqa: N818
     """The data is not gzip, or is cut off."""
 
 
-_FAILURES = (exceptions.HTTPError, UnicodeError, TooLarge, NotGzip)
+_FAILURES = (exceptions.HTTPError, ValueError, TooLarge, NotGzip)
 # The first row whose type is that of the failure or its cause says why it failed.
 _REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
     (SSLCertVerificationError, "its TLS certificate is not trusted"),
@@ -69,7 +69,7 @@ _REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] 
     (TooLarge, "the response is larger than {size:g} MiB"),
     (NotGzip, "the compressed response is damaged"),
     ((ConnectionError, IncompleteRead), "the connection was closed early"),
-    ((HTTPException, exceptions.InvalidHeader), "the response is not HTTP"),
+    ((HTTPException, exceptions.InvalidHeader, ValueError), "the response is not HTTP"),
     (Exception, "the connection was closed early"),
 )
 

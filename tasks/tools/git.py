@@ -158,8 +158,11 @@ class Git:
         if not start or not state.ok or inside != b"true":
             if not state.ok and "not a git repository" not in state.stderr:
                 raise failed(("rev-parse",), state, folder)
-            hint = "change into the hub repository, or name it: --repo PATH"
-            raise Unusable("not a git repository", where=folder, hint=hint)
+            what, hint = "not a git repository", "change into the hub repository, or name it: --repo PATH"
+            if inside == b"false":
+                what = "the git repository has no working tree here"
+                hint = "change into one of: git worktree list; or see core.bare and core.worktree: git config --list"
+            raise Unusable(what, where=folder, hint=hint)
         return cls(start, Clone(start, Path(os.fsdecode(git_dir)), shallow == b"true", is_found=True))
 
     def command(self, *arguments: str, stdin: str = "", env: Mapping[str, str] = NOTHING) -> Command:

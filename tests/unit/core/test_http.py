@@ -13,7 +13,7 @@ import pytest
 
 from tasks.core import __version__
 from tasks.core.faults import Refused, Unreachable, Unusable
-from tasks.core.http import Address, Limits, get
+from tasks.core.http import Address, Limits, get, send
 from tasks.core.settings import Settings
 from tasks.releases.repository import Cache, HelmRepository
 from tests.support.calls import raised
@@ -125,6 +125,12 @@ def test_a_server_may_ask_to_wait_but_not_for_ever(
     server.answers = [reply(status="429 Too Many Requests", Retry_After=retry_after), reply(b"whole")]
     assert page(server, limits=Limits()) == b"whole"
     assert waits == ([wait] if wait else [])
+
+
+def test_a_token_with_a_line_break_is_sent_to_nobody(server: Server) -> None:
+    with pytest.raises(Unreachable):
+        send("GET", Address.parse(server.url), {"Authorization": "Bearer a\r\nX-Other: b"}, QUICK)
+    assert server.asked == []
 
 
 # Secrets.
