@@ -263,7 +263,7 @@ def send(
 
 def basic(login: str) -> str:
     """Return the header's value that signs in with ``user:password`` (RFC 7617, in UTF-8)."""
-    return f"Basic {b64encode(login.encode()).decode()}"
+    return f"Basic {b64encode(login.encode(errors='replace')).decode()}"
 
 
 def unpacked(data: bytes, limit: int) -> bytes:

@@ -88,8 +88,8 @@ class Output(NamedTuple):
 
     @property
     def text(self) -> str:
-        """Its standard output as text, without the final line break."""
-        return self.stdout.decode("utf-8", "replace").rstrip("\n")
+        """Its standard output as text, names that are not UTF-8 too, without the final line break."""
+        return self.stdout.decode("utf-8", "surrogateescape").rstrip("\n")
 
     @property
     def names(self) -> tuple[str, ...]:
