@@ -1,5 +1,6 @@
 """``commit``: exactly the managed files, on the right branch, with a message that a reviewer wants to read."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import ANY
@@ -93,6 +94,12 @@ def test_a_message_that_was_given_is_kept(moved: Hub) -> None:
     text = "#12: Für Zoë's hub: $(id) `id` \\n\n\nFixes #12.\n"
     succeed("commit", "--message", text, cwd=moved.path)
     assert message(moved) == text
+
+
+def test_a_message_in_latin_letters_holds_nothing_up(moved: Hub) -> None:
+    """Git takes what is not UTF-8 for Latin-1."""
+    succeed("commit", "--message", os.fsdecode(b"gr\xf6\xdfer"), cwd=moved.path)
+    assert message(moved) == "größer\n"
 
 
 # -- exact paths
