@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -171,6 +172,13 @@ class HubTask(Task):  # type: ignore[type-arg]
             except (Exit, faults.Fault):
                 raise
             except Exception as err:
+                if isinstance(err, OSError) and err.filename:
+                    # Of a name that no file can have, or of a folder that may not be entered.
+                    folder = shlex.quote(str(Path(os.fsdecode(err.filename)).parent))
+                    hint = f"correct the name, or what keeps you out: ls -ld {folder}"
+                    raise faults.Unusable(
+                        f"cannot use the file: {err.strerror}", where=err.filename, hint=hint
+                    ) from err
                 hint = f"run it with --debug and report what it prints: {CLI} --debug {self.name}"
                 raise faults.Refused(f"unexpected {type(err).__name__}: {err}", hint=hint) from err
 

@@ -16,7 +16,7 @@ from ..repo.remotes import read_remotes
 from ..tools.command import Command
 from ..tools.docker import BUILD_NATIVELY, CLOUD_BUILD, machine_fault, require_builder, start_engine
 from ..tools.forges import GITHUB, read_remote
-from ..tools.git import Git, remote_fault
+from ..tools.git import Git
 from ..tools.logins import DockerLogins, ask_helper, is_google, sign_in_command
 from ..tools.process import INSTALL_HINTS, NotInstalled, TooSlow, capture, find, map_parallel, require_installed
 from ..tools.registry import inspect
@@ -162,10 +162,10 @@ def _hub_checks(hub: Hub) -> Iterator[_Check]:
 
 
 def _remote(git: Git, remote: str) -> str:
-    output = capture(git.command("ls-remote", "--", remote, "HEAD"), seconds=LOOK_SECONDS)
-    if not output.ok:
-        fault = remote_fault(output, remote)
-        raise Unreachable(fault.what, hint=f"for --push: {fault.hint}")
+    try:
+        git.reach(git.command("ls-remote", "--", remote, "HEAD"), remote, LOOK_SECONDS)
+    except Unreachable as fault:
+        raise Unreachable(fault.what, hint=f"for --push: {fault.hint}") from fault
     return "answers"
 
 

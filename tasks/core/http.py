@@ -17,7 +17,7 @@ from pathlib import Path
 from ssl import SSLCertVerificationError
 from threading import Thread
 from time import monotonic
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -55,7 +55,7 @@ class NotGzip(Exception):  # noqa: N818
     """The data is not gzip, or is truncated."""
 
 
-_FAILURES = (exceptions.HTTPError, UnicodeError, TooLarge, NotGzip)
+_FAILURES = (exceptions.HTTPError, ValueError, TooLarge, NotGzip)
 # The first row with the type of the failure, or of its cause, gives the reason.
 _REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
     (SSLCertVerificationError, "its TLS certificate is not trusted"),
@@ -69,7 +69,7 @@ _REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] 
     (TooLarge, "the response is larger than {size:g} MiB"),
     (NotGzip, "the compressed response is damaged"),
     ((ConnectionError, IncompleteRead), "the connection was closed early"),
-    ((HTTPException, exceptions.InvalidHeader), "the response is not HTTP"),
+    ((HTTPException, exceptions.InvalidHeader, ValueError), "the response is not HTTP"),
     (Exception, "the connection was closed early"),
 )
 
@@ -82,6 +82,11 @@ class _Retry(Retry):
             return min(super().get_retry_after(response) or 0, _LONGEST_WAIT)
         return None
 
+    def increment(self, *asked: Any, **more: Any) -> _Retry:  # noqa: ANN401 - Retry's own
+        if isinstance(more.get("error"), exceptions.ReadTimeoutError):
+            raise more["error"]  # who was silent for so long stays so
+        return super().increment(*asked, **more)
+
 
 class Limits(NamedTuple):
     """The limits of a request, in seconds and bytes; ``size`` counts before and after decompression.
@@ -90,7 +95,7 @@ class Limits(NamedTuple):
     """
 
     connect: float = 10
-    read: float = 30
+    read: float = 20
     total: float = 120
     attempts: int = 4
     backoff: float = 0.3
@@ -256,7 +261,7 @@ def send(
 
 def basic(login: str) -> str:
     """Return the Authorization header for ``user:password`` (RFC 7617, in UTF-8)."""
-    return f"Basic {b64encode(login.encode()).decode()}"
+    return f"Basic {b64encode(login.encode(errors='replace')).decode()}"
 
 
 def unpacked(data: bytes, limit: int) -> bytes:

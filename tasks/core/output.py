@@ -161,9 +161,11 @@ def duration(seconds: float) -> str:
 
 
 def confirm(question: str) -> bool:
-    """Ask a yes-or-no question on the terminal; anything but yes is no."""
+    """Ask a yes-or-no question on the terminal; anything but yes is no, also what cannot be read."""
     print(f"{visible(question)} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201 - a question
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    with contextlib.suppress(OSError, UnicodeError):
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return False
 
 
 def report_to_ci(report: Mapping[str, Any], text: str, *, changed: bool | None = None) -> None:

@@ -294,7 +294,7 @@ class CloudBuild:
     def build(self, part: Build, scratch: Path) -> dict[str, str]:
         """Build and push; Cloud Build reports no digests."""
         for name, text in _request_files(part).items():
-            (scratch / name).write_text(text, encoding="utf-8")
+            (scratch / name).write_text(text, encoding="utf-8", errors="surrogateescape")
         done = run_with_last_line(_submit_command(part, scratch), "building on Cloud Build")
         if not done.ok:
             raise cloud_build_fault(done, google_project(part.images[0].reference))

@@ -42,8 +42,8 @@ def make_clone(hub: Hub, folder: Path, address: str, places: Iterable[ValuesPlac
     """
     branch = str(hub.settings.base_branch)
     objects = hub.git.path_of("--git-path", "objects").resolve()
-    remote = _new_repository(folder / REMOTE, branch, objects, "--bare")
-    clone = _new_repository(folder / CLONE, branch, objects)
+    remote = _new_repository(hub.git, folder / REMOTE, branch, objects, "--bare")
+    clone = _new_repository(hub.git, folder / CLONE, branch, objects)
     for key in _SAME:
         value = hub.git.ask("config", "--get", key)
         if value.ok:
@@ -106,9 +106,10 @@ def _renamed(hub: Hub, address: str, places: Iterable[ValuesPlace]) -> tuple[Fil
     return image_edits(hub, pinned)
 
 
-def _new_repository(folder: Path, branch: str, objects: Path, *flags: str) -> Git:
-    Git(folder.parent).read("init", "--quiet", "--template=", f"--initial-branch={branch}", *flags, "--", str(folder))
-    # A bare repository is named, because git may be configured not to discover any.
+def _new_repository(original: Git, folder: Path, branch: str, objects: Path, *flags: str) -> Git:
+    named = (f"--object-format={original.read('rev-parse', '--show-object-format')}", f"--initial-branch={branch}")
+    Git(folder.parent).read("init", "--quiet", "--template=", *named, *flags, "--", str(folder))
+    # Where git may take no bare repository for what it finds, this one is named.
     repository = Git(folder, Clone(folder, folder, shallow=False, is_found=False) if "--bare" in flags else None)
     own = repository.path_of("--git-path", "objects").resolve()
     (own / "info").mkdir(exist_ok=True)
@@ -166,6 +167,6 @@ def _fill_submodules(original: Path, modules: Path, clone: Git) -> None:
         if own:
             own.parent.mkdir(parents=True, exist_ok=True)
         flags = (f"--separate-git-dir={own}",) if own else ()
-        inner = _new_repository(clone.folder / path, "rehearsal", source / "objects", *flags)
+        inner = _new_repository(clone, clone.folder / path, "rehearsal", source / "objects", *flags)
         if inner.ask("checkout", "--quiet", "--detach", commit).ok:
             _fill_submodules(original / path, source / "modules", inner)

@@ -23,7 +23,7 @@ from functools import lru_cache, partial, reduce
 from itertools import pairwise
 from typing import NamedTuple
 
-from ..core.faults import DOOR, Refused, Unusable, nearest
+from ..core.faults import CLI, Refused, Unusable, nearest
 from ..core.names import Reference
 from ..core.safe_files import is_inside
 from ..core.settings import FILE, ValuesTarget
@@ -257,7 +257,7 @@ def require_own_release(hub: Hub) -> None:
             raise Refused(
                 f"{hub.settings.dependency} is deployed through {brings}, which pins it",
                 where=f"{one.file}:{one.line}",
-                hint=f"move {brings} instead, by hand; then, to the release that it has: {DOOR} bump --to VERSION",
+                hint=f"move {brings} instead, by hand; then, to the release that it has: {CLI} bump --to VERSION",
             )
 
 

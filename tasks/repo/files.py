@@ -26,6 +26,8 @@ from ..tools.process import Pool, result_of
 # Patterns for files that may list dependencies, or contain a marker.
 _TELLING = ("^dependencies:", "hubpress:", "renovate:")
 SUFFIX = ".hubpress-new"
+# A name has at most 255 bytes.
+_LONGEST = 50
 
 
 class Files(Protocol):
@@ -299,7 +301,7 @@ def _staged(edit: FileEdit, target: Path, stack: contextlib.ExitStack) -> Path:
     """Write the new bytes to a file next to ``target``, which ``stack`` removes at its end."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(SUFFIX, f".{target.name}.", target.parent)
+        handle, name = tempfile.mkstemp(SUFFIX, f".{target.name[:_LONGEST]}.", target.parent)
         new = Path(name)
         stack.callback(new.unlink, missing_ok=True)
         with os.fdopen(handle, "wb") as stream:

@@ -31,7 +31,7 @@ from .values import named_at, quoted
 CHARTPRESS_FILE = "chartpress.yaml"
 _DOCKERFILE = re.compile(r"(?:docker|container)file[^/]*$", re.IGNORECASE)
 _HUB_NAME = min(HUB_NAMES, key=len).encode()
-# Charts that bring jupyterhub along, in a release that they pin.
+# Charts that depend on a pinned release of jupyterhub.
 BRINGING = ("binderhub", "daskhub", "pangeo")
 
 

@@ -227,7 +227,7 @@ def is_encrypted(data: bytes) -> bool:
 
 
 def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
-    """Read the image at ``values_path`` as Helm does: keys joined by dots, digits for the index in a list."""
+    """Read the image at ``values_path``: keys joined by dots, with indexes for lists."""
     document, steps = _document(data, where, values_path)
     if "" in steps:
         meant = ".".join(filter(None, steps)) or "jupyterhub.hub.image"
@@ -306,7 +306,7 @@ def named_at(files: Files, file: str, path: str) -> Reference | None:
 
 
 def name_in(data: bytes, file: str, path: str) -> Reference | None:
-    """Return what ``named_at`` does; raises Unusable where the file cannot be read."""
+    """Return the image without tag at ``path``, or None; raise Unusable if the file cannot be read."""
     name = _image_there(*_document(data, file, path)).name
     return Reference(name) if name else None
 

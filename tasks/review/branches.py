@@ -23,7 +23,7 @@ from ..repo.files import is_below, planned_bytes
 from ..repo.hub import Hub, open_hub
 from ..repo.remotes import Review, base_here, find_review, review_known
 from ..tools.forges import MERGED
-from ..tools.git import HEAD, SHORT, Git, Head, head_fact, local_branch_fact, remote_branch_fact, switched
+from ..tools.git import HEAD, PUSH_SECONDS, SHORT, Git, Head, head_fact, local_branch_fact, remote_branch_fact, switched
 from ..tools.process import map_parallel
 from .bump import version_of
 
@@ -377,7 +377,7 @@ def _fetch(git: Git, review: Review, tip: str, why: str) -> Action:
     command = git.command("fetch", "--no-recurse-submodules", "--", review.upstream, branch)
 
     def do(_: Values) -> Values:
-        git.fetch(command, review.upstream)
+        git.reach(command, review.upstream, PUSH_SECONDS)
         if git.commit_at(tip) is None:
             raise Moved(f"{review.base} of {review.upstream} is no longer {tip[:SHORT]}")
         return {}

@@ -143,7 +143,7 @@ def _plan_page(hub: Hub, path: str) -> Step:
         if hub.files.read(file) is not None:
             kept = Action(f"{file}: exists, left unchanged")
             return Step("docs", (kept,), report=lambda _: {"files": [], "kept": [file]})
-        edit = FileEdit(file, None, page(hub).encode(), "new")
+        edit = FileEdit(file, None, page(hub).encode(errors="replace"), "new")
     except Fault as fault:
         return refused("docs", fault)
     return Step(

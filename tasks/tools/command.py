@@ -63,6 +63,11 @@ class Command(NamedTuple):
     umask: int = -1
     hidden_arguments: tuple[str, ...] = ()
 
+    @property
+    def input(self) -> bytes:
+        """What it is given to read, where ``stdin`` has bytes that are not UTF-8 as such."""
+        return self.stdin.encode("utf-8", "surrogateescape")
+
     def __str__(self) -> str:
         """Return the command as one could paste it into a shell."""
         variables = (f"{name}={shlex.quote(value)}" for name, value in self.env.items())
@@ -88,8 +93,8 @@ class Output(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The standard output as text, without the final line break."""
-        return self.stdout.decode("utf-8", "replace").rstrip("\n")
+        """Its standard output as text, names that are not UTF-8 too, without the final line break."""
+        return self.stdout.decode("utf-8", "surrogateescape").rstrip("\n")
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from ..core.faults import CLI, Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
 from ..core.plan import Fact, Moved
 from .command import NOTHING, Command, Output, mentions
-from .process import PERSON_SECONDS, capture, map_parallel
+from .process import LOOK_SECONDS, PERSON_SECONDS, TooSlow, capture, map_parallel
 
 # How long to wait for another git, such as an editor's.
 _MOMENT, _GLANCE = 1.0, 0.05
@@ -158,8 +158,11 @@ class Git:
         if not start or not state.ok or inside != b"true":
             if not state.ok and "not a git repository" not in state.stderr:
                 raise failed(("rev-parse",), state, folder)
-            hint = "change into the hub repository, or name it: --repo PATH"
-            raise Unusable("not a git repository", where=folder, hint=hint)
+            what, hint = "not a git repository", "change into the hub repository, or name it: --repo PATH"
+            if inside == b"false":
+                what = "the git repository has no working tree here"
+                hint = "change into one of: git worktree list; or see core.bare and core.worktree: git config --list"
+            raise Unusable(what, where=folder, hint=hint)
         return cls(start, Clone(start, Path(os.fsdecode(git_dir)), shallow == b"true", is_found=True))
 
     def command(self, *arguments: str, stdin: str = "", env: Mapping[str, str] = NOTHING) -> Command:
@@ -335,9 +338,7 @@ class Git:
 
     def remote_branches(self, remote: str, pattern: str = "*") -> RemoteBranches:
         """Ask ``remote`` for its default branch and the branches matching ``pattern``; raise Unreachable or Denied."""
-        output = self.ask("ls-remote", "--symref", "--", remote, "HEAD", f"{_HEADS}{pattern}")
-        if not output.ok:
-            raise remote_fault(output, remote)
+        output = self.reach(self.command("ls-remote", "--symref", "--", remote, "HEAD", f"{_HEADS}{pattern}"), remote)
         # `ref: refs/heads/main<TAB>HEAD` is the default branch. Patterns also match the end of other names:
         # refs/other/refs/heads/main, refs/other/HEAD.
         lines = [line.partition("\t") for line in output.text.splitlines()]
@@ -346,17 +347,22 @@ class Git:
         links = (target.removeprefix(link) for target, _, name in lines if name == "HEAD" and target.startswith(link))
         return RemoteBranches(heads, next((name for name in links if name in heads), None))
 
-    def fetch(self, command: Command, remote: str) -> None:
-        """Run a command that fetches from ``remote``."""
-        output = capture(command, seconds=PUSH_SECONDS)
+    def reach(self, command: Command, remote: str, seconds: float = LOOK_SECONDS) -> Output:
+        """Run a command that asks ``remote``, and return what it says; raise Unreachable or Denied."""
+        try:
+            output = capture(command, seconds=seconds)
+        except TooSlow as slow:
+            what, hint = f"cannot reach the remote: {slow.what}", f"git ls-remote {remote}"
+            raise Unreachable(what, where=remote, hint=hint) from slow
         if not output.ok:
             raise remote_fault(output, remote)
+        return output
 
     def fetched(self, remote: str, branch: str, folder: Path) -> Git:
         """Fetch ``branch`` of ``remote`` into the object folder ``folder``; return the clone with these objects."""
         flags = ("--no-write-fetch-head", "--no-tags", "--no-auto-maintenance", "--no-recurse-submodules", "--refmap=")
         command = self.command("fetch", *flags, "--", remote, f"{_HEADS}{branch}", env=self.keeping_objects(folder))
-        self.fetch(command, remote)
+        self.reach(command, remote, PUSH_SECONDS)
         return replace(self, more_objects=folder)
 
     def commits_not_in(self, heads: Iterable[str]) -> tuple[str, ...]:

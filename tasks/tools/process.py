@@ -120,7 +120,7 @@ def capture(command: Command, *, seconds: float = LOOK_SECONDS) -> Output:
             pool.programs.add(process)
         if any(pool.is_left for pool in pools):
             raise CancelledError
-        stdout, stderr = process.communicate(command.stdin.encode("utf-8", "surrogateescape"), timeout=seconds)
+        stdout, stderr = process.communicate(command.input, timeout=seconds)
     except subprocess.TimeoutExpired:
         raise _too_slow(command, seconds) from None
     finally:
@@ -146,7 +146,7 @@ def run_checked(command: Command, *, hint: str = "", seconds: float = LOOK_SECON
 def run_interactive(command: Command) -> int:
     """Run ``command`` on the terminal, with its output on standard error; return its exit status."""
     screen = sys.stderr.fileno()
-    return _watched(command, PERSON_SECONDS, _in=command.stdin or sys.stdin, _out=screen, _err=screen)
+    return _watched(command, PERSON_SECONDS, _in=command.input or sys.stdin, _out=screen, _err=screen)
 
 
 def run_with_last_line(command: Command, what: str) -> Output:
@@ -240,7 +240,7 @@ def _heard(command: Command, seconds: float, tell: Callable[[str], None]) -> Out
         tell(data.decode("utf-8", "surrogateescape"))
 
     # By lines, so that secrets are not split.
-    status = _watched(command, seconds, _in=command.stdin, _out=hear, _out_bufsize=1, _err_to_out=True, _tty_out=False)
+    status = _watched(command, seconds, _in=command.input, _out=hear, _out_bufsize=1, _err_to_out=True, _tty_out=False)
     return Output(status, b"", said.decode("utf-8", "replace"))
 
 

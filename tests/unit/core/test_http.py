@@ -13,13 +13,13 @@ import pytest
 
 from tasks.core import __version__
 from tasks.core.faults import Refused, Unreachable, Unusable
-from tasks.core.http import Address, Limits, get
+from tasks.core.http import Address, Limits, get, send
 from tasks.core.settings import Settings
 from tasks.releases.repository import Cache, HelmRepository
 from tests.support.calls import raised
 from tests.support.charts import DATA
 from tests.support.conduct import AGAIN, CONDUCTS, Conduct
-from tests.support.server import Server, misbehaving, reply, tunnel_to
+from tests.support.server import Drip, Server, misbehaving, reply, tunnel_to
 
 CERTIFICATE = DATA / "server.pem"
 QUICK = Limits(backoff=0.01, size=100_000)
@@ -101,6 +101,13 @@ def test_what_may_pass_is_tried_again(server: Server, conduct: Conduct) -> None:
     assert page(server) == b"whole"
 
 
+def test_a_server_that_says_nothing_is_not_asked_again(server: Server) -> None:
+    server.answers = [Drip(b"", b"", pause=0.1)]
+    with pytest.raises(Unreachable, match=r"no response for 0\.2 s"):
+        page(server, limits=Limits(read=0.2))
+    assert len(server.asked) == 1
+
+
 @pytest.mark.parametrize(
     ("retry_after", "wait"),
     [
@@ -118,6 +125,12 @@ def test_a_server_may_ask_to_wait_but_not_for_ever(
     server.answers = [reply(status="429 Too Many Requests", Retry_After=retry_after), reply(b"whole")]
     assert page(server, limits=Limits()) == b"whole"
     assert waits == ([wait] if wait else [])
+
+
+def test_a_token_with_a_line_break_is_sent_to_nobody(server: Server) -> None:
+    with pytest.raises(Unreachable):
+        send("GET", Address.parse(server.url), {"Authorization": "Bearer a\r\nX-Other: b"}, QUICK)
+    assert server.asked == []
 
 
 # Secrets.

@@ -97,6 +97,7 @@ def test_nothing_of_the_work_tree_or_the_index_gets_into_a_commits_files(reposit
     (repository.path / "ctx/run.sh").unlink()
     repository.write(".gitattributes", "* -text\n")
     repository.write(".git/info/sparse-checkout", "nothing\n")
+    repository.git("replace", "HEAD:ctx/run.sh", "HEAD:.gitattributes")
     status = repository.git("status", "--porcelain")
     Tree(Git.around(repository.path), "HEAD").write(["."], tmp_path / "ours/all")
     assert seen(tmp_path / "ours/all") == expected

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.faults import ProgramFailed
+from tasks.core.faults import ProgramFailed, Unreachable
 from tasks.tools.command import Command
+from tasks.tools.git import Git
 from tasks.tools.process import capture, find
 from tests.support.processes import write_program
 
@@ -38,4 +39,15 @@ def test_what_keeps_a_program_from_starting_is_told(
     assert str(fault.value) == (
         f"error: {program} cannot be started: {why.format(tmp_path)}\n"
         f"hint: try {program} --version; if that does not start, reinstall {program}"
+    )
+
+
+def test_a_remote_that_takes_the_connection_and_says_nothing_is_out_of_reach(tmp_path: Path) -> None:
+    """What needs no answer of it goes on without."""
+    git = Git(tmp_path)
+    with pytest.raises(Unreachable) as fault:
+        git.reach(git.command("-c", "protocol.ext.allow=always", "ls-remote", "ext::sleep 60"), "origin", 0.3)
+    assert (fault.value.text, fault.value.hint) == (
+        "cannot reach the remote: git did not end within 0.3 seconds (origin)",
+        "git ls-remote origin",
     )

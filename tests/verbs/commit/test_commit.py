@@ -97,6 +97,12 @@ def test_a_message_that_was_given_is_kept(moved: Hub) -> None:
     assert message(moved) == text
 
 
+def test_a_message_in_latin_letters_holds_nothing_up(moved: Hub) -> None:
+    """Git takes what is not UTF-8 for Latin-1."""
+    succeed("commit", "--message", os.fsdecode(b"gr\xf6\xdfer"), cwd=moved.path)
+    assert message(moved) == "größer\n"
+
+
 # -- exact paths
 
 

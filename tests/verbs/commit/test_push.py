@@ -31,6 +31,13 @@ def test_the_branch_is_pushed_and_tracked_and_a_second_commit_is_added(moved: Hu
     assert committed_files(moved) == "hub/values.yaml"
 
 
+def test_a_branch_whose_name_is_not_utf_8_is_committed_to_and_pushed(moved: Hub) -> None:
+    branch = os.fsdecode(b"gr\xf6\xdfer")
+    moved.git("switch", "--quiet", "--create", branch)
+    assert commit(moved, "--push").out.endswith(f"on gr\\xf6\\xdfer: {SUBJECT}\npushed gr\\xf6\\xdfer to origin\n")
+    assert moved.remote_git("rev-parse", branch) == moved.git("rev-parse", "HEAD")
+
+
 def test_a_push_that_was_killed_before_the_clone_knew_of_it_is_made_again(moved: Hub) -> None:
     commit(moved, "--push")
     pushed = refs(moved)

@@ -282,6 +282,13 @@ def test_outside_of_a_repository(tmp_path: Path) -> None:
     )
 
 
+def test_beside_the_worktrees_of_a_bare_clone(hub: Hub) -> None:
+    hub.git("config", "core.bare", "true")
+    hint = "change into one of: git worktree list; or see core.bare and core.worktree: git config --list"
+    done = run_task("commit", cwd=hub.path)
+    demand_fault(done, 2, f"the git repository has no working tree here ({hub.path})", hint)
+
+
 # -- hooks
 
 

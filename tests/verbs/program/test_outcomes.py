@@ -1,5 +1,6 @@
 """How a task ends: its exit code, one error and one hint, and a traceback only for those who ask."""
 
+import io
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
+from tasks.core.output import confirm
 from tasks.run import Run, hub_task
 from tests.support.cli import HUBPRESS, INVOKE, run_task, succeed
 from tests.support.hubs import Hub, make_hub
@@ -62,6 +64,13 @@ def test_an_unexpected_exception_is_one_line_too(kind: type[Exception]) -> None:
     )
 
 
+def test_a_name_that_no_file_can_have_is_told_with_the_file(hub: Hub) -> None:
+    hub.edit("chartpress.yaml", "valuesPath:", f"paths: [{'x' * 300}]\n        valuesPath:")
+    done = run_task("status", cwd=hub.path, env={"INVOKE_HUB_TAG": "{content}"})
+    told = f"cannot use the file: File name too long ({hub.path}/{'x' * 300})"
+    assert (done.code, *fault(done)) == (2, told, f"correct the name, or what keeps you out: ls -ld {hub.path}")
+
+
 def test_a_traceback_for_those_who_ask(hub: Hub) -> None:
     hub.write("chartpress.yaml", "charts: 3\n")
     done = run_task("--debug", "commit", cwd=hub.path)
@@ -69,6 +78,11 @@ def test_a_traceback_for_those_who_ask(hub: Hub) -> None:
     assert "Traceback (most recent call last):" in done.err
     assert "tasks.core.faults.Unusable: error: " in done.err
     assert re.search(r"\nerror: [^\n]+\nhint: [^\n]+\n\Z", done.err)
+
+
+def test_a_letter_that_the_terminal_writes_in_another_encoding_is_no_yes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"y\xe9\n"), "utf-8"))
+    assert confirm("Go on?") is False
 
 
 # -- standard streams that are full, that nobody reads any more, or that were never there

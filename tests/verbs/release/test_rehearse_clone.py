@@ -1,6 +1,7 @@
 """A rehearsal's clone holds the files of the working tree as they lie, and takes nothing from anywhere else."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tasks.rehearsal.clone import make_clone
 from tasks.repo.hub import open_hub
 from tasks.tools.command import Reach, confined
 from tasks.tools.git import Git
-from tests.support.cli import sh, succeed
+from tests.support.cli import run, sh, succeed
 from tests.support.hubs import Hub, make_hub
 from tests.support.scene import CHARTPRESS, DOCKERFILE, Scene
 from tests.support.steps import add_submodule
@@ -112,6 +113,13 @@ def test_a_linked_working_tree_has_its_own_files_and_branch(hub: Hub) -> None:
     folder.mkdir()
     make_clone(open_hub(PLAIN, Git.around(linked.path)), folder, ADDRESS, ())
     assert (folder / "hub/new").read_text() == "new\n"
+
+
+def test_a_repository_whose_commits_have_longer_hashes(hub: Hub) -> None:
+    shutil.rmtree(hub.path / ".git")
+    run("git", "init", "--quiet", "--object-format=sha256", cwd=hub.path)
+    hub.commit("Set up the hub")
+    assert len(cloned(hub).git("rev-parse", "HEAD")) == 64
 
 
 def test_line_ends_are_written_as_the_original_s_settings_have_it(hub: Hub) -> None:
