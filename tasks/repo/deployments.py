@@ -26,14 +26,14 @@ from typing import NamedTuple
 from ..core.faults import DOOR, Unusable, nearest
 from ..core.names import Reference
 from ..core.safe_files import is_inside
-from ..core.settings import FILE, ValuesTarget
+from ..core.settings import FILE, DeploymentSetting, PinTarget, ValuesTarget
 from ..core.yaml_tree import Data, Leaf, child, load_file, text_under, walk
 from ..releases.versions import parse_constraint, parse_version
 from .charts import LOCAL
 from .files import behind_links, files_with, folder_of, join, last_part
 from .hub import Hub, HubImage
 from .pins import versions_of_chart
-from .values import NAME_KEYS, TAG_KEY, is_encrypted, quoted, values_setting
+from .values import NAME_KEYS, TAG_KEY, in_brackets, is_encrypted, values_setting
 
 HUBPLOY_FILE = "hubploy.yaml"
 _COMMON = "common"
@@ -87,7 +87,8 @@ def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
     ``names`` are those of deployments, or of what groups them.
     """
     if not has_deployments(hub):
-        entry = next((one.deployment(one.name) for one in installations(hub) if one.values), "{name: …, values: […]}")
+        told = (in_brackets(one.deployment) for one in installations(hub) if one.deployment)
+        entry = next(told, "{name: …, values: […]}")
         raise Unusable(
             "no chart here depends on z2jh, and no setting names the values that z2jh's own is deployed with",
             where=hub.git.folder,
@@ -197,17 +198,15 @@ class Installation(NamedTuple):
 
     Attributes:
         option: what it has as the version: one, a range, a variable, or None for whatever is the newest.
-        pin: the entry of ``hub.pins`` that makes a release move it; empty where the version is elsewhere.
-        values: its values files that the repository has.
+        pin: the entry of ``hub.pins`` that makes a release move it; None where the version is elsewhere.
+        deployment: what ``preview`` can render of it, where the repository has its values files.
     """
 
     file: str
     line: int
     option: str | None
-    pin: str
-    release: str = ""
-    namespace: str | None = None
-    values: tuple[str, ...] = ()
+    pin: PinTarget | None
+    deployment: DeploymentSetting | None = None
 
     @property
     def version(self) -> str | None:
@@ -218,21 +217,10 @@ class Installation(NamedTuple):
     def setting(self) -> str:
         """What makes a release move it."""
         if self.pin:
-            return f"in {FILE}: hub: {{pins: [{self.pin}]}}"
+            return f"in {FILE}: hub: {{pins: [{in_brackets(self.pin)}]}}"
         if not self.option:
             return f"add --version there, then: {DOOR} check"
         return "mark the line that has the version with a comment: # hubpress: jupyterhub"
-
-    @property
-    def name(self) -> str:
-        """The name of its Helm release; ``hub`` where a variable holds it."""
-        return self.release if _NAME.fullmatch(self.release) else "hub"
-
-    def deployment(self, name: str) -> str:
-        """Return the deployment that it makes, as ``hub.deployments`` has it under ``name``."""
-        release = f", release: {self.name}" if name != self.name else ""
-        namespace = f", namespace: {self.namespace}" if self.namespace and _NAME.fullmatch(self.namespace) else ""
-        return f"{{name: {name}, values: [{', '.join(map(quoted, self.values))}]{release}{namespace}}}"
 
 
 def staying_installations(hub: Hub) -> tuple[Installation, ...]:
@@ -260,8 +248,7 @@ def installations(hub: Hub) -> tuple[Installation, ...]:
         with suppress(Unusable):
             for path, version in versions_of_chart(hub.require(file), file, name):
                 # A template's version is set elsewhere.
-                is_place = path and parse_constraint(version.text)
-                pin = f"{{file: {quoted(file)}, path: {quoted(path)}}}" if is_place else ""
+                pin = PinTarget(file, path) if path and parse_constraint(version.text) else None
                 found.append(Installation(file, version.line, version.text, pin))
     for file in search(["helm .*(upgrade|install)"], ".", *PROSE):
         text = (hub.files.read(file) or b"").decode("utf-8", "replace")
@@ -291,10 +278,13 @@ def _command(hub: Hub, file: str, text: str, first: int, lines: Sequence[str]) -
     long, short = (before[max(before.find(word), 0) :].strip(" \t'\"=") for word in ("helm", words[at]))
     marker = short if text.count(short) == 1 else long
     files = (value for option, value in options if option in {"-f", "--values"} and is_inside(value))
-    values = [value for value in files if hub.files.read(value) is not None]
-    namespace = given.get("--namespace") or given.get("-n")
-    pin = f"{{file: {quoted(file)}, marker: {quoted(marker)}}}" if version and parse_version(version) else ""
-    yield Installation(file, first + number + 1, version, pin, words[at - 1], namespace, tuple(values))
+    values = tuple(value for value in files if hub.files.read(value) is not None)
+    named = (words[at - 1], given.get("--namespace") or given.get("-n") or "")
+    # A variable may hold either.
+    release, namespace = (word if _NAME.fullmatch(word) else None for word in named)
+    deployment = DeploymentSetting(release or "hub", values, namespace=namespace) if values else None
+    pin = PinTarget(file, marker=marker) if version and parse_version(version) else None
+    yield Installation(file, first + number + 1, version, pin, deployment)
 
 
 def _is_chart(hub: Hub, word: str, words: Sequence[str]) -> bool:

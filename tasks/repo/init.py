@@ -17,7 +17,7 @@ from typing import NamedTuple
 from ..core.faults import DOOR, Refused, Unusable
 from ..core.names import Reference, is_name
 from ..core.plan import Action, Step
-from ..core.settings import FILE, SECTION, read_settings, section_in
+from ..core.settings import FILE, SECTION, ValuesTarget, read_settings, section_in
 from ..core.yaml_tree import Alias, Edit, MappingNode, parse
 from ..releases.index import Release, newest
 from ..releases.repository import HelmRepository
@@ -27,7 +27,7 @@ from .files import SUFFIX, FileEdit, Files, Listing, behind_links, edit_action, 
 from .hub import Hub
 from .layout import CHARTPRESS_FILE, Layout, found_image, from_chartpress, image_setting, no_hub_image, one_chart
 from .remotes import upstream_repository
-from .values import is_nothing, quoted, reach
+from .values import fields_of, in_brackets, is_nothing, quoted, reach
 
 # Where z2jh's own values have the hub image, and the settings that are written for an image without a chart.
 _Z2JHS_OWN = "hub.image"
@@ -283,23 +283,23 @@ def _settings_lines(hub: Hub, prefix: str | None) -> Iterator[str]:
     if unnamed:
         begin = _prefix(hub, prefix) if prefix is not None or not names else ""
         name = next((one for one in names if one.startswith(begin)), f"{begin}{unnamed.key}")
-        first, *others = image_setting(hub, unnamed._replace(named=name), None, files)
+        first, *others = fields_of(image_setting(hub, unnamed._replace(named=name), None, files))
         yield from ("images:", f"  - {first}", *(f"    {line}" for line in others))
     if files:
-        yield from ("values:", *(f"  - {{file: {quoted(file)}, path: {_Z2JHS_OWN}}}" for file in files))
+        yield from ("values:", *(f"  - {in_brackets(ValuesTarget(file, _Z2JHS_OWN))}" for file in files))
     pins = dict.fromkeys(one.pin for one in staying_installations(hub) if one.pin)
     if pins and not settings.pins:
-        yield from ("pins:", *(f"  - {pin}" for pin in pins))
-    deployed = {one.deployment(one.name): one for one in installations(hub) if one.values}
+        yield from ("pins:", *(f"  - {in_brackets(pin)}" for pin in pins))
+    deployed = dict.fromkeys(one.deployment for one in installations(hub) if one.deployment)
     if deployed and not settings.deployments:
         yield "deployments:"
         taken: set[str] = set()
-        for one in deployed.values():
+        for one in deployed:
             # Helm releases in several namespaces may have one name, deployments may not.
             numbered = (f"{one.name}-{number}" for number in count(2))
             name = next(name for name in chain([one.name], numbered) if name not in taken)
             taken.add(name)
-            yield f"  - {one.deployment(name)}"
+            yield f"  - {in_brackets(one if name == one.name else one._replace(name=name, release=one.name))}"
 
 
 def _settings_part(files: Files, added: Sequence[str]) -> Part:

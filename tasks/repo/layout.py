@@ -25,7 +25,7 @@ from ..tools.git import Git
 from .charts import CHART_FILES, BareChart, ChartSpec, ImageSpec, NotNamed, Requirement, read_chartpress, requirement
 from .dockerfile import HUB_NAMES, IGNORE_FILE, BaseImage, copied_files, hub_base
 from .files import Files, Listing, behind_links, folder_of, is_below, join, last_part, read_all, require
-from .values import named_at, quoted
+from .values import in_brackets, named_at
 
 CHARTPRESS_FILE = "chartpress.yaml"
 _DOCKERFILE = re.compile(r"(?:docker|container)file[^/]*$", re.IGNORECASE)
@@ -367,23 +367,22 @@ def _unnamed_layout(chart: BareChart | None, images: Iterable[ImageSpec]) -> Lay
     return Layout("", FILE, ChartSpec(name, folder, None, tuple(images)))
 
 
-def image_setting(repo: Contents, image: ImageSpec, chart: BareChart | None, files: Iterable[str] = ()) -> list[str]:
-    """Return the fields of an image's entry in ``hub.images``; ``files`` are values files that no setting names."""
+def image_setting(repo: Contents, image: ImageSpec, chart: BareChart | None, files: Iterable[str] = ()) -> WholeImage:
+    """Return an image's entry in ``hub.images``; ``files`` are values files that no setting names."""
     context, dockerfile = image.context, image.dockerfile
-    fields = [f"context: {quoted(context)}", f"name: {image.named or f'HOST/PATH/{image.key}'}"]
-    if dockerfile != join(context, "Dockerfile"):
-        fields.append(f"dockerfile: {quoted(dockerfile)}")
-    if chart:
-        fields.append(f"values: [{chart.values_path}]")
-    if any(is_below(file, [context]) for file in (*files, *(place.file for place in repo.targets(chart)))):
-        paths = repo.copied_paths(dockerfile, context) or (dockerfile,)
-        fields.append(f"paths: [{', '.join(map(quoted, paths))}]")
-    return fields
+    holds_values = any(is_below(file, [context]) for file in (*files, *(one.file for one in repo.targets(chart))))
+    return WholeImage(
+        context,
+        image.named or f"HOST/PATH/{image.key}",
+        dockerfile if dockerfile != join(context, "Dockerfile") else None,
+        (chart.values_path,) if chart else (),
+        (repo.copied_paths(dockerfile, context) or (dockerfile,)) if holds_values else (),
+    )
 
 
 def how_to_name(repo: Contents, image: ImageSpec, chart: BareChart | None) -> str:
     """Return the setting that names an image and the files that its tag depends on."""
-    return f"set it in {FILE}: hub: {{images: [{{{', '.join(image_setting(repo, image, chart))}}}]}}"
+    return f"set it in {FILE}: hub: {{images: [{in_brackets(image_setting(repo, image, chart))}]}}"
 
 
 def _readable(paths: Iterable[str], read: Callable[[str], object]) -> list[str]:

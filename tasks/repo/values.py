@@ -17,11 +17,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import zip_longest
 from string import ascii_letters, digits
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from ..core.faults import Unusable
 from ..core.names import Reference
-from ..core.settings import FILE, ValuesTarget
+from ..core.settings import FILE, DeploymentSetting, PinTarget, ValuesTarget, WholeImage
 from ..core.yaml_tree import (
     Data,
     Document,
@@ -42,6 +42,7 @@ from ..core.yaml_tree import (
 from .files import Files, require
 
 Path = tuple[str, ...]
+SettingEntry: TypeAlias = DeploymentSetting | PinTarget | ValuesTarget | WholeImage
 NAME_KEYS = ("name", "repository")
 TAG_KEY, DIGEST_KEY = "tag", "digest"
 # Ends a name whose tag is the rest of a digest: Helm charts write both with a colon between them.
@@ -309,9 +310,7 @@ def values_setting(given: Iterable[ValuesTarget], more: Iterable[ValuesTarget]) 
     for one in more:
         files.setdefault(one.path, []).append(one.file)
     new = (ValuesTarget(file, path) for path, some in files.items() for file in _patterns(list(dict.fromkeys(some))))
-    entries = ({key: value for key, value in one._asdict().items() if value} for one in (*given, *new))
-    written = (", ".join(f"{key}: {quoted(value)}" for key, value in one.items()) for one in entries)
-    return f"hub: {{values: [{', '.join(f'{{{entry}}}' for entry in written)}]}}"
+    return f"hub: {{values: [{', '.join(map(in_brackets, (*given, *new)))}]}}"
 
 
 def _patterns(files: Sequence[str]) -> Sequence[str]:
@@ -324,6 +323,18 @@ def _patterns(files: Sequence[str]) -> Sequence[str]:
     return ["/".join((*(some[0] if len({*some}) == 1 else "*" for some in folders), last))]
 
 
-def quoted(text: str) -> str:
-    """Return ``text`` as it is written in YAML between brackets."""
+def in_brackets(entry: SettingEntry) -> str:
+    """Return an entry of a setting's list as YAML has it between brackets."""
+    return f"{{{', '.join(fields_of(entry))}}}"
+
+
+def fields_of(entry: SettingEntry) -> list[str]:
+    """Return the fields of an entry of a setting's list as YAML has them, but for those that are empty."""
+    return [f"{key}: {quoted(value)}" for key, value in entry._asdict().items() if value]
+
+
+def quoted(text: str | tuple[str, ...]) -> str:
+    """Return a text, or a list of texts, as it is written in YAML between brackets."""
+    if not isinstance(text, str):
+        return f"[{', '.join(map(quoted, text))}]"
     return text if _PLAIN_IN_BRACKETS.fullmatch(text) else "'" + text.replace("'", "''") + "'"
