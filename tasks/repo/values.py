@@ -50,12 +50,11 @@ _DIGEST = "@sha256"
 # https://github.com/AGWA/git-crypt/blob/master/doc/git-crypt.md and https://getsops.io/docs/
 GIT_CRYPT = b"\0GITCRYPT\0"
 _SOPS = re.compile(rb"^sops:\s*$|^\s*\"?mac\"?: *\"?ENC\[", re.MULTILINE)
-_PLAIN_IN_BRACKETS = re.compile(r"[\w./-][\w./*-]*")
 _BLANKS = " \t"
-_PLAIN = frozenset(ascii_letters + digits + "._/:@+-=")
+_PLAIN = frozenset(ascii_letters + digits + "._/:@+-=*")
 # A plain scalar may begin so, too: `--build-arg=A=1`.
 _OPTION = re.compile(r"--?[a-z]")
-_PLAIN_FIRST = frozenset(ascii_letters + digits + "_/")
+_PLAIN_FIRST = frozenset(ascii_letters + digits + "_/.")
 _MAX_INDEX_DIGITS = 9
 _TEXT, _GIVE_TEXT = "a string", "give it one plain value"
 
@@ -337,4 +336,4 @@ def quoted(text: str | tuple[str, ...]) -> str:
     """Return a text, or a list of texts, as it is written in YAML between brackets."""
     if not isinstance(text, str):
         return f"[{', '.join(map(quoted, text))}]"
-    return text if _PLAIN_IN_BRACKETS.fullmatch(text) else "'" + text.replace("'", "''") + "'"
+    return text if _spelled(text, "") == text else _spelled(text, "'")
