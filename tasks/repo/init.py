@@ -17,7 +17,7 @@ from typing import NamedTuple
 from ..core.faults import DOOR, Refused, Unusable
 from ..core.names import Reference, is_name
 from ..core.plan import Action, Step
-from ..core.settings import FILE, SECTION, ValuesTarget, read_settings, section_in
+from ..core.settings import FILE, SECTION, ValuesTarget, WholeImage, read_settings, section_in
 from ..core.yaml_tree import Alias, Edit, MappingNode, parse
 from ..releases.index import Release, newest
 from ..releases.repository import HelmRepository
@@ -183,7 +183,7 @@ def _layout_for(hub: Hub, chart: BareChart, dockerfile: str | None) -> Layout:
     root = named.root if named else max(above, key=len, default="")
     context = posixpath.relpath(hub.context_of(dockerfile), root or ".") if dockerfile else "images/hub"
     place = posixpath.relpath(dockerfile, root or ".") if dockerfile else join(context, "Dockerfile")
-    image = found_image(None, context, place, values=[chart.values_path])
+    image = found_image(WholeImage(context, "", place, (chart.values_path,)))
     path = posixpath.relpath(chart.folder, root or ".")
     spec = ChartSpec(last_part(chart.folder), path, None, (image,))
     return Layout(root, join(root, CHARTPRESS_FILE), spec, named.charts if named else ())

@@ -231,15 +231,14 @@ def _chosen(repo: Contents, charts: Mapping[str, str], where: str) -> str | None
     raise NotNamed(f"no chart {wanted} depends on {dependency}", where=where, hint=hint)
 
 
-def found_image(
-    name: str | None, context: str, dockerfile: str, *, paths: Iterable[str] = (), values: Iterable[str]
-) -> ImageSpec:
+def found_image(image: WholeImage) -> ImageSpec:
     """Return an image that chartpress.yaml does not have; its key is the last part of its name, else its folder's."""
-    key = name.rpartition("/")[2] if name else last_part(context).lower()
+    key = image.name.rpartition("/")[2] or last_part(image.context).lower()
     if not is_name(key):
         key = "-".join(re.findall("[a-z0-9]+", key)) or "hub"
-    tagged_by = tuple(dict.fromkeys((*(paths or (context,)), dockerfile)))
-    return ImageSpec(key, name, context, dockerfile, {}, (), tagged_by, frozenset(), tuple(values))
+    dockerfile = image.dockerfile or join(image.context, "Dockerfile")
+    tagged_by = tuple(dict.fromkeys((*(image.paths or (image.context,)), dockerfile)))
+    return ImageSpec(key, image.name or None, image.context, dockerfile, {}, (), tagged_by, frozenset(), image.values)
 
 
 def from_chartpress(repo: Contents) -> Layout:
@@ -309,9 +308,7 @@ def no_hub_image(repo: Contents, layout: Layout) -> Unusable:
 def _from_settings(repo: Contents, images: Iterable[WholeImage]) -> Layout:
     chart = one_chart(repo)
     specs: dict[str, ImageSpec] = {}
-    for image in images:
-        dockerfile = image.dockerfile or join(image.context, "Dockerfile")
-        spec = found_image(image.name, image.context, dockerfile, paths=image.paths, values=image.values)
+    for spec in map(found_image, images):
         if spec.key in specs:
             hint = "give their names other last parts"
             raise Unusable(f"two of hub.images are called {spec.key}", where=FILE, hint=hint)
@@ -337,8 +334,8 @@ def _from_what_is_there(repo: Contents) -> Layout:
     if called not in {None, last_part(context), last_part(folder_of(dockerfile))}:
         # Another image on top of it may be the one that is meant.
         found += [path for path in repo.all_dockerfiles if last_part(folder_of(path)) == called]
-    values = [place.path for place in names if chart and place.file == chart.values_file]
-    image = found_image(name, context, dockerfile, values=values)
+    values = tuple(place.path for place in names if chart and place.file == chart.values_file)
+    image = found_image(WholeImage(context, name or "", dockerfile, values))
     hint = how_to_name(repo, image, chart)
     if len(found) > 1:
         what = f"the hub image may be built from several Dockerfiles: {', '.join(found)}"

@@ -22,7 +22,7 @@ from ..releases.versions import parse_constraint
 from .charts import LOCKS, BuildArgument, api_version, pinned, read_chartpress, requirement, same_address, with_version
 from .dockerfile import hub_base, with_base
 from .files import Files, Listing, is_glob, join, require, require_named
-from .values import Path, reach, with_scalars
+from .values import Path, in_brackets, reach, with_scalars
 
 _SOURCE_KEYS = ("repo", "repository", "repoURL")
 _VERSION_KEYS = ("version", "targetRevision")
@@ -262,7 +262,8 @@ def named_pins(files: Files, found: Listing, targets: Sequence[PinTarget], marke
                 try:
                     versions = [*_versions_at(data, path, target.path, marker.chart)]
                 except Unusable as fault:
-                    hint = f"{fault.hint}; or, if it is no YAML file, hub: {{pins: [{{file: {path}, marker: TEXT}}]}}"
+                    instead = in_brackets(PinTarget(path, marker="TEXT"))
+                    hint = f"{fault.hint}; or, if it is no YAML file, hub: {{pins: [{instead}]}}"
                     raise Unusable(fault.what, where=fault.where, hint=hint) from fault
                 there = [InYaml(path, target.path, *at, accepted_as=Code.PIN) for at in versions]
             else:
