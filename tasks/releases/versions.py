@@ -20,12 +20,14 @@ _LONGEST = 200
 _PARTS = 3
 _SAME_SIGNS = {"": "=", "=>": ">=", "=<": "<=", "~>": "~"}
 _STAGES = frozenset({"alpha", "beta", "rc"})
-_OPERATOR = r"(=||!=|>|<|>=|=>|<=|=<|~|~>|\^)"
+_OPERATOR = r"(=>|=<|=|!=|>=|>|<=|<|~>|~|\^)"
 _NUMBER = r"[0-9]+|[xX*]"
 _NAMES = r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*"
 _VERSION = rf"(v?({_NUMBER})(?:\.({_NUMBER}))?(?:\.({_NUMBER}))?((?:-{_NAMES})?)(?:\+{_NAMES})?)"
-_COMPARISON = re.compile(rf"{_OPERATOR}\s*{_VERSION}")
-_GROUP = re.compile(rf"\s*{_OPERATOR}\s*{_VERSION}\s*(?:(?:\s+|,\s*){_OPERATOR}\s*{_VERSION}\s*)*")
+_COMPARED = rf"(?:{_OPERATOR}\s*)?{_VERSION}"
+_COMPARISON = re.compile(_COMPARED)
+# Blanks belong to one part of it only: with several ways to read them all would be tried.
+_GROUP = re.compile(rf"\s*{_COMPARED}(?:(?:\s+|\s*,\s*){_COMPARED})*\s*")
 _HYPHEN = re.compile(rf"\s*{_VERSION}\s+-\s+{_VERSION}\s*")
 # One version or a part of one, after nothing or a sign that fixes its first parts.
 _SIMPLE = re.compile(r"(\s*(?:=|~|~>|\^)?\s*v?)([0-9]+(?:\.[0-9]+){0,2})((?:\.[xX*])*\s*)")

@@ -45,10 +45,12 @@ _HELM = re.compile(
     r"(?:^|[;&|(]|\b(?:run:|exec|sudo|time|then|do|else))[\s@+-]*(?:\w+=\S*\s+)*"
     r"helm\s+(?:-\S+\s+(?:[^-\s]\S*\s+)?)*(?:upgrade|install)\s"
 )
+# Any longer line is no command that somebody wrote, and takes long to search.
+_LONGEST = 2000
 # Where commands are only told of.
 PROSE = (*(f":(exclude,glob)**/*.{kind}" for kind in ("md", "adoc", "rst", "txt")), f":(exclude){FILE}")
 # A word of a command: blanks in quotes and in an expression of a workflow belong to it.
-_WORD = re.compile(r"""(?:\$\{\{.*?\}\}|"[^"]*"|'[^']*'|\S)+""")
+_WORD = re.compile(r"""(?:\$\{\{[^{}]*\}\}|"[^"]*"|'[^']*'|\S)+""")
 _IMAGE, _EXTRA = "image", "extraImages"
 _SPAWNER = frozenset({"kubespawner_override", "KubeSpawner"})
 _CONTAINERS = frozenset({"initContainers", "extraContainers", "init_containers", "extra_containers"})
@@ -254,7 +256,7 @@ def installations(hub: Hub) -> tuple[Installation, ...]:
         text = (hub.files.read(file) or b"").decode("utf-8", "replace")
         lines = text.splitlines()
         for first, line in enumerate(lines):
-            if _HELM.search(line) and not line.lstrip().startswith("#"):
+            if len(line) < _LONGEST and _HELM.search(line) and not line.lstrip().startswith("#"):
                 last = next((at for at in range(first, len(lines)) if not lines[at].rstrip().endswith("\\")), first)
                 found += _command(hub, file, text, first, lines[first : last + 1])
     return tuple(found)

@@ -39,7 +39,7 @@ _TEMPLATES = resources.files(__package__) / "templates"
 _MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
 _RULE = re.compile(r"^([a-z]+): .*\n(?:\t.*\n)+", re.MULTILINE)
 # The targets of a plain rule, and where a Makefile has others, or begins a recipe's lines in another way.
-_TARGETS = re.compile(r"^([\w. -]+?) *::?(?!=)", re.MULTILINE)
+_TARGETS = re.compile(r"^([\w. -]+)::?(?!=)", re.MULTILINE)
 _ELSEWHERE = re.compile(r"^(?:[-s]?include\s|\.RECIPEPREFIX)", re.MULTILINE)
 _IGNORES = ".gitignore"
 

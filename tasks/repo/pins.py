@@ -27,14 +27,16 @@ from .values import Path, in_brackets, reach, with_scalars
 _SOURCE_KEYS = ("repo", "repository", "repoURL")
 _VERSION_KEYS = ("version", "targetRevision")
 # A version in other text, `jupyterhub-3.2.1`, `--version v3.2.1`; a part of one where there is no whole one.
-_WHOLE = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?![.\w-]*[0-9])")
-_PART = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+(?![.\w-]*[0-9])")
+_WHOLE = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?")
+_PART = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+")
+# With a digit behind it in its word it is none.
+_DIGIT_BEHIND = re.compile(r"[\w.-]*?[0-9]")
 # What begins a line and is no part of a requirement: the sign of a list or of a quotation, a variable called x.
 _BEGIN = re.compile(r"^\s*(?:[*>](?=\s)|[xX](?=\s*=))")
 _COMMENT = re.compile(r"(?:^|(?<=\s))(?:#|//|--|;|<!--)(?:\s.*|$)")
 _MARK = re.compile(r"(?:^|(?<=\s))(?:#|//|--|;|<!--|/\*)\s*(?P<whose>hubpress|renovate):\s*(?P<words>.*)")
 _OPENING = ("{", "[", "(", "=", ":", "\\")
-_RENOVATE = re.compile(r"(\w+)=(\S+)")
+_RENOVATE = re.compile(r"\b(\w+)=(\S+)")
 
 
 class Pinned(NamedTuple):
@@ -222,15 +224,15 @@ class Marked(_Place):
         at = marks[self.number]
         first, last = self.marker.span_in(lines[at]) or (0, 0)
         code = _COMMENT.sub("", lines[at][:first] + " " * (last - first) + lines[at][last:])
-        behind = _WHOLE.match(code, last + len(code[last:]) - len(code[last:].lstrip(" \t'\"=:")))
-        span = behind.span() if behind and self.marker.text is not None else None
+        behind = len(code) - len(code[last:].lstrip(" \t'\"=:"))
+        at_mark = [one for one in _versions_in(code) if one.start() == behind and self.marker.text is not None]
         is_next = True
         while is_next and not _versions_in(code) and at + 1 < len(lines):
             at += 1
             code = _COMMENT.sub("", lines[at])
             is_next = code.rstrip().endswith(_OPENING)
         code = _BEGIN.sub(lambda found: " " * len(found[0]), code)
-        start, end = span or _version_in(code, f"{text.where}:{at + 1}")
+        start, end = at_mark[0].span() if at_mark else _version_in(code, f"{text.where}:{at + 1}")
         offset = sum(len(line) + 1 for line in lines[:at])
         return offset + start, offset + end
 
@@ -372,4 +374,8 @@ def _version_in(text: str, where: str) -> tuple[int, int]:
 
 
 def _versions_in(text: str) -> list[re.Match[str]]:
-    return list(_WHOLE.finditer(text)) or list(_PART.finditer(text))
+    """Return the whole versions in ``text``, else parts of versions."""
+    for pattern in (_WHOLE, _PART):
+        if found := [one for one in pattern.finditer(text) if not _DIGIT_BEHIND.match(text, one.end())]:
+            return found
+    return []

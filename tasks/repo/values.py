@@ -49,7 +49,7 @@ TAG_KEY, DIGEST_KEY = "tag", "digest"
 _DIGEST = "@sha256"
 # https://github.com/AGWA/git-crypt/blob/master/doc/git-crypt.md and https://getsops.io/docs/
 GIT_CRYPT = b"\0GITCRYPT\0"
-_SOPS = re.compile(rb"^sops:\s*$|^\s*\"?mac\"?: *\"?ENC\[", re.MULTILINE)
+_SOPS = re.compile(rb"^sops:\s*$|^[ \t]*\"?mac\"?: *\"?ENC\[", re.MULTILINE)
 _BLANKS = " \t"
 _PLAIN = frozenset(ascii_letters + digits + "._/:@+-=*")
 # A plain scalar may begin so, too: `--build-arg=A=1`.
