@@ -194,7 +194,7 @@ def git_commit(hub: Hub, files: Sequence[str]) -> str:
 def foreign_changes(hub: Hub) -> tuple[str, ...]:
     """Return the managed files that differ from the commit by more than bump and build write, or helm a lock."""
     changed = hub.changed
-    ours: Files = Edited(hub.committed, {})
+    ours = hub.committed
     for pin in hub.pins:
         if isinstance(pin, Lock):
             ours = Edited(ours, {pin.file: hub.require(pin.file)})

@@ -105,7 +105,7 @@ class WorkingTree(NamedTuple):
 
 
 class Edited(NamedTuple):
-    """The files ``under`` edits, and the bytes that those edits leave, by path."""
+    """The files ``under`` edits, and the bytes that those edits leave, by path; None where a file stays as it is."""
 
     under: Files
     after: Mapping[str, bytes | None]

@@ -113,7 +113,7 @@ class Hub(Contents):
 
     def holding(self, known: Mapping[str, bytes | None]) -> Hub:
         """Return the repository with these bytes of files, by path, in place of the planned ones."""
-        return replace(self, files=Edited(self.files, {path: data for path, data in known.items() if data is not None}))
+        return replace(self, files=Edited(self.files, known))
 
     def again(self) -> Hub:
         """Return the repository as it is now."""

@@ -24,7 +24,7 @@ from ..core.settings import FILE, Settings, ValuesTarget, WholeImage, how_to_cor
 from ..tools.git import Git
 from .charts import CHART_FILES, BareChart, ChartSpec, ImageSpec, NotNamed, Requirement, read_chartpress, requirement
 from .dockerfile import HUB_NAMES, IGNORE_FILE, BaseImage, copied_files, hub_base
-from .files import Files, Listing, behind_links, folder_of, is_below, join, last_part, read_all, require
+from .files import Files, Listing, behind_links, folder_of, is_below, join, last_part, require
 from .values import in_brackets, named_at
 
 CHARTPRESS_FILE = "chartpress.yaml"
@@ -77,8 +77,8 @@ class Contents:
     @cached_property
     def dockerfiles(self) -> list[str]:
         """The Dockerfiles that inherit from z2jh's hub image."""
-        found = read_all(self.files, self.all_dockerfiles)
-        return _readable([path for path, data in found.items() if _HUB_NAME in (data or b"")], self.base_of)
+        named = (path for path in self.all_dockerfiles if _HUB_NAME in (self.files.read(path) or b""))
+        return _readable(named, self.base_of)
 
     def base_of(self, dockerfile: str, image: ImageSpec | None = None) -> BaseImage | None:
         """Return z2jh's hub image that a Dockerfile inherits from; None where it does not, or is not there.
