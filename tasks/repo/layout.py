@@ -25,7 +25,7 @@ from ..tools.git import Git
 from .charts import CHART_FILES, BareChart, ChartSpec, ImageSpec, NotNamed, Requirement, read_chartpress, requirement
 from .dockerfile import HUB_NAMES, IGNORE_FILE, BaseImage, copied_files, hub_base
 from .files import Files, Listing, behind_links, folder_of, is_below, join, last_part, require
-from .values import in_brackets, named_at
+from .values import in_brackets, named_at, quoted
 
 CHARTPRESS_FILE = "chartpress.yaml"
 _DOCKERFILE = re.compile(r"(?:docker|container)file[^/]*$", re.IGNORECASE)
@@ -213,7 +213,7 @@ def _chosen(repo: Contents, charts: Mapping[str, str], where: str) -> str | None
     names = [name for name, folder in charts.items() if folder in depending]
     fitting = [name for name in names if wanted in {None, name, charts[name], last_part(charts[name])}]
     if len(fitting) > 1:
-        hint = f"name one: hub: {{chart: {fitting[0]}}} in {FILE}, or {variable('chart')}={fitting[0]}"
+        hint = f"name one: hub: {{chart: {quoted(fitting[0])}}} in {FILE}, or {variable('chart')}={quote(fitting[0])}"
         raise Unusable(f"several charts depend on {dependency}: {', '.join(fitting)}", where=where, hint=hint)
     if fitting:
         return charts[fitting[0]]
@@ -250,7 +250,7 @@ def from_chartpress(repo: Contents) -> Layout:
         raise (Unusable if fitting else NotNamed)(
             f"there are several chartpress.yaml: {', '.join(candidates)}",
             where=repo.git.folder,
-            hint=f"set it in {FILE}: hub: {{root: {candidates[0]}}}",
+            hint=f"set it in {FILE}: hub: {{root: {quoted(candidates[0])}}}",
         )
     file = join(fitting[0], CHARTPRESS_FILE)
     data = repo.files.read(file)
