@@ -39,7 +39,7 @@ from ..core.yaml_tree import (
     target_of,
     walk,
 )
-from .files import Files, require
+from .files import Files
 
 Path = tuple[str, ...]
 SettingEntry: TypeAlias = DeploymentSetting | PinTarget | ValuesTarget | WholeImage
@@ -215,11 +215,18 @@ class ValuesPlace(NamedTuple):
 
     def read(self, files: Files) -> PinnedImage:
         """Return the image there; raises Unusable where it cannot be read."""
-        return image_at(require(files, self.file), self.path, self.file)
+        return image_at(self._data(files), self.path, self.file)
 
     def moved(self, files: Files, image: PinnedImage) -> dict[str, bytes]:
         """Return the file with the image set."""
-        return {self.file: with_image(require(files, self.file), self.path, image, self.file)}
+        return {self.file: with_image(self._data(files), self.path, image, self.file)}
+
+    def _data(self, files: Files) -> bytes:
+        data = files.read(self.file)
+        if data is None:
+            hint = f'write it, with "name:" and "tag:" under {self.path}'
+            raise Unusable("the values file is missing", where=self.file, hint=hint)
+        return data
 
 
 def is_encrypted(data: bytes) -> bool:
