@@ -63,8 +63,8 @@ class DeploymentSetting(NamedTuple):
 
     name: str
     values: tuple[str, ...] = ()
-    namespace: str | None = None
     release: str | None = None
+    namespace: str | None = None
     chart: str | None = None
 
 

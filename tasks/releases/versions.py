@@ -20,12 +20,13 @@ _LONGEST = 200
 _PARTS = 3
 _SAME_SIGNS = {"": "=", "=>": ">=", "=<": "<=", "~>": "~"}
 _STAGES = frozenset({"alpha", "beta", "rc"})
-_OPERATOR = r"(=||!=|>|<|>=|=>|<=|=<|~|~>|\^)"
+_OPERATOR = r"(=>|=<|=|!=|>=|>|<=|<|~>|~|\^)"
 _NUMBER = r"[0-9]+|[xX*]"
 _NAMES = r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*"
 _VERSION = rf"(v?({_NUMBER})(?:\.({_NUMBER}))?(?:\.({_NUMBER}))?((?:-{_NAMES})?)(?:\+{_NAMES})?)"
-_COMPARISON = rf"{_OPERATOR}\s*{_VERSION}"
-_GROUP = rf"\s*{_OPERATOR}\s*{_VERSION}\s*(?:(?:\s+|,\s*){_OPERATOR}\s*{_VERSION}\s*)*"
+_COMPARISON = rf"(?:{_OPERATOR}\s*)?{_VERSION}"
+# Unambiguous about blanks, so that matching takes linear time.
+_GROUP = rf"\s*{_COMPARISON}(?:(?:\s+|\s*,\s*){_COMPARISON})*\s*"
 _HYPHEN = rf"\s*{_VERSION}\s+-\s+{_VERSION}\s*"
 # A version or a part of one, after nothing, =, ~ or ^.
 _SIMPLE = r"(\s*(?:=|~|~>|\^)?\s*v?)([0-9]+(?:\.[0-9]+){0,2})((?:\.[xX*])*\s*)"

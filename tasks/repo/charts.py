@@ -17,11 +17,11 @@ from typing import NamedTuple
 from ..core.faults import CLI, Unusable
 from ..core.names import is_name
 from ..core.safe_files import is_inside
-from ..core.settings import Settings, how_to_correct
+from ..core.settings import Settings, WholeImage, how_to_correct
 from ..core.visible import keep_secret
 from ..core.yaml_tree import Data, Leaf, load_file, mismatch, parse, text_under
 from .files import join
-from .values import Path, with_scalars
+from .values import Path, in_brackets, with_scalars
 
 DEPENDENCIES = "dependencies"
 CHART_FILES = ("requirements.yaml", "Chart.yaml")
@@ -197,7 +197,7 @@ class ImageSpec(NamedTuple):
                 "the image has no name to push it to",
                 where=self.dockerfile,
                 hint=f"{CLI} init; or add to invoke.yaml: "
-                f"hub: {{images: [{{context: {self.context}, name: HOST/PATH/{self.key}}}]}}",
+                f"hub: {{images: [{in_brackets(WholeImage(self.context, f'HOST/PATH/{self.key}'))}]}}",
             )
         return self.named
 

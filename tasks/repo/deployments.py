@@ -26,7 +26,7 @@ from typing import NamedTuple
 from ..core.faults import CLI, Refused, Unusable, nearest
 from ..core.names import Reference
 from ..core.safe_files import is_inside
-from ..core.settings import FILE, ValuesTarget
+from ..core.settings import FILE, DeploymentSetting, PinTarget, ValuesTarget
 from ..core.yaml_tree import Data, Leaf, child, load_all, load_file, text_under, walk
 from ..releases.versions import parse_constraint, parse_version
 from .charts import LOCAL
@@ -34,7 +34,7 @@ from .files import behind_links, files_with, folder_of, join, last_part
 from .hub import Hub, HubImage
 from .layout import BRINGING
 from .pins import marks_versions, versions_of_chart
-from .values import NAME_KEYS, TAG_KEY, is_encrypted, quoted, values_setting
+from .values import NAME_KEYS, TAG_KEY, in_brackets, is_encrypted, values_setting
 
 HUBPLOY_FILE = "hubploy.yaml"
 _COMMON = "common"
@@ -46,10 +46,12 @@ _HELM = (
     r"(?:^|[;&|(]|\b(?:run:|exec|sudo|time|then|do|else))[\s@+-]*(?:\w+=\S*\s+)*"
     r"helm\s+(?:-\S+\s+(?:[^-\s]\S*\s+)?)*(?:upgrade|install)\s"
 )
+# Longer lines are generated, not commands, and slow to search.
+_LONGEST = 2000
 # Files that only mention commands.
 PROSE = (*(f":(exclude,glob)**/*.{kind}" for kind in ("md", "adoc", "rst", "txt")), f":(exclude){FILE}")
 # A word of a command; blanks in quotes and in expressions of workflows belong to it.
-_WORD = r"""(?:\$\{\{.*?\}\}|"[^"]*"|'[^']*'|\S)+"""
+_WORD = r"""(?:\$\{\{[^{}]*\}\}|"[^"]*"|'[^']*'|\S)+"""
 _IMAGE, _EXTRA = "image", "extraImages"
 _SPAWNER = frozenset({"kubespawner_override", "KubeSpawner"})
 _CONTAINERS = frozenset({"initContainers", "extraContainers", "init_containers", "extra_containers"})
@@ -88,7 +90,8 @@ def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
     ``names`` selects deployments, or groups of them.
     """
     if not has_deployments(hub):
-        entry = next((one.deployment(one.name) for one in installations(hub) if one.values), "{name: …, values: […]}")
+        told = (in_brackets(one.deployment) for one in installations(hub) if one.deployment)
+        entry = next(told, "{name: …, values: […]}")
         raise Unusable(
             "no chart here depends on z2jh, and no setting names the values that z2jh's own is deployed with",
             where=hub.git.folder,
@@ -198,17 +201,15 @@ class Installation(NamedTuple):
 
     Attributes:
         option: its version: a version, a range, a variable, or None for the newest.
-        pin: the entry for ``hub.pins`` that lets a release move it; empty if the version is elsewhere.
-        values: its values files in the repository.
+        pin: the entry for ``hub.pins`` that lets a release move it; None if the version is elsewhere.
+        deployment: the entry for ``hub.deployments``, if the repository has its values files.
     """
 
     file: str
     line: int
     option: str | None
-    pin: str
-    release: str = ""
-    namespace: str | None = None
-    values: tuple[str, ...] = ()
+    pin: PinTarget | None
+    deployment: DeploymentSetting | None = None
 
     @property
     def version(self) -> str | None:
@@ -219,21 +220,10 @@ class Installation(NamedTuple):
     def setting(self) -> str:
         """How to let a release move it."""
         if self.pin:
-            return f"in {FILE}: hub: {{pins: [{self.pin}]}}"
+            return f"in {FILE}: hub: {{pins: [{in_brackets(self.pin)}]}}"
         if not self.option:
             return f"add --version there, then: {CLI} check"
         return "mark the line that has the version with a comment: # hubpress: jupyterhub"
-
-    @property
-    def name(self) -> str:
-        """The name of its Helm release, or ``hub`` if that is a variable."""
-        return self.release if re.fullmatch(_NAME, self.release) else "hub"
-
-    def deployment(self, name: str) -> str:
-        """Return its entry for ``hub.deployments`` with this ``name``."""
-        release = f", release: {self.name}" if name != self.name else ""
-        namespace = f", namespace: {self.namespace}" if self.namespace and re.fullmatch(_NAME, self.namespace) else ""
-        return f"{{name: {name}, values: [{', '.join(map(quoted, self.values))}]{release}{namespace}}}"
 
 
 def staying_installations(hub: Hub) -> tuple[Installation, ...]:
@@ -272,14 +262,13 @@ def installations(hub: Hub, chart: str | None = None) -> tuple[Installation, ...
         with suppress(Unusable):
             for path, version in versions_of_chart(hub.require(file), file, name):
                 # A placeholder is set elsewhere.
-                is_place = path and parse_constraint(version.text)
-                pin = f"{{file: {quoted(file)}, path: {quoted(path)}}}" if is_place else ""
+                pin = PinTarget(file, path) if path and parse_constraint(version.text) else None
                 found.append(Installation(file, version.line, version.text, pin))
     for file in search(["helm .*(upgrade|install)"], ".", *PROSE):
         text = (hub.files.read(file) or b"").decode("utf-8", "replace")
         lines = text.splitlines()
         for first, line in enumerate(lines):
-            if re.search(_HELM, line) and not line.lstrip().startswith("#"):
+            if len(line) < _LONGEST and re.search(_HELM, line) and not line.lstrip().startswith("#"):
                 last = next((at for at in range(first, len(lines)) if not lines[at].rstrip().endswith("\\")), first)
                 found += _command(hub, name, file, text, first, lines[first : last + 1])
     return tuple(found)
@@ -303,11 +292,14 @@ def _command(hub: Hub, name: str, file: str, text: str, first: int, lines: Seque
     long, short = (before[max(before.find(word), 0) :].strip(" \t'\"=") for word in ("helm", words[at]))
     marker = short if text.count(short) == 1 else long
     files = (value for option, value in options if option in {"-f", "--values"} and is_inside(value))
-    values = [value for value in files if hub.files.read(value) is not None]
-    namespace = given.get("--namespace") or given.get("-n")
+    values = tuple(value for value in files if hub.files.read(value) is not None)
+    named = (words[at - 1], given.get("--namespace") or given.get("-n") or "")
+    # Either may be a variable.
+    release, namespace = (word if re.fullmatch(_NAME, word) else None for word in named)
+    deployment = DeploymentSetting(release or "hub", values, namespace=namespace) if values else None
     is_place = version and parse_version(version) and marks_versions(hub.files, file, marker)
-    pin = f"{{file: {quoted(file)}, marker: {quoted(marker)}}}" if is_place else ""
-    yield Installation(file, first + number + 1, version, pin, words[at - 1], namespace, tuple(values))
+    pin = PinTarget(file, marker=marker) if is_place else None
+    yield Installation(file, first + number + 1, version, pin, deployment)
 
 
 def _is_chart(hub: Hub, name: str, word: str, words: Sequence[str]) -> bool:

@@ -143,9 +143,6 @@ def image_edits(hub: Hub, images: Mapping[ValuesPlace, PinnedImage]) -> tuple[Fi
     after: Files = hub.files
     said: dict[str, list[str]] = {}
     for place, image in images.items():
-        if hub.files.read(place.file) is None:
-            hint = f'write it, with "name:" and "tag:" under {place.path}'
-            raise Unusable("the values file is missing", where=place.file, hint=hint)
         moved = place.moved(after, image)
         # Its checksum covers what it leaves readable, too, unless it says otherwise (getsops.io/docs).
         is_signed = is_encrypted(moved[place.file]) and b"mac_only_encrypted: true" not in moved[place.file]
@@ -195,7 +192,7 @@ def git_commit(hub: Hub, files: Sequence[str]) -> str:
 def foreign_changes(hub: Hub) -> tuple[str, ...]:
     """Return the managed files with uncommitted changes that are not from bump, build or helm."""
     changed = hub.changed
-    ours: Files = Edited(hub.committed, {})
+    ours = hub.committed
     for pin in hub.pins:
         if isinstance(pin, Lock):
             ours = Edited(ours, {pin.file: hub.require(pin.file)})

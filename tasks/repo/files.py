@@ -107,7 +107,7 @@ class WorkingTree(NamedTuple):
 
 
 class Edited(NamedTuple):
-    """The files ``under``, with edits on top: their new bytes by path."""
+    """The files ``under`` edits, and the bytes that those edits leave, by path; None where a file stays as it is."""
 
     under: Files
     after: Mapping[str, bytes | None]

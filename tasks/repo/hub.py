@@ -113,7 +113,7 @@ class Hub(Contents):
 
     def holding(self, known: Mapping[str, bytes | None]) -> Hub:
         """Return the repository with these bytes of files, by path."""
-        return replace(self, files=Edited(self.files, {path: data for path, data in known.items() if data is not None}))
+        return replace(self, files=Edited(self.files, known))
 
     def again(self) -> Hub:
         """Return the repository, read again."""
@@ -276,7 +276,7 @@ class Hub(Contents):
 
     def values_places(self, image: HubImage) -> Sequence[ValuesPlace]:
         """Return the places that ``image`` is written to: chartpress's, then those of the setting ``values``."""
-        return self.found_values.written[image.spec.key]
+        return [place for place, owner in self._owners.items() if place.image == owner == image.spec.key]
 
     @property
     def places(self) -> tuple[ValuesPlace, ...]:
@@ -289,8 +289,16 @@ class Hub(Contents):
 
     @cached_property
     def spare_images(self) -> Mapping[str, ValuesPlace]:
-        """The images that are built only on request, each with a place where the values name another image."""
-        return {} if self.settings.image_keys else self.found_values.spare
+        """The images that are built only when asked for by name, each with a place where the values name another.
+
+        They share each of their places with another image, which is named there.
+        """
+        spare: dict[str, ValuesPlace] = {}
+        written = {place.image for place in self.places}
+        for place, owner in {} if self.settings.image_keys else self._owners.items():
+            if place.image not in written:
+                spare.setdefault(place.image, place._replace(image=owner))
+        return spare
 
     @property
     def usual_images(self) -> tuple[HubImage, ...]:
@@ -298,9 +306,9 @@ class Hub(Contents):
         return tuple(image for image in self.images if image.spec.key not in self.spare_images)
 
     @cached_property
-    def found_values(self) -> ValuesPlaces:
-        """The places of the images in the values files."""
-        return _find_places(self)
+    def _owners(self) -> Mapping[ValuesPlace, str]:
+        """The places of each image, with the key of the one that it belongs to: a shared one to that named there."""
+        return dict(_find_places(self))
 
     def files_of(self, target: ValuesTarget) -> tuple[str, ...]:
         """Return the files of an entry of ``hub.values``; raise Unusable if its file or image does not exist."""
@@ -374,18 +382,8 @@ class Hub(Contents):
         return tuple(HubImage(spec, file, base) for spec, file, base in found if base is not None)
 
 
-class ValuesPlaces(NamedTuple):
-    """The places of images, by their keys: a shared one belongs to the image that it names now.
-
-    ``spare`` are the images that share each of their places with another one, which is named there; with such a place.
-    """
-
-    written: dict[str, list[ValuesPlace]]
-    spare: dict[str, ValuesPlace]
-
-
-def _find_places(hub: Hub) -> ValuesPlaces:
-    """Return the places of the images: in the chart's values, and in the setting ``values``."""
+def _find_places(hub: Hub) -> Iterator[tuple[ValuesPlace, str]]:
+    """Yield each image's places, in the chart's values and of the setting ``values``, each with the owner's key."""
     images = [image.spec for image in hub.images]
     own = behind_links(hub.git.folder, hub.values_file) if hub.values_file else ""
     claims: dict[tuple[str, str], dict[str, ImageSpec]] = {}
@@ -395,18 +393,11 @@ def _find_places(hub: Hub) -> ValuesPlaces:
         for file in (behind_links(hub.git.folder, file) for file in hub.files_of(target)):
             claimed = _claimed(hub, target, file, images)
             claims.setdefault((file, target.path), {}).update((image.key, image) for image in claimed)
-    written: dict[str, list[ValuesPlace]] = {image.key: [] for image in images}
-    spare: dict[str, ValuesPlace] = {}
     for (file, path), some in claims.items():
         named = named_at(hub.files, file, path) if len(some) > 1 else None
         fitting = (key for key, image in some.items() if named and named.same_repository(Reference(image.name)))
         owner = next(fitting, None)
-        for key in some:
-            if owner in (None, key):
-                written[key].append(ValuesPlace(file, path, key))
-            else:
-                spare.setdefault(key, ValuesPlace(file, path, str(owner)))
-    return ValuesPlaces(written, {key: place for key, place in spare.items() if not written[key]})
+        yield from ((ValuesPlace(file, path, key), owner or key) for key in some)
 
 
 def _claimed(hub: Hub, target: ValuesTarget, file: str, images: Sequence[ImageSpec]) -> list[ImageSpec]:

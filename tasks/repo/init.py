@@ -17,7 +17,7 @@ from typing import NamedTuple
 from ..core.faults import CLI, Refused, Unusable
 from ..core.names import Reference, is_name
 from ..core.plan import Action, Step
-from ..core.settings import FILE, SECTION, read_settings, section_in
+from ..core.settings import FILE, SECTION, ValuesTarget, WholeImage, read_settings, section_in
 from ..core.yaml_tree import Alias, Edit, MappingNode, parse
 from ..releases.index import Release, newest
 from ..releases.repository import HelmRepository
@@ -36,7 +36,7 @@ from .layout import (
     one_chart,
 )
 from .remotes import upstream_repository
-from .values import is_nothing, quoted, reach
+from .values import fields_of, in_brackets, is_nothing, quoted, reach
 
 # The hub image's path in z2jh's own values, and the settings to write for an image without a chart.
 _Z2JHS_OWN = "hub.image"
@@ -48,7 +48,7 @@ _TEMPLATES = resources.files(__package__) / "templates"
 _MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
 _RULE = re.compile(r"^([a-z]+): .*\n(?:\t.*\n)+", re.MULTILINE)
 # The targets of plain rules, and signs that a Makefile has targets elsewhere, or another recipe prefix.
-_TARGETS = re.compile(r"^([\w. -]+?) *::?(?!=)", re.MULTILINE)
+_TARGETS = re.compile(r"^([\w. -]+)::?(?!=)", re.MULTILINE)
 _ELSEWHERE = re.compile(r"^(?:[-s]?include\s|\.RECIPEPREFIX)", re.MULTILINE)
 _IGNORES = ".gitignore"
 
@@ -192,7 +192,7 @@ def _layout_for(hub: Hub, chart: BareChart, dockerfile: str | None) -> Layout:
     root = named.root if named else max(above, key=len, default="")
     context = posixpath.relpath(hub.context_of(dockerfile), root or ".") if dockerfile else "images/hub"
     place = posixpath.relpath(dockerfile, root or ".") if dockerfile else join(context, "Dockerfile")
-    image = found_image(None, context, place, values=[chart.values_path])
+    image = found_image(WholeImage(context, "", place, (chart.values_path,)))
     path = posixpath.relpath(chart.folder, root or ".")
     spec = ChartSpec(last_part(chart.folder), path, None, (image,))
     return Layout(root, join(root, CHARTPRESS_FILE), spec, named.charts if named else ())
@@ -293,24 +293,23 @@ def _settings_lines(hub: Hub, prefix: str | None) -> Iterator[str]:
         begin = _prefix(hub, prefix) if prefix is not None or not names else ""
         name = next((one for one in names if one.startswith(begin)), f"{begin}{unnamed.key}")
         files = [place.file for place in places]
-        first, *others = image_setting(hub, unnamed._replace(named=name), None, files)
+        first, *others = fields_of(image_setting(hub, unnamed._replace(named=name), None, files))
         yield from ("images:", f"  - {first}", *(f"    {line}" for line in others))
     if places:
-        yield "values:"
-        yield from (f"  - {{file: {quoted(one.file)}, path: {quoted(one.path)}}}" for one in places)
+        yield from ("values:", *(f"  - {in_brackets(ValuesTarget(one.file, one.path))}" for one in places))
     pins = dict.fromkeys(one.pin for one in staying_installations(hub) if one.pin)
     if pins and not settings.pins:
-        yield from ("pins:", *(f"  - {pin}" for pin in pins))
-    deployed = {one.deployment(one.name): one for one in installations(hub) if one.values}
+        yield from ("pins:", *(f"  - {in_brackets(pin)}" for pin in pins))
+    deployed = dict.fromkeys(one.deployment for one in installations(hub) if one.deployment)
     if deployed and not settings.deployments:
         yield "deployments:"
         taken: set[str] = set()
-        for one in deployed.values():
+        for one in deployed:
             # Helm releases in different namespaces can have the same name, deployments cannot.
             numbered = (f"{one.name}-{number}" for number in count(2))
             name = next(name for name in chain([one.name], numbered) if name not in taken)
             taken.add(name)
-            yield f"  - {one.deployment(name)}"
+            yield f"  - {in_brackets(one if name == one.name else one._replace(name=name, release=one.name))}"
 
 
 def _settings_part(files: Files, added: Sequence[str]) -> Part:

@@ -25,8 +25,8 @@ from ..core.yaml_tree import load_all, walk
 from ..tools.git import Git
 from .charts import CHART_FILES, BareChart, ChartSpec, ImageSpec, NotNamed, Requirement, read_chartpress, requirement
 from .dockerfile import HUB_NAMES, IGNORE_FILE, BaseImage, copied_files, hub_base
-from .files import Files, Listing, behind_links, folder_of, is_below, join, last_part, read_all, require
-from .values import named_at, quoted
+from .files import Files, Listing, behind_links, folder_of, is_below, join, last_part, require
+from .values import in_brackets, named_at, quoted
 
 CHARTPRESS_FILE = "chartpress.yaml"
 _DOCKERFILE = re.compile(r"(?:docker|container)file[^/]*$", re.IGNORECASE)
@@ -78,8 +78,8 @@ class Contents:
     @cached_property
     def dockerfiles(self) -> list[str]:
         """The Dockerfiles based on z2jh's hub image."""
-        found = read_all(self.files, self.all_dockerfiles)
-        return _readable([path for path, data in found.items() if _HUB_NAME in (data or b"")], self.base_of)
+        named = (path for path in self.all_dockerfiles if _HUB_NAME in (self.files.read(path) or b""))
+        return _readable(named, self.base_of)
 
     def base_of(self, dockerfile: str, image: ImageSpec | None = None) -> BaseImage | None:
         """Return the base image of a Dockerfile if it is z2jh's, else None.
@@ -221,7 +221,7 @@ def _chosen(repo: Contents, charts: Mapping[str, str], where: str) -> str | None
     names = [name for name, folder in charts.items() if folder in depending]
     fitting = [name for name in names if wanted in {None, name, charts[name], last_part(charts[name])}]
     if len(fitting) > 1:
-        hint = f"name one: hub: {{chart: {fitting[0]}}} in {FILE}, or {variable('chart')}={fitting[0]}"
+        hint = f"name one: hub: {{chart: {quoted(fitting[0])}}} in {FILE}, or {variable('chart')}={quote(fitting[0])}"
         raise Unusable(f"several charts depend on {dependency}: {', '.join(fitting)}", where=where, hint=hint)
     if fitting:
         return charts[fitting[0]]
@@ -239,15 +239,14 @@ def _chosen(repo: Contents, charts: Mapping[str, str], where: str) -> str | None
     raise NotNamed(f"no chart {wanted} depends on {dependency}", where=where, hint=hint)
 
 
-def found_image(
-    name: str | None, context: str, dockerfile: str, *, paths: Iterable[str] = (), values: Iterable[str]
-) -> ImageSpec:
+def found_image(image: WholeImage) -> ImageSpec:
     """Return an image that is not in chartpress.yaml; its key is the last part of its name, or of its folder."""
-    key = name.rpartition("/")[2] if name else last_part(context).lower()
+    key = image.name.rpartition("/")[2] or last_part(image.context).lower()
     if not is_name(key):
         key = "-".join(re.findall("[a-z0-9]+", key)) or "hub"
-    tagged_by = tuple(dict.fromkeys((*(paths or (context,)), dockerfile)))
-    return ImageSpec(key, name, context, dockerfile, {}, (), tagged_by, frozenset(), tuple(values))
+    dockerfile = image.dockerfile or join(image.context, "Dockerfile")
+    tagged_by = tuple(dict.fromkeys((*(image.paths or (image.context,)), dockerfile)))
+    return ImageSpec(key, image.name or None, image.context, dockerfile, {}, (), tagged_by, frozenset(), image.values)
 
 
 def from_chartpress(repo: Contents) -> Layout:
@@ -259,7 +258,7 @@ def from_chartpress(repo: Contents) -> Layout:
         raise (Unusable if fitting else NotNamed)(
             f"there are several chartpress.yaml: {', '.join(candidates)}",
             where=repo.git.folder,
-            hint=f"set it in {FILE}: hub: {{root: {candidates[0]}}}",
+            hint=f"set it in {FILE}: hub: {{root: {quoted(candidates[0])}}}",
         )
     file = join(fitting[0], CHARTPRESS_FILE)
     data = repo.files.read(file)
@@ -317,9 +316,7 @@ def no_hub_image(repo: Contents, layout: Layout) -> Unusable:
 def _from_settings(repo: Contents, images: Iterable[WholeImage]) -> Layout:
     chart = one_chart(repo)
     specs: dict[str, ImageSpec] = {}
-    for image in images:
-        dockerfile = image.dockerfile or join(image.context, "Dockerfile")
-        spec = found_image(image.name, image.context, dockerfile, paths=image.paths, values=image.values)
+    for spec in map(found_image, images):
         if spec.key in specs:
             hint = "give their names other last parts"
             raise Unusable(f"two of hub.images are called {spec.key}", where=FILE, hint=hint)
@@ -345,8 +342,8 @@ def _from_what_is_there(repo: Contents) -> Layout:
     if called not in {None, last_part(context), last_part(folder_of(dockerfile))}:
         # The image may be another one, built on top of this one.
         found += [path for path in repo.all_dockerfiles if last_part(folder_of(path)) == called]
-    values = [place.path for place in names if chart and place.file == chart.values_file]
-    image = found_image(name, context, dockerfile, values=values)
+    values = tuple(place.path for place in names if chart and place.file == chart.values_file)
+    image = found_image(WholeImage(context, name or "", dockerfile, values))
     hint = how_to_name(repo, image, chart)
     if len(found) > 1:
         what = f"the hub image may be built from several Dockerfiles: {', '.join(found)}"
@@ -375,23 +372,22 @@ def _unnamed_layout(chart: BareChart | None, images: Iterable[ImageSpec]) -> Lay
     return Layout("", FILE, ChartSpec(name, folder, None, tuple(images)))
 
 
-def image_setting(repo: Contents, image: ImageSpec, chart: BareChart | None, files: Iterable[str] = ()) -> list[str]:
-    """Return the fields of an image's entry in ``hub.images``; ``files`` are more values files that name it."""
+def image_setting(repo: Contents, image: ImageSpec, chart: BareChart | None, files: Iterable[str] = ()) -> WholeImage:
+    """Return an image's entry in ``hub.images``; ``files`` are values files that no setting names."""
     context, dockerfile = image.context, image.dockerfile
-    fields = [f"context: {quoted(context)}", f"name: {image.named or f'HOST/PATH/{image.key}'}"]
-    if dockerfile != join(context, "Dockerfile"):
-        fields.append(f"dockerfile: {quoted(dockerfile)}")
-    if chart:
-        fields.append(f"values: [{chart.values_path}]")
-    if any(is_below(file, [context]) for file in (*files, *(place.file for place in repo.targets(chart)))):
-        paths = repo.copied_paths(dockerfile, context) or (dockerfile,)
-        fields.append(f"paths: [{', '.join(map(quoted, paths))}]")
-    return fields
+    holds_values = any(is_below(file, [context]) for file in (*files, *(one.file for one in repo.targets(chart))))
+    return WholeImage(
+        context,
+        image.named or f"HOST/PATH/{image.key}",
+        dockerfile if dockerfile != join(context, "Dockerfile") else None,
+        (chart.values_path,) if chart else (),
+        (repo.copied_paths(dockerfile, context) or (dockerfile,)) if holds_values else (),
+    )
 
 
 def how_to_name(repo: Contents, image: ImageSpec, chart: BareChart | None) -> str:
     """Return the hint with the setting for an image."""
-    return f"set it in {FILE}: hub: {{images: [{{{', '.join(image_setting(repo, image, chart))}}}]}}"
+    return f"set it in {FILE}: hub: {{images: [{in_brackets(image_setting(repo, image, chart))}]}}"
 
 
 def _readable(paths: Iterable[str], read: Callable[[str], object]) -> list[str]:

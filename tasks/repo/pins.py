@@ -22,19 +22,21 @@ from ..releases.versions import parse_constraint
 from .charts import LOCKS, BuildArgument, api_version, pinned, read_chartpress, requirement, same_address, with_version
 from .dockerfile import hub_base, with_base
 from .files import Files, Listing, is_glob, join, require, require_named
-from .values import Path, reach, with_scalars
+from .values import Path, in_brackets, reach, with_scalars
 
 _SOURCE_KEYS = ("repo", "repository", "repoURL")
 _VERSION_KEYS = ("version", "targetRevision")
 # A version in other text, `jupyterhub-3.2.1`, `--version v3.2.1`; without a full version, a part of one.
-_WHOLE = r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?![.\w-]*[0-9])"
-_PART = r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+(?![.\w-]*[0-9])"
+_WHOLE = r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?"
+_PART = r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+"
+# Not a version if the same word has another digit after it.
+_DIGIT_BEHIND = re.compile(r"[\w.-]*?[0-9]")
 # Beginnings of a line that are not part of a requirement: a list item, a quotation, a variable called x.
 _BEGIN = r"^\s*(?:[*>](?=\s)|[xX](?=\s*=))"
 _COMMENT = r"(?:^|(?<=\s))(?:#|//|--|;|<!--)(?:\s.*|$)"
 _MARK = r"(?:^|(?<=\s))(?:#|//|--|;|<!--|/\*)\s*(?P<whose>hubpress|renovate):\s*(?P<words>.*)"
 _OPENING = ("{", "[", "(", "=", ":", "\\")
-_RENOVATE = r"(\w+)=(\S+)"
+_RENOVATE = r"\b(\w+)=(\S+)"
 
 
 class Pinned(NamedTuple):
@@ -222,15 +224,15 @@ class Marked(_Place):
         at = marks[self.number]
         first, last = self.marker.span_in(lines[at]) or (0, 0)
         code = re.sub(_COMMENT, "", lines[at][:first] + " " * (last - first) + lines[at][last:])
-        behind = re.compile(_WHOLE).match(code, last + len(code[last:]) - len(code[last:].lstrip(" \t'\"=:")))
-        span = behind.span() if behind and self.marker.text is not None else None
+        behind = len(code) - len(code[last:].lstrip(" \t'\"=:"))
+        at_mark = [one for one in _versions_in(code) if one.start() == behind and self.marker.text is not None]
         is_next = True
         while is_next and not _versions_in(code) and at + 1 < len(lines):
             at += 1
             code = re.sub(_COMMENT, "", lines[at])
             is_next = code.rstrip().endswith(_OPENING)
         code = re.sub(_BEGIN, lambda found: " " * len(found[0]), code)
-        start, end = span or _version_in(code, f"{text.where}:{at + 1}")
+        start, end = at_mark[0].span() if at_mark else _version_in(code, f"{text.where}:{at + 1}")
         offset = sum(len(line) + 1 for line in lines[:at])
         return offset + start, offset + end
 
@@ -262,7 +264,8 @@ def named_pins(files: Files, found: Listing, targets: Sequence[PinTarget], marke
                 try:
                     versions = [*_versions_at(data, path, target.path, marker.chart)]
                 except Unusable as fault:
-                    hint = f"{fault.hint}; or, if it is no YAML file, hub: {{pins: [{{file: {path}, marker: TEXT}}]}}"
+                    instead = in_brackets(PinTarget(path, marker="TEXT"))
+                    hint = f"{fault.hint}; or, if it is no YAML file, hub: {{pins: [{instead}]}}"
                     raise Unusable(fault.what, where=fault.where, hint=hint) from fault
                 there = [InYaml(path, target.path, *at, accepted_as=Code.PIN) for at in versions]
             else:
@@ -379,4 +382,8 @@ def _version_in(text: str, where: str) -> tuple[int, int]:
 
 
 def _versions_in(text: str) -> list[re.Match[str]]:
-    return list(re.finditer(_WHOLE, text)) or list(re.finditer(_PART, text))
+    """Return the whole versions in ``text``, else parts of versions."""
+    for pattern in (_WHOLE, _PART):
+        if found := [one for one in re.finditer(pattern, text) if not _DIGIT_BEHIND.match(text, one.end())]:
+            return found
+    return []

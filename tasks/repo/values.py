@@ -16,11 +16,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import zip_longest
 from string import ascii_letters, digits
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from ..core.faults import Unusable
 from ..core.names import Reference
-from ..core.settings import FILE, ValuesTarget
+from ..core.settings import FILE, DeploymentSetting, PinTarget, ValuesTarget, WholeImage
 from ..core.yaml_tree import (
     Data,
     Document,
@@ -38,22 +38,22 @@ from ..core.yaml_tree import (
     target_of,
     walk,
 )
-from .files import Files, require
+from .files import Files
 
 Path = tuple[str, ...]
+SettingEntry: TypeAlias = DeploymentSetting | PinTarget | ValuesTarget | WholeImage
 NAME_KEYS = ("name", "repository")
 TAG_KEY, DIGEST_KEY = "tag", "digest"
 # The end of a name whose tag is the rest of a digest: charts join them with a colon.
 _DIGEST = "@sha256"
 # https://github.com/AGWA/git-crypt/blob/master/doc/git-crypt.md and https://getsops.io/docs/
 GIT_CRYPT = b"\0GITCRYPT\0"
-_SOPS = rb"(?m)^sops:\s*$|^\s*\"?mac\"?: *\"?ENC\["
-_PLAIN_IN_BRACKETS = r"[\w./-][\w./*-]*"
+_SOPS = re.compile(rb"^sops:\s*$|^[ \t]*\"?mac\"?: *\"?ENC\[", re.MULTILINE)
 _BLANKS = " \t"
-_PLAIN = frozenset(ascii_letters + digits + "._/:@+-=")
+_PLAIN = frozenset(ascii_letters + digits + "._/:@+-=*")
 # A plain scalar can also begin with an option: `--build-arg=A=1`.
-_OPTION = r"--?[a-z]"
-_PLAIN_FIRST = frozenset(ascii_letters + digits + "_/")
+_OPTION = re.compile(r"--?[a-z]")
+_PLAIN_FIRST = frozenset(ascii_letters + digits + "_/.")
 _MAX_INDEX_DIGITS = 9
 _TEXT, _GIVE_TEXT = "a string", "give it one plain value"
 
@@ -214,11 +214,18 @@ class ValuesPlace(NamedTuple):
 
     def read(self, files: Files) -> PinnedImage:
         """Return the image there; raise Unusable if it cannot be read."""
-        return image_at(require(files, self.file), self.path, self.file)
+        return image_at(self._data(files), self.path, self.file)
 
     def moved(self, files: Files, image: PinnedImage) -> dict[str, bytes]:
         """Return the file with the image set."""
-        return {self.file: with_image(require(files, self.file), self.path, image, self.file)}
+        return {self.file: with_image(self._data(files), self.path, image, self.file)}
+
+    def _data(self, files: Files) -> bytes:
+        data = files.read(self.file)
+        if data is None:
+            hint = f'write it, with "name:" and "tag:" under {self.path}'
+            raise Unusable("the values file is missing", where=self.file, hint=hint)
+        return data
 
 
 def is_encrypted(data: bytes) -> bool:
@@ -317,9 +324,7 @@ def values_setting(given: Iterable[ValuesTarget], more: Iterable[ValuesTarget]) 
     for one in more:
         files.setdefault(one.path, []).append(one.file)
     new = (ValuesTarget(file, path) for path, some in files.items() for file in _patterns(list(dict.fromkeys(some))))
-    entries = ({key: value for key, value in one._asdict().items() if value} for one in (*given, *new))
-    written = (", ".join(f"{key}: {quoted(value)}" for key, value in one.items()) for one in entries)
-    return f"hub: {{values: [{', '.join(f'{{{entry}}}' for entry in written)}]}}"
+    return f"hub: {{values: [{', '.join(map(in_brackets, (*given, *new)))}]}}"
 
 
 def _patterns(files: Sequence[str]) -> Sequence[str]:
@@ -332,6 +337,18 @@ def _patterns(files: Sequence[str]) -> Sequence[str]:
     return ["/".join((*(some[0] if len({*some}) == 1 else "*" for some in folders), last))]
 
 
-def quoted(text: str) -> str:
-    """Return ``text`` as a scalar in YAML's flow style."""
-    return text if re.fullmatch(_PLAIN_IN_BRACKETS, text) else "'" + text.replace("'", "''") + "'"
+def in_brackets(entry: SettingEntry) -> str:
+    """Return an entry of a setting's list as YAML has it between brackets."""
+    return f"{{{', '.join(fields_of(entry))}}}"
+
+
+def fields_of(entry: SettingEntry) -> list[str]:
+    """Return the fields of an entry of a setting's list as YAML has them, but for those that are empty."""
+    return [f"{key}: {quoted(value)}" for key, value in entry._asdict().items() if value]
+
+
+def quoted(text: str | tuple[str, ...]) -> str:
+    """Return a text, or a list of texts, as it is written in YAML between brackets."""
+    if not isinstance(text, str):
+        return f"[{', '.join(map(quoted, text))}]"
+    return text if _spelled(text, "") == text else _spelled(text, "'")

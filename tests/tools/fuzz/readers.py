@@ -22,11 +22,13 @@ from tasks.image.credentials import credential_in
 from tasks.image.tag import fill_template
 from tasks.releases.index import Release, read_index
 from tasks.releases.repository import base_image_in
+from tasks.releases.versions import parse_constraint
 from tasks.repo.charts import read_chartpress, requirements, with_version
 from tasks.repo.dockerfile import hub_base, with_base
 from tasks.repo.files import Listing
 from tasks.repo.hub import Hub
-from tasks.repo.values import PinnedImage, image_at, with_image
+from tasks.repo.pins import Marked, Marker
+from tasks.repo.values import PinnedImage, image_at, is_encrypted, with_image
 from tasks.tools import docker
 from tasks.tools.command import Output
 from tasks.tools.forges import opening_address, read_remote
@@ -94,6 +96,13 @@ class InMemory(dict[str, bytes]):
     def read(self, path: str) -> bytes | None:
         """Return the bytes of ``path``; None where there is no such file."""
         return self.get(path)
+
+
+def _marked(text: str) -> None:
+    files = InMemory({WHERE: f"# hubpress: jupyterhub\n{text}".encode("utf-8", "surrogatepass")})
+    pin = Marked(WHERE, "jupyterhub", Marker("jupyterhub", ""), 0)
+    pin.read(files)
+    assert b"4.4.0" in pin.moved(files, "4.4.0")[WHERE]
 
 
 def _hub(files: dict[str, bytes]) -> None:
@@ -185,8 +194,11 @@ READERS: dict[str, tuple[SearchStrategy[Any], Callable[[Any], object]]] = {
     "images of a release": (damaged_text(*seeds.ANNOTATIONS), lambda text: Release("1", images=text).base_image),
     "Dockerfile": (damaged(seeds.DOCKERFILES), _dockerfile),
     "requirement": (damaged(seeds.REQUIREMENTS), _requirement),
+    "range of versions": (damaged_text(*seeds.RANGES), parse_constraint),
+    "marked line": (damaged_text(*seeds.MARKED), _marked),
     "chartpress.yaml": (damaged(seeds.CHARTPRESS), lambda data: read_chartpress(data, "chartpress.yaml")),
     "values": (damaged(seeds.VALUES), _values),
+    "encrypted values": (damaged(seeds.VALUES), is_encrypted),
     "whole hub repository": (seeds.hub_files(), _hub),
     "invoke.yaml": (damaged(seeds.SETTINGS), _settings_file),
     "template": (damaged_text(*seeds.TEMPLATES), lambda text: fill_template(text, NAMES, WHERE)),

@@ -33,6 +33,8 @@ REQUIREMENTS = (
     b"dependencies:\n  - name: jupyterhub\n    version: 3.2.1 # pinned\n    repository: https://charts.test/\n",
     b"apiVersion: v2\nname: hub\ndependencies:\n- {name: jupyterhub, version: '3.2.1', alias: hub, repository: '@a'}\n",
 )
+RANGES = ("~3.2", ">=3.2.1 <4, != 3.3 || v4.x", "3.2 - 4.0.0-0.dev.git.7272.h2ff70453")
+MARKED = ('version = "3.2.1" # not 3.2.0', "> v3.2", "# renovate: datasource=helm depName=jupyterhub", ">=3.2 <4")
 CHARTPRESS = (
     (CAL_ICOR / "chartpress.yaml").read_bytes(),
     b"""\

@@ -4,7 +4,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from tasks.core.faults import Unusable
-from tasks.repo.values import PinnedImage, image_at, with_image
+from tasks.core.settings import DeploymentSetting
+from tasks.repo.values import PinnedImage, image_at, in_brackets, with_image
 from tests.support.calls import opened, raised
 from tests.support.hubs import make_hub
 
@@ -92,6 +93,16 @@ def test_a_tag_always_reads_back_as_the_same_text(before: str) -> None:
             yaml.version = version
             assert yaml.load(after)["image"]["tag"] == tag
         assert after.startswith(b"image:\n  name: a\n  tag: ")
+
+
+@pytest.mark.parametrize("name", [*filter(None, TAGS), "2024", ".", ".ci/hub", "clusters/*/a.yaml", "o'hub"])
+def test_a_setting_that_is_proposed_reads_back_as_the_same_text(name: str) -> None:
+    """``init`` wrote ``context: 2024`` for an image in a folder of that name, and the next task refused the number."""
+    for version in ("1.1", "1.2"):
+        yaml = YAML(typ="safe", pure=True)
+        yaml.version = version
+        entry = in_brackets(DeploymentSetting(name, (name,)))
+        assert yaml.load(f"[{entry}]") == [{"name": name, "values": [name]}]
 
 
 @pytest.mark.parametrize(

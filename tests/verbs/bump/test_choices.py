@@ -38,6 +38,16 @@ def test_two_folders_with_a_chart_that_counts_are_both_named(two_roots: Hub, hub
     )
 
 
+def test_a_folder_that_is_called_after_a_year_is_named_as_a_text(two_roots: Hub, hubpress: Hubpress) -> None:
+    """The hint was ``hub: {root: 2024}``, and whoever followed it was told that this is not a path."""
+    two_roots.git("mv", "east", "2024")
+    two_roots.commit("Call it after the year")
+    _, _, hint = refused(hubpress, two_roots, "bump")
+    assert hint == "set it in invoke.yaml: hub: {root: '2024'}"
+    two_roots.put("invoke.yaml", hint.removeprefix("set it in invoke.yaml: "))
+    assert hubpress(two_roots, "--dry", "bump").code == 0
+
+
 @pytest.mark.parametrize("written", ["west", "./west/", "/west", "link"])
 def test_hub_root_chooses_among_them(written: str, two_roots: Hub, hubpress: Hubpress) -> None:
     (two_roots.path / "link").symlink_to("west")

@@ -467,6 +467,7 @@ STAYING = {
     "helm upgrade hub jupyterhub/jupyterhub --version ${{ env.V }} -f '../our values.yaml'": ["${{ env.V }}"],
     "V=3.2.1 # hubpress: jupyterhub\nhelm upgrade hub jupyterhub/jupyterhub --version $V": [],
     "# helm upgrade hub jupyterhub/jupyterhub --version 3.2.1": [],
+    f"{'a=b;' * 50_000}helm upgrade hub jupyterhub/jupyterhub --version 3.2.1": [],
     "helm upgrade jupyterhub ./charts/jupyterhub --version 3.2.1": [],
     'echo "helm upgrade hub jupyterhub/jupyterhub --version 3.2.1 was run"': [],
     "helm diff upgrade hub jupyterhub/jupyterhub --version 3.2.1": [],

@@ -144,6 +144,15 @@ def test_a_build_context_that_is_not_there(settled: Hub) -> None:
     assert problem["hint"] == "correct contextPath in chartpress.yaml"
 
 
+def test_a_values_file_that_is_missing_is_told_with_what_belongs_in_it(settled: Hub) -> None:
+    """The hint was to run ``init``, which adds nothing for an image at a place of its own."""
+    settled.edit(CHARTPRESS, "jupyterhub.hub.image", "jupyterhub.other.image")
+    settled.git("rm", "--quiet", VALUES)
+    settled.commit("Take the values out")
+    hint = 'write it, with "name:" and "tag:" under jupyterhub.other.image'
+    demand_fault(check(settled, "--offline"), 2, f"the values file is missing ({VALUES})", hint)
+
+
 def test_a_tag_that_stays_the_same_for_other_files_is_not_called_consistent(settled: Hub) -> None:
     settled.write("invoke.yaml", "hub: {tag: 1.4.0}\n")
     values = settled.read(VALUES).partition("      tag:")
