@@ -52,6 +52,7 @@ def test_alone_it_shows_the_tasks_in_groups_and_the_options_that_matter(
         "-d, --debug",
     ]
     assert all(len(line) <= 80 for line in shown.out.splitlines())
+    assert [task for task in TASKS if f"\n  {task} " not in shown.out] == []
 
 
 @pytest.mark.parametrize("typed", ["--version", "-V", "status --version", "release -V", "bump -V --dry"])

@@ -10,15 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks import ns
 from tasks.core import __version__
 from tests.support.cli import Result, run, run_task, sh
 from tests.support.hubs import Hub, make_repository
 from tests.support.machine import PROJECT
-from tests.support.world import fault, nothing_written
+from tests.support.world import fault
 
-TASKS = sorted(ns.task_names)
-PILOT = ("pilot-hub", "unlisted-choice-experiment", "dynamic-image-building-experiment")
 BROKEN_TASKS = "raise RuntimeError('the tasks of another program were loaded')\n"
 # What bash does when one presses the tabulator behind "hubpress re".
 PRESS_TAB = """
@@ -27,14 +24,6 @@ COMP_WORDS=(hubpress re) COMP_CWORD=1 COMP_LINE='hubpress re' COMP_POINT=11
 _complete_hubpress hubpress re hubpress
 printf '%s\\n' "${COMPREPLY[@]}"
 """
-
-
-def test_list_shows_the_same_tasks_as_in_a_checkout(installed: Path, tmp_path: Path) -> None:
-    listed = sh(str(installed / "hubpress"), "--list", cwd=tmp_path)
-    tasks = run_task("--list", "-F", "json", cwd=tmp_path).json["tasks"]
-    assert [task["name"] for task in tasks] == TASKS
-    shown = " ".join(listed.split())
-    assert [task for task in tasks if f" {task['name']} {task['help']} " not in shown] == []
 
 
 def test_completion(installed: Path, tmp_path: Path) -> None:
@@ -48,24 +37,6 @@ def test_bash_completes_the_command(installed: Path, tmp_path: Path) -> None:
     complete = run("bash", "--norc", "-c", PRESS_TAB, cwd=tmp_path, env={"PATH": path})
     assert complete.code == 0, complete
     assert sorted(complete.out.split()) == ["rehearse", "release"], complete
-
-
-# -- and a rehearsal of one: nothing of the checkout is there, and the hub may have a folder `tasks` of its own
-
-
-@pytest.mark.engine
-def test_a_rehearsal(pilot: Hub, installed: Path, tmp_path: Path) -> None:
-    pilot.write("tasks/__init__.py", BROKEN_TASKS)
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    with nothing_written(pilot):
-        done = run(str(installed / "hubpress"), "rehearse", "--json", cwd=pilot.path, env={"TMPDIR": str(temporary)})
-    assert done.code == 0, done
-    images = [image for image in done.json["images"] if image["status"] == "built"]
-    assert [image["repository"].partition("/2i2c/")[2] for image in images] == list(PILOT)
-    assert [image["base"]["inherited"] for image in images] == [True] * len(PILOT)
-    assert done.json["stand_ins"] == []
-    assert list(temporary.glob("hubpress-rehearsal-*")) == []
 
 
 # -- whose settings and whose tasks
