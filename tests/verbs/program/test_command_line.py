@@ -207,7 +207,6 @@ def test_a_mistyped_command_line_is_an_object_too(
     ("typed", "code", "error", "hint"),
     [
         ("bump latest", 1, "version latest does not exist", "choose an existing one: --to 3.3.8"),
-        ("bump 3.3", 1, "3.3 is not a full version", "choose an existing one: --to 3.3.8"),
         ("build --image hubb", 2, "'hubb' is not a hub image here", "did you mean hub?"),
         ("build --platform arm64", 2, "'arm64' is not a platform", "--platform linux/amd64"),
         ("build --engine chartpres", 2, "unknown engine chartpres", "--engine chartpress"),
