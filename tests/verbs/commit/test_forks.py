@@ -161,15 +161,8 @@ def test_the_branch_is_cut_from_the_base_branch_as_it_is_now(team: Team) -> None
     team.hub.write("draft.txt", "mine\n")
     before = everything(team)
     dry = done(team, "--dry")
-    assert (
-        "  fetch  * fetch staging from upstream\n"
-        "           because staging here is 2 commits behind\n"
-        "           $ git fetch --no-recurse-submodules -- upstream refs/heads/staging\n"
-        f"         * move staging to {team.base[:12]}\n"
-        "           because staging here is 2 commits behind\n"
-        "           changes notes.txt\n"
-        f"           $ git merge --ff-only --quiet {team.base}\n"
-    ) in dry.out
+    moved = f"* move staging to {team.base[:12]}\n           because staging here is 2 commits behind\n"
+    assert f"{moved}           changes notes.txt\n" in dry.out
     assert everything(team) == before
     assert f"* create {BRANCH} from staging\n" in dry.out
     done(team)

@@ -12,7 +12,7 @@ import pytest
 from tasks import ns
 from tasks.core import __version__
 from tasks.program import GROUPS
-from tests.support.cli import HUBPRESS, refusal, run, run_module, run_on_screen
+from tests.support.cli import HUBPRESS, refusal, run, run_module, run_on_screen, sh
 from tests.support.fixtures import Hubpress
 from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
@@ -268,6 +268,14 @@ def test_the_list_is_flat_and_tells_each_of_the_contracts_tasks_in_one_short_lin
 def test_the_list_pays_for_invoke_alone() -> None:
     script = f"import sys, tasks; print([name for name in sys.modules if name.split('.')[0] in {HEAVY}])"
     assert run(sys.executable, "-c", script, cwd=PROJECT).out == "[]\n"
+
+
+def test_a_target_of_make_runs_the_task_of_its_name() -> None:
+    given = ("--old-file=.venv/.ready", "invoke=invoke", "VERSION=3.3.8", "ARGS=--json")
+    for task in TASKS:
+        line = sh("make", "--no-print-directory", "--dry-run", *given, task, cwd=PROJECT).splitlines()[-1]
+        assert (line.split()[:2], line.split()[-1]) == (["invoke", task], "--json")
+        assert ("--to '3.3.8'" in line) == (task in {"bump", "preview", "rehearse", "release"}), line
 
 
 def test_an_import_says_nothing_which_completion_would_offer() -> None:
