@@ -111,15 +111,6 @@ def test_values_that_the_new_chart_refuses_are_told_with_file_and_line(small: Hu
 
 @pytest.mark.parametrize("real_helm", HELMS, indirect=True)
 @pytest.mark.helm
-def test_a_template_that_fails_is_told_with_the_reason(small: Hub) -> None:
-    small.put("hub/templates/c.yaml", 'kind: ConfigMap\na: {{ include "nowhere.x" . }}\n')
-    (problem,) = invalid(small)
-    assert place(problem) == "hub/templates/c.yaml:2"
-    assert 'no template "nowhere.x" associated' in problem["message"]
-
-
-@pytest.mark.parametrize("real_helm", HELMS, indirect=True)
-@pytest.mark.helm
 def test_values_that_z2jhs_own_notes_refuse_are_told_with_the_reason_and_the_line(small: Hub) -> None:
     """The notes begin with empty lines and a frame."""
     small.put(PROD, "jupyterhub:\n  hub:\n    fsGid: 1000\n")
@@ -131,7 +122,11 @@ def test_values_that_z2jhs_own_notes_refuse_are_told_with_the_reason_and_the_lin
 
 @pytest.mark.parametrize("real_helm", HELMS, indirect=True)
 @pytest.mark.helm
-def test_what_a_template_of_ones_own_says_or_writes_is_told_whole(small: Hub) -> None:
+def test_what_a_template_of_ones_own_lacks_says_or_writes_is_told_whole(small: Hub) -> None:
+    small.put("hub/templates/c.yaml", 'kind: ConfigMap\na: {{ include "nowhere.x" . }}\n')
+    (problem,) = invalid(small)
+    assert place(problem) == "hub/templates/c.yaml:2"
+    assert 'no template "nowhere.x" associated' in problem["message"]
     small.put("hub/templates/c.yaml", '{{ fail "\\n\\nAsk the operators first." }}\n')
     assert invalid(small)[0]["message"].rstrip(".").endswith("Ask the operators first")
     small.put("hub/templates/c.yaml", "kind: ConfigMap\nmetadata: {name: a, name: b\n")
