@@ -209,7 +209,7 @@ def test_rule_7(scene: Scene) -> None:
     """An action says what it relies on. It asks for that again immediately before it acts. If something has moved,
     the run says what moved and how to continue, and does nothing more.
     """
-    # Whatever moves, at the question, during a build and during a commit: tests/verbs/release/test_release.py,
+    # Whatever moves during a build and during a commit: tests/verbs/release/test_release.py,
     # tests/verbs/commit/test_commit.py.
     hub, stands = scene.hub, []
 

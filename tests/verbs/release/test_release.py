@@ -164,23 +164,6 @@ def during_build(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Somebody:
     return let
 
 
-def test_values_saved_at_the_question_stay_and_are_not_committed(scene: Scene) -> None:
-    hub = scene.hub
-
-    def meanwhile() -> None:
-        hub.write(VALUES, f"{hub.read(VALUES)}# mine\n")
-
-    done = run_on_screen(*INVOKE, "release", "--push", cwd=hub.path, typed="Yes\n", meanwhile=meanwhile)
-    assert done.code == 1, done
-    assert done.out.splitlines()[-2:] == [f"error: the plan no longer holds: {VALUES} has changed", f"hint: {AGAIN}"]
-    assert hub.git("status", "--porcelain").splitlines() == [
-        " M hub/requirements.yaml",
-        " M hub/values.yaml",
-        " M images/hub/Dockerfile",
-    ]
-    assert hub.subjects() == ["Set up the hub"]
-
-
 # -- during the build
 
 
