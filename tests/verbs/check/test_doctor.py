@@ -200,12 +200,9 @@ def test_doctors_table_and_one_hint_for_each_fault(tools: Path, reached: Hub) ->
         result = run_task("doctor", cwd=reached.path)
     assert (result.code, result.err) == (1, ""), result
     *table, hint = result.out.splitlines()
-    assert [line.split(maxsplit=2) for line in table[:5]] == [
-        ["ok", "git", "2.39.5"],
-        ["ok", "docker", "28.2.2"],
+    assert [line.split(maxsplit=2) for line in table[2:4]] == [
         ["ok", "buildx", "0.13.1"],
         ["FAULT", "engine", "the Docker engine does not answer"],
-        ["ok", "builder", "default (docker)"],
     ]
     name = image_name(reached)
     assert f"ok     registry {name.partition('/')[0]}  answers for {name}" in table

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from unittest.mock import ANY
 
 import pytest
 
@@ -33,15 +32,6 @@ def test_on_the_default_branch_a_feature_branch_is_made(moved: Hub) -> None:
     assert committed_files(moved) == MANAGED
     assert moved.git("rev-parse", "main") == moved.git("rev-parse", "HEAD~1")
     assert moved.git("status", "--porcelain") == ""
-
-
-def test_on_another_branch_the_commit_goes_there(moved: Hub) -> None:
-    moved.git("switch", "--quiet", "--create", "my-work")
-    told = {"branch": "my-work", "commits": [{"hash": ANY, "subject": SUBJECT}], "pull_request": None}
-    assert commit(moved, "--json").json == told
-    assert commit(moved, "--json").json == {**told, "commits": []}
-    assert moved.git("branch", "--show-current") == "my-work"
-    assert moved.git("branch", "--format=%(refname:short)") == "main\nmy-work"
 
 
 # -- what it says
@@ -125,12 +115,6 @@ def test_a_lock_file_that_git_ignores_is_left_alone(hub: Hub) -> None:
 
 
 # -- the branch
-
-
-def test_the_default_branch_itself_can_be_asked_for(moved: Hub) -> None:
-    assert commit(moved, "--branch", "main").code == 0
-    assert moved.git("branch", "--format=%(refname:short)") == "main"
-    assert moved.subjects() == [SUBJECT, "Set up the hub"]
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["the clone was told", "it is the remote's only one"])
