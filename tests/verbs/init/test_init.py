@@ -36,9 +36,8 @@ WRITTEN = [
 ]
 
 
-def chart_repository(path: Path, url: str, values: str | None = "jupyterhub:\n  hub:\n    config: {}\n") -> Hub:
-    files = {} if values is None else {"hub/values.yaml": values}
-    return make_repository(path, {"hub/Chart.yaml": chart_yaml(url), **files})
+def chart_repository(path: Path, url: str, values: str = "jupyterhub:\n  hub:\n    config: {}\n") -> Hub:
+    return make_repository(path, {"hub/Chart.yaml": chart_yaml(url), "hub/values.yaml": values})
 
 
 Init: TypeAlias = Callable[..., Result]
@@ -82,8 +81,7 @@ def test_a_file_that_is_there_stays_as_it_is(bare: Hub, init: Init) -> None:
 
 IMAGE_KEYS = "jupyterhub:\n  hub:\n    image:\n      name:\n      tag:\n"
 VALUES = {
-    "no values.yaml": (None, IMAGE_KEYS),
-    "an empty one": ("", IMAGE_KEYS),
+    "an empty file": ("", IMAGE_KEYS),
     "other keys, no newline at the end": ("etc: 1", f"{IMAGE_KEYS}etc: 1"),
     "wide indent, no hub": (
         "# ours\njupyterhub:\n    proxy: {}\n",
@@ -94,7 +92,7 @@ VALUES = {
 
 @pytest.mark.parametrize(("values", "expected"), VALUES.values(), ids=VALUES)
 def test_values_get_the_image_s_keys(
-    tmp_path: Path, helm_repository: HelmServer, values: str | None, expected: str, init: Init
+    tmp_path: Path, helm_repository: HelmServer, values: str, expected: str, init: Init
 ) -> None:
     hub = chart_repository(tmp_path / "hub", helm_repository.url, values)
     assert init(hub).code == 0
