@@ -1,4 +1,4 @@
-"""``check`` and what people do with git: squashed, rebased and shallow histories, and hooks."""
+"""``check`` of consistent repositories, and what people do with git: rewritten and shallow histories, and hooks."""
 
 import shlex
 import sys
@@ -150,18 +150,14 @@ def built(hub: Hub) -> None:
     hub.commit("Use the images")
 
 
-def consistent_in_every_way(hub: Hub) -> None:
-    consistent(hub, "--offline")
-    consistent(hub)
-
-
 @pytest.mark.engine
 def test_a_dev_release_whose_base_tag_is_not_the_charts_version(released: Hub) -> None:
     succeed("bump", "--to", DEV.version, cwd=released.path)
     assert f":{DEV.image_tag}\n" in released.read(DOCKERFILE)
     assert f" {DEV.version}\n" in released.read(REQUIREMENTS)
     built(released)
-    consistent_in_every_way(released)
+    consistent(released, "--offline")
+    consistent(released)
 
 
 @pytest.mark.engine
@@ -200,7 +196,8 @@ def test_a_base_that_is_pinned_by_its_digest(released: Hub, mirror: str, tagged:
     released.change(DOCKERFILE, f"{mirror}:3.3.8", f"{mirror}{tagged}@{digest_of(f'{mirror}:3.3.8')}")
     succeed("build", cwd=released.path)
     released.commit("Use the image")
-    consistent_in_every_way(released)
+    consistent(released, "--offline")
+    consistent(released)
 
 
 def test_files_and_git_ask_nobody(settled: Hub, charts: HelmServer) -> None:
