@@ -116,7 +116,7 @@ def test_rule_4(place: Place) -> None:
     """The registry is asked, never guessed. Not found, denied, unreachable and broken are four answers, and only
     the first one means build. An existing tag is never overwritten without `--force`.
     """
-    # Every way to misbehave: tests/unit/tools/test_registry.py. Denials: tests/verbs/auth/test_denials.py.
+    # Every way to misbehave: tests/unit/tools/test_registry.py. Denials: tests/verbs/auth/test_auth.py.
     for answer, code, what in (
         (says("404 Not Found", "MANIFEST_UNKNOWN", "manifest unknown"), 0, ""),
         (says("403 Forbidden", "DENIED", "no"), UNREACHABLE, "the registry denied access"),
@@ -209,7 +209,7 @@ def test_rule_7(scene: Scene) -> None:
     """An action says what it relies on. It asks for that again immediately before it acts. If something has moved,
     the run says what moved and how to continue, and does nothing more.
     """
-    # Whatever moves, at the question, during a build and during a commit: tests/verbs/release/test_release.py,
+    # Whatever moves during a build and during a commit: tests/verbs/release/test_release.py,
     # tests/verbs/commit/test_commit.py.
     hub, stands = scene.hub, []
 

@@ -3,12 +3,13 @@
 import base64
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tasks.tools.logins import denied, is_google
 from tests.support.cli import INVOKE, Result, run_on_terminal, run_task, succeed
 from tests.support.gcloud import SECRET, GcloudStandIn, configure_docker
 from tests.support.hubs import Hub, make_hub
@@ -239,24 +240,9 @@ def test_a_file_that_is_no_key_is_refused(hub: Hub, gcloud: GcloudStandIn, tmp_p
     assert gcloud.calls == []
 
 
-@pytest.mark.parametrize(
-    ("registry", "host"),
-    [
-        ("eu.gcr.io/x", "eu.gcr.io"),
-        ("europe-docker.pkg.dev/x", "europe-docker.pkg.dev"),
-        ("quay.io/2i2c", None),
-        ("mygcr.io/x", None),
-        ("docker.pkg.dev.evil.example/x", None),
-    ],
-)
-def test_every_registry_of_googles_is_known_and_another_one_needs_no_gcloud(
-    tmp_path: Path, gcloud: GcloudStandIn, registry: str, host: str | None
-) -> None:
-    gcloud.sign_in()
-    done = auth(make_hub(tmp_path / "hub", registry=registry), gcloud)
-    assert (done.code, done.out == "Nothing to do.\n") == (0, host is None), done
-    assert gcloud.calls == ([LIST, f"gcloud auth configure-docker {host} --quiet"] if host else [])
-    assert host or gcloud.helper_calls == []
+def test_every_registry_of_googles_is_known() -> None:
+    hosts = (HOST, "eu.gcr.io", "europe-docker.pkg.dev", "quay.io", "mygcr.io", "docker.pkg.dev.evil.example")
+    assert [host for host in hosts if is_google(host)] == [*hosts[:3]]
 
 
 # -- dry, JSON, faults
@@ -281,6 +267,7 @@ def test_json_tells_each_registry(tmp_path: Path, gcloud: GcloudStandIn, host: s
     prepare(gcloud, "account, helper")
     done = auth(make_hub(tmp_path / "hub", registry=f"{host}/core"), gcloud, "--json")
     assert (done.code, done.json) == (0, {"auth": [{"host": host, "google": host == HOST, "helper": helper}]})
+    assert (gcloud.calls, bool(gcloud.helper_calls)) == ([], host == HOST)
 
 
 def test_gcloud_that_fails_to_tell_docker_is_quoted(hub: Hub, gcloud: GcloudStandIn) -> None:
@@ -304,3 +291,90 @@ def test_the_helpers_secret_is_shown_to_nobody(hub: Hub, gcloud: GcloudStandIn) 
         done = succeed(*arguments, cwd=hub.path, env=gcloud.env)
         assert SECRET not in done.out + done.err
     assert gcloud.helper_calls == [f"helper get {HOST}"] * 3
+
+
+# -- what registries, Docker and gcloud say when they deny access, and what it means
+
+
+OTHER = "quay.io"
+
+UPLOAD = (
+    'denied: Permission "artifactregistry.repositories.uploadArtifacts" denied on resource '
+    '"projects/cal-icor-hubs/locations/us-central1/repositories/core" (or it may not exist)'
+)
+DOWNLOAD = UPLOAD.replace("upload", "download")
+UNAUTHENTICATED = (
+    "denied: Unauthenticated request. Unauthenticated requests do not have permission "
+    '"artifactregistry.repositories.uploadArtifacts" on resource '
+    '"projects/cal-icor-hubs/locations/us-central1/repositories/core" (or it may not exist)'
+)
+NOT_ON_PATH = (
+    'error getting credentials - err: exec: "docker-credential-gcloud": executable file not found in $PATH, out: ``'
+)
+NO_ANSWER = "error getting credentials - err: exit status 1, out: ``"
+REAUTH = "failed to authorize: failed to fetch oauth token: reauth related error (invalid_rapt)"
+INVALID_GRANT = "error getting credentials - err: exit status 1, out: `invalid_grant: Bad Request`"
+BASIC = "failed to do request: no basic auth credentials"
+NAME_UNKNOWN = 'name unknown: Repository "core" not found'
+CHECK = "gcloud auth list; gcloud artifacts repositories describe core --location=us-central1 --project=cal-icor-hubs"
+WRONG_OR_NONE = "the account is wrong or lacks the role artifactregistry.writer, or the repository does not exist"
+
+
+NO_HELPER, NO_RESPONSE = "Docker's credential helper is not on PATH", "Docker's credential helper does not respond"
+DENIED, AGAIN, DOCKER_LOGIN = "the registry denied access", "Google asks you to sign in again", "docker login quay.io"
+ANY_REPOSITORY = "gcloud auth list; gcloud artifacts repositories list"
+READINGS = {
+    "no role to upload": (UPLOAD, HOST, WRONG_OR_NONE, CHECK),
+    "no role to download": (DOWNLOAD, HOST, WRONG_OR_NONE, CHECK),
+    "no role, resource unnamed": ("denied: (or it may not exist)", HOST, WRONG_OR_NONE, ANY_REPOSITORY),
+    "nobody signed in": (UNAUTHENTICATED, HOST, "not signed in to the registry", "invoke auth"),
+    "reauth, invalid_rapt": (REAUTH, HOST, AGAIN, "gcloud auth login"),
+    "invalid_grant": (INVALID_GRANT, HOST, AGAIN, "gcloud auth login"),
+    "no such repository on Google": (NAME_UNKNOWN, HOST, "no such repository", ANY_REPOSITORY),
+    "no such repository elsewhere": (NAME_UNKNOWN, OTHER, "no such repository", DOCKER_LOGIN),
+    "helper not on PATH": (NOT_ON_PATH, HOST, NO_HELPER, "put the folder of docker-credential-gcloud on PATH"),
+    "helper without an answer": (NO_ANSWER, HOST, NO_RESPONSE, "invoke auth"),
+    "another helper without an answer": (NO_ANSWER, OTHER, NO_RESPONSE, DOCKER_LOGIN),
+    "no login": (BASIC, OTHER, DENIED, DOCKER_LOGIN),
+    "no login on Google": (BASIC, HOST, DENIED, "invoke auth"),
+    "gcr.io": ("denied", "gcr.io", DENIED, "invoke auth"),
+}
+
+
+@pytest.mark.parametrize(("words", "host", "what", "hint"), READINGS.values(), ids=READINGS)
+def test_the_words_are_read(words: str, host: str, what: str, hint: str) -> None:
+    fault = denied(words, host)
+    assert (fault.code, str(fault)) == (4, f"error: {what}: {words} ({host})\nhint: {hint}")
+
+
+# -- where it is this machine
+
+
+@pytest.mark.parametrize("name", ["CLOUDSDK_AUTH_ACCESS_TOKEN", "CLOUDSDK_CORE_ACCOUNT"])
+def test_a_variable_that_overrides_the_account_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "ya29.somebody-elses")
+    fault = denied(UNAUTHENTICATED, HOST)
+    what = f"{name} is set in place of whoever is signed in: {UNAUTHENTICATED}"
+    assert (fault.what, fault.hint) == (what, f"unset {name}")
+    assert "ya29" not in str(fault)
+    # It is nothing to another registry.
+    assert denied(BASIC, OTHER).hint == DOCKER_LOGIN
+
+
+@pytest.mark.parametrize(
+    ("user", "env", "is_sudo"),
+    [
+        pytest.param(0, {"SUDO_USER": "robin"}, True, id="root by sudo"),
+        pytest.param(0, {}, False, id="root herself"),
+        pytest.param(1000, {"SUDO_USER": "root"}, False, id="sudo to somebody else"),
+    ],
+)
+def test_sudo_without_the_users_own_sign_in_is_named(
+    user: int, env: Mapping[str, str], is_sudo: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    fault = denied(BASIC, OTHER)
+    told = (f"root is not signed in, robin may be: {BASIC}", "run it without sudo")
+    assert (fault.what, fault.hint) == (told if is_sudo else (f"{DENIED}: {BASIC}", DOCKER_LOGIN))

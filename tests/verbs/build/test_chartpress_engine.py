@@ -101,6 +101,7 @@ def test_the_runbooks_command_is_shown(hub: Hub, hubpress: Hubpress, monkeypatch
         ("--no-cache", "", "--no-cache"),
         ("--no-push", "", "--no-push"),
         ("", "hub: {tag: '{chart_version}-{commit}'}\n", "hub.tag {chart_version}-{commit}"),
+        ("", "hub: {attest: [provenance]}\n", "hub.attest provenance"),
     ],
 )
 def test_what_chartpress_does_not_know_is_refused(

@@ -74,30 +74,6 @@ def test_a_last_stage_on_another_image_is_refused_unless_a_target_is_named(make:
         hub.put("chartpress.yaml", hub.read("chartpress.yaml").replace(f"--target={wrong}", "--target=site"))
 
 
-def test_names_prefixes_contexts_and_dockerfiles(make: Maker, registry: Registry, prefix: str) -> None:
-    hub = make(
-        """\
-        hub.v2: {contextPath: docker/hub}
-        lab: {contextPath: docker, dockerfilePath: docker/lab.Dockerfile}
-        other:
-          imageName: NAMED/sub/other
-          contextPath: .
-          dockerfilePath: docker/hub/Dockerfile
-          valuesPath: jupyterhub.hub.image
-        """.replace("NAMED", f"{prefix}/apart"),
-        {
-            "docker/hub/Dockerfile": f"{FROM_BASE}COPY . /context\n",
-            "docker/lab.Dockerfile": f"{FROM_BASE}COPY lab.txt /\n",
-            "docker/lab.txt": "lab\n",
-        },
-    )
-    below = prefix.partition("/")[2]
-    names = [f"{below}/hub.v2", f"{below}/lab", f"{below}/apart/sub/other"]
-    assert [image["repository"].partition("/")[2] for image in build(hub)["images"]] == names
-    assert {name.rpartition(":")[0] for name in images_in(registry.address, below)} == set(names)
-    assert values_of(hub)["jupyterhub"]["hub"]["image"]["name"] == f"{prefix}/apart/sub/other"
-
-
 def test_two_images_with_one_name_and_tag_are_refused(make: Maker, prefix: str, hubpress: Hubpress) -> None:
     name = f"imageName: {prefix}/core/same"
     hub = make(f"hub: {{{name}, valuesPath: hub.image}}\nlab: {{{name}, valuesPath: lab.image}}\n", TWO, BOTH)
@@ -274,12 +250,7 @@ hub:
 FILES = {
     ".gitignore": "*.local\n",
     "images/hub/Dockerfile": DOCKERFILE,
-    "images/hub/.dockerignore": "*.md\n!KEEP.md\ndrafts\n",
     "images/hub/a.txt": "a\n",
-    "images/hub/KEEP.md": "kept\n",
-    "images/hub/notes.md": "left out\n",
-    "images/hub/drafts/b.txt": "left out\n",
-    "images/hub/scripts/start.sh": "#!/bin/sh\n",
 }
 CONTENT = "hub: {tag: '{chart_version}-{content}'}\n"
 

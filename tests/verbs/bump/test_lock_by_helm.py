@@ -113,12 +113,6 @@ def test_the_lock_that_helm_does_not_write_is_refused_with_a_command_that_leads_
     assert hubpress(hub, "bump", "--json").json["files"] == [DOCKERFILE, chart.file, chart.lock]
 
 
-def test_a_chart_without_a_lock_gets_none(chart: Chart, hub: Hub, hubpress: Hubpress) -> None:
-    assert hubpress(hub, "bump", "--json").json["files"] == [DOCKERFILE, chart.file]
-    assert sorted(hub.git("status", "--short").split()) == sorted(["M", DOCKERFILE, "M", chart.file])
-    assert not (hub.path / chart.lock).exists()
-
-
 def test_a_copy_of_the_chart_has_its_lock_refreshed_too(chart: Chart, hub: Hub, hubpress: Hubpress) -> None:
     locked_by_helm(hub, chart.lock, chart)
     files = dict.fromkeys((CHART, chart.file, chart.lock))

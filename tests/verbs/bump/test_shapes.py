@@ -283,11 +283,6 @@ SHAPES = [
         SITE + CHARTPRESS.replace("site-hub:\n      valuesPath: jupyterhub.hub", "db:\n      valuesPath: db"),
         init=ADDED,
     ),
-    site(
-        "chartpress.yaml with images at the wrong level",
-        SITE + "== chartpress.yaml\ncharts:\n- name: hub\nimages: {site-hub: {}}\n",
-        init=ADDED,
-    ),
     refused(
         "chartpress.yaml that looks for the image elsewhere",
         SITE + CHARTPRESS.replace("site-hub:", "hub:"),

@@ -176,18 +176,9 @@ def short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("short_looks")
-def test_a_tool_that_hangs_is_waited_for_within_bounds(tools: Path) -> None:
-    write_program(tools, "gh", "trap '' TERM; /bin/sleep 20\n")
-    found = seen()
-    assert (found["gh"].version, found["gh"].is_fault) == ("gh did not end within 0.7 seconds", False)
-    assert (found["gh"].hint or "").startswith("run it by hand")
-    assert all(found[other].version for other in TOOLS if other != "gh")
-
-
-@pytest.mark.usefixtures("short_looks")
-def test_everything_that_hangs_shares_one_bound(tools: Path) -> None:
+def test_whatever_hangs_is_waited_for_within_one_bound(tools: Path) -> None:
     for name in TOOLS:
-        write_program(tools, name, "exec /bin/sleep 20\n")
+        write_program(tools, name, "trap '' TERM; /bin/sleep 20\n")
     told = [finding.version for finding in examine(None) if finding.name != "platform"]
     assert len(told) == len(TOOLS) + 3
     assert all((one or "").endswith("did not end within 0.7 seconds") for one in told)
@@ -209,12 +200,9 @@ def test_doctors_table_and_one_hint_for_each_fault(tools: Path, reached: Hub) ->
         result = run_task("doctor", cwd=reached.path)
     assert (result.code, result.err) == (1, ""), result
     *table, hint = result.out.splitlines()
-    assert [line.split(maxsplit=2) for line in table[:5]] == [
-        ["ok", "git", "2.39.5"],
-        ["ok", "docker", "28.2.2"],
+    assert [line.split(maxsplit=2) for line in table[2:4]] == [
         ["ok", "buildx", "0.13.1"],
         ["FAULT", "engine", "the Docker engine does not answer"],
-        ["ok", "builder", "default (docker)"],
     ]
     name = image_name(reached)
     assert f"ok     registry {name.partition('/')[0]}  answers for {name}" in table
@@ -376,14 +364,12 @@ def test_who_builds_on_cloud_build_needs_gcloud_and_no_engine(tmp_path: Path, to
     assert (found["engine"].is_fault, found["gcloud"].is_fault) == (False, True)
 
 
-@pytest.mark.parametrize("locked", [False, True])
-def test_helm_is_needed_where_a_lock_is_committed(tmp_path: Path, tools: Path, *, locked: bool) -> None:
+def test_helm_is_needed_where_a_lock_is_committed(tmp_path: Path, tools: Path) -> None:
     (tools / "helm").unlink()
     made = make_hub(tmp_path / "hub")
-    if locked:
-        made.put("hub/requirements.lock", "dependencies: []\n")
-    found = seen(opened(made))["helm"]
-    assert (found.hint is None, found.needed) == (False, locked)
+    assert not seen(opened(made))["helm"].is_fault
+    made.put("hub/requirements.lock", "dependencies: []\n")
+    assert seen(opened(made))["helm"].is_fault
 
 
 def test_a_remote_builder_at_whose_address_nobody_listens(tmp_path: Path, tools: Path) -> None:

@@ -221,21 +221,15 @@ hub:
 
 
 def test_an_image_without_a_chart_whose_values_no_setting_names(tmp_path: Path) -> None:
-    files = {
-        "image/Dockerfile": "FROM quay.io/jupyterhub/k8s-hub:3.3.8\n",
-        "config.yaml": "hub:\n  image:\n    name: registry.example/us/hub\n    tag: 1.2.0\n",
-        "invoke.yaml": "hub: {images: [{context: image, name: registry.example/us/hub}]}\n",
-    }
-    (problem,) = check(make_repository(tmp_path / "hub", files), "--offline", "--json").json["problems"]
+    hub = make_repository(tmp_path / "hub", {"image/Dockerfile": "FROM quay.io/jupyterhub/k8s-hub:3.3.8\n"})
+    alone = check(hub, "--offline", "--json")
+    assert (alone.code, alone.json["problems"]) == (0, []), alone
+    hub.write("config.yaml", "hub:\n  image:\n    name: registry.example/us/hub\n    tag: 1.2.0\n")
+    hub.put("invoke.yaml", "hub: {images: [{context: image, name: registry.example/us/hub}]}\n")
+    (problem,) = check(hub, "--offline", "--json").json["problems"]
     assert (problem["code"], problem["path"], problem["line"]) == ("values-differ", "config.yaml", 4)
     assert problem["message"] == "the tag is 1.2.0; no build writes hub here"
     assert "hub: {values: [{file: config.yaml, path: hub.image}]}" in problem["hint"]
-
-
-def test_an_image_without_a_chart_and_deployments_is_checked(tmp_path: Path) -> None:
-    hub = make_repository(tmp_path / "hub", {"image/Dockerfile": "FROM quay.io/jupyterhub/k8s-hub:3.3.8\n"})
-    result = check(hub, "--offline", "--json")
-    assert (result.code, result.json["problems"]) == (0, []), result
 
 
 def test_an_image_that_only_clusters_name_is_not_called_unused(tmp_path: Path) -> None:

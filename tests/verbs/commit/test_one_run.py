@@ -93,8 +93,6 @@ def test_what_was_left_goes_and_nothing_else(hub: Hub, tmp_path: Path, monkeypat
     hub.write("hub/.values.yaml.ab_01xyz.hubpress-new", "x")
     users = {
         ".git/hubpress-notes/x": "x",
-        ".git/hubpress-releases/x": "x",
-        ".notes.hubpress": "x",
         ".notes.hubpress-new": "x",
         ".notes.personal.hubpress": "x",
         "hub/values.yaml.ab_01xyz.hubpress-new": "x",

@@ -54,7 +54,7 @@ def test_the_users_own_commits_on_the_default_branch_are_not_pushed_along(hub: H
     assert (done.code, done.out) == (0, "Nothing to do.\n")
 
 
-# -- nothing else goes along
+# -- where it goes, and what goes along
 
 
 def own_commit(hub: Hub, subject: str) -> str:
@@ -63,38 +63,6 @@ def own_commit(hub: Hub, subject: str) -> str:
     hub.git("add", "notes.txt")
     hub.git("commit", "--quiet", "--message", subject, "--", "notes.txt")
     return hub.git("rev-parse", "--short=12", "HEAD")
-
-
-def pushed(hub: Hub) -> dict[str, str]:
-    """Return every ref that the remote has."""
-    return dict(
-        line.split() for line in hub.remote_git("for-each-ref", "--format=%(refname) %(objectname)").splitlines()
-    )
-
-
-GENEROUS = {
-    "push.followTags": "true",
-    "push.default": "matching",
-    "push.recurseSubmodules": "on-demand",
-    "submodule.recurse": "true",
-    "remote.origin.push": "+refs/*:refs/*",
-    "remote.origin.tagOpt": "--tags",
-    "push.autoSetupRemote": "true",
-}
-MEAN = {"push.default": "nothing", "branch.main.pushRemote": "nowhere", "remote.pushDefault": "nowhere"}
-
-
-@pytest.mark.parametrize("config", [GENEROUS, MEAN], ids=["generous", "mean"])
-def test_the_branch_is_pushed_and_nothing_else_whatever_git_is_set_to(moved: Hub, config: dict[str, str]) -> None:
-    moved.git("tag", "v9-not-yet")
-    moved.git("tag", "--annotate", "--message=x", "v9-nor-this")
-    moved.git("branch", "secret")
-    for key, value in config.items():
-        moved.git("config", key, value)
-    before = pushed(moved)
-    succeed("commit", "--push", cwd=moved.path)
-    assert pushed(moved) == {**before, f"refs/heads/{BRANCH}": moved.git("rev-parse", "HEAD")}
-    assert commit(moved, "--push").out == "Nothing to do.\n"
 
 
 @pytest.mark.parametrize("how", ["pushurl", "pushInsteadOf", "hub.remote"])

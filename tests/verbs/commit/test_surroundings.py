@@ -68,28 +68,18 @@ def outcome(hub: Hub, env: Mapping[str, str]) -> tuple[list[Result], list[str], 
 TRAP = "TRAP"
 # What a user's own git may be set to, by the value.
 ODD = {
-    "always": (
-        *("color.ui", "color.advice", "color.branch", "color.diff", "color.push", "color.remote", "color.status"),
-        *("color.transport", "column.ui", "column.status"),
-    ),
+    "always": tuple(f"color.{name}" for name in ("ui", "advice", "diff", "push", "remote", "status", "transport")),
     TRAP: (
         *("core.pager", "core.editor", "core.fsmonitor", "pager.log", "pager.status", "pager.commit", "diff.external"),
-        *("interactive.diffFilter", "gpg.program"),
+        "gpg.program",
     ),
     f"!{TRAP}": ("alias.status", "alias.switch", "alias.commit", "alias.push"),
     "true": (
         *("log.showSignature", "log.follow", "log.abbrevCommit", "format.notes", "diff.noprefix", "diff.relative"),
-        *(
-            "diff.mnemonicPrefix",
-            "diff.relative",
-            "diff.suppressBlankEmpty",
-            "status.short",
-            "status.branch",
-            "status.showStash",
-        ),
+        *("diff.mnemonicPrefix", "diff.suppressBlankEmpty", "status.short", "status.branch", "status.showStash"),
         *("status.submoduleSummary", "status.displayCommentPrefix", "push.followTags", "push.autoSetupRemote"),
         *("submodule.recurse", "fetch.prune", "tag.gpgSign", "advice.statusHints", "advice.detachedHead"),
-        *("advice.pushUpdateRejected", "blame.showRoot"),
+        "advice.pushUpdateRejected",
     ),
     "false": ("core.quotePath", "log.showRoot", "status.relativePaths", "status.aheadBehind", "checkout.guess"),
     "copies": ("diff.renames", "status.renames"),
@@ -107,12 +97,9 @@ ODD = {
     "verbatim": ("commit.cleanup",),
     "nothing": ("push.default",),
     "on-demand": ("push.recurseSubmodules",),
-    "-committerdate": ("branch.sort",),
-    "-version:refname": ("tag.sort",),
     "ISO-8859-1": ("i18n.commitEncoding",),
     "UTF-16": ("i18n.logOutputEncoding",),
     "explicit": ("safe.bareRepository",),
-    "diff3": ("merge.conflictStyle",),
 }
 
 

@@ -36,9 +36,8 @@ WRITTEN = [
 ]
 
 
-def chart_repository(path: Path, url: str, values: str | None = "jupyterhub:\n  hub:\n    config: {}\n") -> Hub:
-    files = {} if values is None else {"hub/values.yaml": values}
-    return make_repository(path, {"hub/Chart.yaml": chart_yaml(url), **files})
+def chart_repository(path: Path, url: str, values: str = "jupyterhub:\n  hub:\n    config: {}\n") -> Hub:
+    return make_repository(path, {"hub/Chart.yaml": chart_yaml(url), "hub/values.yaml": values})
 
 
 Init: TypeAlias = Callable[..., Result]
@@ -73,26 +72,16 @@ def bare(tmp_path: Path, helm_repository: HelmServer) -> Hub:
     return chart_repository(tmp_path / "bare", helm_repository.url)
 
 
-def test_the_plan_comes_first_and_touches_nothing(bare: Hub, init: Init) -> None:
-    with nothing_written(bare):
-        result = init(bare, "--dry")
-    assert result.out.startswith(f"Plan for {bare.path}\n  init * write {', '.join(WRITTEN)}\n")
-    assert init(bare).err == f"{result.out}Look at it, commit it, then: invoke release\n"
-
-
 def test_a_file_that_is_there_stays_as_it_is(bare: Hub, init: Init) -> None:
-    bare.write("Makefile", "all:\n\ttrue\n")
     bare.write("images/hub/Dockerfile", "FROM scratch\n")
     result = init(bare, "--json")
     assert result.json["kept"] == ["images/hub/Dockerfile"]
     assert bare.read("images/hub/Dockerfile") == "FROM scratch\n"
-    assert bare.read("Makefile").startswith("all:\n\ttrue\n\ncheck: ## ")
 
 
 IMAGE_KEYS = "jupyterhub:\n  hub:\n    image:\n      name:\n      tag:\n"
 VALUES = {
-    "no values.yaml": (None, IMAGE_KEYS),
-    "an empty one": ("", IMAGE_KEYS),
+    "an empty file": ("", IMAGE_KEYS),
     "other keys, no newline at the end": ("etc: 1", f"{IMAGE_KEYS}etc: 1"),
     "wide indent, no hub": (
         "# ours\njupyterhub:\n    proxy: {}\n",
@@ -103,7 +92,7 @@ VALUES = {
 
 @pytest.mark.parametrize(("values", "expected"), VALUES.values(), ids=VALUES)
 def test_values_get_the_image_s_keys(
-    tmp_path: Path, helm_repository: HelmServer, values: str | None, expected: str, init: Init
+    tmp_path: Path, helm_repository: HelmServer, values: str, expected: str, init: Init
 ) -> None:
     hub = chart_repository(tmp_path / "hub", helm_repository.url, values)
     assert init(hub).code == 0
@@ -146,11 +135,10 @@ def test_an_image_that_no_build_would_write_to_the_values_is_told(hub: Hub) -> N
     )
 
 
-@pytest.mark.parametrize("name", ["GNUmakefile", "Makefile"])
-def test_a_makefile_gets_the_targets_that_it_lacks_behind_its_own(bare: Hub, name: str, init: Init) -> None:
-    bare.write(name, "check:\n\ttrue")
+def test_a_makefile_gets_the_targets_that_it_lacks_behind_its_own(bare: Hub, init: Init) -> None:
+    bare.write("GNUmakefile", "check:\n\ttrue")
     assert init(bare).code == 0
-    assert bare.read(name) == (
+    assert bare.read("GNUmakefile") == (
         "check:\n\ttrue\n\nrelease: ## move to a z2jh release, build its hub image, commit both\n"
         "\thubpress release $(if $(VERSION),--to '$(VERSION)')\n\n.PHONY: release\n"
     )
@@ -287,14 +275,10 @@ def test_where_the_image_goes_is_asked_for_when_the_remote_does_not_tell(bare: H
     assert (code, hint.partition(" --prefix ")[0]) == (2, "use: invoke init")
 
 
-@pytest.mark.parametrize(
-    ("address", "begins"),
-    [("git@github.com:Our-Org/hubs.git", "ghcr.io/our-org/"), ("https://github.com/Our-Org/hubs", "ghcr.io/our-org/")],
-)
-def test_a_repository_on_github_pushes_to_githubs_registry(bare: Hub, address: str, begins: str) -> None:
-    bare.git("remote", "set-url", "origin", address)
+def test_a_repository_on_github_pushes_to_githubs_registry(bare: Hub) -> None:
+    bare.git("remote", "set-url", "origin", "git@github.com:Our-Org/hubs.git")
     succeed("init", cwd=bare.path)
-    assert f"    imagePrefix: {begins}\n" in bare.read("chartpress.yaml")
+    assert "    imagePrefix: ghcr.io/our-org/\n" in bare.read("chartpress.yaml")
 
 
 @pytest.mark.parametrize(
@@ -506,9 +490,7 @@ def test_what_init_wrote_can_be_released(
 PAGE = "docs/customize-hub-image.md"
 
 
-def of_a_team(path: Path) -> Hub:
-    """Make a repository with the branches staging and prod, a deployment, and labels."""
-    hub = make_hub(path)
+def test_the_page_has_the_teams_branches_labels_and_deployments(hub: Hub) -> None:
     hub.write(".github/labeler.yml", LABELER)
     hub.write("deployments/csus/hubploy.yaml", "cluster: {}\n")
     for environment in ("common", "staging", "prod"):
@@ -519,11 +501,6 @@ def of_a_team(path: Path) -> Hub:
     hub.remote_git("symbolic-ref", "HEAD", "refs/heads/staging")
     hub.git("remote", "set-head", "origin", "--auto")
     at(hub, "https://secret:word@github.com/cal-icor/cal-icor-hubs.git")
-    return hub
-
-
-def test_the_page_has_the_teams_branches_labels_and_deployments(tmp_path: Path) -> None:
-    hub = of_a_team(tmp_path / "hub")
     succeed("init", "--docs", PAGE, cwd=hub.path)
     page = hub.read(PAGE)
     assert "| pull requests | into `staging` |\n" in page
@@ -552,8 +529,7 @@ def test_the_page_names_what_init_adds(files: dict[str, str], tmp_path: Path, he
     assert "$ docker login 127.0.0.1:1\n" in hub.read(PAGE)
 
 
-def test_a_page_that_exists_is_kept(tmp_path: Path) -> None:
-    hub = of_a_team(tmp_path / "hub")
+def test_a_page_that_exists_is_kept(hub: Hub) -> None:
     hub.write(PAGE, "ours\n")
     assert run_task("init", "--docs", "docs", "--json", cwd=hub.path).json["kept"][-1] == PAGE
     assert hub.read(PAGE) == "ours\n"

@@ -1,18 +1,14 @@
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tasks.rehearsal.registry import forget_images, free_port, registry
 from tests.support.cli import run_task, sh, succeed
-from tests.support.helm import HelmServer
-from tests.support.hubs import Hub, make_hub
-from tests.support.machine import PROJECT
 from tests.support.scene import Scene
-from tests.support.steps import BRANCH
-from tests.support.world import commands, files_in, images_in
+from tests.support.steps import BRANCH, refs
+from tests.support.team import Team
+from tests.support.world import commands, files_in
 
 pytestmark = pytest.mark.engine
 
@@ -152,45 +148,38 @@ def test_a_dry_release_shows_the_plan_and_the_step_that_is_refused(
     assert scene.world() == before
 
 
-# -- the tasks, a release and make come to the same
+# -- a team that works in forks, against ``staging``, and merges one way or another; gh is a stand-in
 
 
-STEPS = ("auth", "bump", "commit", "build", "commit")
-
-
-def chain(hub: Hub) -> None:
-    succeed(*STEPS, cwd=hub.path)
-
-
-def release(hub: Hub) -> None:
-    make(hub, "release", "--yes")
-
-
-def make_each(hub: Hub) -> None:
-    for step in STEPS:
-        make(hub, step)
-
-
-def make(hub: Hub, target: str, *flags: str) -> None:
-    """Run a target of the project's own Makefile on ``hub``, with the Python that runs this test."""
-    arguments = " ".join((*flags, "--repo", str(hub.path)))
-    ready = ("--old-file=.venv/.ready", f"invoke={sys.executable} -m invoke")
-    sh("make", "-C", str(PROJECT), *ready, target, f"ARGS={arguments}", cwd=PROJECT)
-
-
-def test_every_way_ends_in_the_same_branch_commits_files_and_image(
-    mirror: str, helm_repository: HelmServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("start", "tag"), [("a merged branch", "chartpress"), ("HEAD alone", "h{content}")])
+def test_a_dry_run_of_a_clone_that_is_behind_plans_what_the_release_does(
+    team: Team, start: str, tag: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each time with an empty registry of the same address."""
-    for variable in ("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"):
-        monkeypatch.setenv(variable, "2026-06-10T10:00:00Z")
-    port, outcomes = free_port(), []
-    for way in (chain, release, make_each):
-        with registry(tmp_path / f"{way.__name__}-registry", port=port) as served:
-            prefix = f"{served.address}/hubs"
-            hub = make_hub(tmp_path / way.__name__, base=mirror, registry=prefix, chart_repository=helm_repository.url)
-            way(hub)
-            looks = (("log", "--decorate=short", "--pretty=%H%d %s", "main..HEAD"), ("status", "--porcelain"))
-            outcomes.append(([hub.git(*look) for look in looks], hub.snapshot(), list(images_in(served.address))))
-            forget_images(served.address)
-    assert outcomes[0] == outcomes[1] == outcomes[2]
+    hub, colleague = team.hub, team.colleague
+    for name in ("old.txt", "changed.txt"):
+        team.work(f"images/hub/{name}")
+    team.work("invoke.yaml", f"hub:\n  tag: {tag}\n")
+    hub.git("pull", "--quiet", "--ff-only", "upstream", "staging")
+    if start == "a merged branch":
+        succeed("release", "--yes", "--pr", "--to", "3.3.7", cwd=hub.path)
+        team.merge("bump-z2jh-3.3.7", squash=True)
+    if start == "HEAD alone":
+        monkeypatch.setenv("CI", "true")
+        hub.git("switch", "--quiet", "--detach")
+    colleague.git("rm", "--quiet", "images/hub/old.txt")
+    colleague.write("hub/values.yaml", colleague.read("hub/values.yaml") + "# theirs\n")
+    team.work("images/hub/changed.txt", "more\n")
+    team.work("images/hub/a new/file", "new\n")
+    hub.write("mine.txt", "mine\n")
+    before = refs(hub), hub.snapshot(), hub.git("status", "--porcelain", "--branch")
+
+    dry = succeed("--dry", "release", "--pr", "--json", cwd=hub.path).json
+    assert (refs(hub), hub.snapshot(), hub.git("status", "--porcelain", "--branch")) == before
+    done = succeed("release", "--yes", "--pr", "--json", cwd=hub.path).json
+    told = [{key: one[key] for key in ("chart", "base", "branch")} for one in (dry, done)]
+    assert told[0] == told[1]
+    made = done["images"][0]["tag"].rpartition("h")[2] if tag == "chartpress" else "{commit}"
+    assert [one["tag"].replace("{commit}", made) for one in dry["images"]] == [one["tag"] for one in done["images"]]
+    subjects = [[one["subject"].replace("{commit}", made) for one in each["commits"]] for each in (dry, done)]
+    assert subjects[0] == subjects[1]
+    assert hub.git("status", "--porcelain") == "?? mine.txt"

@@ -11,10 +11,9 @@ from typing import TypeAlias
 import pytest
 
 from tests.support.cli import run_task, succeed
-from tests.support.helm import HelmServer
 from tests.support.hubs import Hub
 from tests.support.processes import write_program
-from tests.support.scene import CHARTPRESS, REQUIREMENTS
+from tests.support.scene import CHARTPRESS
 from tests.support.steps import set_image
 from tests.support.world import fault, nothing_written
 
@@ -69,11 +68,6 @@ def require_no_option(calls: Path) -> None:
 Put: TypeAlias = Callable[[Hub], None]
 
 
-def edited(file: str, old: str, new: str) -> Put:
-    """Return what replaces a text in a file."""
-    return lambda hub: hub.edit(file, old, new)
-
-
 def image_key(line: str) -> Put:
     """Return what adds a line to what chartpress.yaml says of the image."""
     return lambda hub: set_image(hub, line)
@@ -96,26 +90,16 @@ def git_tag(hub: Hub) -> None:
     hub.write(".gitattributes", "* text=auto\n")
 
 
-NO_NAME = "which is not an image name"
 # What puts a name that begins like an option into a place, the task that comes across it, the exit code (0 where it is
 # taken for the name that it is) and the error.
 ANYWHERE: dict[str, tuple[Put, str, int, str]] = {
     "folders and branch": (every_folder_and_the_branch, COMMIT, 0, ""),
     "Dockerfile": (image_key("dockerfilePath: --evil"), LOOK, 2, "does not name images/hub/Dockerfile"),
-    "version": (edited(REQUIREMENTS, "3.2.1", "--evil"), COMMIT, 1, "--evil is neither a version nor a range"),
-    "Helm repository": (
-        edited(REQUIREMENTS, "http:", "--evil:"),
-        COMMIT,
-        2,
-        "this is not the address of a Helm repository",
-    ),
 }
 WITH_ENGINE: dict[str, tuple[Put, str, int, str]] = {
     "folders and branch, in a build": (every_folder_and_the_branch, BUILD, 0, ""),
-    "image's name": (image_key("imageName: --evil/x"), BUILD, 2, NO_NAME),
-    "image prefix": (edited(CHARTPRESS, "imagePrefix: ", "imagePrefix: --evil/"), BUILD, 2, NO_NAME),
+    "image's name": (image_key("imageName: --evil/x"), BUILD, 2, "which is not an image name"),
     "git tag": (git_tag, BUILD, 1, "is not a valid image tag"),
-    "build option": (image_key("extraBuildCommandOptions: [--output=evil]"), BUILD, 2, "bake has no field for it"),
 }
 
 
@@ -152,26 +136,6 @@ def test_a_folder_that_is_a_pattern_commits_its_own_files_alone(hub: Hub, calls:
         "images/hub/Dockerfile",
     ]
     assert hub.git("status", "--porcelain") == " M h/values.yaml"
-    require_no_option(calls)
-
-
-@pytest.mark.parametrize(
-    ("named", "evil"),
-    [
-        pytest.param("image: quay.io/jupyterhub/k8s-hub:3.3.8", "image: --evil/k8s-hub:3.3.8", id="image"),
-        pytest.param("k8s-hub:3.3.8", "k8s-hub:--evil", id="image's tag"),
-        pytest.param("version: 3.3.8", "version: --evil", id="version"),
-        pytest.param("- jupyterhub-3.3.8.tgz", "- --evil.tgz", id="archive"),
-    ],
-)
-def test_a_name_in_the_helm_repository_is_never_an_option(
-    hub: Hub, helm_repository: HelmServer, calls: Path, named: str, evil: str
-) -> None:
-    index = (helm_repository.folder / "index.yaml").read_text()
-    assert named in index
-    helm_repository.answers["/index.yaml"] = (200, index.replace(named, evil).encode())
-    succeed("bump", "commit", "--push", cwd=hub.path)
-    assert SIGN not in hub.git("show", "HEAD")
     require_no_option(calls)
 
 

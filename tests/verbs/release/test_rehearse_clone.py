@@ -14,6 +14,7 @@ from tasks.tools.command import Reach, confined
 from tasks.tools.git import Git
 from tests.support.cli import run, sh, succeed
 from tests.support.hubs import Hub, make_hub
+from tests.support.layouts import make_2i2c_like
 from tests.support.scene import CHARTPRESS, DOCKERFILE, Scene
 from tests.support.steps import add_submodule
 from tests.support.world import files_in
@@ -66,6 +67,12 @@ def test_a_clean_clone_differs_in_the_names_of_the_images_only(hub: Hub) -> None
     assert clone.git("rev-parse", "HEAD~1") == hub.git("rev-parse", "HEAD")
     assert {path for path, about in tree(clone).items() if tree(hub)[path] != about} == {CHARTPRESS}
     assert f"imagePrefix: {ADDRESS}/registry.example.edu-5000/team/core/\n" in clone.read(CHARTPRESS)
+
+
+def test_images_with_whole_names_are_named_at_the_throwaway_registry_too(tmp_path: Path) -> None:
+    clone = cloned(make_2i2c_like(tmp_path / "2i2c", registry="registry.example"))
+    text = clone.read("helm-charts/chartpress.yaml")
+    assert text.count("registry.example/") == text.count(f": {ADDRESS}/registry.example/2i2c/") == 3
 
 
 def test_places_of_a_pattern_name_the_images_at_the_throwaway_registry_too(hub: Hub) -> None:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import pytest
 
 from tests.support.cli import INVOKE, Result, run_on_screen, run_on_terminal, run_task, sh, succeed
+from tests.support.gh import StandInGh
 from tests.support.hubs import Hub, clone
 from tests.support.machine import PROJECT
 from tests.support.processes import write_program
@@ -163,23 +164,6 @@ def during_build(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Somebody:
     return let
 
 
-def test_values_saved_at_the_question_stay_and_are_not_committed(scene: Scene) -> None:
-    hub = scene.hub
-
-    def meanwhile() -> None:
-        hub.write(VALUES, f"{hub.read(VALUES)}# mine\n")
-
-    done = run_on_screen(*INVOKE, "release", "--push", cwd=hub.path, typed="Yes\n", meanwhile=meanwhile)
-    assert done.code == 1, done
-    assert done.out.splitlines()[-2:] == [f"error: the plan no longer holds: {VALUES} has changed", f"hint: {AGAIN}"]
-    assert hub.git("status", "--porcelain").splitlines() == [
-        " M hub/requirements.yaml",
-        " M hub/values.yaml",
-        " M images/hub/Dockerfile",
-    ]
-    assert hub.subjects() == ["Set up the hub"]
-
-
 # -- during the build
 
 
@@ -243,3 +227,34 @@ def test_values_saved_during_a_build_keep_it_from_writing_them(scene: Scene, dur
     assert hub.read(VALUES).removesuffix("# mine\n") == before
     hub.git("restore", VALUES)
     succeed("build", cwd=hub.path)
+
+
+# -- what its pull request says of the image
+
+
+def test_a_release_opens_a_pull_request_with_the_proof_of_its_image(github_hub: Hub, gh: StandInGh) -> None:
+    planned = succeed("--dry", "release", "--pr", "--json", cwd=github_hub.path).json["pull_request"]["body"]
+    assert "To be built and verified before this is opened:\n" in planned
+    assert "The image is built and verified" not in planned
+    assert "| digest | not known |\n" in planned
+
+    (image,) = succeed("release", "--yes", "--pr", "--json", cwd=github_hub.path).json["images"]
+    (request,) = gh.requests
+    assert f"| image | `{image['repository']}:{image['tag']}` |\n" in request["body"]
+    assert f"| digest | `{image['digest']}` |\n| platforms | `linux/amd64` |\n" in request["body"]
+    assert f"| its digest | `{image['base']['digest']}` |\n" in request["body"]
+    assert "| built on the base image | yes, proved by its layers |\n" in request["body"]
+    # The registry alone tells the same as the build that pushed.
+    again = run_task("commit", "--pr", cwd=github_hub.path)
+    assert (again.code, again.out) == (0, "pull request present: https://github.com/org/hubs/pull/1\n"), again
+
+
+def test_values_that_still_name_an_image_on_the_older_base_are_said_to(github_hub: Hub, gh: StandInGh) -> None:
+    succeed("build", cwd=github_hub.path)
+    github_hub.git("add", "--all")
+    github_hub.git("commit", "--quiet", "--message", "Build it")
+    github_hub.git("push", "--quiet")
+    succeed("bump", "commit", "--pr", cwd=github_hub.path)
+    (request,) = gh.requests
+    assert "**Not verified**: the image is not built on 127.0.0.1:" in request["body"]
+    assert "- [ ] The image is built and verified: `hubpress build`, then `hubpress commit --pr`.\n" in request["body"]
