@@ -203,9 +203,15 @@ def own_file(folder: Path, text: str) -> Path:
     return path
 
 
-def test_the_hubs_own_file_is_read(tmp_path: Path) -> None:
-    file = own_file(tmp_path, "hub:\n  tag: '{commits}'\n  images: [hub]\nrun:\n  echo: true\n")
-    assert read_settings(configured(), file) == Settings(tag="{commits}", images=("hub",))
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("hub:\n  tag: '{commits}'\n  images: [hub]\nrun:\n  echo: true\n", Settings(tag="{commits}", images=("hub",))),
+        *((text, Settings()) for text in ("# nothing\n", "hub:\n", "hub: {branch: }\nrun: {echo: true}\n")),
+    ],
+)
+def test_the_hubs_own_file_is_read(text: str, read: Settings, tmp_path: Path) -> None:
+    assert read_settings(configured(), own_file(tmp_path, text)) == read
 
 
 @pytest.mark.parametrize(
@@ -214,13 +220,6 @@ def test_the_hubs_own_file_is_read(tmp_path: Path) -> None:
         pytest.param("hub: [1, 2\n", id="not YAML"),
         pytest.param("hub: 3\n", id="a number for the settings"),
         pytest.param("- hub\n", id="a list for the file"),
-        pytest.param("hub: {remote: [origin]}\n", id="a list for a name"),
-        pytest.param(
-            "a: &a [x,x,x,x,x,x,x,x,x]\n"
-            + "".join(f"{b}: &{b} [{','.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
-            + "hub: {images: *i}\n",
-            id="a thousand million aliases",
-        ),
         pytest.param("\x00", id="no text"),
     ],
 )
@@ -284,11 +283,6 @@ def in_hub(way: str, hub: Hub, *arguments: str, env: dict[str, str] | None = Non
     if way == "invoke":
         return run_module("invoke", *arguments, cwd=hub.path, env=whole)
     return run(*HUBPRESS, *arguments, cwd=hub.path, env=whole)
-
-
-@pytest.mark.parametrize("text", ["# nothing\n", "hub:\n", "hub: {branch: }\nrun: {echo: true}\n"])
-def test_a_file_that_says_nothing_is_nothing(text: str, tmp_path: Path) -> None:
-    assert read_settings(configured(), own_file(tmp_path, text)) == Settings()
 
 
 def test_a_file_that_invoke_stumbles_over_ends_without_a_traceback(carrier: Hub) -> None:
