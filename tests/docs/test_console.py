@@ -91,30 +91,13 @@ def test_a_tasks_page_says_what_it_reads_writes_and_reaches_out_to_and_names_its
 _MARKS = {"google": pytest.mark.gcloud, "signing": pytest.mark.cosign}
 
 
-def typed_here(block: Block) -> bool:
-    return bool(commands(block)) and not any(types_as_well(other, block) for other in BLOCKS[: BLOCKS.index(block)])
-
-
-def commands(block: Block) -> list[str]:
-    """Return the commands of a block that are typed, without their comments."""
-    return [shlex.join(shlex.split(one.command, comments=True)) for one in block.typed if not rule_for(one.command)]
-
-
-def types_as_well(block: Block, other: Block) -> bool:
-    """Whether ``block`` types all that ``other`` does, in the same order and scene, and ``other`` shows no output."""
-    if block.scene != other.scene or any(typed.shown for typed in other.typed):
-        return False
-    rest = iter(commands(block))
-    return all(command in rest for command in commands(other))
-
-
 @pytest.mark.engine
 @pytest.mark.parametrize(
     "block",
     [
         pytest.param(block, marks=[_MARKS[block.scene]] if block.scene in _MARKS else [], id=str(block))
         for block in BLOCKS
-        if typed_here(block)
+        if not all(rule_for(one.command) for one in block.typed)
     ],
 )
 def test_what_the_document_shows_is_what_comes_out(block: Block, around: Around, tmp_path: Path) -> None:

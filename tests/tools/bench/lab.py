@@ -16,7 +16,7 @@ from tasks.rehearsal.registry import Registry, forget_images, registry
 from tests.support import machine
 from tests.support.helm import HelmServer, chart_repository, served
 from tests.support.hubs import NO_REGISTRY, REAL_CHARTS, Hub, make_repository
-from tests.support.registry import push_mirror
+from tests.support.registry import put_mirror
 
 VERSION, OLDER = "3.3.8", "3.2.1"
 _TOUCH_EVERY = 400
@@ -137,7 +137,7 @@ class Lab:
     @cached_property
     def mirror(self) -> str:
         """A repository in that registry with stand-ins for the base images."""
-        return push_mirror(self.registry.address, (OLDER, VERSION))
+        return put_mirror(self.registry, self.folder / "mirror")
 
     @cached_property
     def charts(self) -> HelmServer:
