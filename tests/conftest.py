@@ -50,7 +50,7 @@ def guards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def isolated_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep what serves many tests out of the user's own home too."""
     with pytest.MonkeyPatch.context() as patch:
-        _move_in(tmp_path_factory, patch)
+        machine.move_in(tmp_path_factory.mktemp("home"), patch)
         yield
 
 
@@ -65,19 +65,11 @@ def isolated(
 
     Nothing looks at the rendered chart, but in tests marked ``helm``.
     """
-    _move_in(tmp_path_factory, monkeypatch)
+    machine.move_in(tmp_path_factory.mktemp("home"), monkeypatch)
     if request.node.get_closest_marker("helm"):
         monkeypatch.delenv("INVOKE_HUB_PREVIEW")
     if not request.node.get_closest_marker("gcloud"):
         monkeypatch.setenv("PATH", str(guards), prepend=os.pathsep)
-
-
-def _move_in(tmp_path_factory: pytest.TempPathFactory, patch: pytest.MonkeyPatch) -> None:
-    home = machine.make_home(tmp_path_factory.mktemp("home"))
-    for name in machine.users_own_variables():
-        patch.delenv(name)
-    for name, value in home.items():
-        patch.setenv(name, value)
 
 
 @pytest.fixture(scope="session")

@@ -85,6 +85,15 @@ def users_own_variables() -> list[str]:
     return [name for name in os.environ if name.upper() in _USERS_OWN_NAMES or name.startswith(_USERS_OWN)]
 
 
+def move_in(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Let this process live in a home of its own: no settings of the user's count, and none are touched."""
+    home = make_home(folder)
+    for name in users_own_variables():
+        patch.delenv(name)
+    for name, value in home.items():
+        patch.setenv(name, value)
+
+
 @cache
 def docker_plugin_folders() -> list[str]:
     """Return the folders of the user's own Docker plugins: Docker Desktop keeps buildx in one."""
