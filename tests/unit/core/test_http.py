@@ -17,11 +17,9 @@ from tasks.core.http import Address, Limits, get
 from tasks.core.settings import Settings
 from tasks.releases.repository import Cache, HelmRepository
 from tests.support.calls import raised
-from tests.support.charts import DATA
 from tests.support.conduct import AGAIN, CONDUCTS, Conduct
-from tests.support.server import Server, misbehaving, reply, tunnel_to
+from tests.support.server import CERTIFICATE, Server, misbehaving, reply, tunnel_to
 
-CERTIFICATE = DATA / "server.pem"
 QUICK = Limits(backoff=0.01, size=100_000)
 NOWHERE = Cache(Path("/dev/null"))
 
