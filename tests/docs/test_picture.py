@@ -15,7 +15,7 @@ from tests.support.cli import run_on_screen
 from tests.support.machine import PROJECT
 
 from .console import settled
-from .scenes import Around, make_scene
+from .scenes import Scene, make_scene
 
 PICTURE = PROJECT / "docs" / "release.svg"
 COLUMNS = 112
@@ -23,7 +23,7 @@ TYPED = "hubpress release --push"
 DRAW = "DRAW_PICTURE"
 
 
-def released(around: Around, folder: Path) -> str:
+def released(around: Scene, folder: Path) -> str:
     """Release on a terminal, and return what it shows in the end, colours included."""
     scene = make_scene("", folder / secrets.token_hex(4), around)
     came = run_on_screen(*TYPED.split(), cwd=scene.cwd, env={**scene.env, "NO_COLOR": ""}, columns=COLUMNS)
@@ -37,7 +37,7 @@ def _at_last(shown: str) -> str:
 
 
 @pytest.mark.engine
-def test_the_picture_shows_what_a_release_shows(around: Around, tmp_path: Path) -> None:
+def test_the_picture_shows_what_a_release_shows(around: Scene, tmp_path: Path) -> None:
     now = drawn(released(around, tmp_path), COLUMNS, "hubpress")
     if os.environ.get(DRAW):
         PICTURE.write_text(now, encoding="utf-8")
