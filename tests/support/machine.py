@@ -62,10 +62,7 @@ def make_home(folder: Path) -> dict[str, str]:
     git_config.write_text(_GIT_CONFIG)
     env = {
         "HOME": str(folder),
-        "XDG_CACHE_HOME": str(folder / "cache"),
-        "XDG_CONFIG_HOME": str(folder / "config"),
-        "XDG_DATA_HOME": str(folder / "data"),
-        "XDG_STATE_HOME": str(folder / "state"),
+        **{f"XDG_{kind.upper()}_HOME": str(folder / kind) for kind in ("cache", "config", "data", "state")},
         "DOCKER_CONFIG": str(docker),
         "CLOUDSDK_CONFIG": str(folder / "gcloud"),
         "GIT_CONFIG_GLOBAL": str(git_config),

@@ -19,9 +19,9 @@ from tasks.tools.process import watch
 from tests.support.cli import INVOKE, run_on_screen, run_task
 from tests.support.hubs import Hub
 from tests.support.processes import write_program
+from tests.support.scene import DOCKERFILE
 from tests.support.steps import set_image
 
-DOCKERFILE, CHARTPRESS = "images/hub/Dockerfile", "chartpress.yaml"
 CLEAR, HIDE, TITLE = "\x1b[2J", "\x1b[8m", "\x1b]0;evil\x07"
 HARMFUL = {
     "the screen cleared": (CLEAR, r"\x1b[2J"),
