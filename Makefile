@@ -93,7 +93,7 @@ format: $(ready) ## format the code
 	$(venv)/bin/ruff check --fix
 
 docs: $(ready) engine ## update the generated documents: settings, the team's page, the picture
-	$(python) -m tests.docs.settings_page >docs/settings.md
+	$(python) -m tests.docs.settings_page
 	DRAW_PICTURE=1 $(python) -m pytest -n 0 tests/docs/test_docs.py tests/docs/test_picture.py
 
 ## Long tests and packaging

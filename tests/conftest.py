@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, settings
 from tasks.rehearsal.registry import Registry, forget_images
 from tasks.rehearsal.registry import registry as throwaway_registry
 from tests.support import machine
-from tests.support.helm import RELEASES, HelmServer, chart_repository, served
-from tests.support.installed import built_wheel, installed_programs, shared_folder
+from tests.support.helm import HelmServer, chart_repository, served
+from tests.support.processes import shared_folder
 from tests.support.registry import put_mirror
 
-pytest_plugins = ["tests.support.fixtures"]
+pytest_plugins = ["tests.support.fixtures", "tests.support.installed"]
 
 machine.stay_in_memory()
 machine.stay_on_this_machine()
@@ -50,7 +50,7 @@ def guards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def isolated_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep what serves many tests out of the user's own home too."""
     with pytest.MonkeyPatch.context() as patch:
-        _move_in(tmp_path_factory, patch)
+        machine.move_in(tmp_path_factory.mktemp("home"), patch)
         yield
 
 
@@ -65,19 +65,11 @@ def isolated(
 
     Nothing looks at the rendered chart, but in tests marked ``helm``.
     """
-    _move_in(tmp_path_factory, monkeypatch)
+    machine.move_in(tmp_path_factory.mktemp("home"), monkeypatch)
     if request.node.get_closest_marker("helm"):
         monkeypatch.delenv("INVOKE_HUB_PREVIEW")
     if not request.node.get_closest_marker("gcloud"):
         monkeypatch.setenv("PATH", str(guards), prepend=os.pathsep)
-
-
-def _move_in(tmp_path_factory: pytest.TempPathFactory, patch: pytest.MonkeyPatch) -> None:
-    home = machine.make_home(tmp_path_factory.mktemp("home"))
-    for name in machine.users_own_variables():
-        patch.delenv(name)
-    for name, value in home.items():
-        patch.setenv(name, value)
 
 
 @pytest.fixture(scope="session")
@@ -92,20 +84,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 @pytest.fixture(scope="session")
 def mirror(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A mirror of z2jh's hub images, ``127.0.0.1:PORT/mirror/k8s-hub``: stand-ins that a registry really holds."""
-    tags = [release.hub_tag for release in RELEASES]
-    return put_mirror(registry, shared_folder(tmp_path_factory) / "hubpress-mirror", tags)
-
-
-@pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project's wheel, built once for all workers."""
-    return built_wheel(shared_folder(tmp_path_factory) / "hubpress-wheel", tmp_path_factory.mktemp("wheel"))
-
-
-@pytest.fixture(scope="session")
-def installed(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
-    """The programs of a virtual environment that has the wheel, what it needs, and nothing else."""
-    return installed_programs(shared_folder(tmp_path_factory) / "hubpress-installed", wheel)
+    return put_mirror(registry, shared_folder(tmp_path_factory) / "hubpress-mirror")
 
 
 @pytest.fixture(scope="session")

@@ -6,12 +6,12 @@ import pytest
 from tasks.rehearsal.registry import Registry
 from tests.support.helm import served
 
-from .scenes import Around
+from .scenes import Scene
 
 
 @pytest.fixture(scope="session")
 def around(
     registry: Registry, mirror: str, chart_folder: Path, installed: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Around]:
+) -> Iterator[Scene]:
     with served(chart_folder) as charts:
-        yield Around(registry.address, mirror, charts.url, installed, tmp_path_factory.mktemp("scenes"))
+        yield Scene(registry.address, mirror, charts.url, installed, tmp_path_factory.mktemp("scenes"))

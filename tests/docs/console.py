@@ -9,7 +9,6 @@ from markdown_it import MarkdownIt
 
 from tests.support.machine import PROJECT
 
-CONSOLE, SCRIPTS = "console", ("bash", "sh")
 PROMPT = "$ "
 NAMED = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
 
@@ -46,8 +45,8 @@ def blocks() -> Iterator[Block]:
     for page in pages():
         for token in MarkdownIt().parse(page.read_text(encoding="utf-8")):
             kind, _, scene = token.info.strip().partition(" ")
-            if token.type == "fence" and token.map and kind in (CONSOLE, *SCRIPTS):
-                typed = tuple(_typed(token.content)) if kind == CONSOLE else (Typed(token.content, ""),)
+            if token.type == "fence" and token.map and kind == "console":
+                typed = tuple(_typed(token.content))
                 yield Block(page.relative_to(PROJECT).as_posix(), token.map[0] + 1, scene, typed)
 
 

@@ -22,25 +22,21 @@ ON_GITHUB = "https://github.com/your-org/my-hubs.git"
 GOOGLE = "us-central1-docker.pkg.dev/your-project"
 
 
-@dataclass(frozen=True)
-class Around:
-    """What a hub repository reaches out to, on this machine, and a folder for what several scenes begin with."""
+@dataclass
+class Scene:
+    """A place where commands are typed, and what its hub repository reaches out to, on this machine.
+
+    In ``shared`` is what several scenes begin with; ``path`` is that of its images in the registry.
+    """
 
     registry: str
     base: str
     charts: str
     programs: Path
-    folder: Path
-
-
-@dataclass
-class Scene:
-    """A place where commands are typed; ``path`` is that of its images in the registry."""
-
-    home: Path
-    around: Around
-    cwd: Path
-    path: str
+    shared: Path
+    home: Path = Path()
+    cwd: Path = Path()
+    path: str = ""
     env: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -51,11 +47,11 @@ class Scene:
     def as_documented(self, text: str) -> str:
         """Return ``text`` with the names that stand in the documents for what is only here."""
         names = {
-            self.around.base: BASE,
-            f"{self.around.registry}/{self.path}": REGISTRY,
-            f"{self.around.registry.replace(':', '-')}/{self.path}": REGISTRY,
-            self.around.registry: REGISTRY,
-            self.around.charts: CHARTS,
+            self.base: BASE,
+            f"{self.registry}/{self.path}": REGISTRY,
+            f"{self.registry.replace(':', '-')}/{self.path}": REGISTRY,
+            self.registry: REGISTRY,
+            self.charts: CHARTS,
             str(self.home): HOME,
             f"{self.home.name}/": "",
         }
@@ -68,8 +64,8 @@ class Scene:
         succeed(*words, cwd=self.hub.path, env=self.env)
 
 
-def make_scene(name: str, home: Path, around: Around) -> Scene:
-    """Make the scene that a document names; the empty name is the usual one."""
+def make_scene(name: str, home: Path, around: Scene) -> Scene:
+    """Make the scene that a document names, in a new ``home``; the empty name is the usual one."""
     programs = home / "bin"
     programs.mkdir(parents=True)
     (programs / "hubpress").symlink_to(around.programs / "hubpress")
@@ -80,7 +76,7 @@ def make_scene(name: str, home: Path, around: Around) -> Scene:
     (home / "tmp").mkdir()
     env = {"PATH": path, "TMPDIR": str(home / "tmp"), "CI": "true", "BUILDKIT_PROGRESS": "plain"}
     sign_in(around.registry, "you", "your password")
-    scene = Scene(home, around, home / FOLDER, home.name, env)
+    scene = replace(around, home=home, cwd=home / FOLDER, path=home.name, env=env)
     SCENES[name](scene)
     return scene
 
@@ -89,9 +85,9 @@ def usual(scene: Scene) -> None:
     """A hub repository on 3.2.1, on its default branch, everything committed."""
     hub = make_hub(
         scene.hub.path,
-        base=scene.around.base,
-        registry=f"{scene.around.registry}/{scene.path}",
-        chart_repository=scene.around.charts,
+        base=scene.base,
+        registry=f"{scene.registry}/{scene.path}",
+        chart_repository=scene.charts,
     )
     at(hub, ON_GITHUB)
 
@@ -161,14 +157,12 @@ def committed(scene: Scene) -> None:
 
 def released(scene: Scene) -> None:
     """The usual one after ``release --push``: a copy of what is made once."""
-    folder = scene.around.folder
-    name = folder / "path"
+    first, name = replace(scene, home=scene.shared), scene.shared / "path"
     if not name.exists():
-        first = replace(scene, home=folder)
         usual(first)
         first.type("release", "--yes", "--push")
         name.write_text(first.path)
-    copied(Hub(folder / FOLDER, folder / f"{FOLDER}.git"), scene.hub)
+    copied(first.hub, scene.hub)
     scene.path = name.read_text()
 
 
@@ -198,14 +192,14 @@ def shared(scene: Scene) -> None:
     path = "        valuesPath: jupyterhub.hub.image\n"
     second = f"{path}      hub-authz:\n        contextPath: images/hub\n{path}"
     scene.hub.edit("chartpress.yaml", path, second)
-    name = f"{scene.around.registry}/{scene.path}/core/hub"
+    name = f"{scene.registry}/{scene.path}/core/hub"
     scene.hub.change("hub/values.yaml", "      name:\n      tag:\n", f"      name: {name}\n      tag: 0.0.1\n")
 
 
 def bare(scene: Scene) -> None:
     """A repository with a chart, and no hub image."""
     files = {
-        "hub/Chart.yaml": chart_yaml(scene.around.charts),
+        "hub/Chart.yaml": chart_yaml(scene.charts),
         "hub/values.yaml": "jupyterhub:\n  hub:\n    config: {}\n",
     }
     at(make_repository(scene.hub.path, files), ON_GITHUB)
@@ -214,34 +208,34 @@ def bare(scene: Scene) -> None:
 def found(scene: Scene) -> None:
     """A repository with a chart and its hub image, and no chartpress.yaml; the usual one's values name it."""
     bare(scene)
-    scene.hub.write("images/site-hub/Dockerfile", f"FROM {scene.around.base}:3.2.1\nCOPY Dockerfile /\n")
-    image = f"{scene.around.registry}/{scene.path}/core/site-hub"
+    scene.hub.write("images/site-hub/Dockerfile", f"FROM {scene.base}:3.2.1\nCOPY Dockerfile /\n")
+    image = f"{scene.registry}/{scene.path}/core/site-hub"
     named = f"    image:\n      name: {image}\n      tag: pr-499\n    config: {{}}\n"
     scene.hub.change("hub/values.yaml", "    config: {}\n", named)
 
 
 def alone(scene: Scene) -> None:
     """A repository with a hub image and no chart, which a Makefile deploys with z2jh's."""
-    image = f"{scene.around.registry}/{scene.path}/core/hub"
+    image = f"{scene.registry}/{scene.path}/core/hub"
     files = {
-        "image/Dockerfile": f"FROM {scene.around.base}:3.2.1\nCOPY Dockerfile /\n",
+        "image/Dockerfile": f"FROM {scene.base}:3.2.1\nCOPY Dockerfile /\n",
         "config.yaml": f"hub:\n  image:\n    name: {image}\n    tag: 1.2.0\n",
         "Makefile": "deploy:\n\thelm upgrade --install hub jupyterhub/jupyterhub --version 3.2.1 -f config.yaml\n",
     }
     at(make_repository(scene.hub.path, files), ON_GITHUB)
-    scene.env["INVOKE_HUB_CHART_REPOSITORY"] = scene.around.charts
+    scene.env["INVOKE_HUB_CHART_REPOSITORY"] = scene.charts
 
 
 def empty(scene: Scene) -> None:
     """A repository with nothing of a hub in it, and a Helm repository for it."""
     at(make_repository(scene.hub.path, {"README.md": "# Our hubs\n"}), ON_GITHUB)
-    scene.env["INVOKE_HUB_CHART_REPOSITORY"] = scene.around.charts
+    scene.env["INVOKE_HUB_CHART_REPOSITORY"] = scene.charts
 
 
 def google(scene: Scene) -> None:
     """A hub repository whose image goes to Google's Artifact Registry, on a machine where nobody has signed in."""
     usual(scene)
-    scene.hub.change("chartpress.yaml", f"{scene.around.registry}/{scene.path}", GOOGLE)
+    scene.hub.change("chartpress.yaml", f"{scene.registry}/{scene.path}", GOOGLE)
 
 
 def cluster(scene: Scene) -> None:
@@ -265,8 +259,8 @@ def signing(scene: Scene) -> None:
 def deployments(scene: Scene) -> None:
     """A hub repository with two deployments, z2jh's real charts in a folder, and the real helm."""
     charts = write_real_repository(scene.home / "charts")
-    registry = f"{scene.around.registry}/{scene.path}"
-    made = {"base": scene.around.base, "registry": registry, "chart_repository": charts.as_uri()}
+    registry = f"{scene.registry}/{scene.path}"
+    made = {"base": scene.base, "registry": registry, "chart_repository": charts.as_uri()}
     hub = make_hub(scene.hub.path, **made)
     folder = "deployments/edx"
     hub.write(f"{folder}/hubploy.yaml", "images: {}\n")

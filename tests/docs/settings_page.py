@@ -1,41 +1,19 @@
-"""Writes docs/settings.md from the code: ``python -m tests.docs.settings_page > docs/settings.md``."""
+"""Writes the table of docs/settings.md anew, from the code: ``python -m tests.docs.settings_page``."""
 
 import inspect
 import re
 
 from tasks.core.settings import Settings, variable
+from tests.support.machine import PROJECT
 
+PAGE = PROJECT / "docs" / "settings.md"
 _ENTRY = re.compile(r"^(?P<key>\w+): (?P<text>.+?)(?=^\w+: |\Z)", re.MULTILINE | re.DOTALL)
-_HEAD = """\
-# Settings
-
-hubpress reads what it needs from chartpress.yaml, the chart, the Dockerfiles and git, so most repositories need no
-settings. Put anything it cannot detect under `hub:` in `invoke.yaml` at the repository's top. The file of `-f` takes
-precedence over it, and environment variables over both; `~/.invoke.yaml` and `/etc/invoke.yaml` are for defaults.
-
-```yaml
-hub:
-  platform: linux/amd64
-  values:
-    - {file: deployments/prod/values.yaml, path: jupyterhub.hub.image}
-  # Only if chartpress.yaml does not list the image and hubpress cannot find it, see layouts.md.
-  images:
-    - context: images/site-hub
-      name: registry.example.edu/core/site-hub
-      values: [jupyterhub.hub.image]
-```
-
-Unknown keys and wrong types are errors. Empty variables count as unset. In a variable, separate the entries of a list
-with commas, and write an entry of `values` as `FILE:PATH`; or write the list in brackets, as in the file.
-
-| key | variable | default | meaning |
-|---|---|---|---|
-"""
 
 
 def page() -> str:
-    """Return the whole page."""
-    return _HEAD + "".join(_row(key, text) for key, text in documented().items())
+    """Return the whole page: what stands before the table's rows as it is, and the rows."""
+    head, rule, _ = PAGE.read_text(encoding="utf-8").partition("|---|---|---|---|\n")
+    return head + rule + "".join(_row(key, text) for key, text in documented().items())
 
 
 def documented() -> dict[str, str]:
@@ -52,4 +30,4 @@ def _row(key: str, text: str) -> str:
 
 
 if __name__ == "__main__":
-    print(page(), end="")
+    PAGE.write_text(page(), encoding="utf-8")

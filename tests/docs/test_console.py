@@ -3,7 +3,6 @@
 import re
 import secrets
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,14 +11,14 @@ from tests.support.cli import refusal, run_on_screen
 from tests.support.machine import PROJECT
 
 from .console import Block, Typed, blocks, pages, settled, shows, spans
-from .scenes import SCENES, Around, Scene, make_scene
+from .scenes import SCENES, Scene, make_scene
 
 BLOCKS = list(blocks())
 # Where a command leaves the shell in another state, the commands below it are typed in that.
 _STATE = ("cd ", "export ")
 
 
-# -- what cannot be typed here
+# -- what cannot be typed here, and what stands in the text
 
 
 def target(command: str) -> str | None:
@@ -29,53 +28,33 @@ def target(command: str) -> str | None:
     return next((f"there is no target {name}" for name in named if name not in targets), None)
 
 
+CHECKS = {"hubpress": refusal, "invoke": refusal, "make": target}
 # What is not typed, by its beginning: it runs this very suite or sets up the machine, has its test in
 # tests/verbs/program, or needs Google, a cluster or another machine.
-NOT_TYPED: dict[str, Callable[[str], str | None]] = {
-    "make ": target,
-    "hubpress build --builder cloudbuild": refusal,
-    **dict.fromkeys(
-        (
-            *("pipx install ", "uv tool install ", "gcloud ", "kubectl "),
-            *("docker buildx create --name cluster --driver kubernetes ", "docker buildx inspect --bootstrap cluster"),
-            *("docker buildx rm cluster", "docker context create cluster --docker host=ssh:"),
-        ),
-        lambda _: None,
-    ),
-}
-
-
-def rule_for(command: str) -> str | None:
-    """Return the beginning that says why a command is not typed; None where it is."""
-    return next((begin for begin in NOT_TYPED if command.startswith(begin)), None)
-
-
-@pytest.mark.parametrize("rule", NOT_TYPED)
-def test_a_rule_is_there_for_a_command_that_is_there(rule: str) -> None:
-    assert [typed for block in BLOCKS for typed in block.typed if rule_for(typed.command) == rule]
-
-
-@pytest.mark.parametrize(
-    "command", [typed.command for block in BLOCKS for typed in block.typed if rule_for(typed.command)]
+NOT_TYPED = (
+    *("make ", "hubpress build --builder cloudbuild", "pipx install ", "uv tool install ", "gcloud ", "kubectl "),
+    *("docker buildx create --name cluster --driver kubernetes ", "docker buildx inspect --bootstrap cluster"),
+    *("docker buildx rm cluster", "docker context create cluster --docker host=ssh:"),
 )
-def test_a_command_that_is_not_typed_is_one_that_could_be(command: str) -> None:
-    rule = rule_for(command)
-    assert rule
-    assert NOT_TYPED[rule](command) is None
+COMMANDS = [(block.page, typed.command) for block in BLOCKS for typed in block.typed]
+
+
+@pytest.mark.parametrize("beginning", NOT_TYPED)
+def test_what_is_not_typed_is_there(beginning: str) -> None:
+    assert [command for _, command in COMMANDS if command.startswith(beginning)]
 
 
 def test_every_scene_is_in_use() -> None:
     assert {block.scene for block in BLOCKS} == set(SCENES)
 
 
-# -- what stands in the text
-
-
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(PROJECT).as_posix())
-def test_a_command_in_the_text_is_one_that_could_be_typed(page: Path) -> None:
-    checks = {"hubpress": refusal, "invoke": refusal, "make": target}
-    named = [span for span in spans(page) if span.partition(" ")[0] in checks and " " in span]
-    assert {span: wrong for span in named if (wrong := checks[span.partition(" ")[0]](span))} == {}
+def test_a_command_in_the_text_or_not_typed_is_one_that_could_be(page: Path) -> None:
+    name = page.relative_to(PROJECT).as_posix()
+    named = [span for span in spans(page) if " " in span]
+    named += [command for where, command in COMMANDS if where == name and command.startswith(NOT_TYPED)]
+    checked = ((one, CHECKS[word](one)) for one in named if (word := one.partition(" ")[0]) in CHECKS)
+    assert {one: wrong for one, wrong in checked if wrong} == {}
 
 
 @pytest.mark.parametrize("page", sorted((PROJECT / "docs" / "tasks").glob("*.md")), ids=lambda page: page.stem)
@@ -91,37 +70,20 @@ def test_a_tasks_page_says_what_it_reads_writes_and_reaches_out_to_and_names_its
 _MARKS = {"google": pytest.mark.gcloud, "signing": pytest.mark.cosign}
 
 
-def typed_here(block: Block) -> bool:
-    return bool(commands(block)) and not any(types_as_well(other, block) for other in BLOCKS[: BLOCKS.index(block)])
-
-
-def commands(block: Block) -> list[str]:
-    """Return the commands of a block that are typed, without their comments."""
-    return [shlex.join(shlex.split(one.command, comments=True)) for one in block.typed if not rule_for(one.command)]
-
-
-def types_as_well(block: Block, other: Block) -> bool:
-    """Whether ``block`` types all that ``other`` does, in the same order and scene, and ``other`` shows no output."""
-    if block.scene != other.scene or any(typed.shown for typed in other.typed):
-        return False
-    rest = iter(commands(block))
-    return all(command in rest for command in commands(other))
-
-
 @pytest.mark.engine
 @pytest.mark.parametrize(
     "block",
     [
         pytest.param(block, marks=[_MARKS[block.scene]] if block.scene in _MARKS else [], id=str(block))
         for block in BLOCKS
-        if typed_here(block)
+        if not all(one.command.startswith(NOT_TYPED) for one in block.typed)
     ],
 )
-def test_what_the_document_shows_is_what_comes_out(block: Block, around: Around, tmp_path: Path) -> None:
+def test_what_the_document_shows_is_what_comes_out(block: Block, around: Scene, tmp_path: Path) -> None:
     scene = make_scene(block.scene, tmp_path / secrets.token_hex(4), around)
     state: list[str] = []
     for typed in block.typed:
-        if rule_for(typed.command) is None:
+        if not typed.command.startswith(NOT_TYPED):
             _type(typed, scene, state)
         if typed.command.startswith(_STATE):
             state.append(typed.command)

@@ -6,7 +6,6 @@ import re
 import secrets
 from html import unescape
 from pathlib import Path
-from xml.etree import ElementTree as ET
 
 import pytest
 from rich.console import Console
@@ -16,7 +15,7 @@ from tests.support.cli import run_on_screen
 from tests.support.machine import PROJECT
 
 from .console import settled
-from .scenes import Around, make_scene
+from .scenes import Scene, make_scene
 
 PICTURE = PROJECT / "docs" / "release.svg"
 COLUMNS = 112
@@ -24,7 +23,7 @@ TYPED = "hubpress release --push"
 DRAW = "DRAW_PICTURE"
 
 
-def released(around: Around, folder: Path) -> str:
+def released(around: Scene, folder: Path) -> str:
     """Release on a terminal, and return what it shows in the end, colours included."""
     scene = make_scene("", folder / secrets.token_hex(4), around)
     came = run_on_screen(*TYPED.split(), cwd=scene.cwd, env={**scene.env, "NO_COLOR": ""}, columns=COLUMNS)
@@ -38,7 +37,7 @@ def _at_last(shown: str) -> str:
 
 
 @pytest.mark.engine
-def test_the_picture_shows_what_a_release_shows(around: Around, tmp_path: Path) -> None:
+def test_the_picture_shows_what_a_release_shows(around: Scene, tmp_path: Path) -> None:
     now = drawn(released(around, tmp_path), COLUMNS, "hubpress")
     if os.environ.get(DRAW):
         PICTURE.write_text(now, encoding="utf-8")
@@ -54,9 +53,6 @@ def test_the_picture_fetches_nothing() -> None:
 # -- draws what a terminal showed: an SVG that fetches nothing, and whose text can be read back
 
 
-_TEXT = "{http://www.w3.org/2000/svg}text"
-
-
 def drawn(shown: str, columns: int, title: str) -> str:
     """Return the picture of a terminal of ``columns`` that shows ``shown``, its colours as ANSI codes."""
     console = Console(record=True, width=columns, file=io.StringIO(), force_terminal=True, color_system="standard")
@@ -67,9 +63,7 @@ def drawn(shown: str, columns: int, title: str) -> str:
 
 def text_in(picture: str) -> str:
     """Return the lines that a picture shows, the title left out."""
-    lines: dict[float, dict[float, str]] = {}
-    for text in ET.fromstring(picture).iter(_TEXT):  # noqa: S314 - our own file
-        if text.get("clip-path"):
-            row = lines.setdefault(float(text.get("y", "0")), {})
-            row[float(text.get("x", "0"))] = unescape(text.text or "").replace("\xa0", " ")
-    return "\n".join("".join(row[x] for x in sorted(row)).rstrip() for _, row in sorted(lines.items()))
+    lines: dict[str, str] = {}
+    for line, text in re.findall(r'<text [^>]*clip-path="url\(#hubpress-line-(\d+)\)">([^<]*)', picture):
+        lines[line] = lines.get(line, "") + unescape(text).replace("\xa0", " ")
+    return "\n".join(line.rstrip() for line in lines.values())

@@ -27,7 +27,7 @@ from tests.support.team import LABELER
 
 
 _EXPRESSION = re.compile(r"\$\{\{ (.+?) \}\}")
-_CONDITION = re.compile(r"(?P<name>[\w.]+) (?P<sign>==|!=) '(?P<value>[^']*)'")
+_CONDITION = re.compile(r"([\w.]+) == '([^']*)'")
 SHELL = ("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c")
 
 
@@ -55,8 +55,7 @@ class Job:
             return True
         found = _CONDITION.fullmatch(step["if"])
         assert found, f"this runner does not know {step['if']!r}"
-        is_equal = self.known.get(found["name"], "") == found["value"]
-        return is_equal if found["sign"] == "==" else not is_equal
+        return self.known.get(found[1], "") == found[2]
 
     def _run(self, step: dict[str, Any], work_tree: Path, output: Path) -> Result:
         given = {

@@ -402,7 +402,7 @@ def test_rule_14(hub: Hub, helm_repository: HelmServer) -> None:
     bomb = f"apiVersion: v1\na0: &a0 [x]\n{layers}entries: {{jupyterhub: *a29}}\n"
     helm_repository.answers["/index.yaml"] = (200, bomb.encode())
     done = run_task("bump", cwd=hub.path, seconds=60)
-    assert (done.code, len(done.err.splitlines())) == (UNREACHABLE, 2), done
+    assert (done.code, len(fault(done))) == (UNREACHABLE, 2), done
     helm_repository.answers.clear()
 
     secret = "ghp_" + "0123456789" * 3 + "abcdef"

@@ -15,6 +15,14 @@ from .hubs import Hub
 from .world import fault, nothing_written
 
 
+class InMemory(dict[str, bytes]):
+    """Files of a repository, by their paths."""
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of ``path``; None where there is no such file."""
+        return self.get(path)
+
+
 def opened(hub: Hub, **settings: object) -> OpenHub:
     """Open a repository as a task does that was given these settings; ``invoke.yaml`` is not read."""
     return open_hub(read_settings(settings), Git(hub.path))

@@ -39,11 +39,6 @@ def chart(values: bytes = VALUES) -> bytes:
     return archive(entry("jupyterhub/Chart.yaml", b"name: jupyterhub\n"), entry("jupyterhub/values.yaml", values))
 
 
-def extended(records: bytes) -> tuple[tarfile.TarInfo, bytes]:
-    """Return the member whose records (pax) extend the header of the next one."""
-    return entry("jupyterhub/PaxHeaders/x", records, type=tarfile.XHDTYPE)
-
-
 # -- the real Helm repository of October 2024, and the files of a real hub, from ``tests/data``
 
 

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from pathlib import Path
 
 from tasks.image.build import STAND_IN_LABEL
 
-from .cli import sh
+from .cli import run, sh
+from .processes import wait_until
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -65,7 +65,9 @@ def second_engine(folder: Path, *, attests: bool = False) -> Iterator[Engine]:
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     try:
-        _wait(server, host, folder / "log")
+        look = ("docker", "--host", host, "info")
+        wait_until(lambda: server.poll() is not None or run(*look, cwd=folder).code == 0, START_SECONDS)
+        assert server.poll() is None, (folder / "log").read_text()[-2000:]
         yield Engine(host, server.pid)
     finally:
         server.terminate()
@@ -75,15 +77,6 @@ def second_engine(folder: Path, *, attests: bool = False) -> Iterator[Engine]:
 def make_context(name: str, engine: Engine) -> None:
     """Make a Docker context that leads to ``engine``, in the test's own Docker folder."""
     sh("docker", "context", "create", name, "--docker", f"host={engine.host}", cwd=Path.cwd())
-
-
-def _wait(server: subprocess.Popen[bytes], host: str, log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and server.poll() is None:
-        if subprocess.run(("docker", "--host", host, "info"), capture_output=True, check=False).returncode == 0:
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"the second engine does not answer:\n{log.read_text()[-2000:]}")
 
 
 @contextmanager

@@ -10,10 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from .machine import PROJECT
-from .server import Asked, misbehaving, reply
+from .server import CERTIFICATE, Asked, misbehaving, reply
 
-CERTIFICATE = PROJECT / "tests" / "data" / "server.pem"
 TEAM, ROBIN = "team/hubs", "robin/hubs"
 _PAGE = {"hasNextPage": False, "endCursor": ""}
 

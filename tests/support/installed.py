@@ -1,11 +1,8 @@
 """hubpress as people install it: its wheel, and a virtual environment with that and nothing else."""
 
-import fcntl
-import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from importlib.metadata import Distribution, distribution, distributions
 from pathlib import Path
 
@@ -14,34 +11,34 @@ from packaging.requirements import Requirement
 
 from .cli import sh
 from .machine import PROJECT
-
-# Read before the tests move into homes of their own: pip's settings, and what it has fetched already.
-_PIPS_OWN = {
-    "HOME": str(Path.home()),
-    "XDG_CONFIG_HOME": os.environ.get("XDG_CONFIG_HOME", str(Path.home() / ".config")),
-    "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),
-}
+from .processes import alone, shared_folder
 
 
-def built_wheel(folder: Path, made: Path) -> Path:
-    """Return the project's wheel in ``folder``; whoever comes first builds it, in ``made``."""
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's wheel, built once for all workers."""
+    folder = shared_folder(tmp_path_factory) / "hubpress-wheel"
     with alone(folder):
         if not folder.exists():
+            made = tmp_path_factory.mktemp("wheel")
             sh(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "-d", str(made), cwd=PROJECT)
             shutil.copytree(made, folder)
-    (wheel,) = folder.glob("hubpress-*.whl")
-    return wheel
+    (found,) = folder.glob("hubpress-*.whl")
+    return found
 
 
-def installed_programs(folder: Path, wheel: Path) -> Path:
-    """Return the programs of a virtual environment in ``folder`` that has the wheel and what it needs.
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
+    """The programs of a virtual environment that has the wheel, what it needs, and nothing else.
 
     The libraries that its metadata asks for are copied from the environment of the tests: nothing is downloaded.
     """
+    folder = shared_folder(tmp_path_factory) / "hubpress-installed"
     with alone(folder):
         if not (folder / "ready").exists():
             sh(sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder), cwd=folder.parent)
-            _pip("--python", str(folder / "bin" / "python"), "install", "--no-deps", "--no-index", str(wheel))
+            pip = (sys.executable, "-m", "pip", "--quiet", "--python", str(folder / "bin" / "python"))
+            sh(*pip, "install", "--no-deps", "--no-index", str(wheel), cwd=folder.parent)
             (packages,) = folder.glob("lib/python*/site-packages")
             (own,) = distributions(name="hubpress", path=[str(packages)])
             for library in _required(own.requires or ()).values():
@@ -67,27 +64,3 @@ def _copy(library: Distribution, packages: Path) -> None:
         if ".." not in file.parts:
             (packages / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(str(file.locate()), packages / file)
-
-
-def _pip(*arguments: str) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in _PIPS_OWN.items():
-            patch.setenv(name, value)
-        sh(sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments, cwd=PROJECT)
-
-
-# -- what is made once for all of the processes that the tests of one run are spread over
-
-
-def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder that this run's workers share."""
-    own = tmp_path_factory.getbasetemp()
-    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Let one worker at a time make or look at ``folder``."""
-    with folder.with_suffix(".lock").open("a") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        yield

@@ -62,10 +62,7 @@ def make_home(folder: Path) -> dict[str, str]:
     git_config.write_text(_GIT_CONFIG)
     env = {
         "HOME": str(folder),
-        "XDG_CACHE_HOME": str(folder / "cache"),
-        "XDG_CONFIG_HOME": str(folder / "config"),
-        "XDG_DATA_HOME": str(folder / "data"),
-        "XDG_STATE_HOME": str(folder / "state"),
+        **{f"XDG_{kind.upper()}_HOME": str(folder / kind) for kind in ("cache", "config", "data", "state")},
         "DOCKER_CONFIG": str(docker),
         "CLOUDSDK_CONFIG": str(folder / "gcloud"),
         "GIT_CONFIG_GLOBAL": str(git_config),
@@ -83,6 +80,15 @@ def make_home(folder: Path) -> dict[str, str]:
 def users_own_variables() -> list[str]:
     """Return the names of the variables that would let a user's own settings into a test."""
     return [name for name in os.environ if name.upper() in _USERS_OWN_NAMES or name.startswith(_USERS_OWN)]
+
+
+def move_in(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Let this process live in a home of its own: no settings of the user's count, and none are touched."""
+    home = make_home(folder)
+    for name in users_own_variables():
+        patch.delenv(name)
+    for name, value in home.items():
+        patch.setenv(name, value)
 
 
 @cache

@@ -1,9 +1,14 @@
-"""Programs of the tests' own, processes that run, and waiting for what they bring about."""
+"""Programs of the tests' own, processes that run, waiting for what they bring about, and what they share."""
 
+import fcntl
+import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 
 def write_program(folder: Path, name: str, script: str) -> Path:
@@ -28,3 +33,20 @@ def wait_until(reached: Callable[[], object], seconds: float = 90) -> None:
     while not reached():
         assert time.monotonic() < deadline, "it does not come to that"
         time.sleep(0.02)
+
+
+# -- what is made once for all of the processes that the tests of one run are spread over
+
+
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder that this run's workers share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Let one worker at a time make or look at ``folder``."""
+    with folder.with_suffix(".lock").open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield

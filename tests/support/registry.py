@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,10 @@ from tasks.core.names import Reference
 from tasks.rehearsal.registry import Registry, forget_images, push_stand_in, registry
 
 from .gcloud import configure_docker
-from .installed import alone
+from .helm import RELEASES
+from .processes import alone
+
+_MIRROR = "mirror/k8s-hub"
 
 
 @contextmanager
@@ -29,31 +32,22 @@ def private_registry(folder: Path, users: Mapping[str, str], *, port: int | None
         yield served
 
 
-def mirror_at(address: str) -> str:
-    """Return the name that hub images have in the registry at ``address``, but for their tag."""
-    return f"{address}/mirror/k8s-hub"
+def put_mirror(served: Registry, folder: Path) -> str:
+    """Put stand-ins for z2jh's hub images into a registry, and return their name there, but for the tag.
 
-
-def push_mirror(address: str, tags: Iterable[str]) -> str:
-    """Put stand-ins for the hub images of ``tags`` into the registry at ``address``, and return their name there."""
-    mirror = mirror_at(address)
-    for tag in tags:
-        push_stand_in(Reference(mirror, tag))
-    return mirror
-
-
-def put_mirror(served: Registry, folder: Path, tags: Iterable[str]) -> str:
-    """Do as :func:`push_mirror` with a copy of what is in ``folder``; whoever comes first makes that."""
+    They are a copy of what is in ``folder``; whoever comes first makes that.
+    """
     with alone(folder):
         if not (folder / "ready").exists():
             with registry(folder) as made:
                 try:
-                    push_mirror(made.address, tags)
+                    for release in RELEASES:
+                        push_stand_in(Reference(f"{made.address}/{_MIRROR}", release.hub_tag))
                 finally:
                     forget_images(made.address)
             (folder / "ready").touch()
     shutil.copytree(folder / "content", served.folder / "content", dirs_exist_ok=True)
-    return mirror_at(served.address)
+    return f"{served.address}/{_MIRROR}"
 
 
 def sign_in(address: str, user: str, password: str) -> None:

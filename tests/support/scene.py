@@ -6,7 +6,7 @@ from pathlib import Path
 from .hubs import Hub
 from .registry import Repository
 from .server import Server
-from .world import World
+from .world import World, around
 
 CHARTPRESS, DOCKERFILE = "chartpress.yaml", "images/hub/Dockerfile"
 REQUIREMENTS, VALUES = "hub/requirements.yaml", "hub/values.yaml"
@@ -23,7 +23,7 @@ class Scene:
 
     def world(self) -> World:
         """Return all that a task might change."""
-        return World.around(self.hub, self.registry)
+        return around(self.hub, self.registry)
 
     @property
     def prefix(self) -> str:

@@ -18,7 +18,11 @@ from typing import TypeAlias
 
 import urllib3
 
+from .machine import PROJECT
+
 Answer: TypeAlias = bytes | Callable[[socket.socket], None]
+# A certificate of this machine, with its key.
+CERTIFICATE = PROJECT / "tests" / "data" / "server.pem"
 # A proxy's own: what stands between it and each side alone.
 _HOP = ("connection", "transfer-encoding", "content-length", "keep-alive", "expect")
 _TLS = b"\x16"

@@ -7,9 +7,8 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import urllib3
 from ruamel.yaml import YAML
@@ -23,42 +22,36 @@ from .registry import DOCKER_INDEX, DOCKER_MANIFEST, INDEX, MANIFEST
 
 PLATFORM = "linux/amd64"
 _MANIFESTS = (INDEX, MANIFEST, DOCKER_INDEX, DOCKER_MANIFEST)
-LOOKS = (
-    ("status", "--porcelain=v2", "--branch", "--show-stash", "--untracked-files=all"),
-    ("for-each-ref",),
-    ("ls-files", "--stage"),
-    ("config", "--local", "--list"),
-)
+_LOOKS = {
+    "status": (
+        *("--no-optional-locks", "status", "--porcelain=v2", "--branch", "--show-stash", "--untracked-files=all"),
+    ),
+    "refs": ("for-each-ref",),
+    "index": ("ls-files", "--stage"),
+    "config": ("config", "--local", "--list"),
+}
+# All that there is around a hub repository: each thing by its name, which begins with a word of its kind.
+World: TypeAlias = dict[str, "str | bytes"]
 
 
-@dataclass(frozen=True)
-class World:
-    """What there is around a hub repository."""
-
-    files: Mapping[str, bytes]
-    clone: tuple[str, ...]
-    remote: str
-    images: Mapping[str, str]
-    logins: bytes
-
-    @classmethod
-    def around(cls, hub: Hub, registry: str | None = None) -> World:
-        """Look at everything; at a registry's images where its ``HOST:PORT`` is given."""
-        return cls(
-            hub.snapshot(),
-            tuple(run("git", *look, cwd=hub.path).out for look in LOOKS),
-            run("git", "for-each-ref", cwd=hub.remote).out,
-            images_in(registry) if registry else {},
-            (Path(os.environ["DOCKER_CONFIG"]) / "config.json").read_bytes(),
-        )
+def around(hub: Hub, registry: str | None = None, below: str = "") -> World:
+    """Look at everything; at a registry's images below a path where its ``HOST:PORT`` is given."""
+    images = images_in(registry, below) if registry else {}
+    return {
+        **{f"git {name}": run("git", *look, cwd=hub.path).out for name, look in _LOOKS.items()},
+        "remote refs": run("git", "for-each-ref", cwd=hub.remote).out,
+        **{f"image {name}": digest for name, digest in images.items()},
+        **{f"file {name}": content for name, content in hub.snapshot().items()},
+        "logins": (Path(os.environ["DOCKER_CONFIG"]) / "config.json").read_bytes(),
+    }
 
 
 @contextmanager
 def nothing_written(hub: Hub) -> Iterator[None]:
     """Demand that the block leaves the repository and its remote as they are."""
-    before = World.around(hub)
+    before = around(hub)
     yield
-    assert World.around(hub) == before
+    assert around(hub) == before
 
 
 def files_in(folder: Path) -> dict[str, bytes]:

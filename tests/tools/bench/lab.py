@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import pytest
+
 from tasks.rehearsal.registry import Registry, forget_images, registry
 from tests.support import machine
 from tests.support.helm import HelmServer, chart_repository, served
-from tests.support.hubs import NO_REGISTRY, REAL_CHARTS, Hub, make_repository
-from tests.support.registry import push_mirror
+from tests.support.hubs import Hub, make_hub, make_repository
+from tests.support.registry import put_mirror
 
 VERSION, OLDER = "3.3.8", "3.2.1"
 _TOUCH_EVERY = 400
@@ -105,18 +107,12 @@ def open_lab(folder: Path, pairs: int) -> Iterator[Lab]:
 
     Python keeps what it compiles there too, for both sides, whatever the user's variables say.
     """
-    before = dict(os.environ)
-    for name in machine.users_own_variables():
-        del os.environ[name]
-    os.environ.update(machine.make_home(folder / "home"))
-    machine.keep_compiled(folder / "compiled")
-    os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
-    try:
-        with ExitStack() as held:
-            yield Lab(folder, pairs, held)
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as held:
+        machine.move_in(folder / "home", patch)
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        patch.setenv("PYTHONPYCACHEPREFIX", str(folder / "compiled"))
+        patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+        yield Lab(folder, pairs, held)
 
 
 @dataclass
@@ -137,7 +133,7 @@ class Lab:
     @cached_property
     def mirror(self) -> str:
         """A repository in that registry with stand-ins for the base images."""
-        return push_mirror(self.registry.address, (OLDER, VERSION))
+        return put_mirror(self.registry, self.folder / "mirror")
 
     @cached_property
     def charts(self) -> HelmServer:
@@ -153,5 +149,4 @@ class Lab:
 
     def sketch(self) -> Hub:
         """Make a hub that is only looked at: nothing is built, and nobody listens at its registry."""
-        files = Shape().files(f"quay.io/jupyterhub/k8s-hub:{VERSION}", f"{NO_REGISTRY}/hub/", REAL_CHARTS)
-        return make_repository(self.folder / "hubs" / secrets.token_hex(4), files)
+        return make_hub(self.folder / "hubs" / secrets.token_hex(4), version=VERSION)

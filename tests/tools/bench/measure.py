@@ -1,6 +1,5 @@
 """Timing two programs against each other on a machine that has other things to do, and the table that people read."""
 
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +7,7 @@ from pathlib import Path
 from statistics import median
 
 from tasks.core.output import table
+from tests.support.cli import run
 
 LEAST_PAIRS = 7
 _HEAD = ("", "what", "against", "limit", "measured", "ours", "baseline")
@@ -40,18 +40,10 @@ class Call:
 
     def output(self) -> str:
         """Run it once, and return what it printed on standard output."""
-        done = subprocess.run(
-            self.argv,
-            cwd=self.cwd,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-        )
-        if done.returncode not in self.ends:
-            raise RuntimeError(f"{self.title}: status {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-        return done.stdout
+        done = run(*self.argv, cwd=self.cwd, seconds=3600)
+        if done.code not in self.ends:
+            raise RuntimeError(f"{self.title}: {done}")
+        return done.out
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from tasks.core.faults import Interrupted
 from tests.support.cli import Result
+from tests.support.world import World
 
 from .driver import BEFORE_FILE, SIGNALS
-from .stage import Stage, World, difference, leftovers, users
+from .stage import Stage, difference, leftovers, users
 
 KILL = "SIGKILL"
 INTERRUPTION = "error: interrupted\nhint: run the same command again, it goes on where it stopped\n"

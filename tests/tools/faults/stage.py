@@ -13,27 +13,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TypeAlias
 
 from tasks.rehearsal.registry import Registry
 from tests.support.cli import TASKS, Result, run_module
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT, make_home, users_own_variables
 from tests.support.processes import alive, wait_until
-from tests.support.world import images_in
+from tests.support.world import World, around
 
-# All that there is in one place and in its registry: each thing by its name, which begins with a word of its kind.
-World: TypeAlias = dict[str, "str | bytes"]
-_LOOKS = {
-    "HEAD": ("symbolic-ref", "HEAD"),
-    "refs": ("for-each-ref",),
-    "commits": ("log", "--pretty=%H %T %s"),
-    "index": ("ls-files", "--stage"),
-    "status": (
-        *("--no-optional-locks", "status", "--porcelain=v2", "--branch", "--show-stash", "--untracked-files=all"),
-    ),
-    "config": ("config", "--local", "--list"),
-}
 # Of git's own: objects that nothing names, how references came about and are kept, the index with its files' times.
 # for-each-ref and ls-files tell what counts of them.
 _UNTOLD = ("objects", "logs", "packed-refs", "index")
@@ -131,13 +118,9 @@ class Stage:
 
     def look(self) -> World:
         """Return all that there is now."""
-        images = images_in(self.registry.address, f"{self.prefix}/core/hub")
-        return {
-            **{f"git {name}": self.hub.git(*look) for name, look in _LOOKS.items()},
-            "remote refs": self.hub.remote_git("for-each-ref"),
-            **{f"image {name}": digest for name, digest in images.items()},
-            **{f"file {name}": content for name, content in self._files()},
-        }
+        hub = around(self.hub, self.registry.address, f"{self.prefix}/core/hub")
+        world = {name: thing for name, thing in hub.items() if name.startswith(("git ", "remote ", "image "))}
+        return world | {f"file {name}": content for name, content in self._files()}
 
     def _files(self) -> Iterator[tuple[str, bytes]]:
         """Yield the files; of those in git's own folders only that they are there counts."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import Result, sh
+from tests.support.scene import PROGRAM, UNREACHABLE, UNUSABLE
 from tests.support.steps import BRANCH
 from tests.support.world import fault
 
@@ -18,7 +19,6 @@ from .harness import Harness
 
 pytestmark = pytest.mark.engine
 
-UNUSABLE, PROGRAM, UNREACHABLE = 2, 3, 4
 DISKS = "df -h .git PLACE/tmp"
 NO_SPACE, READ_ONLY = "No space left on device", "Read-only file system"
 PAGE = 4096

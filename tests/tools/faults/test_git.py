@@ -13,6 +13,7 @@ from tasks.tools.git import Git
 from tests.support.cli import Result
 from tests.support.hubs import Hub
 from tests.support.processes import wait_until, write_program
+from tests.support.scene import PROGRAM, REFUSED, UNREACHABLE
 from tests.support.steps import BRANCH
 from tests.support.world import fault
 
@@ -21,7 +22,6 @@ from .stage import PATIENCE, Stage, only, users
 
 pytestmark = pytest.mark.engine
 
-REFUSED, PROGRAM, UNREACHABLE = 1, 3, 4
 BUSY = "another git is at work here, or was killed in the middle of it"
 
 

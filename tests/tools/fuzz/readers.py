@@ -35,6 +35,7 @@ from tasks.tools.forges import opening_address, read_remote
 from tasks.tools.git import Git, push_fault, remote_fault
 from tasks.tools.logins import DockerLogins, denied
 from tasks.tools.registry import inspect, require_push_right
+from tests.support.calls import InMemory
 from tests.support.helm import RELEASES, chart_archive, index_text
 
 from . import seeds
@@ -88,14 +89,6 @@ def _settings_file(data: bytes) -> None:
 def _credential_file(data: bytes) -> None:
     for name in ("a", ".netrc", ".git/config", ".pypirc", "credentials", "kubeconfig", ".env"):
         credential_in(name, data)
-
-
-class InMemory(dict[str, bytes]):
-    """Files of a repository, by their paths."""
-
-    def read(self, path: str) -> bytes | None:
-        """Return the bytes of ``path``; None where there is no such file."""
-        return self.get(path)
 
 
 def _marked(text: str) -> None:

@@ -6,11 +6,9 @@ import pytest
 
 from tasks.checks.outside import security_problems
 from tasks.core.problems import Problem, Unchecked
-from tasks.core.settings import Settings
 from tasks.releases.index import Index, Release
 from tasks.releases.notes import known
-from tasks.repo.hub import open_hub
-from tasks.tools.git import Git
+from tests.support.calls import opened
 from tests.support.hubs import make_hub
 
 OLD = "CVE-2024-28233 in JupyterHub"
@@ -51,7 +49,7 @@ def test_what_is_lacking_and_the_command(
 ) -> None:
     made = make_hub(tmp_path / "hub")
     made.edit("hub/requirements.yaml", "version: 3.2.1", f"version: '{pinned}'")
-    hub = open_hub(Settings(), Git(made.path))
+    hub = opened(made)
     found = [one for one in security_problems(hub, index(*offered)) if isinstance(one, Problem)]
     assert [(one.path, one.code.value, one.severity.value) for one in found] == [
         ("hub/requirements.yaml:4", "security-release", "warning")
@@ -65,8 +63,7 @@ def test_what_is_lacking_and_the_command(
 def test_other_charts_have_versions_of_their_own(tmp_path: Path) -> None:
     made = make_hub(tmp_path / "hub", version="3.2.1")
     made.edit("hub/requirements.yaml", "name: jupyterhub", "name: daskhub")
-    hub = open_hub(Settings(dependency="daskhub"), Git(made.path))
-    assert [*security_problems(hub, index(*ALL))] == []
+    assert [*security_problems(opened(made, dependency="daskhub"), index(*ALL))] == []
 
 
 @pytest.mark.parametrize(
@@ -81,7 +78,7 @@ def test_other_charts_have_versions_of_their_own(tmp_path: Path) -> None:
 def test_a_release_younger_than_what_is_known_is_named(
     pinned: str, created: str | None, tmp_path: Path, *, is_told: bool
 ) -> None:
-    hub = open_hub(Settings(), Git(make_hub(tmp_path / "hub", version=pinned).path))
+    hub = opened(make_hub(tmp_path / "hub", version=pinned))
     offered = Index({"4.4.1": Release("4.4.1", created=created), "4.4.0": Release("4.4.0")})
     words = f"whether 4.4.1, of 2026-12-24, fixes vulnerabilities is not known: the list of fixes is of {known().date}"
     hint = "read https://z2jh.jupyter.org/en/stable/changelog.html, or install a newer hubpress"

@@ -17,11 +17,9 @@ from tasks.core.http import Address, Limits, get, send
 from tasks.core.settings import Settings
 from tasks.releases.repository import Cache, HelmRepository
 from tests.support.calls import raised
-from tests.support.charts import DATA
 from tests.support.conduct import AGAIN, CONDUCTS, Conduct
-from tests.support.server import Drip, Server, misbehaving, reply, tunnel_to
+from tests.support.server import CERTIFICATE, Drip, Server, misbehaving, reply, tunnel_to
 
-CERTIFICATE = DATA / "server.pem"
 QUICK = Limits(backoff=0.01, size=100_000)
 NOWHERE = Cache(Path("/dev/null"))
 
@@ -42,13 +40,6 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def page(server: Server, path: str = "/index.yaml", limits: Limits = QUICK) -> bytes:
     return NOWHERE.fetch(Address.parse(server.url + path), limits)
-
-
-def test_a_page_comes_as_it_is(server: Server) -> None:
-    server.answers = [reply(b"apiVersion: v1\n")]
-    assert page(server) == b"apiVersion: v1\n"
-    assert server.lines == ["GET /index.yaml"]
-    assert server.asked[0].headers["User-Agent"] == f"hubpress/{__version__}"
 
 
 def test_a_connection_that_was_idle_while_an_image_was_built_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,6 +65,7 @@ def test_a_stored_file_comes_byte_for_byte_whatever_the_server_calls_it(server: 
     server.answers = [reply(archive, Content_Encoding="x-gzip")]
     assert get(Address.parse(f"{server.url}/a.tgz"), Limits(), exact=True).body == archive
     assert server.asked[0].headers["Accept-Encoding"] == "identity"
+    assert server.asked[0].headers["User-Agent"] == f"hubpress/{__version__}"
 
 
 # Answers that are none.
@@ -331,35 +323,25 @@ def test_plain_http_to_another_machine_is_refused(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("base", "reference", "address"),
+    ("base", "reference", "address", "login"),
     [
-        ("https://hub.test/charts", "a.tgz", "https://hub.test/charts/a.tgz"),
-        ("https://hub.test/charts/", "../a.tgz", "https://hub.test/a.tgz"),
-        ("https://hub.test/charts/", "//other.test/a.tgz", "https://other.test/a.tgz"),
-        ("https://hub.test/charts/", "https://other.test/a.tgz", "https://other.test/a.tgz"),
-        ("file:///srv", "a.tgz", "file:///srv/a.tgz"),
-        ("file:///srv", "https://other.test/a.tgz", "https://other.test/a.tgz"),
+        ("https://me:pw@hub.test/charts", "a.tgz", "https://hub.test/charts/a.tgz", "me:pw"),
+        ("https://me:pw@hub.test/charts/", "../a.tgz", "https://hub.test/a.tgz", "me:pw"),
+        ("https://me:pw@hub.test/charts", "https://you:pw2@hub.test/a.tgz", "https://hub.test/a.tgz", "you:pw2"),
+        ("https://me:pw@hub.test/charts", "https://hub.test:8443/a.tgz", "https://hub.test:8443/a.tgz", None),
+        ("https://me:pw@hub.test/charts", "//other.test/a.tgz", "https://other.test/a.tgz", None),
+        ("file:///srv", "a.tgz", "file:///srv/a.tgz", None),
+        ("file:///srv", "https://other.test/a.tgz", "https://other.test/a.tgz", None),
     ],
 )
-def test_an_archives_address_is_taken_from_the_repositorys_folder(base: str, reference: str, address: str) -> None:
-    assert Address.parse(base).resolved(reference).url == address
+def test_an_archives_address_is_taken_from_the_repositorys_folder_and_the_login_goes_to_the_same_host_only(
+    base: str, reference: str, address: str, login: str | None
+) -> None:
+    found = Address.parse(base).resolved(reference)
+    assert (found.url, found.login) == (address, login)
 
 
 @pytest.mark.parametrize("reference", ["http://127.0.0.1/a.tgz", "file:///etc/passwd"])
 def test_an_index_of_https_leads_to_nothing_less_safe(reference: str) -> None:
     with pytest.raises(Unreachable, match="it redirects to a less secure address"):
         Address.parse("https://hub.test/charts").resolved(reference)
-
-
-@pytest.mark.parametrize(
-    ("reference", "login"),
-    [
-        ("a.tgz", "me:pw"),
-        ("https://hub.test/a.tgz", "me:pw"),
-        ("https://you:pw2@hub.test/a.tgz", "you:pw2"),
-        ("https://other.test/a.tgz", None),
-        ("https://hub.test:8443/a.tgz", None),
-    ],
-)
-def test_the_login_goes_along_to_the_same_host_only(reference: str, login: str | None) -> None:
-    assert Address.parse("https://me:pw@hub.test/charts").resolved(reference).login == login

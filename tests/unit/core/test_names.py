@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.core.faults import Unusable
-from tasks.core.names import Host, Reference, platform_argument, short_platform
+from tasks.core.names import Host, Reference, platform_argument
 
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 
@@ -109,8 +109,3 @@ def test_the_build_arguments_of(host: Host, wanted: str, asked: str | None, argu
 def test_a_host_is_named_as_people_do() -> None:
     hosts = (MAC_SILICON, PC, ARM, Host("freebsd14", "amd64"))
     assert [host.title for host in hosts] == ["Mac, arm64", "PC, x86_64", "Linux, aarch64", "freebsd14, amd64"]
-
-
-def test_only_the_variant_that_says_nothing_is_left_out() -> None:
-    names = ("linux/arm64/v8", "linux/arm64", "linux/arm/v7")
-    assert [short_platform(name) for name in names] == ["linux/arm64", "linux/arm64", "linux/arm/v7"]

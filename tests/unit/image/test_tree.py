@@ -16,6 +16,7 @@ from tasks.tools.git import Git
 from tests.support.calls import opened, raised
 from tests.support.cli import sh
 from tests.support.hubs import Hub, make_hub, make_repository
+from tests.support.steps import add_submodule
 
 ODD_NAMES = ("a b.txt", "é.txt", "-dash", ":colon", "*star", "[x]", 'quote".txt', "line\nbreak", "tab\t", "back\\slash")
 
@@ -238,7 +239,7 @@ def test_a_context_that_gives_the_image_no_new_tag_does_not_count(made: Hub) -> 
     assert hash_of(made) != before
 
 
-def test_each_file_that_a_builder_gets_and_how_it_is_written_counts_and_no_other(made: Hub) -> None:
+def test_each_file_that_a_builder_gets_the_base_image_and_the_platform_count_and_nothing_else(made: Hub) -> None:
     hashes = [hash_of(made)]
     for change in (
         write("images/hub/requirements.txt", "another\n"),
@@ -259,21 +260,14 @@ def test_each_file_that_a_builder_gets_and_how_it_is_written_counts_and_no_other
     for name in ("elsewhere/x.txt", "elsewhere/.gitattributes", "README"):
         made.put(name, "* -text\n")
         assert hash_of(made) == hashes[-1], name
+    assert len({hashes[-1], hash_of(made, base="sha256:2"), hash_of(made, platform="linux/arm64")}) == 3
 
 
-def test_the_base_image_and_the_platform_count(made: Hub) -> None:
-    hashes = {hash_of(made, base=base) for base in ("sha256:1", "sha256:2")}
-    assert len({*hashes, hash_of(made, platform="linux/arm64")}) == 3
-
-
-def test_the_revision_of_a_submodule_among_the_paths_counts(made: Hub, tmp_path: Path) -> None:
-    sub = make_repository(tmp_path / "sub", {"list.txt": "one\n"})
+def test_the_revision_of_a_submodule_among_the_paths_counts(made: Hub) -> None:
     made.git("rm", "--quiet", "-r", "extra")
-    made.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(sub.path), "extra")
-    made.commit("Take it from elsewhere")
+    add_submodule(made, "lists", "extra")
     before = hash_of(made)
-    sub.put("list.txt", "two\n")
-    sh("git", "pull", "--quiet", cwd=made.path / "extra")
+    sh("git", "commit", "--quiet", "--allow-empty", "--message=Another revision", cwd=made.path / "extra")
     made.commit("Follow")
     assert hash_of(made) != before
 

@@ -1,6 +1,4 @@
-import json
 import secrets
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -40,12 +38,6 @@ def base(registry: Registry) -> str:
     return str(image)
 
 
-def layers(reference: str) -> list[str]:
-    argv = ("docker", "image", "inspect", "--format", "{{json .RootFS.Layers}}", reference)
-    found: list[str] = json.loads(subprocess.run(argv, capture_output=True, check=True).stdout)
-    return found
-
-
 def test_a_usual_hub_dockerfile_builds_on_the_stand_in(base: str, tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text(USUAL.format(base=base))
     (tmp_path / "requirements.txt").write_text(REQUIREMENTS)
@@ -53,7 +45,6 @@ def test_a_usual_hub_dockerfile_builds_on_the_stand_in(base: str, tmp_path: Path
     sh("docker", "buildx", "build", "--quiet", "--load", "--tag", image, ".", cwd=tmp_path)
     try:
         _, log = files_of(image, pull="never")[LOG]
-        assert layers(image)[: len(layers(base))] == layers(base)
     finally:
         sh("docker", "image", "rm", image, cwd=tmp_path)
     assert log.splitlines() == [

@@ -13,23 +13,13 @@ from tasks.releases.index import Index, Release
 from tasks.releases.repository import Cache, HelmRepository, base_image_in
 from tests.support.calls import raised
 from tests.support.charts import VALUES, archive, chart, entry, real_values
-from tests.support.helm import HelmServer, served
+from tests.support.helm import RELEASES, HelmServer, index_text, served
 
 QUICK = Limits(backoff=0, attempts=1)
 NOWHERE = Path("/dev/null")
 
-INDEX = """\
-apiVersion: v1
-entries:
-  jupyterhub:
-  - apiVersion: v2
-    digest: {digest}
-    name: jupyterhub
-    urls:
-    - {url}
-    version: 0.11.1
-generated: "2024-10-24T11:45:31Z"
-"""
+# It has no annotation that names its images.
+OLD = next(release for release in RELEASES if not release.annotated)
 
 
 def repository(url: str, cache: Path = NOWHERE) -> HelmRepository:
@@ -37,10 +27,11 @@ def repository(url: str, cache: Path = NOWHERE) -> HelmRepository:
 
 
 def write(folder: Path, *, url: str, name: str = "", body: bytes = b"", digest: str = "") -> None:
-    """Write an index of one release that has no annotation, and its archive."""
+    """Write an index of one release, and its archive."""
     folder.mkdir(exist_ok=True)
     body = body or chart()
-    (folder / "index.yaml").write_text(INDEX.format(url=url, digest=digest or sha256(body).hexdigest()))
+    text = index_text([OLD], {OLD.version: digest or sha256(body).hexdigest()})
+    (folder / "index.yaml").write_text(text.replace(OLD.file_name, url))
     if name:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(body)
@@ -74,10 +65,10 @@ def test_the_second_run_fetches_nothing_again(helm_repository: HelmServer, tmp_p
 
 
 def test_the_address_is_the_entrys_own_and_never_a_built_name(server: HelmServer) -> None:
-    write(server.folder, url="old/jupyterhub-v0.11.1.tgz?x=1", name="old/jupyterhub-v0.11.1.tgz")
+    write(server.folder, url="old/jupyterhub-v3.2.1.tgz?x=1", name="old/jupyterhub-v3.2.1.tgz")
     helm = repository(server.url)
     assert helm.archive(only(helm)) == chart()
-    assert server.requests[-1] == "GET /old/jupyterhub-v0.11.1.tgz?x=1 200"
+    assert server.requests[-1] == "GET /old/jupyterhub-v3.2.1.tgz?x=1 200"
 
 
 @pytest.mark.parametrize("place", ["a.tgz", "charts/a.tgz"])
@@ -104,7 +95,7 @@ def test_an_entry_without_an_address_that_can_be_used(server: HelmServer, url: s
     write(server.folder, url=f'"{url}"')
     helm = repository(server.url)
     assert raised(Unreachable, helm.archive, only(helm)) == (
-        "error: the index names no address for the archive of jupyterhub 0.11.1 that can be used "
+        "error: the index names no address for the archive of jupyterhub 3.2.1 that can be used "
         f"({server.url}index.yaml)\nhint: choose another release with --to VERSION"
     )
 
@@ -129,7 +120,7 @@ def test_an_archive_without_a_hub_image_names_the_release(folder: Path) -> None:
     write(folder, url="a.tgz", name="a.tgz", body=chart(VALUES.replace(b"hub:", b"pub:")))
     helm = repository(str(folder))
     error, _ = raised(Unreachable, helm.base_image, only(helm)).splitlines()
-    assert error == "error: values.yaml in the archive names no hub image at hub.image (jupyterhub 0.11.1)"
+    assert error == "error: values.yaml in the archive names no hub image at hub.image (jupyterhub 3.2.1)"
 
 
 # -- the chart's archive

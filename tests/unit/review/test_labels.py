@@ -4,7 +4,7 @@ import pytest
 
 from tasks.core.faults import Unusable
 from tasks.review.team import PullRequestPaths, labels_of
-from tests.support.calls import raised
+from tests.support.calls import InMemory, raised
 
 RELEASE = PullRequestPaths(
     ("hub/requirements.yaml", "hub/values.yaml", "images/hub/Dockerfile"), "bump-z2jh-3.3.8", "staging"
@@ -45,22 +45,17 @@ jupyterhub-deployment:
 """
 
 
-class Repository(dict[str, bytes]):
-    """A repository's files by path."""
-
-    def read(self, path: str) -> bytes | None:
-        return self.get(path)
-
-
 def labels(text: str, request: PullRequestPaths = RELEASE, path: str = ".github/labeler.yml") -> list[str]:
-    return list(labels_of(Repository({path: text.encode()}), request))
+    return list(labels_of(InMemory({path: text.encode()}), request))
 
 
 def test_the_labels_of_a_release() -> None:
     given = ["dockerfile", "configuration", "hub-images", "helm-config", "jupyterhub-deployment"]
     assert labels(VERSION_4) == given
     assert labels(VERSION_5, path=".github/labeler.yaml") == ["hub-images", "jupyterhub-deployment"]
-    assert labels_of(Repository(), RELEASE) == ()
+    assert labels_of(InMemory(), RELEASE) == ()
+    dotted = PullRequestPaths((".github/workflows/x.yaml",), "b", "main")
+    assert labels("it: [{changed-files: [{any-glob-to-any-file: '**'}]}]\n", dotted) == ["it"]
 
 
 @pytest.mark.parametrize(
@@ -93,11 +88,6 @@ def test_the_labels_of_a_release() -> None:
 )
 def test_a_rule(rules: str, applies: bool) -> None:
     assert (labels(f"it: {rules}\n") == ["it"]) == applies
-
-
-def test_stars_match_names_with_a_dot() -> None:
-    request = PullRequestPaths((".github/workflows/x.yaml",), "b", "main")
-    assert labels("it: [{changed-files: [{any-glob-to-any-file: '**'}]}]\n", request) == ["it"]
 
 
 @pytest.mark.parametrize(

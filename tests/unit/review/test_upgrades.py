@@ -50,9 +50,10 @@ def test_what_a_move_crosses(before: str | None, after: str, titles: list[str]) 
     assert [upgrade.title for upgrade in upgrades_between(before, after)] == titles
 
 
-def test_upgrades_stand_in_semvers_order_and_kubernetes_never_falls() -> None:
-    versions = [semver.Version.parse(upgrade.first) for upgrade in known().upgrades]
-    assert versions == sorted(versions)
+def test_what_is_known_stands_in_semvers_order_and_kubernetes_never_falls() -> None:
+    for names in ([upgrade.first for upgrade in known().upgrades], known().security):
+        versions = [semver.Version.parse(name) for name in names]
+        assert versions == sorted(versions)
     oldest = [tuple(map(int, upgrade.kubernetes.split("."))) for upgrade in known().upgrades if upgrade.kubernetes]
     assert oldest == sorted(oldest)
 

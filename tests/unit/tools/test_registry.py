@@ -17,7 +17,6 @@ from tasks.tools.command import Output
 from tasks.tools.docker import Builder, build_fault, local, require_builder
 from tasks.tools.registry import Conversation, FoundImage, inspect, require_push_right
 from tests.support.calls import raised
-from tests.support.charts import DATA
 from tests.support.conduct import CONDUCTS, Conduct, asks_for, says, sends_to
 from tests.support.processes import write_program
 from tests.support.registry import (
@@ -31,11 +30,10 @@ from tests.support.registry import (
     sign_in,
     use_helper,
 )
-from tests.support.server import Drip, Server, misbehaving, reply
+from tests.support.server import CERTIFICATE, Drip, Server, misbehaving, reply
 
 ALL = [pytest.param(conduct, id=title) for title, conduct in CONDUCTS.items() if conduct.registry]
 AMD64, ARM64 = "linux/amd64", "linux/arm64"
-CERTIFICATE = DATA / "server.pem"
 TULIP = "Basic cm9iaW46dHVsaXAtZ2FyZGVu"  # robin:tulip-garden
 SLOW = {title: conduct.answer for title, conduct in CONDUCTS.items() if isinstance(conduct.answer, Drip)}
 
