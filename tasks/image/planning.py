@@ -48,7 +48,7 @@ def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
     loose = {}
     if not names_commit(hub.settings.tag):
         # Such a tag depends on these files too, but a release does not commit them.
-        loose = loose_files(hub.with_commit("", hub.changed), [one.image for one in build.images])
+        loose = loose_files(hub.as_if_committed(), [one.image for one in build.images])
     uncommitted = (f"{key} has files that are not committed: {to_commit(hub, files)}" for key, files in loose.items())
     writing = edit_action(hub.git.folder, edits, "the registry has confirmed the image", relies)
     there = ", ".join(str(one.reference) for one in build.images if one.status == PRESENT)

@@ -111,6 +111,10 @@ class Hub(Contents):
         """Return the repository after a commit of ``paths`` on ``branch``."""
         return replace(self, committed=self.files, planned_branch=branch, pending=self.pending | set(paths))
 
+    def as_if_committed(self) -> Hub:
+        """Return the repository as if its managed files were committed."""
+        return self.with_commit("", self.changed)
+
     def holding(self, known: Mapping[str, bytes | None]) -> Hub:
         """Return the repository with these bytes of files, by path."""
         return replace(self, files=Edited(self.files, known))

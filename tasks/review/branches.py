@@ -146,7 +146,7 @@ class TargetBranch(NamedTuple):
 
     name: str
     why: str
-    place: Fact
+    tip: Fact
     switch: tuple[str, ...] = ()
     is_named: bool = False
 
@@ -162,8 +162,8 @@ def target_branch(hub: Hub, review: Review, given: str | None) -> TargetBranch:
     if given is None and current in shared and commits:
         return _feature_branch(hub, review, f"{current} is {shared[current]}")
     if name == current:
-        place = local_branch_fact(git, current, git.start.commit)
-        return TargetBranch(current, "it is the current branch", place, is_named=given == current)
+        tip = local_branch_fact(git, current, git.start.commit)
+        return TargetBranch(current, "it is the current branch", tip, is_named=given == current)
     require_name(git, name)
     why = f"{current} is {shared[current]}" if current in shared else "of --branch"
     commit = git.branch_commit(name)

@@ -45,7 +45,7 @@ def plan_commit(
     files = tuple(tree.fact(path, hub.files.read(path)) for path in hub.managed)
     changed, target = hub.changed, target_branch(hub, review, options.branch)
     name, hub_after, actions = target.name, hub.with_commit(target.name, changed), [Action("nothing to commit")]
-    planned, pushed, requested, existing = None, target.place, None, None
+    planned, pushed, requested, existing = None, target.tip, None, None
     if changed:
         _require_committable(hub, changed, staged.value)
         committing, planned = _committing(hub, target, head, staged, files, options.message)
@@ -89,11 +89,11 @@ def _switching(git: Git, target: TargetBranch, head: Fact) -> Action:
     def do(values: Values) -> Values:
         new = values[HEAD]._replace(branch=target.name)
         git.move(*target.switch, to=new)
-        return {HEAD: new, target.place.name: new.commit}
+        return {HEAD: new, target.tip.name: new.commit}
 
     is_new = any(one.startswith("--") for one in target.switch)
     what = f"create {target.name} from {head.value.branch}" if is_new else f"switch to {target.name}"
-    return Action(what, target.why, do, (f"$ {git.command(*target.switch)}",), (head, target.place))
+    return Action(what, target.why, do, (f"$ {git.command(*target.switch)}",), (head, target.tip))
 
 
 def _committing(
@@ -108,12 +108,12 @@ def _committing(
 
     def do(values: Values) -> Values:
         known = {fact.name: values[fact.name] for fact in files}
-        place = values[HEAD]
+        start = values[HEAD]
         # A tag that the plan left open is known now.
         message = _message(replace(hub, committed=committed).holding(known), given)
-        made = _make_commit(hub.git, head._replace(value=place), {path: known[path] for path in changed}, message)
+        made = _make_commit(hub.git, head._replace(value=start), {path: known[path] for path in changed}, message)
         still_staged = {path: entry for path, entry in values[staged.name].items() if path not in changed}
-        facts = {HEAD: Head(place.branch, made), target.place.name: made, staged.name: still_staged}
+        facts = {HEAD: Head(start.branch, made), target.tip.name: made, staged.name: still_staged}
         # A hook may have changed the subject.
         return {**facts, COMMIT: {"hash": made, "subject": hub.git.read("log", "--max-count=1", "--pretty=%s", made)}}
 
@@ -121,12 +121,12 @@ def _committing(
     return Action(what, "", do, (text,), (head, staged, *files)), planned
 
 
-def _make_commit(git: Git, place: Fact, contents: Mapping[str, bytes], message: str) -> str:
+def _make_commit(git: Git, head: Fact, contents: Mapping[str, bytes], message: str) -> str:
     """Commit the files with the given ``contents`` and nothing else, and return the commit's full hash.
 
-    The clone's hooks run. ``place`` is the fact of HEAD, with the branch and the parent.
+    The clone's hooks run. ``head`` is the fact of HEAD, with the branch and the parent.
     """
-    branch, parent = place.value
+    branch, parent = head.value
     git.require_unlocked()
     flags = ("--quiet", "--only", "--cleanup=whitespace", "--file=-")
     # Not --literal-pathspecs: hooks would inherit its variable.
@@ -135,7 +135,7 @@ def _make_commit(git: Git, place: Fact, contents: Mapping[str, bytes], message: 
     )
     if not output.ok:
         if output.status > 0:
-            place.require(place.value)
+            head.require(head.value)
         raise _commit_fault(git, output, contents, message)
     commit = git.child_of(parent, f"refs/heads/{branch}")
     if commit is None:

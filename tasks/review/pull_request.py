@@ -285,7 +285,7 @@ def plan_push(hub: Hub, review: Review, branch: TargetBranch, why: str) -> tuple
     """Plan the push of ``branch`` as ``hub`` leaves it; return also the fact whose value will be the pushed commit."""
     git, name = hub.git, branch.name
     if not branch.is_named and name in review.shared:
-        return Action(f"nothing to push: {name} is {review.shared[name]}"), branch.place
+        return Action(f"nothing to push: {name} is {review.shared[name]}"), branch.tip
     remote, heads = review.remote, review.heads or {}
     if name in heads and not git.contains("HEAD", heads[name]):
         raise _has_more_commits(git, remote, name, heads[name])
@@ -294,7 +294,7 @@ def plan_push(hub: Hub, review: Review, branch: TargetBranch, why: str) -> tuple
     address = Fact(f"the address of {remote}", addresses, addresses(), lambda now: f"is now {', '.join(now)}")
     there = remote_branch_fact(git, remote, name, heads.get(name), git.push_address(remote))
     # A push that was killed after the remote had taken the branch leaves a clone that does not know of it.
-    if not hub.pending and there.value == branch.place.value and git.follows(remote, name):
+    if not hub.pending and there.value == branch.tip.value and git.follows(remote, name):
         return Action(f"{remote} has {name} already"), there
     others = [f"  {one_line(other)}" for other in git.commits_not_in((*heads.values(), *filter(None, [review.tip])))]
     if others:
@@ -303,21 +303,21 @@ def plan_push(hub: Hub, review: Review, branch: TargetBranch, why: str) -> tuple
     def do(values: Values) -> Values:
         if others:
             output.say("\n".join(others))
-        commit = values[branch.place.name]
+        commit = values[branch.tip.name]
         _push(git, remote, commit, name, there)
         return {there.name: commit, PUSHED: remote}
 
     # A planned commit has no hash yet, so the command that is shown names the branch.
-    commit = f"refs/heads/{name}" if hub.pending else branch.place.value
+    commit = f"refs/heads/{name}" if hub.pending else branch.tip.value
     commands = (git.push_command(remote, commit, name), *git.follow_commands(remote, name))
     details = (*others, *(f"$ {command}" for command in commands))
-    return Action(f"push {name} to {remote}", why, do, details, (branch.place, address, there)), there
+    return Action(f"push {name} to {remote}", why, do, details, (branch.tip, address, there)), there
 
 
-def _push(git: Git, remote: str, commit: str, branch: str, place: Fact) -> None:
+def _push(git: Git, remote: str, commit: str, branch: str, there: Fact) -> None:
     """Push ``commit`` to ``remote`` as ``branch``, verify that it is there, and make the clone's branch follow it."""
     done = capture(git.push_command(remote, commit, branch), seconds=PUSH_SECONDS)
-    tip = place.ask()
+    tip = there.ask()
     # The first address alone is asked. Where it is all, somebody may have pushed the same in the same moment.
     if tip == commit and (done.ok or len(git.push_addresses(remote)) == 1):
         # A forge may tell where to open a request.

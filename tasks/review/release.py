@@ -39,7 +39,7 @@ def expected_refusal(begin: Start, index: Index | None, options: ReleaseOptions)
         if fault is None:
             plan_commit(moved, CommitOptions(), begin.review)
             _ = options.pushes and begin.review.remote
-        planned, images = moved.with_commit("", moved.changed), moved.to_build(())
+        planned, images = moved.as_if_committed(), moved.to_build(())
         require_committed(planned, images)
         for image in images:
             planned.pinned(image)
@@ -97,7 +97,7 @@ def _steps(hub: Hub, options: ReleaseOptions, review: Review, auth: Future[Step]
                 options = replace(options, message=None)
         else:
             # Not counting the files that the release commits itself.
-            require_committed(hub.with_commit("", hub.changed), hub.to_build(options.image))
+            require_committed(hub.as_if_committed(), hub.to_build(options.image))
             building, built = plan_build(hub, options)
         yield building, built
         with output.waiting("rendering the chart"):
