@@ -17,7 +17,7 @@ from typing import NamedTuple
 from ..core.faults import CLI, Refused, Unusable
 from ..core.names import Reference, is_name
 from ..core.plan import Action, Step
-from ..core.settings import FILE, SECTION, ValuesTarget, WholeImage, read_settings, section_in
+from ..core.settings import FILE, SECTION, ValuesTarget, WholeImage, how_to_correct, read_settings, section_in
 from ..core.yaml_tree import Alias, Edit, MappingNode, parse
 from ..releases.index import Release, newest
 from ..releases.repository import HelmRepository
@@ -154,7 +154,9 @@ def _beginning(hub: Hub, prefix: str | None) -> tuple[BareChart, list[Part]]:
         raise Unusable(
             f"no chart here depends on {settings.dependency}",
             where=", ".join(map(hub.dependencies_of, hub.folders)) or dockerfile,
-            hint=f"add {settings.dependency} to the dependencies of one, with version and repository",
+            hint=how_to_correct(
+                "dependency", f"add {settings.dependency} to the dependencies of one, with version and repository"
+            ),
         )
     if found is None:
         _require_no_pin(hub)

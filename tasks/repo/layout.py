@@ -150,13 +150,14 @@ class Contents:
         return found
 
     def naming(self, path: str) -> dict[ValuesTarget, str]:
-        """Return where YAML files, but secrets, name an image at a path that ends with ``path``, with its name."""
+        """Return the places in YAML files, except secrets, whose path ends with ``path``, with the image's name."""
         wanted, places = tuple(path.split(".")), []
-        for file in self.listing.files:
+        files = (file for file in self.listing.files if file.endswith((".yaml", ".yml")) and "secret" not in file)
+        for file in files:
+            data = self.files.read(file) or b""
             with suppress(Unusable):
-                is_read = file.endswith((".yaml", ".yml")) and "secret" not in file
                 # A manifest has the values below a key of its own.
-                for tree in load_all(self.files.read(file) or b"", file) if is_read else ():
+                for tree in load_all(data, file) if wanted[-1].encode() in data else ():
                     found = (steps for steps, _ in walk(tree) if steps[-len(wanted) :] == wanted)
                     places += [ValuesTarget(file, ".".join(steps)) for steps in found]
         return self.names_at(places)

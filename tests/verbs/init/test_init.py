@@ -99,13 +99,18 @@ def test_values_get_the_image_s_keys(
     assert hub.read("hub/values.yaml") == expected
 
 
-def test_where_no_chart_depends_on_z2jh_nothing_is_written(tmp_path: Path, init: Init) -> None:
+def test_where_no_chart_depends_on_z2jh_nothing_is_written(
+    tmp_path: Path, init: Init, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hub = make_repository(tmp_path / "hub", {"web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 0.1.0\n"})
     assert refused(init, hub) == (
         2,
         "no chart here depends on jupyterhub (web/Chart.yaml)",
         "add jupyterhub to the dependencies of one, with version and repository",
     )
+    # A variable was not named where it was what named another dependency.
+    monkeypatch.setenv("INVOKE_HUB_DEPENDENCY", "jupiterhub")
+    assert refused(init, hub)[2] == "fix INVOKE_HUB_DEPENDENCY, or unset it"
 
 
 # -- what is there, and lacks something
