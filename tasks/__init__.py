@@ -22,7 +22,7 @@ try:
     from .release import release
     from .status import status
 except KeyboardInterrupt:
-    # Ctrl-C before any task has begun: nothing was done, and a traceback would tell nothing.
+    # Ctrl-C before a task: nothing was done, and a traceback would not help.
     sys.exit(130)
 
 mask_records()

@@ -44,4 +44,4 @@ def _warn(plan: Plan) -> None:
     plan.require_possible()
     *before, committing = plan.steps
     for step in before if committing.to_do else ():
-        output.say("\n".join(f"warning: {one_line(told)}" for told in step.safe_warnings()))
+        output.say("\n".join(f"warning: {one_line(warning)}" for warning in step.safe_warnings()))

@@ -37,9 +37,9 @@ OPTIONS = [
 ]
 # Invoke's own.
 _OWN = ("complete", "config", "debug", "dry", "help", "print-completion-script", "version")
-# They never change anything, dry or not.
+# Read-only tasks.
 _LOOKS = (*GROUPS["Inspect (read-only)"], "doctor")
-# Other spellings, each of a flag, as in helm, git and apt; and of tasks.
+# Other spellings of flags, as in helm, git and apt, and of tasks.
 _SPELLINGS = {
     "--dry-run": "--dry",
     "-n": "--dry",
@@ -58,14 +58,14 @@ Flags: TypeAlias = "Mapping[str, Argument]"
 
 
 class _Config(Config):
-    """Invoke's configuration without any file, if it is ``lazy``: this command reads its settings itself."""
+    """Invoke's configuration without files: this command reads its settings itself."""
 
     def load_runtime(self, merge: bool = True) -> None:
         """Read no file of ``-f``."""
 
 
 class HubPress(Program):
-    """The command; a command line that cannot be read is a fault here, not a traceback."""
+    """The command; an invalid command line is a fault, not a traceback."""
 
     col_padding = 2
 
@@ -75,16 +75,16 @@ class HubPress(Program):
 
     @property
     def initial_context(self) -> ParserContext:
-        """Invoke's own flags; those that would do nothing here cannot be given."""
+        """Invoke's own flags, without those that have no effect here."""
         context = super().initial_context
         context.flags = ParserContext(args=[one for one in context.args.values() if one.name in _OWN]).flags
         return context
 
     def normalize_argv(self, argv: list[str] | None) -> None:
-        """Take the command line, and spell it as Invoke does."""
+        """Take the command line, and translate it to Invoke's spelling."""
         super().normalize_argv(argv)
         words = self.argv[1:]
-        # A command line that is not finished follows it.
+        # An incomplete command line follows.
         if words[:1] != ["--complete"]:
             core = self.initial_context
             tasks = {str(context.name): _flags(core, context) for context in ns.to_contexts()}
@@ -92,7 +92,7 @@ class HubPress(Program):
                 self.argv = [*self.argv[:1], *_spelled(words, _flags(core), tasks)]
 
     def parse_core(self, argv: list[str] | None) -> None:
-        """Read Invoke's own flags; but Python may keep what it compiles, as ``tasks.py`` has it."""
+        """Read Invoke's own flags, but let Python write its bytecode cache."""
         with _understood(argv or sys.argv):
             super().parse_core(argv)
         sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
@@ -109,31 +109,28 @@ class HubPress(Program):
 
     def print_help(self) -> None:
         """Print the tasks."""
-        told = {name: (inspect.getdoc(task) or "").partition("\n")[0] for name, task in ns.tasks.items()}
+        summaries = {name: (inspect.getdoc(task) or "").partition("\n")[0] for name, task in ns.tasks.items()}
         print("Move a Zero to JupyterHub hub image from release to release.\n")  # noqa: T201 - as Invoke does
         print("Usage: hubpress TASK [OPTIONS]   tasks chain: hubpress bump commit --push\n")  # noqa: T201
         for title, names in GROUPS.items():
             print(f"{title}:")  # noqa: T201
-            self.print_columns([(name, told[name]) for name in names])
+            self.print_columns([(name, summaries[name]) for name in names])
         print("Options of every task:")  # noqa: T201
         self.print_columns(OPTIONS)
         print("Start with: hubpress doctor, hubpress status, hubpress rehearse")  # noqa: T201
 
     def print_columns(self, tuples: Sequence[tuple[str, str | None]]) -> None:
-        """Print a table as Invoke does; where it finds no room beside the names, the terminal itself breaks the lines.
-
-        A split window may be that narrow.
-        """
+        """Print a table like Invoke; if the terminal is too narrow for that, let it wrap the lines."""
         try:
             super().print_columns(tuples)
         except ValueError:
-            print(table([(name, told or "") for name, told in tuples], "  ") + "\n")  # noqa: T201 - as Invoke does
+            print(table([(name, text or "") for name, text in tuples], "  ") + "\n")  # noqa: T201 - as Invoke does
 
     def print_task_help(self, name: str) -> None:
         """Print how a task is used."""
         arguments = self.parser.contexts[name].args
-        told = re.sub(rf"(?m)^  {name}\b", rf"  hubpress {name}", inspect.getdoc(ns[name]) or "")
-        about, title, examples = told.partition("Examples:")
+        text = re.sub(rf"(?m)^  {name}\b", rf"  hubpress {name}", inspect.getdoc(ns[name]) or "")
+        about, title, examples = text.partition("Examples:")
         version = "[VERSION] " if "to" in arguments else ""
         print(f"Usage: hubpress {name} {version}[OPTIONS]\n\n{about}Options:")  # noqa: T201 - as Invoke does
         dry = [] if name in _LOOKS else [("-R, --dry", OPTIONS[0][1])]
@@ -150,9 +147,9 @@ def _flags(*contexts: ParserContext) -> dict[str, Argument]:
 
 
 def _spelled(words: Iterable[str], core: Flags, tasks: Mapping[str, Flags]) -> list[str]:
-    """Return ``words`` as Invoke knows them, by the flags before a task, and those behind each.
+    """Return ``words`` in Invoke's spelling, by the flags before the tasks, and those of each task.
 
-    Raises Refused for a word that is no task or flag, for a flag without its value, and for one with several.
+    Raises Refused for an unknown task or flag, for a missing value, and for a flag that is given twice.
     """
     help_of, flags = "hubpress help", core
     spelled, rest = ["hubpress"], [*words]
@@ -194,12 +191,12 @@ def _spelled(words: Iterable[str], core: Flags, tasks: Mapping[str, Flags]) -> l
 
 
 def _meant(word: str, tasks: Iterable[str], core: Flags, flags: Flags) -> str:
-    """Return the task or flag that ``word`` was probably meant to be; none where no one is near."""
+    """Return the task or flag closest to ``word``, or an empty string."""
     own = (flag for flag in flags if flag not in core or flag in _COMMON)
     known = {one.lstrip("-"): one for one in (own if word.startswith("-") else (*tasks, *_SYNONYMS))}
     bare = word.lstrip("-")
     opposite = bare[3:] if bare.startswith("no-") else f"no-{bare}"
-    # One letter is near every other.
+    # A single letter matches too much.
     near = nearest(bare, (one for one in known if one[1:] and one != opposite)) if word[2:] else None
     return _SYNONYMS.get(near, known[near]) if near else ""
 

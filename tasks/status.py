@@ -35,12 +35,12 @@ def status(run: Run) -> None:
 
     found = survey(run.hub)
     world = found.world
-    told = found.findings.text("Everything is consistent.")
+    findings = found.findings.text("Everything is consistent.")
     lines = (
         *(*_release_words(found), ""),
         *("Release", output.table(_release_rows(world.hub.version, world.releases), "  "), ""),
         *("Images", output.table(_image_rows(world), "  "), ""),
-        *(("Problems", textwrap.indent(told, "  ")) if found.findings.problems else (told,)),
+        *(("Problems", textwrap.indent(findings, "  ")) if found.findings.problems else (findings,)),
     )
     run.present(_content(found), "\n".join(lines))
 

@@ -61,13 +61,13 @@ class SeenImage(NamedTuple):
 
     Attributes:
         pinned_tag: the tag that the values name, else the digest.
-        own: the image that the values name, where it is of the image's repository.
+        own: the image that the values name, if it is in the image's repository.
         digests: the places in the values that pin it by digest: file and line, and the image.
-        in_registry: whether its registry has what the values name, else what a build made; None where not known.
-        tag: the tag that a build would give it; None where that cannot be told.
-        same_inputs: whether its label names the inputs that a build would take, whatever commit its tag names; None
-            where there is no label, and where other inputs give another tag.
-        is_up_to_date: whether a build would leave it as it is; None where that cannot be told.
+        in_registry: whether its registry has the image in the values, else the one of a build; None if unknown.
+        tag: the tag of a build now; None if unknown.
+        same_inputs: whether its label has the inputs of a build now, whatever its tag; None without a label, and if
+            other inputs would change the tag.
+        is_up_to_date: whether a build would leave it as it is; None if unknown.
     """
 
     image: HubImage

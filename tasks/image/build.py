@@ -217,7 +217,7 @@ class Build:
         return [line for one in images for line in one.summary()]
 
     def report(self) -> list[dict[str, Any]]:
-        """Return the images' part of the JSON report, those that are left alone last."""
+        """Return the images for the JSON report, skipped ones last."""
         built = {*self.more_built, *(one.key for one in self.images)}
         left = {*self.hub.other_images, *self.hub.spare_images} - built
         base = {"image": None, "digest": None, "inherited": None}
@@ -258,7 +258,7 @@ def assess_images(hub: Hub, options: BuildOptions, *, reuse: bool) -> Build:
     bases = (image.base.reference for image in images)
     _ask(answers, [*(options.stand_ins.get(base, base) for base in bases), *known])
     with source_tree(hub, images) as tree:
-        planned = tuple(assess_image(hub, image, options, answers, tree, look=pushes) for image in images)
+        planned = tuple(assess_image(hub, image, options, answers, tree, ask_registry=pushes) for image in images)
     for one, other in combinations(planned, 2):
         if one.reference == other.reference:
             raise Refused(
@@ -280,12 +280,9 @@ def _ask(answers: Answers, references: Iterable[Reference]) -> None:
 
 
 def assess_image(
-    hub: Hub, image: HubImage, options: BuildOptions, answers: Answers, tree: Tree, *, look: bool
+    hub: Hub, image: HubImage, options: BuildOptions, answers: Answers, tree: Tree, *, ask_registry: bool
 ) -> ImageBuild:
-    """Return where one image stands, and so what is to be done with it; with ``look`` its registry is asked for it.
-
-    ``tree`` is that of HEAD or of the working files.
-    """
+    """Return an image with its status; ``tree`` is that of HEAD or of the working files."""
     stand_in = options.stand_ins.get(image.base.reference)
     answer = answers[stand_in or image.base.reference]
     base = base_of(image, answer, stored=stand_in is None)._replace(stand_in=stand_in)
@@ -302,7 +299,7 @@ def assess_image(
         return one._replace(status=SKIPPED, inputs=hashed())
     require_platforms(base, left)
     found = None
-    if look and not is_planned:
+    if ask_registry and not is_planned:
         _ask(answers, [one.reference])
         found = answers[one.reference]
     if options.force and isinstance(found, FoundImage | Refused):

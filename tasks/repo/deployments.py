@@ -90,8 +90,8 @@ def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
     ``names`` selects deployments, or groups of them.
     """
     if not has_deployments(hub):
-        told = (in_brackets(one.deployment) for one in installations(hub) if one.deployment)
-        entry = next(told, "{name: …, values: […]}")
+        entries = (in_brackets(one.deployment) for one in installations(hub) if one.deployment)
+        entry = next(entries, "{name: …, values: […]}")
         raise Unusable(
             "no chart here depends on z2jh, and no setting names the values that z2jh's own is deployed with",
             where=hub.git.folder,
@@ -168,12 +168,12 @@ def _in_cluster(hub: Hub, path: str, data: bytes) -> Iterator[Deployment]:
 
 
 def _of_settings(hub: Hub) -> Iterator[Deployment]:
-    told = hub.settings.deployments
-    if twice := next((name for name, count in Counter(one.name for one in told).items() if count > 1), None):
+    given = hub.settings.deployments
+    if twice := next((name for name, count in Counter(one.name for one in given).items() if count > 1), None):
         hint = "give each its own name"
         raise Unusable(f"several of hub.deployments are called {twice}", where=FILE, hint=hint)
-    charts = {path: one.chart for one in _of_clusters(hub) for path in one.values} if told else {}
-    for one in told:
+    charts = {path: one.chart for one in _of_clusters(hub) for path in one.values} if given else {}
+    for one in given:
         known = next((charts[path] for path in one.values if path in charts), chart_of(hub))
         chart = _chart_folder(hub, one.chart) if one.chart else known
         missing = next((path for path in one.values if hub.files.read(path) is None), None)
@@ -417,7 +417,7 @@ def chart_values(
 
 
 def _trees_in(hub: Hub, path: str, telling: re.Pattern[bytes] = _ANYTHING) -> Sequence[Data]:
-    """Return what the mappings of a file hold; none where it is missing, encrypted or faulty, or not ``telling``."""
+    """Parse the mappings in a YAML file; none if it is missing, encrypted or invalid, or does not match ``telling``."""
     data = hub.files.read(path) or b""
     with suppress(Unusable):
         return [one for one in _read(data, path) if isinstance(one, dict)] if telling.search(data) else ()

@@ -107,7 +107,7 @@ class WorkingTree(NamedTuple):
 
 
 class Edited(NamedTuple):
-    """The files ``under`` edits, and the bytes that those edits leave, by path; None where a file stays as it is."""
+    """The files ``under``, with edits on top: the new bytes by path, None for a file that stays."""
 
     under: Files
     after: Mapping[str, bytes | None]

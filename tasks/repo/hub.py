@@ -293,9 +293,9 @@ class Hub(Contents):
 
     @cached_property
     def spare_images(self) -> Mapping[str, ValuesPlace]:
-        """The images that are built only when asked for by name, each with a place where the values name another.
+        """The images that are built only on request, because the values name another image at each of their places.
 
-        They share each of their places with another image, which is named there.
+        Each has one of these places, with the other image.
         """
         spare: dict[str, ValuesPlace] = {}
         written = {place.image for place in self.places}

@@ -376,13 +376,13 @@ def _if_read(edit: FileEdit, steps: tuple[str, ...], added: Sequence[str]) -> Pa
 
 def _image_lines(image: ImageSpec) -> list[str]:
     usual = join("images", image.key)
-    told = {
+    fields = {
         "imageName": image.named,
         "contextPath": quoted(image.context) if image.context != usual else None,
         "dockerfilePath": quoted(image.dockerfile) if image.dockerfile != join(image.context, "Dockerfile") else None,
         "valuesPath": ", ".join(image.values_paths),
     }
-    return ["    images:", f"      {image.key}:", *(f"        {key}: {text}" for key, text in told.items() if text)]
+    return ["    images:", f"      {image.key}:", *(f"        {key}: {text}" for key, text in fields.items() if text)]
 
 
 def _new(path: str, template: str, /, **fields: object) -> FileEdit:

@@ -156,7 +156,7 @@ class Contents:
         for file in files:
             data = self.files.read(file) or b""
             with suppress(Unusable):
-                # A manifest has the values below a key of its own.
+                # In a manifest, the values are below other keys.
                 for tree in load_all(data, file) if wanted[-1].encode() in data else ():
                     found = (steps for steps, _ in walk(tree) if steps[-len(wanted) :] == wanted)
                     places += [ValuesTarget(file, ".".join(steps)) for steps in found]

@@ -107,8 +107,8 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
     gap = f"{review.upstream} was not asked for {base}: {review.gap}; the plan uses the clone's copy"
     warnings = (gap,) if review.gap else ()
 
-    def stay(*told: str) -> tuple[Step, Hub]:
-        return Step("fetch", (), warnings=lambda: (*warnings, *told)), hub
+    def stay(*more: str) -> tuple[Step, Hub]:
+        return Step("fetch", (), warnings=lambda: (*warnings, *more)), hub
 
     if head is None or (current, head) == (base, tip) or hub.planned_branch or git.under_way():
         return stay()
@@ -118,17 +118,17 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
             return _plan_start(hub, known)
         # Only the upstream knows whether a branch that was pushed has been merged.
         was_pushed = is_own and git.commit_at(f"refs/remotes/{review.remotes.push}/{current}")
-        told = f"{current} may have been merged since the last fetch from {review.upstream}: --push and --pr ask there"
-        return stay(told) if was_pushed else stay()
+        note = f"{current} may have been merged since the last fetch from {review.upstream}: --push and --pr ask there"
+        return stay(note) if was_pushed else stay()
     is_new = git.commit_at(tip) is None
     folder = _kept.enter_context(temporary_folder())
     (folder / "objects").mkdir()
     seen = git.fetched(review.upstream, base, folder / "objects") if is_new else git
     if is_own and not _is_finished(hub, seen, review, str(current), head):
         behind = seen.count(head, tip)
-        told = f"{current} is {_commits(behind)} behind {base} of {review.upstream}"
-        return stay(told) if behind else stay()
-    # People are told that HEAD is detached; in CI that is how things are.
+        note = f"{current} is {_commits(behind)} behind {base} of {review.upstream}"
+        return stay(note) if behind else stay()
+    # In CI, a detached HEAD is normal.
     if current is None and not (output.is_ci() and seen.contains(tip, head)):
         return stay()
     step, end, moving = _plan_moves(hub, seen, review, current, head)

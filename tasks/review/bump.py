@@ -205,7 +205,7 @@ def release_facts(before: Release | None, after: Release) -> dict[str, tuple[str
 
 
 def pinned_at(hub: Hub, place: Pin | ValuesPlace) -> str | None:
-    """Return what a place has, in values ``name:tag``, else ``name@digest``; None where the file has nothing there."""
+    """Return the text of a place, in values ``name:tag`` or ``name@digest``, or None."""
     try:
         pinned: Pinned | PinnedImage = place.read(hub.files)
     except Fault:

@@ -318,7 +318,7 @@ def _push(git: Git, remote: str, commit: str, branch: str, there: Fact) -> None:
     """Push ``commit`` to ``remote`` as ``branch``, verify that it is there, and make the clone's branch follow it."""
     done = capture(git.push_command(remote, commit, branch), seconds=PUSH_SECONDS)
     tip = there.ask()
-    # The first address alone is asked. Where it is all, somebody may have pushed the same in the same moment.
+    # Only the first address is asked: another one may have rejected the push.
     if tip == commit and (done.ok or len(git.push_addresses(remote)) == 1):
         # A forge may tell where to open a request.
         lines = (line.partition("remote: ") for line in done.stderr.splitlines())

@@ -65,7 +65,7 @@ class Command(NamedTuple):
 
     @property
     def input(self) -> bytes:
-        """What it is given to read, where ``stdin`` has bytes that are not UTF-8 as such."""
+        """``stdin`` as bytes, also those that are not UTF-8."""
         return self.stdin.encode("utf-8", "surrogateescape")
 
     def __str__(self) -> str:

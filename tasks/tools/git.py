@@ -316,7 +316,7 @@ class Git:
         return push[0] if push and push[0] != fetch else remote
 
     def push_addresses(self, remote: str) -> list[str]:
-        """Return where a push to ``remote`` goes: to its one address, or to several."""
+        """Return the push addresses of ``remote``."""
         return self.ask("remote", "get-url", "--push", "--all", remote).text.splitlines()
 
     @cached_property

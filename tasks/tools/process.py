@@ -304,9 +304,9 @@ def _too_slow(command: Command, seconds: float) -> TooSlow:
 
 
 def _search_path(program: str = "") -> str:
-    """Return PATH for ``program``: without the current folder, with what is beside this Python (chartpress) last.
+    """Return PATH without the current folder, and with this Python's own folder (chartpress) last.
 
-    For git's hooks that stays where it is, too.
+    For git, that folder also keeps its place, because hooks may need it.
     """
     own = Path(sys.executable).parent
     elsewhere = {own} if sys.prefix != sys.base_prefix and program != "git" else set()
