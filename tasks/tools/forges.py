@@ -148,7 +148,7 @@ class GitHub(NamedTuple):
         return self.run(self._rest("GET", "", "--jq", ".parent.full_name // empty")).text or None
 
     def requests(self, head: str) -> list[ForgeRequest]:
-        """Return the pull requests from the branch ``head``, the newest first, merged and closed ones too."""
+        """Return the pull requests from ``head`` (see ForgeRequest), the newest first, merged and closed ones too."""
         branch = head.rpartition(":")[2]
         wanted = ("--head", branch, "--state", "all", "--json", _FIELDS)
         output = self.run(self._command("pr", "list", *self._here, *wanted))
