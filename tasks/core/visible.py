@@ -172,7 +172,8 @@ def _spelled(text: str) -> set[str]:
     """Return the spellings of ``text``: for bake, in JSON and URLs, quoted by Python and a shell, and combined."""
     forms = {text, bake_literal(text)}
     forms |= {written for form in forms for written in _in_json(form)}
-    forms |= {quote(text), quote(text, safe=""), quote_plus(text), repr(text)[1:-1]}
+    data = text.encode("utf-8", "surrogateescape")  # a variable's value may not be UTF-8
+    forms |= {quote(data), quote(data, safe=""), quote_plus(data), repr(text)[1:-1]}
     forms |= {form.replace("'", "'\"'\"'") for form in forms}
     return forms | {written for form in forms for written in _in_json(form)}
 

@@ -306,8 +306,10 @@ def opening_address(repository: Repository, fork: Repository, branch: str, base:
         renamed = "" if name == repository.path.rpartition("/")[2] else f"{'/' if forge == _GITEA else ':'}{name}"
         dest, head = f"{repository.path}::{base}", f"{owner}{renamed}:{branch}"
     names = {"base": base, "branch": branch, "dest": dest, "head": head}
-    quoted = {key: quote(name, safe="/:") for key, name in names.items()}
-    return _PAGES[forge].format(to=repository.address, fork=fork.address, title=quote_plus(title), **quoted)
+    # The name of a branch may not be UTF-8.
+    quoted = {key: quote(name, safe="/:", errors="surrogateescape") for key, name in names.items()}
+    titled = quote_plus(title, errors="surrogateescape")
+    return _PAGES[forge].format(to=repository.address, fork=fork.address, title=titled, **quoted)
 
 
 def _fault(output: Output, host: str) -> Fault:
