@@ -348,7 +348,7 @@ class Git:
         return RemoteBranches(heads, next((name for name in links if name in heads), None))
 
     def reach(self, command: Command, remote: str, seconds: float = LOOK_SECONDS) -> Output:
-        """Run a command that asks ``remote``; return its output. Raises Denied, or Unreachable (after ``seconds`` too)."""
+        """Run a command that asks ``remote``, and return its output; raise Denied or Unreachable, also if too slow."""
         try:
             output = capture(command, seconds=seconds)
         except TooSlow as slow:
