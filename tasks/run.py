@@ -85,7 +85,7 @@ class Run:
         """Plan from where feature branches start; in a real run, call ``agree``, which accepts the plan or raises.
 
         A real run then goes there, plans the rest again, and calls ``agree`` again if that differs. From here on,
-        ``hub`` is the repository there.
+        ``hub`` is the repository there. With ``ask``, the remotes are asked even if nothing is pushed.
 
         Returns:
             The plan, and the repository as it will be after it.
