@@ -77,7 +77,7 @@ _REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] 
 class _Retry(Retry):
     """urllib3's retries, with a bound on the wait that a server may ask for (RFC 9110, section 10.2.3).
 
-    After a read timeout there is no other attempt: a server that was silent for that long is likely to stay silent.
+    After a timeout there is no other attempt: a server that was silent for that long is likely to stay silent.
     """
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
@@ -86,8 +86,10 @@ class _Retry(Retry):
         return None
 
     def increment(self, *args: Any, **kwargs: Any) -> _Retry:  # noqa: ANN401 - Retry's own
-        if isinstance(kwargs.get("error"), exceptions.ReadTimeoutError):
-            raise kwargs["error"]
+        error = kwargs.get("error")
+        # A refused connection is a ConnectTimeoutError to urllib3, too.
+        if isinstance(error, exceptions.TimeoutError) and not isinstance(error, exceptions.NewConnectionError):
+            raise error
         return super().increment(*args, **kwargs)
 
 
