@@ -149,7 +149,7 @@ def _flags(*contexts: ParserContext) -> dict[str, Argument]:
 def _spelled(words: Iterable[str], core: Flags, tasks: Mapping[str, Flags]) -> list[str]:
     """Return ``words`` in Invoke's spelling, by the flags before the tasks, and those of each task.
 
-    Raises Refused for an unknown task or flag, for a missing value, and for a flag that is given twice.
+    Raises Refused for an unknown task or flag, for a missing or unexpected value, and for a value that is given twice.
     """
     help_of, flags = "hubpress help", core
     spelled, rest = ["hubpress"], [*words]

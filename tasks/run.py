@@ -82,9 +82,10 @@ class Run:
         *,
         ask: bool = False,
     ) -> tuple[Plan, Hub]:
-        """Plan from where feature branches start, and have ``agree`` accept the plan or raise.
+        """Plan from where feature branches start; in a real run, call ``agree``, which accepts the plan or raises.
 
-        A real run then goes there, and plans the rest again. From here on, ``hub`` is the repository there.
+        A real run then goes there, plans the rest again, and calls ``agree`` again if that differs. From here on,
+        ``hub`` is the repository there. With ``ask``, the remotes are asked even if nothing is pushed.
 
         Returns:
             The plan, and the repository as it will be after it.
@@ -172,13 +173,12 @@ class HubTask(Task):  # type: ignore[type-arg]
             except (Exit, faults.Fault):
                 raise
             except Exception as err:
-                if isinstance(err, OSError) and err.filename:
-                    # Of a name that no file can have, or of a folder that may not be entered.
-                    folder = shlex.quote(str(Path(os.fsdecode(err.filename)).parent))
-                    hint = f"correct the name, or what keeps you out: ls -ld {folder}"
-                    raise faults.Unusable(
-                        f"cannot use the file: {err.strerror}", where=err.filename, hint=hint
-                    ) from err
+                # It may be the number of an open file.
+                if isinstance(err, OSError) and err.filename and not isinstance(err.filename, int):
+                    # No file can have that name, or the folder is not accessible.
+                    file = Path(os.fsdecode(err.filename))
+                    hint = f"correct the name, or what keeps you out: ls -ld {shlex.quote(str(file.parent))}"
+                    raise faults.Unusable(f"cannot use the file: {err.strerror}", where=file, hint=hint) from err
                 hint = f"run it with --debug and report what it prints: {CLI} --debug {self.name}"
                 raise faults.Refused(f"unexpected {type(err).__name__}: {err}", hint=hint) from err
 

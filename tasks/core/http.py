@@ -75,23 +75,29 @@ _REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] 
 
 
 class _Retry(Retry):
-    """urllib3's retries, with a bound on the wait that a server may ask for (RFC 9110, section 10.2.3)."""
+    """urllib3's retries, with a bound on the wait that a server may ask for (RFC 9110, section 10.2.3).
+
+    After a timeout there is no other attempt: a server that was silent for that long is likely to stay silent.
+    """
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
         with suppress(exceptions.InvalidHeader, ValueError, OverflowError):
             return min(super().get_retry_after(response) or 0, _LONGEST_WAIT)
         return None
 
-    def increment(self, *asked: Any, **more: Any) -> _Retry:  # noqa: ANN401 - Retry's own
-        if isinstance(more.get("error"), exceptions.ReadTimeoutError):
-            raise more["error"]  # who was silent for so long stays so
-        return super().increment(*asked, **more)
+    def increment(self, *args: Any, **kwargs: Any) -> _Retry:  # noqa: ANN401 - Retry's own
+        error = kwargs.get("error")
+        # A refused connection is a ConnectTimeoutError to urllib3, too.
+        if isinstance(error, exceptions.TimeoutError) and not isinstance(error, exceptions.NewConnectionError):
+            raise error
+        return super().increment(*args, **kwargs)
 
 
 class Limits(NamedTuple):
     """The limits of a request, in seconds and bytes; ``size`` counts before and after decompression.
 
-    ``total`` includes redirects, attempts and the waits between them. A status in ``passing`` is worth another attempt.
+    ``total`` includes redirects, attempts and the waits between them. A status in ``passing`` may pass: the request is
+    then sent again.
     """
 
     connect: float = 10
@@ -177,7 +183,7 @@ class Address(NamedTuple):
         return self._replace(path=f"{self.path.rstrip('/')}/{name}")
 
     def resolved(self, reference: str, base: str = "") -> Address:
-        """Resolve ``reference`` against this folder, or ``base``; the result may not be less secure."""
+        """Resolve ``reference`` against this folder, or ``base``; raise Unreachable if the result is less secure."""
         base = base or f"{self.scheme}://{self.host}{self.path.rstrip('/')}/"
         try:
             target = Address.parse(urljoin(base, reference), asked=self.asked)
@@ -210,7 +216,7 @@ class Page(NamedTuple):
 def get(address: Address, limits: Limits, kept: Page | None = None, *, exact: bool = False) -> Page:
     """Fetch a page or file; return ``kept`` if the server says that it has not changed.
 
-    With ``exact``, the response is not compressed in transit. Raises Denied, Unreachable or Unusable.
+    With ``exact``, it asks for an uncompressed response. Raises Denied, Unreachable or Unusable.
     """
     if address.is_file:
         path = Path(unquote(address.path))
@@ -260,7 +266,7 @@ def send(
 
 
 def basic(login: str) -> str:
-    """Return the Authorization header for ``user:password`` (RFC 7617, in UTF-8)."""
+    """Return the value of an authorization header for ``user:password`` (RFC 7617, in UTF-8)."""
     return f"Basic {b64encode(login.encode(errors='replace')).decode()}"
 
 

@@ -104,7 +104,7 @@ class Host(NamedTuple):
 
     @property
     def platform(self) -> str | None:
-        """The platform that Docker builds for by default; None on a Mac, where it is always given."""
+        """The platform that Docker builds for by default; None on a Mac or an unknown processor: there it is given."""
         architecture = _ARCHITECTURES.get(self.machine.lower())
         return f"linux/{architecture}" if self.system == "linux" and architecture else None
 
@@ -116,7 +116,7 @@ class Host(NamedTuple):
 
 
 def platform_argument(host: Host, wanted: str, asked: str | None = None) -> str | None:
-    """Return the value of ``--platform``: ``asked`` if given, else ``wanted``; None for a native build."""
+    """Return the value of ``--platform``: ``asked`` if given, else ``wanted``, or None if ``host`` itself is that."""
     if asked is not None:
         return asked
     return None if host.platform == wanted else wanted

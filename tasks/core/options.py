@@ -70,7 +70,7 @@ class BumpOptions:
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """How to build; in a rehearsal, ``stand_ins`` replace base images that cannot be reached."""
+    """How to build; in a rehearsal, ``stand_ins`` replace base images."""
 
     image: tuple[str, ...] = flag(
         "build this image, by its key in chartpress.yaml; repeatable (default: all that inherit from k8s-hub)",

@@ -27,7 +27,7 @@ BOLD, DIM, RED, YELLOW = "1", "2", "31", "33"
 _MINUTE = 60
 _TURN, _BEAT = 1.0, 30.0
 OUTPUT, SUMMARY = "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"
-# GitHub shows up to 1 MiB for each step; a preview may be long.
+# In characters, far below the 1 MiB that GitHub shows of a step; a preview may be long.
 _LONGEST_SUMMARY = 200_000
 # Annotation levels by severity; accepted problems get none.
 _LEVELS = {"fault": "error", "warning": "warning"}
@@ -69,7 +69,10 @@ def mask_records() -> None:
 
 
 class _Stream(io.TextIOWrapper):
-    """A standard stream; if standard output cannot be written, the program ends, quietly if its reader is gone."""
+    """A standard stream that discards further output after a failed write.
+
+    If standard output cannot be written, the program ends, except if its reader is gone.
+    """
 
     def write(self, text: str) -> int:
         with self._written():
@@ -82,7 +85,7 @@ class _Stream(io.TextIOWrapper):
 
     @contextlib.contextmanager
     def _written(self) -> Iterator[None]:
-        """If the block cannot write, discard all further output: flushing at exit would fail again."""
+        """Let the block write; after a failure, discard all further output: flushing at exit would fail again."""
         try:
             yield
         except OSError as err:
@@ -95,13 +98,13 @@ class _Stream(io.TextIOWrapper):
 
 
 def prepare_streams() -> None:
-    """Replace missing standard streams, and escape characters that a stream's encoding lacks."""
+    """Replace missing standard streams by the null device, and escape characters that a stream's encoding lacks."""
     sys.stdin = sys.stdin or Path(os.devnull).open()  # noqa: SIM115 - open to the end
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, _Stream(Path(os.devnull).open("wb"), "utf-8"))  # noqa: SIM115 - open to the end
-        elif type(stream) is io.TextIOWrapper:  # else it is already ours, or a test's
+        elif type(stream) is io.TextIOWrapper:  # else it is already ours, or captured
             stream.flush()
             setattr(sys, name, _Stream(stream.buffer, stream.encoding, "backslashreplace", line_buffering=True))
 
@@ -161,7 +164,7 @@ def duration(seconds: float) -> str:
 
 
 def confirm(question: str) -> bool:
-    """Ask a yes-or-no question on the terminal; anything but yes is no, also what cannot be read."""
+    """Ask a yes-or-no question on the terminal; anything but yes is no, and so is input that cannot be read."""
     print(f"{visible(question)} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201 - a question
     with contextlib.suppress(OSError, UnicodeError):
         return sys.stdin.readline().strip().lower() in ("y", "yes")
@@ -258,7 +261,7 @@ def _draw(line: str) -> None:
 
 
 def _output_lines(report: Mapping[str, Any], changed: bool | None, file: Path) -> Iterator[str]:
-    """Yield the outputs of a report; of several images, the first one counts."""
+    """Yield the outputs of a report; of several images, the first one with a tag counts."""
     chart, request = report.get("chart") or {}, report.get("pull_request") or {}
     image = next((one for one in report.get("images") or () if one.get("tag")), None)
     outputs = {

@@ -84,7 +84,7 @@ class Step(NamedTuple):
 
     Attributes:
         report, summary: return the step's part of the JSON report and of the summary, given its actions' results.
-        warnings: returns the warnings. Called only for a plan that is shown, because it can be slow.
+        warnings: returns the warnings. Called only if they are shown, because it can be slow.
         moves: rows of what moves: ``JupyterHub``, ``4.0.2 -> 4.1.6``.
         changes: whether it changes anything besides the sign-in.
     """
@@ -98,7 +98,7 @@ class Step(NamedTuple):
     changes: bool = True
 
     def safe_warnings(self) -> Iterator[str]:
-        """Yield the warnings, and a fault met while looking for them: a run that shows no plan does not meet it."""
+        """Yield the warnings; a fault of the search is one too, because a run that shows none would not meet it."""
         try:
             yield from self.warnings()
         except Fault as fault:
@@ -106,7 +106,7 @@ class Step(NamedTuple):
 
     @property
     def to_do(self) -> tuple[Action, ...]:
-        """The actions that are not done yet."""
+        """The actions that have something to do."""
         return tuple(action for action in self.actions if action.do is not None)
 
 

@@ -121,7 +121,7 @@ class Findings(NamedTuple):
 
     @classmethod
     def of(cls, found: Iterable[Problem | Unchecked], accept: Sequence[Accepted]) -> Findings:
-        """Return the findings, with the problems in ``accept`` marked as accepted."""
+        """Return the findings, with the problems in ``accept`` marked as accepted; raise Unusable for unknown codes."""
         codes = [code.value for code in Code]
         for unknown in (entry.code for entry in accept if entry.code not in codes):
             hint = did_you_mean(unknown, codes, f"the codes are: {', '.join(codes)}")

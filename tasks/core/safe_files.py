@@ -101,9 +101,9 @@ def try_lock(descriptor: int) -> bool:
 
 @contextlib.contextmanager
 def one_run_at_a_time(git_dir: Path) -> Iterator[bool]:
-    """Hold the clone's lock, and yield whether the previous run was killed, and may have left files behind.
+    """Hold the clone's lock, and yield whether the previous run failed or was killed: it may have left files behind.
 
-    The lock file contains the process id of the current run.
+    The lock file contains the process id of the current run. Raises Refused if another run holds the lock.
     """
     file = git_dir / LOCK_FILE
     with contextlib.ExitStack() as stack:

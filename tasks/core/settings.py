@@ -51,7 +51,7 @@ _taken: dict[str, str] = {}
 
 
 class ValuesTarget(NamedTuple):
-    """A place to write an image to: a values file and a dotted path. Without ``image``, it is for every image."""
+    """A place to write an image to: a values file and a dotted path. Without ``image``, for all that are built."""
 
     file: str
     path: str
@@ -245,7 +245,7 @@ def _of_files(repository_file: Path | None, config: Config | None) -> Iterator[t
     See https://docs.pyinvoke.org/en/stable/concepts/configuration.html#config-files.
     """
     files = [f"{place}.{kind}" for place in ("/etc/invoke", "~/.invoke") for kind in ("yaml", "yml", "json")]
-    # Invoke has no public names for them.
+    # Invoke has no public attributes for these paths.
     beside, named = getattr(config, "_project_path", None), getattr(config, "_runtime_path", None)
     for file in (*(files if config else ()), beside, repository_file, named):
         path = expand_home(file or os.devnull)
@@ -438,7 +438,7 @@ def _cache(value: object) -> str | None:
 
 
 def _version(value: object) -> str | None:
-    """Read a version; reject a float like 1.3, because YAML also reads 1.30 so."""
+    """Read a version; reject a float like 1.3, because YAML reads 1.30 as the same number."""
     text = str(value)
     is_cut = isinstance(value, float) and len(text.partition(".")[2]) == 1
     return text if re.fullmatch(_KUBERNETES, text) and not is_cut else None

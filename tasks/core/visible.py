@@ -11,7 +11,7 @@ from typing import TypeAlias
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
-# Patterns are texts here and elsewhere: re compiles, and keeps, those that a run comes to use.
+# Most patterns are strings, as in other modules that all tasks import: re compiles, and caches, those that a run uses.
 
 # user:password@ in a URL (RFC 3986, 3.2.1); the password may contain an @ that should be %40.
 _USERINFO = r"""(?<=://)[^/\s"'<>]*@"""
@@ -20,7 +20,7 @@ _PARAMETER = r"""(?<=[?&])([^=&?\s"'<>]{1,64})=([^&\s"'<>]+)"""
 _HEADER = r"(?i)(authorization\s*[:=]\s*(?:basic|bearer)\s+)\S+"
 _PEM = r"(?s)(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----).{1,20000}?(-----END )"
 # Tokens of GitHub, GitLab and Google by their prefixes, also right after a colour or an escape: ``\x1b[32m``, ``\n``.
-_SHOWS_ITSELF = r"(?:gh[pousr]_\w{30,255}|github_pat_\w{30,255}|glpat-[\w-]{20,255}|ya29\.[\w-]{30,2048})"
+_PREFIXED = r"(?:gh[pousr]_\w{30,255}|github_pat_\w{30,255}|glpat-[\w-]{20,255}|ya29\.[\w-]{30,2048})"
 _SECRET_PARTS = ("TOKEN", "PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "CREDENTIAL", "APIKEY", "PRIVATE_KEY")
 _SECRET_WORDS = frozenset(
     {"AUTH", "BEARER", "COOKIE", "DBPASS", "JWT", "NETRC", "PASS", "PAT", "SALT", "SIG", "SIGNATURE", "WEBHOOK"}
@@ -38,7 +38,7 @@ _kept: set[tuple[str, str]] = set()
 Secrets: TypeAlias = "frozenset[tuple[str, str]]"
 ACTIONS = "GITHUB_ACTIONS"
 # Shown, although str.isprintable says no: line feeds, tabs, and the blanks of other scripts.
-_KEPT = frozenset("\n\t\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000")
+_AS_IS = frozenset("\n\t\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000")
 # A line that begins with ::, or contains ##[, is a command to GitHub's runner
 # (https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs).
 _COMMAND = r"(?m)^(\s*)::|##\["
@@ -62,7 +62,7 @@ def mask(text: str) -> str:
     masked = re.sub(_PARAMETER, lambda one: f"{one[1]}={MASK if names_secret(one[1]) else one[2]}", masked)
     masked = re.sub(_HEADER, rf"\1{MASK}", masked)
     masked = re.sub(_PEM, rf"\1{MASK}\2", masked)
-    masked = re.sub(_SHOWS_ITSELF, MASK, masked)
+    masked = re.sub(_PREFIXED, MASK, masked)
     return without(masked, frozenset(_kept.union(_environments_own())))
 
 
@@ -103,7 +103,7 @@ def one_line(text: str) -> str:
 
 
 def visible_json(content: object) -> str:
-    """Return ``content`` as JSON on one line, in ASCII, with its values masked."""
+    """Return ``content`` as JSON on one line, in ASCII, safe to show like :func:`visible`; its keys are not masked."""
     return json.dumps(_masked(content)).replace("\x7f", "\\u007f").replace("##[", "##\\u005b")
 
 
@@ -172,7 +172,8 @@ def _spelled(text: str) -> set[str]:
     """Return the spellings of ``text``: for bake, in JSON and URLs, quoted by Python and a shell, and combined."""
     forms = {text, bake_literal(text)}
     forms |= {written for form in forms for written in _in_json(form)}
-    forms |= {quote(text), quote(text, safe=""), quote_plus(text), repr(text)[1:-1]}
+    data = text.encode("utf-8", "surrogateescape")  # a variable's value may not be UTF-8
+    forms |= {quote(data), quote(data, safe=""), quote_plus(data), repr(text)[1:-1]}
     forms |= {form.replace("'", "'\"'\"'") for form in forms}
     return forms | {written for form in forms for written in _in_json(form)}
 
@@ -190,7 +191,7 @@ def _environments_own() -> Iterator[tuple[str, str]]:
 
 def _harmless(text: str) -> str:
     if not text.isprintable():
-        text = "".join(char if char.isprintable() or char in _KEPT else _escape(char) for char in text)
+        text = "".join(char if char.isprintable() or char in _AS_IS else _escape(char) for char in text)
     if os.environ.get(ACTIONS):
         text = re.sub(_COMMAND, lambda found: f"{found[0][:-1]}\\x{ord(found[0][-1]):02x}", text)
     return text

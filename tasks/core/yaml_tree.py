@@ -235,7 +235,7 @@ class Document(NamedTuple):
         return f"{self.where}:{node.line}" if node else self.where
 
     def plain(self) -> Data:
-        """Return the document as plain data; raise Unusable if its aliases stand for too much."""
+        """Return the document as plain data; raise Unusable for too many aliases, or text that no program takes."""
         return _plain(self.root, self.where, iter(range(MAX_NODES)))
 
 
@@ -275,7 +275,7 @@ def load_file(data: bytes, where: str) -> Data:
 
 @lru_cache(maxsize=1024)
 def load_all(data: bytes, where: str) -> tuple[Data, ...]:
-    """Read the YAML documents of a file as plain data; raise Unusable where that is not possible."""
+    """Parse the YAML documents of a file into plain data; raise Unusable if that is not possible."""
     return tuple(document.plain() for document in parse_all(data, where))
 
 
@@ -308,7 +308,7 @@ def text_under(tree: Data, key: str) -> Leaf | None:
 def _plain(node: Node | None, where: str, left: Iterator[int], depth: int = 0) -> Data:
     """Return a tree as plain data, with aliases and merge keys expanded like in Helm, up to ``left`` nodes.
 
-    Of duplicate keys, the last one counts. Keys that are not scalars are dropped.
+    Of duplicate keys, the last one counts. Keys that are null, or not scalars, are dropped. Raises Unusable.
     """
     node = target_of(node) if node else None
     if depth > MAX_DEPTH or next(left, None) is None:

@@ -65,7 +65,7 @@ class Release(NamedTuple):
     def base_image(self) -> Reference | None:
         """The image that the annotation ``IMAGES`` lists as ``k8s-hub``, with a tag or digest.
 
-        None if it is only in the archive.
+        None if it can only be in the archive.
         """
         try:
             tree = load(self.images or "")
@@ -180,8 +180,8 @@ def _release(entry: Data) -> Release:
 class Choice(NamedTuple):
     """The release to move to, which is the pinned one if nothing is newer; ``reason`` is a clause for the plan.
 
-    ``newer_major`` is the newest release of a higher major version, if there is one. ``beyond`` is the newest of the
-    same major version, if the pinned range excludes it.
+    ``newer_major`` is the newest release of a higher major version, if the choice was limited to lower ones. ``beyond``
+    is the newest of the same major version, if the pinned range excludes it.
     """
 
     release: Release
@@ -195,8 +195,8 @@ def choose(
 ) -> Choice:
     """Choose a release by the order of z2jh's versions, not by the dates in the index.
 
-    ``pinned`` is the current version, or a range, which decides without options. The options are those of
-    ``BumpOptions``.
+    ``pinned`` is the current version, or a range, which decides if no option is given. The options are those of
+    ``BumpOptions``. Raises Refused if there is no such release.
     """
     if to is not None:
         # A comment after a variable in a Makefile leaves blanks.
@@ -238,7 +238,7 @@ def pinned_release(index: Index, pinned: str) -> Release | None:
 
 
 def release_with_image(index: Index, tag: str) -> Release | None:
-    """Return the first release whose hub image has ``tag``: a development build's version is later than its tag."""
+    """Return the first release whose base image has ``tag``: a development build may be later than its image's tag."""
     built = parse_version(tag)
     if built is None:
         return None

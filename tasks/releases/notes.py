@@ -44,8 +44,9 @@ class Note(NamedTuple):
 class Upgrade(NamedTuple):
     """An upgrade from some releases to others: ``z2jh 3 to 4``.
 
-    ``first`` is the lowest version of the upgrade (a SemVer pre-release includes all of them), ``since`` the lowest
-    version to upgrade from. From ``until`` on, if given, the upgrade no longer applies.
+    ``first`` is the lowest version to upgrade to, as a SemVer pre-release, so that all builds of it count, and
+    ``since`` the lowest to upgrade from. An upgrade with ``until`` applies to all moves that end between ``first`` and
+    ``until``, any other one only to those that cross ``first``.
     """
 
     title: str
@@ -66,7 +67,7 @@ class Upgrade(NamedTuple):
 class Known(NamedTuple):
     """The content of ``known.yaml``, as of ``date``; ``security`` and ``upgrades`` are oldest first.
 
-    ``security`` are the vulnerabilities that each release fixes.
+    ``security`` are the vulnerabilities that each release fixes, with the parts that have them.
     """
 
     date: str

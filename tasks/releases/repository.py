@@ -45,7 +45,7 @@ class HelmRepository:
 
     @classmethod
     def of(cls, settings: Settings, address: str) -> HelmRepository:
-        """Return the dependency's repository at ``address``, or at the address of its index.
+        """Return the dependency's repository at ``address``, which may be that of its index.
 
         Raises Refused for plain http to another machine, unless the settings name it.
         """
@@ -63,7 +63,7 @@ class HelmRepository:
         return read_index(self.cache.fetch(self._index, self.limits), str(self._index), self.chart)
 
     def kept_index(self) -> Index | None:
-        """Return the last index from the cache, or None."""
+        """Return the index that was fetched last from the cache, or None; a local index is read as it is."""
         page = get(self._index, self.limits) if self._index.is_file else self.cache.page(self._index.url)
         return read_index(page.body, str(self._index), self.chart) if page else None
 
@@ -84,7 +84,7 @@ class HelmRepository:
         return body
 
     def base_image(self, release: Release) -> Reference:
-        """Return a release's hub image, from its entry in the index, else from its archive."""
+        """Return a release's base image, z2jh's hub image, from its entry in the index, else from its archive."""
         return release.base_image or base_image_in(self.archive(release), f"{self.chart} {release.version}")
 
     def values(self, release: Release) -> Data:

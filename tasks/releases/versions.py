@@ -28,7 +28,7 @@ _COMPARISON = rf"(?:{_OPERATOR}\s*)?{_VERSION}"
 # Unambiguous about blanks, so that matching takes linear time.
 _GROUP = rf"\s*{_COMPARISON}(?:(?:\s+|\s*,\s*){_COMPARISON})*\s*"
 _HYPHEN = rf"\s*{_VERSION}\s+-\s+{_VERSION}\s*"
-# A version or a part of one, after nothing, =, ~ or ^.
+# A version or a part of one, after nothing, =, ~, ~> or ^.
 _SIMPLE = r"(\s*(?:=|~|~>|\^)?\s*v?)([0-9]+(?:\.[0-9]+){0,2})((?:\.[xX*])*\s*)"
 # A development build that is named after the previous release: 0.11.1-n259.h74abbb81.
 _BUILD_AFTER = r"n([0-9]+)(?:\..*)?"

@@ -29,14 +29,14 @@ _CACHES = ("cache-from", "cache-to")
 # The docker commands in use. Only bake writes to a registry, and its tags are checked.
 _DOCKER = (("buildx", "bake"), ("buildx", "inspect"), ("image", "inspect"), ("info",))
 # ``python -c BOUND PARENT PROGRAM ARGUMENTS``: run a program that ends with the process PARENT. On Linux, the kernel
-# sends SIGTERM when the parent dies (prctl(2), PR_SET_PDEATHSIG, kept across exec). Elsewhere, a rehearsal's registry
-# is a container, which the next rehearsal removes.
+# sends SIGTERM when the parent dies (prctl(2), PR_SET_PDEATHSIG, kept across exec). Elsewhere nothing does, so a
+# rehearsal's registry is a container there, which the next rehearsal removes.
 _BOUND = """\
 import ctypes, os, signal, sys
-starter, program = int(sys.argv[1]), sys.argv[2:]
+parent, program = int(sys.argv[1]), sys.argv[2:]
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-    if os.getppid() != starter:
+    if os.getppid() != parent:
         sys.exit("the starter died first")
 os.execvp(program[0], program)
 """

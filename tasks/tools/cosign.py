@@ -15,7 +15,7 @@ from ..core.faults import ProgramFailed, Refused, Unusable
 from .command import Command
 from .process import capture, map_parallel, require_installed
 
-# It may ask a key service and the public log.
+# cosign may ask a key service and the public log over the network.
 SECONDS = 120.0
 PROGRAM = "cosign"
 _ADDRESS = "://"
@@ -49,7 +49,7 @@ def require_signing(key: str, folder: Path) -> None:
 def public_key_of(key: str) -> str:
     """Return the public key for a signing ``key``: the same key service, or the ``.pub`` next to the key file.
 
-    For a variable (``env://NAME``), it is the file that cosign would write.
+    A variable (``env://NAME``) has only the private key: for it, the file that cosign would write.
     """
     if key.startswith("env://"):
         return "cosign.pub"
@@ -73,7 +73,7 @@ def sign_command(images: Sequence[str], key: str, folder: Path, *, log: bool) ->
 def signature_of(name: str, digests: Sequence[str], key: str, folder: Path, *, log: bool) -> Signature:
     """Return the weakest signature of ``name`` under ``digests``: those of an index and of its images.
 
-    With ``log``, it must also be in the public log. Raises ProgramFailed if cosign fails.
+    With ``log``, it must also be in the public log. Raises ProgramFailed if cosign cannot tell.
     """
     flags = ("--output=text", *(() if log else ("--insecure-ignore-tlog=true",)), "--key", key)
     found = set(

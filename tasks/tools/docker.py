@@ -48,7 +48,7 @@ _NO_ANSWER = (
     *("dial tcp", "no such host", "connection refused", "i/o timeout", "connection reset", "failed to do"),
     *("unexpected status", "unexpected http status"),
 )
-# The registry in a build's words: by its address, else by an image's name.
+# The registry in a build's error: by its address, else by an image's name.
 _ASKED, _NAMED = r"https?://([^/\s\"]+)/v2/", r"(?:source metadata for|failed to push) ([\w.:-]+)/"
 # The image store that supports attestations.
 _CONTAINERD = "io.containerd.snapshotter"
@@ -180,8 +180,9 @@ def require_builder(name: str | None, *, seconds: float = LOOK_SECONDS) -> Build
 
 
 def require_image_store(builder: Builder, what: str, option: str) -> None:
-    """Check that ``builder`` supports ``what`` the ``option`` needs: an engine must have containerd's image store.
+    """Check that ``builder`` can do ``what`` the ``option`` asks for: an engine needs containerd's image store for it.
 
+    Raises Refused if it has none.
     See https://docs.docker.com/build/metadata/attestations/ and https://docs.docker.com/build/building/multi-platform/.
     """
     if builder.driver == DOCKER_DRIVER:
@@ -191,7 +192,7 @@ def require_image_store(builder: Builder, what: str, option: str) -> None:
 
 
 def no_image_store(title: str, name: str | None, what: str, option: str) -> Refused:
-    """Return the fault of a builder that does not support ``what`` the ``option`` needs."""
+    """Return the fault of a builder that cannot do ``what`` the ``option`` asks for."""
     return Refused(
         f"{title} cannot {what}: its engine has no containerd image store",
         where=name or "docker info",

@@ -148,7 +148,7 @@ class GitHub(NamedTuple):
         return self.run(self._rest("GET", "", "--jq", ".parent.full_name // empty")).text or None
 
     def requests(self, head: str) -> list[ForgeRequest]:
-        """Return the pull requests from the branch ``head``, the newest first, merged and closed ones too."""
+        """Return the pull requests from ``head`` (see ForgeRequest), the newest first, merged and closed ones too."""
         branch = head.rpartition(":")[2]
         wanted = ("--head", branch, "--state", "all", "--json", _FIELDS)
         output = self.run(self._command("pr", "list", *self._here, *wanted))
@@ -306,8 +306,10 @@ def opening_address(repository: Repository, fork: Repository, branch: str, base:
         renamed = "" if name == repository.path.rpartition("/")[2] else f"{'/' if forge == _GITEA else ':'}{name}"
         dest, head = f"{repository.path}::{base}", f"{owner}{renamed}:{branch}"
     names = {"base": base, "branch": branch, "dest": dest, "head": head}
-    quoted = {key: quote(name, safe="/:") for key, name in names.items()}
-    return _PAGES[forge].format(to=repository.address, fork=fork.address, title=quote_plus(title), **quoted)
+    # The name of a branch may not be UTF-8.
+    quoted = {key: quote(name, safe="/:", errors="surrogateescape") for key, name in names.items()}
+    titled = quote_plus(title, errors="surrogateescape")
+    return _PAGES[forge].format(to=repository.address, fork=fork.address, title=titled, **quoted)
 
 
 def _fault(output: Output, host: str) -> Fault:

@@ -21,7 +21,7 @@ from ..core.plan import Fact, Moved
 from .command import NOTHING, Command, Output, mentions
 from .process import LOOK_SECONDS, PERSON_SECONDS, TooSlow, capture, map_parallel
 
-# How long to wait for another git, such as an editor's.
+# How long to wait for another git, such as an editor's, and how often to look.
 _MOMENT, _GLANCE = 1.0, 0.05
 _LOCKS = ("index.lock", "HEAD.lock")
 # Git status: the index differs from HEAD, and the file from the index.
@@ -38,7 +38,7 @@ _SETTINGS = (
     *("push.recurseSubmodules=no", "i18n.commitEncoding=utf-8", "i18n.logOutputEncoding=utf-8"),
 )
 _NEUTRAL = ("--no-pager", *(word for setting in _SETTINGS for word in ("-c", setting)))
-# A folder that looks like a bare repository is not one.
+# Do not take a folder that looks like a bare repository for one.
 _NO_BARE = ("-c", "safe.bareRepository=explicit")
 _REMOTE_DENIED = (
     "permission denied",
@@ -132,7 +132,7 @@ class RemoteBranches(NamedTuple):
 class Git:
     """A clone; commands run in ``folder``, its top folder or one below.
 
-    ``more_objects`` is a folder with more objects than the clone has.
+    ``more_objects`` is a folder with further objects, which the clone does not have.
     """
 
     folder: Path
@@ -348,7 +348,7 @@ class Git:
         return RemoteBranches(heads, next((name for name in links if name in heads), None))
 
     def reach(self, command: Command, remote: str, seconds: float = LOOK_SECONDS) -> Output:
-        """Run a command that asks ``remote``, and return what it says; raise Unreachable or Denied."""
+        """Run a command that asks ``remote``, and return its output; raise Denied or Unreachable, also if too slow."""
         try:
             output = capture(command, seconds=seconds)
         except TooSlow as slow:

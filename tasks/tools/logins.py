@@ -24,7 +24,7 @@ from .process import capture, find, run_checked
 HELPER = "gcloud"
 # Docker Hub's name in Docker's configuration and for credential helpers.
 _HUB_KEY = "https://index.docker.io/v1/"
-# The user name of a helper whose secret is an identity token, not a password.
+# The user name that a helper gives with an identity token instead of a password.
 IDENTITY_TOKEN = "<token>"  # noqa: S105 - a marker of the protocol
 HELPER_SECONDS = 30.0
 # The helpers' error for missing credentials (docker-credential-helpers, credentials/error.go).
@@ -219,7 +219,7 @@ def active_account() -> str | None:
 
 
 def key_account(key_file: Path) -> str | None:
-    """Return the account in ``key_file``; None for a workload identity."""
+    """Return the account in ``key_file``, or None for a workload identity; raise Unusable for any other file."""
     try:
         content = json.loads(read_file(key_file))
     except OSError as err:

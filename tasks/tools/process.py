@@ -47,8 +47,8 @@ INSTALL_HINTS = {
 }
 _SLICE_SECONDS, _TURN_SECONDS = 1.0, 0.02
 _TIDY_SECONDS = 10.0
-# gcloud and Docker's credential helpers are Python programs that break when they find another interpreter first. What
-# git starts, as hooks, is the user's own, and finds what is active.
+# gcloud and Docker's credential helpers are Python programs that break when they find another interpreter first. Git
+# keeps these variables, because its hooks are the user's programs, and may need the active environment.
 _PYTHON = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH")
 _DROPPED = (
     "__PYVENV_LAUNCHER__",
@@ -56,10 +56,10 @@ _DROPPED = (
     *("GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"),
     *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_CONFIG", "GIT_GRAFT_FILE", "GIT_SHALLOW_FILE", "GIT_PREFIX"),
     *("GIT_INTERNAL_SUPER_PREFIX", "GIT_NO_REPLACE_OBJECTS", "GIT_REPLACE_REF_BASE"),
-    # These change how git reads paths, attributes and branch names.
+    # These change how git reads paths, attributes and branch names, shows differences, and creates repositories.
     *("GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS", "GIT_NAMESPACE"),
     *("GIT_ATTR_SOURCE", "GIT_DEFAULT_HASH", "GIT_DEFAULT_REF_FORMAT", "GIT_DIFF_OPTS", "GIT_EXTERNAL_DIFF"),
-    # Buildx fails if it asks for a terminal and there is none.
+    # Buildx fails if this asks for a terminal's progress and there is no terminal.
     "BUILDKIT_PROGRESS",
 )
 # Any exit status, or signal (negative): the caller decides what it means.
@@ -91,19 +91,19 @@ class Pool(ThreadPoolExecutor):
         _end([*self.programs])
 
 
-def map_parallel(question: Callable[[S], T], subjects: Iterable[S]) -> list[T]:
-    """Return ``question`` of each of ``subjects``, called in parallel."""
+def map_parallel(function: Callable[[S], T], items: Iterable[S]) -> list[T]:
+    """Return the results of ``function`` for each of ``items``, in their order, called in parallel."""
     with Pool() as pool:
-        asked = [pool.submit(question, subject) for subject in subjects]
-        return [result_of(future) for future in asked]
+        futures = [pool.submit(function, item) for item in items]
+        return [result_of(future) for future in futures]
 
 
-def result_of(asked: Future[T]) -> T:
+def result_of(future: Future[T]) -> T:
     """Return the result of a pool's task, or raise its fault."""
     # A signal just before an unbounded wait would not interrupt it.
-    while not wait_for((asked,), _SLICE_SECONDS).done:
+    while not wait_for((future,), _SLICE_SECONDS).done:
         pass
-    return asked.result()
+    return future.result()
 
 
 def capture(command: Command, *, seconds: float = LOOK_SECONDS) -> Output:
@@ -150,7 +150,7 @@ def run_interactive(command: Command) -> int:
 
 
 def run_with_last_line(command: Command, what: str) -> Output:
-    """Run ``command`` and show its last line after ``what``; if it fails, show all of its output, which is returned."""
+    """Run ``command`` and return its output; show its last line after ``what``, and all of it if the command fails."""
     with output.waiting(what) as wait:
         done = _heard(command, NO_BOUND, wait.add)
     if done.ok:

@@ -213,7 +213,7 @@ def _words(answer: http.Answer) -> str:
 
 
 def unreachable(words: str, host: str, server: str) -> Unreachable:
-    """Return the fault for a registry without a usable answer; ``server`` is the server of ``host``."""
+    """Return the fault for a registry without a usable answer; ``server`` is the host that answers for ``host``."""
     scheme = "http" if is_loopback(server) else "https"
     return Unreachable(f"cannot reach the registry: {words}", where=host, hint=f"curl -I {scheme}://{server}/v2/")
 

@@ -1,6 +1,7 @@
 import gzip
 import os
 import socket
+import sys
 import threading
 import time
 from base64 import b64encode
@@ -98,6 +99,18 @@ def test_a_server_that_says_nothing_is_not_asked_again(server: Server) -> None:
     with pytest.raises(Unreachable, match=r"no response for 0\.2 s"):
         page(server, limits=Limits(read=0.2))
     assert len(server.asked) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems let more connections wait")
+def test_a_machine_that_takes_no_connection_is_not_asked_again(waits: list[float]) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=0) as listener,
+        socket.create_connection(listener.getsockname()),
+    ):
+        address = Address.parse(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        with pytest.raises(Unreachable, match=r"connection timed out after 0\.2 s"):
+            get(address, Limits(connect=0.2, read=0.2))
+    assert waits == []
 
 
 @pytest.mark.parametrize(

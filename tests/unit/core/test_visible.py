@@ -210,6 +210,11 @@ def test_a_secret_of_several_lines_is_masked_in_every_spelling(monkeypatch: pyte
         assert "tulip-4711" not in mask(shown)
 
 
+def test_a_secret_that_is_not_utf8_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_TOKEN", "tulip-caf\udce9")
+    assert mask("it is tulip-caf\udce9, or tulip-caf%E9") == "it is ***, or ***"
+
+
 def test_a_fault_that_is_cut_short_holds_no_half_of_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUB_TOKEN", "tulip-garden  4711")
     for length in range(LONGEST_PART - 20, LONGEST_PART):

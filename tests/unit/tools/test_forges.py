@@ -104,6 +104,13 @@ def test_a_branchs_name_is_quoted_in_an_address() -> None:
     assert page == f"https://github.com/org/hubs/compare/{compared}?expand=1&title=Go+%26+see"
 
 
+def test_a_branchs_name_that_is_not_utf8_is_quoted_as_its_bytes() -> None:
+    repository = read_remote("git@github.com:org/hubs.git")
+    assert repository is not None
+    page = opening_address(repository, repository, "caf\udce9", "main", "See caf\udce9")
+    assert page == "https://github.com/org/hubs/compare/main...caf%E9?expand=1&title=See+caf%E9"
+
+
 @pytest.mark.parametrize(
     ("remote", "by_ssh"),
     [

@@ -64,6 +64,24 @@ def test_an_unexpected_exception_is_one_line_too(kind: type[Exception]) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        (99, "error: unexpected OSError: [Errno 9] Bad file descriptor: 99"),
+        (b"in/caf\xe9", r"error: cannot use the file: Bad file descriptor (in/caf\xe9)"),
+    ],
+)
+def test_a_file_without_a_name_or_with_one_in_bytes_is_told_in_one_line_too(name: int | bytes, line: str) -> None:
+    @hub_task(writes=False)
+    def boom(_: Run) -> None:
+        """Do something."""
+        raise OSError(9, "Bad file descriptor", name)
+
+    with pytest.raises(Exit) as end:
+        boom(Context())
+    assert str(end.value.message).splitlines()[0] == line
+
+
 def test_a_name_that_no_file_can_have_is_told_with_the_file(hub: Hub) -> None:
     hub.edit("chartpress.yaml", "valuesPath:", f"paths: [{'x' * 300}]\n        valuesPath:")
     done = run_task("status", cwd=hub.path, env={"INVOKE_HUB_TAG": "{content}"})
