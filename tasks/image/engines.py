@@ -114,7 +114,7 @@ def _bake_definition(build: Build, *, no_cache: bool, shared: bool = True) -> st
 def definition(targets: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the bake definition of ``targets``, given by name, as JSON."""
     whole = {"group": {"default": {"targets": list(targets)}}, "target": targets}
-    # In JSON's syntax, a brace never follows such a sign.
+    # All of the text can be escaped: JSON's own syntax has no ``${`` and no ``%{``.
     return bake_literal(json.dumps(whole, indent=2, ensure_ascii=False))
 
 

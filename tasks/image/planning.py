@@ -96,7 +96,7 @@ def _warnings(build: Build, spared: Sequence[str]) -> Iterator[str]:
 
 
 def _spared(build: Build) -> list[str]:
-    """Return a line for each hub image that is not built."""
+    """Return a line for each image that is left out although its files change, or as the values name another one."""
     own = [*build.more_built, *(one.key for one in build.images)]
     left = (one for one in build.hub.images if depends_on(build.hub, one, build.hub.pending))
     why = {one.spec.key: ", but its files change" for one in left}
