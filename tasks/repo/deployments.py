@@ -327,7 +327,7 @@ def named_images(hub: Hub, defaults: Data = None, telling: re.Pattern[bytes] = _
     """Yield the images in the deployments' values, and the hub images in other YAML files.
 
     The values are merged like in Helm. ``defaults``, the pinned chart's values, complete images of which the repository
-    sets only one half. Only files that match ``telling`` are read.
+    sets only one half. Of the deployments' files, only those that match ``telling`` are read.
     """
     own = hub.values_file
     if own is not None:

@@ -82,7 +82,7 @@ class Contents:
         return _readable(named, self.base_of)
 
     def base_of(self, dockerfile: str, image: ImageSpec | None = None) -> BaseImage | None:
-        """Return the base image of a Dockerfile if it is z2jh's, else None.
+        """Return the base image of a Dockerfile if it is z2jh's, else None, also for a missing file.
 
         ``image`` is the image that it is built for, with its build arguments.
         """
@@ -150,7 +150,7 @@ class Contents:
         return found
 
     def naming(self, path: str) -> dict[ValuesTarget, str]:
-        """Return the places in YAML files, except secrets, whose path ends with ``path``, with the image's name."""
+        """Return the places in YAML files, except secrets, whose path ends with ``path``, with the images' names."""
         wanted, places = tuple(path.split(".")), []
         files = (file for file in self.listing.files if file.endswith((".yaml", ".yml")) and "secret" not in file)
         for file in files:
