@@ -267,7 +267,7 @@ def require_room(name: str, others: Iterable[str], where: object) -> None:
 def _require_free(git: Git, name: str) -> None:
     """Check that git can have the branch ``name``, and that it is not checked out in another worktree.
 
-    Switching to it could move it, without that worktree's files.
+    A switch could move it, and leave that worktree's files behind.
     """
     require_room(name, git.read("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads").split(), git.folder)
     worktree = git.read("for-each-ref", "--format=%(worktreepath)", f"refs/heads/{name}")

@@ -266,7 +266,7 @@ class PullRequest(NamedTuple):
         return [f"pull request {self.status}: {self.url}", *(f"warning: {one_line(one)}" for one in self.warnings)]
 
     def says_the_same(self, found: ForgeRequest) -> bool:
-        """Whether an open pull request has this title and text, without ticked boxes and GitHub's CRLF."""
+        """Whether an open pull request has this title and text, ignoring ticked boxes and GitHub's CRLF."""
         current, new = (re.sub(r"- \[[xX]\] ", "- [ ] ", one.body.replace("\r\n", "\n")) for one in (found, self))
         return found.title == self.title and current.strip() == new.strip()
 
@@ -434,7 +434,7 @@ def _open_or_update(github: GitHub, head: str, request: PullRequest) -> PullRequ
         try:
             github.run(command)
             status = UPDATED
-        except Fault as fault:  # noqa: PERF203 - the others are added all the same
+        except Fault as fault:  # noqa: PERF203 - add the others too
             warnings.append(f"cannot {what}: {fault.what}; do it at {opened.url}")
     status = status if found else CREATED
     return request._replace(status=status, url=opened.url, number=opened.number, warnings=tuple(warnings))
