@@ -25,7 +25,7 @@ from ..core.yaml_tree import load_all, walk
 from ..tools.git import Git
 from .charts import CHART_FILES, BareChart, ChartSpec, ImageSpec, NotNamed, Requirement, read_chartpress, requirement
 from .dockerfile import HUB_NAMES, IGNORE_FILE, BaseImage, copied_files, hub_base
-from .files import Files, Listing, behind_links, folder_of, is_below, join, last_part, require
+from .files import Files, Listing, behind_links, folder_of, is_below, join, last_part, read_all, require
 from .values import in_brackets, named_at, quoted
 
 CHARTPRESS_FILE = "chartpress.yaml"
@@ -78,8 +78,9 @@ class Contents:
     @cached_property
     def dockerfiles(self) -> list[str]:
         """The Dockerfiles based on z2jh's hub image."""
-        named = (path for path in self.all_dockerfiles if _HUB_NAME in (self.files.read(path) or b""))
-        return _readable(named, self.base_of)
+        # Not one by one: each file of a commit takes a process of git.
+        found = read_all(self.files, self.all_dockerfiles)
+        return _readable([path for path, data in found.items() if _HUB_NAME in (data or b"")], self.base_of)
 
     def base_of(self, dockerfile: str, image: ImageSpec | None = None) -> BaseImage | None:
         """Return the base image of a Dockerfile if it is z2jh's, else None, also for a missing file.
