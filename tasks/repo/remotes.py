@@ -53,7 +53,7 @@ class Review(NamedTuple):
 
     Attributes:
         base: the branch that pull requests go to.
-        shared: the branches without direct commits, each with a description.
+        shared: the branches that are not committed to directly, each with a description.
         tip: the upstream's commit of the base branch; None if it was not asked, or has no such branch.
         heads: the branches of the push remote with their commits; None if it was not asked.
         repository: the upstream on its forge; None if remotes were asked without a pull request.

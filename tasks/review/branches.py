@@ -99,7 +99,7 @@ def expected_start(hub: Hub, *, ask: bool = True) -> Start:
 def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
     """Plan the step to where feature branches start: the upstream's current base branch.
 
-    If the upstream was not asked, the current branch is left only if the clone knows that it was merged.
+    If the upstream was not asked, the step leaves the current branch only if the clone knows that it was merged.
     """
     git, tip, base = hub.git, review.tip, review.base
     current, head = git.start

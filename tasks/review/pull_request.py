@@ -320,7 +320,7 @@ def _push(git: Git, remote: str, commit: str, branch: str, there: Fact) -> None:
     tip = there.ask()
     # Only the first address is asked: another one may have rejected the push.
     if tip == commit and (done.ok or len(git.push_addresses(remote)) == 1):
-        # A forge may tell where to open a request.
+        # A forge may say where to open a pull request.
         lines = (line.partition("remote: ") for line in done.stderr.splitlines())
         remarks = [f"{sign}{text}" for before, sign, text in lines if sign and not before and text.strip()]
         if remarks:
