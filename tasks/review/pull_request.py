@@ -14,6 +14,7 @@ from ..core.plan import PUSHED, Action, Fact, Values
 from ..core.problems import Code
 from ..core.visible import code, code_or, one_line, plain, table_lines
 from ..image.build import SKIPPED, base_of, prove
+from ..image.tag import COMMIT_TO_COME, DIGEST_TO_COME
 from ..releases.index import Release
 from ..releases.notes import Upgrade, comparison, release_links, security_news
 from ..releases.versions import is_dev
@@ -109,8 +110,8 @@ def _evidence(image: HubImage, name: Reference, platforms: str, answers: Mapping
 
 
 def _is_to_come(name: str) -> bool:
-    """Whether the name of an image holds a commit or a digest that is only planned: ``{commit}``, ``{digest}``."""
-    return "{" in name
+    """Whether the name of an image contains a commit or a digest that is only planned."""
+    return COMMIT_TO_COME in name or DIGEST_TO_COME in name
 
 
 class Description(NamedTuple):
