@@ -336,7 +336,7 @@ def _target(build: Build, one: ImageBuild, no_cache: bool, *, shared: bool) -> d
     source = upstream_repository(hub.git, hub.settings)
     shown = {one.name.commit, one.name.tag, hub.branch}
     for name, value in chain(arguments.items(), *(extra.get(field, {}).items() for field in ("args", "labels"))):
-        # These values are shown elsewhere too.
+        # The commit, the tag and the branch are shown elsewhere too.
         if value not in shown:
             keep_secret(name, value)
     labels = {
