@@ -155,8 +155,8 @@ class Contents:
         wanted, places = tuple(path.split(".")), []
         files = (file for file in self.listing.files if file.endswith((".yaml", ".yml")) and "secret" not in file)
         for file in files:
-            data = self.files.read(file) or b""
             with suppress(Unusable):
+                data = self.files.read(file) or b""
                 # In a manifest, the values are below other keys.
                 for tree in load_all(data, file) if wanted[-1].encode() in data else ():
                     found = (steps for steps, _ in walk(tree) if steps[-len(wanted) :] == wanted)
