@@ -21,7 +21,7 @@ from ..tools.logins import DockerLogins, ask_helper, is_google, sign_in_command
 from ..tools.process import INSTALL_HINTS, NotInstalled, TooSlow, capture, find, map_parallel, require_installed
 from ..tools.registry import inspect
 
-LOOK_SECONDS = 15.0
+CHECK_SECONDS = 15.0
 _VERSION = r"(?<!\d)\d{1,9}(?:\.\d{1,9})+"
 # A distribution's cosign may call its version ``devel``.
 _COSIGN_VERSION = r"(?m)(?<=^GitVersion:).*$"
@@ -93,26 +93,26 @@ def _tool_checks(hub: Hub | None, platforms: str | None) -> Iterator[_Check]:
     google = builder == CLOUD_BUILD or any(is_google(host) for host in (hub.registries if hub else ()))
     locked = hub is not None and any(isinstance(pin, Lock) for pin in hub.pins)
     signs = hub is not None and (hub.settings.sign or hub.settings.verify) is not None
-    yield _version_look("git", (2, 23))
-    yield _version_look("docker", (20, 10))
-    yield _version_look("buildx", (0, 10), "docker", "buildx", "version")
-    # Who builds somewhere else needs no engine here.
+    yield _version_check("git", (2, 23))
+    yield _version_check("docker", (20, 10))
+    yield _version_check("buildx", (0, 10), "docker", "buildx", "version")
+    # Builders elsewhere need no engine here.
     yield _Check("engine", _engine, needed=builder is None)
     if builder != CLOUD_BUILD:
         yield _Check("builder", partial(_builder, builder, platforms))
-    yield _version_look("gcloud", (400, 0), needed=google)
-    yield _version_look("helm", (3, 0), "helm", "version", "--short", needed=locked)
-    yield _version_look("cosign", (), "cosign", "version", pattern=_COSIGN_VERSION, needed=signs)
-    yield _version_look("gh", (2, 0), needed=False)
+    yield _version_check("gcloud", (400, 0), needed=google)
+    yield _version_check("helm", (3, 0), "helm", "version", "--short", needed=locked)
+    yield _version_check("cosign", (), "cosign", "version", pattern=_COSIGN_VERSION, needed=signs)
+    yield _version_check("gh", (2, 0), needed=False)
 
 
-def _version_look(
+def _version_check(
     name: str, least: tuple[int, ...], *argv: str, pattern: str = _VERSION, needed: bool = True
 ) -> _Check:
-    """Return the look at the version that ``argv``, else ``NAME --version``, shows; one below ``least`` is a fault."""
+    """Return the check of the version that ``argv``, by default ``NAME --version``, shows: at least ``least``."""
 
     def ask() -> str:
-        output = capture(Command(argv or (name, "--version")), seconds=LOOK_SECONDS)
+        output = capture(Command(argv or (name, "--version")), seconds=CHECK_SECONDS)
         found, install = re.search(pattern, output.text), INSTALL_HINTS[name]
         if not output.ok or not found:
             raise ProgramFailed("it tells no version" if output.ok else output.last_words, hint=install)
@@ -127,7 +127,7 @@ def _version_look(
 def _engine() -> str:
     command = Command(("docker", "info", "--format", "{{.ServerVersion}}"))
     try:
-        output = capture(command, seconds=LOOK_SECONDS)
+        output = capture(command, seconds=CHECK_SECONDS)
     except TooSlow as fault:
         raise ProgramFailed(fault.what, hint=start_engine()) from fault
     if not output.ok or not output.text.strip():
@@ -136,7 +136,7 @@ def _engine() -> str:
 
 
 def _builder(name: str | None, platforms: str | None) -> str:
-    builder = require_builder(name, seconds=LOOK_SECONDS)
+    builder = require_builder(name, seconds=CHECK_SECONDS)
     wanted = [short_platform(one) for one in platforms.split(",")] if platforms and builder.runs else []
     if not all(map(builder.can_run, wanted)):
         raise ProgramFailed(f"{builder.title} cannot run {platforms}", hint=BUILD_NATIVELY)
@@ -163,14 +163,14 @@ def _hub_checks(hub: Hub) -> Iterator[_Check]:
 
 def _remote(git: Git, remote: str) -> str:
     try:
-        git.reach(git.command("ls-remote", "--", remote, "HEAD"), remote, LOOK_SECONDS)
+        git.reach(git.command("ls-remote", "--", remote, "HEAD"), remote, CHECK_SECONDS)
     except Unreachable as fault:
         raise Unreachable(fault.what, hint=f"for --push: {fault.hint}") from fault
     return "answers"
 
 
 def _gh_sign_in(server: str) -> str:
-    if not capture(Command(("gh", "auth", "status", "--hostname", server)), seconds=LOOK_SECONDS).ok:
+    if not capture(Command(("gh", "auth", "status", "--hostname", server)), seconds=CHECK_SECONDS).ok:
         raise Denied("gh is not signed in", hint=f"for --pr: gh auth login --hostname {server}")
     return "gh is signed in"
 

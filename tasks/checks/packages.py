@@ -48,7 +48,7 @@ def package_problems(hub: Hub, answers: Mapping[Reference, ImageAnswer]) -> Iter
 
 
 def pins_of(hub: Hub, image: HubImage) -> list[tuple[str, Requirement]]:
-    """Return the limits in the Dockerfile's ``pip`` commands and the context's requirements files, with places."""
+    """Return the limits in the Dockerfile's ``RUN`` with pip and the context's requirements files, with places."""
     found: list[tuple[str, Requirement]] = []
     for where, text in _texts(hub, image):
         with suppress(InvalidRequirement):

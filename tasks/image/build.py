@@ -282,7 +282,10 @@ def _ask(answers: Answers, references: Iterable[Reference]) -> None:
 def assess_image(
     hub: Hub, image: HubImage, options: BuildOptions, answers: Answers, tree: Tree, *, ask_registry: bool
 ) -> ImageBuild:
-    """Return an image with its status; ``tree`` is that of HEAD or of the working files."""
+    """Return an image with its status, which with ``ask_registry`` depends on what its registry has.
+
+    ``tree`` is that of HEAD or of the working files.
+    """
     stand_in = options.stand_ins.get(image.base.reference)
     answer = answers[stand_in or image.base.reference]
     base = base_of(image, answer, stored=stand_in is None)._replace(stand_in=stand_in)

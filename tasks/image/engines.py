@@ -114,7 +114,7 @@ def _bake_definition(build: Build, *, no_cache: bool, shared: bool = True) -> st
 def definition(targets: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the bake definition of ``targets``, given by name, as JSON."""
     whole = {"group": {"default": {"targets": list(targets)}}, "target": targets}
-    # In JSON's syntax, a brace never follows such a sign.
+    # All of the text can be escaped: JSON's own syntax has no ``${`` and no ``%{``.
     return bake_literal(json.dumps(whole, indent=2, ensure_ascii=False))
 
 
@@ -336,7 +336,7 @@ def _target(build: Build, one: ImageBuild, no_cache: bool, *, shared: bool) -> d
     source = upstream_repository(hub.git, hub.settings)
     shown = {one.name.commit, one.name.tag, hub.branch}
     for name, value in chain(arguments.items(), *(extra.get(field, {}).items() for field in ("args", "labels"))):
-        # These values are shown elsewhere too.
+        # The commit, the tag and the branch are shown elsewhere too.
         if value not in shown:
             keep_secret(name, value)
     labels = {

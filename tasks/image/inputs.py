@@ -232,7 +232,7 @@ def loose_files(hub: Hub, images: Sequence[HubImage]) -> dict[str, list[str]]:
 def require_committed(hub: Hub, images: Sequence[HubImage]) -> None:
     """Check that the images' files are committed, and that every commit that changes them changes the tag.
 
-    It does not if a link leads to the Dockerfile or a build context, and its target is not in ``paths``.
+    If the Dockerfile or a build context is a link, its target must be in ``paths`` too: else commits to it do not.
     """
     by_commit = names_commit(hub.settings.tag)
     for image, sources in ((one, sources_of(hub, one)) for one in images if by_commit):

@@ -26,10 +26,8 @@ from ..tools.registry import inspect, require_push_right, retag
 from .build import BUILT, PRESENT, RETAGGED, SKIPPED, Build, ImageBuild, assess_images, image_fact, results_of
 from .engines import Engine, build_images, engine_for
 from .inputs import loose_files, uncounted_contexts
-from .tag import COMMIT_TO_COME, depends_on, names_commit
+from .tag import COMMIT_TO_COME, DIGEST_TO_COME, depends_on, names_commit
 
-# Stands for the digest of an image that is not built yet.
-_TO_COME = "sha256:{digest}"
 _MOST_NAMED = 3
 
 
@@ -96,7 +94,7 @@ def _warnings(build: Build, spared: Sequence[str]) -> Iterator[str]:
 
 
 def _spared(build: Build) -> list[str]:
-    """Return a line for each hub image that is not built."""
+    """Return a line for each image that is left out although its files change, or as the values name another one."""
     own = [*build.more_built, *(one.key for one in build.images)]
     left = (one for one in build.hub.images if depends_on(build.hub, one, build.hub.pending))
     why = {one.spec.key: ", but its files change" for one in left}
@@ -167,7 +165,7 @@ def _sign_actions(build: Build, relies: Sequence[Fact]) -> tuple[Action, ...]:
     cosign.require_signing(key, folder)
 
     def signing(images: Iterable[ImageBuild]) -> Command:
-        named = [f"{one.image.spec.name}@{one.pinned.digest if one.pinned else _TO_COME}" for one in images]
+        named = [f"{one.image.spec.name}@{one.pinned.digest if one.pinned else DIGEST_TO_COME}" for one in images]
         return cosign.sign_command(named, key, folder, log=hub.settings.public_log)
 
     def do(values: Values) -> Values:
@@ -207,7 +205,9 @@ def _platform_detail(build: Build, argument: str | None) -> str:
 
 def _pins(build: Build) -> dict[ValuesPlace, PinnedImage]:
     return {
-        place: PinnedImage(one.image.spec.name, one.name.tag, 0, (one.found.digest if one.found else None) or _TO_COME)
+        place: PinnedImage(
+            one.image.spec.name, one.name.tag, 0, (one.found.digest if one.found else None) or DIGEST_TO_COME
+        )
         for one in build.images
         if one.status != SKIPPED
         for place in build.hub.values_places(one.image)

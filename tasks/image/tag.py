@@ -33,8 +33,8 @@ from ..tools.command import Output
 from ..tools.git import HEAD, Git
 from ..tools.process import map_parallel
 
-# Stands for the hash of a planned commit.
-COMMIT_TO_COME = "{commit}"
+# These stand for the hash of a planned commit, and for the digest of an image that is not built yet.
+COMMIT_TO_COME, DIGEST_TO_COME = "{commit}", "sha256:{digest}"
 _UNTAGGED_BASE = "0.0.1-0.dev"
 _CONTENT, _CONTENT_DIGITS = "{content}", 12
 

@@ -31,10 +31,10 @@ _MOST_LINKS = 40
 # A fixed umask: the mode is part of what makes a file the same for Docker.
 _UMASK = 0o022
 _WRITE_SECONDS = 3600.0
-# Paths are taken literally, objects as every clone has them, neither the clone nor its hooks notice what happens to an
-# index of ours, and as many files are written at once as there are processors.
+# Paths are literal. Replacements (git-replace) are ignored, because other clones lack them. Neither the clone nor its
+# hooks notice changes of a temporary index. As many files are written in parallel as there are processors.
 _SETTINGS = ("checkout.workers=0", "core.hooksPath=/dev/null", "core.sparseCheckout=false", "core.splitIndex=false")
-_OURS = (*(word for setting in _SETTINGS for word in ("-c", setting)), "--literal-pathspecs", "--no-replace-objects")
+_OPTIONS = (*(word for setting in _SETTINGS for word in ("-c", setting)), "--literal-pathspecs", "--no-replace-objects")
 
 
 class Entry(NamedTuple):
@@ -86,7 +86,7 @@ class Tree:
     def blobs(self, entries: Sequence[Entry]) -> Iterator[bytes]:
         """Yield the bytes of each of ``entries`` as stored by git."""
         names = "".join(f"{entry.name}\n" for entry in entries)
-        rest = memoryview(capture(self.git.command(*_OURS, "cat-file", "--batch", stdin=names)).stdout)
+        rest = memoryview(capture(self.git.command(*_OPTIONS, "cat-file", "--batch", stdin=names)).stdout)
         for entry in entries:
             begin = len(f"{entry.name} blob {entry.size}\n")
             yield bytes(rest[begin : begin + entry.size])
@@ -124,7 +124,7 @@ class Tree:
             tree.write(["."], folder / path)
 
     def differing_files(self, commit: str, paths: Sequence[str]) -> tuple[str, ...]:
-        """Return the files, relative to the top, whose content in ``paths`` differs from ``commit`` when written."""
+        """Return the files, also ``.gitattributes`` above, that make ``paths`` differ from ``commit`` when written."""
         ways = self._places(paths)
         places = [*ways, *(file for place in ways for file in _attributes_above(place))]
         flags = ("-r", "-z", "--name-only", "--no-renames")
@@ -260,7 +260,7 @@ def _attributes_above(path: str) -> list[str]:
 
 def _answer(git: Git, *arguments: str, stdin: str = "", env: Mapping[str, str] = NOTHING) -> str:
     """Return git's output, with names that are not UTF-8 decoded like :func:`os.fsdecode`."""
-    command = git.command(*_OURS, *arguments, stdin=stdin, env=env)._replace(umask=_UMASK)
+    command = git.command(*_OPTIONS, *arguments, stdin=stdin, env=env)._replace(umask=_UMASK)
     output = capture(command, seconds=_WRITE_SECONDS)
     if not output.ok:
         raise failed(arguments, output)

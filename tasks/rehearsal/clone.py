@@ -109,7 +109,7 @@ def _renamed(hub: Hub, address: str, places: Iterable[ValuesPlace]) -> tuple[Fil
 def _new_repository(original: Git, folder: Path, branch: str, objects: Path, *flags: str) -> Git:
     named = (f"--object-format={original.read('rev-parse', '--show-object-format')}", f"--initial-branch={branch}")
     Git(folder.parent).read("init", "--quiet", "--template=", *named, *flags, "--", str(folder))
-    # Where git may take no bare repository for what it finds, this one is named.
+    # A bare repository is named: git may be set not to discover those (``safe.bareRepository``).
     repository = Git(folder, Clone(folder, folder, shallow=False, is_found=False) if "--bare" in flags else None)
     own = repository.path_of("--git-path", "objects").resolve()
     (own / "info").mkdir(exist_ok=True)

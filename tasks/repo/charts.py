@@ -96,7 +96,7 @@ def api_version(data: bytes, where: str) -> str:
 
 
 def pinned(data: bytes, name: str, where: str) -> dict[int, Requirement]:
-    """Return the entries of the dependency ``name`` by index: at least one, each with a version."""
+    """Return the entries of the dependency ``name`` by index; raise Unusable without any, or without a version."""
     entries = {at: entry for at, entry in enumerate(requirements(data, where)) if entry.name == name}
     if not entries:
         hint = how_to_correct("dependency", "name the right one as hub.dependency in invoke.yaml")
@@ -133,7 +133,7 @@ def require_movable(required: Requirement, file: str) -> None:
 def address_of(settings: Settings, required: Requirement, file: str) -> str:
     """Return the address of the Helm repository: the setting, else that of the requirement in ``file``.
 
-    Names in helm's configuration, OCI registries and chart folders have no index
+    Raises Unusable for names in helm's configuration, OCI registries and chart folders, which have no index
     (https://helm.sh/docs/helm/helm_dependency/).
     """
     address = settings.chart_repository or required.repository
@@ -257,12 +257,12 @@ class _Fields(NamedTuple):
         return [_Fields.of(self.where, item, (*self.path, key, str(at))) for at, item in enumerate(value or ())]
 
     def text(self, key: str, *, is_path: bool = False) -> Leaf | None:
-        """Return the string under ``key``, or None; with ``is_path``, it must be inside of the repository."""
+        """Return the text under ``key``, or None; raise Unusable for a path (``is_path``) outside of the repository."""
         value = self.values.get(key)
         return None if value is None else self._text(value, (*self.path, key), is_path=is_path) or None
 
     def texts(self, key: str, *, is_path: bool = False) -> tuple[str, ...]:
-        """Return the list of strings under ``key``, or the single string as a list."""
+        """Return the strings in the list under ``key``, or the only string there."""
         value, path = self.values.get(key), (*self.path, key)
         if not value:
             return ()

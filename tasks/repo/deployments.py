@@ -201,7 +201,7 @@ class Installation(NamedTuple):
 
     Attributes:
         option: its version: a version, a range, a variable, or None for the newest.
-        pin: the entry for ``hub.pins`` that lets a release move it; None if the version is elsewhere.
+        pin: the entry for ``hub.pins`` that lets a release move it; None if no entry can.
         deployment: the entry for ``hub.deployments``, if the repository has its values files.
     """
 
@@ -241,7 +241,7 @@ def staying_installations(hub: Hub) -> tuple[Installation, ...]:
 
 
 def require_own_release(hub: Hub) -> None:
-    """Check that a release is the repository's to choose: raise Refused where only a chart that pins it is deployed."""
+    """Check that the repository chooses its release; raise Refused if it deploys only a chart that pins one."""
     if hub.layout.folder is None and not installations(hub) and not any(pin.accepted_as for pin in hub.pins):
         for brings, one in ((chart, one) for chart in BRINGING for one in installations(hub, chart)):
             raise Refused(
@@ -327,7 +327,7 @@ def named_images(hub: Hub, defaults: Data = None, telling: re.Pattern[bytes] = _
     """Yield the images in the deployments' values, and the hub images in other YAML files.
 
     The values are merged like in Helm. ``defaults``, the pinned chart's values, complete images of which the repository
-    sets only one half. Only files that match ``telling`` are read.
+    sets only one half. Of the deployments' files, only those that match ``telling`` are read.
     """
     own = hub.values_file
     if own is not None:

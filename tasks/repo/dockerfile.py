@@ -85,8 +85,8 @@ class Word(NamedTuple):
 class BuildStage(NamedTuple):
     """A ``FROM``, or an image to copy files from: its line, and the image as ``written`` at the index ``start``.
 
-    ``image`` has its variables replaced. ``root`` is the earlier stage that it is based on, down to an image. ``name``
-    is the stage's name in lower case.
+    ``image`` has its variables replaced. If it names an earlier stage, ``root`` is the stage at the end of that chain,
+    whose ``FROM`` names an image. ``name`` is the stage's name in lower case.
     """
 
     line: int
@@ -257,7 +257,7 @@ class BaseImage(NamedTuple):
 
 
 def hub_base(data: bytes, where: str, arguments: Mapping[str, BuildArgument] = NO_ARGUMENTS) -> BaseImage | None:
-    """Return the hub image of the last stage, else the first one in the file, or None."""
+    """Return the hub image that the last stage is based on, else the first one in the file, or None."""
     stages, sources = read_stages(Text.decode(data, where), arguments)
     last = stages[-1].root or stages[-1]
     found = [stage for stage in stages if _is_hub(stage)]

@@ -29,7 +29,7 @@ _MOST_NAMED = 8
 def release_edits(hub: Hub, texts: Mapping[Pin, str]) -> tuple[FileEdit, ...]:
     """Return the edits, one for each file, that set each place of the release to its text; lock files come last."""
     after: Files = hub.files
-    said: dict[str, list[str]] = {}
+    summaries: dict[str, list[str]] = {}
     # If the place itself is up to date, another one in its file may not be: an earlier stage, a copied file.
     rest: dict[str, str] = {}
     for pin, text in texts.items():
@@ -37,7 +37,7 @@ def release_edits(hub: Hub, texts: Mapping[Pin, str]) -> tuple[FileEdit, ...]:
         after = Edited(after, pin.moved(after, text))
         for path in pin.files:
             what = f"{pin.name} {before}".strip() + f" -> {text}" if before != text else ""
-            said.setdefault(path, []).append(what)
+            summaries.setdefault(path, []).append(what)
             rest[path] = f"the rest -> {text}"
     for pin, text in texts.items():
         found = pin.read(after)
@@ -47,18 +47,18 @@ def release_edits(hub: Hub, texts: Mapping[Pin, str]) -> tuple[FileEdit, ...]:
                 where=f"{pin.file}:{found.line}",
                 hint="give each place its own version",
             )
-    return _edits(hub, after, {path: [*filter(None, words)] or [rest[path]] for path, words in said.items()})
+    return _edits(hub, after, {path: [*filter(None, words)] or [rest[path]] for path, words in summaries.items()})
 
 
-def _edits(hub: Hub, after: Files, said: Mapping[str, Sequence[str]]) -> tuple[FileEdit, ...]:
-    """Return the edits that change the files to those in ``after``; ``said`` are the summaries by path."""
-    absent = next((path for path in said if path in hub.listing.absent), None)
+def _edits(hub: Hub, after: Files, summaries: Mapping[str, Sequence[str]]) -> tuple[FileEdit, ...]:
+    """Return the edits that change the files to those in ``after``; ``summaries`` are for people, by path."""
+    absent = next((path for path in summaries if path in hub.listing.absent), None)
     if absent:
         folder = shlex.quote(absent.rpartition("/")[0] or "/")
         raise Refused("the file is not checked out", where=absent, hint=f"git sparse-checkout add {folder}")
     edits = tuple(
         FileEdit(path, hub.require(path), require(after, path), ", ".join(dict.fromkeys(words)))
-        for path, words in said.items()
+        for path, words in summaries.items()
     )
     for path in (behind_links(hub.git.folder, edit.path) for edit in edits if edit.changes):
         # Git lists only the folder of a submodule.
@@ -141,7 +141,7 @@ def image_edits(hub: Hub, images: Mapping[ValuesPlace, PinnedImage]) -> tuple[Fi
     if images:
         _require_readable(hub)
     after: Files = hub.files
-    said: dict[str, list[str]] = {}
+    summaries: dict[str, list[str]] = {}
     for place, image in images.items():
         moved = place.moved(after, image)
         # Its checksum covers what it leaves readable, too, unless it says otherwise (getsops.io/docs).
@@ -150,12 +150,12 @@ def image_edits(hub: Hub, images: Mapping[ValuesPlace, PinnedImage]) -> tuple[Fi
             hint = f"name the image in a values file without secrets, and take {place.path} out of this one"
             raise Unusable("sops could not decrypt the file after an edit", where=place.file, hint=hint)
         after = Edited(after, moved)
-        said.setdefault(place.file, []).append(f"{place.path} -> {image.name}:{image.tag}")
-    return _edits(hub, after, said)
+        summaries.setdefault(place.file, []).append(f"{place.path} -> {image.name}:{image.tag}")
+    return _edits(hub, after, summaries)
 
 
 def _require_readable(hub: Hub) -> None:
-    """Check that all files that match ``hub.values`` and name one of our images can be parsed."""
+    """Check that the files that match ``hub.values`` and name one of our images can be parsed: none may be left out."""
     words = [Reference(image.spec.named).written_path.encode() for image in hub.images if image.spec.named]
     patterns = [one for one in hub.settings.values if is_glob(one.file)]
     for target, file in ((one, file) for one in patterns for file in hub.listing.matching[one.file]):

@@ -26,7 +26,7 @@ from ..tools.process import Pool, result_of
 # Patterns for files that may list dependencies, or contain a marker.
 _TELLING = ("^dependencies:", "hubpress:", "renovate:")
 SUFFIX = ".hubpress-new"
-# A name has at most 255 bytes.
+# The characters that a temporary file takes from a name, of up to 4 bytes each: a name has at most 255 bytes.
 _LONGEST = 50
 
 

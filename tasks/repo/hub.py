@@ -116,7 +116,7 @@ class Hub(Contents):
         return self.with_commit("", self.changed)
 
     def holding(self, known: Mapping[str, bytes | None]) -> Hub:
-        """Return the repository with these bytes of files, by path."""
+        """Return the repository with these bytes of files, by path; None leaves a file as it is."""
         return replace(self, files=Edited(self.files, known))
 
     def again(self) -> Hub:
@@ -311,7 +311,7 @@ class Hub(Contents):
 
     @cached_property
     def _owners(self) -> Mapping[ValuesPlace, str]:
-        """The places of each image, with the key of the one that it belongs to: a shared one to that named there."""
+        """Each image's places, with the owner's key: its own, or for a shared place that of the image named there."""
         return dict(_find_places(self))
 
     def files_of(self, target: ValuesTarget) -> tuple[str, ...]:

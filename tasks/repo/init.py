@@ -110,10 +110,10 @@ def plan_init(hub: Hub, prefix: str | None) -> tuple[Step, Hub]:
             *(f"{path}: add by hand:\n{lines.rstrip()}" for path, lines in to_add.items()),
         ],
     )
-    return step, _left(hub, edits)
+    return step, _hub_after(hub, edits)
 
 
-def _left(hub: Hub, edits: Sequence[FileEdit]) -> Hub:
+def _hub_after(hub: Hub, edits: Sequence[FileEdit]) -> Hub:
     """Return the repository after ``edits``, with the chart and the image that they add."""
     new = {edit.path: edit.after for edit in edits}
     settings = hub.settings

@@ -25,7 +25,7 @@ from ..core.yaml_tree import load_all, walk
 from ..tools.git import Git
 from .charts import CHART_FILES, BareChart, ChartSpec, ImageSpec, NotNamed, Requirement, read_chartpress, requirement
 from .dockerfile import HUB_NAMES, IGNORE_FILE, BaseImage, copied_files, hub_base
-from .files import Files, Listing, behind_links, folder_of, is_below, join, last_part, require
+from .files import Files, Listing, behind_links, folder_of, is_below, join, last_part, read_all, require
 from .values import in_brackets, named_at, quoted
 
 CHARTPRESS_FILE = "chartpress.yaml"
@@ -78,11 +78,12 @@ class Contents:
     @cached_property
     def dockerfiles(self) -> list[str]:
         """The Dockerfiles based on z2jh's hub image."""
-        named = (path for path in self.all_dockerfiles if _HUB_NAME in (self.files.read(path) or b""))
-        return _readable(named, self.base_of)
+        # Not one by one: each file of a commit takes a process of git.
+        found = read_all(self.files, self.all_dockerfiles)
+        return _readable([path for path, data in found.items() if _HUB_NAME in (data or b"")], self.base_of)
 
     def base_of(self, dockerfile: str, image: ImageSpec | None = None) -> BaseImage | None:
-        """Return the base image of a Dockerfile if it is z2jh's, else None.
+        """Return the base image of a Dockerfile if it is z2jh's, else None, also for a missing file.
 
         ``image`` is the image that it is built for, with its build arguments.
         """
@@ -150,12 +151,12 @@ class Contents:
         return found
 
     def naming(self, path: str) -> dict[ValuesTarget, str]:
-        """Return the places in YAML files, except secrets, whose path ends with ``path``, with the image's name."""
+        """Return the places in YAML files, except secrets, whose path ends with ``path``, with the images' names."""
         wanted, places = tuple(path.split(".")), []
         files = (file for file in self.listing.files if file.endswith((".yaml", ".yml")) and "secret" not in file)
         for file in files:
-            data = self.files.read(file) or b""
             with suppress(Unusable):
+                data = self.files.read(file) or b""
                 # In a manifest, the values are below other keys.
                 for tree in load_all(data, file) if wanted[-1].encode() in data else ():
                     found = (steps for steps, _ in walk(tree) if steps[-len(wanted) :] == wanted)

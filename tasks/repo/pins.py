@@ -190,10 +190,10 @@ class Marker(NamedTuple):
             # A remark may follow, or the end of the comment.
             is_meant = re.fullmatch(rf"{re.escape(self.chart)}(?:\s*(?:-->|\*/|[,;:(#]).*)?", words) is not None
         else:
-            said = {"registryUrl": self.repository, **dict(re.findall(_RENOVATE, words))}
-            is_named = said.get("packageName", said.get("depName")) == self.chart
-            is_meant = is_named and said.get("datasource") == "helm"
-            is_meant = is_meant and same_address(said["registryUrl"], self.repository)
+            fields = {"registryUrl": self.repository, **dict(re.findall(_RENOVATE, words))}
+            is_named = fields.get("packageName", fields.get("depName")) == self.chart
+            is_meant = is_named and fields.get("datasource") == "helm"
+            is_meant = is_meant and same_address(fields["registryUrl"], self.repository)
         return (found.start(), len(line)) if is_meant else None
 
 
@@ -322,7 +322,7 @@ def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tup
 
 
 def versions_of_chart(data: bytes, where: str, chart: str) -> Iterator[tuple[str, Pinned]]:
-    """Yield the dotted paths of versions in mappings that name ``chart``, with the version.
+    """Yield the dotted paths of versions in mappings that name ``chart``, with the version, which may be empty.
 
     The path is empty if the place cannot be edited: a key has a dot, or the scalar is shared.
     """
@@ -338,9 +338,11 @@ def versions_of_chart(data: bytes, where: str, chart: str) -> Iterator[tuple[str
 def _scalars(data: bytes, where: str) -> Iterable[list[_Way]]:
     """Return the ways to each scalar, its own first, then those by aliases and merge keys.
 
-    A way is the document's number, the keys, the scalar (None if it is empty), and the chart that its mapping names.
-    Flux and Argo CD name it in ``chart``, helmfile with its repository before it, Fleet sometimes by the archive's
-    address, kustomize in ``name`` next to ``repo``. A source of Argo CD without ``chart`` is a git repository.
+    A way is the document's number, the keys, the scalar, and the chart that its mapping names. An empty scalar is None,
+    and listed with the scalar of its chart.
+
+    Flux and Argo CD name the chart in ``chart``, helmfile with its repository before it, Fleet sometimes by the
+    archive's address, kustomize in ``name`` next to ``repo``. Argo CD's sources without ``chart`` are git repositories.
     """
     found: dict[Node, list[_Way]] = {}
     for number, document in enumerate(load_all(data, where)):

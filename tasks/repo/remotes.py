@@ -33,14 +33,14 @@ class Remotes(NamedTuple):
     Attributes:
         push: the remote for pushing branches.
         upstream: the remote for pull requests, by name or address; by default ``push``.
-        is_told: whether something names the upstream.
+        names_upstream: whether the settings, gh or a remote's name tell the upstream, not only ``push``.
         config: git's settings of remotes and branches.
     """
 
     names: tuple[str, ...]
     push: str | None
     upstream: str | None
-    is_told: bool
+    names_upstream: bool
     config: Mapping[str, str]
 
     def address(self, upstream: str) -> str:
@@ -53,7 +53,7 @@ class Review(NamedTuple):
 
     Attributes:
         base: the branch that pull requests go to.
-        shared: the branches without direct commits, each with a description.
+        shared: the branches that are not committed to directly, each with a description.
         tip: the upstream's commit of the base branch; None if it was not asked, or has no such branch.
         heads: the branches of the push remote with their commits; None if it was not asked.
         repository: the upstream on its forge; None if remotes were asked without a pull request.
@@ -126,7 +126,7 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
         if request:
             fork, repository = (_repository(git, one) for one in _addresses(remotes, upstream))
             github = _github(git, repository)
-            parent = None if remotes.is_told or address != remotes.push else _parent(github)
+            parent = None if remotes.names_upstream or address != remotes.push else _parent(github)
             if fork and github and parent:
                 upstream = _at_path(remotes.config[f"remote.{remotes.push}.url"], parent)
                 github, repository = github._replace(path=parent), fork._replace(path=parent)
@@ -181,12 +181,12 @@ def choose_remotes(config: Mapping[str, str], settings: Settings, branch: str | 
     wanted = (config.get(f"branch.{branch}.pushremote"), config.get("remote.pushdefault"), *usual)
     push = settings.remote or next((one for one in wanted if one in names), None)
     near = config.get(f"remote.{push}.url", "")
-    upstream = _told_upstream(config, settings, names, near)
+    upstream = _find_upstream(config, settings, names, near)
     if upstream is None and push != ORIGIN and ORIGIN in names:
         upstream = ORIGIN
     others = [one for one in names if one != upstream]
     push = push or next(iter(others if len(others) == 1 else names if len(names) == 1 else ()), None)
-    return Remotes(names, push, upstream or push, is_told=upstream is not None, config=config)
+    return Remotes(names, push, upstream or push, names_upstream=upstream is not None, config=config)
 
 
 def _addresses(remotes: Remotes, upstream: str) -> tuple[str, str]:
@@ -202,7 +202,7 @@ def _repository(git: Git, address: str) -> Repository | None:
     return forges.reached(git.ask("ls-remote", "--get-url", "--", address).text) or written
 
 
-def _told_upstream(config: Mapping[str, str], settings: Settings, names: tuple[str, ...], near: str) -> str | None:
+def _find_upstream(config: Mapping[str, str], settings: Settings, names: tuple[str, ...], near: str) -> str | None:
     """Return the upstream from the setting, from ``gh repo set-default`` or by a remote's name, or None."""
     wanted = settings.upstream
     if wanted is None:
@@ -325,6 +325,6 @@ def _no_remote(wanted: str, names: Sequence[str], key: str) -> Refused:
 def _several(names: tuple[str, ...], what: str, key: str) -> Refused:
     if not names:
         return Refused("there is no remote to push to", where="git remote", hint="git remote add origin URL")
-    # Do not guess the team's: branches are pushed to the other one.
+    # Do not guess which one is the team's: branches are pushed to the other one.
     hint = f"name it in invoke.yaml: hub: {{{key}: {'NAME' if key == UPSTREAM else names[0]}}}"
     return Refused(f"cannot tell which remote to {what}", where=", ".join(names), hint=hint)

@@ -234,7 +234,7 @@ def is_encrypted(data: bytes) -> bool:
 
 
 def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
-    """Read the image at ``values_path``: keys joined by dots, with indexes for lists."""
+    """Read the image at ``values_path``: keys joined by dots, with indexes for lists; raise Unusable without one."""
     document, steps = _document(data, where, values_path)
     if "" in steps:
         meant = ".".join(filter(None, steps)) or "jupyterhub.hub.image"
@@ -261,7 +261,7 @@ def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
 
 
 def _document(data: bytes, where: str, values_path: str) -> tuple[Document, Path]:
-    """Return the YAML document of a file, of several the one that has ``values_path``, and the steps of that."""
+    """Return a file's YAML document, of several the one with ``values_path``, and the steps of that path."""
     steps, having = tuple(values_path.split(".")), []
     for document in parse_all(data, where):
         with suppress(Unusable):
@@ -338,17 +338,17 @@ def _patterns(files: Sequence[str]) -> Sequence[str]:
 
 
 def in_brackets(entry: SettingEntry) -> str:
-    """Return an entry of a setting's list as YAML has it between brackets."""
+    """Return an entry of a setting's list as a mapping in YAML's flow style."""
     return f"{{{', '.join(fields_of(entry))}}}"
 
 
 def fields_of(entry: SettingEntry) -> list[str]:
-    """Return the fields of an entry of a setting's list as YAML has them, but for those that are empty."""
+    """Return the fields of an entry of a setting's list in YAML's flow style, without empty ones."""
     return [f"{key}: {quoted(value)}" for key, value in entry._asdict().items() if value]
 
 
 def quoted(text: str | tuple[str, ...]) -> str:
-    """Return a text, or a list of texts, as it is written in YAML between brackets."""
+    """Return a text, or a list of texts, in YAML's flow style, with quotes if needed."""
     if not isinstance(text, str):
         return f"[{', '.join(map(quoted, text))}]"
     return text if _spelled(text, "") == text else _spelled(text, "'")

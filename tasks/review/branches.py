@@ -99,7 +99,7 @@ def expected_start(hub: Hub, *, ask: bool = True) -> Start:
 def _plan_start(hub: Hub, review: Review) -> tuple[Step, Hub]:
     """Plan the step to where feature branches start: the upstream's current base branch.
 
-    If the upstream was not asked, the current branch is left only if the clone knows that it was merged.
+    If the upstream was not asked, the step leaves the current branch only if the clone knows that it was merged.
     """
     git, tip, base = hub.git, review.tip, review.base
     current, head = git.start
@@ -267,7 +267,7 @@ def require_room(name: str, others: Iterable[str], where: object) -> None:
 def _require_free(git: Git, name: str) -> None:
     """Check that git can have the branch ``name``, and that it is not checked out in another worktree.
 
-    Switching to it could move it, without that worktree's files.
+    A switch could move it, and leave that worktree's files behind.
     """
     require_room(name, git.read("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads").split(), git.folder)
     worktree = git.read("for-each-ref", "--format=%(worktreepath)", f"refs/heads/{name}")

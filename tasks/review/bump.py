@@ -183,7 +183,7 @@ def _moves_at(before: Hub, after: Hub, places: Iterable[tuple[str, Pin | ValuesP
 
 
 def read_releases(hub: Hub, before: str | None, after: str, *, ask: bool) -> tuple[Release | None, Release]:
-    """Return two releases from the Helm repository's index, which ``ask`` may fetch, else with only their versions."""
+    """Return two releases from the Helm repository's index, without ``ask`` the kept one, else only their versions."""
     index = hub.index
     if index is None:
         try:

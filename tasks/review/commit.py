@@ -36,7 +36,8 @@ def plan_commit(
 ) -> tuple[Step, Hub]:
     """Plan the commit of the changed managed files, with push and pull request; return also the repository after it.
 
-    For a pull request, ``images`` returns the evidence, given the results of earlier actions, ``cluster`` the preview.
+    For a pull request, ``images`` returns the evidence, given the results of earlier actions, and ``cluster`` returns
+    the preview.
     """
     git, tree = hub.git, WorkingTree(hub.git.folder)
     _require_branch(git)
@@ -188,7 +189,7 @@ def _require_branch(git: Git) -> None:
 
 
 def _require_nothing_left(hub: Hub, review: Review, options: CommitOptions) -> None:
-    """Check, if there is nothing to commit, that the base branch contains HEAD and the branch of ``--branch``."""
+    """Check ``--branch`` if there is nothing to commit: a push needs a base branch that contains it and HEAD."""
     tip, name = base_here(hub.git, review), str(options.branch)
     require_name(hub.git, name)
     commit = hub.git.branch_commit(name)

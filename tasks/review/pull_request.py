@@ -14,6 +14,7 @@ from ..core.plan import PUSHED, Action, Fact, Values
 from ..core.problems import Code
 from ..core.visible import code, code_or, one_line, plain, table_lines
 from ..image.build import SKIPPED, base_of, prove
+from ..image.tag import COMMIT_TO_COME, DIGEST_TO_COME
 from ..releases.index import Release
 from ..releases.notes import Upgrade, comparison, release_links, security_news
 from ..releases.versions import is_dev
@@ -109,8 +110,8 @@ def _evidence(image: HubImage, name: Reference, platforms: str, answers: Mapping
 
 
 def _is_to_come(name: str) -> bool:
-    """Whether the name of an image holds a commit or a digest that is only planned: ``{commit}``, ``{digest}``."""
-    return "{" in name
+    """Whether the name of an image contains a commit or a digest that is only planned."""
+    return COMMIT_TO_COME in name or DIGEST_TO_COME in name
 
 
 class Description(NamedTuple):
@@ -266,7 +267,7 @@ class PullRequest(NamedTuple):
         return [f"pull request {self.status}: {self.url}", *(f"warning: {one_line(one)}" for one in self.warnings)]
 
     def says_the_same(self, found: ForgeRequest) -> bool:
-        """Whether an open pull request has this title and text, without ticked boxes and GitHub's CRLF."""
+        """Whether an open pull request has this title and text, ignoring ticked boxes and GitHub's CRLF."""
         current, new = (re.sub(r"- \[[xX]\] ", "- [ ] ", one.body.replace("\r\n", "\n")) for one in (found, self))
         return found.title == self.title and current.strip() == new.strip()
 
@@ -320,7 +321,7 @@ def _push(git: Git, remote: str, commit: str, branch: str, there: Fact) -> None:
     tip = there.ask()
     # Only the first address is asked: another one may have rejected the push.
     if tip == commit and (done.ok or len(git.push_addresses(remote)) == 1):
-        # A forge may tell where to open a request.
+        # A forge may say where to open a pull request.
         lines = (line.partition("remote: ") for line in done.stderr.splitlines())
         remarks = [f"{sign}{text}" for before, sign, text in lines if sign and not before and text.strip()]
         if remarks:
@@ -434,7 +435,7 @@ def _open_or_update(github: GitHub, head: str, request: PullRequest) -> PullRequ
         try:
             github.run(command)
             status = UPDATED
-        except Fault as fault:  # noqa: PERF203 - the others are added all the same
+        except Fault as fault:  # noqa: PERF203 - add the others too
             warnings.append(f"cannot {what}: {fault.what}; do it at {opened.url}")
     status = status if found else CREATED
     return request._replace(status=status, url=opened.url, number=opened.number, warnings=tuple(warnings))

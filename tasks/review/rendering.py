@@ -230,7 +230,7 @@ def _fill_charts(hub: Hub, folder: Path, charts: Collection[str]) -> tuple[Relea
             keys = [one.key for one in required if one.name == name]
             below = {inner: (key, *way) for key in keys for inner, way in ways.items()}
             found[wrapper] = {**{one.key: (one.key,) for one in required}, **below}
-        except Fault as fault:  # noqa: PERF203 - the others are rendered all the same
+        except Fault as fault:  # noqa: PERF203 - render the others too
             found[wrapper] = fault
     return release, found
 

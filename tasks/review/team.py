@@ -239,9 +239,8 @@ def labels_of(files: Files, request: PullRequestPaths) -> tuple[str, ...]:
         entries = content.items() if isinstance(content, dict) else ()
         return tuple(label for label, rules in entries if label and label != _LIMIT and _applies(rules, request))
     except Exception as err:  # the libraries for YAML, globs and expressions raise their own
-        raise Unusable(
-            f"it is not a file of actions/labeler: {getattr(err, 'text', err)}", where=path, hint=f"fix {path}"
-        ) from err
+        why = err.text if isinstance(err, Fault) else err
+        raise Unusable(f"it is not a file of actions/labeler: {why}", where=path, hint=f"fix {path}") from err
 
 
 def _applies(given: Data, request: PullRequestPaths) -> bool:

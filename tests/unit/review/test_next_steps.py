@@ -25,7 +25,7 @@ def hub(tmp_path: Path) -> Hub:
 
 
 def into(base: str) -> Review:
-    return Review(Remotes(("origin",), "origin", "origin", is_told=True, config={}), base, {})
+    return Review(Remotes(("origin",), "origin", "origin", names_upstream=True, config={}), base, {})
 
 
 def deployed(hub: Hub, *names: str, staging: bool = True) -> None:

@@ -171,7 +171,7 @@ def test_a_tool_that_is_too_old(tools: Path, name: str, says: str, version: str,
 
 @pytest.fixture
 def short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "LOOK_SECONDS", 0.7)
+    monkeypatch.setattr(machine, "CHECK_SECONDS", 0.7)
     monkeypatch.setattr("tasks.tools.process._TIDY_SECONDS", 0.3)
 
 

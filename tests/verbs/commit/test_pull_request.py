@@ -73,6 +73,18 @@ def test_an_image_that_values_pin_by_digest_is_told_of(github_hub: Hub, gh: Stan
     assert f"| image | `{name}:{new}` |" in request["body"]
 
 
+def test_a_tag_that_a_program_fills_in_is_not_taken_for_one_that_is_built_later(github_hub: Hub, gh: StandInGh) -> None:
+    template = "name: 127.0.0.1:1/core/hub\n      tag: '{{ tag }}'\n"
+    github_hub.edit("hub/values.yaml", "name:\n      tag:\n", template)
+    github_hub.commit("Fill in the tag")
+    github_hub.git("push", "--quiet")
+    move(github_hub)
+    done = commit(github_hub)
+    assert done.code == 2
+    assert fault(done)[0] == "'127.0.0.1:1/core/hub:{{ tag }}' is not an image name (hub/values.yaml)"
+    assert gh.requests == []
+
+
 def test_boxes_that_a_reviewer_ticked_stay_ticked(moved: Hub, gh: StandInGh) -> None:
     commit(moved)
     (request,) = gh.requests

@@ -367,6 +367,13 @@ def test_init_finds_the_image_in_a_manifest_that_holds_the_values(manifest: str,
     assert run_task("check", "--offline", "--json", cwd=deployed.path).json["problems"] == []
 
 
+def test_init_passes_over_a_yaml_file_that_is_a_link_out_of_the_repository(deployed: Hub) -> None:
+    (deployed.path / "shared.yaml").symlink_to("../shared.yaml")
+    deployed.commit("Link to a file that all repositories share")
+    succeed("init", cwd=deployed.path)
+    assert "      name: reg.example.edu/small/hub\n" in deployed.read("invoke.yaml")
+
+
 def test_a_prefix_that_the_name_in_the_values_has_keeps_that_name(deployed: Hub) -> None:
     """The image got the name of its folder, and the values were said to differ."""
     succeed("init", "--prefix", "reg.example.edu/small", cwd=deployed.path)
