@@ -200,11 +200,13 @@ class Installation(NamedTuple):
     """A command or manifest that deploys z2jh's own chart, with the line of its version, else its first line.
 
     Attributes:
+        chart: the chart's name.
         option: its version: a version, a range, a variable, or None for the newest.
         pin: the entry for ``hub.pins`` that lets a release move it; None if no entry can.
         deployment: the entry for ``hub.deployments``, if the repository has its values files.
     """
 
+    chart: str
     file: str
     line: int
     option: str | None
@@ -243,42 +245,45 @@ def staying_installations(hub: Hub) -> tuple[Installation, ...]:
 def require_own_release(hub: Hub) -> None:
     """Check that the repository chooses its release; raise Refused if it deploys only a chart that pins one."""
     if hub.layout.folder is None and not installations(hub) and not any(pin.accepted_as for pin in hub.pins):
-        for brings, one in ((chart, one) for chart in BRINGING for one in installations(hub, chart)):
+        for one in installations(hub, BRINGING):
             raise Refused(
-                f"{hub.settings.dependency} is deployed through {brings}, which pins it",
+                f"{hub.settings.dependency} is deployed through {one.chart}, which pins it",
                 where=f"{one.file}:{one.line}",
-                hint=f"move {brings} instead, by hand; then, to the release that it has: {CLI} bump --to VERSION",
+                hint=f"move {one.chart} instead, by hand; then, to the release that it has: {CLI} bump --to VERSION",
             )
 
 
 @lru_cache(maxsize=16)
-def installations(hub: Hub, chart: str | None = None) -> tuple[Installation, ...]:
-    """Return the commands and manifests that deploy a chart (default: the dependency) from a Helm repository."""
-    name = chart or hub.settings.dependency
+def installations(hub: Hub, charts: tuple[str, ...] = ()) -> tuple[Installation, ...]:
+    """Return the commands and manifests that deploy ``charts`` (default: the dependency) from a Helm repository."""
+    charts = charts or (hub.settings.dependency,)
+    called = f"({'|'.join(map(re.escape, charts))})"
     found: list[Installation] = []
     search = partial(files_with, hub.git, "--extended-regexp", untracked=True)
-    named = (f"(chart|name): .*{re.escape(name)}", f'"chart": *"([^"]*/)?{re.escape(name)}"')
+    named = (f"(chart|name): .*{called}", f'"chart": *"([^"]*/)?{called}"')
     for file in search(named, "*.yaml", "*.yml", "*.json"):
         with suppress(Unusable):
-            for path, version in versions_of_chart(hub.require(file), file, name):
+            for chart, path, version in versions_of_chart(hub.require(file), file, charts):
                 # A placeholder is set elsewhere.
                 pin = PinTarget(file, path) if path and parse_constraint(version.text) else None
-                found.append(Installation(file, version.line, version.text, pin))
+                found.append(Installation(chart, file, version.line, version.text, pin))
     for file in search(["helm .*(upgrade|install)"], ".", *PROSE):
         text = (hub.files.read(file) or b"").decode("utf-8", "replace")
         lines = text.splitlines()
         for first, line in enumerate(lines):
             if len(line) < _LONGEST and re.search(_HELM, line) and not line.lstrip().startswith("#"):
                 last = next((at for at in range(first, len(lines)) if not lines[at].rstrip().endswith("\\")), first)
-                found += _command(hub, name, file, text, first, lines[first : last + 1])
+                found += _command(hub, charts, file, text, first, lines[first : last + 1])
     return tuple(found)
 
 
-def _command(hub: Hub, name: str, file: str, text: str, first: int, lines: Sequence[str]) -> Iterator[Installation]:
+def _command(
+    hub: Hub, charts: Collection[str], file: str, text: str, first: int, lines: Sequence[str]
+) -> Iterator[Installation]:
     joined = " ".join(line.rstrip().removesuffix("\\") for line in lines)
     words = [re.sub("[\"']", "", word) for word in re.findall(_WORD, joined)]
     words = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
-    at = next((at for at, word in enumerate(words) if _is_chart(hub, name, word, words)), None)
+    at = next((at for at, word in enumerate(words) if _is_chart(hub, charts, word, words)), None)
     if at is None:
         return
     options = list(pairwise(words))
@@ -299,12 +304,12 @@ def _command(hub: Hub, name: str, file: str, text: str, first: int, lines: Seque
     deployment = DeploymentSetting(release or "hub", values, namespace=namespace) if values else None
     is_place = version and parse_version(version) and marks_versions(hub.files, file, marker)
     pin = PinTarget(file, marker=marker) if is_place else None
-    yield Installation(file, first + number + 1, version, pin, deployment)
+    yield Installation(last_part(words[at]), file, first + number + 1, version, pin, deployment)
 
 
-def _is_chart(hub: Hub, name: str, word: str, words: Sequence[str]) -> bool:
+def _is_chart(hub: Hub, charts: Collection[str], word: str, words: Sequence[str]) -> bool:
     folder, slash, last = word.rpartition("/")
-    if last != name or word.startswith((".", "/", "$")):
+    if last not in charts or word.startswith((".", "/", "$")):
         return False
     return hub.files.read(join(folder, last, "Chart.yaml")) is None if slash else "--repo" in words
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from shlex import quote
 from typing import NamedTuple, TypeAlias
@@ -321,17 +321,17 @@ def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tup
                 yield number, steps
 
 
-def versions_of_chart(data: bytes, where: str, chart: str) -> Iterator[tuple[str, Pinned]]:
-    """Yield the dotted paths of versions in mappings that name ``chart``, with the version, which may be empty.
+def versions_of_chart(data: bytes, where: str, charts: Collection[str]) -> Iterator[tuple[str, str, Pinned]]:
+    """Yield each version in mappings that name one of ``charts``: chart, dotted path and version, which may be empty.
 
     The path is empty if the place cannot be edited: a key has a dot, or the scalar is shared.
     """
     for ways in _scalars(data, where):
         for _, steps, version, named in ways:
-            if named and named.rpartition("/")[2] == chart and steps[-1] in _VERSION_KEYS:
+            if named and (chart := named.rpartition("/")[2]) in charts and steps[-1] in _VERSION_KEYS:
                 leads_nowhere = len(ways) > 1 or any("." in step for step in steps)
                 line = (named if version is None else version).node.line
-                yield "" if leads_nowhere else ".".join(steps), Pinned(version or "", line)
+                yield chart, "" if leads_nowhere else ".".join(steps), Pinned(version or "", line)
                 break
 
 
