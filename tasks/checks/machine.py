@@ -163,7 +163,7 @@ def _hub_checks(hub: Hub) -> Iterator[_Check]:
 
 def _remote(git: Git, remote: str) -> str:
     try:
-        git.reach(git.command("ls-remote", "--", remote, "HEAD"), remote, CHECK_SECONDS)
+        git.ask_remote(git.command("ls-remote", "--", remote, "HEAD"), remote, CHECK_SECONDS)
     except Unreachable as fault:
         raise Unreachable(fault.what, hint=f"for --push: {fault.hint}") from fault
     return "answers"

@@ -377,7 +377,7 @@ def _fetch(git: Git, review: Review, tip: str, why: str) -> Action:
     command = git.command("fetch", "--no-recurse-submodules", "--", review.upstream, branch)
 
     def do(_: Values) -> Values:
-        git.reach(command, review.upstream, PUSH_SECONDS)
+        git.ask_remote(command, review.upstream, PUSH_SECONDS)
         if git.commit_at(tip) is None:
             raise Moved(f"{review.base} of {review.upstream} is no longer {tip[:SHORT]}")
         return {}

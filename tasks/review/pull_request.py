@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 from ..core import output
@@ -22,7 +21,7 @@ from ..repo.hub import Hub, HubImage
 from ..repo.remotes import Review, base_here
 from ..tools.command import Command
 from ..tools.forges import GITHUB, ForgeRequest, GitHub, gh_knows, opening_address, starts_no_workflow
-from ..tools.git import PUSH_SECONDS, Git, push_fault, remote_branch_fact
+from ..tools.git import PUSH_SECONDS, Git, push_address_fact, push_fault, remote_branch_fact
 from ..tools.process import Pool, capture, result_of, run_checked
 from ..tools.registry import ImageAnswer, inspect_all
 from .branches import TargetBranch, require_room
@@ -291,8 +290,7 @@ def plan_push(hub: Hub, review: Review, branch: TargetBranch, why: str) -> tuple
     if name in heads and not git.contains("HEAD", heads[name]):
         raise _has_more_commits(git, remote, name, heads[name])
     require_room(name, heads, remote)
-    addresses = partial(git.push_addresses, remote)
-    address = Fact(f"the address of {remote}", addresses, addresses(), lambda now: f"is now {', '.join(now)}")
+    address = push_address_fact(git, remote)
     there = remote_branch_fact(git, remote, name, heads.get(name), git.push_address(remote))
     # A push that was killed after the remote had taken the branch leaves a clone that does not know of it.
     if not hub.pending and there.value == branch.tip.value and git.follows(remote, name):

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain, takewhile
 from pathlib import Path
 from typing import NamedTuple
@@ -338,7 +338,8 @@ class Git:
 
     def remote_branches(self, remote: str, pattern: str = "*") -> RemoteBranches:
         """Ask ``remote`` for its default branch and the branches matching ``pattern``; raise Unreachable or Denied."""
-        output = self.reach(self.command("ls-remote", "--symref", "--", remote, "HEAD", f"{_HEADS}{pattern}"), remote)
+        command = self.command("ls-remote", "--symref", "--", remote, "HEAD", f"{_HEADS}{pattern}")
+        output = self.ask_remote(command, remote)
         # `ref: refs/heads/main<TAB>HEAD` is the default branch. Patterns also match the end of other names:
         # refs/other/refs/heads/main, refs/other/HEAD.
         lines = [line.partition("\t") for line in output.text.splitlines()]
@@ -347,13 +348,12 @@ class Git:
         links = (target.removeprefix(link) for target, _, name in lines if name == "HEAD" and target.startswith(link))
         return RemoteBranches(heads, next((name for name in links if name in heads), None))
 
-    def reach(self, command: Command, remote: str, seconds: float = LOOK_SECONDS) -> Output:
+    def ask_remote(self, command: Command, remote: str, seconds: float = LOOK_SECONDS) -> Output:
         """Run a command that asks ``remote``, and return its output; raise Denied or Unreachable, also if too slow."""
         try:
             output = capture(command, seconds=seconds)
         except TooSlow as slow:
-            what, hint = f"cannot reach the remote: {slow.what}", f"git ls-remote {remote}"
-            raise Unreachable(what, where=remote, hint=hint) from slow
+            raise _unreachable(remote, slow.what) from slow
         if not output.ok:
             raise remote_fault(output, remote)
         return output
@@ -362,7 +362,7 @@ class Git:
         """Fetch ``branch`` of ``remote`` into the object folder ``folder``; return the clone with these objects."""
         flags = ("--no-write-fetch-head", "--no-tags", "--no-auto-maintenance", "--no-recurse-submodules", "--refmap=")
         command = self.command("fetch", *flags, "--", remote, f"{_HEADS}{branch}", env=self.keeping_objects(folder))
-        self.reach(command, remote, PUSH_SECONDS)
+        self.ask_remote(command, remote, PUSH_SECONDS)
         return replace(self, more_objects=folder)
 
     def commits_not_in(self, heads: Iterable[str]) -> tuple[str, ...]:
@@ -411,6 +411,12 @@ def head_fact(git: Git, branch: str | None) -> Fact:
 def local_branch_fact(git: Git, branch: str, value: str | None) -> Fact:
     """Return the fact that the local ``branch`` is at the commit ``value`` (None: missing)."""
     return Fact(f"the branch {branch}", lambda: git.branch_commit(branch), value, _is_at)
+
+
+def push_address_fact(git: Git, remote: str) -> Fact:
+    """Return the fact of where ``git push`` sends to for ``remote``."""
+    ask = partial(git.push_addresses, remote)
+    return Fact(f"the address of {remote}", ask, ask(), lambda now: f"is now {', '.join(now)}")
 
 
 def remote_branch_fact(git: Git, remote: str, branch: str, value: str | None, address: str) -> Fact:
@@ -476,8 +482,11 @@ def remote_fault(output: Output, remote: str) -> Unreachable:
     words = _first_fault(output)
     if mentions(said, _REMOTE_DENIED):
         return Denied(f"the remote denied access: {words}", where=remote, hint=f"git ls-remote {remote}")
-    hint = _fix(output.stderr) or f"git ls-remote {remote}"
-    return Unreachable(f"cannot reach the remote: {words}", where=remote, hint=hint)
+    return _unreachable(remote, words, _fix(output.stderr))
+
+
+def _unreachable(remote: str, why: str, hint: str = "") -> Unreachable:
+    return Unreachable(f"cannot reach the remote: {why}", where=remote, hint=hint or f"git ls-remote {remote}")
 
 
 def push_fault(output: Output, remote: str, branch: str, *, ahead: bool) -> ProgramFailed | Unreachable:

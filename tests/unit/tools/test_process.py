@@ -46,7 +46,7 @@ def test_a_remote_that_takes_the_connection_and_says_nothing_is_out_of_reach(tmp
     """What needs no answer of it goes on without."""
     git = Git(tmp_path)
     with pytest.raises(Unreachable) as fault:
-        git.reach(git.command("-c", "protocol.ext.allow=always", "ls-remote", "ext::sleep 60"), "origin", 0.3)
+        git.ask_remote(git.command("-c", "protocol.ext.allow=always", "ls-remote", "ext::sleep 60"), "origin", 0.3)
     assert (fault.value.text, fault.value.hint) == (
         "cannot reach the remote: git did not end within 0.3 seconds (origin)",
         "git ls-remote origin",
