@@ -53,7 +53,7 @@ _SPELLINGS = {
 _SYNONYMS = {"upgrade": "release", "update": "release", "deploy": "release", "diff": "preview"}
 _COMMON = ("--dry", "--help", "--version", "--debug")
 # What may follow a task that takes ``--to``.
-_VERSION = re.compile(r"v?\d[\w.+-]*|latest|newest|stable")
+_VERSION = r"v?\d[\w.+-]*|latest|newest|stable"
 Flags: TypeAlias = "Mapping[str, Argument]"
 
 
@@ -156,7 +156,7 @@ def _spelled(words: Iterable[str], core: Flags, tasks: Mapping[str, Flags]) -> l
     valued: set[Argument] = set()
     while rest:
         word = rest.pop(0)
-        word = f"--to={word}" if "--to" in flags and _VERSION.fullmatch(word) else word
+        word = f"--to={word}" if "--to" in flags and re.fullmatch(_VERSION, word) else word
         name, equals, value = word.partition("=")
         if word in tasks:
             help_of, flags = f"hubpress help {word}", tasks[word]

@@ -30,7 +30,7 @@ _EXACT = ("==", "===")
 _LIMITS = (*_EXACT, "~=", "<", "<=")
 _FILE_OPTIONS = ("-r", "--requirement", "-c", "--constraint")
 # What may follow a requirement in a file: a comment, an option such as a hash, or a line continuation.
-_REST = re.compile(r"\s+(?:#|--|\\)")
+_REST = r"\s+(?:#|--|\\)"
 
 
 def package_problems(hub: Hub, answers: Mapping[Reference, ImageAnswer]) -> Iterator[Problem | Unchecked]:
@@ -85,7 +85,7 @@ def _texts(hub: Hub, image: HubImage) -> Iterator[tuple[str, str]]:
         is_listing = name.endswith(".txt") and "requirements" in name
         if (name in named or is_listing) and hub.files.read(path) is not None:
             lines = hub.require(path).decode("utf-8", "replace").splitlines()
-            yield from ((f"{path}:{at}", _REST.split(line)[0].strip()) for at, line in enumerate(lines, start=1))
+            yield from ((f"{path}:{at}", re.split(_REST, line)[0].strip()) for at, line in enumerate(lines, start=1))
 
 
 def _words(arguments: str) -> list[str]:

@@ -26,7 +26,7 @@ _SECRET_WORDS = frozenset(
     {"AUTH", "BEARER", "COOKIE", "DBPASS", "JWT", "NETRC", "PASS", "PAT", "SALT", "SIG", "SIGNATURE", "WEBHOOK"}
 )
 # The words of a name: DB_PWD, accessKey.
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_WORD = r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])"
 
 _FILE_WORDS = frozenset({"CREDENTIAL", "CREDENTIALS", "DIR", "FILE", "HOME", "PATH", "SOCK"})
 # GitLab's minimum: a shorter one could be part of any word (https://docs.gitlab.com/ci/variables/).
@@ -80,7 +80,7 @@ def bake_literal(text: str) -> str:
 
 def names_secret(name: str) -> bool:
     """Whether the name of a variable or parameter says that its value is secret."""
-    words = [word.upper() for word in _WORD.findall(name)]
+    words = [word.upper() for word in re.findall(_WORD, name)]
     has_part = any(part in name.upper() for part in _SECRET_PARTS)
     # PWD alone is the current folder; KEY_ID and KEY_NAME are not secret.
     is_key = "KEY" in words and words[-1] not in {"ID", "NAME", *_FILE_WORDS}

@@ -29,7 +29,7 @@ MAX_DEPTH = 100
 MAX_NODES = 100_000  # ruamel.yaml takes some seconds for as many
 _PREFIX = "tag:yaml.org,2002:"
 # Tabs inside lines are blanks to Helm, but not to ruamel.yaml. Tabs in the indentation are invalid for both.
-_TABS = re.compile(r"(?<=\S)[ \t]*\t")
+_TABS = r"(?<=\S)[ \t]*\t"
 _SHOWN = 40  # characters of a value in a message
 _KIND_NAMES = {"str": "text", "int": "number", "float": "number", "bool": "truth value"}
 _CORRECT = "correct the file there"
@@ -390,7 +390,7 @@ class _Tree:
 
     def _events(self, content: str) -> Iterator[events.Event]:
         try:
-            yield from YAML(typ="safe", pure=True).parse(_TABS.sub(lambda tabs: " " * len(tabs[0]), content))
+            yield from YAML(typ="safe", pure=True).parse(re.sub(_TABS, lambda tabs: " " * len(tabs[0]), content))
         except MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             # The library's full message quotes the line, which may contain a secret.

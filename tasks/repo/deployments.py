@@ -55,7 +55,6 @@ _WORD = r"""(?:\$\{\{[^{}]*\}\}|"[^"]*"|'[^']*'|\S)+"""
 _IMAGE, _EXTRA = "image", "extraImages"
 _SPAWNER = frozenset({"kubespawner_override", "KubeSpawner"})
 _CONTAINERS = frozenset({"initContainers", "extraContainers", "init_containers", "extra_containers"})
-_ANYTHING = re.compile(b"")
 # Placeholders.
 _TEMPLATES = ("{", "$(")
 # How many levels deep a chart's key can be, if other charts wrap it.
@@ -328,7 +327,7 @@ class NamedImage(NamedTuple):
         return f"{self.file}:{self.line}"
 
 
-def named_images(hub: Hub, defaults: Data = None, telling: re.Pattern[bytes] = _ANYTHING) -> Iterator[NamedImage]:
+def named_images(hub: Hub, defaults: Data = None, telling: bytes = b"") -> Iterator[NamedImage]:
     """Yield the images in the deployments' values, and the hub images in other YAML files.
 
     The values are merged like in Helm. ``defaults``, the pinned chart's values, complete images of which the repository
@@ -364,7 +363,7 @@ def unmoved_images(hub: Hub) -> dict[str, list[NamedImage]]:
     # Most deployments do not name a hub image, and take long to parse.
     names = _names(hub)
     words = [re.escape(name.written_path.encode()) for name in names.values()]
-    telling = re.compile(b"|".join((rb"\btag\b", *words)))
+    telling = b"|".join((rb"\btag\b", *words))
     named = dict.fromkeys(named_images(hub, telling=telling))
     own = {(place.file, place.path) for place in hub.places}
     # An alias of one of our lines moves with it.
@@ -421,11 +420,11 @@ def chart_values(
             yield from chart_values(inner, chart, (*above, key))
 
 
-def _trees_in(hub: Hub, path: str, telling: re.Pattern[bytes] = _ANYTHING) -> Sequence[Data]:
+def _trees_in(hub: Hub, path: str, telling: bytes = b"") -> Sequence[Data]:
     """Parse the mappings in a YAML file; none if it is missing, encrypted or invalid, or does not match ``telling``."""
     data = hub.files.read(path) or b""
     with suppress(Unusable):
-        return [one for one in _read(data, path) if isinstance(one, dict)] if telling.search(data) else ()
+        return [one for one in _read(data, path) if isinstance(one, dict)] if re.search(telling, data) else ()
     return ()
 
 

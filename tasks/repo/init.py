@@ -46,10 +46,10 @@ _PINS = ("hub.jupyter.org/helm-chart", "jupyterhub.github.io/helm-chart", "hubpr
 _TEMPLATES = resources.files(__package__) / "templates"
 # The names that make looks for, in its order.
 _MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
-_RULE = re.compile(r"^([a-z]+): .*\n(?:\t.*\n)+", re.MULTILINE)
+_RULE = r"(?m)^([a-z]+): .*\n(?:\t.*\n)+"
 # The targets of plain rules, and signs that a Makefile has targets elsewhere, or another recipe prefix.
-_TARGETS = re.compile(r"^([\w. -]+)::?(?!=)", re.MULTILINE)
-_ELSEWHERE = re.compile(r"^(?:[-s]?include\s|\.RECIPEPREFIX)", re.MULTILINE)
+_TARGETS = r"(?m)^([\w. -]+)::?(?!=)"
+_ELSEWHERE = r"(?m)^(?:[-s]?include\s|\.RECIPEPREFIX)"
 _IGNORES = ".gitignore"
 
 
@@ -331,11 +331,11 @@ def _makefile_part(files: Files) -> Part:
     if before is None:
         return FileEdit(path, None, text.encode(), "new")
     makefile = "\n".join(line for line in before.decode("utf-8", "replace").splitlines() if line[:1] not in {"\t", "#"})
-    own = {target for targets in _TARGETS.findall(makefile) for target in targets.split()}
-    rules = {rule[1]: rule[0].rstrip("\n") for rule in _RULE.finditer(text) if rule[1] not in own}
+    own = {target for targets in re.findall(_TARGETS, makefile) for target in targets.split()}
+    rules = {rule[1]: rule[0].rstrip("\n") for rule in re.finditer(_RULE, text) if rule[1] not in own}
     if not rules:
         return Kept(path)
-    if _ELSEWHERE.search(makefile) or re.search(rf"\b(?:{'|'.join(rules)})\b", makefile):
+    if re.search(_ELSEWHERE, makefile) or re.search(rf"\b(?:{'|'.join(rules)})\b", makefile):
         return Kept(path, [line for rule in rules.values() for line in (*rule.split("\n"), "")])
     lines = [line for rule in rules.values() for line in ("", *rule.split("\n"))]
     phony = ["", f".PHONY: {' '.join(rules)}"]

@@ -29,7 +29,7 @@ from .files import Files, Listing, behind_links, folder_of, is_below, join, last
 from .values import in_brackets, named_at, quoted
 
 CHARTPRESS_FILE = "chartpress.yaml"
-_DOCKERFILE = re.compile(r"(?:docker|container)file[^/]*$", re.IGNORECASE)
+_DOCKERFILE = r"(?i)(?:docker|container)file[^/]*$"
 _HUB_NAME = min(HUB_NAMES, key=len).encode()
 # Charts that depend on a pinned release of jupyterhub.
 BRINGING = ("binderhub", "daskhub", "pangeo")
@@ -72,7 +72,7 @@ class Contents:
     @cached_property
     def all_dockerfiles(self) -> tuple[str, ...]:
         """The files that may be Dockerfiles, with links resolved."""
-        named = (path for path in self.listing.files if _DOCKERFILE.search(path) and not path.endswith(IGNORE_FILE))
+        named = (path for path in self.listing.files if re.search(_DOCKERFILE, path) and not path.endswith(IGNORE_FILE))
         return tuple(dict.fromkeys(behind_links(self.git.folder, path) for path in named))
 
     @cached_property

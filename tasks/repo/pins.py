@@ -30,7 +30,7 @@ _VERSION_KEYS = ("version", "targetRevision")
 _WHOLE = r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?"
 _PART = r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+"
 # Not a version if the same word has another digit after it.
-_DIGIT_BEHIND = re.compile(r"[\w.-]*?[0-9]")
+_DIGIT_BEHIND = r"[\w.-]*?[0-9]"
 # Beginnings of a line that are not part of a requirement: a list item, a quotation, a variable called x.
 _BEGIN = r"^\s*(?:[*>](?=\s)|[xX](?=\s*=))"
 _COMMENT = r"(?:^|(?<=\s))(?:#|//|--|;|<!--)(?:\s.*|$)"
@@ -386,6 +386,6 @@ def _version_in(text: str, where: str) -> tuple[int, int]:
 def _versions_in(text: str) -> list[re.Match[str]]:
     """Return the whole versions in ``text``, else parts of versions."""
     for pattern in (_WHOLE, _PART):
-        if found := [one for one in re.finditer(pattern, text) if not _DIGIT_BEHIND.match(text, one.end())]:
+        if found := [one for one in re.finditer(pattern, text) if not re.match(_DIGIT_BEHIND, text[one.end() :])]:
             return found
     return []

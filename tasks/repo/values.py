@@ -48,11 +48,11 @@ TAG_KEY, DIGEST_KEY = "tag", "digest"
 _DIGEST = "@sha256"
 # https://github.com/AGWA/git-crypt/blob/master/doc/git-crypt.md and https://getsops.io/docs/
 GIT_CRYPT = b"\0GITCRYPT\0"
-_SOPS = re.compile(rb"^sops:\s*$|^[ \t]*\"?mac\"?: *\"?ENC\[", re.MULTILINE)
+_SOPS = rb"(?m)^sops:\s*$|^[ \t]*\"?mac\"?: *\"?ENC\["
 _BLANKS = " \t"
 _PLAIN = frozenset(ascii_letters + digits + "._/:@+-=*")
 # A plain scalar can also begin with an option: `--build-arg=A=1`.
-_OPTION = re.compile(r"--?[a-z]")
+_OPTION = r"--?[a-z]"
 _PLAIN_FIRST = frozenset(ascii_letters + digits + "_/.")
 _MAX_INDEX_DIGITS = 9
 _TEXT, _GIVE_TEXT = "a string", "give it one plain value"

@@ -39,26 +39,26 @@ _TO_CORRECT = "fix it there; the chart's values: https://z2jh.jupyter.org/en/sta
 _CHARTS = "charts"
 # Placeholder for the tags of the hub images, which a release moves whatever the chart does.
 _BUILT_HERE = "built-here"
-_SCHEMA = re.compile(r"- (?:at '(?P<pointer>[^']*)'|(?P<dots>[^:]+)): (?P<message>.+)")
+_SCHEMA = r"- (?:at '(?P<pointer>[^']*)'|(?P<dots>[^:]+)): (?P<message>.+)"
 # Precedes errors of a subchart's schema or template.
-_SUBCHART = re.compile(r"(?:Error: execution error at \(.*/charts/)?(?P<name>[\w.-]+)(?:/templates/.*)?:")
+_SUBCHART = r"(?:Error: execution error at \(.*/charts/)?(?P<name>[\w.-]+)(?:/templates/.*)?:"
 # How z2jh's NOTES.txt rejects values that it no longer supports.
-_CHANGED = re.compile(r"CHANGED: (?P<dots>[\w.]+) must .+")
-_KEYS = re.compile(r"[Aa]dditional propert(?:y|ies) (?P<names>.+?)(?: is| are)? not allowed")
-_TEMPLATE = re.compile(r"\(?(?P<path>[\w./-]+\.(?:yaml|yml|tpl|txt)):(?P<line>\d+)")
-_BROKEN = re.compile(r"(?:failed to parse|YAML parse error on) (?P<path>[^\s:]+)(?:.*?line (?P<line>\d+))?")
+_CHANGED = r"CHANGED: (?P<dots>[\w.]+) must .+"
+_KEYS = r"[Aa]dditional propert(?:y|ies) (?P<names>.+?)(?: is| are)? not allowed"
+_TEMPLATE = r"\(?(?P<path>[\w./-]+\.(?:yaml|yml|tpl|txt)):(?P<line>\d+)"
+_BROKEN = r"(?:failed to parse|YAML parse error on) (?P<path>[^\s:]+)(?:.*?line (?P<line>\d+))?"
 _ERROR, _AFTER = "Error: ", "\n\nUse --debug"
-_BETWEEN = re.compile(r"\n---[^\n]*")
+_BETWEEN = r"\n---[^\n]*"
 # Without these, most objects are the same in all deployments, and are parsed once.
-_CHECKSUM = re.compile(r"\n *(?:['\"]?checksum[/_][\w.-]+['\"]?: |# \"[0-9a-f]{64}\" ).*")
+_CHECKSUM = r"\n *(?:['\"]?checksum[/_][\w.-]+['\"]?: |# \"[0-9a-f]{64}\" ).*"
 # https://helm.sh/docs/chart_best_practices/labels/, and the older name of helm.sh/chart.
 _VERSION_LABELS = r"helm\.sh/chart|app\.kubernetes\.io/version|chart"
 # The values in a Secret's data, masked before parsing because they are large.
-_ENCODED = re.compile(r"(?<=: )([\"']?)[A-Za-z0-9+/=]{16,}\1$", re.MULTILINE)
+_ENCODED = r"(?m)(?<=: )([\"']?)[A-Za-z0-9+/=]{16,}\1$"
 _SECRET = "Secret"  # noqa: S105 - the kind of an object
 # A name before a value, which is masked if the name looks secret.
-_GIVEN = re.compile(r"""(?P<name>[\w.-]+)["']?\s*[:=]\s*(?=\S)""")
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_GIVEN = r"""(?P<name>[\w.-]+)["']?\s*[:=]\s*(?=\S)"""
+_CAMEL = r"(?<=[a-z0-9])(?=[A-Z])"
 _LONGEST_VALUE = 160
 
 
@@ -159,16 +159,16 @@ def _problems(folder: Path, chart: str, values: Sequence[str], ways: Ways, messa
     found: list[tuple[str, str]] = []
     below: tuple[str, ...] = ()
     for line in map(str.strip, messages.splitlines()):
-        if name := _SUBCHART.fullmatch(line):
+        if name := re.fullmatch(_SUBCHART, line):
             below = ways.get(name["name"], ())
-        elif schema := _SCHEMA.fullmatch(line):
+        elif schema := re.fullmatch(_SCHEMA, line):
             pointer, dots, message = schema["pointer"], schema["dots"], schema["message"]
             steps = dots.split(".") if pointer is None else pointer.strip("/").split("/")
             path = (*below, *(step for step in steps if step and step != "(root)"))
-            unknown = _KEYS.search(message)
+            unknown = re.search(_KEYS, message)
             keys = re.findall(r"[^\s',]+", unknown["names"]) if unknown else []
             found.append((_place_of(folder, (own, *values), (*path, *keys[:1])), f"{'.'.join(path)}: {message}"))
-        elif changed := _CHANGED.fullmatch(line):
+        elif changed := re.fullmatch(_CHANGED, line):
             found.append((_place_of(folder, (own, *values), (*below, *changed["dots"].split("."))), line))
     if not found:
         # Helm 4 puts the reason on the lines below, up to an empty one; a chart's message may begin with empty lines.
@@ -177,7 +177,7 @@ def _problems(folder: Path, chart: str, values: Sequence[str], ways: Ways, messa
         last = " ".join((reason if first.endswith(":") else first).split())
         if not last:
             raise ProgramFailed(f"helm template: {one_line(messages.strip())}", hint="helm version")
-        place = _BROKEN.search(last) or _TEMPLATE.search(last)
+        place = re.search(_BROKEN, last) or re.search(_TEMPLATE, last)
         found.append((":".join(filter(None, place.group("path", "line"))) if place else own, last))
     return tuple(Problem(Code.INVALID, where, one_line(text), _TO_CORRECT) for where, text in dict.fromkeys(found))
 
@@ -338,20 +338,20 @@ def compare(before: str, after: str, old: str, new: str, hide: Callable[[str], s
 
 def looks_secret(name: str) -> bool:
     """Whether a key's name, which may be in camel case, suggests that its value is secret."""
-    return names_secret(_CAMEL.sub("_", name.strip("[]")).replace("-", "_").replace(".", "_"))
+    return names_secret(re.sub(_CAMEL, "_", name.strip("[]")).replace("-", "_").replace(".", "_"))
 
 
 def _documents(rendered: str, version: str) -> dict[str, None]:
-    texts = (_without_noise(text, version) for text in _BETWEEN.split(f"\n{rendered}"))
+    texts = (_without_noise(text, version) for text in re.split(_BETWEEN, f"\n{rendered}"))
     return {text: None for text in texts if text}
 
 
 @lru_cache(maxsize=1024)
 def _without_noise(text: str, version: str) -> str:
     versions = "|".join(map(re.escape, (version, version.replace("+", "_"))))
-    labels = re.compile(rf"\n *(?:{_VERSION_LABELS}): [\"']?[\w.-]*(?:{versions})[\"']?(?=\n)")
-    found = labels.sub("", _CHECKSUM.sub("", text)).strip()
-    return _ENCODED.sub(f'"{MASK}"', found) if f"kind: {_SECRET}" in found else found
+    labels = rf"\n *(?:{_VERSION_LABELS}): [\"']?[\w.-]*(?:{versions})[\"']?(?=\n)"
+    found = re.sub(labels, "", re.sub(_CHECKSUM, "", text)).strip()
+    return re.sub(_ENCODED, f'"{MASK}"', found) if f"kind: {_SECRET}" in found else found
 
 
 @lru_cache(maxsize=1024)
@@ -414,6 +414,6 @@ def _masked(path: tuple[str, ...], text: str | None) -> str | None:
         return text and MASK
     lines = text.split("\n")
     for at, line in enumerate(lines):
-        end = next((one.end() for one in _GIVEN.finditer(line) if looks_secret(one["name"])), None)
+        end = next((one.end() for one in re.finditer(_GIVEN, line) if looks_secret(one["name"])), None)
         lines[at] = line if end is None else f"{line[:end]}{MASK}"
     return "\n".join(lines)
