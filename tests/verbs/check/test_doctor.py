@@ -315,15 +315,6 @@ def test_docker_that_is_there_in_part(tools: Path, docker: Docker, name: str, ve
     assert found["docker"].hint is None
 
 
-@pytest.mark.engine
-def test_an_engine_that_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    host = f"unix://{tmp_path}/nobody.sock"
-    monkeypatch.setenv("DOCKER_HOST", host)
-    hint = f"start the engine that DOCKER_HOST names, {host}, or: unset DOCKER_HOST"
-    assert seen()["engine"] == MachineFinding("engine", SILENT, hint=hint)
-    assert seen()["builder"].hint == hint
-
-
 # -- the host's row of the table
 
 

@@ -208,7 +208,10 @@ def test_an_accepted_place_that_builds_write_hides_no_other(released: Hub) -> No
         """\
 hub:
   values: [{file: config/clusters/*/*.values.yaml, path: jupyterhub.hub.image}]
-  accept: [{code: values-commit-gone, path: hub/*}, {code: values-commit-gone, path: config/clusters/a/*}]
+  accept:
+  - {code: values-commit-gone, path: hub/*}
+  - {code: values-commit-gone, path: config/clusters/a/*}
+  - lock-differs
 """,
     )
     released.commit("Keep an old image everywhere")

@@ -304,24 +304,6 @@ def test_every_code_is_planted_somewhere() -> None:
     assert {*IN_FILES.values(), *IN_THE_WORLD.values()} | ELSEWHERE == {code.value for code in Code}
 
 
-# -- what is meant so
-
-
-@pytest.mark.parametrize(
-    ("accept", "severity"),
-    [
-        ("[{code: base-not-of-release, path: images/*}]", "accepted"),
-        ("[{code: base-not-of-release, path: hub/*}]", "fault"),
-        ("[lock-differs]", "fault"),
-    ],
-)
-def test_a_problem_that_is_meant_so_is_shown_and_does_not_fail(settled: Hub, accept: str, severity: str) -> None:
-    chart_moved_without_the_base(settled)
-    settled.put("invoke.yaml", f"hub: {{accept: {accept}}}\n")
-    (problem,) = found(settled, "--offline")
-    assert (problem["code"], problem["severity"]) == ("base-not-of-release", severity)
-
-
 # -- what waits for a commit
 
 
