@@ -14,7 +14,7 @@ from tests.support.hubs import NO_REGISTRY, Hub, make_hub
 from tests.support.steps import move
 from tests.support.world import fault, nothing_written
 
-from .places import PINS, base_name, computed_tag, image_name, pinned_tag
+from .places import base_name, computed_tag, image_name, pinned_tag
 
 CHART_IMAGE = "quay.io/jupyterhub/k8s-hub:3.3.8"
 
@@ -38,16 +38,6 @@ def test_a_consistent_repository_in_json(released: Hub) -> None:
         "problems": [],
         "not_checked": [],
     }
-
-
-@pytest.mark.engine
-def test_what_is_inconsistent_is_shown_and_ends_well(released: Hub) -> None:
-    released.put(PINS, "jupyterhub-nativeauthenticator==1.3.1\n")
-    result = status(released)
-    assert (result.code, result.err) == (0, "")
-    assert result.out.startswith("invoke release would build hub.\n")
-    assert f"  in the registry, would be {computed_tag(released)}\n\nProblems\n" in result.out
-    assert " [values-tag-stale]\n    hint: invoke build, then invoke commit\n  not checked: pins against " in result.out
 
 
 def test_a_pin_that_does_not_exist_leads_to_the_newest_of_its_major_version(tmp_path: Path, charts: HelmServer) -> None:

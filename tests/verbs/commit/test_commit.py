@@ -20,22 +20,6 @@ def message(hub: Hub) -> str:
     return hub.git("cat-file", "commit", "HEAD").partition("\n\n")[2] + "\n"
 
 
-# -- the commit
-
-
-def test_on_the_default_branch_a_feature_branch_is_made(moved: Hub) -> None:
-    dry = commit(moved, "--dry", "--json").json
-    assert dry == {"branch": BRANCH, "commits": [{"hash": None, "subject": SUBJECT}], "pull_request": None}
-    done = succeed("commit", cwd=moved.path)
-    short = moved.git("rev-parse", "--short=12", "HEAD")
-    assert done.out == f"commit {short} on {BRANCH}: {SUBJECT}\n"
-    assert moved.git("branch", "--show-current") == BRANCH
-    assert moved.subjects() == [SUBJECT, "Set up the hub"]
-    assert committed_files(moved) == MANAGED
-    assert moved.git("rev-parse", "main") == moved.git("rev-parse", "HEAD~1")
-    assert moved.git("status", "--porcelain") == ""
-
-
 # -- what it says
 
 

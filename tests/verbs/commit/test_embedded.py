@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import run, run_task, succeed
+from tests.support.cli import run, run_task
 from tests.support.hubs import Hub, clone
 from tests.support.traps import BARE, WITH_A_WORK_TREE, Trap, plant
 
@@ -70,12 +70,6 @@ def test_no_look_runs_it(planted: Hub) -> None:
         assert word in f"{done.out}{done.err}", (task, done)
         assert "unexpected" not in done.err, (task, done)
     assert planted.git("status", "--porcelain") == ""
-
-
-def test_bump_and_commit_go_as_ever_and_do_not_run_it(planted: Hub) -> None:
-    succeed("bump", "--to", "3.3.8", "commit", "--push", cwd=planted.path / "deploy/hub")
-    files = "deploy/hub/requirements.yaml\ndeploy/images/hub/Dockerfile"
-    assert planted.remote_git("diff", "--name-only", "main", "bump-z2jh-3.3.8") == files
 
 
 def test_a_folder_in_no_clone_that_looks_like_a_repository(trap: Trap, tmp_path: Path) -> None:
