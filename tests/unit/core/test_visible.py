@@ -240,14 +240,9 @@ def test_a_secret_is_masked_however_a_program_writes_it(
 
 SECRETS = {
     "plain": "tulip-garden-4711",
-    "with bake's signs": "tulip${garden}%{4711}",
-    "with quotes": "tulip'garden\"4711",
-    "with a backslash": "tulip\\garden\\n4711",
-    "with letters beyond ASCII": "tulpe-gärten-4711",
-    "of several lines": "tulip-garden\nof-the-year-4711",
     "with blanks": "tulip  garden 4711",
     "with signs of addresses": "tulip/garden+4711&x=%",
-    "with all of them": "tü'\"\\${a}%{b}\n lip garden/4711",
+    "of two lines, with quotes, a backslash, bake's signs and no ASCII": "tü'\"\\${a}%{b}\n lip garden/4711",
     "short": "tulip",
     "short, with signs": "t'\"${é",
 }

@@ -136,11 +136,9 @@ def chartpress_lists(drawing: Drawing) -> list[str]:
 HISTORIES = {
     "a first commit": "",
     "an image changed long ago": "image other other other other",
-    "a config changed since": "image other config other",
     "on a tag of another commit than the image's": "image other tag=1.2.3",
     "after a tag, only other files changed": "image tag=1.2.3 other other",
     "after a tag, the image changed": "tag=1.2.3 other image other",
-    "after an annotated tag": "image annotated=1.2.3 other image",
     "after a v tag": "tag=v1.2.3 image",
     "after a pre-release tag": "tag=1.2.3-beta.1 image",
     "after a deployment's tag": "tag=20240731-224556 image",
@@ -149,7 +147,6 @@ HISTORIES = {
     "a tag on another branch": "branch=side other tag=9.0.0 on=main image",
     "a merged change beside one of our own": "branch=side image on=main dockerfile merge=side other",
     "a merged tag, the image changed beside it": "branch=side other tag=1.2.3 on=main image merge=side",
-    "a merged tag, the image changed after the merge": "branch=side other tag=1.2.3 on=main image merge=side image",
     "a detached HEAD": "tag=1.2.3 image detach",
 }
 VALUES = "valuesPath: jupyterhub.hub.image"
