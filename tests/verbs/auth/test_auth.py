@@ -302,7 +302,6 @@ UPLOAD = (
     'denied: Permission "artifactregistry.repositories.uploadArtifacts" denied on resource '
     '"projects/cal-icor-hubs/locations/us-central1/repositories/core" (or it may not exist)'
 )
-DOWNLOAD = UPLOAD.replace("upload", "download")
 UNAUTHENTICATED = (
     "denied: Unauthenticated request. Unauthenticated requests do not have permission "
     '"artifactregistry.repositories.uploadArtifacts" on resource '
@@ -325,18 +324,15 @@ DENIED, AGAIN, DOCKER_LOGIN = "the registry denied access", "Google asks you to 
 ANY_REPOSITORY = "gcloud auth list; gcloud artifacts repositories list"
 READINGS = {
     "no role to upload": (UPLOAD, HOST, WRONG_OR_NONE, CHECK),
-    "no role to download": (DOWNLOAD, HOST, WRONG_OR_NONE, CHECK),
     "no role, resource unnamed": ("denied: (or it may not exist)", HOST, WRONG_OR_NONE, ANY_REPOSITORY),
     "nobody signed in": (UNAUTHENTICATED, HOST, "not signed in to the registry", "invoke auth"),
     "reauth, invalid_rapt": (REAUTH, HOST, AGAIN, "gcloud auth login"),
     "invalid_grant": (INVALID_GRANT, HOST, AGAIN, "gcloud auth login"),
     "no such repository on Google": (NAME_UNKNOWN, HOST, "no such repository", ANY_REPOSITORY),
-    "no such repository elsewhere": (NAME_UNKNOWN, OTHER, "no such repository", DOCKER_LOGIN),
     "helper not on PATH": (NOT_ON_PATH, HOST, NO_HELPER, "put the folder of docker-credential-gcloud on PATH"),
     "helper without an answer": (NO_ANSWER, HOST, NO_RESPONSE, "invoke auth"),
     "another helper without an answer": (NO_ANSWER, OTHER, NO_RESPONSE, DOCKER_LOGIN),
     "no login": (BASIC, OTHER, DENIED, DOCKER_LOGIN),
-    "no login on Google": (BASIC, HOST, DENIED, "invoke auth"),
     "gcr.io": ("denied", "gcr.io", DENIED, "invoke auth"),
 }
 

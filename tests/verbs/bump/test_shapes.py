@@ -186,12 +186,9 @@ def adopted(*keys: str) -> str:
     return ADOPTS.replace("        valuesPath", f"{lines}        valuesPath")
 
 
-def alone(what: str, world: str, *, bump: str = "", context: str = ".") -> Shape:
-    """Return a repository with an image that has neither a chart nor a name."""
-    name = NAMED_HUB.replace("context: .", f"context: {context}")
-    folder = "" if context == "." else f"{context}/"
-    moved = bump or ALONE_MOVED.replace("== ", f"== {folder}")
-    return Shape(what, world, moved, "", name + ADDED_ALONE, "", "")
+def alone(what: str, world: str) -> Shape:
+    """Return a repository with an image at the top that has neither a chart nor a name."""
+    return Shape(what, world, ALONE_MOVED, "", NAMED_HUB + ADDED_ALONE, "", "")
 
 
 def refused(what: str, world: str, error: str, *, bump: str = "", init: str = "") -> Shape:
@@ -213,13 +210,6 @@ SHAPES = [
         CHART + f"== hub/values.yaml\njupyterhub:\n  hub:\n    image: {OURS}:pr-499\n" + IMAGE,
         build="== hub/values.yaml\n- :pr-499\n+ :7.7.7\n",
         codes=("", ""),
-    ),
-    site(
-        "the chart at the top",
-        (CHART + VALUES).replace("== hub/", "== ") + IMAGE,
-        bump=CHART_MOVED.replace("hub/", "") + MOVED,
-        build=BUILT.replace("hub/", ""),
-        init=ADOPTED.replace("chartPath: hub", "chartPath: .") + MAKEFILE + IGNORED.replace("/hub/", "/"),
     ),
     site(
         "a Dockerfile below its build context",
@@ -420,7 +410,6 @@ SHAPES = [
     ),
     # -- the image alone
     alone("the image alone", ALONE),
-    alone("the image alone, in a folder", ALONE.replace("== ", "== images/hub/"), context="images/hub"),
     alone("the image alone, beside a chart of something else", ALONE + "== web/Chart.yaml\nname: web\n"),
     Shape("the image alone, with a name", ALONE + NAMED_HUB, ALONE_MOVED, "", ADDED_ALONE, "", ""),
     Shape(
