@@ -202,19 +202,18 @@ def test_a_mistyped_command_line_is_an_object_too(
 
 
 @pytest.mark.parametrize(
-    ("typed", "code", "error", "hint"),
+    ("typed", "error", "hint"),
     [
-        ("bump latest", 1, "version latest does not exist", "choose an existing one: --to 3.3.8"),
-        ("build --image hubb", 2, "'hubb' is not a hub image here", "did you mean hub?"),
-        ("build --platform arm64", 2, "'arm64' is not a platform", "--platform linux/amd64"),
-        ("build --engine chartpres", 2, "unknown engine chartpres", "--engine chartpress"),
+        ("build --image hubb", "'hubb' is not a hub image here", "did you mean hub?"),
+        ("build --platform arm64", "'arm64' is not a platform", "--platform linux/amd64"),
+        ("build --engine chartpres", "unknown engine chartpres", "--engine chartpress"),
     ],
 )
 def test_a_mistyped_name_gets_the_nearest_right_one(
-    typed: str, code: int, error: str, hint: str, hubpress: Hubpress, hub: Hub
+    typed: str, error: str, hint: str, hubpress: Hubpress, hub: Hub
 ) -> None:
     said = hubpress(hub, *typed.split())
-    assert said.code == code, said
+    assert said.code == 2, said
     first, second = said.err.splitlines()
     assert (first.partition(" (")[0], second) == (f"error: {error}", f"hint: {hint}")
 
@@ -232,15 +231,6 @@ def test_windows_is_refused_with_the_way_to_wsl() -> None:
 
 CONTRACT = ["auth", "build", "bump", "check", "commit", "doctor", "init", "preview", "rehearse", "release", "status"]
 RUNBOOK = {"auth", "build", "bump", "commit", "rehearse", "release"}
-FLAGS = {
-    "auth": {"--key-file=STRING", "--no-browser", "--adc", "--default-registries"},
-    "bump": {"--to=STRING", "--pre", "--dev", "--major"},
-    "build": {"--image", "--no-push", "--force", "--platform=STRING", "--builder=STRING", "--no-cache"},
-    "commit": {"--message=STRING", "--branch=STRING", "--push"},
-    "init": {"--prefix=STRING", "--docs=STRING"},
-    "rehearse": {"--to=STRING", "--keep", "--stand-in-base"},
-    "release": {"--to=STRING", "--major", "--image", "--force", "--message=STRING", "--push", "--yes"},
-}
 HEAVY = ("ruamel", "semver", "sh", "http", "urllib3", "requests", "yaml", "docker", "chartpress")
 
 
@@ -286,7 +276,9 @@ def test_the_help_explains_every_flag_fits_a_terminal_and_gives_examples_that_wo
     text = invoke("--help", name, cwd=PROJECT)
     options = text[text.index("Options:") + 1 :]
     flags = {line.split()[0]: line for line in options if line.startswith("  -")}
-    assert set(flags) >= FLAGS.get(name, set()) | {"--repo=STRING", "--json"}
+    # Those that no test types of a release; all others are typed in the tests of their tasks.
+    of_its_steps = {"--major", "--image", "--force"} if name == "release" else set()
+    assert set(flags) >= {"--repo=STRING", "--json"} | of_its_steps
     assert all(len(line.split()) > 1 for line in flags.values()), "a flag that nothing is said of"
     assert [flag for flag in flags if not flag.startswith("--")] == [], "a short flag is Invoke's"
     follows = any("Afterwards: " in line for line in text)
