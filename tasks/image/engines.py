@@ -37,7 +37,7 @@ from ..tools.logins import DockerLogins, Expired, cloud_build_fault, google_proj
 from ..tools.process import require_installed, run_with_last_line
 from ..tools.registry import inspect
 from .build import LABEL, Build, ImageBuild, base_label, image_fact, pinned_images
-from .inputs import INPUTS_LABEL, bake_fields, filled_in, inputs_hash, source_tree, sources_of, write_files
+from .inputs import INPUTS_LABEL, extra_fields, filled_in, inputs_hash, source_tree, sources_of, write_files
 from .tag import COMMIT_TO_COME, name_image, names_commit
 from .tree import Tree
 
@@ -83,7 +83,13 @@ def _named(build: Build) -> Build:
     waiting = [one for one in build.to_build if one.name.commit == COMMIT_TO_COME]
     hub = build.hub.again()
     named = [one._replace(name=name_image(hub, one.image)) for one in waiting]
-    for one in named:
+    for planned, one in zip(waiting, named, strict=True):
+        if planned.name.tag.replace(COMMIT_TO_COME, one.name.commit) != one.name.tag:
+            raise Refused(
+                f"the tag is not the planned {planned.name.tag} any more: git's tags have changed since",
+                where=one.reference,
+                hint="run the same command again: it plans with the tags as they are now",
+            )
         if build.pushes and not build.options.force:
             image_fact(one.reference).require(None)
     return replace(build, hub=hub).with_images(named)
@@ -134,7 +140,8 @@ class Buildx:
     retags = True
 
     def require_fit(self, hub: Hub, options: BuildOptions) -> None:
-        """Support everything."""
+        """Refuse extra build options that bake has no field for."""
+        _require_fields(hub, options)
 
     def shown(self, part: Build) -> str:
         """Return the commands that write the context from git, and build."""
@@ -270,13 +277,14 @@ class CloudBuild:
     retags = True
 
     def require_fit(self, hub: Hub, options: BuildOptions) -> None:
-        """Refuse what Cloud Build does not support: local images and attestations."""
+        """Refuse what Cloud Build does not support: local images, attestations, and options without a bake field."""
         if options.no_push or not hub.settings.push:
             raise Refused(
                 "Cloud Build has no image to leave here", where="--no-push", hint=f"leave out --builder {CLOUD_BUILD}"
             )
         if hub.settings.attest:
             raise docker.no_image_store("Cloud Build's builder", CLOUD_BUILD, "attest images", "hub.attest")
+        _require_fields(hub, options)
         require_installed("gcloud")
 
     def shown(self, part: Build) -> str:
@@ -299,6 +307,11 @@ class CloudBuild:
         if not done.ok:
             raise cloud_build_fault(done, google_project(part.images[0].reference))
         return {}
+
+
+def _require_fields(hub: Hub, options: BuildOptions) -> None:
+    for image in hub.to_build(options.image):
+        extra_fields(hub, image.spec, image.spec.extra_options)
 
 
 def _request_files(part: Build) -> dict[str, str]:
@@ -329,7 +342,7 @@ def _target(build: Build, one: ImageBuild, no_cache: bool, *, shared: bool) -> d
     """
     spec, hub, base = one.image.spec, build.hub, one.base
     arguments, options = filled_in(hub, one.image, one.name)
-    extra = bake_fields(options, f"{hub.layout.file}: images.{spec.key}.extraBuildCommandOptions", os.environ)
+    extra = extra_fields(hub, spec, options)
     own = hub.git.folder / hub.layout.root
     extra = {**extra, "secret": [with_own_file(secret, own) for secret in extra.get("secret", ())]}
     cache = cache_fields(hub, one.image, build.builder, push=build.pushes) if shared else {}

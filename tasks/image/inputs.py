@@ -17,6 +17,7 @@ from shlex import quote
 from typing import Any, NamedTuple
 
 from ..core.faults import CLI, Refused, Unusable
+from ..repo.charts import ImageSpec
 from ..repo.dockerfile import IGNORE_FILE, copied_files
 from ..repo.edits import to_commit
 from ..repo.files import SUFFIX, behind_links, is_below, join, planned_bytes
@@ -62,6 +63,8 @@ _ATTESTATIONS = ("--provenance", "--sbom")  # shorthands for --attest
 _SWITCHES = {"--no-cache": "no-cache", "--pull": "pull", "--force-rm": "", "--quiet": "", "--rm": ""}
 # Values of --build-context that are not local folders.
 _ELSEWHERE = ("docker-image://", "target:", "http://", "https://", "git://", "ssh://", "git@", "github.com/")
+# Of all these, the options that reach beyond this machine.
+_OUTWARD = ("--cache-from", "--cache-to")
 _TRUTH = {**dict.fromkeys(("1", "t", "true"), True), **dict.fromkeys(("0", "f", "false"), False)}
 
 
@@ -297,6 +300,11 @@ def _finish(file: Path, path: str, seed: str) -> None:
     os.utime(file, ns=(moment, moment))
 
 
+def extra_fields(hub: Hub, spec: ImageSpec, options: Sequence[str]) -> dict[str, Any]:
+    """Return the fields of a bake target for an image's extra ``options``; raise Unusable for unsupported ones."""
+    return bake_fields(options, f"{hub.layout.file}: images.{spec.key}.extraBuildCommandOptions", os.environ)
+
+
 def bake_fields(options: Sequence[str], where: str, env: Mapping[str, str], *, strict: bool = True) -> dict[str, Any]:
     """Return the fields of a bake target for the ``options`` of ``docker build``.
 
@@ -330,6 +338,19 @@ def bake_fields(options: Sequence[str], where: str, env: Mapping[str, str], *, s
         pairs = (one.partition("=") for one in texts if key != "args" or "=" in one)
         given[key] = {name: text for name, _, text in pairs}
     return {key: value for key, value in given.items() if key and value}
+
+
+def outward_options(options: Sequence[str]) -> Iterator[int]:
+    """Yield the positions of the ``options`` of ``docker build``, and their values, that may reach beyond this machine.
+
+    These are the shared cache, and all options that bake has no field for: ``--tag``, ``--output``, ``--push``.
+    """
+    is_value = False
+    for at, (option, sign, _) in enumerate(word.partition("=") for word in options):
+        is_known = option in _SWITCHES or (option in _FIELDS and option not in _OUTWARD)
+        if not is_value and not is_known:
+            yield at
+        is_value = not is_value and is_known and option in _FIELDS and not sign
 
 
 def _attestation(option: str, value: str) -> str:

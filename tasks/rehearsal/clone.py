@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from pathlib import Path
 
 from ..core.faults import Unusable
 from ..core.yaml_tree import parse
+from ..image.inputs import outward_options
 from ..image.tree import SUBMODULE, submodule_names
 from ..repo.charts import ChartSpec, read_chartpress
 from ..repo.edits import image_edits
@@ -26,8 +26,7 @@ from ..tools.git import Clone, Git, in_list
 from .registry import name_at
 
 CLONE, REMOTE = "hub", "remote.git"
-# Build options with a value that reach beyond this machine, and one without effect to replace them.
-_OUTWARD = ("--builder", "--cache-from", "--cache-to", "--output", "-o")
+# The build option without effect that replaces others.
 _NO_EFFECT = "--rm"
 # Settings that the clone shares with the original: how files are written, and the length of a commit in a tag.
 _SAME = ("core.abbrev", "core.autocrlf", "core.eol")
@@ -67,7 +66,7 @@ def make_clone(hub: Hub, folder: Path, address: str, places: Iterable[ValuesPlac
     for key in ("insteadOf", "pushInsteadOf"):
         clone.ask("config", f"url.{address_of_remote}.{key}", address_of_remote)
     clone.read("remote", "add", "--", ORIGIN, address_of_remote)
-    clone.read("push", "--quiet", "--set-upstream", "--", ORIGIN, branch)
+    clone.read("push", "--quiet", "--set-upstream", "--", ORIGIN, f"refs/heads/{branch}")
     clone.read("remote", "set-head", "--", ORIGIN, branch)
     return remote
 
@@ -83,9 +82,8 @@ def _redirected(files: WorkingTree, file: str, charts: Sequence[ChartSpec], addr
             if name := text_at(document, path):
                 new[path] = name_at(address, name)
         for image in chart.images:
-            for at, (before, option) in enumerate(pairwise(("", *image.extra_options))):
-                if option.partition("=")[0] in _OUTWARD or before in _OUTWARD:
-                    new[(*top, "images", image.key, "extraBuildCommandOptions", str(at))] = _NO_EFFECT
+            for at in outward_options(image.extra_options):
+                new[(*top, "images", image.key, "extraBuildCommandOptions", str(at))] = _NO_EFFECT
     after = with_scalars(document, new)
     for image in (image for chart in read_chartpress(after, file) for image in chart.images):
         if not image.name.startswith(f"{address}/"):

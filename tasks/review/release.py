@@ -12,6 +12,7 @@ from ..core.faults import Denied, Fault, Unreachable
 from ..core.names import Reference
 from ..core.options import AuthOptions, BuildOptions, CommitOptions, ReleaseOptions
 from ..core.plan import Action, Plan, Step, Values, refused
+from ..image.engines import engine_for
 from ..image.inputs import require_committed
 from ..image.planning import plan_build
 from ..image.sign_in import plan_auth
@@ -40,6 +41,7 @@ def expected_refusal(begin: Start, index: Index | None, options: ReleaseOptions)
             plan_commit(moved, CommitOptions(), begin.review)
             _ = options.pushes and begin.review.remote
         planned, images = moved.as_if_committed(), moved.to_build(())
+        engine_for(planned, options)
         require_committed(planned, images)
         for image in images:
             planned.pinned(image)

@@ -8,7 +8,7 @@ import pytest
 
 from tasks.core.faults import Unusable
 from tasks.image.engines import definition, target_name, with_own_file
-from tasks.image.inputs import bake_fields
+from tasks.image.inputs import bake_fields, outward_options
 from tests.support.calls import raised
 from tests.support.cli import run
 
@@ -91,6 +91,21 @@ def test_an_option_that_bake_cannot_say_is_refused(option: str, named: str) -> N
         f"error: an extra build option cannot be used: {named} (chartpress.yaml)\n"
         "hint: take it out, or build as chartpress does: invoke build --engine chartpress"
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "outward"),
+    [
+        ("--build-arg=A=b --build-arg --push --pull=false", ""),
+        ("--cache-from=x/y --cache-to type=inline", "--cache-from=x/y --cache-to type=inline"),
+        ("--tag=x/hub:1 --label a=b -t x/hub:2", "--tag=x/hub:1 -t x/hub:2"),
+        ("-qt x/hub:1 --push --rm", "-qt x/hub:1 --push"),
+        ("-otype=registry,name=x/hub --iidfile=/etc/x", "-otype=registry,name=x/hub --iidfile=/etc/x"),
+    ],
+)
+def test_what_an_option_may_reach_is_known_or_it_leads_outside(options: str, outward: str) -> None:
+    words = options.split()
+    assert [words[at] for at in outward_options(words)] == outward.split()
 
 
 @pytest.mark.engine

@@ -61,6 +61,28 @@ def test_settings_that_lead_outside_are_not_used(scene: Scene) -> None:
 
 
 @pytest.mark.engine
+def test_an_option_that_names_or_pushes_another_image_is_not_passed_to_chartpress(scene: Scene) -> None:
+    """As on a Mac, where a platform is named; release refuses such an option where bake builds."""
+    hub, images = scene.hub, "    images:\n      hub:\n"
+    options = [f"--tag={scene.registry}/real/a:1", "-t", f"{scene.registry}/real/b:1", "--push"]
+    hub.edit(CHARTPRESS, images, f"{images}        extraBuildCommandOptions: {json.dumps(options)}\n")
+    hub.git("tag", "main")
+    hub.commit("Name more")
+    before = scene.world()
+    succeed("rehearse", "--engine", "chartpress", "--platform", "linux/amd64", cwd=hub.path)
+    assert scene.world() == before
+    demand_fault(
+        run_task("rehearse", cwd=hub.path),
+        2,
+        "an extra build option cannot be used: --tag: bake has no field for it "
+        "(chartpress.yaml: images.hub.extraBuildCommandOptions)",
+        "take it out, or build as chartpress does: invoke build --engine chartpress",
+    )
+    status = succeed("status", cwd=hub.path)
+    assert "an extra build option cannot be used: --tag" in status.out
+
+
+@pytest.mark.engine
 @pytest.mark.parametrize("named", ["DOCKER_HOST", "context far"])
 def test_an_engine_on_another_machine_is_refused(named: str, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     temporary = scene.folder / "temporary"
