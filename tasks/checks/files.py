@@ -229,12 +229,12 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, pinned: PinnedImage) ->
         yield Unchecked(f"whether {image.spec.key}@{pinned.digest} is current: it has no tag", f"{CLI} build")
         return
     try:
-        computed = name_image(hub, image).tag
+        computed = name_image(hub, image)
     except Refused as fault:
         yield Unchecked(f"{what}: {fault.what}", fault.hint)
         return
-    if tag == computed:
-        if not tells_images_apart(hub.settings.tag):
+    if tag == computed.tag:
+        if hub.settings.tag != CHARTPRESS and not tells_images_apart(computed):
             yield Unchecked(f"{what}: hub.tag has neither {{commit}} nor {{content}}", f"{CLI} --dry build")
         return
     if any(_has_the_same_files(hub, image, commit, tag) for commit in re.findall(_HEXADECIMAL, tag)):
@@ -248,7 +248,7 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, pinned: PinnedImage) ->
         accepting = f"{hint}; {Code.COMMIT_GONE.how_to_accept}"
         yield gone if is_stale else gone._replace(hint=accepting, severity=Severity.WARNING)
     elif named or hub.settings.tag != CHARTPRESS or hub.git.ask("rev-parse", "--verify", f"refs/tags/{tag}").ok:
-        yield stale_problem(where, tag, computed)
+        yield stale_problem(where, tag, computed.tag)
     else:
         yield Unchecked(f"{what}: the tag names no commit", f"{CLI} build")
 

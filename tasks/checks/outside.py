@@ -14,9 +14,9 @@ from ..core.options import ReleaseOptions
 from ..core.problems import Code, Findings, Problem, Severity, Unchecked
 from ..core.settings import Settings
 from ..core.yaml_tree import Data
-from ..image.build import LABEL, base_label, base_of, inputs_label
+from ..image.build import LABEL, base_label, base_of, is_of_another_commit, label_of
 from ..image.inputs import inputs_hash, source_tree
-from ..image.tag import ImageName, depends_on, name_image, names_commit, tells_images_apart
+from ..image.tag import ImageName, depends_on, name_image, names_commit
 from ..releases.index import Index, Release, choose, newest
 from ..releases.notes import CHANGELOG, fixes_between, known
 from ..releases.repository import HelmRepository
@@ -208,11 +208,13 @@ def _seen(
     answer = answers[asked] if asked else None
     in_registry = None if asked is None or isinstance(answer, Fault) else answer is not None
     found = answer if own and named and isinstance(answer, FoundImage) else None
-    label = inputs_label(found) if found else None
-    tag, inputs = _expected(hub, image, answers, found if label else None)
-    same_inputs = None
-    if label and (label == inputs or not tells_images_apart(hub.settings.tag)):
-        same_inputs = label == inputs
+    label = label_of(found) if found else None
+    name, inputs = _expected(hub, image, answers, found if label else None)
+    tag, same_inputs = name.tag if name else None, None
+    if found and label and label == inputs:
+        same_inputs = True
+    elif found and label and name and is_of_another_commit(hub, found, name):
+        same_inputs = False
     is_up_to_date: bool | None = tag == own.tag if own else False
     if own is None or answer is None or same_inputs is False or depends_on(hub, image, hub.changed):
         is_up_to_date = False
@@ -227,24 +229,23 @@ def _seen(
 
 def _expected(
     hub: Hub, image: HubImage, answers: Mapping[Reference, ImageAnswer], found: FoundImage | None
-) -> tuple[str | None, str | None]:
-    """Return the tag that a build would give now, and the hash of its inputs on the base that ``found`` was built on.
+) -> tuple[ImageName | None, str | None]:
+    """Return the name that a build would give now, and the hash of its inputs on the base that ``found`` was built on.
 
     A base image whose tag has moved since then does not change the inputs. None is unknown, and the hash also if the
     tag contains the content.
     """
-    tag = inputs = None
+    name = inputs = None
     with suppress(Refused, Unreachable, Unusable):
         if names_commit(hub.settings.tag):
             name = name_image(hub, image)
-            tag = name.tag
             if found:
                 bases = {one.labels.get(f"{LABEL}base.digest", "") for one in found.platforms.values()}
                 inputs = _inputs(hub, image, "".join(bases), name)
         else:
             base = base_of(image, answers[image.base.reference], stored=False)
-            tag = name_image(hub, image, _inputs(hub, image, base.identity)).tag
-    return tag, inputs
+            name = name_image(hub, image, _inputs(hub, image, base.identity))
+    return name, inputs
 
 
 def _inputs(hub: Hub, image: HubImage, base: str, name: ImageName | None = None) -> str:

@@ -309,14 +309,16 @@ def assess_image(
         found = None  # it will be replaced
     if isinstance(found, Fault):
         raise found
-    if found and not tells_images_apart(hub.settings.tag) and inputs_label(found) != hashed():
+    if found and is_of_another_commit(hub, found, one.name) and label_of(found) != hashed():
+        by_git = hub.settings.tag == CHARTPRESS
+        another = "give the commit another git tag" if by_git else "put {commit} into hub.tag"
         raise Refused(
             "the tag is there, for an image of other files",
             where=one.reference,
-            hint=f"put {{commit}} into hub.tag, or overwrite it: {CLI} build --force",
+            hint=f"{another}, or overwrite it: {CLI} build --force",
         )
     if found:
-        return one.proved(found)._replace(status=PRESENT, inputs=inputs_label(found) or hashed())
+        return one.proved(found)._replace(status=PRESENT, inputs=label_of(found) or hashed())
     require_buildable(hub, image, tree)
     return one._replace(inputs=hashed())
 
@@ -331,7 +333,7 @@ def _reusing(hub: Hub, one: ImageBuild, answers: Answers) -> ImageBuild:
     _ask(answers, candidates)
     for candidate in candidates:
         found = answers[candidate]
-        if isinstance(found, FoundImage) and found.digest and inputs_label(found) == one.inputs:
+        if isinstance(found, FoundImage) and found.digest and label_of(found) == one.inputs:
             with suppress(Refused):
                 prove(candidate, found, one.base, one.platform)
                 return one._replace(source=candidate._replace(digest=found.digest), status=RETAGGED)
@@ -409,10 +411,22 @@ def base_label(base: Reference) -> str:
     return str(Reference(f"{base.host}/{base.path}", base.tag or (None if base.digest else "latest")))
 
 
-def inputs_label(found: FoundImage) -> str | None:
-    """Return the hash of inputs in an image's labels, or None, also if its platforms differ."""
-    labels = {image.labels.get(INPUTS_LABEL) for image in found.platforms.values()}
+def label_of(found: FoundImage, name: str = INPUTS_LABEL) -> str | None:
+    """Return an image's label, by default the hash of its inputs, or None, also if its platforms differ."""
+    labels = {image.labels.get(name) for image in found.platforms.values()}
     return labels.pop() if len(labels) == 1 else None
+
+
+def is_of_another_commit(hub: Hub, found: FoundImage, name: ImageName) -> bool:
+    """Whether the image with the tag of ``name`` was built from another commit.
+
+    Tags that contain the commit are believed: a git tag can be moved, and a number of commits is not unique. Without a
+    label, an image is believed where chartpress may have built it.
+    """
+    if tells_images_apart(name):
+        return False
+    built_from = label_of(found, f"{LABEL}revision")
+    return built_from != name.revision and not (built_from is None and hub.settings.tag == CHARTPRESS)
 
 
 def image_fact(reference: Reference) -> Fact:

@@ -82,9 +82,9 @@ def names_commit(template: str) -> bool:
     return _CONTENT not in template
 
 
-def tells_images_apart(template: str) -> bool:
-    """Whether tags of ``template`` contain the commit or the content; a number of commits is not unique."""
-    return template == CHARTPRESS or "{commit}" in template or _CONTENT in template
+def tells_images_apart(name: ImageName) -> bool:
+    """Whether a tag contains its commit or the content."""
+    return not name.commit or name.commit in name.tag
 
 
 @dataclass

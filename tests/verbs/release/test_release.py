@@ -122,6 +122,39 @@ def test_a_check_without_a_network_knows_the_same_files_by_any_tag_and_others_ar
     assert build(scene.hub)["images"][0]["status"] == "built"
 
 
+@pytest.mark.parametrize("template", ["chartpress", "{chart_version}-{commits}"])
+def test_a_tag_that_names_no_commit_is_not_taken_for_that_of_other_files(scene: Scene, template: str) -> None:
+    scene.hub.write("invoke.yaml", f"hub: {{tag: '{template}'}}\n")
+    scene.hub.commit("Choose tags")
+    scene.hub.git("tag", "1.0.0")
+    (first,) = build(scene.hub)["images"]
+    assert build(scene.hub)["images"][0]["status"] == "present"
+    scene.hub.write("images/hub/requirements.txt", "another==1\n")
+    scene.hub.git("commit", "--quiet", "--all", "--amend", "--message", "Mend it")
+    scene.hub.git("tag", "--force", "1.0.0")
+    another = "give the commit another git tag" if template == "chartpress" else "put {commit} into hub.tag"
+    refused = run_task("build", cwd=scene.hub.path)
+    assert (refused.code, fault(refused)) == (
+        1,
+        (
+            f"the tag is there, for an image of other files ({first['repository']}:{first['tag']})",
+            f"{another}, or overwrite it: invoke build --force",
+        ),
+    )
+    assert "values-tag-stale" in codes(scene)
+    assert build(scene.hub, "--force")["images"][0]["digest"] != first["digest"]
+
+
+def test_a_git_tag_that_is_made_at_the_question_does_not_change_the_planned_tag(scene: Scene) -> None:
+    answer = run_on_screen(
+        *INVOKE, "release", cwd=scene.hub.path, columns=200, meanwhile=lambda: scene.hub.git("tag", "9.9.9")
+    )
+    name = f"9.9.9-0.dev.git.2.h{scene.hub.git('rev-parse', '--short', 'HEAD')}"
+    what = "the tag is not the planned 0.0.1-0.dev.git.2.h{commit} any more: git's tags have changed since"
+    assert (answer.code, f"error: {what} (" in answer.out, f"core/hub:{name})\n" in answer.out) == (1, True, True)
+    assert release(scene.hub, "--json").json["images"][0]["tag"] == name
+
+
 def test_an_image_that_disappears_meanwhile_is_named_and_the_next_run_builds(scene: Scene) -> None:
     release(scene.hub)
     (old,) = build(scene.hub)["images"]
