@@ -277,11 +277,15 @@ def last_part(folder: str) -> str:
 
 
 def place_of(top: Path, path: str) -> Path | None:
-    """Resolve symbolic links in ``path``, but not in a loop; return None if the result is outside of ``top``."""
+    """Resolve symbolic links in ``path``, but not in a loop; return None if that leads out of ``top``, or into git's.
+
+    What is below a folder ``.git`` is git's own, in any case: file systems may ignore it.
+    """
     # Names in files are UTF-8, whatever the locale.
     named = os.fsdecode(path.encode("utf-8", "surrogateescape"))
     real, root = (Path(os.path.realpath(one)) for one in (top / named, top))
-    return real if real.is_relative_to(root) else None
+    is_ours = real.is_relative_to(root) and ".git" not in (part.lower() for part in real.relative_to(root).parts)
+    return real if is_ours else None
 
 
 def behind_links(top: Path, path: str) -> str:

@@ -24,7 +24,7 @@ from ..core.visible import code, one_line, plain
 from ..core.yaml_tree import Data, load
 from ..image.tag import fill_template
 from ..repo.deployments import of_hubploy, staying_installations
-from ..repo.files import FileEdit, Files, edit_action, join
+from ..repo.files import FileEdit, Files, edit_action, join, place_of, planned_bytes
 from ..repo.hub import Hub
 from ..repo.init import plan_init
 from ..repo.pins import BasePin, Dependency
@@ -188,8 +188,10 @@ def _file_at(hub: Hub, path: str) -> str:
     top, tidy = hub.git.folder, join(path)
     is_folder = path.endswith("/") or (top / tidy).is_dir() or not PurePosixPath(tidy).suffix
     file = join(path, NAME) if is_folder else tidy
-    is_ours = path and is_passable(path) and is_inside(path) and file.partition("/")[0] != ".git"
-    if not is_ours or any((top / parent).is_file() for parent in PurePosixPath(file).parents):
+    is_ours = path and is_passable(path) and is_inside(path) and place_of(top, file)
+    planned = planned_bytes(hub.files)
+    in_the_way = (str(at) in planned or (top / at).is_file() for at in PurePosixPath(file).parents)
+    if not is_ours or any(in_the_way):
         hint = f"name it relative to the repository's top: --docs docs/{NAME}"
         raise Unusable(f"{path!r} is not a path in the repository", where="--docs", hint=hint)
     return file

@@ -200,6 +200,17 @@ def test_what_is_no_file_is_refused_by_name_wherever_one_is_read(hub: Hub, file:
 # -- paths
 
 
+@pytest.mark.parametrize(("task", "file"), [("check --offline", "hub/values.yaml"), ("init", "Makefile")])
+def test_a_link_into_gits_own_folder_leads_outside(hub: Hub, task: str, file: str) -> None:
+    config = hub.path / ".git/config"
+    before = config.read_bytes()
+    (hub.path / file).unlink(missing_ok=True)
+    (hub.path / file).symlink_to(config)
+    what, hint = f"the file lies outside the repository ({file})", "name a file of the repository"
+    demand_fault(run_task(*task.split(), cwd=hub.path), 2, what, hint)
+    assert config.read_bytes() == before
+
+
 PASSABLE = "a text holds a character that cannot be passed to a program: NUL, or half of a surrogate pair"
 
 

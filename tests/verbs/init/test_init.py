@@ -545,10 +545,15 @@ def test_a_page_that_exists_is_kept(hub: Hub) -> None:
     assert (again.code, again.out) == (0, "Nothing to do.\n")
 
 
-@pytest.mark.parametrize("path", ["/etc/page.md", "../page.md", ".git/", "hub/Chart.yaml/page.md"])
-def test_a_page_outside_of_the_repository_is_refused(path: str, bare: Hub, init: Init) -> None:
+@pytest.mark.parametrize(
+    "path",
+    ["/etc/page.md", "../page.md", ".git/", ".GIT/page.md", "link/hooks/page.md", "hub/Chart.yaml/page.md", "Makefile"],
+)
+def test_a_page_outside_of_the_repository_or_below_a_file_is_refused(path: str, bare: Hub, init: Init) -> None:
+    (bare.path / "link").symlink_to(".git")
     assert refused(init, bare, f"--docs={path}") == (
         2,
         f"{path!r} is not a path in the repository (--docs)",
         "name it relative to the repository's top: --docs docs/customize-hub-image.md",
     )
+    assert not (bare.path / "Makefile").exists()
