@@ -137,6 +137,9 @@ class Tree:
         for about, _, path in (line.partition("\t") for line in listed.split("\0") if line):
             # Mode, type, name, and with -l the size, which is - for submodules.
             mode, _, name, *size = about.split()
+            if size == ["BAD"]:
+                what, hint = "git has lost the file's content", "git fsck; to fetch it again: git fetch --refetch"
+                raise Refused(what, where=join(self.at, path), hint=hint)
             entries.append(Entry(path, mode, name, int(size[0]) if size and size[0] != "-" else 0))
         return entries
 

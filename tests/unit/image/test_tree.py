@@ -317,3 +317,13 @@ def test_a_file_that_git_lfs_has_elsewhere_is_the_file_or_refused(made: Hub, tmp
     require_buildable(hub, image, tree)
     write_files(hub, [image], tree, tmp_path / "with")
     assert (tmp_path / "with/images/hub/model.bin").read_text() == "real\n"
+
+
+def test_a_file_that_git_has_lost_is_named(made: Hub) -> None:
+    lost = made.git("rev-parse", "HEAD:images/hub/requirements.txt")
+    (made.path / ".git/objects" / lost[:2] / lost[2:]).unlink()
+    hub = opened(made)
+    assert raised(Refused, require_buildable, hub, hub.images[0], Tree(hub.git, "HEAD")) == (
+        "error: git has lost the file's content (images/hub/requirements.txt)\n"
+        "hint: git fsck; to fetch it again: git fetch --refetch"
+    )
