@@ -131,9 +131,10 @@ def _make_commit(git: Git, head: Fact, contents: Mapping[str, bytes], message: s
     git.require_unlocked()
     flags = ("--quiet", "--only", "--cleanup=whitespace", "--file=-")
     # Not --literal-pathspecs: hooks would inherit its variable.
-    output = run_with_output(
-        git.command("commit", *flags, "--", *(f":(literal){path}" for path in contents), stdin=message)
-    )
+    paths = (f":(literal){path}" for path in contents)
+    # A mode that somebody has changed meanwhile is not part of the plan.
+    command = git.command("-c", "core.fileMode=false", "commit", *flags, "--", *paths, stdin=message)
+    output = run_with_output(command)
     if not output.ok:
         if output.status > 0:
             head.require(head.value)
@@ -214,6 +215,10 @@ def _require_committable(hub: Hub, changed: Sequence[str], staged: Collection[st
         stash = f"put them aside, and bump or build again: git stash push -- {name}"
         hint = f"commit them, a hook's too: git commit -- {name}; or {stash}"
         raise Refused("the file has uncommitted changes besides the release's", where=path, hint=hint)
+    for path in hub.git.with_another_mode(changed):
+        look = f"git diff --summary -- {shlex.quote(path)}"
+        hint = f"take that back, or commit it before: {look}; then run the same command again"
+        raise Refused("the file's mode was changed too", where=path, hint=hint)
     tree = WorkingTree(hub.git.folder)
     for path, data in hub.git.show_all([path for path in changed if path in staged], INDEX).items():
         if not hub.git.same_to_git(path, data, tree.read(path)):

@@ -49,7 +49,12 @@ _REMOTE_DENIED = (
     "returned error: 401",
     "returned error: 403",
 )
-_LAST_OF_SSH = "fatal: Could not read from remote repository"
+# Git's last words where another program, ssh or a filter, has said why before.
+_AFTER_ANOTHER = (
+    "fatal: Could not read from remote repository",
+    "fatal: the remote end hung up",
+    "error: packet write with format failed",
+)
 # Git's advice for a folder of another user, as in containers and CI.
 _ADVICE = "git config --global --add safe.directory "
 _FILTER = " filter '"
@@ -71,7 +76,11 @@ _FIXES = {
     "git update-index --no-assume-unchanged --no-skip-worktree -- FILE",
     "no space left on device": _DISKS,
     "out of diskspace": _DISKS,
-    _FILTER: "see which program that is, and install it: git config --show-origin --get-regexp ^filter[.]",
+    # Git may not get to name the filter: then the shell names its program.
+    **dict.fromkeys(
+        (_FILTER, " filter-process: "),
+        "see which program that is, and install it: git config --show-origin --get-regexp ^filter[.]",
+    ),
     "unable to write file": _DISKS,  # it often gives no reason
     "cannot run .git/hooks/": "install what the hook's first line names, or remove the hook: head -n 1 .git/hooks/*",
 }
@@ -280,6 +289,20 @@ class Git:
         unlike = {count.split("\t", 2)[-1] for count in counted}
         return tuple(path for letters, path in entries if letters != _TWICE or path in unlike)
 
+    def compared(self, paths: Sequence[str], *flags: str) -> dict[str, list[str]]:
+        """Return what differs from HEAD in the working tree, or with ``--cached`` in the index, of the files ``paths``.
+
+        By path: the modes in HEAD and now, the objects in HEAD and now, and a letter (git-diff-index(1), ``--raw``).
+        """
+        listed = self.names(*_COMPARED, *flags, "--raw", "--no-abbrev", "HEAD", "--", *paths)
+        pairs = zip(listed[::2], listed[1::2], strict=True)
+        return {path: about.removeprefix(":").split() for about, path in pairs}
+
+    def with_another_mode(self, paths: Sequence[str]) -> list[str]:
+        """Return those of ``paths`` whose mode differs from HEAD, in the index or in the working tree."""
+        found = (*self.compared(paths).items(), *self.compared(paths, "--cached").items())
+        return list(dict.fromkeys(path for path, (before, now, *_) in found if before != now))
+
     def commit_at(self, revision: str) -> str | None:
         """Return the full hash of the commit ``revision``, or None."""
         output = self.ask("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
@@ -429,10 +452,7 @@ def index_fact(git: Git, paths: Sequence[str]) -> Fact:
     """Return the fact of what the index has for ``paths``: mode and object of those that differ from HEAD."""
 
     def ask() -> dict[str, str]:
-        # `:MODE MODE OBJECT OBJECT LETTER`, of HEAD and of the index, then the path.
-        listed = git.names(*_COMPARED, "--cached", "--raw", "--no-abbrev", "HEAD", "--", *paths)
-        columns = [(entry.split(), path) for entry, path in zip(listed[::2], listed[1::2], strict=True)]
-        return {path: f"{mode} {blob}" for (_, mode, _, blob, _), path in columns}
+        return {path: f"{mode} {blob}" for path, (_, mode, _, blob, _) in git.compared(paths, "--cached").items()}
 
     return Fact("the index", ask, ask())
 
@@ -547,8 +567,8 @@ def _first_fault(output: Output) -> str:
     first = next((at for at, line in enumerate(lines) if line.strip().startswith(("fatal: ", "error: "))), None)
     if first is None:
         return output.last_words
-    if lines[first].startswith(_LAST_OF_SSH):
-        # The reason comes before it: from ssh, or from the server, which may frame it.
+    if lines[first].startswith(_AFTER_ANOTHER):
+        # A server may frame its reason.
         before = (line.removeprefix("remote:").strip().removeprefix("ERROR: ") for line in lines[:first])
         return [output.last_words, *(line for line in before if re.search(r"\w", line))][-1]
     # The lines below may list files.

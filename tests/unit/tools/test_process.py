@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tasks.core.faults import ProgramFailed, Unreachable
-from tasks.tools.command import Command
-from tasks.tools.git import Git
+from tasks.tools.command import Command, Output
+from tasks.tools.git import Git, failed
 from tasks.tools.process import capture, find
 from tests.support.processes import write_program
 
@@ -50,4 +50,16 @@ def test_a_remote_that_takes_the_connection_and_says_nothing_is_out_of_reach(tmp
     assert (fault.value.text, fault.value.hint) == (
         "cannot reach the remote: git did not end within 0.3 seconds (origin)",
         "git ls-remote origin",
+    )
+
+
+@pytest.mark.parametrize(
+    "end", ["fatal: the remote end hung up unexpectedly", "error: packet write with format failed"]
+)
+def test_a_filter_that_is_not_installed_is_named_where_git_does_not_live_to_say_it(end: str) -> None:
+    shell = "git-lfs filter-process: 1: git-lfs: not found"
+    fault = failed(("status",), Output(128, b"", f"{shell}\n{end}\n"))
+    assert (fault.what, fault.hint) == (
+        f"git status: {shell}",
+        "see which program that is, and install it: git config --show-origin --get-regexp ^filter[.]",
     )

@@ -173,6 +173,12 @@ CASES = {
         "git was told to leave the file's changes out (skip-worktree) (hub/requirements.yaml)",
         "git update-index --no-skip-worktree -- hub/requirements.yaml; then run the same command again",
     ),
+    "a managed file whose mode was changed": Case(
+        lambda hub: (hub.path / "images/hub/Dockerfile").chmod(0o755),
+        "the file's mode was changed too (images/hub/Dockerfile)",
+        "take that back, or commit it before: git diff --summary -- images/hub/Dockerfile; then run the same command "
+        "again",
+    ),
     "a managed file that a missing program decrypts": Case(
         without_the_filters_program,
         "git cat-file: cannot run no-such-program: No such file or directory",
