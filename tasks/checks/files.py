@@ -22,6 +22,7 @@ from ..repo.deployments import (
     NamedImage,
     faulty_files,
     how_to_move,
+    other_charts,
     staying_installations,
     unmoved_images,
     unused_images,
@@ -57,7 +58,7 @@ def file_problems(hub: Hub, labelled: Collection[str] = ()) -> Iterator[Problem 
         yield Problem(Code.NO_EFFECT, *found, Severity.WARNING)
     yield from _image_file_problems(hub)
     # Other places are compared only if all requirements have the same version.
-    yield from list(_requirement_problems(hub)) or _pin_problems(hub)
+    yield from list(_requirement_problems(hub)) or (*_pin_problems(hub), *_staying_problems(hub))
     inputs = [path for image in hub.images for path in hub.paths_of(image)]
     uncommitted = hub.git.changed([*inputs, *hub.managed])
     for image in hub.images:
@@ -210,6 +211,15 @@ def _pin_problems(hub: Hub) -> Iterator[Problem]:
         if path.endswith(".tgz") and not allows(required, version):
             message = f"the archive is {hub.requirement.name} {version}, the requirement {required}"
             yield Problem(Code.LOCK, path, message, f"helm dependency update {hub.layout.folder}")
+
+
+def _staying_problems(hub: Hub) -> Iterator[Problem]:
+    """Yield the charts and installations of z2jh that a release does not move."""
+    required = hub.requirement.version
+    for one in other_charts(hub):
+        if not allows(str(one.option), hub.version):
+            message = f"{one.chart} is at {one.option} here, and a release does not move it"
+            yield Problem(Code.PIN_STAYS, f"{one.file}:{one.line}", message, one.setting, Severity.WARNING)
     for one in staying_installations(hub):
         deployed = one.version or one.option or "whatever is the newest"
         where, message = f"{one.file}:{one.line}", f"helm deploys {hub.requirement.name} {deployed} here, and "

@@ -29,10 +29,10 @@ from ..core.safe_files import is_inside
 from ..core.settings import FILE, DeploymentSetting, PinTarget, ValuesTarget
 from ..core.yaml_tree import Data, Leaf, child, load_all, load_file, text_under, walk
 from ..releases.versions import parse_constraint, parse_version
-from .charts import LOCAL
-from .files import behind_links, files_with, folder_of, join, last_part
+from .charts import DEPENDENCIES, LOCAL, pinned
+from .files import behind_links, files_with, folder_of, is_below, join, last_part
 from .hub import Hub, HubImage
-from .layout import BRINGING
+from .layout import BRINGING, CHARTPRESS_FILE
 from .pins import marks_versions, versions_of_chart
 from .values import NAME_KEYS, TAG_KEY, in_brackets, is_encrypted, values_setting
 
@@ -239,6 +239,18 @@ def staying_installations(hub: Hub) -> tuple[Installation, ...]:
         for one in installations(hub)
         if (one.file, one.line) not in known and not (pins and one.option and not one.pin and not one.version)
     )
+
+
+def other_charts(hub: Hub) -> Iterator[Installation]:
+    """Yield the other charts here that depend on z2jh and that no setting moves, except another chartpress.yaml's."""
+    known = {pin.file for pin in (*hub.pins, *hub.held_pins)}
+    roots = map(folder_of, hub.listing.named(CHARTPRESS_FILE))
+    elsewhere = [root for root in roots if root not in {".", hub.layout.root}]
+    folders = hub.charts_among(one for one in hub.own_folders if not is_below(one, elsewhere))
+    for file in (one for one in map(hub.dependencies_of, folders) if one not in known):
+        for at, entry in pinned(hub.require(file), hub.requirement.name, file).items():
+            pin = PinTarget(file, f"{DEPENDENCIES}.{at}.version")
+            yield Installation(entry.name, file, entry.line, entry.version, pin)
 
 
 def require_own_release(hub: Hub) -> None:

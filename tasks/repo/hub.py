@@ -191,6 +191,11 @@ class Hub(Contents):
             return release_with_image(index, self.requirement.version)
         return found
 
+    def required_in(self, index: Index) -> str:
+        """Return the version or range that decides the next release; without a chart, the release of the base image."""
+        found = self.release_in(index)
+        return self.requirement.version if self.layout.folder is not None or found is None else found.version
+
     @cached_property
     def pins(self) -> tuple[Pin, ...]:
         """The places of the release that move with it: all except ``held_pins``."""

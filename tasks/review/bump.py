@@ -28,7 +28,7 @@ from ..releases.notes import (
 from ..releases.repository import HelmRepository
 from ..releases.versions import allows, is_range, respelled
 from ..repo.charts import require_movable
-from ..repo.deployments import chart_values, require_own_release, staying_installations
+from ..repo.deployments import chart_values, other_charts, require_own_release, staying_installations
 from ..repo.edits import moving_action, release_edits
 from ..repo.files import files_with
 from ..repo.hub import Hub, HubImage
@@ -101,8 +101,7 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
     repository = HelmRepository.of(hub.settings, hub.helm_repository)
     with output.waiting(f"asking {hub.helm_repository}"):
         index = hub.index or repository.index()
-    pinned = hub.release_in(index)
-    required = hub.requirement.version if hub.layout.folder is not None or pinned is None else pinned.version
+    required = hub.required_in(index)
     before = hub.version if hub.layout.folder is not None else required
     choice = choose(index, required, to=options.to, pre=options.pre, dev=options.dev, major=options.major)
     release, newer = choice.release, choice.newer_major
@@ -265,7 +264,7 @@ def _warnings(hub: Hub, choice: Choice, repository: HelmRepository, *, is_safer:
         # Locks, which have no `accepted_as`, stay with their charts.
         if pin.accepted_as and not allows(held, after):
             yield f"{pin.file}: {pin.name} {held} stays, as hub.accept names {pin.accepted_as.value}"
-    for one in staying_installations(hub):
+    for one in (*staying_installations(hub), *other_charts(hub)):
         deployed = one.version or one.option or "the newest release"
         yield f"{one.file}:{one.line} deploys {deployed}, and stays; to move it too: {one.setting}"
     if is_range(required) and allows(required, after):

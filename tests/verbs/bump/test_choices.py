@@ -123,6 +123,32 @@ def test_a_chart_that_depends_on_something_else_is_told_what_is_missing(tmp_path
     )
 
 
+@pytest.mark.parametrize("beside", [True, False], ids=["in chartpress.yaml", "without it"])
+def test_a_second_chart_that_the_settings_leave_out_is_told_with_what_moves_it(
+    hub: Hub, hubpress: Hubpress, *, beside: bool
+) -> None:
+    hub.put("lab/Chart.yaml", hub.read("hub/Chart.yaml").replace("name: hub", "name: lab"))
+    hub.put("lab/requirements.yaml", hub.read("hub/requirements.yaml"))
+    if beside:
+        hub.put("chartpress.yaml", f"{hub.read('chartpress.yaml')}  - name: lab\n    images: {{}}\n")
+    hub.put("invoke.yaml", "hub: {chart: hub}\n")
+    pin = "{file: lab/requirements.yaml, path: dependencies.0.version}"
+    told = f"in invoke.yaml: hub: {{pins: [{pin}]}}"
+    assert "pin-stays" not in hubpress(hub, "check", "--offline").out
+    line = f"! lab/requirements.yaml:4 deploys 3.2.1, and stays; to move it too: {told}\n"
+    assert line in hubpress(hub, "--dry", "bump").out
+    assert hubpress(hub, "bump", "--json").json["files"] == ["images/hub/Dockerfile", "hub/requirements.yaml"]
+    problem, _ = hubpress(hub, "check", "--offline", "--json").json["problems"]
+    assert (problem["code"], problem["severity"], problem["path"], problem["hint"]) == (
+        "pin-stays",
+        "warning",
+        "lab/requirements.yaml",
+        told,
+    )
+    hub.put("invoke.yaml", f"hub: {{chart: hub, pins: [{pin}]}}\n")
+    assert hubpress(hub, "bump").out.endswith("lab/requirements.yaml: dependencies.0.version 3.2.1 -> 3.3.8\n")
+
+
 def test_a_fork_of_the_chart_is_named_by_hub_dependency(
     hub: Hub, helm_repository: HelmServer, hubpress: Hubpress
 ) -> None:
