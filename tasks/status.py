@@ -101,7 +101,7 @@ def _release_words(found: Survey) -> Iterator[str]:
 
 def _release_rows(current: str, found: Releases) -> list[tuple[str, ...]]:
     here, newest, pre = found.here, found.newest, found.newest_pre
-    to = f"{CLI} release" if found.next else f"{CLI} release --to {here}" if here not in {None, current} else ""
+    to = "" if here in {None, current} else f"{CLI} release" if here == found.next else f"{CLI} release --to {here}"
     rows: list[tuple[str, ...]] = [
         ("current", current, ""),
         ("newest of this major version", here or UNKNOWN, to),

@@ -150,7 +150,7 @@ def _read_releases(hub: Hub) -> Releases:
     if repository is None or index is None:
         return Releases(None, fault)
     values: Data | Unreachable = None
-    pinned, base, to = hub.release_in(index), None, version
+    pinned, base = hub.release_in(index), None
     if pinned:
         with suppress(Unreachable):
             base = repository.base_image(pinned)
@@ -158,14 +158,15 @@ def _read_releases(hub: Hub) -> Releases:
             values = repository.values(pinned)
         except Unreachable as unanswered:
             values = unanswered
-    with suppress(Refused):
-        to = choose(index, version).release.version
     parsed = parse_version(version)
     majors = range(parsed.major, parsed.major + 1) if parsed else range(sys.maxsize)
     stable, pre, near = (
         found and found.version for found in (newest(index), newest(index, pre=True), newest(index, majors))
     )
-    here = to if pinned or to != version else near
+    to, here = version, version if pinned else near
+    with suppress(Refused):
+        choice = choose(index, hub.required_in(index))
+        to, here = choice.release.version, (choice.beyond or choice.release).version
     return Releases(index, fault, pinned, base, values, stable, pre, None if to == version else to, here)
 
 
@@ -307,7 +308,9 @@ def _release_problems(world: World, named: Sequence[NamedImage]) -> Iterator[Pro
 
 def security_problems(hub: Hub, index: Index) -> Iterator[Problem | Unchecked]:
     """Yield the security fixes of z2jh that the pinned release lacks and releases in ``index`` have."""
-    pinned, top = parse_version(hub.version), newest(index)
+    found, top = hub.release_in(index), newest(index)
+    here = found.version if found else hub.version
+    pinned = parse_version(here)
     if hub.requirement.name != Settings().dependency or not pinned or not top or not top.semver:
         return
     near = newest(index, range(pinned.major, pinned.major + 1))
@@ -321,7 +324,7 @@ def security_problems(hub: Hub, index: Index) -> Iterator[Problem | Unchecked]:
     ):
         if fixes:
             lacks = f"lacks security fixes of {version}: {', '.join(fixes)} (known as of {date})"
-            message = f"{hub.requirement.name} {hub.version} {lacks}"
+            message = f"{hub.requirement.name} {here} {lacks}"
             yield Problem(Code.SECURITY, where, message, f"{CLI} bump {flag}", Severity.WARNING)
     published = (top.created or "")[: len(date)]
     if published > date and order(top.semver) > order(pinned):

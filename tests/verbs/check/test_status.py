@@ -50,6 +50,28 @@ def test_a_pin_that_does_not_exist_leads_to_the_newest_of_its_major_version(tmp_
     succeed("bump", "--to", "3.3.8", cwd=hub.path)
 
 
+@pytest.mark.parametrize(
+    ("required", "would", "moves", "row"),
+    [
+        ("~3.2", "build hub", None, "3.3.8         invoke release --to 3.3.8"),
+        ("^3.2.1", "move jupyterhub from 3.2.1 to 3.3.8, then build hub", "3.3.8", "3.3.8         invoke release"),
+    ],
+)
+def test_a_range_moves_as_far_as_a_release_would_move_it(
+    tmp_path: Path, charts: HelmServer, required: str, would: str, moves: str | None, row: str
+) -> None:
+    hub = make_hub(tmp_path / "hub", version=required, chart_repository=charts.url)
+    hub.put("images/hub/Dockerfile", "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n")
+    said = status(hub).out
+    assert said.startswith(f"invoke release would {would}.\n")
+    assert f"\n  newest of this major version  {row}\n" in said
+    # Helm takes 3.3.8 for the wider range, so that nothing but the base image lacks its fixes.
+    assert ("jupyterhub 3.2.1 lacks security fixes of 3.3.8" in said) is (moves is None)
+    assert status(hub, "--json").json["chart"]["next"] == moves
+    bump = run_task("--dry", "bump", "--json", cwd=hub.path).json
+    assert bump["chart"]["after"] == (moves or "3.2.1")
+
+
 def test_in_a_clone_that_is_behind_it_says_what_a_release_would_do_there(tmp_path: Path, charts: HelmServer) -> None:
     hub = make_hub(tmp_path / "hub", version="3.3.6", chart_repository=charts.url)
     move(hub, "3.3.6", "3.3.8")
