@@ -16,7 +16,7 @@ from ..repo.deployments import how_to_move, unmoved_images, unused_images
 from ..repo.edits import image_edits, to_commit
 from ..repo.files import WorkingTree, edit_action
 from ..repo.hub import Hub, layout_warnings
-from ..repo.values import PinnedImage, ValuesPlace
+from ..repo.values import ValuesPlace
 from ..tools import cosign
 from ..tools.command import Command
 from ..tools.cosign import Signature
@@ -203,11 +203,9 @@ def _platform_detail(build: Build, argument: str | None) -> str:
     return f"for {argument}, {'native on' if native else 'emulated by'} {build.builder.title}"
 
 
-def _pins(build: Build) -> dict[ValuesPlace, PinnedImage]:
+def _pins(build: Build) -> dict[ValuesPlace, Reference]:
     return {
-        place: PinnedImage(
-            one.image.spec.name, one.name.tag, 0, (one.found.digest if one.found else None) or DIGEST_TO_COME
-        )
+        place: Reference(one.image.spec.name, one.name.tag, (one.found.digest if one.found else None) or DIGEST_TO_COME)
         for one in build.images
         if one.status != SKIPPED
         for place in build.hub.values_places(one.image)

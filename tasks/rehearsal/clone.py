@@ -94,12 +94,12 @@ def _redirected(files: WorkingTree, file: str, charts: Sequence[ChartSpec], addr
 
 
 def _renamed(hub: Hub, address: str, places: Iterable[ValuesPlace]) -> tuple[FileEdit, ...]:
-    found = ((place, place.read(hub.files)) for place in places)
+    found = ((place, place.read(hub.files).image) for place in places)
     names = {image.spec.named for image in hub.images}
     pinned = {
         place: one._replace(name=name_at(address, one.name))
         for place, one in found
-        if one.name and (one.tag or one.digest) and name_at(address, one.name) in names
+        if one and name_at(address, one.name) in names
     }
     return image_edits(hub, pinned)
 

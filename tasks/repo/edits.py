@@ -21,7 +21,7 @@ from ..tools.process import require_installed, run_checked
 from .files import Edited, FileEdit, Files, WorkingTree, behind_links, edit_action, is_glob, join, require
 from .hub import Hub
 from .pins import Lock, Pin
-from .values import PinnedImage, ValuesPlace, is_encrypted, name_in
+from .values import ValuesPlace, is_encrypted, name_in
 
 _MOST_NAMED = 8
 
@@ -136,7 +136,7 @@ def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequenc
     return Action(what, why, do, (*plain.details, *shown), (*relies, *files))
 
 
-def image_edits(hub: Hub, images: Mapping[ValuesPlace, PinnedImage]) -> tuple[FileEdit, ...]:
+def image_edits(hub: Hub, images: Mapping[ValuesPlace, Reference]) -> tuple[FileEdit, ...]:
     """Return the edits that write images to their places, one for each file; a digest only if one is pinned."""
     if images:
         _require_readable(hub)
@@ -199,7 +199,7 @@ def foreign_changes(hub: Hub) -> tuple[str, ...]:
         elif not set(changed).isdisjoint(pin.files) and None not in map(hub.committed.read, pin.files):
             ours = Edited(ours, pin.moved(ours, pin.read(hub.files).text))
     for place in hub.places:
-        named = place.read(hub.files) if place.file in changed and ours.read(place.file) is not None else None
-        if named and named.name is not None and (named.tag or named.digest):
+        named = place.read(hub.files).image if place.file in changed and ours.read(place.file) is not None else None
+        if named:
             ours = Edited(ours, place.moved(ours, named))
     return tuple(path for path in changed if not hub.git.same_to_git(path, ours.read(path), hub.files.read(path)))

@@ -197,12 +197,11 @@ class PinnedImage(NamedTuple):
     line: int
     digest: str | None = None
 
-    def reference(self, where: str) -> Reference | None:
-        """Return its reference, or None if it is incomplete; ``where`` is its file."""
-        if not self.name or not (self.tag or self.digest):
-            return None
-        tag, digest = (f":{self.tag}" if self.tag else ""), (f"@{self.digest}" if self.digest else "")
-        return Reference.parse(f"{self.name}{tag}{digest}", f"{where}:{self.line}")
+    @property
+    def image(self) -> Reference | None:
+        """Its reference as written, which may be invalid; None if it is incomplete."""
+        is_whole = self.name and (self.tag or self.digest)
+        return Reference(self.name or "", self.tag, self.digest) if is_whole else None
 
 
 class ValuesPlace(NamedTuple):
@@ -216,7 +215,7 @@ class ValuesPlace(NamedTuple):
         """Return the image there; raise Unusable if it cannot be read."""
         return image_at(self._data(files), self.path, self.file)
 
-    def moved(self, files: Files, image: PinnedImage) -> dict[str, bytes]:
+    def moved(self, files: Files, image: Reference) -> dict[str, bytes]:
         """Return the file with the image set."""
         return {self.file: with_image(self._data(files), self.path, image, self.file)}
 
@@ -287,7 +286,7 @@ def _image_there(document: Document, steps: Path) -> PinnedImage:
     return PinnedImage(named, tag or None, line, behind or texts[DIGEST_KEY])
 
 
-def with_image(data: bytes, values_path: str, image: PinnedImage, where: str) -> bytes:
+def with_image(data: bytes, values_path: str, image: Reference, where: str) -> bytes:
     """Return the values file with the image set, and its digest only if one is pinned."""
     pinned = image_at(data, values_path, where).digest is not None
     document, steps = _document(data, where, values_path)
@@ -296,7 +295,7 @@ def with_image(data: bytes, values_path: str, image: PinnedImage, where: str) ->
     if isinstance(reach(document, steps).node, Scalar):
         return with_scalars(document, {steps: f"{image.name}:{image.tag}{behind}"})
     tag, apart = (*steps, TAG_KEY), (*steps, DIGEST_KEY)
-    names = {(*steps, key): str(image.name) for key in NAME_KEYS if not reach(document, (*steps, key)).missing}
+    names = {(*steps, key): image.name for key in NAME_KEYS if not reach(document, (*steps, key)).missing}
     changes = {**names, tag: f"{image.tag}{behind}"}
     if digest and text_at(document, apart):
         changes = {apart: digest, **names, tag: str(image.tag)}

@@ -32,8 +32,8 @@ from ..repo.deployments import chart_values, other_charts, require_own_release, 
 from ..repo.edits import moving_action, release_edits
 from ..repo.files import files_with
 from ..repo.hub import Hub, HubImage
-from ..repo.pins import Pin, Pinned
-from ..repo.values import PinnedImage, ValuesPlace
+from ..repo.pins import Pin
+from ..repo.values import ValuesPlace
 from ..tools.git import head_fact
 from ..tools.registry import inspect
 
@@ -206,13 +206,12 @@ def release_facts(before: Release | None, after: Release) -> dict[str, tuple[str
 def pinned_at(hub: Hub, place: Pin | ValuesPlace) -> str | None:
     """Return the text of a place, in values ``name:tag`` or ``name@digest``, or None."""
     try:
-        pinned: Pinned | PinnedImage = place.read(hub.files)
+        if not isinstance(place, ValuesPlace):
+            return place.read(hub.files).text
+        image = place.read(hub.files).image
     except Fault:
         return None
-    if isinstance(pinned, PinnedImage):
-        pin = f":{pinned.tag}" if pinned.tag else f"@{pinned.digest}" if pinned.digest else ""
-        return f"{pinned.name}{pin}" if pinned.name and pin else None
-    return pinned.text
+    return str(image._replace(digest=None) if image.tag else image) if image else None
 
 
 def _base_for(image: HubImage, released: Reference, policy: str) -> Reference:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from ..core.faults import Fault, ProgramFailed, Refused, Unusable
+from ..core.names import Reference
 from ..core.problems import Code, Problem
 from ..core.safe_files import read_file, temporary_folder
 from ..core.settings import FILE
@@ -30,7 +31,7 @@ from ..releases.repository import HelmRepository
 from ..repo.charts import LOCAL, Requirement, requirements
 from ..repo.deployments import Deployment, chart_of, deployments
 from ..repo.hub import Hub
-from ..repo.values import PinnedImage, image_at, is_encrypted, reach, with_image
+from ..repo.values import is_encrypted, reach, with_image
 from ..tools import helm
 from ..tools.process import map_parallel, require_installed
 
@@ -197,8 +198,7 @@ def _with_images(hub: Hub, path: str, data: bytes) -> bytes:
     """Return a values file with the placeholder as the tag of each hub image."""
     for image in hub.images:
         for place in (one for one in hub.values_places(image) if one.file == path):
-            line = image_at(data, place.path, path).line
-            data = with_image(data, place.path, PinnedImage(image.spec.name, _BUILT_HERE, line), path)
+            data = with_image(data, place.path, Reference(image.spec.name, _BUILT_HERE), path)
     return data
 
 

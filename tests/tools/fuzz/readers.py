@@ -28,7 +28,7 @@ from tasks.repo.dockerfile import hub_base, with_base
 from tasks.repo.files import Listing
 from tasks.repo.hub import Hub
 from tasks.repo.pins import Marked, Marker
-from tasks.repo.values import PinnedImage, image_at, is_encrypted, with_image
+from tasks.repo.values import image_at, is_encrypted, with_image
 from tasks.tools import docker
 from tasks.tools.command import Output
 from tasks.tools.forges import opening_address, read_remote
@@ -73,7 +73,7 @@ def _values(data: bytes) -> None:
     place = "jupyterhub.hub.image"
     with contextlib.suppress(Fault):
         image_at(data, place, WHERE)
-    image = PinnedImage("quay.io/org/hub", "1.10", 0)
+    image = Reference("quay.io/org/hub", "1.10")
     after = with_image(data, place, image, WHERE)
     assert image_at(after, place, WHERE)[:2] == image[:2]
     assert with_image(after, place, image, WHERE) == after

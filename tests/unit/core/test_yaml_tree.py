@@ -2,6 +2,7 @@ import pytest
 
 from tasks.core import yaml_tree
 from tasks.core.faults import Unusable
+from tasks.core.names import Reference
 from tasks.core.yaml_tree import MAX_BYTES, MAX_DEPTH, child, load_file, parse, text_under
 from tasks.repo.values import PinnedImage, image_at, with_image
 from tests.support.calls import raised
@@ -46,7 +47,7 @@ def test_a_bomb_of_aliases_is_as_small_as_its_text_and_not_edited() -> None:
     data = f"a0: &a0 x\nm0: &m0 {{k: v}}\n{levels}{merges}image:\n  <<: *m50\n  name: a\n  tag: b\n".encode()
     assert image_at(data, "image", WHERE) == PinnedImage("a", "b", data.count(b"\n"))
     with pytest.raises(Unusable, match="its aliases stand for too much"):
-        with_image(data, "image", PinnedImage("a", "c", 0), WHERE)
+        with_image(data, "image", Reference("a", "c"), WHERE)
 
 
 def test_plain_data_has_aliases_and_merge_keys_written_out_and_tells_where_each_text_stands() -> None:

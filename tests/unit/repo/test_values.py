@@ -4,6 +4,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tasks.core.faults import Unusable
+from tasks.core.names import Reference
 from tasks.core.settings import DeploymentSetting
 from tasks.repo.values import PinnedImage, image_at, in_brackets, with_image
 from tests.support.calls import opened, raised
@@ -14,7 +15,7 @@ from . import sides
 NAME = "quay.io/org/hub"
 TAG = "0.0.1-0.dev.git.7.habc1234"
 WHERE = "hub/values.yaml"
-IMAGE = PinnedImage(NAME, TAG, 0)
+IMAGE = Reference(NAME, TAG)
 PLAINLY = "write each value plainly on one line with its key, without an anchor, alias or merge key (<<)"
 DIGEST = f"sha256:{'0' * 64}"
 
@@ -73,7 +74,7 @@ def test_only_the_image_changes(before: bytes, after: bytes) -> None:
     ],
 )
 def test_the_path_leads_through_lists_and_mappings(values_path: str, before: str, after: str) -> None:
-    assert with_image(before.encode(), values_path, PinnedImage("hub", "t", 0), WHERE).decode() == after
+    assert with_image(before.encode(), values_path, Reference("hub", "t"), WHERE).decode() == after
 
 
 TAGS = (
@@ -87,7 +88,7 @@ TAGS = (
 @pytest.mark.parametrize("before", ["tag: b", "tag: 'b'", 'tag: "b"', "tag:", "tag: 1.9"])
 def test_a_tag_always_reads_back_as_the_same_text(before: str) -> None:
     for tag in TAGS:
-        after = with_image(f"image:\n  name: a\n  {before}\n".encode(), "image", PinnedImage("a", tag, 0), WHERE)
+        after = with_image(f"image:\n  name: a\n  {before}\n".encode(), "image", Reference("a", tag), WHERE)
         for version in ("1.1", "1.2"):
             yaml = YAML(typ="safe", pure=True)
             yaml.version = version
@@ -184,7 +185,7 @@ def test_a_path_that_leads_to_no_image(data: str, what: str, hint: str) -> None:
 def test_what_is_shared_is_read_and_refused_where_it_would_be_edited(data: str, other: str) -> None:
     found = image_at(data.encode(), "jupyterhub.hub.image", WHERE)
     assert (found.name, found.tag) == ("a", "b")
-    assert with_image(data.encode(), "jupyterhub.hub.image", PinnedImage("a", "b", 0), WHERE) == data.encode()
+    assert with_image(data.encode(), "jupyterhub.hub.image", Reference("a", "b"), WHERE) == data.encode()
     told = f"error: the file cannot be edited there without changing {other} (hub/values.yaml)\nhint: {PLAINLY}"
     assert raised(Unusable, with_image, data.encode(), "jupyterhub.hub.image", IMAGE, WHERE) == told
 

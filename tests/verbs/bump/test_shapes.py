@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tasks.core.faults import Unusable
+from tasks.core.names import Reference
 from tasks.core.settings import FILE, read_settings
 from tasks.repo.edits import image_edits
 from tasks.repo.hub import open_hub
-from tasks.repo.values import PinnedImage
 from tasks.tools.git import Git
 from tests.support.cli import Result
 from tests.support.fixtures import Hubpress
@@ -506,9 +506,7 @@ def demand_build(hub: Hub, wanted: str, before: dict[str, bytes]) -> None:
             opened.to_build(())
         assert str(fault.value).replace(str(hub.path), "TOP") == wanted
         return
-    pins = {
-        place: PinnedImage(one.spec.name, "7.7.7", 0) for one in opened.images for place in opened.values_places(one)
-    }
+    pins = {place: Reference(one.spec.name, "7.7.7") for one in opened.images for place in opened.values_places(one)}
     assert {**before, **{edit.path: edit.after for edit in image_edits(opened, pins)}} == left(before, wanted)
 
 
