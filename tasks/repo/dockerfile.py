@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate, chain, dropwhile, takewhile
+from itertools import chain, dropwhile, takewhile
 from typing import NamedTuple
 
 from ..core.faults import Unusable
@@ -29,6 +29,10 @@ _Z2JHS_OWN = frozenset({"jupyterhub/k8s-hub", "jupyterhub/k8s-hub-slim"})
 # Characters of patterns, variables, quotes and URLs.
 _NOT_IN_PATHS = frozenset("*?[]$\\<:\"'")
 _BLANKS = " \t\v\f\r"
+# A backslash at the end of a line continues it, past comments and empty lines.
+_CONTINUED = rf"(?<!\\)\\[ \t]*\r?(?:\n|\Z)(?:[{_BLANKS}]*(?:#[^\n]*)?(?:\n|\Z))*"
+# The lines of a comment or an instruction.
+_LINES = rf"[{_BLANKS}]*#[^\n]*|(?:[^\\\n]+|{_CONTINUED}|\\)*"
 _KEYWORD = rf"[{_BLANKS}]*([^{_BLANKS}]*)"
 # Blanks in quotes or after a backslash belong to the word.
 _WORD = r"""(?s)(?:[^ \t\v\f\r"'\\]+|\\.?|'[^']*'|"(?:[^"\\]|\\.)*"|(?P<open>["']))+"""
@@ -97,12 +101,6 @@ class BuildStage(NamedTuple):
     name: str | None = None
 
 
-class _Line(NamedTuple):
-    number: int
-    start: int
-    content: str
-
-
 def read_stages(text: Text, arguments: Mapping[str, BuildArgument]) -> tuple[list[BuildStage], list[BuildStage]]:
     """Return the stages, at least one, and the images to copy files from."""
     values: dict[str, Word] = {}
@@ -129,46 +127,39 @@ def read_stages(text: Text, arguments: Mapping[str, BuildArgument]) -> tuple[lis
 
 def instructions(text: Text) -> Iterator[Instruction]:
     """Yield the instructions of a Dockerfile in order."""
-    contents = text.content.split("\n")
-    starts = accumulate((len(line) + 1 for line in contents), initial=0)
-    pairs = zip(starts, contents, strict=False)
-    lines = (_Line(number, start, line.removesuffix("\r")) for number, (start, line) in enumerate(pairs, 1))
-    for line in lines:
-        if _is_skipped(line):
-            continue
-        instruction = _joined(line, lines)
-        yield instruction
-        if instruction.keyword in _TAKES_HEREDOCS and "<<" in instruction.arguments:
-            _skip_heredocs(instruction, lines, f"{text.where}:{instruction.line}")
+    begin, number = 0, 1
+    while begin < len(text.content):
+        found = re.compile(_LINES).match(text.content, begin)
+        lines = found[0] if found else ""
+        end = begin + len(lines) + 1
+        written = re.sub(_CONTINUED, _blank, lines).removesuffix("\r")
+        _, keyword, arguments = re.split(_KEYWORD, written, maxsplit=1)
+        if keyword and not keyword.startswith("#"):
+            start = begin + len(written) - len(arguments)
+            instruction = Instruction(keyword.replace("\n", "").upper(), number, arguments, start)
+            yield instruction
+            if instruction.keyword in _TAKES_HEREDOCS and "<<" in arguments:
+                end = _after_heredocs(instruction, text, end)
+        number += text.content.count("\n", begin, end)
+        begin = end
 
 
-def _is_skipped(line: _Line) -> bool:
-    return line.content.lstrip(_BLANKS)[:1] in {"", "#"}
+def _blank(continued: re.Match[str]) -> str:
+    text, (start, end) = continued.string, continued.span()
+    is_inside = not {text[start - 1 : start], text[end : end + 1]} & {*_BLANKS, ""}
+    return ("\n" if is_inside else " ") * (end - start)
 
 
-def _joined(first: _Line, lines: Iterator[_Line]) -> Instruction:
-    written = ""
-    for line in chain([first], lines):
-        if written and _is_skipped(line):
-            continue
-        is_inside = not {written[-1:], line.content[:1]} & {*_BLANKS, ""}
-        written = written.ljust(line.start - first.start, "\n" if is_inside else " ")
-        body = line.content.rstrip(" \t")
-        is_continued = body.endswith("\\") and not body.endswith("\\\\")
-        written += body[:-1] if is_continued else line.content
-        if not is_continued:
-            break
-    _, keyword, arguments = re.split(_KEYWORD, written, maxsplit=1)
-    start = first.start + len(written) - len(arguments)
-    return Instruction(keyword.replace("\n", "").upper(), first.number, arguments, start)
-
-
-def _skip_heredocs(instruction: Instruction, lines: Iterator[_Line], where: str) -> None:
+def _after_heredocs(instruction: Instruction, text: Text, end: int) -> int:
+    """Return the index after the here-documents that begin at the index ``end``."""
     for word in filter(None, (re.fullmatch(_HEREDOC, word[0]) for word in instruction.words())):
-        chomps, name = word[1], word[2].replace('"', "").replace("'", "")
-        contents = (line.content.lstrip("\t") if chomps else line.content for line in lines)
-        if name and name not in contents:
-            raise Unusable(f"nothing closes the here-document {name}", where=where, hint=f"end it by a line {name}")
+        tabs, name = "\t*" if word[1] else "", word[2].replace('"', "").replace("'", "")
+        last = re.compile(rf"(?m)^{tabs}{re.escape(name)}\r?$").search(text.content, end)
+        if name and not last:
+            where, hint = f"{text.where}:{instruction.line}", f"end it by a line {name}"
+            raise Unusable(f"nothing closes the here-document {name}", where=where, hint=hint)
+        end = last.end() + 1 if name and last else end
+    return end
 
 
 def _declare(instruction: Instruction, values: dict[str, Word], arguments: Mapping[str, BuildArgument]) -> None:
