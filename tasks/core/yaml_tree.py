@@ -209,12 +209,10 @@ class Text(NamedTuple):
 
     def edited(self, edits: Iterable[Edit]) -> bytes:
         """Return the file's bytes after ``edits``, which must not overlap."""
-        parts: list[str] = []
-        done = 0
-        for edit in sorted(edits, key=lambda edit: (edit.start, edit.end)):
-            parts += self.content[done : edit.start], edit.text
-            done = edit.end
-        return self.bom + "".join([*parts, self.content[done:]]).encode("utf-8")
+        content = self.content
+        for edit in sorted(edits, reverse=True):  # the positions before an edit stay
+            content = content[: edit.start] + edit.text + content[edit.end :]
+        return self.bom + content.encode("utf-8")
 
 
 class Document(NamedTuple):

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Collection, Mapping, Sequence
-from types import MappingProxyType
 from typing import NamedTuple
 
 from ..core.faults import CLI, Unusable
@@ -166,9 +165,6 @@ class BuildArgument(NamedTuple):
     before: str = ""
 
 
-NO_ARGUMENTS: Mapping[str, BuildArgument] = MappingProxyType({})
-
-
 class ImageSpec(NamedTuple):
     """How chartpress builds an image, and where it writes its name.
 
@@ -187,7 +183,7 @@ class ImageSpec(NamedTuple):
     paths: tuple[str, ...]
     skip_platforms: frozenset[str]
     values_paths: tuple[str, ...]
-    arguments: Mapping[str, BuildArgument] = NO_ARGUMENTS
+    arguments: Mapping[str, BuildArgument] = {}
 
     @property
     def name(self) -> str:

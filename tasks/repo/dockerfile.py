@@ -21,7 +21,7 @@ from ..core.names import Reference, is_tag
 from ..core.visible import keep_secret
 from ..core.yaml_tree import Edit, Text
 from ..releases.versions import is_like_z2jh
-from .charts import NO_ARGUMENTS, BuildArgument
+from .charts import BuildArgument
 
 IGNORE_FILE = ".dockerignore"
 HUB_NAMES = frozenset({"k8s-hub", "k8s-hub-slim"})
@@ -247,7 +247,7 @@ class BaseImage(NamedTuple):
         return next((one for one in self.others if tag and one.reference.tag not in {None, tag}), None)
 
 
-def hub_base(data: bytes, where: str, arguments: Mapping[str, BuildArgument] = NO_ARGUMENTS) -> BaseImage | None:
+def hub_base(data: bytes, where: str, arguments: Mapping[str, BuildArgument] = {}) -> BaseImage | None:
     """Return the hub image that the last stage is based on, else the first one in the file, or None."""
     stages, sources = read_stages(Text.decode(data, where), arguments)
     last = stages[-1].root or stages[-1]
@@ -281,7 +281,7 @@ def copied_files(data: bytes, where: str) -> dict[str, int]:
 
 
 def with_base(
-    data: bytes, new: Reference, where: str, arguments: Mapping[str, BuildArgument] = NO_ARGUMENTS
+    data: bytes, new: Reference, where: str, arguments: Mapping[str, BuildArgument] = {}
 ) -> tuple[bytes, Mapping[str, str]]:
     """Return the Dockerfile with its hub images moved to ``new``, and the build arguments that must change too.
 
@@ -334,7 +334,7 @@ def with_images(
     data: bytes,
     images: Mapping[Reference, Reference],
     where: str,
-    arguments: Mapping[str, BuildArgument] = NO_ARGUMENTS,
+    arguments: Mapping[str, BuildArgument] = {},
 ) -> bytes:
     """Return the Dockerfile with its hub images replaced by those that ``images`` maps them to."""
     text = Text.decode(data, where)
