@@ -15,7 +15,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -212,46 +211,37 @@ def annotate(problems: Sequence[Mapping[str, Any]]) -> None:
         print(f"::{visible(command)}", file=sys.stderr, flush=True)  # noqa: T201 - a command to the runner
 
 
-@dataclass
-class Wait:
-    """Something to wait for, since when, and its last line of output."""
-
-    what: str
-    last: str = ""
-    begin: float = field(default_factory=time.monotonic)
-
-    def add(self, text: str) -> None:
-        """Add a line of output; blank ones are ignored."""
-        self.last = text if text.strip() else self.last
-
-    def __str__(self) -> str:
-        waited = f"{one_line(self.what)} ({duration(time.monotonic() - self.begin)})"
-        return f"{waited}: {one_line(self.last)}" if self.last else waited
-
-
 @contextlib.contextmanager
-def waiting(what: str) -> Iterator[Wait]:
-    """Show what the block waits for, and how long: each second on a terminal, elsewhere now and then."""
-    wait, done = Wait(what), threading.Event()
-    thread = threading.Thread(target=_show_progress, args=(wait, done), daemon=True)
+def waiting(what: str) -> Iterator[Callable[[str], None]]:
+    """Show what the block waits for, and how long: each second on a terminal, elsewhere now and then.
+
+    Yields a function that takes lines of output: the last one that is not blank is shown too.
+    """
+    last, begin, done = "", time.monotonic(), threading.Event()
+
+    def show_progress() -> None:
+        is_drawn, line = sys.stderr.isatty() and not is_ci(), ""
+        while not done.wait(_TURN if is_drawn else _BEAT):
+            waited = f"{one_line(what)} ({duration(time.monotonic() - begin)})"
+            line = f"{waited}: {one_line(last)}" if last else waited
+            if is_drawn:
+                _draw(line)
+            else:
+                say(line)
+        if is_drawn and line:
+            _draw("")
+
+    def hear(text: str) -> None:
+        nonlocal last
+        last = text if text.strip() else last
+
+    thread = threading.Thread(target=show_progress, daemon=True)
     thread.start()
     try:
-        yield wait
+        yield hear
     finally:
         done.set()
         thread.join()
-
-
-def _show_progress(wait: Wait, done: threading.Event) -> None:
-    is_drawn, line = sys.stderr.isatty() and not is_ci(), ""
-    while not done.wait(_TURN if is_drawn else _BEAT):
-        line = str(wait)
-        if is_drawn:
-            _draw(line)
-        else:
-            say(line)
-    if is_drawn and line:
-        _draw("")
 
 
 def _draw(line: str) -> None:

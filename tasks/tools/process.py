@@ -151,8 +151,8 @@ def run_interactive(command: Command) -> int:
 
 def run_with_last_line(command: Command, what: str) -> Output:
     """Run ``command`` and return its output; show its last line after ``what``, and all of it if the command fails."""
-    with output.waiting(what) as wait:
-        done = _heard(command, NO_BOUND, wait.add)
+    with output.waiting(what) as hear:
+        done = _heard(command, NO_BOUND, hear)
     if done.ok:
         log.debug("%s", done.stderr)
     else:
