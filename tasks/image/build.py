@@ -242,8 +242,8 @@ def pinned_images(hub: Hub, image: HubImage) -> list[Reference]:
     return list(dict.fromkeys(named))
 
 
-def assess_images(hub: Hub, options: BuildOptions, *, reuse: bool) -> Build:
-    """Return the build with the status of each image; with ``reuse``, an image with the same inputs is retagged."""
+def assess_images(hub: Hub, options: BuildOptions) -> Build:
+    """Return the build with the status of each image; one with the same inputs is retagged, except by chartpress."""
     given = () if options.platform is None else options.platform.split(",")
     require_like("platform", "--platform linux/amd64", *given)
     images = hub.to_build(options.image)
@@ -266,7 +266,7 @@ def assess_images(hub: Hub, options: BuildOptions, *, reuse: bool) -> Build:
                 where=one.reference,
                 hint=f"give each its own imageName in {hub.layout.file}",
             )
-    if pushes and reuse and not options.force:
+    if pushes and options.engine != CHARTPRESS and not options.force:
         planned = tuple(_reusing(hub, one, answers) if one.status == BUILT and one.inputs else one for one in planned)
     build = Build(hub, options, planned, pushes, Builder(options.builder or hub.settings.builder))
     return _on_builder(build) if build.to_build else build

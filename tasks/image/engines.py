@@ -3,7 +3,7 @@
 A new engine is a class like :class:`Buildx`, and an entry in :func:`engine_for`. ``require_fit`` checks that it is
 installed, and supports the options and settings. ``shown`` returns the commands for the images of one commit, to be
 pasted into a shell. ``build`` runs them, with the build context in ``scratch``, and returns the pushed digests that it
-knows by the images' keys. ``retags`` is whether an existing image with the same inputs is retagged instead of built.
+knows by the images' keys.
 """
 
 from __future__ import annotations
@@ -111,10 +111,10 @@ def _written(part: Build, folder: Path) -> Iterator[ImageBuild]:
         write_files(hub, images, tree, folder / CONTEXT)
 
 
-def _bake_definition(build: Build, *, no_cache: bool, shared: bool = True) -> str:
+def _bake_definition(build: Build, *, shared: bool = True) -> str:
     """Return the bake definition of a part's images; without ``shared``, they do not use the shared cache."""
     images = enumerate(build.images)
-    return definition({target_name(n, one.key): _target(build, one, no_cache, shared=shared) for n, one in images})
+    return definition({target_name(n, one.key): _target(build, one, shared=shared) for n, one in images})
 
 
 def definition(targets: Mapping[str, Mapping[str, Any]]) -> str:
@@ -137,8 +137,6 @@ def target_name(index: int, key: str) -> str:
 class Buildx:
     """Builds with ``docker buildx bake``, from a definition on its standard input."""
 
-    retags = True
-
     def require_fit(self, hub: Hub, options: BuildOptions) -> None:
         """Refuse extra build options that bake has no field for."""
         _require_fields(hub, options)
@@ -146,7 +144,7 @@ class Buildx:
     def shown(self, part: Build) -> str:
         """Return the commands that write the context from git, and build."""
         below = f"/{part.hub.layout.root}" if part.hub.layout.root else ""
-        bake_file = _bake_definition(part, no_cache=part.options.no_cache)
+        bake_file = _bake_definition(part)
         bake = docker.bake_command(part.builder, bake_file, None, Path("metadata.json"))
         context = "\n".join(("context=$(mktemp -d)/context", *_shown_context(part, "$context")))
         return f'{context}\n(cd "$context{below}" && {bake}\n)'
@@ -163,7 +161,7 @@ class Buildx:
         host, builder = part.images[0].reference.host, part.builder
         shared, is_again = part.hub.settings.cache != CACHE_OFF, False
         while True:
-            bake = _bake_definition(part, no_cache=part.options.no_cache and not is_again, shared=shared)
+            bake = _bake_definition(part, shared=shared)
             try:
                 docker.run_build(docker.bake_command(builder, bake, folder, there), host, builder, cached=shared)
                 break
@@ -174,7 +172,8 @@ class Buildx:
                 if is_again or not part.pushes or DockerLogins.read().credentials(str(fault.where)) is None:
                     raise
                 output.say(f"{fault.what}; pushing once more with fresh credentials")
-                is_again = True
+                # What is built by now is in the cache.
+                is_again, part = True, replace(part, options=replace(part.options, no_cache=False))
         try:
             written = json.loads(metadata.read_text(encoding="utf-8"))
             targets = {one.key: target_name(index, one.key) for index, one in enumerate(part.images)}
@@ -208,8 +207,6 @@ class Chartpress:
 
     It runs in a throwaway clone, because it also rewrites Chart.yaml's version and the layout of values.yaml.
     """
-
-    retags = False
 
     def require_fit(self, hub: Hub, options: BuildOptions) -> None:
         """Refuse what chartpress does not support: a choice of images, Cloud Build, no cache, other tags."""
@@ -274,8 +271,6 @@ class CloudBuild:
     See https://cloud.google.com/build/docs/running-builds/submit-build-via-cli-api.
     """
 
-    retags = True
-
     def require_fit(self, hub: Hub, options: BuildOptions) -> None:
         """Refuse what Cloud Build does not support: local images, attestations, and options without a bake field."""
         if options.no_push or not hub.settings.push:
@@ -322,7 +317,7 @@ def _request_files(part: Build) -> dict[str, str]:
         "dir": f"{CONTEXT}/{part.hub.layout.root}".rstrip("/"),
         "env": [f"{variable}={value}" for variable, value in BAKE_MAY_READ.items()],
     }
-    bake = _bake_definition(part, no_cache=part.options.no_cache)
+    bake = _bake_definition(part)
     config = json.dumps({"steps": [step], "timeout": _TIMEOUT}, indent=2)
     # An explicit ignore file, because gcloud would otherwise use .gitignore, which may match committed files.
     return {_DEFINITION: bake, _CONFIG: config, _IGNORE: f".git\n/{_CONFIG}\n/{_IGNORE}\n"}
@@ -335,7 +330,7 @@ def _submit_command(part: Build, folder: Path) -> Command:
     return Command(("gcloud", "builds", "submit", str(folder), *flags))
 
 
-def _target(build: Build, one: ImageBuild, no_cache: bool, *, shared: bool) -> dict[str, Any]:
+def _target(build: Build, one: ImageBuild, *, shared: bool) -> dict[str, Any]:
     """Return the fields of an image's bake target; ``extraBuildCommandOptions`` win, like a command's last options.
 
     Paths are relative to the folder of chartpress.yaml.
@@ -375,7 +370,7 @@ def _target(build: Build, one: ImageBuild, no_cache: bool, *, shared: bool) -> d
         "labels": {name: text for name, text in labels.items() if text},
         "contexts": {str(name): f"docker-image://{image}" for name, image in taken.items() if name != image},
         "platforms": one.argument.split(",") if one.argument else [],
-        "no-cache": no_cache,
+        "no-cache": build.options.no_cache,
         "attest": [*provenance, *attested],
         "output": ["type=registry" if build.pushes else "type=docker"],
     }

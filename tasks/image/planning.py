@@ -35,7 +35,7 @@ def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
     """Plan the build of what the registry does not have; return the step, and the repository after it."""
     relies = (head_fact(hub.git, hub.branch),)
     engine = engine_for(hub, options)
-    build = assess_images(hub, options, reuse=engine.retags)
+    build = assess_images(hub, options)
     edits = image_edits(hub, _pins(build)) if build.pushes else ()
 
     def write(values: Values) -> Values:
