@@ -20,7 +20,7 @@ from ..core.faults import Refused
 from ..core.safe_files import temporary_folder
 from ..repo.files import is_below, join
 from ..tools.command import NOTHING
-from ..tools.git import SHORT, Git, failed
+from ..tools.git import SHORT, Git
 from ..tools.process import capture
 
 # Modes of git.
@@ -264,7 +264,4 @@ def _attributes_above(path: str) -> list[str]:
 def _answer(git: Git, *arguments: str, stdin: str = "", env: Mapping[str, str] = NOTHING) -> str:
     """Return git's output, with names that are not UTF-8 decoded like :func:`os.fsdecode`."""
     command = git.command(*_OPTIONS, *arguments, stdin=stdin, env=env)._replace(umask=_UMASK)
-    output = capture(command, seconds=_WRITE_SECONDS)
-    if not output.ok:
-        raise failed(arguments, output)
-    return output.stdout.decode("utf-8", "surrogateescape")
+    return git.checked(command, _WRITE_SECONDS).stdout.decode("utf-8", "surrogateescape")

@@ -193,15 +193,16 @@ class Git:
         return capture(self.command(*arguments, env=env))
 
     def read(self, *arguments: str, stdin: str = "", env: Mapping[str, str] = NOTHING) -> str:
-        """Run git and return its standard output; raise a fault with git's message if it fails."""
-        return self._checked(self.command(*arguments, stdin=stdin, env=env)).text
+        """Run git like :meth:`checked`, and return its standard output."""
+        return self.checked(self.command(*arguments, stdin=stdin, env=env)).text
 
     def names(self, *arguments: str) -> tuple[str, ...]:
         """Run git with ``-z`` among ``arguments``, and return the file names that it lists."""
-        return self._checked(self.command(*arguments)).names
+        return self.checked(self.command(*arguments)).names
 
-    def _checked(self, command: Command) -> Output:
-        output = capture(command)
+    def checked(self, command: Command, seconds: float = LOOK_SECONDS) -> Output:
+        """Run one of git's commands and return its output; raise a fault with git's message if it fails."""
+        output = capture(command, seconds=seconds)
         if not output.ok:
             raise failed(command.argv[1:], output)
         return output
