@@ -20,7 +20,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,7 +30,7 @@ from ..core.names import Reference
 from ..core.safe_files import temporary_folder
 from ..image.build import STAND_IN_LABEL
 from ..image.engines import definition
-from ..tools.command import Command, bound
+from ..tools.command import NOTHING, Command, bound
 from ..tools.process import capture, find, run_checked
 from ..tools.registry import inspect
 
@@ -49,10 +49,9 @@ _BUILD_SECONDS = 300.0
 
 
 class Registry(NamedTuple):
-    """A running registry: its port on 127.0.0.1, the process of the server or its container, and its folder."""
+    """A running registry: its port on 127.0.0.1, and its folder."""
 
     port: int
-    pid: int
     folder: Path
 
     @property
@@ -62,8 +61,8 @@ class Registry(NamedTuple):
 
 
 @contextlib.contextmanager
-def registry(folder: Path, *, htpasswd: str | None = None, port: int | None = None) -> Iterator[Registry]:
-    """Serve a registry from ``folder`` while the block runs; with ``htpasswd``, it requires a sign-in.
+def registry(folder: Path, *, auth: Mapping[str, object] = NOTHING, port: int | None = None) -> Iterator[Registry]:
+    """Serve a registry from ``folder`` while the block runs; ``auth`` configures its sign-in, if it has one.
 
     On Linux it ends with this process, however that ends. Elsewhere a killed process leaves a container.
     """
@@ -73,7 +72,17 @@ def registry(folder: Path, *, htpasswd: str | None = None, port: int | None = No
     command = serve_command(folder, port)
     in_container = command.argv[0] == "docker"
     birthmark = secrets.token_hex(16)
-    _configure(folder, f":{_INNER_PORT}" if in_container else f"{LOOPBACK}:{port}", birthmark, htpasswd)
+    content = folder / "content"
+    content.mkdir(exist_ok=True)
+    listen = f":{_INNER_PORT}" if in_container else f"{LOOPBACK}:{port}"
+    config = {
+        "version": 0.1,
+        "log": {"level": "info", "accesslog": {"disabled": True}},
+        "storage": {"filesystem": {"rootdirectory": str(content)}, "delete": {"enabled": True}},
+        "http": {"addr": listen, "secret": birthmark, "headers": {_BIRTHMARK: [birthmark]}},
+        "auth": {**auth},
+    }
+    (folder / _CONFIG).write_text(json.dumps(config, indent=2), encoding="utf-8")
     # REGISTRY_* variables would override the configuration.
     env = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
     with (folder / _LOG).open("wb") as log:
@@ -88,7 +97,7 @@ def registry(folder: Path, *, htpasswd: str | None = None, port: int | None = No
             start_new_session=True,
         )
     try:
-        started = Registry(port, server.pid, folder)
+        started = Registry(port, folder)
         _wait(server, started, birthmark)
         yield started
     finally:
@@ -144,23 +153,6 @@ def serve_command(folder: Path, port: int) -> Command:
             *(REGISTRY_IMAGE, "serve", config),
         )
     )
-
-
-def _configure(folder: Path, listen: str, birthmark: str, htpasswd: str | None) -> None:
-    content = folder / "content"
-    content.mkdir(exist_ok=True)
-    config: dict[str, object] = {
-        "version": 0.1,
-        "log": {"level": "info", "accesslog": {"disabled": True}},
-        "storage": {"filesystem": {"rootdirectory": str(content)}, "delete": {"enabled": True}},
-        "http": {"addr": listen, "secret": birthmark, "headers": {_BIRTHMARK: [birthmark]}},
-    }
-    if htpasswd is not None:
-        passwords = folder / "htpasswd"
-        passwords.touch(mode=0o600)
-        passwords.write_text(htpasswd, encoding="utf-8")
-        config["auth"] = {"htpasswd": {"realm": "hubpress", "path": str(passwords)}}
-    (folder / _CONFIG).write_text(json.dumps(config, indent=2), encoding="utf-8")
 
 
 def _wait(server: subprocess.Popen[bytes], started: Registry, birthmark: str) -> None:

@@ -28,7 +28,11 @@ def private_registry(folder: Path, users: Mapping[str, str], *, port: int | None
     """Serve a registry from ``folder`` that lets in ``users`` (name to password) alone."""
     cheapest = bcrypt.gensalt(4)
     lines = (f"{name}:{bcrypt.hashpw(word.encode(), cheapest).decode()}\n" for name, word in users.items())
-    with registry(folder, htpasswd="".join(lines), port=port) as served:
+    folder.mkdir(parents=True, exist_ok=True)
+    passwords = folder / "htpasswd"
+    passwords.write_text("".join(lines), encoding="utf-8")
+    auth = {"htpasswd": {"realm": "hubpress", "path": str(passwords.resolve())}}
+    with registry(folder, auth=auth, port=port) as served:
         yield served
 
 
