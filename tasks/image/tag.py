@@ -17,9 +17,8 @@ takes the tag's place, except on a tag.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import NamedTuple
 
 import semver
@@ -56,19 +55,19 @@ def name_image(hub: Hub, image: HubImage, content: str = "") -> ImageName:
     if not names_commit(hub.settings.tag):
         tag = _filled(hub, image, {"content": content[:_CONTENT_DIGITS]})
         return ImageName(_checked(tag, hub.settings.tag), "", None)
-    history = history_of(hub)
-    if history.git.clone.shallow:
+    if hub.git.clone.shallow:
         what, hint = "the clone is shallow, so commits cannot be counted", "git fetch --unshallow"
-        raise Refused(what, where=history.git.folder, hint=hint)
+        raise Refused(what, where=hub.git.folder / hub.layout.root, hint=hint)
     is_planned = depends_on(hub, image, hub.pending)
-    commit, revision = (COMMIT_TO_COME, None) if is_planned else history.naming_commit(image.spec.paths)
+    commit, revision = (COMMIT_TO_COME, None) if is_planned else _naming_commit(hub, image)
     return ImageName(_checked(_tag_at(hub, image, commit), hub.settings.tag), commit, revision)
 
 
 def earlier_tags(hub: Hub, image: HubImage, most: int) -> list[str]:
     """Return the tags of ``image`` for its last ``most`` commits on any branch, newest first."""
-    commits = history_of(hub).commits_of(image.spec.paths, most)
-    return list(dict.fromkeys(_tag_at(hub, image, commit) for commit in commits))
+    last = ("log", "--all", f"--max-count={most}", "--pretty=format:%h")
+    commits = hub.git.ask(*last, "--", *hub.paths_of(image)).text.split()
+    return list(dict.fromkeys(map_parallel(lambda commit: _tag_at(hub, image, commit), commits)))
 
 
 def depends_on(hub: Hub, image: HubImage, files: Iterable[str]) -> bool:
@@ -87,65 +86,51 @@ def tells_images_apart(name: ImageName) -> bool:
     return not name.commit or name.commit in name.tag
 
 
-@dataclass
-class History:
-    """A clone's history, each question asked once, in the folder of chartpress.yaml."""
-
-    git: Git
-
-    @cached_property
-    def _ask(self) -> Callable[..., Output]:
-        return cache(self.git.ask)
-
-    def naming_commit(self, paths: Sequence[str]) -> tuple[str, str]:
-        """Return the last commit that is tagged or changes ``paths``, as abbreviated and full hash."""
-        touching = self._commit("--", *paths)
-        tag, _ = self.tagged(HEAD)
-        tagged = self._commit(f"refs/tags/{tag}", "--") if tag else None
-        if tagged and not (touching and self._ask("merge-base", "--is-ancestor", tagged[0], touching[0]).ok):
-            return tagged
-        if touching is None:
-            raise Refused(
-                "no commit has the image's files yet", where=", ".join(paths), hint="git add and commit them first"
-            )
-        return touching
-
-    def commits_of(self, paths: Sequence[str], most: int) -> list[str]:
-        """Return the abbreviated hashes of the last ``most`` commits on any branch that change ``paths``."""
-        commits = self._ask("log", "--all", f"--max-count={most}", "--pretty=format:%h", "--", *paths).text.split()
-        map_parallel(self.count, commits)
-        return commits
-
-    def tagged(self, commit: str) -> tuple[str | None, int]:
-        """Return the latest git tag before ``commit``, annotated or not, and the number of commits since."""
-        if commit != HEAD and self.tagged(HEAD)[0] is None:
-            return None, 0
-        described = self._ask("describe", "--tags", "--long", commit)
-        if not described.ok:
-            return None, 0
-        tag, _, since = described.text.rpartition("-g")[0].rpartition("-")
-        return tag, int(since)
-
-    def count(self, commit: str) -> int:
-        """Return the number of commits up to and including ``commit``; ``COMMIT_TO_COME`` follows HEAD."""
-        if commit == COMMIT_TO_COME:
-            return self.count(HEAD) + 1
-        return int(self._ask("rev-list", "--count", commit, "--").text)
-
-    def _commit(self, *which: str) -> tuple[str, str] | None:
-        """Return the abbreviated and full hash of the last commit in git's log of ``which``, or None."""
-        question = ("log", "--max-count=1", "--pretty=format:%h %H", *which)
-        answer = self._ask(*question)
-        if not answer.ok and self.git.start.commit is not None:
-            self.git.read(*question)  # raises what git says
-        short, _, whole = answer.text.partition(" ")
-        return (short, whole) if whole else None
+def _naming_commit(hub: Hub, image: HubImage) -> tuple[str, str]:
+    """Return the last commit that is tagged or changes the paths of ``image``, as abbreviated and full hash."""
+    touching = _commit(hub.git, "--", *hub.paths_of(image))
+    tag, _ = _tagged(hub.git, HEAD)
+    tagged = _commit(hub.git, f"refs/tags/{tag}", "--") if tag else None
+    if tagged and not (touching and _ask(hub.git, "merge-base", "--is-ancestor", tagged[0], touching[0]).ok):
+        return tagged
+    if touching is None:
+        where, hint = ", ".join(image.spec.paths), "git add and commit them first"
+        raise Refused("no commit has the image's files yet", where=where, hint=hint)
+    return touching
 
 
-@lru_cache(maxsize=1)
-def history_of(hub: Hub) -> History:
-    """Return the history for the hub's tags."""
-    return History(Git(hub.git.folder / hub.layout.root, hub.git.clone))
+def _tagged(git: Git, commit: str) -> tuple[str | None, int]:
+    """Return the latest git tag before ``commit``, annotated or not, and the number of commits since."""
+    if commit != HEAD and _tagged(git, HEAD)[0] is None:
+        return None, 0
+    described = _ask(git, "describe", "--tags", "--long", commit)
+    if not described.ok:
+        return None, 0
+    tag, _, since = described.text.rpartition("-g")[0].rpartition("-")
+    return tag, int(since)
+
+
+def _count(git: Git, commit: str) -> int:
+    """Return the number of commits up to and including ``commit``; ``COMMIT_TO_COME`` follows HEAD."""
+    if commit == COMMIT_TO_COME:
+        return _count(git, HEAD) + 1
+    return int(_ask(git, "rev-list", "--count", commit, "--").text)
+
+
+def _commit(git: Git, *which: str) -> tuple[str, str] | None:
+    """Return the abbreviated and full hash of the last commit in git's log of ``which``, or None."""
+    question = ("log", "--max-count=1", "--pretty=format:%h %H", *which)
+    answer = _ask(git, *question)
+    if not answer.ok and git.start.commit is not None:
+        git.read(*question)  # raises what git says
+    short, _, whole = answer.text.partition(" ")
+    return (short, whole) if whole else None
+
+
+@cache
+def _ask(git: Git, *question: str) -> Output:
+    """Return git's answer, asked once: the history stays the same until the repository is read again."""
+    return git.ask(*question)
 
 
 def fill_template(template: str, names: Mapping[str, str], where: str) -> str:
@@ -183,15 +168,15 @@ def _checked(tag: str, template: str) -> str:
 
 def _tag_at(hub: Hub, image: HubImage, commit: str) -> str:
     """Return the tag of ``image`` at ``commit``, or for the next commit with ``COMMIT_TO_COME``."""
-    history, is_planned = history_of(hub), commit == COMMIT_TO_COME
+    is_planned = commit == COMMIT_TO_COME
     if hub.settings.tag != CHARTPRESS:
-        return _filled(hub, image, {"commit": commit, "commits": str(history.count(commit))})
-    base = _base_version(hub.layout.chart.base_version, *history.tagged(HEAD))
-    tag, since = history.tagged(HEAD if is_planned else commit)
+        return _filled(hub, image, {"commit": commit, "commits": str(_count(hub.git, commit))})
+    base = _base_version(hub.layout.chart.base_version, *_tagged(hub.git, HEAD))
+    tag, since = _tagged(hub.git, HEAD if is_planned else commit)
     if tag is not None and since == 0 and not is_planned:
         return tag
     base = base or tag or _UNTAGGED_BASE
-    return f"{base}{'' if '-' in base else '-0.dev'}.git.{history.count(commit)}.h{commit}"
+    return f"{base}{'' if '-' in base else '-0.dev'}.git.{_count(hub.git, commit)}.h{commit}"
 
 
 def _base_version(written: str | None, tag: str | None, since: int) -> str | None:

@@ -14,7 +14,7 @@ import pytest
 from tasks.core.faults import Refused, Unusable
 from tasks.core.settings import CHARTPRESS as CHARTPRESS_TAGS
 from tasks.core.settings import Settings
-from tasks.image.tag import fill_template, history_of, name_image
+from tasks.image.tag import fill_template, name_image
 from tasks.repo.hub import Hub, open_hub
 from tasks.tools.git import Git
 from tests.support.calls import raised
@@ -206,8 +206,10 @@ def test_a_shallow_clone_is_refused_because_it_counts_wrong(tmp_path: Path, temp
 
 
 def test_an_image_that_no_commit_has_yet_has_no_tag(tmp_path: Path) -> None:
-    history = history_of(open_at(drawn(tmp_path).top))
-    assert raised(Refused, history.naming_commit, ["images/new", "shared"]) == (
+    hub = open_at(drawn(tmp_path).top)
+    (image,) = hub.images
+    new = image._replace(spec=image.spec._replace(paths=("images/new", "shared")))
+    assert raised(Refused, name_image, hub, new) == (
         "error: no commit has the image's files yet (images/new, shared)\nhint: git add and commit them first"
     )
 
