@@ -281,9 +281,10 @@ def _image_there(document: Document, steps: Path) -> PinnedImage:
     tag, _, behind = (texts[TAG_KEY] or "").partition("@")
     nodes = (reach(document, (*steps, key)).node for key in (TAG_KEY, *NAME_KEYS))
     line = next((one.line for one in (*nodes, node) if one is not None), 1)
-    if named and named.endswith(_DIGEST):
-        return PinnedImage(named.removesuffix(_DIGEST), None, line, f"{_DIGEST[1:]}:{tag}")
-    return PinnedImage(named, tag or None, line, behind or texts[DIGEST_KEY])
+    name, _, in_name = (named or "").partition("@")
+    if in_name == _DIGEST[1:]:
+        return PinnedImage(name, None, line, f"{in_name}:{tag}")
+    return PinnedImage(name or None, tag or None, line, in_name or behind or texts[DIGEST_KEY])
 
 
 def with_image(data: bytes, values_path: str, image: Reference, where: str) -> bytes:
