@@ -42,7 +42,7 @@ CHARTPRESS_KEYS = {*_CHART_KEYS, *_REPO_KEYS, *_IMAGE_KEYS, "charts"}
 
 
 class Requirement(NamedTuple):
-    """A dependency of a chart, as written, with the line of its version; the alias is its key in the values."""
+    """A dependency of a chart, with the line of its version; the alias is its key in the values."""
 
     name: str
     version: str
@@ -80,7 +80,8 @@ def requirements(data: bytes, where: str) -> tuple[Requirement, ...]:
         name, version, repository, alias = map(entry.text, ("name", "version", "repository", "alias"))
         if not name:
             raise Unusable(f"{entry.name} has no name", where=where, hint="add name: to it")
-        found.append(Requirement(name, version or "", repository or "", alias, (version or name).node.line))
+        # Helm ignores blanks around a version.
+        found.append(Requirement(name, (version or "").strip(), repository or "", alias, (version or name).node.line))
     return tuple(found)
 
 

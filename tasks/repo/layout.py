@@ -218,7 +218,7 @@ def one_chart(repo: Contents) -> BareChart | None:
 
 def _chosen(repo: Contents, charts: Mapping[str, str], where: str) -> str | None:
     """Return the only folder, of these by name, whose chart depends on z2jh, or the one in the settings, or None."""
-    wanted, dependency = repo.settings.chart, repo.settings.dependency
+    wanted, dependency = repo.settings.chart and join(repo.settings.chart), repo.settings.dependency
     depending = repo.charts_among(charts.values())
     names = [name for name, folder in charts.items() if folder in depending]
     fitting = [name for name in names if wanted in {None, name, charts[name], last_part(charts[name])}]

@@ -18,6 +18,10 @@ def spelling(name: str, text: str) -> object:
     ("before", "after"),
     [
         spelling(
+            "blanks, which Helm ignores",
+            'dependencies:\n- name: jupyterhub\n  version: ⟦" 3.3.8 "→"4.4.0"⟧\n  repository: x\n',
+        ),
+        spelling(
             "column 2, quotes, no last newline", "dependencies:\n  - version: '⟦3.3.8→4.4.0⟧'\n    name: 'jupyterhub'"
         ),
         spelling(
