@@ -6,9 +6,10 @@ import json
 import posixpath
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import pairwise
+from string import Template
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -28,7 +29,10 @@ from ..tools.registry import FoundImage, ImageAnswer
 _EXACT = ("==", "===")
 # Operators that exclude newer versions.
 _LIMITS = (*_EXACT, "~=", "<", "<=")
-_FILE_OPTIONS = ("-r", "--requirement", "-c", "--constraint")
+# pip's options that name a file with requirements, and that file if it is in the same word.
+_FILE_OPTION = r"(?:--(?:requirement|constraint)(?:=|$)|-[rc])(.*)"
+# A line with those that a backslash joins to it.
+_JOINED_LINES = r"(?:.*\\\n)*.+"
 # What may follow a requirement in a file: a comment, an option such as a hash, or a line continuation.
 _REST = r"\s+(?:#|--|\\)"
 
@@ -74,28 +78,54 @@ def pin_problems(
 
 def _texts(hub: Hub, image: HubImage) -> Iterator[tuple[str, str]]:
     """Yield texts that may be requirements, each after its place."""
-    data, named = hub.require(image.dockerfile), set()
-    for instruction in instructions(Text.decode(data, image.dockerfile)):
-        if instruction.keyword == "RUN" and "pip" in instruction.arguments:
-            words = _words(instruction.arguments)
-            named |= {posixpath.basename(after) for word, after in pairwise(words) if word in _FILE_OPTIONS}
-            yield from ((f"{image.dockerfile}:{instruction.line}", word.rstrip(";&|")) for word in words)
-    for path in hub.git.names("ls-files", "-z", "--", join(hub.layout.root, image.spec.context)):
-        name = posixpath.basename(path)
-        is_listing = name.endswith(".txt") and "requirements" in name
-        if (name in named or is_listing) and hub.files.read(path) is not None:
-            lines = hub.require(path).decode("utf-8", "replace").splitlines()
-            yield from ((f"{path}:{at}", re.split(_REST, line)[0].strip()) for at, line in enumerate(lines, start=1))
+    text, named = Text.decode(hub.require(image.dockerfile), image.dockerfile), set[str]()
+    found, values = [*instructions(text)], dict[str, str]()
+    ends = [*(one.start for one in found[1:]), len(text.content)]
+    for instruction, end in zip(found, ends, strict=True):
+        arguments = instruction.arguments
+        if "<<" in arguments:
+            # The here-documents come after it.
+            arguments += text.content[instruction.start + len(arguments) : end]
+        if instruction.keyword in {"ARG", "ENV"}:
+            pairs = (word.partition("=") for word in _words(arguments))
+            values |= {name: image.spec.build_args.get(name, value) for name, sign, value in pairs if sign}
+        if instruction.keyword == "RUN" and "pip" in arguments:
+            words = [Template(word).safe_substitute(values) for word in _words(arguments)]
+            named |= _files_in(words)
+            yield from ((f"{image.dockerfile}:{instruction.line}", word.strip(";&|()")) for word in words)
+    context = hub.git.names("ls-files", "-z", "--", join(hub.layout.root, image.spec.context))
+    left = [path for path in context if hub.files.read(path) is not None]
+    # A file may name others.
+    while listings := [path for path in left if _is_listing(posixpath.basename(path), named)]:
+        left = [path for path in left if path not in listings]
+        for path in listings:
+            data = hub.require(path).decode("utf-8-sig", "replace").replace("\r\n", "\n")
+            for lines in re.finditer(_JOINED_LINES, data):
+                line = lines[0].replace("\\\n", "")
+                named |= _files_in(line.split())
+                yield f"{path}:{data.count(chr(10), 0, lines.start()) + 1}", re.split(_REST, line)[0].strip()
+
+
+def _is_listing(name: str, named: Collection[str]) -> bool:
+    return name in named or (name.endswith(".txt") and "requirements" in name)
+
+
+def _files_in(words: Sequence[str]) -> set[str]:
+    """Return the names, without folders, of the files that pip's options among ``words`` name."""
+    options = ((re.fullmatch(_FILE_OPTION, word), after) for word, after in pairwise((*words, "")))
+    return {posixpath.basename(found[1] or after) for found, after in options if found}
 
 
 def _words(arguments: str) -> list[str]:
-    """Return the words of the arguments of ``RUN``, in shell or exec form."""
+    """Return the words of the arguments of ``RUN``, in shell or exec form, and those in a word: ``bash -c 'pip …'``."""
     try:
         if arguments.lstrip().startswith("["):
-            return [str(word) for word in json.loads(arguments)]
-        return shlex.split(arguments, comments=True)
+            words = [str(word) for word in json.loads(arguments)]
+        else:
+            words = shlex.split(arguments, comments=True)
     except (ValueError, RecursionError):
         return arguments.split()
+    return [part for word in words for part in (word, *(_words(word) if " " in word else ()))]
 
 
 def _is_older(required: Requirement, shipped: str) -> bool:

@@ -77,21 +77,34 @@ def test_a_line_of_a_requirements_file(hub: Hub, line: str, message: str | None)
         ("RUN python3 -m pip install --no-cache 'oauthenticator==16.0.0' && rm -rf /tmp/x", 2),
         ("USER root\nRUN apt-get update\nRUN pip3 install \\\n    sqlalchemy \\\n    oauthenticator==16.0.0;", 4),
         ('RUN ["pip", "install", "oauthenticator==16.0.0"]', 2),
+        ("RUN (cd /srv && pip install oauthenticator==16.0.0)", 2),
+        ("RUN bash -c 'set -e; pip install oauthenticator==16.0.0'", 2),
+        ("RUN <<EOF\nset -e\npip install oauthenticator==16.0.0\nEOF", 2),
+        ('ARG OAUTH=16.0.0\nRUN pip install "oauthenticator==${OAUTH}"', 3),
+        ("ENV OAUTH=16.0.0\nRUN pip install oauthenticator==$OAUTH", 3),
     ],
-    ids=["pip", "python3 -m pip", "over lines", "JSON"],
+    ids=["pip", "python3 -m pip", "over lines", "JSON", "subshell", "bash -c", "here-document", "ARG", "ENV"],
 )
 def test_a_line_of_the_dockerfile(hub: Hub, run: str, line: int) -> None:
     hub.put(DOCKERFILE, f"{FROM}{run}\n")
     assert found(hub) == [(f"{DOCKERFILE}:{line}", older("oauthenticator", "16.0.0", "17.1.0"))]
 
 
-@pytest.mark.parametrize("option", ["-r", "--constraint"])
+@pytest.mark.parametrize("option", ["-r /tmp/", "--constraint /tmp/", "--requirement=/tmp/", "-r/tmp/"])
 def test_a_file_that_the_dockerfile_gives_pip_counts_whatever_its_name(hub: Hub, option: str) -> None:
-    hub.write(DOCKERFILE, f"{FROM}COPY pins.in /tmp/\nRUN pip install {option} /tmp/pins.in\n")
+    hub.write(DOCKERFILE, f"{FROM}COPY pins.in /tmp/\nRUN pip install {option}pins.in\n")
     hub.write("images/hub/pins.in", "oauthenticator==16.0.0\n")
     hub.write("images/hub/other.in", "oauthenticator==15.0.0\n")
     hub.commit("Pin it")
     assert found(hub) == [("images/hub/pins.in:1", older("oauthenticator", "16.0.0", "17.1.0"))]
+
+
+@pytest.mark.parametrize("text", ["\ufeffoauthenticator==16.0.0\n", "oauthenticator \\\r\n  ==16.0.0\r\n"])
+def test_a_file_counts_that_a_requirements_file_names_as_pip_reads_it(hub: Hub, text: str) -> None:
+    hub.write(PINS, "-r more.in\n")
+    hub.write("images/hub/more.in", text)
+    hub.commit("Pin it")
+    assert found(hub) == [("images/hub/more.in:1", older("oauthenticator", "16.0.0", "17.1.0"))]
 
 
 # -- what the base tells
