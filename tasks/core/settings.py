@@ -119,9 +119,9 @@ class Settings(NamedTuple):
         builder: the buildx builder (default: Docker's current one).
         tag: ``chartpress``, or a template of {chart_version} (the pinned z2jh release), {base_version}, and {content}
             or {commit} and {commits}. {content} is a hash of the files in the working tree (tracked and new, without
-            ignored ones), build arguments, base image and platform; ``release`` refuses files that it would not commit.
-            Without {commit} or {content} different files can get the same tag: hubpress uses such an image only if its
-            inputs are the same.
+            ignored ones), build arguments as written (not their values from the environment), base image and platform;
+            ``release`` refuses files that it would not commit. Without {commit} or {content} different files can get
+            the same tag: hubpress uses such an image only if its inputs are the same.
         values: more places to write an image to: ``{file, path, image}``. ``file`` can be a glob; then only files that
             already name the image are changed.
         pins: more places of the release's version: ``{file, path}`` or ``{file, marker}`` (docs/tasks/bump.md).

@@ -271,7 +271,7 @@ def installations(hub: Hub, charts: tuple[str, ...] = ()) -> tuple[Installation,
     called = f"({'|'.join(map(re.escape, charts))})"
     found: list[Installation] = []
     search = partial(files_with, hub.git, "--extended-regexp", untracked=True)
-    named = (f"(chart|name): .*{called}", f'"chart": *"([^"]*/)?{called}"')
+    named = (f"(chart|name|url): .*{called}", f'"chart": *"([^"]*/)?{called}"')
     for file in search(named, "*.yaml", "*.yml", "*.json"):
         with suppress(Unusable):
             for chart, path, version in versions_of_chart(hub.require(file), file, charts):

@@ -26,6 +26,7 @@ from .values import Path, in_brackets, reach, with_scalars
 
 _SOURCE_KEYS = ("repo", "repository", "repoURL")
 _VERSION_KEYS = ("version", "targetRevision")
+_REF_KEYS = (("ref", "tag"), ("ref", "semver"))
 # A version in other text, `jupyterhub-3.2.1`, `--version v3.2.1`; without a full version, a part of one.
 _WHOLE = r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?"
 _PART = r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+"
@@ -328,7 +329,8 @@ def versions_of_chart(data: bytes, where: str, charts: Collection[str]) -> Itera
     """
     for ways in _scalars(data, where):
         for _, steps, version, named in ways:
-            if named and (chart := named.rpartition("/")[2]) in charts and steps[-1] in _VERSION_KEYS:
+            is_version = steps[-1] in _VERSION_KEYS or steps[-2:] in _REF_KEYS
+            if named and (chart := named.rpartition("/")[2]) in charts and is_version:
                 leads_nowhere = len(ways) > 1 or any("." in step for step in steps)
                 line = (named if version is None else version).node.line
                 yield chart, "" if leads_nowhere else ".".join(steps), Pinned(version or "", line)
@@ -343,6 +345,7 @@ def _scalars(data: bytes, where: str) -> Iterable[list[_Way]]:
 
     Flux and Argo CD name the chart in ``chart``, helmfile with its repository before it, Fleet sometimes by the
     archive's address, kustomize in ``name`` next to ``repo``. Argo CD's sources without ``chart`` are git repositories.
+    Flux's OCIRepository has its version in ``ref``, below its address.
     """
     found: dict[Node, list[_Way]] = {}
     for number, document in enumerate(load_all(data, where)):
@@ -350,7 +353,10 @@ def _scalars(data: bytes, where: str) -> Iterable[list[_Way]]:
         for steps, tree in walk(document):
             if isinstance(tree, dict):
                 keys = ("chart", "name", "repoURL") if any(key in tree for key in _SOURCE_KEYS) else ("chart",)
-                named[steps] = next(filter(None, (text_under(tree, key) for key in keys)), None)
+                named[steps] = next(filter(None, (text_under(tree, key) for key in keys)), named.get(steps))
+                address = text_under(tree, "url")
+                if address and address.startswith("oci://"):
+                    named[(*steps, "ref")] = address
             elif not isinstance(tree, list):
                 chart = named.get(steps[:-1])
                 place = chart if tree is None else tree

@@ -404,6 +404,13 @@ DEPLOYING = {
         9,
         "path: spec.chart.spec.version",
     ),
+    "Flux, from an OCI registry": Deploying(
+        "clusters/a/chart.yaml",
+        "kind: GitRepository\nspec: {url: 'https://example.org/jupyterhub', ref: {branch: main}}\n---\n"
+        "kind: OCIRepository\nspec:\n  url: oci://ghcr.io/mirror/jupyterhub\n  ref:\n    tag: «V»\n",
+        8,
+        "path: spec.ref.tag",
+    ),
     "Argo CD": Deploying(
         "argo.yaml",
         f"spec:\n  sources:\n  - repoURL: {URL}\n    chart: jupyterhub\n    targetRevision: «V»\n",

@@ -241,7 +241,7 @@ SHAPES = [
     ),
     site(
         "two charts, one of them named",
-        SITE + CHART.replace("hub/Chart", "old/Chart") + "== invoke.yaml\nhub: {chart: hub}\n",
+        SITE + CHART.replace("hub/Chart", "old/Chart") + "== invoke.yaml\nhub: {chart: ./hub/}\n",
         codes=(GONE, f"pin-stays {GONE}"),
     ),
     site(
