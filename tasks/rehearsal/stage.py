@@ -24,6 +24,7 @@ from ..core.plan import Plan
 from ..core.safe_files import MARK, MarkedFolder, clear_away, unwritable
 from ..core.settings import CACHE_OFF, WholeImage
 from ..image.build import is_stand_in
+from ..image.inputs import outward_options
 from ..releases.repository import HelmRepository
 from ..repo.deployments import unmoved_images
 from ..repo.hub import Hub, open_hub
@@ -243,6 +244,8 @@ def _with_local_settings(hub: Hub, address: str, base: str) -> tuple[Hub, tuple[
     local = settings._replace(**_OFF, **here, verify=None)
     unused = {f"hub.{key}": getattr(settings, key) for key, off in _OFF.items() if getattr(settings, key) != off}
     unused[_BUILDER_VARIABLE] = os.environ.get(_BUILDER_VARIABLE)
+    given = (image.extra_options for chart in hub.layout.charts for image in chart.images)
+    unused["extraBuildCommandOptions"] = " ".join(some[at] for some in given for at in outward_options(some))
     shown = {name: ", ".join(value) if isinstance(value, tuple) else value for name, value in unused.items()}
     names = ", ".join(f"{name} {value}" for name, value in shown.items() if value)
     how = "a rehearsal builds on this machine's engine, without a shared cache, attestations or signatures"

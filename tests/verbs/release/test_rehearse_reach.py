@@ -53,7 +53,8 @@ def test_settings_that_lead_outside_are_not_used(scene: Scene) -> None:
     done = succeed("rehearse", "--pr", cwd=hub.path, env={"BUILDX_BUILDER": "far", "PATH": path})
 
     assert "\n+    version: 3.3.8\n" in done.out
-    named = "hub.builder far, hub.cache on, hub.attest sbom, hub.sign cosign.key, BUILDX_BUILDER far"
+    named = "hub.builder far, hub.cache on, hub.attest sbom, hub.sign cosign.key, BUILDX_BUILDER far, "
+    named += f"extraBuildCommandOptions --cache-from={cache} --cache-to={cache},mode=max --cache-to {cache}"
     said = [line for line in done.err.splitlines() if line.startswith("NOT USED")]
     assert said == [f"NOT USED: {named}; a rehearsal builds on {ENGINE}"]
     assert scene.world() == before
@@ -69,7 +70,8 @@ def test_an_option_that_names_or_pushes_another_image_is_not_passed_to_chartpres
     hub.git("tag", "main")
     hub.commit("Name more")
     before = scene.world()
-    succeed("rehearse", "--engine", "chartpress", "--platform", "linux/amd64", cwd=hub.path)
+    done = succeed("rehearse", "--engine", "chartpress", "--platform", "linux/amd64", cwd=hub.path)
+    assert f"NOT USED: extraBuildCommandOptions {' '.join(options)}; " in done.err
     assert scene.world() == before
     demand_fault(
         run_task("rehearse", cwd=hub.path),
