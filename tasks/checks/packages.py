@@ -93,13 +93,12 @@ def _texts(hub: Hub, image: HubImage) -> Iterator[tuple[str, str]]:
             words = [Template(word).safe_substitute(values) for word in _words(arguments)]
             named |= _files_in(words)
             yield from ((f"{image.dockerfile}:{instruction.line}", word.strip(";&|()")) for word in words)
-    context = hub.git.names("ls-files", "-z", "--", join(hub.layout.root, image.spec.context))
-    left = [path for path in context if hub.files.read(path) is not None]
+    left = [*hub.git.names("ls-files", "-z", "--", join(hub.layout.root, image.spec.context))]
     # A file may name others.
     while listings := [path for path in left if _is_listing(posixpath.basename(path), named)]:
         left = [path for path in left if path not in listings]
         for path in listings:
-            data = hub.require(path).decode("utf-8-sig", "replace").replace("\r\n", "\n")
+            data = (hub.files.read(path) or b"").decode("utf-8-sig", "replace").replace("\r\n", "\n")
             for lines in re.finditer(_JOINED_LINES, data):
                 line = lines[0].replace("\\\n", "")
                 named |= _files_in(line.split())

@@ -107,6 +107,15 @@ def test_a_file_counts_that_a_requirements_file_names_as_pip_reads_it(hub: Hub, 
     assert found(hub) == [("images/hub/more.in:1", older("oauthenticator", "16.0.0", "17.1.0"))]
 
 
+def test_no_other_file_of_the_context_is_read(hub: Hub) -> None:
+    """It may be large, or no file at all by now."""
+    hub.put("images/hub/model.bin", "weights\n")
+    (hub.path / "images/hub/model.bin").unlink()
+    os.mkfifo(hub.path / "images/hub/model.bin")
+    hub.write(PINS, "oauthenticator==16.0.0\n")
+    assert found(hub) == [(f"{PINS}:1", older("oauthenticator", "16.0.0", "17.1.0"))]
+
+
 # -- what the base tells
 
 
