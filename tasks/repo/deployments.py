@@ -29,7 +29,7 @@ from ..core.safe_files import is_inside
 from ..core.settings import FILE, DeploymentSetting, PinTarget, ValuesTarget
 from ..core.yaml_tree import Data, Leaf, child, load_all, load_file, text_under, walk
 from ..releases.versions import parse_constraint, parse_version
-from .charts import DEPENDENCIES, LOCAL, pinned
+from .charts import CHART_FILES, DEPENDENCIES, LOCAL, pinned
 from .files import behind_links, files_with, folder_of, is_below, join, last_part
 from .hub import Hub, HubImage
 from .layout import BRINGING, CHARTPRESS_FILE
@@ -244,9 +244,14 @@ def staying_installations(hub: Hub) -> tuple[Installation, ...]:
 def other_charts(hub: Hub) -> Iterator[Installation]:
     """Yield the other charts here that depend on z2jh and that no setting moves, except another chartpress.yaml's."""
     known = {pin.file for pin in (*hub.pins, *hub.held_pins)}
+    # Few files list dependencies, of many in a repository.
+    listed = [path for path in hub.listing.telling if path.endswith(CHART_FILES) and path not in known]
+    if not listed:
+        return
     roots = map(folder_of, hub.listing.named(CHARTPRESS_FILE))
     elsewhere = [root for root in roots if root not in {".", hub.layout.root}]
-    folders = hub.charts_among(one for one in hub.own_folders if not is_below(one, elsewhere))
+    own = (one for one in dict.fromkeys(map(folder_of, listed)) if one in hub.own_folders)
+    folders = hub.charts_among(one for one in own if not is_below(one, elsewhere))
     for file in (one for one in map(hub.dependencies_of, folders) if one not in known):
         for at, entry in pinned(hub.require(file), hub.requirement.name, file).items():
             pin = PinTarget(file, f"{DEPENDENCIES}.{at}.version")
