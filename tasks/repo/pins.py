@@ -391,7 +391,9 @@ def _version_in(text: str, where: str) -> tuple[int, int]:
 
 def _versions_in(text: str) -> list[re.Match[str]]:
     """Return the whole versions in ``text``, else parts of versions."""
+    # Compiled, it matches in the middle of a long line without a copy of the rest.
+    behind = re.compile(_DIGIT_BEHIND)
     for pattern in (_WHOLE, _PART):
-        if found := [one for one in re.finditer(pattern, text) if not re.match(_DIGIT_BEHIND, text[one.end() :])]:
+        if found := [one for one in re.finditer(pattern, text) if not behind.match(text, one.end())]:
             return found
     return []
