@@ -32,7 +32,7 @@ _LIMITS = (*_EXACT, "~=", "<", "<=")
 # pip's options that name a file with requirements, and that file if it is in the same word.
 _FILE_OPTION = r"(?:--(?:requirement|constraint)(?:=|$)|-[rc])(.*)"
 # A line with those that a backslash joins to it.
-_JOINED_LINES = r"(?:.*\\\n)*.+"
+_JOINED_LINES = r"(?:.*\\\n)*.*\n?"
 # What may follow a requirement in a file: a comment, an option such as a hash, or a line continuation.
 _REST = r"\s+(?:#|--|\\)"
 
@@ -99,10 +99,12 @@ def _texts(hub: Hub, image: HubImage) -> Iterator[tuple[str, str]]:
         left = [path for path in left if path not in listings]
         for path in listings:
             data = (hub.files.read(path) or b"").decode("utf-8-sig", "replace").replace("\r\n", "\n")
-            for lines in re.finditer(_JOINED_LINES, data):
-                line = lines[0].replace("\\\n", "")
+            number = 1
+            for lines in re.findall(_JOINED_LINES, data):
+                line = lines.replace("\\\n", "")
                 named |= _files_in(line.split())
-                yield f"{path}:{data.count(chr(10), 0, lines.start()) + 1}", re.split(_REST, line)[0].strip()
+                yield f"{path}:{number}", re.split(_REST, line)[0].strip()
+                number += lines.count("\n")
 
 
 def _is_listing(name: str, named: Collection[str]) -> bool:
