@@ -20,7 +20,7 @@ from ..core.faults import CLI, Unusable, hold_interrupts, nearest
 from ..core.plan import Action, Fact
 from ..core.safe_files import read_file
 from ..core.settings import FILE, Settings, how_to_correct
-from ..tools.git import Git
+from ..tools.git import Git, failed
 from ..tools.process import Pool, result_of
 
 # Patterns for files that may list dependencies, or contain a marker.
@@ -28,6 +28,8 @@ _TELLING = ("^dependencies:", "hubpress:", "renovate:")
 SUFFIX = ".hubpress-new"
 # The characters that a temporary file takes from a name, of up to 4 bytes each: a name has at most 255 bytes.
 _LONGEST = 50
+# As much of a file as git looks at.
+_BINARY = 8000
 
 
 class Files(Protocol):
@@ -220,7 +222,17 @@ def files_with(
     """
     where = ["--untracked"] if untracked else ["--cached"] if indexed else []
     options = (*where, *(option for one in patterns for option in ("-e", one)))
-    return git.ask("grep", "-I", "-l", "-z", "--full-name", syntax, *options, "--", *paths).names
+    output = git.ask("grep", "-l", "-z", "--full-name", syntax, *options, "--", *paths)
+    if output.status > 1:
+        raise failed(("grep",), output)
+    return tuple(path for path in output.names if not _is_binary(git.folder / path))
+
+
+def _is_binary(file: Path) -> bool:
+    """Whether git would take a file's content for binary; its own answer is also about attributes, as for diffs."""
+    with contextlib.suppress(OSError), file.open("rb") as stream:
+        return b"\0" in stream.read(_BINARY)
+    return False
 
 
 def require(files: Files, path: str) -> bytes:

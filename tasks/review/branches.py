@@ -329,7 +329,7 @@ def _plan_moves(hub: Hub, seen: Git, review: Review, current: str | None, head: 
         arguments = ("switch", *flags, base, *((tip,) if flags else ()))
         what, why = f"switch to {base} at {end[:SHORT]}", reason
     elif behind:
-        arguments, what = ("merge", "--ff-only", "--quiet", tip), f"move {base} to {tip[:SHORT]}"
+        arguments, what = ("merge", "--ff-only", "--no-squash", "--quiet", tip), f"move {base} to {tip[:SHORT]}"
     if arguments:
         at = local_branch_fact(git, base, local)
 

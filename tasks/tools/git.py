@@ -32,12 +32,15 @@ _MORE_OBJECTS = "GIT_ALTERNATE_OBJECT_DIRECTORIES"
 # Overrides for user settings that change what git does or prints here. Settings that a user's own commits and pushes
 # obey stay: hooks, signatures, filters, line ends, credentials, addresses.
 _SETTINGS = (
-    *(f"color.{name}=false" for name in ("advice", "diff", "push", "remote", "transport", "ui")),
+    *(f"color.{name}=false" for name in ("advice", "diff", "grep", "push", "remote", "transport", "ui")),
     *(f"{name}=false" for name in ("core.fsmonitor", "diff.mnemonicPrefix", "diff.noprefix", "log.follow")),
     *(f"{name}=false" for name in ("log.showSignature", "push.followTags", "submodule.recurse")),
     *("push.recurseSubmodules=no", "i18n.commitEncoding=utf-8", "i18n.logOutputEncoding=utf-8"),
 )
 _NEUTRAL = ("--no-pager", *(word for setting in _SETTINGS for word in ("-c", setting)))
+# Only these run hooks; rev-parse tells where they are.
+_NO_HOOKS = ("-c", f"core.hooksPath={os.devnull}")
+_WITH_HOOKS = frozenset({"commit", "push", "switch", "merge", "rev-parse"})
 # Do not take a folder that looks like a bare repository for one.
 _NO_BARE = ("-c", "safe.bareRepository=explicit")
 _REMOTE_DENIED = (
@@ -108,7 +111,6 @@ SHORT = 12
 # What a second git directory for a clone gets as a copy, and what it does not get; the rest are links to the clone's
 # (gitrepository-layout(5)).
 _COPIED, _LEFT_OUT = ("HEAD", "info", "packed-refs", "refs", "reftable"), ("index", "logs", "objects", "worktrees")
-_NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
 
 
 class Clone(NamedTuple):
@@ -181,7 +183,7 @@ class Git:
             hidden[_MORE_OBJECTS] = in_list(self.more_objects)
         if not sys.stdin.isatty():
             hidden["GIT_TERMINAL_PROMPT"] = "0"
-        naming, clone = _NEUTRAL, self.known
+        naming, clone = (*_NEUTRAL, *(() if _verb(arguments) in _WITH_HOOKS else _NO_HOOKS)), self.known
         # In the clone's top folder, git finds `.git` first, so it is not named there: hooks would inherit GIT_DIR and
         # GIT_WORK_TREE, and use them in other folders too.
         if clone and not (clone.is_found and self.folder == clone.top):
@@ -210,7 +212,7 @@ class Git:
     def move(self, *arguments: str, to: Head) -> None:
         """Run git to move HEAD ``to`` a place; a hook that fails afterwards does not count."""
         output = capture(self.command(*arguments), seconds=PERSON_SECONDS)
-        if not output.ok and self.head() != to:
+        if self.head() != to:
             raise failed(arguments, output)
 
     # -- the state of the clone
@@ -476,8 +478,8 @@ def switched(git: Git, branch: str, commit: str, moved: Sequence[str], folder: P
     (folder / "objects/info/alternates").write_bytes(os.fsencode(f"{in_list(git.path_of('--git-path', 'objects'))}\n"))
     shutil.copy(git.path_of("--git-path", "index"), folder / "index")
     ahead = Git(git.folder, git.clone._replace(git_dir=folder, is_found=False))
-    ahead.read(*_NO_HOOKS, "update-ref", f"refs/heads/{branch}", commit)
-    ahead.read(*_NO_HOOKS, "symbolic-ref", "HEAD", f"refs/heads/{branch}")
+    ahead.read("update-ref", f"refs/heads/{branch}", commit)
+    ahead.read("symbolic-ref", "HEAD", f"refs/heads/{branch}")
     ahead.read("read-tree", "-m", "-i", str(git.start.commit), commit)
     there = {*moved}.intersection(ahead.names("ls-files", "-z"))
     ahead.read("update-index", "-z", "--assume-unchanged", "--stdin", stdin="".join(f"{path}\0" for path in there))
@@ -540,9 +542,13 @@ def failed(arguments: Sequence[str], output: Output, where: object | None = None
     path, closing, _ = rest.partition(".lock': File exists")
     if opening and closing:
         return locked(f"{path}.lock")
-    verb = next((word for word in arguments if word.replace("-", "").isalpha() and word[0] != "-"), arguments[0])
     hint = _fix(output.stderr) or "git status"
-    return ProgramFailed(f"git {verb}: {_first_fault(output)}", where=where, hint=hint)
+    return ProgramFailed(f"git {_verb(arguments)}: {_first_fault(output)}", where=where, hint=hint)
+
+
+def _verb(arguments: Sequence[str]) -> str:
+    """Return git's subcommand, which options may precede."""
+    return next((word for word in arguments if word.replace("-", "").isalpha() and word[0] != "-"), arguments[0])
 
 
 def _fix(said: str) -> str:

@@ -163,6 +163,21 @@ def test_a_place_that_a_sparse_checkout_leaves_out_is_told_and_not_left_behind(
     assert refused(hubpress, hub, "bump") == (1, *told)
 
 
+@pytest.mark.parametrize("name", ["a copy of the chart", "Terraform, the line above"])
+def test_a_place_whose_differences_git_does_not_show_moves_too(hub: Hub, name: str, hubpress: Hubpress) -> None:
+    place = PLACES[name]
+    hub.write(".gitattributes", "* -diff\n")
+    put(hub, place, "3.2.0")
+    assert place.file in hubpress(hub, "bump", "--json").json["files"]
+
+
+def test_a_search_for_places_that_fails_does_not_count_as_none(hub: Hub, hubpress: Hubpress) -> None:
+    put(hub, PLACES["Terraform, the line above"], "3.2.0")
+    hub.git("config", "grep.threads", "many")
+    error, _ = fault(done := hubpress(hub, "bump"))
+    assert (done.code, error.startswith("git grep: bad numeric config value 'many'")) == (3, True), done
+
+
 @pytest.mark.parametrize("name", ["a copy of the chart", "Terraform, the line above", "an Application"])
 def test_a_place_whose_difference_is_accepted_stays(hub: Hub, name: str, hubpress: Hubpress) -> None:
     place = PLACES[name]

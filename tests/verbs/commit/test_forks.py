@@ -159,6 +159,7 @@ def test_the_branch_is_cut_from_the_base_branch_as_it_is_now(team: Team) -> None
     team.work("notes.txt", "more\n")
     bump(team)
     team.hub.write("draft.txt", "mine\n")
+    team.hub.git("config", "branch.staging.mergeOptions", "--squash")
     before = everything(team)
     dry = done(team, "--dry")
     moved = f"* move staging to {team.base[:12]}\n           because staging here is 2 commits behind\n"

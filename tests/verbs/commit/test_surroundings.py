@@ -68,7 +68,9 @@ def outcome(hub: Hub, env: Mapping[str, str]) -> tuple[list[Result], list[str], 
 TRAP = "TRAP"
 # What a user's own git may be set to, by the value.
 ODD = {
-    "always": tuple(f"color.{name}" for name in ("ui", "advice", "diff", "push", "remote", "status", "transport")),
+    "always": tuple(
+        f"color.{name}" for name in ("ui", "advice", "diff", "grep", "push", "remote", "status", "transport")
+    ),
     TRAP: (
         *("core.pager", "core.editor", "core.fsmonitor", "pager.log", "pager.status", "pager.commit", "diff.external"),
         "gpg.program",
@@ -105,6 +107,7 @@ ODD = {
 
 @pytest.mark.engine
 def test_settings_of_the_user_and_variables_of_git_change_nothing(hub: Hub, tmp_path: Path) -> None:
+    hub.put("deploy.sh", "helm upgrade hub jupyterhub/jupyterhub --version 3.2.1  # hubpress: jupyterhub\n")
     plain = outcome(hub, {})
     said, (commit, *_, remote), _ = plain
     assert [done.code for done in said] == [*TASKS.values()], said

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.cli import run_task, sh, succeed
+from tests.support.processes import write_program
 from tests.support.scene import Scene
 from tests.support.steps import BRANCH, refs
 from tests.support.team import Team
@@ -172,9 +173,11 @@ def test_a_dry_run_of_a_clone_that_is_behind_plans_what_the_release_does(
     team.work("images/hub/a new/file", "new\n")
     hub.write("mine.txt", "mine\n")
     before = refs(hub), hub.snapshot(), hub.git("status", "--porcelain", "--branch")
+    write_program(hub.path / ".git/hooks", "post-index-change", f"touch {hub.path}/hook-ran")
 
     dry = succeed("--dry", "release", "--pr", "--json", cwd=hub.path).json
     assert (refs(hub), hub.snapshot(), hub.git("status", "--porcelain", "--branch")) == before
+    (hub.path / ".git/hooks/post-index-change").unlink()
     done = succeed("release", "--yes", "--pr", "--json", cwd=hub.path).json
     told = [{key: one[key] for key in ("chart", "base", "branch")} for one in (dry, done)]
     assert told[0] == told[1]
