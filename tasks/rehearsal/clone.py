@@ -29,8 +29,8 @@ CLONE, REMOTE = "hub", "remote.git"
 # The build option without effect that replaces others.
 _NO_EFFECT = "--rm"
 # Settings that the clone shares with the original: how files are written, and the length of a commit in a tag.
-_SAME = ("core.abbrev", "core.autocrlf", "core.eol")
-# Hooks and signing keys would act for the original.
+_SAME = r"^(core\.(abbrev|autocrlf|eol)|filter\..*)$"
+# For who looks at a kept rehearsal: hooks and signing keys would act for the original.
 _NO_HOOKS_AND_KEYS = {"commit.gpgSign": "false", "core.hooksPath": os.devnull}
 
 
@@ -43,10 +43,8 @@ def make_clone(hub: Hub, folder: Path, address: str, places: Iterable[ValuesPlac
     objects = hub.git.path_of("--git-path", "objects").resolve()
     remote = _new_repository(hub.git, folder / REMOTE, branch, objects, "--bare")
     clone = _new_repository(hub.git, folder / CLONE, branch, objects)
-    for key in _SAME:
-        value = hub.git.ask("config", "--get", key)
-        if value.ok:
-            clone.read("config", key, value.text)
+    for key, sign, value in (one.partition("\n") for one in hub.git.ask("config", "-z", "--get-regexp", _SAME).names):
+        clone.read("config", key, value if sign else "true")
     if not clone.ask("config", "user.email").text:
         clone.read("config", "user.name", "hubpress rehearsal")
         clone.read("config", "user.email", "rehearsal@localhost")

@@ -85,7 +85,7 @@ class Stage(NamedTuple):
 
     def report(self) -> dict[str, Any]:
         """Return the rehearsal's part of the JSON report."""
-        diff = self.remote.read("diff", "...".join(self._branches()))
+        diff = self._diff()
         return {"folder": str(self.folder), "registry": self.address, "stand_ins": list(self.notes), "diff": diff}
 
     def show(self) -> None:
@@ -93,8 +93,11 @@ class Stage(NamedTuple):
         base, branch = self._branches()
         commits = self.remote.read("log", "--oneline", f"{base}..{branch}")
         output.data(f"\nCommits on {branch}, in the throwaway remote:\n{commits}\n")
-        output.data(self.remote.read("diff", f"{base}...{branch}"))
+        output.data(self._diff())
         output.data("\n".join(("\nNothing left this machine.", *self.remarks)))
+
+    def _diff(self) -> str:
+        return self.remote.read("diff", "--no-ext-diff", "--no-textconv", "...".join(self._branches()))
 
     def _branches(self) -> tuple[str, str]:
         default = str(self.hub.settings.base_branch)

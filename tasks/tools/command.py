@@ -26,6 +26,8 @@ _GIT_REMOTE = ("archive", "clone", "fetch", "fetch-pack", "ls-remote", "pull", "
 # The folder for temporary files in a rehearsal's folder.
 TEMPORARY_FILES = "tmp"
 _CACHES = ("cache-from", "cache-to")
+# The user's variables may set these too, so the clone's own configuration is not enough.
+_NO_HOOKS_AND_KEYS = ("-c", f"core.hooksPath={os.devnull}", "-c", "commit.gpgSign=false")
 # The docker commands in use. Only bake writes to a registry, and its tags are checked.
 _DOCKER = (("buildx", "bake"), ("buildx", "inspect"), ("image", "inspect"), ("info",))
 # ``python -c BOUND PARENT PROGRAM ARGUMENTS``: run a program that ends with the process PARENT. On Linux, the kernel
@@ -136,13 +138,16 @@ def confined(reach: Reach) -> Iterator[None]:
         _reach = None
 
 
-def confinement(program: str) -> tuple[tuple[str, ...], Mapping[str, str]]:
-    """Return the arguments before the path of ``program``, and the variables, that confine it to a rehearsal."""
+def confinement(program: str) -> tuple[tuple[str, ...], tuple[str, ...], Mapping[str, str]]:
+    """Return the arguments before and after the path of ``program``, and the variables, that confine it to a rehearsal.
+
+    Hooks and signing keys would act for the original.
+    """
     if _reach is None:
-        return (), NOTHING
+        return (), (), NOTHING
     inside = {"GIT_ALLOW_PROTOCOL": "file", "GIT_NO_LAZY_FETCH": "1", "BUILDX_BUILDER": _reach.engine}
     inside["TMPDIR"] = str(_reach.folder / TEMPORARY_FILES)
-    return bound() if program in _WORKING else (), inside
+    return bound() if program in _WORKING else (), _NO_HOOKS_AND_KEYS if program == "git" else (), inside
 
 
 def bound() -> tuple[str, ...]:

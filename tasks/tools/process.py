@@ -193,11 +193,11 @@ def _ready(command: Command) -> tuple[list[str], dict[str, str]]:
     path = find(program)
     if path is None:
         raise missing(program)
-    before, inside = confinement(program)
+    before, after, inside = confinement(program)
     dropped = _DROPPED if program == "git" else (*_DROPPED, *_PYTHON)
     inherited = {name: value for name, value in os.environ.items() if name not in dropped}
     env = {**inherited, "PATH": _search_path(program), **command.hidden_env, **command.env, **inside}
-    return [*before, path, *command.hidden_arguments, *arguments], env
+    return [*before, path, *command.hidden_arguments, *after, *arguments], env
 
 
 def _begin(command: Command) -> subprocess.Popen[bytes]:

@@ -41,7 +41,7 @@ def test_settings_that_lead_outside_are_not_used(scene: Scene) -> None:
     for key, value in (
         (f"url.{hub.remote.parent}/.pushInsteadOf", f"{tempfile.gettempdir()}/"),
         (f"url.{hub.remote}.pushInsteadOf", "/"),
-        ("core.hooksPath", str(folder / "hooks")),
+        ("diff.external", f"echo external >>{folder / 'diff.log'}"),
     ):
         sh("git", "config", "--global", "--add", key, value, cwd=folder)
     sh("docker", "buildx", "create", "--name=far", "--driver=remote", "--use", "tcp://far.invalid:1", cwd=folder)
@@ -50,7 +50,8 @@ def test_settings_that_lead_outside_are_not_used(scene: Scene) -> None:
     before = scene.world()
 
     path = f"{folder / 'programs'}{os.pathsep}{os.environ['PATH']}"
-    done = succeed("rehearse", "--pr", cwd=hub.path, env={"BUILDX_BUILDER": "far", "PATH": path})
+    hooks = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.hooksPath", "GIT_CONFIG_VALUE_0": str(folder / "hooks")}
+    done = succeed("rehearse", "--pr", cwd=hub.path, env={"BUILDX_BUILDER": "far", "PATH": path, **hooks})
 
     assert "\n+    version: 3.3.8\n" in done.out
     named = "hub.builder far, hub.cache on, hub.attest sbom, hub.sign cosign.key, BUILDX_BUILDER far, "
