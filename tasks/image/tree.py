@@ -31,10 +31,14 @@ _MOST_LINKS = 40
 # A fixed umask: the mode is part of what makes a file the same for Docker.
 _UMASK = 0o022
 _WRITE_SECONDS = 3600.0
-# Paths are literal. Replacements (git-replace) are ignored, because other clones lack them. Neither the clone nor its
-# hooks notice changes of a temporary index. As many files are written in parallel as there are processors.
-_SETTINGS = ("checkout.workers=0", "core.hooksPath=/dev/null", "core.sparseCheckout=false", "core.splitIndex=false")
+# Paths are literal. Replacements (git-replace) are ignored, because other clones lack them. The clone does not notice
+# changes of a temporary index. As many files are written in parallel as there are processors.
+_SETTINGS = ("checkout.workers=0", "core.sparseCheckout=false", "core.splitIndex=false")
 _OPTIONS = (*(word for setting in _SETTINGS for word in ("-c", setting)), "--literal-pathspecs", "--no-replace-objects")
+# The same commit gives the same image on every machine: attributes decide on line ends, not the user's settings.
+_LINE_ENDS = ("-c", "core.autocrlf=false", "-c", "core.eol=lf")
+# People who fetch large files themselves, and CI, tell Git LFS to leave pointers in checkouts.
+_LARGE_FILES = {"GIT_LFS_SKIP_SMUDGE": "0"}
 
 
 class Entry(NamedTuple):
@@ -106,7 +110,7 @@ class Tree:
     def write(self, paths: Sequence[str], folder: Path) -> None:
         """Write the files at and below ``paths``, following symbolic links, to the empty ``folder``.
 
-        Like in a checkout: filters, line ends, modes, links, and submodules at the tree's revision.
+        Like in a checkout: filters, line ends by the attributes, modes, links, and submodules at the tree's revision.
         """
         places = self._places(paths)
         inner = self.submodules(places)
@@ -119,7 +123,8 @@ class Tree:
             # The whole tree, because attributes of parent folders apply too.
             _answer(git, "read-tree", self.name, env=env)
             listed = _answer(git, "ls-files", "-z", "--", *places, *inner, env=env)
-            _answer(git, "checkout-index", "--quiet", "-z", "--stdin", stdin=listed, env=env)
+            writing = (*_LINE_ENDS, "checkout-index", "--quiet", "-z", "--stdin")
+            _answer(git, *writing, stdin=listed, env={**env, **_LARGE_FILES})
         for path, tree in inner.items():
             tree.write(["."], folder / path)
 
