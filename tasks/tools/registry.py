@@ -127,7 +127,8 @@ class Conversation:
     def read(self, what: str, name: str) -> bytes | None:
         """Return one of the repository's ``manifests`` or ``blobs``, or None if it does not exist."""
         answer = self.send("GET", f"{what}/{name}")
-        if answer.status == _NOT_FOUND:
+        # A proxy answers with a page of its own, which says nothing about the image.
+        if answer.status == _NOT_FOUND and _said(answer):
             return None
         if answer.status != _OK:
             raise self.fault(_words(answer))
@@ -170,7 +171,8 @@ class Conversation:
 
     def _token(self, parameters: str, login: str, identity: str) -> str:
         try:
-            asked = parse_keqv_list(parse_http_list(parameters))  # RFC 7235
+            # The names are case-insensitive (RFC 9110, 11.2).
+            asked = {name.lower(): text for name, text in parse_keqv_list(parse_http_list(parameters)).items()}
             realm = Address.parse(asked.get("realm", ""))
         except (ValueError, IndexError, Fault) as err:
             raise self.fault("its way to sign in is not understood") from err
@@ -184,7 +186,8 @@ class Conversation:
             answer = self._request("POST", realm, form, urlencode(query).encode())
         else:
             headers = {"Authorization": login} if login else {}
-            answer = self._request("GET", realm._replace(query=urlencode(query)), headers)
+            whole = "&".join(filter(None, (realm.query, urlencode(query))))
+            answer = self._request("GET", realm._replace(query=whole), headers)
         try:
             token = json.loads(self._allowed(answer).body)
             return f"Bearer {token.get('token') or token['access_token']}"
@@ -203,13 +206,17 @@ class Conversation:
             raise self.fault(err.what) from err
 
 
-def _words(answer: http.Answer) -> str:
+def _said(answer: http.Answer) -> str:
+    """Return the errors in a registry's answer (distribution specification, error codes), or an empty string."""
     try:
         errors = json.loads(answer.body)["errors"]
-        said = "; ".join(f"{error.get('code', '')} {error.get('message', '')}".strip() for error in errors)
+        return "; ".join(f"{error.get('code', '')} {error.get('message', '')}".strip() for error in errors)
     except MALFORMED:
-        said = ""
-    return said[:_LONGEST_WORDS] or f"it answers {answer.status}"
+        return ""
+
+
+def _words(answer: http.Answer) -> str:
+    return _said(answer)[:_LONGEST_WORDS] or f"it answers {answer.status}"
 
 
 def unreachable(words: str, host: str, server: str) -> Unreachable:

@@ -96,7 +96,7 @@ CONDUCTS = {
         for realm in ("", "=", '="http://[::1"', '="ftp://{}"', '="http://evil.invalid/"')
     },
     "403": denies(says("403 Forbidden", "DENIED", "no")),
-    "404": Conduct(reply(status="404 Not Found"), "not found (status 404)", registry=None),
+    "404": Conduct(reply(status="404 Not Found"), "not found (status 404)"),
     "429": Conduct(TOO_MANY, "the server answered with status 429", AGAIN, _TOO_OFTEN, _WAIT),
     "429 for an hour": Conduct(
         reply(status="429 Too Many Requests", Retry_After="3600"), _TOO_LATE, 1, _TOO_OFTEN, _WAIT

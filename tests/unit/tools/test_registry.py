@@ -330,6 +330,13 @@ def test_of_several_ways_to_sign_in_a_token_is_taken(alone: Server, *, token_fir
     assert alone.said("Authorization") == [TULIP, "Bearer abc"]
 
 
+def test_a_challenge_is_read_as_docker_reads_it(alone: Server) -> None:
+    alone.answer("manifests", asks_for(f'bearer Realm="http://{alone.address}/token?tenant=a",Service="hub"'), times=1)
+    alone.answer("GET /token", reply(b'{"token": "abc"}'))
+    ask_for(named(alone))
+    assert alone.asked[1].path == "/token?tenant=a&service=hub&scope=repository%3Ahub%3Apull"
+
+
 def test_a_token_is_asked_for_the_right_to_push(alone: Server) -> None:
     sign_in(alone.address, "robin", "tulip-garden")
     alone.answer("POST", asks_for(f'Bearer realm="http://{alone.address}/token",service="hub"'), times=1)

@@ -1,7 +1,7 @@
 """``doctor``'s looks at the tools: every one missing, too old, broken or hanging."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from tests.support.hubs import NO_REGISTRY, ON_GITHUB, Hub, make_hub
 from tests.support.layouts import make_2i2c_like
 from tests.support.processes import write_program
 from tests.support.registry import private_registry, sign_in, use_helper
+from tests.support.server import misbehaving
 from tests.support.world import nothing_written
 
 from .places import image_name
@@ -188,10 +189,11 @@ def test_whatever_hangs_is_waited_for_within_one_bound(tools: Path) -> None:
 
 
 @pytest.fixture
-def reached(settled: Hub, charts: HelmServer) -> Hub:
+def reached(settled: Hub) -> Iterator[Hub]:
     """A hub repository whose registry answers, and has no image yet."""
-    settled.change("chartpress.yaml", NO_REGISTRY, charts.url.removeprefix("http://").rstrip("/"))
-    return settled
+    with misbehaving() as registry:
+        settled.change("chartpress.yaml", NO_REGISTRY, registry.address)
+        yield settled
 
 
 def test_doctors_table_and_one_hint_for_each_fault(tools: Path, reached: Hub) -> None:
