@@ -310,12 +310,10 @@ def assess_image(
     if isinstance(found, Fault):
         raise found
     if found and is_of_another_commit(hub, found, one.name) and label_of(found) != hashed():
-        by_git = hub.settings.tag == CHARTPRESS
-        another = "give the commit another git tag" if by_git else "put {commit} into hub.tag"
         raise Refused(
             "the tag is there, for an image of other files",
             where=one.reference,
-            hint=f"{another}, or overwrite it: {CLI} build --force",
+            hint=f"{how_to_tell_apart(hub, one.name)}, or overwrite it: {CLI} build --force",
         )
     if found:
         return one.proved(found)._replace(status=PRESENT, inputs=label_of(found) or hashed())
@@ -418,23 +416,34 @@ def label_of(found: FoundImage, name: str = INPUTS_LABEL) -> str | None:
 
 
 def is_of_another_commit(hub: Hub, found: FoundImage, name: ImageName) -> bool:
-    """Whether the image with the tag of ``name`` was built from another commit.
+    """Whether the image with the tag of ``name`` was built from another commit, by its labels.
 
-    Tags that contain the commit are believed: a git tag can be moved, and a number of commits is not unique. Without a
-    label, an image is believed where chartpress may have built it.
+    A git tag can be moved, a number of commits is not unique, and anybody can give an image a tag. Without labels, an
+    image is believed if its tag contains the commit or the content, or where chartpress may have built it.
     """
-    if tells_images_apart(name):
+    if tells_images_apart(name) and label_of(found) is None:
         return False
     built_from = label_of(found, f"{LABEL}revision")
     return built_from != name.revision and not (built_from is None and hub.settings.tag == CHARTPRESS)
 
 
-def image_fact(reference: Reference) -> Fact:
-    """Return the fact that the registry has this image, pinned by digest; without a digest, that the tag is free."""
+def how_to_tell_apart(hub: Hub, name: ImageName) -> str:
+    """Return the hint for a tag that an image of another commit has."""
+    if tells_images_apart(name):
+        return "find out who gave it that tag"
+    return "give the commit another git tag" if hub.settings.tag == CHARTPRESS else "put {commit} into hub.tag"
 
-    def digest() -> str | None:
+
+def image_fact(reference: Reference, digest: str | None = None) -> Fact:
+    """Return the fact that the registry has this image, pinned by digest, or this tag with ``digest``.
+
+    Without a digest, it is the fact that the tag is free.
+    """
+
+    def ask() -> str | None:
         found = inspect(reference)
         return found.digest if found else None
 
     kind, words = ("image", "is not in the registry any more") if reference.digest else ("tag", "is taken now, by {}")
-    return Fact(f"the {kind} {reference}", digest, reference.digest, words.format)
+    words = "is gone, or of another image" if digest else words
+    return Fact(f"the {kind} {reference}", ask, digest or reference.digest, words.format)

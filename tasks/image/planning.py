@@ -48,8 +48,10 @@ def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
         # Such a tag depends on these files too, but a release does not commit them.
         loose = loose_files(hub.as_if_committed(), [one.image for one in build.images])
     uncommitted = (f"{key} has files that are not committed: {to_commit(hub, files)}" for key, files in loose.items())
-    writing = edit_action(hub.git.folder, edits, "the registry has confirmed the image", relies)
-    there = ", ".join(str(one.reference) for one in build.images if one.status == PRESENT)
+    present = [one for one in build.images if one.status == PRESENT]
+    still_there = (image_fact(one.reference, one.found.digest) for one in present if one.found)
+    writing = edit_action(hub.git.folder, edits, "the registry has confirmed the image", (*relies, *still_there))
+    there = ", ".join(str(one.reference) for one in present)
     nothing = Action(f"{there}: already in the registry, verified" if there else "nothing to build")
     actions = (
         *_push_right_actions(build),

@@ -6,6 +6,8 @@ from typing import TypeAlias
 
 import pytest
 
+from tasks.core.names import Reference
+from tasks.tools.registry import retag
 from tests.support.cli import INVOKE, Result, run_on_screen, run_on_terminal, run_task, sh, succeed
 from tests.support.gh import StandInGh
 from tests.support.hubs import Hub, clone
@@ -174,6 +176,40 @@ def test_an_image_that_disappears_meanwhile_is_named_and_the_next_run_builds(sce
     assert answer.code == 1
     assert f"the plan no longer holds: the image {gone} is not in the registry any more" in answer.out
     assert build(scene.hub)["images"][0]["status"] == "built"
+
+
+def test_an_image_that_is_there_and_goes_at_the_question_is_not_written_into_the_values(scene: Scene) -> None:
+    release(scene.hub)
+    (image,) = build(scene.hub)["images"]
+    scene.hub.git("reset", "--quiet", "--hard", "HEAD~")
+    place = f"http://{scene.registry}/v2/{image['repository'].partition('/')[2]}/manifests/{image['digest']}"
+    answer = run_on_screen(
+        *INVOKE,
+        "release",
+        cwd=scene.hub.path,
+        columns=1000,
+        meanwhile=lambda: sh("curl", "-sfX", "DELETE", place, cwd=PROJECT),
+    )
+    assert answer.code == 1
+    assert f"the tag {image['repository']}:{image['tag']} is gone, or of another image" in answer.out
+    assert scene.hub.git("status", "--porcelain") == ""
+
+
+def test_an_image_of_another_commit_that_was_given_this_tag_is_not_taken_for_this_commits(scene: Scene) -> None:
+    (first,) = build(scene.hub)["images"]
+    scene.hub.put("images/hub/requirements.txt", "another==1\n")
+    tag = scene.tag
+    retag(Reference(first["repository"], first["tag"], first["digest"]), tag)
+    refused = run_task("build", cwd=scene.hub.path)
+    assert (refused.code, fault(refused)) == (
+        1,
+        (
+            f"the tag is there, for an image of other files ({first['repository']}:{tag})",
+            "find out who gave it that tag, or overwrite it: invoke build --force",
+        ),
+    )
+    scene.hub.change(VALUES, first["tag"], tag)
+    assert "values-tag-stale" in codes(scene)
 
 
 # -- a plan holds only in the world that it was made in
