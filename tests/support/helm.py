@@ -68,7 +68,7 @@ RELEASES = (
 )
 
 
-def chart_repository(folder: Path, releases: Sequence[ChartRelease] = RELEASES, *, base_url: str = "") -> Path:
+def chart_repository(folder: Path, releases: Sequence[ChartRelease] = RELEASES) -> None:
     """Write a chart repository into ``folder``: index.yaml, and an archive for each release."""
     folder.mkdir(parents=True, exist_ok=True)
     digests = {}
@@ -76,14 +76,12 @@ def chart_repository(folder: Path, releases: Sequence[ChartRelease] = RELEASES, 
         content = chart_archive(release)
         (folder / release.file_name).write_bytes(content)
         digests[release.version] = hashlib.sha256(content).hexdigest()
-    index = folder / "index.yaml"
-    index.write_text(index_text(releases, digests, base_url), encoding="utf-8")
-    return index
+    (folder / "index.yaml").write_text(index_text(releases, digests), encoding="utf-8")
 
 
-def index_text(releases: Sequence[ChartRelease], digests: Mapping[str, str], base_url: str = "") -> str:
+def index_text(releases: Sequence[ChartRelease], digests: Mapping[str, str]) -> str:
     """Return an index as Helm writes it: keys in order, entries at two blanks, ``generated`` at the end."""
-    charts = (_chart_yaml(one, one.created, digests[one.version], f"{base_url}{one.file_name}") for one in releases)
+    charts = (_chart_yaml(one, one.created, digests[one.version], one.file_name) for one in releases)
     entries = "".join(f"  - {indent(chart, '    ').lstrip()}" for chart in charts)
     return f'apiVersion: v1\nentries:\n  jupyterhub:\n{entries}generated: "2026-07-24T11:45:31.263782848Z"\n'
 

@@ -24,7 +24,7 @@ _MIRROR = "mirror/k8s-hub"
 
 
 @contextmanager
-def private_registry(folder: Path, users: Mapping[str, str], *, port: int | None = None) -> Iterator[Registry]:
+def private_registry(folder: Path, users: Mapping[str, str]) -> Iterator[Registry]:
     """Serve a registry from ``folder`` that lets in ``users`` (name to password) alone."""
     cheapest = bcrypt.gensalt(4)
     lines = (f"{name}:{bcrypt.hashpw(word.encode(), cheapest).decode()}\n" for name, word in users.items())
@@ -32,7 +32,7 @@ def private_registry(folder: Path, users: Mapping[str, str], *, port: int | None
     passwords = folder / "htpasswd"
     passwords.write_text("".join(lines), encoding="utf-8")
     auth = {"htpasswd": {"realm": "hubpress", "path": str(passwords.resolve())}}
-    with registry(folder, auth=auth, port=port) as served:
+    with registry(folder, auth=auth) as served:
         yield served
 
 

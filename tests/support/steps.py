@@ -38,9 +38,9 @@ def move(hub: Hub, before: str = "3.2.1", after: str = "3.3.8") -> None:
     hub.edit("images/hub/Dockerfile", f"k8s-hub:{before}", f"k8s-hub:{after}")
 
 
-def pin(hub: Hub, tag: str, before: str = "name:\n      tag:") -> None:
-    """Edit values.yaml as ``build`` does; for the first time where nothing is said of what it names."""
-    hub.edit("hub/values.yaml", f"{before}\n", f"name: 127.0.0.1:1/core/hub\n      tag: {tag}\n")
+def pin(hub: Hub, tag: str) -> None:
+    """Edit values.yaml as ``build`` does for the first time."""
+    hub.edit("hub/values.yaml", "name:\n      tag:\n", f"name: 127.0.0.1:1/core/hub\n      tag: {tag}\n")
 
 
 def set_image(hub: Hub, line: str) -> None:
@@ -55,9 +55,9 @@ def squash(hub: Hub) -> None:
     hub.git("commit", "--quiet", "--message", "Move z2jh to 3.3.8 (#1)")
 
 
-def committed_files(hub: Hub, revision: str = "HEAD") -> str:
-    """Return the files that a commit changes, one on each line, in order."""
-    return hub.git("diff-tree", "--no-commit-id", "--name-only", "-r", revision, "--")
+def committed_files(hub: Hub) -> str:
+    """Return the files that the last commit changes, one on each line, in order."""
+    return hub.git("diff-tree", "--no-commit-id", "--name-only", "-r", "HEAD", "--")
 
 
 def refs(hub: Hub) -> str:

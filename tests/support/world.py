@@ -23,12 +23,10 @@ from .registry import DOCKER_INDEX, DOCKER_MANIFEST, INDEX, MANIFEST
 PLATFORM = "linux/amd64"
 _MANIFESTS = (INDEX, MANIFEST, DOCKER_INDEX, DOCKER_MANIFEST)
 _LOOKS = {
-    "status": (
-        *("--no-optional-locks", "status", "--porcelain=v2", "--branch", "--show-stash", "--untracked-files=all"),
-    ),
-    "refs": ("for-each-ref",),
-    "index": ("ls-files", "--stage"),
-    "config": ("config", "--local", "--list"),
+    "status": "--no-optional-locks status --porcelain=v2 --branch --show-stash --untracked-files=all",
+    "refs": "for-each-ref",
+    "index": "ls-files --stage",
+    "config": "config --local --list",
 }
 # All that there is around a hub repository: each thing by its name, which begins with a word of its kind.
 World: TypeAlias = dict[str, "str | bytes"]
@@ -38,7 +36,7 @@ def around(hub: Hub, registry: str | None = None, below: str = "") -> World:
     """Look at everything; at a registry's images below a path where its ``HOST:PORT`` is given."""
     images = images_in(registry, below) if registry else {}
     return {
-        **{f"git {name}": run("git", *look, cwd=hub.path).out for name, look in _LOOKS.items()},
+        **{f"git {name}": run("git", *look.split(), cwd=hub.path).out for name, look in _LOOKS.items()},
         "remote refs": run("git", "for-each-ref", cwd=hub.remote).out,
         **{f"image {name}": digest for name, digest in images.items()},
         **{f"file {name}": content for name, content in hub.snapshot().items()},
@@ -103,9 +101,9 @@ def fault(result: Result) -> tuple[str, str]:
     return error.removeprefix("error: "), hint.removeprefix("hint: ")
 
 
-def values_of(hub: Hub, file: str = "hub/values.yaml") -> Any:  # noqa: ANN401 - whatever the file holds
-    """Return a values file's content as plain data."""
-    return data(hub.read(file))
+def values_of(hub: Hub) -> Any:  # noqa: ANN401 - whatever the file holds
+    """Return the content of the chart's values as plain data."""
+    return data(hub.read("hub/values.yaml"))
 
 
 def commands(plan: str) -> list[str]:
