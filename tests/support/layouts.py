@@ -8,7 +8,6 @@ from .hubs import NO_REGISTRY, REAL_CHARTS, Hub, make_repository
 def make_cal_icor_like(
     path: Path,
     *,
-    version: str = "3.2.1",
     base: str = "jupyterhub/k8s-hub",
     registry: str = NO_REGISTRY,
     chart_repository: str = REAL_CHARTS,
@@ -41,41 +40,28 @@ charts:
 dependencies:
  - name: jupyterhub
    # REMEMBER TO CHANGE THE BASE IMAGE OF images/hub/ TOO
-   version: {version}
+   version: 3.2.1
    repository: {chart_repository}
 """,
             "hub/values.yaml": """\
-nfsPVC:
-  enabled: true
-
 jupyterhub:
   proxy:
     chp:
-      extraPodSpec:
-        securityContext:
-          sysctls:
-          - name: net.ipv4.ip_local_port_range
-            value: "10000 65000"
       image:
         tag: 4.6.2
   hub:
     image:
       name:
       tag:
-    # https://z2jh.jupyter.org/en/stable/resources/reference.html
     config: {}
 """,
             "node-placeholder/Chart.yaml": "apiVersion: v2\nname: node-placeholder\nversion: 0.0.1\n",
             "node-placeholder/values.yaml": "image:\n  name: placeholder\n  tag: '1'\n",
             "images/hub/Dockerfile": f"""\
-# Should be the hub image that the chart in hub/requirements.yaml uses.
-FROM {base}:{version}
+FROM {base}:3.2.1
 
 USER root
-RUN apt-get update && apt-get install net-tools
 RUN python3 -m pip install --no-cache oauthenticator==17.1.0
-
-USER ${{NB_USER}}
 """,
             "images/node-placeholder-scaler/Dockerfile": "FROM scratch\nCOPY scaler /\n",
             "images/node-placeholder-scaler/scaler": "#!/bin/sh\n",
@@ -100,7 +86,6 @@ def make_2i2c_like(
     return make_repository(
         path,
         {
-            "README.md": "# Infrastructure\n",
             "helm-charts/chartpress.yaml": f"""\
 charts:
   - name: basehub
@@ -132,21 +117,16 @@ dependencies:
   - name: jupyterhub
     version: "{version}"
     repository: "{chart_repository}"
-    condition: jupyterhub.enabled
 """,
             "helm-charts/basehub/values.yaml": f"""\
 jupyterhub:
-  ingress: {{enabled: true}}
   hub:
     image:
       name: {prefix}/pilot-hub
       tag: "0.0.1-0.dev.git.1.h0000000"
 """,
             f"{images}/Dockerfile": f"""\
-# This tag is the version of the chart that basehub/Chart.yaml depends on.
 FROM {base}:{version}
-
-# Three images differ in their requirements alone.
 ARG REQUIREMENTS_FILE
 COPY ${{REQUIREMENTS_FILE}} /tmp/
 
