@@ -14,7 +14,7 @@ import pytest
 from tasks.core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable
 from tasks.core.names import Reference
 from tasks.tools.command import Output
-from tasks.tools.docker import Builder, build_fault, local, require_builder
+from tasks.tools.docker import Builder, build_fault, require_builder
 from tasks.tools.registry import Conversation, FoundImage, inspect, require_push_right
 from tests.support.calls import raised
 from tests.support.conduct import CONDUCTS, Conduct, asks_for, says, sends_to
@@ -38,8 +38,8 @@ TULIP = "Basic cm9iaW46dHVsaXAtZ2FyZGVu"  # robin:tulip-garden
 SLOW = {title: conduct.answer for title, conduct in CONDUCTS.items() if isinstance(conduct.answer, Drip)}
 
 
-def named(served: Server, tag: str = "1") -> Reference:
-    return Reference(f"{served.address}/hub", tag)
+def named(served: Server) -> Reference:
+    return Reference(f"{served.address}/hub", "1")
 
 
 @pytest.mark.engine
@@ -299,12 +299,8 @@ def secure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
     monkeypatch.setattr("tasks.tools.registry.is_loopback", lambda _: False)
     with misbehaving(certificate=CERTIFICATE) as served:
-        sign_in(served.url.removeprefix("https://"), "robin", "tulip-garden")
+        sign_in(served.address, "robin", "tulip-garden")
         yield served
-
-
-def at_secure(served: Server) -> Reference:
-    return Reference(f"{served.url.removeprefix('https://')}/hub", "1")
 
 
 @LOOKS
@@ -312,7 +308,7 @@ def test_a_password_for_https_is_not_sent_for_a_token_by_http(
     secure: Server, elsewhere: Server, look: Callable[[Reference], None]
 ) -> None:
     secure.answers = [asks_for(f'Bearer realm="http://{elsewhere.address}/token",service="hub"')]
-    look(at_secure(secure))
+    look(named(secure))
     assert len(secure.asked) == 1
     assert elsewhere.asked == []
 
@@ -361,7 +357,7 @@ def test_an_identity_token_is_given_for_a_token(alone: Server) -> None:
 def test_https_does_not_become_http(secure: Server, elsewhere: Server, look: Callable[[Reference], None]) -> None:
     place = f"http://{elsewhere.address}/v2/hub/blobs/uploads/1"
     secure.answers = [sends_to(place), reply(status="202 Accepted", Location=place)]
-    look(at_secure(secure))
+    look(named(secure))
     assert elsewhere.asked == []
 
 
@@ -408,8 +404,3 @@ def test_a_builder_that_nobody_made_is_a_fault_with_the_list() -> None:
     told = raised(ProgramFailed, require_builder, "nobody-made-this")
     assert told.endswith(" (nobody-made-this)\nhint: docker buildx ls")
     require_builder(None)
-
-
-@pytest.mark.engine
-def test_what_the_engine_does_not_have_is_none() -> None:
-    assert local(Reference("registry.test/nobody/has/this", "1")) is None
