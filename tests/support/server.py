@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import Message
-from email.parser import BytesParser
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import TypeAlias
 
@@ -208,15 +208,21 @@ _MISSING = reply(
 )
 
 
-class _Handler(socketserver.StreamRequestHandler):
+class _Handler(BaseHTTPRequestHandler):
     """Takes one request of each connection."""
+
+    protocol_version = "HTTP/1.1"
 
     def handle(self) -> None:
         # Whoever asked may have gone, which is what some of the tests are about.
         with suppress(OSError):
-            asked = self._read()
-            if asked is None:
+            if not isinstance(self.connection, ssl.SSLSocket) and self.connection.recv(1, socket.MSG_PEEK) == _TLS:
+                # Docker tries HTTPS first, and waits for an answer.
                 return
+            self.raw_requestline = self.rfile.readline()
+            if not self.raw_requestline or not self.parse_request():
+                return
+            asked = Asked(self.command, self.path, self.headers, self._body())
             served: Server = self.server.made  # type: ignore[attr-defined]
             served.asked.append(asked)
             answer = served.answer_to(asked)
@@ -229,22 +235,9 @@ class _Handler(socketserver.StreamRequestHandler):
         with suppress(OSError):
             super().finish()
 
-    def _read(self) -> Asked | None:
-        plain = not isinstance(self.connection, ssl.SSLSocket)
-        if plain and self.connection.recv(1, socket.MSG_PEEK) == _TLS:
-            # Docker tries HTTPS first, and waits for an answer.
-            return None
-        words = self.rfile.readline().decode("latin-1").split()
-        if not words:
-            return None
-        headers = BytesParser().parsebytes(b"".join(iter(self.rfile.readline, b"\r\n")))
-        if "100-continue" in headers.get("Expect", ""):
-            self.connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-        return Asked(words[0], words[1], headers, self._body(headers))
-
-    def _body(self, headers: Message) -> bytes:
-        if headers.get("Transfer-Encoding", "") != "chunked":
-            return self.rfile.read(int(headers.get("Content-Length", "0")))
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", "0")))
         body = bytearray()
         while size := int(self.rfile.readline(), 16):
             body += self.rfile.read(size)
