@@ -3,9 +3,6 @@
 import os
 import re
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -32,45 +29,6 @@ FILES = {
 }
 
 
-@dataclass
-class Drawing:
-    """A clone whose history is drawn word by word; its charts are in the folder ``root``."""
-
-    hub: Clone
-    root: str = ""
-    _minutes: Iterator[int] = field(default_factory=partial(count, int(time.time()) // 60 + 1))
-
-    @property
-    def top(self) -> Path:
-        """The folder of the clone."""
-        return self.hub.path
-
-    def git(self, *arguments: str) -> str:
-        """Run git, a minute after the last time, and return its output."""
-        date = f"{next(self._minutes) * 60} +0000"
-        done = run("git", *arguments, cwd=self.top, env={"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date})
-        assert done.code == 0, f"git {' '.join(arguments)}\n{done}"
-        return done.out.strip()
-
-    def draw(self, history: str) -> None:
-        """Draw the words of ``history``.
-
-        One of ``FILES`` is a commit that touches that file; the others are git's: ``tag=1.2.3``,
-        ``annotated=1.2.3``, ``branch=side``, ``on=main``, ``merge=side``, ``detach``.
-        """
-        for word in history.split():
-            verb, _, name = word.partition("=")
-            if verb in FILES:
-                path = self.top / self.root / FILES[verb]
-                path.parent.mkdir(exist_ok=True)
-                with path.open("a") as file:
-                    file.write("# touched\n")
-                self.git("add", "--all")
-                self.git("commit", "--quiet", "--message", verb)
-            else:
-                self.git(*_GIT[verb], *([name] if name else []))
-
-
 _GIT = {
     "tag": ("tag",),
     "annotated": ("tag", "--annotate", "--message", "release"),
@@ -79,6 +37,8 @@ _GIT = {
     "merge": ("merge", "--quiet", "--no-ff", "--no-edit"),
     "detach": ("switch", "--quiet", "--detach"),
 }
+# Every call of git is a minute after the last one.
+MINUTES = count(int(time.time()) // 60 + 1)
 
 
 # -- the tag is chartpress's
@@ -110,12 +70,27 @@ def files(*images: str, base_version: str = "") -> dict[str, str]:
     }
 
 
-def drawn(folder: Path, history: str = "", has: dict[str, str] | None = None, root: str = "") -> Drawing:
-    """Make a clone with these files in its first commit, and draw its history from there."""
-    made = make_repository(folder / "clone", {f"{root}{name}": text for name, text in (has or files()).items()})
-    drawing = Drawing(made, root)
-    drawing.draw(history)
-    return drawing
+def drawn(folder: Path, history: str = "", has: dict[str, str] | None = None, root: str = "") -> Clone:
+    """Make a clone with these files in its first commit, and draw the words of ``history``.
+
+    One of ``FILES`` is a commit that touches that file below ``root``; the others are git's: ``tag=1.2.3``,
+    ``annotated=1.2.3``, ``branch=side``, ``on=main``, ``merge=side``, ``detach``.
+    """
+    clone = make_repository(folder / "clone", {f"{root}{name}": text for name, text in (has or files()).items()})
+    for word in history.split():
+        verb, _, name = word.partition("=")
+        commands = [(*_GIT.get(verb, ()), *filter(None, [name]))]
+        if verb in FILES:
+            path = clone.path / root / FILES[verb]
+            path.parent.mkdir(exist_ok=True)
+            with path.open("a") as file:
+                file.write("# touched\n")
+            commands = [("add", "--all"), ("commit", "--quiet", "--message", verb)]
+        for command in commands:
+            date = f"{next(MINUTES) * 60} +0000"
+            done = run("git", *command, cwd=clone.path, env={"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date})
+            assert done.code == 0, done
+    return clone
 
 
 def open_at(folder: Path, *, tag: str = CHARTPRESS_TAGS) -> Hub:
@@ -126,8 +101,8 @@ def our_tags(hub: Hub) -> list[str]:
     return [f"{image.spec.name}:{name_image(hub, image).tag}" for image in hub.images]
 
 
-def chartpress_lists(drawing: Drawing) -> list[str]:
-    listed = run_module("chartpress", "--list-images", cwd=drawing.top / drawing.root, env=os.environ)
+def chartpress_lists(folder: Path) -> list[str]:
+    listed = run_module("chartpress", "--list-images", cwd=folder, env=os.environ)
     assert listed.code == 0, listed
     return listed.out.splitlines()
 
@@ -172,8 +147,9 @@ CASES = {**{name: (files(), history) for name, history in HISTORIES.items()}, **
 @pytest.mark.parametrize("case", CASES)
 def test_the_tag_is_chartpresss(tmp_path: Path, case: str) -> None:
     has, history = CASES[case]
-    drawing = drawn(tmp_path, history, has, root="helm-charts/" if "folder below" in case else "")
-    assert our_tags(open_at(drawing.top)) == chartpress_lists(drawing) != []
+    root = "helm-charts/" if "folder below" in case else ""
+    clone = drawn(tmp_path, history, has, root)
+    assert our_tags(open_at(clone.path)) == chartpress_lists(clone.path / root) != []
 
 
 @pytest.mark.parametrize(
@@ -187,10 +163,10 @@ def test_the_tag_is_chartpresss(tmp_path: Path, case: str) -> None:
 def test_a_base_version_that_chartpress_refuses_is_refused(
     tmp_path: Path, base_version: str, history: str, what: str
 ) -> None:
-    drawing = drawn(tmp_path, history, files(base_version=f'"{base_version}"'))
-    listed = run_module("chartpress", "--list-images", cwd=drawing.top, env=os.environ)
+    clone = drawn(tmp_path, history, files(base_version=f'"{base_version}"'))
+    listed = run_module("chartpress", "--list-images", cwd=clone.path, env=os.environ)
     assert (listed.code, listed.out) == (1, "")
-    assert raised(Unusable, our_tags, open_at(drawing.top)) == (
+    assert raised(Unusable, our_tags, open_at(clone.path)) == (
         f"error: {what} (chartpress.yaml)\nhint: set baseVersion to the next release, for example 1.2.0-0.dev"
     )
 
@@ -198,7 +174,7 @@ def test_a_base_version_that_chartpress_refuses_is_refused(
 @pytest.mark.parametrize("template", ["chartpress", "{commits}"])
 def test_a_shallow_clone_is_refused_because_it_counts_wrong(tmp_path: Path, template: str) -> None:
     shallow = tmp_path / "shallow"
-    whole = drawn(tmp_path, "image other").top.as_uri()
+    whole = drawn(tmp_path, "image other").path.as_uri()
     sh("git", "clone", "--quiet", "--depth=1", whole, str(shallow), cwd=tmp_path)
     assert raised(Refused, our_tags, open_at(shallow, tag=template)) == (
         f"error: the clone is shallow, so commits cannot be counted ({shallow})\nhint: git fetch --unshallow"
@@ -206,7 +182,7 @@ def test_a_shallow_clone_is_refused_because_it_counts_wrong(tmp_path: Path, temp
 
 
 def test_an_image_that_no_commit_has_yet_has_no_tag(tmp_path: Path) -> None:
-    hub = open_at(drawn(tmp_path).top)
+    hub = open_at(drawn(tmp_path).path)
     (image,) = hub.images
     new = image._replace(spec=image.spec._replace(paths=("images/new", "shared")))
     assert raised(Refused, name_image, hub, new) == (
@@ -223,9 +199,9 @@ def test_an_image_that_no_commit_has_yet_has_no_tag(tmp_path: Path) -> None:
     ],
 )
 def test_a_tag_template_is_filled_in(tmp_path: Path, template: str, tag: str) -> None:
-    drawing = drawn(tmp_path, "image other other")
-    commit = drawing.git("log", "-1", "--pretty=%h", "--", "images/hub")
-    hub = open_at(drawing.top, tag=template)
+    clone = drawn(tmp_path, "image other other")
+    commit = clone.git("log", "-1", "--pretty=%h", "--", "images/hub")
+    hub = open_at(clone.path, tag=template)
     assert our_tags(hub) == [f"registry.test/core/hub:{tag.replace('COMMIT', commit)}"]
 
 
@@ -246,7 +222,7 @@ NO_TAG = "is not a valid image tag"
 )
 def test_what_makes_no_tag_is_refused(tmp_path: Path, template: str, history: str, what: str) -> None:
     with pytest.raises((Unusable, Refused), match=re.escape(what)):
-        our_tags(open_at(drawn(tmp_path, history).top, tag=template))
+        our_tags(open_at(drawn(tmp_path, history).path, tag=template))
 
 
 # -- templates of names in braces
