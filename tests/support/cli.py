@@ -1,11 +1,11 @@
 """Tasks, run as people run them: a child process in a hub repository; what they print, and what may be typed."""
 
 import fcntl
-import io
 import json
 import os
 import pty
 import shlex
+import signal
 import struct
 import subprocess
 import sys
@@ -29,7 +29,7 @@ from tasks import ns
 from tasks.program import HubPress
 
 from .machine import PROJECT
-from .warm import Call, kill, run_warm, suits
+from .warm import Call, run_warm, suits
 
 TASKS = ("invoke", "--search-root", str(PROJECT))
 INVOKE = (sys.executable, "-m", *TASKS)
@@ -83,41 +83,25 @@ def succeed(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) ->
 
 
 def run_module(
-    *module: str,
-    cwd: Path,
-    env: Mapping[str, str],
-    stdin: str | None = None,
-    seconds: float = 120,
-    new_session: bool = False,
+    *module: str, cwd: Path, env: Mapping[str, str], stdin: str | None = None, seconds: float = 120
 ) -> Result:
-    """Run ``python -m MODULE`` in ``cwd`` with the whole environment ``env``, without a terminal.
+    """Run ``python -m MODULE`` as :func:`run` does, with the whole environment ``env``.
 
     On Linux it is forked from a Python that is warm already, where ``env`` lets it.
     """
     if sys.platform != "linux" or not suits(env):
-        return run(
-            *(sys.executable, "-m", *module), cwd=cwd, env=env, stdin=stdin, seconds=seconds, new_session=new_session
-        )
+        return run(sys.executable, "-m", *module, cwd=cwd, env=env, stdin=stdin, seconds=seconds)
     name, *arguments = module
-    status, *said = run_warm(Call(name, tuple(arguments), str(cwd), dict(env), new_session), stdin or "", seconds)
-    # As ``run`` reads them.
-    out, err = (io.TextIOWrapper(io.BytesIO(one), encoding="utf-8").read() for one in said)
-    return Result(status, out, err)
+    return Result(*run_warm(Call(name, tuple(arguments), str(cwd), dict(env)), stdin or "", seconds))
 
 
 def run(
-    *argv: str,
-    cwd: Path,
-    env: Mapping[str, str] | None = None,
-    stdin: str | None = None,
-    seconds: float = 120,
-    new_session: bool = False,
+    *argv: str, cwd: Path, env: Mapping[str, str] | None = None, stdin: str | None = None, seconds: float = 120
 ) -> Result:
-    """Run ``argv`` in ``cwd``; ``stdin`` is what it reads, nothing where that is None.
+    """Run ``argv`` in ``cwd`` without a terminal; ``stdin`` is what it reads, nothing where that is None.
 
     Raises:
-        subprocess.TimeoutExpired: it did not end within ``seconds``; it, or the session that it leads, was killed. The
-            exception has the bytes that it had said until then.
+        subprocess.TimeoutExpired: it did not end within ``seconds``; the session that it leads was killed.
     """
     with subprocess.Popen(
         argv,
@@ -127,13 +111,12 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
-        start_new_session=new_session,
+        start_new_session=True,
     ) as child:
         try:
             out, err = child.communicate(stdin or "", timeout=seconds)
-        except subprocess.TimeoutExpired as late:
-            kill(child.pid, whole_session=new_session)
-            late.output, late.stderr = map(str.encode, child.communicate())
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
             raise
     return Result(child.returncode, out, err)
 

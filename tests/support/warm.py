@@ -46,12 +46,6 @@ class Call(NamedTuple):
     arguments: tuple[str, ...]
     cwd: str
     env: Mapping[str, str]
-    new_session: bool
-
-
-def kill(process: int, *, whole_session: bool) -> None:
-    """Kill a process, or all of the session that it leads."""
-    (os.killpg if whole_session else os.kill)(process, signal.SIGKILL)
 
 
 def suits(env: Mapping[str, str]) -> bool:
@@ -59,12 +53,11 @@ def suits(env: Mapping[str, str]) -> bool:
     return _read_at_start(env) == _fork_server()[1]
 
 
-def run_warm(call: Call, stdin: str, seconds: float) -> tuple[int, bytes, bytes]:
-    """Run a module; return its status (negative for a signal), and the bytes of its standard output and error.
+def run_warm(call: Call, stdin: str, seconds: float) -> tuple[int, str, str]:
+    """Run a module; return its status (negative for a signal), and its standard output and error.
 
     Raises:
-        subprocess.TimeoutExpired: it did not end within ``seconds``, and was killed. The exception has the bytes that
-            it had said until then.
+        subprocess.TimeoutExpired: it did not end within ``seconds``; the session that it leads was killed.
     """
     with tempfile.TemporaryDirectory(prefix="warm-") as folder:
         streams = [Path(folder, name) for name in ("stdin", "stdout", "stderr")]
@@ -75,14 +68,11 @@ def run_warm(call: Call, stdin: str, seconds: float) -> tuple[int, bytes, bytes]
         with patch("multiprocessing.spawn.get_preparation_data", return_value={}):
             child.start()
         child.join(seconds)
-        status = child.exitcode
-        if status is None and child.pid is not None:
-            kill(child.pid, whole_session=call.new_session)
-            child.join()
-        _, out, err = (stream.read_bytes() for stream in streams)
-        if status is None:
-            raise subprocess.TimeoutExpired([call.module, *call.arguments], seconds, out, err)
-        return status, out, err
+        if child.exitcode is None and child.pid is not None:
+            os.killpg(child.pid, signal.SIGKILL)
+            raise subprocess.TimeoutExpired([call.module, *call.arguments], seconds)
+        _, out, err = (stream.read_text(encoding="utf-8") for stream in streams)
+        return int(child.exitcode or 0), out, err
 
 
 @cache
@@ -103,8 +93,7 @@ def _read_at_start(env: Mapping[str, str]) -> dict[str, str]:
 
 def _become(call: Call, streams: Iterable[Path]) -> None:
     """Run the module in this process, which the fork server has made."""
-    if call.new_session:
-        os.setsid()
+    os.setsid()
     for number, stream in enumerate(streams):
         opened = os.open(stream, os.O_RDWR)
         os.dup2(opened, number)

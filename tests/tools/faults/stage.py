@@ -146,8 +146,8 @@ class Stage:
         return result
 
     def run(self, *module: str, clone: Path | None = None) -> Result:
-        """Run a Python module in the clone, as the leader of a session; one that does not end in time is killed."""
+        """Run a Python module in the clone; one that does not end in time is killed."""
         try:
-            return run_module(*module, cwd=clone or self.hub.path, env=self.env, seconds=PATIENCE, new_session=True)
+            return run_module(*module, cwd=clone or self.hub.path, env=self.env, seconds=PATIENCE)
         except subprocess.TimeoutExpired as late:
             return Result(124, "", str(late))
