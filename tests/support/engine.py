@@ -25,7 +25,6 @@ class Engine:
     """An engine that runs."""
 
     host: str
-    pid: int
 
     def docker(self, *arguments: str) -> str:
         """Run docker against it, and return what it says."""
@@ -68,7 +67,7 @@ def second_engine(folder: Path, *, attests: bool = False) -> Iterator[Engine]:
         look = ("docker", "--host", host, "info")
         wait_until(lambda: server.poll() is not None or run(*look, cwd=folder).code == 0, START_SECONDS)
         assert server.poll() is None, (folder / "log").read_text()[-2000:]
-        yield Engine(host, server.pid)
+        yield Engine(host)
     finally:
         server.terminate()
         server.wait(STOP_SECONDS)
