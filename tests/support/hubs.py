@@ -186,11 +186,8 @@ def _empty_clone() -> tempfile.TemporaryDirectory[str]:
     """Return a folder with a clone that has a remote and no commit; it goes when this process ends."""
     folder = tempfile.TemporaryDirectory(prefix="hubpress-empty-")
     hub = Hub(Path(folder.name, "hub"), Path(folder.name, "hub.git"))
-    for path, kind in ((hub.path, ()), (hub.remote, ("--bare",))):
-        sh("git", "init", "--quiet", *kind, "--initial-branch=main", str(path), cwd=Path(folder.name))
-    hub.git("remote", "add", "origin", str(hub.remote))
-    hub.git("config", "branch.main.remote", "origin")
-    hub.git("config", "branch.main.merge", "refs/heads/main")
+    sh("git", "init", "--quiet", "--bare", "--initial-branch=main", str(hub.remote), cwd=Path(folder.name))
+    sh("git", "clone", "--quiet", str(hub.remote), str(hub.path), cwd=Path(folder.name))
     hub.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
     for sample in Path(folder.name).rglob("*.sample"):
         sample.unlink()
