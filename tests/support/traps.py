@@ -20,6 +20,10 @@ gpgsig -----BEGIN PGP SIGNATURE-----
 
 x
 """
+_STARTS = (
+    *("core.fsmonitor", "core.sshCommand", "core.pager", "core.editor", "gpg.program", "diff.external", "pager.log"),
+    *("pager.status", 'filter "lfs".process'),
+)
 
 
 @dataclass(frozen=True)
@@ -41,33 +45,15 @@ class Trap:
 
     def settings(self, *, work_tree: str) -> str:
         """Return the settings of a repository that name the program wherever git would start one."""
-        return f"""\
-[core]
-    repositoryformatversion = 0
-{work_tree}
-    fsmonitor = {self.program}
-    sshCommand = {self.program}
-    pager = {self.program}
-    editor = {self.program}
-    hooksPath = {self.program.parent / "hooks"}
-[log]
-    showSignature = true
-[gpg]
-    program = {self.program}
-[diff]
-    external = {self.program}
-[pager]
-    log = {self.program}
-    status = {self.program}
-[alias]
-    status = !{self.program}
-    switch = !{self.program}
-[filter "lfs"]
-    process = {self.program}
-    required = true
-[include]
-    path = included
-"""
+        named = {
+            **dict.fromkeys(_STARTS, str(self.program)),
+            **dict.fromkeys(("alias.status", "alias.switch"), f"!{self.program}"),
+            **dict.fromkeys(("log.showSignature", 'filter "lfs".required'), "true"),
+            "core.hooksPath": str(self.program.parent / "hooks"),
+            "include.path": "included",
+        }
+        lines = "".join("[{}]\n    {} = {}\n".format(*name.split("."), value) for name, value in named.items())
+        return f"[core]\n    repositoryformatversion = 0\n{work_tree}\n{lines}"
 
 
 BARE, WITH_A_WORK_TREE = "    bare = true", "    bare = false\n    worktree = ."
