@@ -2,11 +2,9 @@ import gzip
 import os
 import socket
 import sys
-import threading
 import time
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
 
@@ -43,22 +41,15 @@ def page(server: Server, path: str = "/index.yaml", limits: Limits = QUICK) -> b
     return NOWHERE.fetch(Address.parse(server.url + path), limits)
 
 
-def test_a_connection_that_was_idle_while_an_image_was_built_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_was_idle_while_an_image_was_built_is_not_used_again(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What stands between may have dropped it without a word: nobody answers there any more."""
     monkeypatch.setattr("tasks.core.http.monotonic", iter((0.0, 1200.0)).__next__)
-    opened: list[socket.socket] = []
-
-    def answer_each_once() -> None:
-        while len(opened) < 2:
-            opened.append(held.enter_context(listener.accept()[0]))
-            opened[-1].recv(4096)
-            opened[-1].sendall(reply(b"a", Connection="keep-alive"))
-
-    with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as held:
-        threading.Thread(target=answer_each_once, daemon=True).start()
-        address = Address.parse(f"http://127.0.0.1:{listener.getsockname()[1]}/")
-        assert [get(address, QUICK._replace(read=1, attempts=1)).body for _ in range(2)] == [b"a", b"a"]
-    assert len(opened) == 2
+    server.answers = [Drip(reply(b"a", Connection="keep-alive"), b"")]
+    once = QUICK._replace(read=1, attempts=1)
+    assert [get(Address.parse(server.url), once).body for _ in range(2)] == [b"a", b"a"]
+    assert len(server.asked) == 2
 
 
 def test_a_stored_file_comes_byte_for_byte_whatever_the_server_calls_it(server: Server) -> None:
