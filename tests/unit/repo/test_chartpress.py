@@ -46,18 +46,11 @@ def test_anchors_and_merge_keys() -> None:
     config = read(
         """
 charts:
-  - name: c
-    images:
-      a: &a
-        contextPath: images/hub
-        valuesPath: a.image
-        buildArgs: &args {V: "1"}
-      b:
-        <<: *a
-        valuesPath: b.image
-      c:
-        <<: [{contextPath: c}, *a]
-        buildArgs: {<<: *args, W: "2"}
+- name: c
+  images:
+    a: &a {contextPath: images/hub, valuesPath: a.image, buildArgs: &args {V: "1"}}
+    b: {<<: *a, valuesPath: b.image}
+    c: {<<: [{contextPath: c}, *a], buildArgs: {<<: *args, W: "2"}}
 """
     )
     a, b, c = config[0].images
