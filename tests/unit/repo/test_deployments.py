@@ -33,25 +33,15 @@ def hub(tmp_path: Path) -> Hub:
     return opened(made)
 
 
+def edx(environment: str, *values: str) -> Deployment:
+    name = f"edx-{environment}"
+    return Deployment(name, tuple(f"deployments/edx/{file}.yaml" for file in values), name, name, "hub", "edx")
+
+
 def test_hubploys_deployments_have_the_common_values_first(hub: Hub) -> None:
-    config = "deployments/edx/config"
     assert deployments(hub) == (
-        Deployment(
-            "edx-prod",
-            (f"{config}/common.yaml", f"{config}/prod.yaml", "deployments/edx/secrets/prod.yaml"),
-            "edx-prod",
-            "edx-prod",
-            "hub",
-            "edx",
-        ),
-        Deployment(
-            "edx-staging",
-            (f"{config}/common.yaml", f"{config}/staging.yaml"),
-            "edx-staging",
-            "edx-staging",
-            "hub",
-            "edx",
-        ),
+        edx("prod", "config/common", "config/prod", "secrets/prod"),
+        edx("staging", "config/common", "config/staging"),
     )
 
 
