@@ -15,6 +15,8 @@ def remotes(*names: str, address: str = SSH, **owners: str) -> dict[str, str]:
     return {f"remote.{name}.url": address.format(owner) for name, owner in named.items()}
 
 
+IN_SETTINGS = "in invoke.yaml: hub: {upstream:"
+FOLDER = {"remote.origin.url": "/srv/hubs.git"}
 FORK = remotes("origin", "upstream")
 TEAMS = remotes("origin", "team")
 # What is configured, the remote that is pushed to, the upstream, and settings.
@@ -73,18 +75,10 @@ def test_which_remote_is_pushed_to_and_which_is_the_upstream(
     ("config", "upstream", "what", "hint"),
     [
         (remotes("origin"), "team", "there is no remote team", "git remote add team URL"),
+        (FORK, "upstraem", "there is no remote upstraem", f"did you mean upstream? {IN_SETTINGS} upstream}}"),
         (
-            remotes("origin", "upstream"),
-            *(
-                "upstraem",
-                "there is no remote upstraem",
-                "did you mean upstream? in invoke.yaml: hub: {upstream: upstream}",
-            ),
-        ),
-        (
-            {"remote.origin.url": "/srv/hubs.git"},
-            *("team/hubs", "cannot tell which host has team/hubs"),
-            "name a git remote, or write the whole address, in invoke.yaml: hub: {upstream: ADDRESS}",
+            *(FOLDER, "team/hubs", "cannot tell which host has team/hubs"),
+            f"name a git remote, or write the whole address, {IN_SETTINGS} ADDRESS}}",
         ),
     ],
 )
@@ -96,7 +90,5 @@ def test_an_upstream_that_is_no_remote_is_refused(config: dict[str, str], upstre
 def test_a_variable_is_what_to_fix_where_one_names_the_upstream(monkeypatch: pytest.MonkeyPatch) -> None:
     """invoke.yaml would change nothing: the variable wins."""
     monkeypatch.setenv("INVOKE_HUB_UPSTREAM", "team/hubs")
-    told = raised(
-        Refused, choose_remotes, {"remote.origin.url": "/srv/hubs.git"}, Settings(upstream="team/hubs"), "main"
-    )
+    told = raised(Refused, choose_remotes, FOLDER, Settings(upstream="team/hubs"), "main")
     assert told.endswith("hint: fix INVOKE_HUB_UPSTREAM, or unset it")
