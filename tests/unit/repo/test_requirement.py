@@ -9,41 +9,25 @@ from . import sides
 WHERE = "hub/requirements.yaml"
 
 
-def spelling(name: str, text: str) -> object:
-    """A file as it changes: ⟦OLD→NEW⟧."""
-    return pytest.param(*(side.encode() for side in sides(text)), id=name)
+# Files as they change: ⟦OLD→NEW⟧.
+SPELLINGS = {
+    "blanks, which Helm ignores": '- name: jupyterhub\n  version: ⟦" 3.3.8 "→"4.4.0"⟧\n  repository: x\n',
+    "column 2, quotes, no last newline": "  - version: '⟦3.3.8→4.4.0⟧'\n    name: 'jupyterhub'",
+    "siblings that share the prefix": (
+        "- {name: jupyterhub-ssh, version: 3.3.8}\n- {name: jupyterhub, version: ⟦3.3.8→4.4.0⟧}\n"
+        "- {name: jupyterhub-home-nfs, version: 3.3.8}\n"
+    ),
+    "a version that YAML takes for a number": "- {name: jupyterhub, version: ⟦3.10→4.4.0⟧}\n",
+    "twice under aliases": (
+        "- {name: jupyterhub, alias: a, version: ⟦3.3.8→4.4.0⟧}\n"
+        "- {name: jupyterhub, alias: b, version: ⟦3.3.8→4.4.0⟧}\n"
+    ),
+}
 
 
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        spelling(
-            "blanks, which Helm ignores",
-            'dependencies:\n- name: jupyterhub\n  version: ⟦" 3.3.8 "→"4.4.0"⟧\n  repository: x\n',
-        ),
-        spelling(
-            "column 2, quotes, no last newline", "dependencies:\n  - version: '⟦3.3.8→4.4.0⟧'\n    name: 'jupyterhub'"
-        ),
-        spelling(
-            "siblings that share the prefix",
-            (
-                "dependencies:\n- {name: jupyterhub-ssh, version: 3.3.8}\n"
-                "- {name: jupyterhub, version: ⟦3.3.8→4.4.0⟧}\n- {name: jupyterhub-home-nfs, version: 3.3.8}\n"
-            ),
-        ),
-        spelling(
-            "a version that YAML takes for a number", "dependencies:\n- {name: jupyterhub, version: ⟦3.10→4.4.0⟧}\n"
-        ),
-        spelling(
-            "twice under aliases",
-            (
-                "dependencies:\n- {name: jupyterhub, alias: a, version: ⟦3.3.8→4.4.0⟧}\n"
-                "- {name: jupyterhub, alias: b, version: ⟦3.3.8→4.4.0⟧}\n"
-            ),
-        ),
-    ],
-)
-def test_only_the_version_changes(before: bytes, after: bytes) -> None:
+@pytest.mark.parametrize("text", SPELLINGS.values(), ids=SPELLINGS)
+def test_only_the_version_changes(text: str) -> None:
+    before, after = (f"dependencies:\n{side}".encode() for side in sides(text))
     assert with_version(before, "jupyterhub", "4.4.0", WHERE) == after
     assert with_version(after, "jupyterhub", "4.4.0", WHERE) == after
 
