@@ -33,6 +33,9 @@ def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 # -- what is read
 
 
+ACCEPTED = (Accepted("image-override"), Accepted("lock-differs", "hub/*"))
+
+
 @pytest.mark.parametrize(
     ("key", "given", "read"),
     [
@@ -62,16 +65,8 @@ def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
             (ValuesTarget("a.yaml", "a.b"), ValuesTarget("b.yaml", "c", "hub")),
         ),
         ("values", "a.yaml:a.b,b.yaml:c", (ValuesTarget("a.yaml", "a.b"), ValuesTarget("b.yaml", "c"))),
-        (
-            "accept",
-            ["image-override", {"code": "lock-differs", "path": "hub/*"}],
-            (Accepted("image-override"), Accepted("lock-differs", "hub/*")),
-        ),
-        (
-            "accept",
-            "image-override,lock-differs:hub/*",
-            (Accepted("image-override"), Accepted("lock-differs", "hub/*")),
-        ),
+        ("accept", ["image-override", {"code": "lock-differs", "path": "hub/*"}], ACCEPTED),
+        ("accept", "image-override,lock-differs:hub/*", ACCEPTED),
         ("deployments", [{"name": "prod", "values": ["a", "b"]}], (DeploymentSetting("prod", ("a", "b")),)),
     ],
 )
@@ -102,6 +97,8 @@ TEXT, PLATFORM = "quote it; it may not be empty, or begin with -", "write platfo
 FOLDER, NAME = "name it relative to the repository's top", "write it as HOST/PATH/NAME in small letters, without a tag"
 KEYS_OF_IMAGES = "the keys of hub.images are: context, name, dockerfile, values, paths"
 TARGETS = "write values: [{file: ..., path: ...}]"
+NO_PATH = "not a path in the repository"
+BOTH = {"file": "a", "marker": "c", "path": "b"}
 ACCEPT = "write accept: [image-override, {code: ..., path: ...}]"
 
 
@@ -116,18 +113,13 @@ ACCEPT = "write accept: [image-override, {code: ..., path: ...}]"
             ("images", [image], f"hub.images is {image}, not a list of names, or of context and name", IMAGES)
             for image in ({"context": "i"}, {"context": None, "name": "a/b"})
         ),
-        (
-            "images",
-            [{"context": "../i", "name": "a/b"}],
-            "hub.images.context is '../i', not a path in the repository",
-            FOLDER,
-        ),
+        ("images", [{"context": "../i", "name": "a/b"}], f"hub.images.context is '../i', {NO_PATH}", FOLDER),
         ("images", [{"context": "i", "name": "a/b:1"}], "hub.images.name is 'a/b:1', not the name of an image", NAME),
         ("images", [{"context": "i", "name": "a/b", "tag": "1"}], "unknown setting hub.images.tag", KEYS_OF_IMAGES),
         ("values", [{"file": "a.yaml", "pth": "a"}], "unknown setting hub.values.pth", "did you mean path?"),
         ("base", "charts", "hub.base is 'charts', not keep or chart", "write base: keep"),
-        ("root", "../etc", "hub.root is '../etc', not a path in the repository", FOLDER),
-        ("root", "a\0b", r"hub.root is 'a\x00b', not a path in the repository", FOLDER),
+        ("root", "../etc", f"hub.root is '../etc', {NO_PATH}", FOLDER),
+        ("root", "a\0b", rf"hub.root is 'a\x00b', {NO_PATH}", FOLDER),
         ("base_branch", "\ud800", r"hub.base_branch is '\ud800', not text", TEXT),
         ("platform", "amd64", "hub.platform is 'amd64', not a platform", PLATFORM),
         ("platform", "linux/amd64 --load", "hub.platform is 'linux/amd64 --load', not a platform", PLATFORM),
@@ -135,12 +127,7 @@ ACCEPT = "write accept: [image-override, {code: ..., path: ...}]"
         ("kubernetes", 1.3, "hub.kubernetes is 1.3, not a version of Kubernetes", 'write kubernetes: "1.30"'),
         ("values", [{"file": "a.yaml"}], "hub.values is {'file': 'a.yaml'}, not file and path", TARGETS),
         ("values", "a.yaml", "hub.values is 'a.yaml', not file and path", TARGETS),
-        (
-            "pins",
-            [{"file": "a", "path": "b", "marker": "c"}],
-            "hub.pins is {'file': 'a', 'marker': 'c', 'path': 'b'}, not file with path or marker",
-            TARGETS.replace("values", "pins"),
-        ),
+        ("pins", [BOTH], f"hub.pins is {BOTH}, not file with path or marker", TARGETS.replace("values", "pins")),
         ("accept", [{"path": "a"}], "hub.accept is {'path': 'a'}, not a problem's code", ACCEPT),
         (
             "attest",
