@@ -41,44 +41,32 @@ MERGE_REQUEST = (
     f"&merge_request%5Btitle%5D={IN_ADDRESS}"
 )
 EXPANDED = f"expand=1&title={IN_ADDRESS}"
+ON_BITBUCKET = f"pull-requests/new?source={BRANCH}&dest"
+TEAM, GITEA = "git@github.com:team/hubs.git", "http://gitea.example:3000"
 # The repository, its fork where branches are pushed to one, and the page.
 PAGES = [
     ("git@github.com:org/hubs.git", "", f"https://github.com/org/hubs/compare/main...{BRANCH}?{EXPANDED}"),
     ("octocorp@octocorp.ghe.com:org/hubs", "", f"https://octocorp.ghe.com/org/hubs/compare/main...{BRANCH}?{EXPANDED}"),
     ("https://github.example.edu/o/hubs", "", f"https://github.example.edu/o/hubs/compare/main...{BRANCH}?{EXPANDED}"),
     ("git@gitlab.com:deep/er/still/hubs.git", "", f"https://gitlab.com/deep/er/still/hubs/{MERGE_REQUEST}"),
-    (
-        "git@bitbucket.org:org/hubs.git",
-        "",
-        f"https://bitbucket.org/org/hubs/pull-requests/new?source={BRANCH}&dest=main",
-    ),
+    ("git@bitbucket.org:org/hubs.git", "", f"https://bitbucket.org/org/hubs/{ON_BITBUCKET}=main"),
     ("https://codeberg.org/org/hubs.git", "", f"https://codeberg.org/org/hubs/compare/main...{BRANCH}"),
     ("git@git.forgejo.example:org/hubs.git", "", f"https://git.forgejo.example/org/hubs/compare/main...{BRANCH}"),
     ("git@git.example.org:org/hubs.git", "", None),
     ("https://dev.azure.com/org/project/_git/hubs", "", None),
     ("https://bitbucket.example.com/scm/HUB/hubs.git", "", None),
+    (TEAM, "git@github.com:robin/hubs.git", f"https://github.com/team/hubs/compare/main...robin:{BRANCH}?{EXPANDED}"),
     (
-        "git@github.com:team/hubs.git",
-        "git@github.com:robin/hubs.git",
-        f"https://github.com/team/hubs/compare/main...robin:{BRANCH}?{EXPANDED}",
-    ),
-    (
-        "git@github.com:team/hubs.git",
-        "git@github.com:robin/team-hubs.git",
+        *(TEAM, "git@github.com:robin/team-hubs.git"),
         f"https://github.com/team/hubs/compare/main...robin:team-hubs:{BRANCH}?{EXPANDED}",
     ),
     ("git@gitlab.com:team/hubs.git", "git@gitlab.com:robin/hubs.git", f"https://gitlab.com/robin/hubs/{MERGE_REQUEST}"),
+    (f"{GITEA}/team/hubs.git", f"{GITEA}/robin/ours.git", f"{GITEA}/team/hubs/compare/main...robin/ours:{BRANCH}"),
     (
-        "http://gitea.example:3000/team/hubs.git",
-        "http://gitea.example:3000/robin/ours.git",
-        f"http://gitea.example:3000/team/hubs/compare/main...robin/ours:{BRANCH}",
+        *("git@bitbucket.org:team/hubs.git", "git@bitbucket.org:robin/hubs.git"),
+        f"https://bitbucket.org/robin/hubs/{ON_BITBUCKET}=team/hubs::main",
     ),
-    (
-        "git@bitbucket.org:team/hubs.git",
-        "git@bitbucket.org:robin/hubs.git",
-        f"https://bitbucket.org/robin/hubs/pull-requests/new?source={BRANCH}&dest=team/hubs::main",
-    ),
-    ("git@github.com:team/hubs.git", "git@gitlab.com:robin/hubs.git", None),
+    (TEAM, "git@gitlab.com:robin/hubs.git", None),
 ]
 
 
