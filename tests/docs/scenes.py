@@ -258,11 +258,9 @@ def signing(scene: Scene) -> None:
 
 def deployments(scene: Scene) -> None:
     """A hub repository with two deployments, z2jh's real charts in a folder, and the real helm."""
-    charts = write_real_repository(scene.home / "charts")
-    registry = f"{scene.registry}/{scene.path}"
-    made = {"base": scene.base, "registry": registry, "chart_repository": charts.as_uri()}
-    hub = make_hub(scene.hub.path, **made)
-    folder = "deployments/edx"
+    usual(scene)
+    hub, folder = scene.hub, "deployments/edx"
+    hub.edit("hub/requirements.yaml", scene.charts, write_real_repository(scene.home / "charts").as_uri())
     hub.write(f"{folder}/hubploy.yaml", "images: {}\n")
     hub.write(f"{folder}/config/common.yaml", "jupyterhub:\n  hub:\n    concurrentSpawnLimit: 20\n")
     hub.write(f"{folder}/config/prod.yaml", "jupyterhub:\n  hub:\n    cookieSecret: '0123'\n")
@@ -270,7 +268,6 @@ def deployments(scene: Scene) -> None:
     hub.write(f"{folder}/secrets/prod.yaml", "jupyterhub: ENC[AES256_GCM]\nsops:\n  mac: ENC[AES256_GCM]\n")
     hub.commit("Add a deployment")
     hub.git("push", "--quiet")
-    at(hub, ON_GITHUB)
     path = os.pathsep.join((str(HELMS["4"].parent), scene.env["PATH"]))
     scene.env |= {"PATH": path, "INVOKE_HUB_CACHE_FOLDER": str(scene.home / "cache"), "INVOKE_HUB_PREVIEW": "true"}
 
