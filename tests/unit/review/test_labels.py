@@ -11,37 +11,20 @@ RELEASE = PullRequestPaths(
 )
 # As Cal-ICOR and Berkeley have them.
 VERSION_4 = """\
-python:
-  - '**/*.py'
-dockerfile:
-  - '**/Dockerfile'
-configuration:
-  - '**/*.{json,yaml}'
-hub-images:
-  - 'images/**'
-documentation:
-  - any: ['**/*.txt', '!**/requirements.txt']
-  - 'docs/**'
-helm-config:
-  - 'chartpress.yaml'
-  - 'hub/*.yaml'
-jupyterhub-deployment:
-  - 'hub/**'
-'hub: cuesta':
-  - 'deployments/cuesta/**'
+python: ['**/*.py']
+dockerfile: ['**/Dockerfile']
+configuration: ['**/*.{json,yaml}']
+hub-images: ['images/**']
+documentation: [any: ['**/*.txt', '!**/requirements.txt'], 'docs/**']
+helm-config: ['chartpress.yaml', 'hub/*.yaml']
+jupyterhub-deployment: ['hub/**']
+'hub: cuesta': ['deployments/cuesta/**']
 """
 VERSION_5 = """\
 changed-files-labels-limit: 8
-hub-images:
-- changed-files:
-  - any-glob-to-any-file: images/**
-jupyterhub-deployment:
-- any:
-  - changed-files:
-    - any-glob-to-any-file: ['hub/**', 'support/**']
-'hub: cuesta':
-- changed-files:
-  - any-glob-to-any-file: deployments/cuesta/**
+hub-images: [changed-files: [any-glob-to-any-file: images/**]]
+jupyterhub-deployment: [any: [changed-files: [any-glob-to-any-file: ['hub/**', 'support/**']]]]
+'hub: cuesta': [changed-files: [any-glob-to-any-file: deployments/cuesta/**]]
 """
 
 
