@@ -59,10 +59,8 @@ class StandInGitHub:
             parent = {"id": "R", "name": "hubs", "owner": {"login": "team"}} if path == ROBIN else None
             return {"repository": repository | {"parent": parent, "defaultBranchRef": {"name": "staging"}}}
         if operation in ("PullRequestList", "PullRequestForBranch"):
-            states, branch = (
-                variables.get("state") or variables["states"],
-                variables.get("headBranch") or variables["headRefName"],
-            )
+            states = variables.get("state") or variables["states"]
+            branch = variables.get("headBranch") or variables["headRefName"]
             found = [one for one in reversed(self.requests) if one["headRefName"] == branch and one["state"] in states]
             return {"repository": repository | {"pullRequests": {"nodes": found, "totalCount": 1, "pageInfo": _PAGE}}}
         if operation == "PullRequestCreate":
