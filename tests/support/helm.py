@@ -92,17 +92,8 @@ def chart_archive(release: ChartRelease) -> bytes:
     files = {
         "jupyterhub/Chart.yaml": _chart_yaml(release),
         "jupyterhub/values.yaml": f"""\
-hub:
-  config: {{}}
-  image:
-    name: {name}
-    tag: "{tag}"
-    pullPolicy:
-proxy:
-  chp:
-    image:
-      name: quay.io/jupyterhub/configurable-http-proxy
-      tag: "4.6.1"
+hub: {{config: {{}}, image: {{name: {name}, tag: "{tag}", pullPolicy: }}}}
+proxy: {{chp: {{image: {{name: quay.io/jupyterhub/configurable-http-proxy, tag: "4.6.1"}}}}}}
 singleuser: {{}}
 """,
         "jupyterhub/templates/NOTES.txt": "Thank you for installing JupyterHub!\n",
