@@ -43,19 +43,12 @@ class Asked:
 
 @dataclass
 class Rule:
-    """Answers requests in the registry's place.
-
-    Attributes:
-        part: what stands in their line (``GET /v2/hub/manifests/1``) somewhere; empty for every request.
-        answer: what is sent as it is, or what is done with the connection.
-        times: how many such requests it answers.
-        after: what stands in the line of an earlier request; empty where it need not wait for one.
-    """
+    """What answers requests in the place of what is behind: see :meth:`Server.answer`."""
 
     part: str
     answer: Answer
-    times: float = math.inf
-    after: str = ""
+    times: float
+    after: str
 
 
 @dataclass
@@ -90,7 +83,10 @@ class Server:
         return [str(asked) for asked in self.asked]
 
     def answer(self, part: str, answer: Answer, *, times: float = math.inf, after: str = "") -> None:
-        """Answer requests with ``part`` in their line with ``answer`` from now on, or ``after`` another request."""
+        """Answer requests with ``part`` in their line (``GET /v2/hub/manifests/1``) with ``answer`` from now on.
+
+        That is ``times`` requests at the most, and only ``after`` one with that in its line.
+        """
         self.rules.append(Rule(part, answer, times, after))
 
     def said(self, header: str) -> list[str]:
