@@ -6,11 +6,7 @@ from .hubs import NO_REGISTRY, REAL_CHARTS, Hub, make_repository
 
 
 def make_cal_icor_like(
-    path: Path,
-    *,
-    base: str = "jupyterhub/k8s-hub",
-    registry: str = NO_REGISTRY,
-    chart_repository: str = REAL_CHARTS,
+    path: Path, *, base: str = "jupyterhub/k8s-hub", registry: str = NO_REGISTRY, chart_repository: str = REAL_CHARTS
 ) -> Hub:
     """Make a hub repository as UC's are: two charts, an image whose folder does not exist, Docker Hub's base.
 
