@@ -100,6 +100,11 @@ def look(repository: Repository, tag: str) -> FoundImage:
     return found
 
 
+def require_refused(image: Reference, what: str) -> None:
+    hint = f"look at it: docker buildx imagetools inspect {image}; rebuild it: invoke build --force"
+    assert raised(Refused, inspect, image) == f"error: {what} ({image})\nhint: {hint}"
+
+
 @pytest.mark.engine
 @pytest.mark.parametrize("media_type", [MANIFEST, DOCKER_MANIFEST], ids=["OCI's manifest", "Docker's manifest"])
 def test_one_image(repository: Repository, media_type: str) -> None:
@@ -142,11 +147,7 @@ def test_an_index_with_two_manifests_for_a_platform_is_refused(
     entries = [one, repository.push("second", second, "xy") if second else one]
     entries = [{key: entry[key] for key in entry if is_named or key != "platform"} for entry in entries]
     repository.push_index("1", *entries, repository.push("other", "linux/s390x", "s"))
-    image = at(repository, "1")
-    assert raised(Refused, inspect, image) == (
-        f"error: the index has 2 manifests for {first} ({image})\n"
-        f"hint: look at it: docker buildx imagetools inspect {image}; rebuild it: invoke build --force"
-    )
+    require_refused(at(repository, "1"), f"the index has 2 manifests for {first}")
 
 
 @pytest.mark.engine
@@ -180,11 +181,7 @@ def test_an_index_that_says_another_platform_than_its_image(
     entries = [repository.push("other", other, "xy", media_type=media_type) for other in others]
     whole = DOCKER_INDEX if media_type == DOCKER_MANIFEST else INDEX
     repository.push_index("1", image, *entries, media_type=whole)
-    reference = at(repository, "1")
-    assert raised(Refused, inspect, reference) == (
-        f"error: the index says {said}, its image is for {really} ({reference})\n"
-        f"hint: look at it: docker buildx imagetools inspect {reference}; rebuild it: invoke build --force"
-    )
+    require_refused(at(repository, "1"), f"the index says {said}, its image is for {really}")
 
 
 @pytest.mark.engine
