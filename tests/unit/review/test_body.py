@@ -19,27 +19,20 @@ DEV = "5.0.0-0.dev.git.7340.h48ea50e3"
 DEVS_IMAGE = "5.0.0-0.dev.git.7334.hb9d05a1f"
 VALUES = """\
 jupyterhub:
-  proxy:
-    chp:
-      image: {tag: 4.6.2}
+  proxy: {chp: {image: {tag: 4.6.2}}}
   hub:
     image:
       name:
       tag:
     config:
-      JupyterHub:
-        authenticator_class: cilogon
-      Authenticator:
-        allowed_users: [robin]
+      JupyterHub: {authenticator_class: cilogon}
+      Authenticator: {allowed_users: [robin]}
     extraConfig:
       volumes: |
         c.KubeSpawner.extra_labels = {"team": "hub"}
         c.KubeSpawner.pod_name_template = "user-{username}"
   singleuser:
-    storage:
-      type: static
-      static:
-        subPath: "{username}"
+    storage: {type: static, static: {subPath: "{username}"}}
 httpRoute: {gateway: not-the-charts-own}
 """
 
