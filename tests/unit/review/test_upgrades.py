@@ -78,8 +78,7 @@ jupyterhub:
       b: "user-{username}"
     db: {type: postgres}
   singleuser:
-    storage:
-      type: dynamic
+    storage: {type: dynamic}
     extraEnv:
       PLAIN: plain
       BRACES: "{x}"
@@ -89,14 +88,10 @@ jupyterhub:
       - &shared {display_name: plain}
       - *shared
 other:
-  jupyterhub:
-    hub: {fsGid: 1}
+  jupyterhub: {hub: {fsGid: 1}}
   deeper:
-    jupyterhub:
-      hub: {fsGid: 2}
-    deepest:
-      far:
-        jupyterhub: {hub: {fsGid: 3}}
+    jupyterhub: {hub: {fsGid: 2}}
+    deepest: {far: {jupyterhub: {hub: {fsGid: 3}}}}
 """
 
 
@@ -110,17 +105,17 @@ other:
         (Watch("singleuser.storage.type", holds="static"), []),
         (
             Watch("singleuser.extraEnv.**", holds="{"),
-            ["17 jupyterhub.singleuser.extraEnv.BRACES", "18 jupyterhub.singleuser.extraEnv.NESTED.value"],
+            ["16 jupyterhub.singleuser.extraEnv.BRACES", "17 jupyterhub.singleuser.extraEnv.NESTED.value"],
         ),
         (
             Watch("**", holds="{username}"),
             [
                 "7 jupyterhub.hub.extraConfig.a",
                 "10 jupyterhub.hub.extraConfig.b",
-                "20 jupyterhub.singleuser.profileList.0.display_name",
+                "19 jupyterhub.singleuser.profileList.0.display_name",
             ],
         ),
-        (Watch("hub.fsGid"), ["25 other.jupyterhub.hub.fsGid", "28 other.deeper.jupyterhub.hub.fsGid"]),
+        (Watch("hub.fsGid"), ["23 other.jupyterhub.hub.fsGid", "25 other.deeper.jupyterhub.hub.fsGid"]),
         (
             Watch("hub.config.**"),
             [
