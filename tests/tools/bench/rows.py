@@ -75,7 +75,7 @@ sys.modules["tasks"] = rooms
 _DECIDE = """
 from tasks.releases.index import choose, read_index
 choice = choose(read_index(Path(sys.argv[1]).read_bytes(), sys.argv[1]), "3.3.7")
-print(choice.release.version, choice.release.hub_image)
+print(choice.release.version, choice.release.base_image)
 """
 _FULL_LOAD = """
 import sys
