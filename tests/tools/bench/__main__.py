@@ -15,8 +15,8 @@ from .measure import LEAST_PAIRS, as_text
 GROUPS = {
     group.__name__.replace("_", "-"): group
     for group in (
-        *(rows.starting, rows.deciding, rows.second_look, rows.tagging, rows.checking, rows.nothing_to_do),
-        *(rows.several_images, rows.releasing, rows.first_build, rows.squashing, rows.memory),
+        *(rows.starting, rows.deciding, rows.tagging, rows.checking, rows.nothing_to_do, rows.several_images),
+        *(rows.releasing, rows.first_build, rows.squashing, rows.memory),
     )
 }
 

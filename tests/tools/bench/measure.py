@@ -55,7 +55,7 @@ class Row:
         against: the baseline.
         value: what was measured, in ``unit``.
         limit: what it may be at most.
-        unit: ``x`` (times the baseline), ``MiB`` or ``requests``.
+        unit: ``x`` (times the baseline) or ``MiB``.
         medians: our own and the baseline's, where times are compared.
     """
 

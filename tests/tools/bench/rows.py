@@ -11,7 +11,6 @@ from statistics import median
 from tests.support.charts import LENGTH, write_real_index
 from tests.support.cli import INVOKE
 from tests.support.engine import missing_for_second_engine, second_engine
-from tests.support.helm import served
 from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
 
@@ -62,7 +61,7 @@ def checking(lab: Lab) -> Iterator[Row]:
     yield ratio(ours, empty_task(lab, "nothing"), 3 * lab.pairs, 2.5)
 
 
-# -- the index, the second look, a tag
+# -- the index, a tag
 
 # The rooms without the verbs, so that Invoke's own start, a row of its own, is not in these rows too.
 _ROOMS = f"""
@@ -82,11 +81,6 @@ import sys
 from pathlib import Path
 from ruamel.yaml import YAML
 YAML(typ="safe", pure=True).load(Path(sys.argv[1]))
-"""
-_FETCH = """
-from tasks.core.http import Address
-from tasks.releases.repository import Cache, HelmRepository
-print(len(HelmRepository(Address.parse(sys.argv[1]), Cache(Path(sys.argv[2]))).index()))
 """
 _TAG = """
 from tasks.core.settings import Settings
@@ -109,19 +103,6 @@ def deciding(lab: Lab) -> Iterator[Row]:
     index = str(write_real_index(lab.folder / "real") / "index.yaml")
     ours = python(f"index to decision, {LENGTH:,} entries", _ROOMS + _DECIDE, index)
     yield ratio(ours, python("ruamel.yaml's full load", _FULL_LOAD, index), lab.pairs, 0.1)
-
-
-def second_look(lab: Lab) -> Iterator[Row]:
-    """The second look at a Helm repository that has not changed: one conditional request, no body."""
-    with served(write_real_index(lab.folder / "unchanged")) as server:
-        look = python("second look", _ROOMS + _FETCH, server.url, str(lab.folder / "index-cache"))
-        look.output()
-        first = len(server.requests)
-        look.output()
-        second = server.requests[first:]
-    if second != ["GET /index.yaml 304"]:
-        raise RuntimeError(f"the second look asked: {second}")
-    yield Row("second look at an unchanged Helm repository", "its first look", len(second), 1, "requests")
 
 
 def tagging(lab: Lab) -> Iterator[Row]:
