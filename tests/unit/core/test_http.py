@@ -245,9 +245,7 @@ def test_no_proxy_is_respected(https_proxy: Server, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "http://[", "http://", "http://a:99999"])
 def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     monkeypatch.setenv("https_proxy", proxy)
-    with pytest.raises(Unusable) as fault:
-        NOWHERE.fetch(Address.parse("https://charts.test/index.yaml"), QUICK)
-    assert str(fault.value) == (
+    assert raised(Unusable, NOWHERE.fetch, Address.parse("https://charts.test/index.yaml"), QUICK) == (
         "error: the proxy for https cannot be used (https_proxy)\n"
         "hint: set https_proxy to http://HOST:PORT, or name charts.test in no_proxy"
     )

@@ -16,6 +16,7 @@ from tasks.core.settings import (
     read_settings,
     variable,
 )
+from tests.support.calls import raised
 from tests.support.cli import HUBPRESS, Result, run, run_module, run_task, succeed
 from tests.support.fixtures import Hubpress
 from tests.support.hubs import Hub, make_hub
@@ -141,9 +142,7 @@ ACCEPT = "write accept: [image-override, {code: ..., path: ...}]"
     ],
 )
 def test_a_wrong_setting_is_refused_with_the_keys_name(key: str, given: object, what: str, hint: str) -> None:
-    with pytest.raises(Unusable) as refused:
-        read_settings({key: given})
-    assert str(refused.value) == f"error: {what} (invoke.yaml)\nhint: {hint}"
+    assert raised(Unusable, read_settings, {key: given}) == f"error: {what} (invoke.yaml)\nhint: {hint}"
 
 
 @pytest.mark.parametrize(
@@ -160,9 +159,8 @@ def test_a_fault_of_a_variable_names_the_variable(
     name: str, text: str, what: str, hint: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, text)
-    with pytest.raises(Unusable) as refused:
-        read_settings({})
-    assert str(refused.value) == f"error: {what} ({name})\nhint: {hint or f'fix {name}, or unset it'}"
+    told = f"error: {what} ({name})\nhint: {hint or f'fix {name}, or unset it'}"
+    assert raised(Unusable, read_settings, {}) == told
 
 
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,10 +200,8 @@ def test_the_hubs_own_file_is_read(text: str, read: Settings, tmp_path: Path) ->
     ],
 )
 def test_a_file_that_cannot_be_used_is_one_fault(tmp_path: Path, text: str) -> None:
-    with pytest.raises(Unusable) as refused:
-        read_settings({}, own_file(tmp_path, text))
-    assert len(str(refused.value).splitlines()) == 2
-    assert "invoke.yaml" in str(refused.value)
+    error, _ = raised(Unusable, read_settings, {}, own_file(tmp_path, text)).splitlines()
+    assert "invoke.yaml" in error
 
 
 def test_a_folder_for_downloads_is_relative_to_the_file_that_names_it(
@@ -219,9 +215,7 @@ def test_a_folder_for_downloads_is_relative_to_the_file_that_names_it(
 
 @pytest.mark.parametrize("key", ["base_branch", "hbu"])
 def test_a_setting_beside_its_section_is_refused_unless_there_is_one(key: str, tmp_path: Path) -> None:
-    with pytest.raises(Unusable) as refused:
-        read_settings({}, own_file(tmp_path, f"{key}: staging\n"))
-    assert str(refused.value) == (
+    assert raised(Unusable, read_settings, {}, own_file(tmp_path, f"{key}: staging\n")) == (
         f"error: {key} is outside of hub (invoke.yaml)\n"
         "hint: put settings under hub; if it is another program's, add hub: {}"
     )

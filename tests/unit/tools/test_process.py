@@ -10,6 +10,7 @@ from tasks.core.faults import ProgramFailed, Unreachable
 from tasks.tools.command import Command, Output
 from tasks.tools.git import Git, failed
 from tasks.tools.process import capture, find
+from tests.support.calls import raised
 from tests.support.processes import write_program
 
 
@@ -34,9 +35,7 @@ def test_what_keeps_a_program_from_starting_is_told(
     (tmp_path / "broken").write_bytes(b"\0")
     (tmp_path / "broken").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    with pytest.raises(ProgramFailed) as fault:
-        capture(Command((program,), tmp_path / folder))
-    assert str(fault.value) == (
+    assert raised(ProgramFailed, capture, Command((program,), tmp_path / folder)) == (
         f"error: {program} cannot be started: {why.format(tmp_path)}\n"
         f"hint: try {program} --version; if that does not start, reinstall {program}"
     )
@@ -45,11 +44,9 @@ def test_what_keeps_a_program_from_starting_is_told(
 def test_a_remote_that_takes_the_connection_and_says_nothing_is_out_of_reach(tmp_path: Path) -> None:
     """What needs no answer of it goes on without."""
     git = Git(tmp_path)
-    with pytest.raises(Unreachable) as fault:
-        git.ask_remote(git.command("-c", "protocol.ext.allow=always", "ls-remote", "ext::sleep 60"), "origin", 0.3)
-    assert (fault.value.text, fault.value.hint) == (
-        "cannot reach the remote: git did not end within 0.3 seconds (origin)",
-        "git ls-remote origin",
+    look = git.command("-c", "protocol.ext.allow=always", "ls-remote", "ext::sleep 60")
+    assert raised(Unreachable, git.ask_remote, look, "origin", 0.3) == (
+        "error: cannot reach the remote: git did not end within 0.3 seconds (origin)\nhint: git ls-remote origin"
     )
 
 
