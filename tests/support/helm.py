@@ -134,23 +134,12 @@ def served(folder: Path) -> Iterator[HelmServer]:
         yield lab
 
 
-def _images(release: ChartRelease) -> str:
-    tag = release.hub_tag
-    images = {
-        "configurable-http-proxy": "quay.io/jupyterhub/configurable-http-proxy:4.6.1",
-        "k8s-hub": release.base_image,
-        "k8s-image-awaiter": f"quay.io/jupyterhub/k8s-image-awaiter:{tag}",
-        "pause": "registry.k8s.io/pause:3.9",
-        "traefik": "traefik:v2.11.0",
-    }
-    return "".join(f"- image: {image}\n  name: {name}\n" for name, image in images.items())
-
-
 def _chart_yaml(release: ChartRelease, created: str = "", digest: str = "", url: str = "") -> str:
     """Return Chart.yaml; with the index's own keys where they are given, since an entry is both in one."""
-    images = f"annotations:\n  artifacthub.io/images: |\n{indent(_images(release), '    ')}"
+    images = f"- image: traefik:v2.11.0\n  name: traefik\n- image: {release.base_image}\n  name: k8s-hub\n"
+    annotations = f"annotations:\n  artifacthub.io/images: |\n{indent(images, '    ')}"
     return (
-        f"{images if release.annotated else ''}apiVersion: v2\nappVersion: {release.app_version}\n"
+        f"{annotations if release.annotated else ''}apiVersion: v2\nappVersion: {release.app_version}\n"
         + (f'created: "{created}T10:00:00.000000001Z"\n' if created else "")
         + "description: Multi-user Jupyter installation\n"
         + (f"digest: {digest}\n" if digest else "")
