@@ -58,30 +58,22 @@ charts:
     assert (c.context, c.values_paths, c.build_args) == ("c", ("a.image",), {"V": "1", "W": "2"})
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        pytest.param("", "no charts (helm-charts/chartpress.yaml)", id="empty"),
-        pytest.param(
-            "<html>\n<a: b: c",
-            "not YAML: mapping values are not allowed here (helm-charts/chartpress.yaml:2)",
-            id="not YAML",
-        ),
-        pytest.param(
-            "charts:\n- chartPath: c", "charts[0].name is missing (helm-charts/chartpress.yaml)", id="no name"
-        ),
-        pytest.param(
-            "charts:\n- {name: c, images: {h: {buildArgs: {PYTHON: 3.10}}}}",
-            "charts[0].images.h.buildArgs.PYTHON is the number '3.10', not a string (helm-charts/chartpress.yaml:2)",
-            id="a number that chartpress gives to Docker as 3.1",
-        ),
-        pytest.param(
-            "charts:\n- name: c\n  images:\n    hub:\n      rebuildOnContextPathChanges: no",
-            "charts[0].images.hub.rebuildOnContextPathChanges is the text 'no', not true or false"
-            " (helm-charts/chartpress.yaml:5)",
-            id="a truth value",
-        ),
-    ],
-)
-def test_a_file_that_chartpress_cannot_use(text: str, message: str) -> None:
-    assert raised(Unusable, read, text).splitlines()[0] == f"error: {message}"
+NO_TRUTH = "charts:\n- name: c\n  images:\n    hub:\n      rebuildOnContextPathChanges: no"
+# A file, what is said of it, and the line.
+UNUSABLE = {
+    "empty": ("", "no charts", ""),
+    "not YAML": ("<html>\n<a: b: c", "not YAML: mapping values are not allowed here", ":2"),
+    "no name": ("charts:\n- chartPath: c", "charts[0].name is missing", ""),
+    "a number that chartpress gives to Docker as 3.1": (
+        "charts:\n- {name: c, images: {h: {buildArgs: {PYTHON: 3.10}}}}",
+        *("charts[0].images.h.buildArgs.PYTHON is the number '3.10', not a string", ":2"),
+    ),
+    "a truth value": (
+        *(NO_TRUTH, "charts[0].images.hub.rebuildOnContextPathChanges is the text 'no', not true or false", ":5"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "what", "line"), UNUSABLE.values(), ids=UNUSABLE)
+def test_a_file_that_chartpress_cannot_use(text: str, what: str, line: str) -> None:
+    assert raised(Unusable, read, text).splitlines()[0] == f"error: {what} ({WHERE}{line})"

@@ -37,29 +37,24 @@ def test_a_chart_without_dependencies(data: str) -> None:
     assert requirements(data.encode(), WHERE) == ()
 
 
-@pytest.mark.parametrize(
-    ("data", "what", "hint"),
-    [
-        pytest.param(
-            "dependencies:\n- {name: binderhub, version: 1.0.0}\n",
-            "no dependency jupyterhub (hub/requirements.yaml)",
-            "name the right one as hub.dependency in invoke.yaml",
-            id="another chart",
-        ),
-        pytest.param(
-            "dependencies:\n- name: jupyterhub\n",
-            "the dependency jupyterhub has no version (hub/requirements.yaml:2)",
-            "add version: with an exact version",
-            id="no version",
-        ),
-        pytest.param(
-            "dependencies:\n- {name: jupyterhub, version: 3.3.8}\n- {name: jupyterhub, alias: b, version: 3.3.7}\n",
-            "the dependency jupyterhub is at 3.3.8 on line 2 and at 3.3.7 here (hub/requirements.yaml:3)",
-            "give both the same version first",
-            id="two versions",
-        ),
-    ],
-)
+REFUSED = {
+    "another chart": (
+        *("- {name: binderhub, version: 1.0.0}", "no dependency jupyterhub (hub/requirements.yaml)"),
+        "name the right one as hub.dependency in invoke.yaml",
+    ),
+    "no version": (
+        *("- name: jupyterhub", "the dependency jupyterhub has no version (hub/requirements.yaml:2)"),
+        "add version: with an exact version",
+    ),
+    "two versions": (
+        "- {name: jupyterhub, version: 3.3.8}\n- {name: jupyterhub, alias: b, version: 3.3.7}",
+        "the dependency jupyterhub is at 3.3.8 on line 2 and at 3.3.7 here (hub/requirements.yaml:3)",
+        "give both the same version first",
+    ),
+}
+
+
+@pytest.mark.parametrize(("data", "what", "hint"), REFUSED.values(), ids=REFUSED)
 def test_a_file_that_cannot_be_moved(data: str, what: str, hint: str) -> None:
     told = f"error: {what}\nhint: {hint}"
-    assert raised(Unusable, with_version, data.encode(), "jupyterhub", "4.4.0", WHERE) == told
+    assert raised(Unusable, with_version, f"dependencies:\n{data}\n".encode(), "jupyterhub", "4.4.0", WHERE) == told

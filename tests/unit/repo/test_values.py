@@ -129,39 +129,34 @@ def test_reading(data: str, expected: PinnedImage) -> None:
     assert image_at(data.encode(), "image", WHERE) == expected
 
 
-@pytest.mark.parametrize(
-    ("data", "what", "hint"),
-    [
-        pytest.param(
-            "jupyterhub:\n  hub:\n    x: 1\n",
-            "values path jupyterhub.hub.image is missing (hub/values.yaml)",
-            'add "image: {name: , tag: }" under jupyterhub.hub, line 3',
-            id="missing",
-        ),
-        pytest.param(
-            "jupyterhub:\n  hub: on\n",
-            "jupyterhub.hub is the text 'on', not a mapping or a list (hub/values.yaml:2)",
-            "correct the path, or the file",
-            id="through a text",
-        ),
-        pytest.param(
-            "jupyterhub:\n  hub:\n    image:\n      tag: b\n",
-            "values path jupyterhub.hub.image has neither name nor repository (hub/values.yaml:4)",
-            'add "name:" under jupyterhub.hub.image',
-            id="neither name nor repository",
-        ),
-        pytest.param(
-            "jupyterhub:\n  hub:\n    image:\n      name: a\n      tag: b\n      tag: c\n",
-            "jupyterhub.hub.image.tag is ambiguous: the key tag stands on lines 5 and 6 (hub/values.yaml)",
-            "keep one of them: Helm reads the last, chartpress refuses both",
-            id="a key twice at the end",
-        ),
-    ],
-)
-def test_a_path_that_leads_to_no_image(data: str, what: str, hint: str) -> None:
-    told = f"error: {what}\nhint: {hint}"
-    assert raised(Unusable, image_at, data.encode(), "jupyterhub.hub.image", WHERE) == told
-    assert raised(Unusable, with_image, data.encode(), "jupyterhub.hub.image", IMAGE, WHERE) == told
+# What stands at jupyterhub.hub, and what is said of jupyterhub.hub.image.
+NO_IMAGES = {
+    "missing": (
+        *("\n    x: 1", "values path jupyterhub.hub.image is missing (hub/values.yaml)"),
+        'add "image: {name: , tag: }" under jupyterhub.hub, line 3',
+    ),
+    "through a text": (
+        *(" on", "jupyterhub.hub is the text 'on', not a mapping or a list (hub/values.yaml:2)"),
+        "correct the path, or the file",
+    ),
+    "neither name nor repository": (
+        "\n    image:\n      tag: b",
+        "values path jupyterhub.hub.image has neither name nor repository (hub/values.yaml:4)",
+        'add "name:" under jupyterhub.hub.image',
+    ),
+    "a key twice at the end": (
+        "\n    image:\n      name: a\n      tag: b\n      tag: c",
+        "jupyterhub.hub.image.tag is ambiguous: the key tag stands on lines 5 and 6 (hub/values.yaml)",
+        "keep one of them: Helm reads the last, chartpress refuses both",
+    ),
+}
+
+
+@pytest.mark.parametrize(("there", "what", "hint"), NO_IMAGES.values(), ids=NO_IMAGES)
+def test_a_path_that_leads_to_no_image(there: str, what: str, hint: str) -> None:
+    data, told = f"jupyterhub:\n  hub:{there}\n".encode(), f"error: {what}\nhint: {hint}"
+    assert raised(Unusable, image_at, data, "jupyterhub.hub.image", WHERE) == told
+    assert raised(Unusable, with_image, data, "jupyterhub.hub.image", IMAGE, WHERE) == told
 
 
 SHARED = {
