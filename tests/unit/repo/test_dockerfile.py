@@ -95,37 +95,30 @@ def test_only_the_base_image_changes(before: bytes, after: bytes, new: Reference
     assert with_base(after, new, WHERE)[0] is after
 
 
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        pytest.param(
-            "FROM python:3.12\nFROM ${BASE}\n",
-            "error: no FROM inherits from z2jh's hub image (images/hub/Dockerfile)\n"
-            "hint: write FROM quay.io/jupyterhub/k8s-hub:VERSION, or give the ARG that it uses a default",
-            id="another base",
-        ),
-        pytest.param(
-            "FROM a/k8s-hub:b:c\n",
-            "error: 'a/k8s-hub:b:c' is not an image name (images/hub/Dockerfile:1)\n"
-            "hint: write it as host/path:tag, for example quay.io/jupyterhub/k8s-hub:4.4.0",
-            id="not a name",
-        ),
-        pytest.param(
-            f"ARG V=3.3.8\nFROM python:$V\nFROM {HUB}:$V\n",
-            "error: the edit would make FROM python:$V name python:4.4.0 instead of python:3.3.8"
-            f" (images/hub/Dockerfile:2)\nhint: {ONE_PIECE}",
-            id="an ARG that another image uses",
-        ),
-        pytest.param(
-            f"ARG A=3\nARG B=3\nFROM {HUB}:$A.$B.8\n",
-            f"error: the edit would make FROM {HUB}:$A.$B.8 name {HUB}:3.3.8 instead of {HUB}:4.4.0"
-            f" (images/hub/Dockerfile:3)\nhint: {ONE_PIECE}",
-            id="a version in pieces",
-        ),
-    ],
-)
-def test_a_dockerfile_that_cannot_be_moved(data: str, message: str) -> None:
-    assert raised(Unusable, with_base, data.encode(), NEW, WHERE) == message
+# A file, what is said of it, its line, and the hint.
+STUCK = {
+    "another base": (
+        *("FROM python:3.12\nFROM ${BASE}\n", "no FROM inherits from z2jh's hub image", ""),
+        "write FROM quay.io/jupyterhub/k8s-hub:VERSION, or give the ARG that it uses a default",
+    ),
+    "not a name": (
+        *("FROM a/k8s-hub:b:c\n", "'a/k8s-hub:b:c' is not an image name", ":1"),
+        "write it as host/path:tag, for example quay.io/jupyterhub/k8s-hub:4.4.0",
+    ),
+    "an ARG that another image uses": (
+        f"ARG V=3.3.8\nFROM python:$V\nFROM {HUB}:$V\n",
+        *("the edit would make FROM python:$V name python:4.4.0 instead of python:3.3.8", ":2", ONE_PIECE),
+    ),
+    "a version in pieces": (
+        f"ARG A=3\nARG B=3\nFROM {HUB}:$A.$B.8\n",
+        *(f"the edit would make FROM {HUB}:$A.$B.8 name {HUB}:3.3.8 instead of {HUB}:4.4.0", ":3", ONE_PIECE),
+    ),
+}
+
+
+@pytest.mark.parametrize(("data", "what", "line", "hint"), STUCK.values(), ids=STUCK)
+def test_a_dockerfile_that_cannot_be_moved(data: str, what: str, line: str, hint: str) -> None:
+    assert raised(Unusable, with_base, data.encode(), NEW, WHERE) == f"error: {what} ({WHERE}{line})\nhint: {hint}"
 
 
 @pytest.mark.parametrize(
