@@ -128,38 +128,29 @@ def test_no_text_leaves_its_cell(text: str) -> None:
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKC\nAQEAtulip\n-----END RSA PRIVATE KEY-----"
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        pytest.param("https://robin:tulip@git.test/a", "https://***@git.test/a", id="password in an address"),
-        pytest.param("https://robin:tu@lip@git.test/a", "https://***@git.test/a", id="password with an at-sign"),
-        pytest.param("https://tulip@git.test/a", "https://***@git.test/a", id="token in an address"),
-        pytest.param(
-            '{"a":"https://a.test","b":"robin@hub.test"}',
-            '{"a":"https://a.test","b":"robin@hub.test"}',
-            id="mail address behind an address",
-        ),
-        pytest.param(
-            "GET https://s.test/b?X-Goog-Signature=0a1b2c&X-Goog-Date=2026 ok",
-            "GET https://s.test/b?X-Goog-Signature=***&X-Goog-Date=2026 ok",
-            id="signed address",
-        ),
-        pytest.param(
-            '"GET /b?sig=0a1b&token=x HTTP/1.1"', '"GET /b?sig=***&token=*** HTTP/1.1"', id="log of a request"
-        ),
-        pytest.param("Authorization: Bearer abc.def", "Authorization: Bearer ***", id="authorization header"),
-        pytest.param("Authorization: Basic cm9iaW4=", "Authorization: Basic ***", id="password header"),
-        pytest.param("no basic auth credentials", "no basic auth credentials", id="words of Docker"),
-        pytest.param(
-            f"key: {PEM}\n", "key: -----BEGIN RSA PRIVATE KEY-----***-----END RSA PRIVATE KEY-----\n", id="private key"
-        ),
-        pytest.param(f"ghp_{'a1' * 18} is", "*** is", id="GitHub's token"),
-        pytest.param(f"\x1b[32mghp_{'a1' * 18}\x1b[0m", "\x1b[32m***\x1b[0m", id="token in colour"),
-        pytest.param(f'{{"a": "b\\nglpat-{"a1" * 10}"}}', '{"a": "b\\n***"}', id="token in JSON behind a line break"),
-        pytest.param(f"a ya29.{'a-1' * 20}", "a ***", id="Google's token"),
-        pytest.param(f"sha256:{'0a' * 32}", f"sha256:{'0a' * 32}", id="digest"),
-    ],
-)
+SEEN = {
+    "password in an address": ("https://robin:tulip@git.test/a", "https://***@git.test/a"),
+    "password with an at-sign": ("https://robin:tu@lip@git.test/a", "https://***@git.test/a"),
+    "token in an address": ("https://tulip@git.test/a", "https://***@git.test/a"),
+    "mail address behind an address": ('{"a":"https://a.test","b":"robin@hub.test"}',) * 2,
+    "signed address": (
+        "GET https://s.test/b?X-Goog-Signature=0a1b2c&X-Goog-Date=2026 ok",
+        "GET https://s.test/b?X-Goog-Signature=***&X-Goog-Date=2026 ok",
+    ),
+    "log of a request": ('"GET /b?sig=0a1b&token=x HTTP/1.1"', '"GET /b?sig=***&token=*** HTTP/1.1"'),
+    "authorization header": ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
+    "password header": ("Authorization: Basic cm9iaW4=", "Authorization: Basic ***"),
+    "words of Docker": ("no basic auth credentials", "no basic auth credentials"),
+    "private key": (f"key: {PEM}\n", "key: -----BEGIN RSA PRIVATE KEY-----***-----END RSA PRIVATE KEY-----\n"),
+    "GitHub's token": (f"ghp_{'a1' * 18} is", "*** is"),
+    "token in colour": (f"\x1b[32mghp_{'a1' * 18}\x1b[0m", "\x1b[32m***\x1b[0m"),
+    "token in JSON behind a line break": (f'{{"a": "b\\nglpat-{"a1" * 10}"}}', '{"a": "b\\n***"}'),
+    "Google's token": (f"a ya29.{'a-1' * 20}", "a ***"),
+    "digest": (f"sha256:{'0a' * 32}", f"sha256:{'0a' * 32}"),
+}
+
+
+@pytest.mark.parametrize(("text", "shown"), SEEN.values(), ids=SEEN)
 def test_a_secret_is_known_by_where_it_stands_or_how_it_looks(text: str, shown: str) -> None:
     assert mask(text) == shown
 
