@@ -59,21 +59,17 @@ def test_only_the_image_changes(before: bytes, after: bytes) -> None:
     assert with_image(after, "image", IMAGE, WHERE) == after
 
 
-@pytest.mark.parametrize(
-    ("values_path", "before", "after"),
-    [
-        pytest.param("a.b.c.image", "a: {b: {c: {image: x:1}}}", "a: {b: {c: {image: hub:t}}}", id="flow in flow"),
-        pytest.param(
-            "l.1.image", "l:\n- image: a:b\n- image: a:b\n", "l:\n- image: a:b\n- image: hub:t\n", id="list, column 0"
-        ),
-        pytest.param("l.0", "l:\n  - a:b\n", "l:\n  - hub:t\n", id="a list's item itself"),
-        pytest.param("l.0", "l:\n  - name: a\n    tag: b\n", "l:\n  - name: hub\n    tag: t\n", id="list of images"),
-        pytest.param("0.image", "0:\n  image: a:b\n", "0:\n  image: hub:t\n", id="a key of digits"),
-        pytest.param(
-            "yes.on", "yes: {on: a:b}\n", "yes: {on: hub:t}\n", id="keys that YAML 1.1 takes for truth values"
-        ),
-    ],
-)
+PATHS = {
+    "flow in flow": ("a.b.c.image", "a: {b: {c: {image: x:1}}}", "a: {b: {c: {image: hub:t}}}"),
+    "list, column 0": ("l.1.image", "l:\n- image: a:b\n- image: a:b\n", "l:\n- image: a:b\n- image: hub:t\n"),
+    "a list's item itself": ("l.0", "l:\n  - a:b\n", "l:\n  - hub:t\n"),
+    "list of images": ("l.0", "l:\n  - name: a\n    tag: b\n", "l:\n  - name: hub\n    tag: t\n"),
+    "a key of digits": ("0.image", "0:\n  image: a:b\n", "0:\n  image: hub:t\n"),
+    "keys that YAML 1.1 takes for truth values": ("yes.on", "yes: {on: a:b}\n", "yes: {on: hub:t}\n"),
+}
+
+
+@pytest.mark.parametrize(("values_path", "before", "after"), PATHS.values(), ids=PATHS)
 def test_the_path_leads_through_lists_and_mappings(values_path: str, before: str, after: str) -> None:
     assert with_image(before.encode(), values_path, Reference("hub", "t"), WHERE).decode() == after
 
