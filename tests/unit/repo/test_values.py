@@ -21,40 +21,36 @@ DIGEST = f"sha256:{'0' * 64}"
 NOT_ALONE = "the file cannot be edited there without changing something else"
 
 
-def spelling(name: str, text: str) -> object:
-    """One spelling of ``image:`` as it changes: ⟦OLD→NEW⟧. N and T stand for the new name and tag."""
-    before, after = sides(text)
-    return pytest.param(before.encode(), after.replace("«N»", NAME).replace("«T»", TAG).encode(), id=name)
+# Spellings of ``image:`` as they change: ⟦OLD→NEW⟧. N and T stand for the new name and tag.
+SPELLINGS = {
+    "plain": "image:\n  name: ⟦a→«N»⟧\n  tag: ⟦b→«T»⟧\n",
+    "single quotes": "image:\n  name: '⟦a→«N»⟧'\n  tag: '⟦b→«T»⟧'\n",
+    "double quotes": 'image:\n  name: "⟦a→«N»⟧"\n  tag: "⟦b→«T»⟧"\n',
+    "nothing": "image:\n  name:⟦→ «N»⟧\n  tag:⟦→ «T»⟧\n",
+    "empty quotes": "image:\n  name: '⟦→«N»⟧'\n  tag: \"⟦→«T»⟧\"\n",
+    "nothing but a comment": "image:\n  name:⟦→ «N»⟧ # set by chartpress\n  tag: ⟦→«T» ⟧  # set, too\n",
+    "comments": "image:\n  name: ⟦a→«N»⟧ # one\n  tag: '⟦b→«T»⟧'   # two\n",
+    "odd blanks": "image:\n  name  :  ⟦a→«N»⟧\n  tag:   ⟦b→«T»⟧\t# c\n",
+    "flow": "image: {name: ⟦a→«N»⟧, tag: ⟦b→«T»⟧}\n",
+    "flow with nothing": "image: {name: ⟦→«N»⟧, tag: ⟦→«T»⟧}\n",
+    "JSON": '{"image": {"name":"⟦a→«N»⟧","tag":"⟦b→«T»⟧"}}',
+    "repository": "image:\n  repository: ⟦a→«N»⟧\n  tag: ⟦b→«T»⟧\n",
+    "name and repository": "image:\n  repository: ⟦a→«N»⟧\n  name: ⟦c→«N»⟧\n  tag: ⟦b→«T»⟧\n",
+    "one string": "image: ⟦a:b→«N»:«T»⟧\n",
+    "one quoted string": "image: '⟦a:b→«N»:«T»⟧'  # c\n",
+    "CRLF": "image:\r\n  name: ⟦a→«N»⟧\r\n  tag: ⟦b→«T»⟧\r\n",
+    "CRLF and nothing": "image:\r\n  name:⟦→ «N»⟧\r\n  tag:⟦→ «T»⟧\r\n",
+    "byte order mark": "\ufeffimage:\n  name: ⟦a→«N»⟧\n  tag: ⟦b→«T»⟧\n",
+    "no last newline": "image:\n  name: ⟦a→«N»⟧\n  tag: ⟦b→«T»⟧",
+    "markers": "---\nimage:\n  name: ⟦a→«N»⟧\n  tag: ⟦b→«T»⟧\n...\n",
+    "a merge key beside": "d: &d {pullPolicy: x}\nimage:\n  <<: *d\n  name: ⟦a→«N»⟧\n  tag: ⟦b→«T»⟧\n",
+    "not ASCII": "image:\n  name: ⟦ä→«N»⟧ # ü\n  tag: '⟦ß→«T»⟧'\n",
+}
 
 
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        spelling("plain", "image:\n  name: ⟦a→«N»⟧\n  tag: ⟦b→«T»⟧\n"),
-        spelling("single quotes", "image:\n  name: '⟦a→«N»⟧'\n  tag: '⟦b→«T»⟧'\n"),
-        spelling("double quotes", 'image:\n  name: "⟦a→«N»⟧"\n  tag: "⟦b→«T»⟧"\n'),
-        spelling("nothing", "image:\n  name:⟦→ «N»⟧\n  tag:⟦→ «T»⟧\n"),
-        spelling("empty quotes", "image:\n  name: '⟦→«N»⟧'\n  tag: \"⟦→«T»⟧\"\n"),
-        spelling("nothing but a comment", "image:\n  name:⟦→ «N»⟧ # set by chartpress\n  tag: ⟦→«T» ⟧  # set, too\n"),
-        spelling("comments", "image:\n  name: ⟦a→«N»⟧ # one\n  tag: '⟦b→«T»⟧'   # two\n"),
-        spelling("odd blanks", "image:\n  name  :  ⟦a→«N»⟧\n  tag:   ⟦b→«T»⟧\t# c\n"),
-        spelling("flow", "image: {name: ⟦a→«N»⟧, tag: ⟦b→«T»⟧}\n"),
-        spelling("flow with nothing", "image: {name: ⟦→«N»⟧, tag: ⟦→«T»⟧}\n"),
-        spelling("JSON", '{"image": {"name":"⟦a→«N»⟧","tag":"⟦b→«T»⟧"}}'),
-        spelling("repository", "image:\n  repository: ⟦a→«N»⟧\n  tag: ⟦b→«T»⟧\n"),
-        spelling("name and repository", "image:\n  repository: ⟦a→«N»⟧\n  name: ⟦c→«N»⟧\n  tag: ⟦b→«T»⟧\n"),
-        spelling("one string", "image: ⟦a:b→«N»:«T»⟧\n"),
-        spelling("one quoted string", "image: '⟦a:b→«N»:«T»⟧'  # c\n"),
-        spelling("CRLF", "image:\r\n  name: ⟦a→«N»⟧\r\n  tag: ⟦b→«T»⟧\r\n"),
-        spelling("CRLF and nothing", "image:\r\n  name:⟦→ «N»⟧\r\n  tag:⟦→ «T»⟧\r\n"),
-        spelling("byte order mark", "\ufeffimage:\n  name: ⟦a→«N»⟧\n  tag: ⟦b→«T»⟧\n"),
-        spelling("no last newline", "image:\n  name: ⟦a→«N»⟧\n  tag: ⟦b→«T»⟧"),
-        spelling("markers", "---\nimage:\n  name: ⟦a→«N»⟧\n  tag: ⟦b→«T»⟧\n...\n"),
-        spelling("a merge key beside", "d: &d {pullPolicy: x}\nimage:\n  <<: *d\n  name: ⟦a→«N»⟧\n  tag: ⟦b→«T»⟧\n"),
-        spelling("not ASCII", "image:\n  name: ⟦ä→«N»⟧ # ü\n  tag: '⟦ß→«T»⟧'\n"),
-    ],
-)
-def test_only_the_image_changes(before: bytes, after: bytes) -> None:
+@pytest.mark.parametrize("text", SPELLINGS.values(), ids=SPELLINGS)
+def test_only_the_image_changes(text: str) -> None:
+    before, after = (side.replace("«N»", NAME).replace("«T»", TAG).encode() for side in sides(text))
     assert with_image(before, "image", IMAGE, WHERE) == after
     assert with_image(after, "image", IMAGE, WHERE) == after
 
