@@ -18,79 +18,66 @@ PINNED = NEW._replace(digest=DIGEST)
 ONE_PIECE = "write its version in one piece, in FROM or as one ARG or build argument that no other image uses"
 
 
-def case(name: str, text: str, *, new: Reference = NEW) -> object:
-    """A Dockerfile as it changes: ⟦OLD→NEW⟧. H stands for the hub image's name, D for the old digest, N for the new."""
-    text = text.replace("«H»", HUB).replace("«D»", OLD_DIGEST).replace("«N»", DIGEST)
-    return pytest.param(*(side.encode() for side in sides(text)), new, id=name)
+# Dockerfiles as they change: ⟦OLD→NEW⟧. H stands for the hub image's name, D for the old digest, N for the new.
+MOVES = {
+    "plain": "FROM «H»⟦:3.3.8→:4.4.0⟧\n",
+    "lower case, CRLF": "from   «H»⟦:3.3.8→:4.4.0⟧  \r\nuser root\r\n",
+    "byte order mark, tabs": "\ufeff\tFROM\t«H»⟦:3.3.8→:4.4.0⟧\t\n",
+    "a commented-out FROM above": "# syntax=docker/dockerfile:1\n# FROM «H»:1.0\n\nFROM «H»⟦:3.3.8→:4.4.0⟧\n",
+    "platform and AS": "FROM --platform=linux/amd64 «H»⟦:3.3.8→:4.4.0⟧ AS hub\n",
+    "in quotes": 'FROM "«H»⟦:3.3.8→:4.4.0⟧"\n',
+    "over lines": "FROM \\\n  «H»⟦:3.3.8→:4.4.0⟧ \\\n  # why\n  AS x\n",
+    "several stages": "FROM python:3.12 AS build\nRUN x\nFROM «H»⟦:3.3.8→:4.4.0⟧\nCOPY --from=build /a /b\n",
+    "files taken from the image": (
+        "FROM «H»⟦:3.3.8→:4.4.0⟧ AS a\nFROM a\nCOPY --chown=1:1 --from=«H»⟦:3.3.8→:4.4.0⟧ /a /b\n"
+        "RUN --mount=type=bind,from=«H»⟦:3.3.7→:4.4.0⟧,target=/x make\nCOPY --from=a /a /b\nRUN x --from=«H»:1.0\n"
+    ),
+    "files taken from an image of another name": (
+        "FROM ⟦jupyterhub/k8s-hub:3.3.8→«H»:4.4.0⟧\nCOPY --from=reg.example.edu/k8s-hub⟦:3.3.8→:4.4.0⟧ /a /b\n"
+    ),
+    "files taken from a stage k8s-hub": "FROM python AS k8s-hub\nFROM «H»⟦:3.3.8→:4.4.0⟧\nCOPY --from=k8s-hub /a /b\n",
+    "a stage that is called k8s-hub": "FROM «H»⟦:3.3.8→:4.4.0⟧ AS base\nFROM base AS k8s-hub\nFROM K8S-HUB\n",
+    "several here-documents": (
+        "FROM «H»⟦:3.3.8→:4.4.0⟧\nCOPY <<-'A' <<\"B\" /x/\nFROM «H»:1\n\tA\nFROM «H»:2\nB\nRUN cat <<<x 3<<C\n"
+        "FROM «H»:3\nC\n"
+    ),
+    "FROM as an argument of RUN": "FROM a\nRUN echo \\\nFROM «H»:1.0\nFROM «H»⟦:3.3.8→:4.4.0⟧\n",
+    "ARG with the version": "ARG Z2JH_VERSION=⟦3.3.8→4.4.0⟧\nFROM «H»:${Z2JH_VERSION}\n",
+    "ARG in single quotes": "ARG V='⟦3.3.8→4.4.0⟧' # c\nFROM «H»:$V\n",
+    "ARG with the image": "ARG BASE=«H»⟦:3.3.8→:4.4.0⟧\nFROM ${BASE}\n",
+    "an ARG that uses an ARG": "ARG V=⟦3.3.8→4.4.0⟧\nARG BASE=«H»:$V\nFROM $BASE\n",
+    "ARG for a registry that moves": (
+        "ARG REG=⟦docker.io→quay.io⟧\nFROM ${REG}⟦/jupyterhub/k8s-hub:3.3.8→/jupyterhub/k8s-hub:4.4.0⟧\n"
+    ),
+    "default in FROM": "FROM «H»:${⟦V:-3.3.8→V:-4.4.0⟧}\n",
+    "a default that is not used": "ARG V=⟦3.3.8→4.4.0⟧\nFROM «H»:${V:-9}\n",
+    "a suffix for a variable that is empty": "ARG SLIM=\nFROM «H»${SLIM:+-slim}⟦:3.3.8→:4.4.0⟧\n",
+    "spellings elsewhere that are not read": (
+        'ARG P="a"b\nFROM python:${V#v} AS a\nFROM $P AS b\nFROM «H»⟦:3.3.8→:4.4.0⟧\nRUN echo ${X%%y}\n'
+    ),
+    "no tag": "FROM «H»⟦→:4.4.0⟧\n",
+    "a digest goes": "FROM «H»⟦:3.3.8@«D»→:4.4.0⟧\n",
+    "another repository": "FROM ⟦jupyterhub/k8s-hub:3.3.8→«H»:4.4.0⟧\n",
+    "the same image twice, at different versions": "FROM «H»⟦:3.3.8→:4.4.0⟧ AS a\nFROM «H»⟦:3.3.7→:4.4.0⟧ AS b\n",
+    "normal and slim by one ARG": "ARG V=⟦3.3.8→4.4.0⟧\nFROM «H»:$V AS a\nFROM «H»-slim:$V\n",
+}
+# The same where the new image has a digest.
+MOVES_WITH_DIGEST = {
+    "a digest moves": "FROM «H»⟦:3.3.8@«D»→:4.4.0@«N»⟧\n",
+    "a digest does not come": "FROM «H»⟦:3.3.8→:4.4.0⟧ AS x\n",
+    "ARG for version and digest": "ARG V=⟦3.3.8→4.4.0⟧\nARG D=⟦«D»→«N»⟧\nFROM «H»:$V@$D\n",
+    "a digest for one of two": "FROM «H»⟦:3.3.8@«D»→:4.4.0@«N»⟧ AS a\nFROM «H»⟦-slim:3.3.8→-slim:4.4.0⟧\n",
+}
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "new"),
-    [
-        case("plain", "FROM «H»⟦:3.3.8→:4.4.0⟧\n"),
-        case("lower case, CRLF", "from   «H»⟦:3.3.8→:4.4.0⟧  \r\nuser root\r\n"),
-        case("byte order mark, tabs", "\ufeff\tFROM\t«H»⟦:3.3.8→:4.4.0⟧\t\n"),
-        case("a commented-out FROM above", "# syntax=docker/dockerfile:1\n# FROM «H»:1.0\n\nFROM «H»⟦:3.3.8→:4.4.0⟧\n"),
-        case("platform and AS", "FROM --platform=linux/amd64 «H»⟦:3.3.8→:4.4.0⟧ AS hub\n"),
-        case("in quotes", 'FROM "«H»⟦:3.3.8→:4.4.0⟧"\n'),
-        case("over lines", "FROM \\\n  «H»⟦:3.3.8→:4.4.0⟧ \\\n  # why\n  AS x\n"),
-        case("several stages", "FROM python:3.12 AS build\nRUN x\nFROM «H»⟦:3.3.8→:4.4.0⟧\nCOPY --from=build /a /b\n"),
-        case(
-            "files taken from the image",
-            "FROM «H»⟦:3.3.8→:4.4.0⟧ AS a\nFROM a\nCOPY --chown=1:1 --from=«H»⟦:3.3.8→:4.4.0⟧ /a /b\n"
-            "RUN --mount=type=bind,from=«H»⟦:3.3.7→:4.4.0⟧,target=/x make\nCOPY --from=a /a /b\nRUN x --from=«H»:1.0\n",
-        ),
-        case(
-            "files taken from an image of another name",
-            "FROM ⟦jupyterhub/k8s-hub:3.3.8→«H»:4.4.0⟧\nCOPY --from=reg.example.edu/k8s-hub⟦:3.3.8→:4.4.0⟧ /a /b\n",
-        ),
-        case(
-            "files taken from a stage of that name",
-            "FROM python AS k8s-hub\nFROM «H»⟦:3.3.8→:4.4.0⟧\nCOPY --from=k8s-hub /a /b\n",
-        ),
-        case("a stage that is called k8s-hub", "FROM «H»⟦:3.3.8→:4.4.0⟧ AS base\nFROM base AS k8s-hub\nFROM K8S-HUB\n"),
-        case(
-            "several here-documents",
-            (
-                "FROM «H»⟦:3.3.8→:4.4.0⟧\nCOPY <<-'A' <<\"B\" /x/\nFROM «H»:1\n\tA\nFROM «H»:2\nB\nRUN cat <<<x 3<<C\n"
-                "FROM «H»:3\nC\n"
-            ),
-        ),
-        case("FROM as an argument of RUN", "FROM a\nRUN echo \\\nFROM «H»:1.0\nFROM «H»⟦:3.3.8→:4.4.0⟧\n"),
-        case("ARG with the version", "ARG Z2JH_VERSION=⟦3.3.8→4.4.0⟧\nFROM «H»:${Z2JH_VERSION}\n"),
-        case("ARG in single quotes", "ARG V='⟦3.3.8→4.4.0⟧' # c\nFROM «H»:$V\n"),
-        case("ARG with the image", "ARG BASE=«H»⟦:3.3.8→:4.4.0⟧\nFROM ${BASE}\n"),
-        case("an ARG that uses an ARG", "ARG V=⟦3.3.8→4.4.0⟧\nARG BASE=«H»:$V\nFROM $BASE\n"),
-        case(
-            "ARG for a registry that moves",
-            ("ARG REG=⟦docker.io→quay.io⟧\nFROM ${REG}⟦/jupyterhub/k8s-hub:3.3.8→/jupyterhub/k8s-hub:4.4.0⟧\n"),
-        ),
-        case("default in FROM", "FROM «H»:${⟦V:-3.3.8→V:-4.4.0⟧}\n"),
-        case("a default that is not used", "ARG V=⟦3.3.8→4.4.0⟧\nFROM «H»:${V:-9}\n"),
-        case("a suffix for a variable that is empty", "ARG SLIM=\nFROM «H»${SLIM:+-slim}⟦:3.3.8→:4.4.0⟧\n"),
-        case(
-            "spellings elsewhere that are not read",
-            'ARG P="a"b\nFROM python:${V#v} AS a\nFROM $P AS b\nFROM «H»⟦:3.3.8→:4.4.0⟧\nRUN echo ${X%%y}\n',
-        ),
-        case("a digest moves", "FROM «H»⟦:3.3.8@«D»→:4.4.0@«N»⟧\n", new=PINNED),
-        case("no tag", "FROM «H»⟦→:4.4.0⟧\n"),
-        case("a digest does not come", "FROM «H»⟦:3.3.8→:4.4.0⟧ AS x\n", new=PINNED),
-        case("a digest goes", "FROM «H»⟦:3.3.8@«D»→:4.4.0⟧\n"),
-        case("ARG for version and digest", "ARG V=⟦3.3.8→4.4.0⟧\nARG D=⟦«D»→«N»⟧\nFROM «H»:$V@$D\n", new=PINNED),
-        case("another repository", "FROM ⟦jupyterhub/k8s-hub:3.3.8→«H»:4.4.0⟧\n"),
-        case(
-            "the same image twice, at different versions",
-            "FROM «H»⟦:3.3.8→:4.4.0⟧ AS a\nFROM «H»⟦:3.3.7→:4.4.0⟧ AS b\n",
-        ),
-        case("normal and slim by one ARG", "ARG V=⟦3.3.8→4.4.0⟧\nFROM «H»:$V AS a\nFROM «H»-slim:$V\n"),
-        case(
-            "a digest for one of two",
-            "FROM «H»⟦:3.3.8@«D»→:4.4.0@«N»⟧ AS a\nFROM «H»⟦-slim:3.3.8→-slim:4.4.0⟧\n",
-            new=PINNED,
-        ),
-    ],
+    ("text", "new"),
+    [*((text, NEW) for text in MOVES.values()), *((text, PINNED) for text in MOVES_WITH_DIGEST.values())],
+    ids=[*MOVES, *MOVES_WITH_DIGEST],
 )
-def test_only_the_base_image_changes(before: bytes, after: bytes, new: Reference) -> None:
+def test_only_the_base_image_changes(text: str, new: Reference) -> None:
+    text = text.replace("«H»", HUB).replace("«D»", OLD_DIGEST).replace("«N»", DIGEST)
+    before, after = (side.encode() for side in sides(text))
     assert with_base(before, new, WHERE)[0] == after
     assert with_base(after, new, WHERE)[0] is after
 
