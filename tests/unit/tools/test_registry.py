@@ -1,6 +1,5 @@
 """What a registry says of images of every make, and what becomes of a question to one that misbehaves."""
 
-import json
 import os
 import re
 import secrets
@@ -18,6 +17,7 @@ from tasks.tools.docker import Builder, build_fault, require_builder
 from tasks.tools.registry import Conversation, FoundImage, inspect, require_push_right
 from tests.support.calls import raised
 from tests.support.conduct import CONDUCTS, Conduct, asks_for, says, sends_to
+from tests.support.gcloud import configure_docker
 from tests.support.processes import write_program
 from tests.support.registry import (
     ATTESTATION,
@@ -341,8 +341,7 @@ def test_a_token_is_asked_for_the_right_to_push(alone: Server) -> None:
 
 
 def test_an_identity_token_is_given_for_a_token(alone: Server) -> None:
-    config = Path(os.environ["DOCKER_CONFIG"]) / "config.json"
-    config.write_text(json.dumps({"auths": {alone.address: {"auth": "MDA6", "identitytoken": "tulip"}}}))
+    configure_docker({"auths": {alone.address: {"auth": "MDA6", "identitytoken": "tulip"}}})
     alone.answer("manifests", asks_for(f'Bearer realm="http://{alone.address}/token",service="hub"'), times=1)
     alone.answer("POST /token", reply(b'{"access_token": "abc"}'))
     ask_for(named(alone))
