@@ -1,6 +1,7 @@
 """Hub repositories to check: where things stand in them."""
 
 from pathlib import Path
+from typing import Any
 
 from tasks.core.names import Reference
 from tasks.tools.registry import inspect
@@ -18,6 +19,16 @@ def check(hub: Hub, *flags: str) -> Result:
         return run_task("check", *flags, cwd=hub.path)
 
 
+def found(hub: Hub, *flags: str) -> Any:  # noqa: ANN401 - the JSON that it prints
+    """Return the problems that ``check`` finds; it fails for a fault alone."""
+    result = check(hub, "--json", *flags)
+    told = result.json
+    fails = any(problem["severity"] == "fault" for problem in told["problems"])
+    assert (result.code, result.err, told["ok"]) == (int(fails), "", not fails), result
+    assert list(told) == ["ok", "problems", "not_checked"]
+    return told["problems"]
+
+
 def consistent(hub: Hub, *flags: str) -> None:
     """Demand that ``check`` has nothing to say."""
     result = check(hub, *flags)
@@ -26,12 +37,10 @@ def consistent(hub: Hub, *flags: str) -> None:
 
 
 def image_name(hub: Hub) -> str:
-    """Return the image's name, from chartpress.yaml."""
     return f"{hub.prefix}hub"
 
 
 def base_name(hub: Hub) -> str:
-    """Return the base image's repository."""
     return hub.read(DOCKERFILE).partition("FROM ")[2].partition("\n")[0].rpartition(":")[0]
 
 
@@ -43,7 +52,6 @@ def computed_tag(hub: Hub) -> str:
 
 
 def pinned_tag(hub: Hub) -> str:
-    """Return the tag in the values."""
     return hub.read(VALUES).partition("      tag:")[2].partition("\n")[0].strip()
 
 
@@ -67,7 +75,6 @@ def push_in_place_of(image: str, folder: Path, dockerfile: str, *flags: str) -> 
 
 
 def digest_of(image: str) -> str:
-    """Return the digest that a registry has for an image."""
     found = inspect(Reference.parse(image))
     assert found is not None, image
     return str(found.digest)

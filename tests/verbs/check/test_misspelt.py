@@ -12,14 +12,12 @@ from tests.support.hubs import Hub
 from tests.support.layouts import make_2i2c_like
 from tests.support.world import demand_fault, fault
 
-from .places import CHARTPRESS, DOCKERFILE, LOCK, REQUIREMENTS, VALUES, check, consistent, pin
+from .places import CHARTPRESS, DOCKERFILE, LOCK, REQUIREMENTS, VALUES, check, consistent, found, pin
 
 
 def told(hub: Hub) -> list[tuple[str, str, str, str]]:
     """Return what ``check`` warns of: code, place, message and hint."""
-    result = check(hub, "--offline", "--json")
-    assert result.code == 0, result
-    problems = result.json["problems"]
+    problems = found(hub, "--offline")
     assert {one["severity"] for one in problems} <= {"warning"}
     return [(one["code"], one["path"], one["message"], one["hint"]) for one in problems]
 
@@ -95,6 +93,16 @@ def test_a_named_build_context_whose_changes_make_no_new_tag(settled: Hub) -> No
             "give each its own name",
         ),
         (
+            "hub: {deployments: [{name: edx, values: [edx.yaml]}]}",
+            "hub.deployments names edx.yaml, which does not exist (invoke.yaml)",
+            "correct the values of edx there",
+        ),
+        (
+            "hub: {deployments: [{name: edx, chart: web}]}",
+            "hub.deployments: no chart web depends on the hub's chart by file:// (invoke.yaml)",
+            "name its folder there; the hub's own chart needs no name",
+        ),
+        (
             "hub: {values: [{file: hub/values.yaml, path: a, image: hubb}]}",
             "hub.values names the image 'hubb', which is not one here (invoke.yaml)",
             "did you mean hub?",
@@ -131,9 +139,8 @@ def test_a_setting_that_names_what_is_not_there(settings: str, what: str, hint: 
 def test_a_build_context_that_is_not_there(settled: Hub) -> None:
     text = "        contextPath: image/hub\n        dockerfilePath: images/hub/Dockerfile\n        valuesPath"
     settled.edit(CHARTPRESS, "        valuesPath", text)
-    result = check(settled, "--offline", "--json")
-    (problem, *_) = result.json["problems"]
-    assert (result.code, problem["code"], problem["severity"]) == (1, "context-missing", "fault")
+    (problem, *_) = found(settled, "--offline")
+    assert (problem["code"], problem["severity"]) == ("context-missing", "fault")
     assert problem["message"] == "hub: the build context image/hub does not exist"
     assert problem["hint"] == "correct contextPath in chartpress.yaml"
 

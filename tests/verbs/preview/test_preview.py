@@ -15,6 +15,8 @@ from tests.support.machine import HELMS
 from tests.support.steps import move
 from tests.support.world import demand_fault, fault, nothing_written
 
+pytestmark = pytest.mark.helm
+
 PLANTED = "planted-where-nobody-may-see-it"
 VALUES = f"""\
 jupyterhub:
@@ -84,7 +86,6 @@ def buildable(small: Hub, prefix: str, mirror: str) -> Hub:
     return small
 
 
-@pytest.mark.helm
 def test_no_secret_is_in_what_a_major_release_changes(small: Hub) -> None:
     move(small)
     small.commit("Move to 3.3.8")
@@ -97,7 +98,6 @@ def test_no_secret_is_in_what_a_major_release_changes(small: Hub) -> None:
 
 
 @pytest.mark.parametrize("real_helm", HELMS, indirect=True)
-@pytest.mark.helm
 def test_values_that_the_new_chart_refuses_are_told_with_file_and_line(small: Hub) -> None:
     small.change(PROD, "    enabled: true", "    enabled: maybe")
     small.git("push", "--quiet")
@@ -110,7 +110,6 @@ def test_values_that_the_new_chart_refuses_are_told_with_file_and_line(small: Hu
 
 
 @pytest.mark.parametrize("real_helm", HELMS, indirect=True)
-@pytest.mark.helm
 def test_values_that_z2jhs_own_notes_refuse_are_told_with_the_reason_and_the_line(small: Hub) -> None:
     """The notes begin with empty lines and a frame."""
     small.put(PROD, "jupyterhub:\n  hub:\n    fsGid: 1000\n")
@@ -121,7 +120,6 @@ def test_values_that_z2jhs_own_notes_refuse_are_told_with_the_reason_and_the_lin
 
 
 @pytest.mark.parametrize("real_helm", HELMS, indirect=True)
-@pytest.mark.helm
 def test_what_a_template_of_ones_own_lacks_says_or_writes_is_told_whole(small: Hub) -> None:
     small.put("hub/templates/c.yaml", 'kind: ConfigMap\na: {{ include "nowhere.x" . }}\n')
     (problem,) = invalid(small)
@@ -133,7 +131,6 @@ def test_what_a_template_of_ones_own_lacks_says_or_writes_is_told_whole(small: H
     assert place(invalid(small)[0]) == "hub/templates/c.yaml:2"
 
 
-@pytest.mark.helm
 def test_a_chart_beside_the_hubs_that_is_not_in_its_charts_folder_is_named(small: Hub) -> None:
     before = small.read("hub/requirements.yaml")
     indent = before[: before.index("- name")].rpartition("\n")[2]
@@ -145,14 +142,12 @@ def test_a_chart_beside_the_hubs_that_is_not_in_its_charts_folder_is_named(small
     assert told in not_checked
 
 
-@pytest.mark.helm
 def test_a_cluster_that_is_too_old_for_the_release_is_a_fault(small: Hub) -> None:
     found = run_task("preview", "--to", "4.0.0-beta.4", "--kube-version", "1.27", cwd=small.path)
     assert found.code == 1, found
     assert "hub/requirements.yaml:4: 4.0.0-beta.4 needs Kubernetes 1.28 or newer, and the cluster has 1.27" in found.out
 
 
-@pytest.mark.helm
 def test_a_deployment_that_the_base_branch_does_not_have_is_not_compared(small: Hub) -> None:
     small.git("switch", "--quiet", "--create", "new")
     small.write("invoke.yaml", "hub: {deployments: [{name: edx, values: [edx.yaml]}]}\n")
@@ -167,7 +162,6 @@ def test_a_deployment_that_the_base_branch_does_not_have_is_not_compared(small: 
     ]
 
 
-@pytest.mark.helm
 def test_values_that_are_not_committed_are_named(small: Hub) -> None:
     small.edit(PROD, "  ingress:", "  ingres:")
     small.write("edx.yaml", "jupyterhub: {}\n")
@@ -185,7 +179,6 @@ def test_values_that_are_not_committed_are_named(small: Hub) -> None:
 
 
 @pytest.mark.parametrize("told", ["by cluster.yaml", "by the setting", "by cluster.yaml, for the setting's values"])
-@pytest.mark.helm
 def test_a_deployment_of_a_chart_that_wraps_the_hubs_is_rendered_with_that(tmp_path: Path, told: str) -> None:
     charts = write_real_repository(tmp_path / "charts")
     hub = make_2i2c_like(tmp_path / "hub", chart_repository=charts.as_uri())
@@ -219,7 +212,6 @@ def test_a_deployment_of_a_chart_that_wraps_the_hubs_is_rendered_with_that(tmp_p
     assert (found.out.splitlines()[-1] == absent) == (told == "by cluster.yaml")
 
 
-@pytest.mark.helm
 def test_a_chart_whose_own_dependencies_do_not_answer_leaves_the_other_deployments(tmp_path: Path) -> None:
     charts = write_real_repository(tmp_path / "charts")
     hub = make_2i2c_like(tmp_path / "hub", chart_repository=charts.as_uri())
@@ -236,7 +228,6 @@ def test_a_chart_whose_own_dependencies_do_not_answer_leaves_the_other_deploymen
     assert any(one.startswith("whether jupyterhub 3.2.1 takes the values of dask: helm pull") for one in not_checked)
 
 
-@pytest.mark.helm
 def test_deployments_of_other_charts_are_named_and_not_rendered_as_the_hubs(tmp_path: Path) -> None:
     charts = write_real_repository(tmp_path / "charts")
     hub = make_2i2c_like(tmp_path / "hub", chart_repository=charts.as_uri())
@@ -257,13 +248,6 @@ def test_deployments_of_other_charts_are_named_and_not_rendered_as_the_hubs(tmp_
     assert [one["name"] for one in told if one["objects"] is None] == ["carbonplan-old", "carbonplan-outer"]
     status = run_task("status", "--json", cwd=hub.path).json
     assert [one for one in status["not_checked"] if "takes the values" in one["message"]] == []
-
-
-def test_a_chart_that_does_not_wrap_the_hubs_is_refused(small: Hub) -> None:
-    small.write("invoke.yaml", "hub: {deployments: [{name: edx, chart: node-placeholder}]}\n")
-    what = "hub.deployments: no chart node-placeholder depends on the hub's chart by file:// (invoke.yaml)"
-    hint = "name its folder there; the hub's own chart needs no name"
-    demand_fault(run_task("preview", cwd=small.path), 2, what, hint)
 
 
 def test_a_version_of_kubernetes_that_is_none(small: Hub) -> None:
@@ -300,7 +284,6 @@ def place(problem: dict[str, Any]) -> str:
     return f"{problem['path']}:{problem['line']}"
 
 
-@pytest.mark.helm
 @pytest.mark.parametrize(
     ("old", "new", "path", "words"),
     [
@@ -322,22 +305,12 @@ def test_a_value_that_the_chart_refuses_is_a_fault_before_it_is_committed(
     assert invalid(small, "check") == [problem]
 
 
-@pytest.mark.helm
 def test_a_value_that_all_share_is_told_once(small: Hub) -> None:
     small.edit("hub/values.yaml", "jupyterhub:\n", "jupyterhub:\n  cul: {}\n")
     (problem,) = invalid(small)
     assert problem["message"].startswith("jupyterhub 3.2.1 refuses the values of school1-prod, school1-staging: ")
 
 
-@pytest.mark.helm
-def test_a_values_file_that_the_settings_name_and_that_is_missing(small: Hub) -> None:
-    small.write("invoke.yaml", "hub: {deployments: [{name: edx, values: [edx.yaml]}]}\n")
-    for task in ("check", "preview"):
-        what = "hub.deployments names edx.yaml, which does not exist (invoke.yaml)"
-        demand_fault(run_task(task, cwd=small.path), 2, what, "correct the values of edx there")
-
-
-@pytest.mark.helm
 def test_a_cluster_that_is_too_old_for_the_pinned_release(small: Hub) -> None:
     (problem,) = found_here(small, "kubernetes-too-old", INVOKE_HUB_KUBERNETES="1.22")
     assert place(problem) == "hub/requirements.yaml:4"
@@ -347,7 +320,6 @@ def test_a_cluster_that_is_too_old_for_the_pinned_release(small: Hub) -> None:
     assert found_here(small, "kubernetes-too-old", INVOKE_HUB_KUBERNETES="v1.23.4-gke.1") == []
 
 
-@pytest.mark.helm
 @pytest.mark.usefixtures("programs")
 def test_without_helm_it_is_named_as_not_checked(small: Hub) -> None:
     small.edit(PROD, "  ingress:", "  ingres:")
@@ -374,7 +346,6 @@ def gh(small: Hub, gh: StandInGh) -> StandInGh:
     return gh
 
 
-@pytest.mark.helm
 def test_it_says_what_changes_for_each_group_of_deployments(small: Hub, gh: StandInGh) -> None:
     succeed("bump", "--to", "3.3.8", cwd=small.path)
     done = succeed("commit", "--pr", cwd=small.path)
@@ -385,7 +356,6 @@ def test_it_says_what_changes_for_each_group_of_deployments(small: Hub, gh: Stan
     assert run_task("commit", "--pr", cwd=small.path).out == PRESENT
 
 
-@pytest.mark.helm
 def test_it_names_the_values_that_the_new_chart_refuses(small: Hub, gh: StandInGh) -> None:
     small.change(PROD, "  ingress:", "  ingres:")
     succeed("bump", "--to", "3.3.8", cwd=small.path)
@@ -414,7 +384,6 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
 
 
 @pytest.mark.parametrize("real_helm", HELMS, indirect=True)
-@pytest.mark.helm
 def test_z2jhs_own_chart_is_rendered_with_the_values_of_helm_upgrade(alone: Hub) -> None:
     refused = run_task("preview", cwd=alone.path)
     entry = "{name: hub, values: [config.yaml], namespace: jhub}"
@@ -442,7 +411,6 @@ def planned(hub: Hub, *flags: str) -> Result:
 
 
 @pytest.mark.engine
-@pytest.mark.helm
 def test_refused_values_are_a_warning_before_the_question_and_stop_a_release_that_nobody_is_asked_about(
     buildable: Hub,
 ) -> None:
@@ -465,7 +433,6 @@ def test_refused_values_are_a_warning_before_the_question_and_stop_a_release_tha
 
 
 @pytest.mark.engine
-@pytest.mark.helm
 def test_a_cluster_that_is_too_old_is_not_accepted_with_the_values_that_the_chart_refuses(buildable: Hub) -> None:
     buildable.put("invoke.yaml", 'hub: {kubernetes: "1.22", accept: [values-invalid]}\n')
     buildable.git("push", "--quiet")
@@ -480,7 +447,6 @@ def test_a_cluster_that_is_too_old_is_not_accepted_with_the_values_that_the_char
 
 
 @pytest.mark.engine
-@pytest.mark.helm
 def test_without_helm_it_says_on_one_line_that_nothing_is_looked_at(
     buildable: Hub, programs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
