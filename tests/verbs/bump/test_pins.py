@@ -1,7 +1,8 @@
 """The places of a release: each moved to the byte and in one commit, each told of where it was left behind."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import pytest
 
@@ -191,9 +192,8 @@ def test_a_place_whose_difference_is_accepted_stays(hub: Hub, name: str, hubpres
     assert f" 3.2.0 stays, as hub.accept names {place.code}\n" in again.out
     assert hubpress(hub, "commit").code == 0
     found = hubpress(hub, "check", "--offline", "--json").json["problems"]
-    assert [(one["code"], one["severity"]) for one in found if one["code"] != "values-empty"] == [
-        (place.code, "accepted")
-    ]
+    (problem,) = (one for one in found if one["code"] != "values-empty")
+    assert (problem["code"], problem["severity"]) == (place.code, "accepted")
 
 
 def test_the_lock_of_a_copy_that_stays_is_not_told_beside_it(hub: Hub, hubpress: Hubpress) -> None:
@@ -442,24 +442,25 @@ DEPLOYING = {
 }
 
 
-def image_alone(path: Path, deploying: Deploying) -> Hub:
+ImageAlone: TypeAlias = Callable[[str, str], Hub]
+
+
+@pytest.fixture
+def image_alone(tmp_path: Path, helm_repository: HelmServer, monkeypatch: pytest.MonkeyPatch) -> ImageAlone:
+    """Makes a repository of an image and one more file, for releases of ``helm_repository``."""
+    monkeypatch.setenv("INVOKE_HUB_CHART_REPOSITORY", helm_repository.url)
     base = "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n"
-    return make_repository(path, {ALONE: base, deploying.file: deploying.text.replace("«V»", "3.2.1")})
+    return lambda file, text: make_repository(tmp_path / "alone", {ALONE: base, file: text})
 
 
 @pytest.mark.parametrize("one", DEPLOYING.values(), ids=DEPLOYING)
 def test_a_helm_command_that_no_setting_names_is_told_and_never_called_moved(
-    tmp_path: Path, helm_repository: HelmServer, monkeypatch: pytest.MonkeyPatch, hubpress: Hubpress, one: Deploying
+    image_alone: ImageAlone, hubpress: Hubpress, one: Deploying
 ) -> None:
-    monkeypatch.setenv("INVOKE_HUB_CHART_REPOSITORY", helm_repository.url)
-    hub = image_alone(tmp_path / "hub", one)
+    hub = image_alone(one.file, one.text.replace("«V»", "3.2.1"))
     (found,) = hubpress(hub, "check", "--offline", "--json").json["problems"]
-    assert (found["code"], found["path"], found["line"], found["severity"]) == (
-        "pin-stays",
-        one.file,
-        one.line,
-        "warning",
-    )
+    told = ("pin-stays", one.file, one.line, "warning")
+    assert (found["code"], found["path"], found["line"], found["severity"]) == told
     setting = f"in invoke.yaml: hub: {{pins: [{{file: {one.file}, {one.pin}}}]}}"
     assert found["hint"] == setting
     assert f"! {one.file}:{one.line} deploys 3.2.1, and stays; to move it too: {setting}\n" in (
@@ -500,26 +501,18 @@ IN_MANIFESTS = {
 
 
 def test_versions_that_an_alias_or_a_merge_key_stands_for_are_one_place(
-    tmp_path: Path, helm_repository: HelmServer, monkeypatch: pytest.MonkeyPatch, hubpress: Hubpress
+    image_alone: ImageAlone, hubpress: Hubpress
 ) -> None:
-    one = Deploying(
-        "hubs.yaml",
-        "a: &a\n  chart: jupyterhub\n  version: &v «V»\nb: {<<: *a}\nc: {chart: jupyterhub, version: *v}\n",
-        3,
-        "",
-    )
-    made = image_alone(tmp_path / "hub", one)
+    text = "a: &a\n  chart: jupyterhub\n  version: &v 3.2.1\nb: {<<: *a}\nc: {chart: jupyterhub, version: *v}\n"
+    made = image_alone("hubs.yaml", text)
     (found,) = staying_installations(opened(made))
     # A path would lead to an edit of what they share, which is refused.
-    assert (found.line, found.setting) == (
-        3,
-        "mark the line that has the version with a comment: # hubpress: jupyterhub",
-    )
-    made.change(one.file, "&v 3.2.1", "&v 3.2.1 # hubpress: jupyterhub")
+    mark = "mark the line that has the version with a comment: # hubpress: jupyterhub"
+    assert (found.line, found.setting) == (3, mark)
+    made.change("hubs.yaml", "&v 3.2.1", "&v 3.2.1 # hubpress: jupyterhub")
     assert staying_installations(opened(made)) == ()
-    monkeypatch.setenv("INVOKE_HUB_CHART_REPOSITORY", helm_repository.url)
     assert hubpress(made, "bump").code == 0
-    assert "&v 3.3.8 # hubpress" in made.read(one.file)
+    assert "&v 3.3.8 # hubpress" in made.read("hubs.yaml")
 
 
 @pytest.mark.parametrize(
@@ -530,16 +523,10 @@ def test_versions_that_an_alias_or_a_merge_key_stands_for_are_one_place(
     ],
 )
 def test_a_chart_that_brings_z2jh_decides_its_release_however_it_is_deployed(
-    tmp_path: Path,
-    helm_repository: HelmServer,
-    monkeypatch: pytest.MonkeyPatch,
-    hubpress: Hubpress,
-    file: str,
-    text: str,
+    image_alone: ImageAlone, hubpress: Hubpress, file: str, text: str
 ) -> None:
     """FROM was moved to a release that daskhub does not have, without a word."""
-    monkeypatch.setenv("INVOKE_HUB_CHART_REPOSITORY", helm_repository.url)
-    hub = image_alone(tmp_path / "hub", Deploying(file, text, 0, ""))
+    hub = image_alone(file, text)
     done = hubpress(hub, "bump")
     where = f"{file}:{1 + (file == 'hub.yaml')}"
     assert (done.code, fault(done)[0]) == (1, f"jupyterhub is deployed through daskhub, which pins it ({where})")
@@ -550,8 +537,10 @@ def test_a_chart_that_brings_z2jh_decides_its_release_however_it_is_deployed(
 
 
 @pytest.mark.parametrize(("file", "staying"), [("deploy.sh", STAYING), ("hub.yaml", IN_MANIFESTS)])
-def test_which_commands_and_manifests_stay(tmp_path: Path, file: str, staying: dict[str, list[str | None]]) -> None:
-    hub = image_alone(tmp_path / "hub", Deploying(file, "", 0, ""))
+def test_which_commands_and_manifests_stay(
+    image_alone: ImageAlone, file: str, staying: dict[str, list[str | None]]
+) -> None:
+    hub = image_alone(file, "")
     for text, versions in staying.items():
         hub.put(file, f"{text}\n")
         assert [one.option for one in staying_installations(opened(hub))] == versions, text
