@@ -30,7 +30,6 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def locked(hub: Hub) -> Hub:
-    """A hub repository on 3.2.1 whose requirement has a lock."""
     hub.put(LOCK, "dependencies:\n- name: jupyterhub\n  version: 3.2.1\ndigest: sha256:0123456789abcdef\n")
     return hub
 
@@ -43,9 +42,11 @@ def test_a_lock_that_was_left_behind_is_refreshed_alone(locked: Hub, calls: Path
 
 
 @pytest.mark.usefixtures("programs")
-def test_without_helm_nothing_moves(locked: Hub, hubpress: Hubpress) -> None:
+def test_without_helm_nothing_moves_but_where_no_lock_is(locked: Hub, hubpress: Hubpress) -> None:
     install = "install Helm, for previews and lock files: https://helm.sh/docs/intro/install/"
     assert refused(hubpress, locked, "bump") == (3, "helm is not installed (PATH)", install)
+    (locked.path / LOCK).unlink()
+    assert hubpress(locked, "bump").code == 0
 
 
 def test_an_archive_that_git_has_is_not_left_behind_in_silence(locked: Hub, hubpress: Hubpress) -> None:
@@ -66,12 +67,6 @@ def test_an_archive_that_git_has_is_not_left_behind_in_silence(locked: Hub, hubp
     ]
     locked.git("rm", "--quiet", "--cached", archive)
     assert "git has jupyterhub itself" not in hubpress(locked, "bump", "--dry").err
-
-
-@pytest.mark.usefixtures("programs")
-def test_without_helm_and_without_a_lock_all_is_well(locked: Hub, hubpress: Hubpress) -> None:
-    (locked.path / LOCK).unlink()
-    assert hubpress(locked, "bump").code == 0
 
 
 def test_helm_that_leaves_the_lock_behind_is_a_fault(

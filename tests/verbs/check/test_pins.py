@@ -178,8 +178,3 @@ def test_a_base_that_does_not_tell_is_no_problem(tmp_path: Path, monkeypatch: py
     """A STAND-IN for docker says what the base's Python does."""
     monkeypatch.setenv("PATH", str(write_program(tmp_path, "docker", script).parent), prepend=os.pathsep)
     assert packages(Reference("registry.test/k8s-hub", "3.3.8")) is None
-
-
-@pytest.mark.engine
-def test_a_base_that_this_machine_does_not_have_is_not_pulled() -> None:
-    assert packages(Reference("registry.invalid/jupyterhub/k8s-hub", "3.3.8")) is None

@@ -16,7 +16,6 @@ FIRST = "https://github.com/org/hubs/pull/1"
 
 @pytest.fixture
 def moved(github_hub: Hub, programs: Path) -> Hub:
-    """The hub as ``bump`` leaves it, nothing committed."""
     del programs
     move(github_hub)
     return github_hub

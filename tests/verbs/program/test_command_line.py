@@ -11,7 +11,6 @@ import pytest
 
 from tasks import ns
 from tasks.core import __version__
-from tasks.program import GROUPS
 from tests.support.cli import HUBPRESS, refusal, run, run_module, run_on_screen, sh
 from tests.support.fixtures import Hubpress
 from tests.support.hubs import Hub
@@ -52,7 +51,7 @@ def test_alone_it_shows_the_tasks_in_groups_and_the_options_that_matter(
         "-d, --debug",
     ]
     assert all(len(line) <= 80 for line in shown.out.splitlines())
-    assert [task for task in TASKS if f"\n  {task} " not in shown.out] == []
+    assert [task for task in TASKS if shown.out.count(f"\n  {task} ") != 1] == []
 
 
 @pytest.mark.parametrize("typed", ["--version", "-V", "status --version", "release -V", "bump -V --dry"])
@@ -60,10 +59,6 @@ def test_the_version_is_shown_wherever_it_is_asked_for(typed: str, hubpress: Hub
     with nothing_written(hub):
         shown = hubpress(hub, *typed.split())
     assert (shown.code, shown.out, shown.err) == (0, f"hubpress {__version__}\n", "")
-
-
-def test_every_task_is_in_one_group() -> None:
-    assert sorted(name for names in GROUPS.values() for name in names) == TASKS
 
 
 def test_a_tasks_help_begins_with_usage_and_ends_with_whole_examples(hubpress: Hubpress, tmp_path: Path) -> None:
@@ -235,7 +230,6 @@ HEAVY = ("ruamel", "semver", "sh", "http", "urllib3", "requests", "yaml", "docke
 
 
 def invoke(*arguments: str, cwd: Path) -> list[str]:
-    """Run the project's own ``invoke`` in ``cwd``, as people do in a checkout."""
     done = run_module("invoke", *arguments, cwd=cwd, env=os.environ)
     assert done.code == 0, done
     return done.out.splitlines()
