@@ -36,10 +36,6 @@ WRITTEN = [
 ]
 
 
-def chart_repository(path: Path, url: str, values: str = "jupyterhub:\n  hub:\n    config: {}\n") -> Hub:
-    return make_repository(path, {"hub/Chart.yaml": chart_yaml(url), "hub/values.yaml": values})
-
-
 Init: TypeAlias = Callable[..., Result]
 
 
@@ -69,7 +65,11 @@ def test_a_file_in_the_place_of_a_folder_is_refused_before_anything_is_written(b
 
 @pytest.fixture
 def bare(tmp_path: Path, helm_repository: HelmServer) -> Hub:
-    return chart_repository(tmp_path / "bare", helm_repository.url)
+    """A repository with a chart, and no hub image."""
+    values = "jupyterhub:\n  hub:\n    config: {}\n"
+    return make_repository(
+        tmp_path / "bare", {"hub/Chart.yaml": chart_yaml(helm_repository.url), "hub/values.yaml": values}
+    )
 
 
 def test_a_file_that_is_there_stays_as_it_is(bare: Hub, init: Init) -> None:
@@ -91,12 +91,10 @@ VALUES = {
 
 
 @pytest.mark.parametrize(("values", "expected"), VALUES.values(), ids=VALUES)
-def test_values_get_the_image_s_keys(
-    tmp_path: Path, helm_repository: HelmServer, values: str, expected: str, init: Init
-) -> None:
-    hub = chart_repository(tmp_path / "hub", helm_repository.url, values)
-    assert init(hub).code == 0
-    assert hub.read("hub/values.yaml") == expected
+def test_values_get_the_image_s_keys(bare: Hub, values: str, expected: str, init: Init) -> None:
+    bare.write("hub/values.yaml", values)
+    assert init(bare).code == 0
+    assert bare.read("hub/values.yaml") == expected
 
 
 def test_where_no_chart_depends_on_z2jh_nothing_is_written(
@@ -447,15 +445,12 @@ def test_a_prefix_that_changes_no_name_is_told(deployed: Hub) -> None:
 # -- what comes of it
 
 
-def test_an_image_is_called_after_its_folder_as_far_as_images_can_be(
-    tmp_path: Path, helm_repository: HelmServer, init: Init
-) -> None:
+def test_an_image_is_called_after_its_folder_as_far_as_images_can_be(bare: Hub, init: Init) -> None:
     """What was written was refused: spaces and other letters are in no image's name."""
-    hub = chart_repository(tmp_path / "hub", helm_repository.url)
-    hub.put("images/Our hüb/Dockerfile", "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n")
-    assert init(hub).code == 0
-    hub.commit("Give the chart its hub image")
-    (image,) = run_task("status", "--json", cwd=hub.path).json["images"]
+    bare.put("images/Our hüb/Dockerfile", "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n")
+    assert init(bare).code == 0
+    bare.commit("Give the chart its hub image")
+    (image,) = run_task("status", "--json", cwd=bare.path).json["images"]
     assert image["name"] == "our-h-b"
 
 
@@ -487,14 +482,11 @@ def test_make_calls_what_init_wrote(bare: Hub, init: Init) -> None:
 
 
 @pytest.mark.engine
-def test_what_init_wrote_can_be_released(
-    tmp_path: Path, helm_repository: HelmServer, registry: Registry, mirror: str
-) -> None:
-    hub = chart_repository(tmp_path / "hub", helm_repository.url)
-    succeed("init", "--prefix", f"{registry.address}/init/", cwd=hub.path)
-    hub.change("images/hub/Dockerfile", "quay.io/jupyterhub/k8s-hub", mirror)
-    succeed("release", "--yes", cwd=hub.path)
-    assert hub.subjects()[1] == "Move z2jh from 3.2.1 to 3.3.8"
+def test_what_init_wrote_can_be_released(bare: Hub, registry: Registry, mirror: str) -> None:
+    succeed("init", "--prefix", f"{registry.address}/init/", cwd=bare.path)
+    bare.change("images/hub/Dockerfile", "quay.io/jupyterhub/k8s-hub", mirror)
+    succeed("release", "--yes", cwd=bare.path)
+    assert bare.subjects()[1] == "Move z2jh from 3.2.1 to 3.3.8"
 
 
 # -- the team's page
