@@ -26,7 +26,6 @@ DEFAULTS = "gcloud auth configure-docker --quiet"
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Hub:
-    """A hub whose image goes to Artifact Registry."""
     return make_hub(tmp_path / "hub", registry=f"{HOST}/cal-icor-hubs")
 
 
@@ -36,7 +35,6 @@ def gcloud(tmp_path: Path) -> GcloudStandIn:
 
 
 def auth(hub: Hub, gcloud: GcloudStandIn, *arguments: str) -> Result:
-    """Run ``invoke auth`` without a terminal."""
     return run_task("auth", *arguments, cwd=hub.path, env=gcloud.env)
 
 
@@ -77,6 +75,7 @@ HAS: dict[str, Callable[[GcloudStandIn], object]] = {
     "store with a login": partial(use_store, script=LOGGED_IN),
     "empty store": partial(use_store, script=LOGGED_OUT),
     "default credentials": make_default_credentials,
+    "refusal": lambda gcloud: gcloud.let("refuses"),
     "silent helper": lambda gcloud: gcloud.let("silent"),
     "stubborn account": lambda gcloud: gcloud.let("stays"),
 }
@@ -123,22 +122,27 @@ def test_a_sign_in_that_fails_is_denied(hub: Hub, gcloud: GcloudStandIn) -> None
     assert gcloud.calls == [LIST, LOGIN]
 
 
+NO_TERMINAL = "and there is no terminal to sign in on (gcloud)"
+
+
 @pytest.mark.parametrize(
-    ("has", "typed", "missing", "hint"),
+    ("has", "typed", "code", "what", "hint"),
     [
-        ("", "", "not signed in", f"on a terminal: {LOGIN}; in CI: invoke auth --key-file PATH"),
+        ("", "", 4, f"not signed in, {NO_TERMINAL}", f"on a terminal: {LOGIN}; in CI: invoke auth --key-file PATH"),
         (
-            *("account, helper", "--adc --no-browser", "there are no application default credentials"),
+            *("account, helper", "--adc --no-browser", 4),
+            f"there are no application default credentials, {NO_TERMINAL}",
             f"on a terminal: {ADC} --no-launch-browser; in CI: export GOOGLE_APPLICATION_CREDENTIALS=KEY-FILE",
         ),
+        ("account, refusal", "", 3, "gcloud auth configure-docker: (gcloud) no", CONFIGURE),
     ],
+    ids=["no terminal", "no terminal for default credentials", "gcloud fails"],
 )
-def test_without_a_terminal_nobody_is_asked_to_sign_in(
-    hub: Hub, gcloud: GcloudStandIn, has: str, typed: str, missing: str, hint: str
+def test_without_a_terminal_nobody_is_asked_and_what_fails_is_quoted(  # noqa: PLR0913, PLR0917 - the table's columns
+    hub: Hub, gcloud: GcloudStandIn, has: str, typed: str, code: int, what: str, hint: str
 ) -> None:
     prepare(gcloud, has)
-    what = f"{missing}, and there is no terminal to sign in on (gcloud)"
-    demand_fault(auth(hub, gcloud, *typed.split()), 4, what, hint)
+    demand_fault(auth(hub, gcloud, *typed.split()), code, what, hint)
 
 
 def test_default_credentials_that_no_program_would_find_are_not_made(
@@ -268,13 +272,6 @@ def test_json_tells_each_registry(tmp_path: Path, gcloud: GcloudStandIn, host: s
     done = auth(make_hub(tmp_path / "hub", registry=f"{host}/core"), gcloud, "--json")
     assert (done.code, done.json) == (0, {"auth": [{"host": host, "google": host == HOST, "helper": helper}]})
     assert (gcloud.calls, bool(gcloud.helper_calls)) == ([], host == HOST)
-
-
-def test_gcloud_that_fails_to_tell_docker_is_quoted(hub: Hub, gcloud: GcloudStandIn) -> None:
-    gcloud.sign_in()
-    gcloud.let("refuses")
-    done = auth(hub, gcloud)
-    assert (done.code, fault(done)) == (3, ("gcloud auth configure-docker: (gcloud) no", CONFIGURE))
 
 
 def test_a_configuration_of_dockers_that_is_none_is_left_alone(hub: Hub, gcloud: GcloudStandIn) -> None:
