@@ -128,6 +128,12 @@ CASES = {
     "HEAD is detached": Case(
         lambda hub: hub.git("switch", "--quiet", "--detach"), "HEAD is detached (TOP)", "git switch BRANCH"
     ),
+    "a bare clone, beside its worktrees": Case(
+        lambda hub: hub.git("config", "core.bare", "true"),
+        "the git repository has no working tree here (TOP)",
+        "change into one of: git worktree list; or see core.bare and core.worktree: git config --list",
+        2,
+    ),
     "a branch without a commit": Case(
         unborn, "the branch empty has no commit yet (TOP)", "make the first one: git add --all && git commit"
     ),
@@ -286,13 +292,6 @@ def test_outside_of_a_repository(tmp_path: Path) -> None:
     demand_fault(
         done, 2, f"not a git repository ({tmp_path})", "change into the hub repository, or name it: --repo PATH"
     )
-
-
-def test_beside_the_worktrees_of_a_bare_clone(hub: Hub) -> None:
-    hub.git("config", "core.bare", "true")
-    hint = "change into one of: git worktree list; or see core.bare and core.worktree: git config --list"
-    done = run_task("commit", cwd=hub.path)
-    demand_fault(done, 2, f"the git repository has no working tree here ({hub.path})", hint)
 
 
 # -- hooks
