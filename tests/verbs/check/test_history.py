@@ -3,7 +3,6 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -15,14 +14,7 @@ from tests.support.layouts import make_2i2c_like
 from tests.support.machine import PROJECT
 from tests.support.processes import write_program
 
-from .places import DOCKERFILE, PINS, REQUIREMENTS, check, computed_tag, consistent, digest_of, pin, pinned_tag
-
-
-def only_problem(hub: Hub, *flags: str) -> Any:  # noqa: ANN401 - the JSON that it prints
-    result = check(hub, "--json", *flags)
-    (problem,) = result.json["problems"]
-    assert result.code == int(problem["severity"] == "fault"), result
-    return problem
+from .places import DOCKERFILE, PINS, REQUIREMENTS, check, computed_tag, consistent, digest_of, found, pin, pinned_tag
 
 
 @pytest.fixture
@@ -59,7 +51,7 @@ def test_a_pull_request_that_was_squashed_or_rebased(branched: Hub, commands: li
     type_git(branched, commands)
     consistent(branched, "--offline")
     branched.change(PINS, "nativeauthenticator==", "nativeauthenticator>=")
-    problem = only_problem(branched, "--offline")
+    (problem,) = found(branched, "--offline")
     assert (problem["code"], problem["severity"]) == ("values-commit-gone", "fault")
 
 
@@ -68,12 +60,12 @@ def test_a_commit_that_was_never_fetched_is_a_warning(branched: Hub, tmp_path: P
     branched.git("push", "--quiet")
     sh("git", "clone", "--quiet", branched.remote.as_uri(), "fresh", cwd=tmp_path)
     fresh = Hub(tmp_path / "fresh", branched.remote)
-    problem = only_problem(fresh, "--offline")
+    (problem,) = found(fresh, "--offline")
     assert (problem["code"], problem["severity"]) == ("values-commit-gone", "warning")
     assert problem["hint"].startswith("invoke build, then invoke commit; if this is intended, in invoke.yaml: ")
     # But the image is not that of the files any more, which nobody has built since.
     fresh.change("images/hub/requirements.txt", "nativeauthenticator==", "nativeauthenticator>=")
-    problem = only_problem(fresh, "--offline")
+    (problem,) = found(fresh, "--offline")
     assert (problem["code"], problem["severity"]) == ("values-commit-gone", "fault")
 
 
@@ -139,7 +131,6 @@ DEV = next(release for release in RELEASES if release.image_tag.startswith("4.3.
 
 
 def built(hub: Hub) -> None:
-    """Commit a repository's files, build its images, and commit the values that name them."""
     hub.commit("Take the mirror's base")
     succeed("build", cwd=hub.path)
     hub.commit("Use the images")
@@ -175,6 +166,4 @@ def test_files_and_git_ask_nobody(settled: Hub, charts: HelmServer) -> None:
 def test_what_three_images_of_one_dockerfile_share_is_said_once(tmp_path: Path) -> None:
     hub = make_2i2c_like(tmp_path / "2i2c", version="3.3.8")
     hub.change("helm-charts/basehub/Chart.yaml", '"3.3.8"', '"3.3.7"')
-    result = check(hub, "--offline", "--json")
-    codes = [problem["code"] for problem in result.json["problems"]]
-    assert (result.code, codes.count("base-not-of-release")) == (1, 1)
+    assert [problem["code"] for problem in found(hub, "--offline")].count("base-not-of-release") == 1

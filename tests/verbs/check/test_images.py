@@ -11,7 +11,7 @@ from tests.support.hubs import NO_REGISTRY, Hub, make_repository
 from tests.support.layouts import make_2i2c_like
 from tests.support.registry import private_registry
 
-from .places import VALUES, base_name, check, consistent, image_name, pinned_tag
+from .places import VALUES, base_name, check, consistent, found, image_name, pinned_tag
 
 pytestmark = pytest.mark.engine
 
@@ -102,9 +102,7 @@ def test_what_is_not_yaml_is_named_and_what_is_encrypted_is_left_alone(flags: tu
     released.write("clusters/a.yaml", "jupyterhub:\n  hub\n  image: {}\n")
     released.write("invoke.yaml", "hub: {values: [{file: 'clusters/*.yaml', path: jupyterhub.hub.image}]}\n")
     released.commit("Deploy it")
-    result = check(released, *flags, "--json")
-    problems = [one for one in result.json["problems"] if one["code"] == "not-yaml"]
-    assert result.code == 1, result
+    problems = [one for one in found(released, *flags) if one["code"] == "not-yaml"]
     assert [(one["path"], one["line"], one["severity"]) for one in problems] == [
         ("deployments/bio/hubploy.yaml", 2, "fault"),
         ("deployments/bio/config/prod.yaml", 2, "fault"),
@@ -132,9 +130,7 @@ def named_in_clusters(hub: Hub, image: str) -> None:
 
 def test_clusters_that_keep_an_old_hub_image_are_all_named_and_the_hint_moves_them(released: Hub) -> None:
     named_in_clusters(released, image_name(released))
-    result = check(released, "--offline", "--json")
-    assert result.code == 0, result
-    problems = result.json["problems"]
+    problems = found(released, "--offline")
     assert [(one["code"], one["severity"], one["path"], one["line"]) for one in problems] == [
         ("values-differ", "warning", "config/clusters/a/staging.values.yaml", 5),
         ("values-differ", "warning", "config/clusters/b/common.values.yaml", 6),
@@ -148,7 +144,7 @@ def test_clusters_that_keep_an_old_hub_image_are_all_named_and_the_hint_moves_th
     files = ", ".join(f"config/clusters/{name}.values.yaml" for name in CLUSTERS)
     assert f"! hub is also named by {files}, where no build writes it; let builds move it: {setting} in" in shown.out
     released.write("invoke.yaml", f"{setting}\n")
-    assert check(released, "--offline", "--json").json["problems"][0]["severity"] == "fault"
+    assert found(released, "--offline")[0]["severity"] == "fault"
     succeed("build", cwd=released.path)
     released.commit("Use the image everywhere")
     consistent(released)
@@ -160,7 +156,7 @@ def test_an_image_in_a_manifest_of_several_documents_is_named_and_the_hint_moves
     image = f"{{name: {image_name(released)}, tag: 0.0.1-0.dev.git.5.h1234567}}"
     manifest = "kind: HelmRepository\nspec: {url: https://hub.jupyter.org/helm-chart/}\n---\nkind: HelmRelease\n"
     released.put("flux/hub.yaml", f"{manifest}spec:\n  values:\n    hub:\n      image: {image}\n")
-    (problem,) = check(released, "--offline", "--json").json["problems"]
+    (problem,) = found(released, "--offline")
     setting = "hub: {values: [{file: flux/hub.yaml, path: spec.values.hub.image}]}"
     told = ("values-differ", "flux/hub.yaml", 8, f"take it out, or let builds move it: {setting} in invoke.yaml")
     assert (problem["code"], problem["path"], problem["line"], problem["hint"]) == told
@@ -215,21 +211,19 @@ hub:
 """,
     )
     released.commit("Keep an old image everywhere")
-    result = check(released, "--offline", "--json")
-    problem = next(one for one in result.json["problems"] if one["code"] == "values-commit-gone")
+    problem = next(one for one in found(released, "--offline") if one["code"] == "values-commit-gone")
     assert (problem["path"], problem["severity"]) == ("config/clusters/c/prod.values.yaml", "warning")
     released.edit("invoke.yaml", "config/clusters/a/*", "config/clusters/*")
-    problem = next(one for one in check(released, "--offline", "--json").json["problems"])
+    problem = found(released, "--offline")[0]
     assert (problem["code"], problem["severity"]) == ("values-commit-gone", "accepted")
 
 
 def test_an_image_without_a_chart_whose_values_no_setting_names(tmp_path: Path) -> None:
     hub = make_repository(tmp_path / "hub", {"image/Dockerfile": "FROM quay.io/jupyterhub/k8s-hub:3.3.8\n"})
-    alone = check(hub, "--offline", "--json")
-    assert (alone.code, alone.json["problems"]) == (0, []), alone
+    assert found(hub, "--offline") == []
     hub.write("config.yaml", "hub:\n  image:\n    name: registry.example/us/hub\n    tag: 1.2.0\n")
     hub.put("invoke.yaml", "hub: {images: [{context: image, name: registry.example/us/hub}]}\n")
-    (problem,) = check(hub, "--offline", "--json").json["problems"]
+    (problem,) = found(hub, "--offline")
     assert (problem["code"], problem["path"], problem["line"]) == ("values-differ", "config.yaml", 4)
     assert problem["message"] == "the tag is 1.2.0; no build writes hub here"
     assert "hub: {values: [{file: config.yaml, path: hub.image}]}" in problem["hint"]
@@ -238,7 +232,7 @@ def test_an_image_without_a_chart_whose_values_no_setting_names(tmp_path: Path) 
 def test_an_image_that_only_clusters_name_is_not_called_unused(tmp_path: Path) -> None:
     hub = make_2i2c_like(tmp_path / "2i2c", version="3.3.8")
     named_in_clusters(hub, f"{NO_REGISTRY}/2i2c/dynamic-image-building-experiment")
-    problems = [one for one in check(hub, "--offline", "--json").json["problems"] if "clusters" in one["path"]]
+    problems = [one for one in found(hub, "--offline") if "clusters" in one["path"]]
     assert [(one["code"], one["severity"]) for one in problems] == [("values-differ", "warning")] * 3
     assert problems[0]["message"].endswith("; no build writes dynamic-image-building-experiment here")
     assert [*unmoved_images(opened(hub))] == ["dynamic-image-building-experiment"]
@@ -249,7 +243,7 @@ def test_values_in_the_section_of_a_chart_that_depends_on_the_hubs_are_looked_at
     released.write("deployments/bio/hubploy.yaml", "cluster: {}\n")
     released.write(file, f"basehub:\n  jupyterhub:\n    singleuser:\n      image: {{name: {there}, tag: gone}}\n")
     released.commit("Deploy it through another chart")
-    (missing,) = check(released, "--json").json["problems"]
+    (missing,) = found(released)
     assert (missing["code"], missing["path"], missing["line"]) == ("image-missing", file, 4)
     assert missing["message"].startswith(f"basehub.jupyterhub.singleuser.image names {there}:gone, ")
 
