@@ -14,25 +14,10 @@ from tests.support.world import commands, files_in
 pytestmark = pytest.mark.engine
 
 
-CHART = {"chart", "base", "files", "newer_major", "notes"}
-COMMITTED = {"branch", "commits", "pull_request"}
-IMAGES = {"images", "values"}
-RELEASE = {"auth", *CHART, *IMAGES, *COMMITTED, "steps", "next_steps"}
-RUNS = [
-    pytest.param([("release --yes", RELEASE), ("release --yes", RELEASE)], id="release, and again"),
-    pytest.param(
-        [
-            ("auth", {"auth"}),
-            ("commit", COMMITTED),
-            ("bump", CHART),
-            ("bump", CHART),
-            ("commit --push", COMMITTED),
-            ("build --no-push", IMAGES),
-            ("build", IMAGES),
-        ],
-        id="step by step",
-    ),
-]
+RUNS = {
+    "release, and again": ("release --yes", "release --yes"),
+    "step by step": ("auth", "commit", "bump", "bump", "commit --push", "build --no-push", "build"),
+}
 
 
 def everything(scene: Scene, temporary: Path) -> tuple[object, ...]:
@@ -40,22 +25,20 @@ def everything(scene: Scene, temporary: Path) -> tuple[object, ...]:
     return scene.world(), files_in(scene.hub.path / ".git"), files_in(temporary)
 
 
-@pytest.mark.parametrize("tasks", RUNS)
+@pytest.mark.parametrize("tasks", RUNS.values(), ids=RUNS)
 def test_a_dry_run_prints_the_plan_touches_nothing_and_ends_as_the_real_one(
-    tasks: list[tuple[str, set[str]]], scene: Scene
+    tasks: tuple[str, ...], scene: Scene
 ) -> None:
     temporary = scene.folder / "temporary"
     temporary.mkdir()
     env = {"TMPDIR": str(temporary)}
-    for task, keys in tasks:
-        typed = task.split()
+    for typed in map(str.split, tasks):
         before = everything(scene, temporary)
         dry = succeed("--dry", *typed, "--json", cwd=scene.hub.path, env=env)
         assert everything(scene, temporary) == before
         assert dry.err.startswith(f"Plan for {scene.hub.path}\n")
         real = succeed(*typed, "--json", cwd=scene.hub.path)
         assert shape(dry.json) == shape(real.json)
-        assert set(real.json) == keys
 
 
 def shape(told: Any) -> Any:  # noqa: ANN401 - any part of what a task printed as JSON
@@ -97,17 +80,14 @@ def test_a_dry_task_after_a_release_plans_on_what_that_leaves(scene: Scene) -> N
 
 
 def a_loose_file(scene: Scene) -> None:
-    """A file of the image is not committed."""
     scene.hub.edit("images/hub/requirements.txt", "1.3.0", "1.3.1")
 
 
 def no_remote(scene: Scene) -> None:
-    """The remote does not answer."""
     scene.hub.git("remote", "set-url", "origin", str(scene.folder / "gone.git"))
 
 
 def a_branch_of_somebody_else(scene: Scene) -> None:
-    """The remote's feature branch has commits that are not here."""
     theirs = scene.hub.git("commit-tree", "main^{tree}", "-p", "main", "-m", "Theirs")
     scene.hub.git("push", "--quiet", "origin", f"{theirs}:refs/heads/{BRANCH}")
 
