@@ -32,13 +32,25 @@ def done(team: Team, *flags: str, env: dict[str, str] | None = None) -> Result:
     return result
 
 
+def merged(team: Team, *, squash: bool = True) -> None:
+    """Let the move to 3.3.7 be requested and merged."""
+    bump(team, "3.3.7")
+    done(team)
+    team.merge("bump-z2jh-3.3.7", squash=squash)
+
+
 def everything(team: Team) -> tuple[object, ...]:
     """Return all that a run that only looks, or is refused, leaves as it is."""
     objects = sorted(str(file) for file in (team.hub.path / ".git/objects").rglob("*"))
     return refs(team.hub), team.hub.snapshot(), team.hub.git("status", "--porcelain"), objects, team.gh.changes
 
 
-def test_the_branch_goes_to_the_fork_and_the_request_to_the_team(team: Team) -> None:
+@pytest.mark.parametrize("known", ["to the clone", "to gh alone"])
+def test_the_branch_goes_to_the_fork_and_the_request_to_the_team(team: Team, known: str) -> None:
+    if known == "to gh alone":
+        team.hub.git("remote", "remove", "upstream")
+        team.gh.fork_of("team/hubs")
+    team.work("notes.txt")
     bump(team)
     assert done(team).out.splitlines()[1:] == [f"pushed {BRANCH} to origin", f"pull request created: {PAGES}/1"]
     (request,) = team.gh.requests
@@ -47,6 +59,7 @@ def test_the_branch_goes_to_the_fork_and_the_request_to_the_team(team: Team) -> 
         BRANCH,
     )
     assert team.hub.remote_git("rev-parse", BRANCH) == team.hub.git("rev-parse", "HEAD")
+    assert team.hub.git("rev-parse", "HEAD~") == team.base
     assert team.colleague.remote_git("branch", "--list", BRANCH) == ""
     assert done(team).out == f"pull request present: {PAGES}/1\n"
 
@@ -66,7 +79,7 @@ def test_a_push_that_the_fork_refuses_claims_no_pull_request(team: Team) -> None
     assert done(team).out.splitlines()[-1] == f"pull request created: {PAGES}/1"
 
 
-def test_another_branch_of_the_teams_is_not_pushed_to(team: Team) -> None:
+def test_another_branch_of_the_teams_is_pushed_to_only_where_it_is_named(team: Team) -> None:
     team.colleague.git("push", "--quiet", "origin", "HEAD:refs/heads/main")
     team.hub.git("switch", "--quiet", "--create", "main")
     assert "because main is already merged, or not where feature branches start" in commit(team, "--dry").out
@@ -74,25 +87,10 @@ def test_another_branch_of_the_teams_is_not_pushed_to(team: Team) -> None:
     bump(team)
     assert done(team).out.splitlines()[1:] == [f"pushed {BRANCH} to origin", f"pull request created: {PAGES}/1"]
     assert team.hub.git("rev-parse", "main") == team.base
-
-
-def test_another_branch_of_the_teams_that_is_named_is_meant(team: Team) -> None:
-    team.colleague.git("push", "--quiet", "origin", "HEAD:refs/heads/main")
-    team.hub.git("switch", "--quiet", "--create", "main")
+    team.hub.git("switch", "--quiet", "main")
     bump(team)
     assert run_task("commit", "--push", "--branch", "main", cwd=team.hub.path).code == 0
     assert team.hub.remote_git("log", "-1", "--format=%s", "main") == SUBJECT
-
-
-def test_an_upstream_that_gh_alone_knows_is_found(team: Team) -> None:
-    team.hub.git("remote", "remove", "upstream")
-    team.gh.fork_of("team/hubs")
-    team.work("notes.txt")
-    bump(team)
-    assert done(team).out.splitlines()[-1] == f"pull request created: {PAGES}/1"
-    assert team.gh.requests[0]["headRepositoryOwner"] == {"login": "robin"}
-    assert team.hub.remote_git("rev-parse", BRANCH) == team.hub.git("rev-parse", "HEAD")
-    assert team.hub.git("rev-parse", "HEAD~") == team.base
 
 
 def test_two_forks_are_told_apart(team: Team) -> None:
@@ -114,9 +112,7 @@ def test_a_request_that_was_closed_is_not_taken_for_an_open_one(team: Team) -> N
 
 @pytest.mark.parametrize(("squash", "start"), [(True, "the branch"), (False, "staging")])
 def test_after_the_merge_the_next_branch_is_cut_from_the_teams(team: Team, squash: bool, start: str) -> None:
-    bump(team, "3.3.7")
-    done(team)
-    team.merge("bump-z2jh-3.3.7", squash=squash)
+    merged(team, squash=squash)
     team.work("notes.txt")
     if start == "staging":
         team.hub.git("switch", "--quiet", "staging")
@@ -253,9 +249,7 @@ def test_a_base_branch_that_was_renamed_there_is_not_committed_to_here(team: Tea
 
 
 def test_a_base_branch_that_another_worktree_has_is_not_moved_below_its_files(team: Team) -> None:
-    bump(team, "3.3.7")
-    done(team)
-    team.merge("bump-z2jh-3.3.7", squash=True)
+    merged(team)
     other = f"{team.hub.path}-tree"
     team.hub.git("worktree", "add", "--quiet", other, "staging")
     bump(team)
@@ -279,9 +273,7 @@ def test_more_files_may_change_than_a_command_takes_as_arguments(team: Team) -> 
         team.hub.write(f"{folder}/{number:0250}", "ours\n")
     team.hub.git("switch", "--quiet", "--create", "bump-z2jh-3.3.7")
     team.hub.commit("Vendor it")
-    bump(team, "3.3.7")
-    done(team)
-    team.merge("bump-z2jh-3.3.7", squash=True)
+    merged(team)
     team.gh.put([])
     for file in (team.colleague.path / folder).iterdir():
         file.write_text("theirs\n")
@@ -369,9 +361,7 @@ def test_a_file_that_git_was_told_to_skip_is_named_where_the_base_branch_changes
 
 def test_a_hook_that_fails_after_the_way_to_the_base_branch_does_not_stop_the_commit(team: Team) -> None:
     """As that of Git LFS does where git-lfs is missing: git has switched by then."""
-    bump(team, "3.3.7")
-    done(team)
-    team.merge("bump-z2jh-3.3.7", squash=True)
+    merged(team)
     bump(team)
     write_program(team.hub.path / ".git/hooks", "post-checkout", "exit 2")
     done(team)
@@ -398,9 +388,7 @@ def test_a_branch_of_ones_own_stays_and_is_said_to_be_behind(team: Team) -> None
 
 
 def test_where_the_rest_is_refused_the_clone_stays_as_it_is(team: Team) -> None:
-    bump(team, "3.3.7")
-    done(team)
-    team.merge("bump-z2jh-3.3.7", squash=True)
+    merged(team)
     bump(team)
     team.work("notes.txt")
     team.hub.write("images/hub/Dockerfile", team.hub.read("images/hub/Dockerfile") + "# mine\n")
@@ -417,9 +405,7 @@ def test_where_the_rest_is_refused_the_clone_stays_as_it_is(team: Team) -> None:
 
 
 def test_a_branch_that_the_clone_knows_to_be_merged_is_left(team: Team) -> None:
-    bump(team, "3.3.7")
-    done(team)
-    team.merge("bump-z2jh-3.3.7", squash=True)
+    merged(team)
     team.hub.git("fetch", "--quiet", "upstream")
     assert run_task("commit", cwd=team.hub.path).out == "Nothing to do.\n"
     assert team.hub.git("branch", "--show-current") == "bump-z2jh-3.3.7"
