@@ -15,14 +15,12 @@ PAGE = "https://github.com/org/hubs/pull/1"
 
 @pytest.fixture
 def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The file for a step's outputs, as GitHub Actions names it."""
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
     return tmp_path / "output"
 
 
 @pytest.fixture
 def step_summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The file for a step's summary, as GitHub Actions names it."""
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
     return tmp_path / "summary"
 
@@ -83,13 +81,9 @@ def test_a_problem_stands_beside_its_line_in_a_pull_request(github_hub: Hub, mon
         assert sum(line.startswith(f"::{word} ") for line in told) == expected > 0
 
 
-def test_a_status_tells_what_is_pinned_and_what_is_newest(output: Path) -> None:
-    content = {
-        "chart": {"pinned": "3.2.1", "newest": "4.4.0", "newest_pre": None},
-        "images": [{"name": "hub", "pinned_tag": None, "computed_tag": "1", "in_registry": None}],
-        "problems": [{"severity": "fault"}, {"severity": "accepted"}],
-    }
-    report_to_ci(content, "any")
+def test_a_status_tells_what_is_pinned_and_what_is_newest(github_hub: Hub, output: Path) -> None:
+    github_hub.write("invoke.yaml", "hub: {accept: [security-release]}\n")
+    succeed("status", cwd=github_hub.path)
     assert output.read_text() == "version=3.2.1\nnewest=4.4.0\nproblems=1\n"
 
 
