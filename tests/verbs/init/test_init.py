@@ -18,12 +18,7 @@ from tests.support.world import fault, nothing_written
 
 CHARTPRESS_BELOW = """\
 charts:
-  - name: basehub
-    imagePrefix: quay.io/ours/
-    images:
-      hub:
-        contextPath: hub-image
-        valuesPath: [jupyterhub.hub.image]
+- {name: basehub, imagePrefix: a/, images: {hub: {contextPath: hub-image, valuesPath: [jupyterhub.hub.image]}}}
 """
 PREFIX = "127.0.0.1:1/ours/"
 WRITTEN = [

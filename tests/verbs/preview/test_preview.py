@@ -46,9 +46,7 @@ dependencies:
 CLUSTER = """\
 name: carbonplan
 hubs:
-  - name: prod
-    helm_chart: daskhub
-    helm_chart_values_files: [prod.values.yaml, enc-prod.secret.values.yaml]
+  - {name: prod, helm_chart: daskhub, helm_chart_values_files: [prod.values.yaml, enc-prod.secret.values.yaml]}
 """
 # What 3.3.8 changes besides versions: it names the images of its own release.
 TO_3_3_8 = [
