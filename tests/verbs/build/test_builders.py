@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tasks.image.engines import cache_fields
-from tasks.tools import docker
 from tasks.tools.docker import Builder
 from tests.support.calls import opened
 from tests.support.cli import run_task, sh, succeed
@@ -25,7 +24,6 @@ from tests.support.world import demand_fault, fault
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    """A second engine."""
     demand(missing_for_second_engine())
     # A socket's path may have 107 characters; pytest's own folders are longer than that.
     with tempfile.TemporaryDirectory(prefix="hubpress-") as folder, second_engine(Path(folder)) as running:
@@ -53,20 +51,12 @@ def test_a_docker_context_is_a_builder_like_any_other(hub: Hub, mirror: str, eng
     )
 
 
-@pytest.mark.parametrize(
-    ("builder", "line", "env"),
-    [
-        pytest.param(Builder(), "docker buildx", {}, id="current"),
-        pytest.param(Builder(None, "docker"), "docker buildx", {}, id="current-engine"),
-        pytest.param(Builder("far", "docker"), "docker --context far buildx", {"DOCKER_CONTEXT": "far"}, id="context"),
-        pytest.param(Builder("far", "kubernetes"), "docker buildx --builder far", {"BUILDX_BUILDER": "far"}, id="pods"),
-        pytest.param(Builder("far", "remote"), "docker buildx --builder far", {"BUILDX_BUILDER": "far"}, id="remote"),
-    ],
-)
-def test_each_driver_is_reached_its_own_way(builder: Builder, line: str, env: dict[str, str]) -> None:
-    bake = docker.bake_command(builder, "{}", None, Path("metadata.json"))
-    assert " ".join(bake.argv).replace(" bake --file - --metadata-file metadata.json", "") == line
-    assert builder.env == env
+@pytest.mark.engine
+def test_a_builder_that_is_no_engine_is_named_to_buildx(hub: Hub) -> None:
+    # It is listed, in the test's own Docker folder, and never started.
+    sh("docker", "buildx", "create", "--name", "idle", "--driver", "docker-container", cwd=hub.path)
+    shown = succeed("--dry", "build", "--builder", "idle", cwd=hub.path)
+    assert "&& docker buildx bake --file - --metadata-file metadata.json --builder idle <<" in shown.out
 
 
 NOBODY = "tcp://127.0.0.1:1"
@@ -109,26 +99,6 @@ def test_a_current_builder_of_another_kind_is_told_the_platform(
     assert '"platforms"' not in native.out
     assert "\n          for linux/amd64, emulated by Docker's current builder\n" in told.out
     assert '"platforms": [' in told.out
-
-
-def test_what_a_builder_runs() -> None:
-    told = """\
-Name:          mixed
-Driver:        kubernetes
-Nodes:
-Name:      mixed0
-Status:    running
-Platforms: linux/arm64/v8, linux/amd64*
-Name:      mixed1
-Status:    running
-Platforms: linux/amd64, linux/386
-"""
-    builder = Builder.read("mixed", told)
-    runs = (("linux/arm64", "linux/amd64"), ("linux/amd64", "linux/386"))
-    assert builder == Builder("mixed", "kubernetes", runs, called="mixed")
-    assert [builder.is_native(one) for one in ("linux/amd64", "linux/arm64", "linux/386")] == [True, True, False]
-    assert [builder.can_run(one) for one in ("linux/386", "linux/s390x")] == [True, False]
-    assert builder.runs
 
 
 # -- the build cache that colleagues share: what one has built, another need not build again

@@ -36,6 +36,9 @@ Name:      default
 Endpoint:  default
 Status:    running
 Platforms: linux/amd64, linux/amd64/v2, linux/386
+Name:      default1
+Status:    running
+Platforms: linux/arm64/v8, linux/riscv64*
 """
 
 
@@ -331,7 +334,15 @@ EMULATIONS = {
     ),
     "PC for Arm": (
         *(PC, "linux/arm64", "PC, x86_64: --platform linux/arm64"),
-        MachineFinding("builder", "Docker's current builder cannot run linux/arm64", hint=EMULATE),
+        MachineFinding("builder", "default (docker)"),
+    ),
+    "PC for RISC-V": (
+        *(PC, "linux/riscv64", "PC, x86_64: --platform linux/riscv64"),
+        MachineFinding("builder", "default (docker), emulates linux/riscv64"),
+    ),
+    "PC for s390x": (
+        *(PC, "linux/s390x", "PC, x86_64: --platform linux/s390x"),
+        MachineFinding("builder", "Docker's current builder cannot run linux/s390x", hint=EMULATE),
     ),
 }
 
