@@ -30,12 +30,10 @@ _BASIC = 'Basic realm="hubpress"'
 
 
 def is_by_docker(asked: Asked) -> bool:
-    """Whether the engine asks, rather than a program that only looks."""
     return bool(asked.headers.get("User-Agent", "").startswith("docker/"))
 
 
 def writes(asked: Asked) -> bool:
-    """Whether it is a part of a push."""
     return asked.method in {"POST", "PUT", "PATCH", "DELETE"}
 
 

@@ -19,7 +19,6 @@ UNREACHABLE = 4
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """A second engine, which has the containerd image store."""
     demand(missing_for_second_engine())
     with second_engine(tmp_path_factory.mktemp("attesting"), attests=True) as running:
         yield running
@@ -27,7 +26,6 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 @pytest.fixture
 def attesting(engine: Engine) -> str:
-    """The Docker context that leads to it."""
     make_context("attesting", engine)
     return "attesting"
 
@@ -56,7 +54,6 @@ def build_attested(hub: Hub, *flags: str) -> dict[str, Any]:
 
 
 def index_of(image: dict[str, Any]) -> dict[str, Any]:
-    """Return the index that the registry has of an image."""
     name = f"{image['repository']}@{image['digest']}"
     return dict(json.loads(sh("docker", "buildx", "imagetools", "inspect", "--raw", name, cwd=Path.cwd())))
 

@@ -51,12 +51,10 @@ class Google:
 
     @property
     def workspace(self) -> Path:
-        """What was uploaded for the last build, unpacked."""
         return self.folder / "workspace"
 
     @property
     def uploaded(self) -> list[str]:
-        """The files that were uploaded for the last build."""
         files = (path for path in self.workspace.rglob("*") if path.is_file())
         return sorted(path.relative_to(self.workspace).as_posix() for path in files)
 

@@ -24,7 +24,6 @@ def password(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two pairs of keys, ``ours`` and ``other``."""
     folder = tmp_path_factory.mktemp("keys")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COSIGN_PASSWORD", PASSWORD)

@@ -19,7 +19,6 @@ ONE = "hub: {valuesPath: jupyterhub.hub.image}\n"
 
 @pytest.fixture
 def digests(registry: Registry, mirror: str) -> dict[str, str]:
-    """The digests of the mirror's images, by tag."""
     del mirror
     found = images_in(registry.address, "mirror/")
     return {name.partition(":")[2]: digest for name, digest in found.items()}

@@ -108,22 +108,18 @@ class Planted:
 
     @property
     def charts_address(self) -> str:
-        """The Helm repository's address, with the password in it."""
         return f"http://{USER}:{IN_CHARTS}@{self.charts.address}/"
 
     @property
     def remote_address(self) -> str:
-        """The address of the folder of the hub's remote, with the password in it."""
         return f"http://{USER}:{IN_REMOTE}@{self.remote.address}/"
 
     @property
     def addresses(self) -> str:
-        """All addresses with a secret in them."""
         return f"{self.charts_address} {ON_GITHUB} {self.remote_address}hub.git"
 
     @property
     def env(self) -> Mapping[str, str]:
-        """What is in the environment besides the test's own."""
         return {
             **IN_SHELL,
             "INVOKE_HUB_CHART_REPOSITORY": self.charts_address,
