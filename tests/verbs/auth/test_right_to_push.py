@@ -63,9 +63,6 @@ class ShortLived:
         return None
 
 
-# -- the right to push is proved before anything is built
-
-
 def test_a_registry_that_lets_pull_and_not_push_is_found_out_before_the_build(place: Place) -> None:
     place.front.keeper = for_readers
     with nothing_written(place.hub):

@@ -221,9 +221,6 @@ def test_a_chart_that_is_a_folder_of_the_repository_is_looked_at_and_not_moved(
     assert "security-release" in [one["code"] for one in hubpress(hub, "status", "--json").json["problems"]]
 
 
-# -- HTTPS, unless the address is this machine's or the user asked for another
-
-
 def test_who_asked_for_it_is_told_what_that_means(
     hub: Hub, helm_repository: HelmServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -472,9 +472,6 @@ SHAPES = [
 ]
 
 
-# -- the reading of the table
-
-
 def parts(text: str) -> dict[str, str]:
     """Return a world's files by their paths."""
     files = {}

@@ -23,9 +23,6 @@ from tests.support.world import nothing_written
 
 from .places import image_name
 
-# -- machines with stand-ins for the tools that a release needs, each of them fit or unfit in some way
-
-
 BUILDER = """\
 Name:          default
 Driver:        docker
@@ -167,9 +164,6 @@ def test_tools_that_fail_or_talk_nonsense(tools: Path, said: str, version: str) 
 def test_a_tool_that_is_too_old(tools: Path, name: str, says: str, version: str, needed: str) -> None:
     write_program(tools, name, f"echo '{says}'\n")
     assert seen()[name] == unfit(name, version, f"at least {needed} is needed: {TOOLS[name]}")
-
-
-# -- what hangs
 
 
 @pytest.fixture

@@ -366,9 +366,6 @@ def test_it_names_the_values_that_the_new_chart_refuses(small: Hub, gh: StandInG
     assert "- [ ] The values that the new chart refuses are corrected." in lines
 
 
-# -- z2jh's own chart, where the repository has none
-
-
 @pytest.fixture
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
     """A repository with an image and values, deployed by ``helm upgrade``."""
