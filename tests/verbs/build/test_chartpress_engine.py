@@ -164,10 +164,4 @@ def assert_equivalent(hub: Hub, values: str, registry: Registry, folder: Path, *
     assert images_in(registry.address) == images, said
     name = values.removeprefix(below).strip("/")
     assert data((chart / name).read_text()) == data(hub.read(values))
-    lines = said.err.splitlines()
-    assert [line for line in lines if line.startswith("$> docker")] == [], said
-    assert any(line.startswith("Skipping build for ") and line.endswith(", it already exists") for line in lines), said
-    assert not any("values.yaml" in line for line in lines), said
-    skipped = [line for line in lines if line.startswith("Skipping push for ")]
-    assert skipped, said
-    assert all(line.endswith(", already on registry") for line in skipped), said
+    assert "$> docker" not in said.err, said
