@@ -114,8 +114,8 @@ def commands(plan: str) -> list[str]:
         before, dollar, command = line.partition("$ ")
         if reading:
             found[-1] += "\n" + line[margin:]
-            reading = line[margin:] != ")"
+            reading = not line[margin:].startswith((")", "gcloud builds submit "))
         elif dollar and not before.strip():
             found.append(command)
-            margin, reading = len(before), command == "context=$(mktemp -d)/context"
+            margin, reading = len(before), command.startswith(("context=$(mktemp -d)", "request=$(mktemp -d)"))
     return found

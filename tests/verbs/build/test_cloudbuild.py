@@ -20,7 +20,7 @@ from tasks.tools.logins import cloud_build_fault, google_project
 from tests.support.cli import Result, run_task, sh, succeed
 from tests.support.hubs import Hub
 from tests.support.server import Asked, misbehaving, reply
-from tests.support.world import fault, nothing_written
+from tests.support.world import commands, fault, nothing_written
 
 PROJECT = "cal-icor-hubs"
 BUCKET = f"{PROJECT}_cloudbuild"
@@ -180,12 +180,8 @@ def test_cloud_build_gets_the_committed_context_and_what_it_makes_is_proved_and_
 @pytest.mark.gcloud
 def test_a_plan_can_be_pasted(hub: Hub, cloud: Google) -> None:
     plan = succeed("--dry", "build", *FLAGS, cwd=hub.path)
-    lines = plan.out.splitlines()
-    begin = next(index for index, line in enumerate(lines) if "$ request=$(mktemp -d)" in line)
-    end = next(index for index, line in enumerate(lines) if "gcloud builds submit " in line)
-    margin = lines[begin].index("$ ")
-    script = "\n".join([lines[begin][margin + 2 :], *(line[margin:] for line in lines[begin + 1 : end + 1])])
-    sh("bash", "-eo", "pipefail", "-c", script, cwd=hub.path)
+    for command in commands(plan.out):
+        sh("bash", "-eo", "pipefail", "-c", command, cwd=hub.path)
     assert build(hub, "--json").json["images"][0]["status"] == "present"
     assert cloud.ended == "SUCCESS"
 
