@@ -11,6 +11,7 @@ from tests.support.charts import CAL_ICOR
 from tests.support.cli import run_task, succeed
 from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
+from tests.support.steps import set_image
 from tests.support.world import fault, nothing_written
 
 PEM = "-----BEGIN {kind}PRIVATE KEY-----\n{body}\n-----END {kind}PRIVATE KEY-----\n"
@@ -172,8 +173,7 @@ def test_what_a_filter_decrypts_on_its_way_into_the_context_stops_the_build(hub:
 
 @pytest.mark.engine
 def test_a_key_in_a_named_build_context_stops_the_run(hub: Hub) -> None:
-    option = '        extraBuildCommandOptions: ["--build-context=keys=keys"]\n        valuesPath:'
-    hub.edit("chartpress.yaml", "        valuesPath:", option)
+    set_image(hub, 'extraBuildCommandOptions: ["--build-context=keys=keys"]')
     hub.write("keys/id_rsa", KEY)
     hub.commit("Take a second context")
     done = run_task("--dry", "build", cwd=hub.path)

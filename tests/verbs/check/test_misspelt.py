@@ -10,6 +10,7 @@ import pytest
 from tests.support.cli import run_task
 from tests.support.hubs import Hub
 from tests.support.layouts import make_2i2c_like
+from tests.support.steps import set_image
 from tests.support.world import demand_fault, fault
 
 from .places import CHARTPRESS, DOCKERFILE, LOCK, REQUIREMENTS, VALUES, check, consistent, found, pin
@@ -177,7 +178,6 @@ def test_a_wrong_dockerfile_path_below_the_top_is_named_as_chartpress_reads_it(t
 
 
 READ = (CHARTPRESS, DOCKERFILE, VALUES, REQUIREMENTS, LOCK, "invoke.yaml")
-SECONDS = 30
 
 
 KINDS: dict[str, Callable[[Path], object]] = {
@@ -197,7 +197,7 @@ WORDS = {"a loop of symbolic links": "Too many levels of symbolic links"}
 def test_what_is_no_file_is_refused_by_name_wherever_one_is_read(hub: Hub, file: str, kind: str) -> None:
     (hub.path / file).unlink(missing_ok=True)
     KINDS[kind](hub.path / file)
-    done = run_task("check", "--offline", cwd=hub.path, seconds=SECONDS)
+    done = run_task("check", "--offline", cwd=hub.path, seconds=30)
     # What a link leads out of the repository is not even looked at.
     outside = kind == "a device" and file != "invoke.yaml"
     what = "lies outside the repository" if outside else f"cannot be read: {WORDS.get(kind, f'it is {kind}')}"
@@ -221,16 +221,12 @@ def test_a_link_into_gits_own_folder_leads_outside(hub: Hub, task: str, file: st
 PASSABLE = "a text holds a character that cannot be passed to a program: NUL, or half of a surrogate pair"
 
 
-def image_key(hub: Hub, line: str) -> None:
-    hub.edit(CHARTPRESS, "        valuesPath:", f"        {line}\n        valuesPath:")
-
-
 @pytest.mark.parametrize("line", ['contextPath: "{}"', 'extraBuildCommandOptions: ["{}"]'])
 def test_text_that_no_program_can_be_given_is_refused_with_its_line(hub: Hub, line: str) -> None:
     config = hub.read(CHARTPRESS)
     for value in ("a\\0b", "a\\ud83d/b"):
         hub.write(CHARTPRESS, config)
-        image_key(hub, line.format(value))
+        set_image(hub, line.format(value))
         done = run_task("check", "--offline", cwd=hub.path)
         assert (done.code, fault(done)[0]) == (2, f"{PASSABLE} (chartpress.yaml:6)"), done
 
@@ -244,7 +240,7 @@ def test_text_that_no_program_can_be_given_is_refused_with_its_line(hub: Hub, li
     ],
 )
 def test_a_path_that_leads_outside_is_refused_with_its_key(hub: Hub, line: str, key: str, path: str) -> None:
-    image_key(hub, line.format(path))
+    set_image(hub, line.format(path))
     what = f"charts[0].images.hub.{key} is {path!r}, which lies outside the repository (chartpress.yaml:6)"
     hint = "name a path in the repository, relative to chartpress.yaml"
     demand_fault(run_task("check", "--offline", cwd=hub.path), 2, what, hint)

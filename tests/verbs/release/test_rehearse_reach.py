@@ -16,7 +16,8 @@ from tasks.tools.process import capture
 from tasks.tools.registry import Conversation
 from tests.support.cli import run_task, sh, succeed
 from tests.support.processes import write_program
-from tests.support.scene import CHARTPRESS, PROGRAM, REFUSED, Scene
+from tests.support.scene import PROGRAM, REFUSED, Scene
+from tests.support.steps import set_image
 from tests.support.world import demand_fault, fault
 
 ENGINE = "this machine's engine, without a shared cache, attestations or signatures"
@@ -29,8 +30,7 @@ def test_settings_that_lead_outside_are_not_used(scene: Scene) -> None:
     hub, folder = scene.hub, scene.folder
     cache = f"type=registry,ref={scene.registry}/core/cache"
     options = json.dumps([f"--cache-from={cache}", f"--cache-to={cache},mode=max", "--cache-to", cache, "--pull=false"])
-    images = "    images:\n      hub:\n"
-    hub.edit(CHARTPRESS, images, f"{images}        extraBuildCommandOptions: {options}\n")
+    set_image(hub, f"extraBuildCommandOptions: {options}")
     signing = {"attest": ["sbom"], "sign": "cosign.key", "verify": "cosign.pub"}
     hub.write("invoke.yaml", f"hub: {json.dumps({'cache': 'on', 'builder': 'far', 'remote': 'upstream', **signing})}\n")
     hub.commit("Lead outside")
@@ -65,9 +65,9 @@ def test_settings_that_lead_outside_are_not_used(scene: Scene) -> None:
 @pytest.mark.engine
 def test_an_option_that_names_or_pushes_another_image_is_not_passed_to_chartpress(scene: Scene) -> None:
     """As on a Mac, where a platform is named; release refuses such an option where bake builds."""
-    hub, images = scene.hub, "    images:\n      hub:\n"
+    hub = scene.hub
     options = [f"--tag={scene.registry}/real/a:1", "-t", f"{scene.registry}/real/b:1", "--push"]
-    hub.edit(CHARTPRESS, images, f"{images}        extraBuildCommandOptions: {json.dumps(options)}\n")
+    set_image(hub, f"extraBuildCommandOptions: {json.dumps(options)}")
     hub.git("tag", "main")
     hub.commit("Name more")
     before = scene.world()
