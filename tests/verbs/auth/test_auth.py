@@ -21,7 +21,6 @@ LIST = "gcloud auth list --filter=status:ACTIVE '--format=value(account)' --quie
 LOGIN = "gcloud auth login"
 CONFIGURE = f"gcloud auth configure-docker {HOST} --quiet"
 ADC = "gcloud auth application-default login"
-DEFAULTS = "gcloud auth configure-docker --quiet"
 
 
 @pytest.fixture
@@ -97,7 +96,7 @@ RUNS = {
     "no browser": ("", "--no-browser", [LIST, f"{LOGIN} --no-launch-browser", CONFIGURE]),
     "default credentials": ("account, helper", "--adc", [ADC]),
     "default credentials that are there": ("account, helper, default credentials", "--adc", []),
-    "gcr's hosts": ("account, helper", "--default-registries", [DEFAULTS]),
+    "gcr's hosts": ("account, helper", "--default-registries", ["gcloud auth configure-docker --quiet"]),
     "another helper for Google's registry": ("account, another helper", "", []),
     "Docker Desktop's store has nothing": ("account, empty store", "", [LIST, CONFIGURE]),
     "Docker Desktop's store has a login": ("store with a login", "", []),

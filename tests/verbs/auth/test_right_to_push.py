@@ -87,7 +87,6 @@ def test_what_the_registry_has_already_needs_no_right_to_push(place: Place) -> N
 # -- registries that let a build run and then call the token that it went in with expired
 
 
-AGAIN = "; pushing once more with fresh credentials"
 TOKENS = """\
 echo asked >>"$0.asked"
 printf '{"Username": "robin", "Secret": "token-%s"}' "$(grep -c . "$0.asked")"
@@ -127,7 +126,7 @@ def test_a_release_whose_first_push_is_refused_as_expired_ends_well_with_one_bui
     result = succeed("--debug", "release", "--yes", "--json", "--no-cache", cwd=hub.path)
     assert keeper.runs_out == 0
     assert times_run(result, mark) == 1, result
-    first, _, second = result.err.partition(AGAIN)
+    first, _, second = result.err.partition("; pushing once more with fresh credentials")
     assert mark in first
     assert re.search(rf"^(#\d+) .*{mark[:-3]}.*\n\1 CACHED$", second, re.MULTILINE), result
     (image,) = result.json["images"]

@@ -18,7 +18,6 @@ pytestmark = pytest.mark.engine
 
 ENGINE = ("--engine", "chartpress")
 PC = Host("linux", "x86_64")
-APPLE = Host("darwin", "arm64")
 FOR_AMD64 = "chartpress --push --builder docker-buildx --platform linux/amd64"
 
 
@@ -71,7 +70,7 @@ def test_the_macs_command_works(hub: Hub, prefix: str) -> None:
 
 COMMANDS = {
     "PC": (PC, "", "chartpress --push"),
-    "Mac, Apple silicon": (APPLE, "", FOR_AMD64),
+    "Mac, Apple silicon": (Host("darwin", "arm64"), "", FOR_AMD64),
     "PC that is told the platform": (PC, "--platform linux/amd64", FOR_AMD64),
     "by force": (PC, "--force", "chartpress --push --force-build --force-push"),
     "on an engine that is named": (PC, "--builder default", f"DOCKER_CONTEXT=default {FOR_AMD64}"),

@@ -240,7 +240,6 @@ def test_images_are_chosen_by_key_or_name(
 # -- tags of the repository's own making: after the content, or after the chart and the commit
 
 
-DOCKERFILE = f"{FROM_BASE}ARG WHICH\nCOPY --chown=1000 . /srv\n"
 IMAGES = """\
 # Ours.
 hub:
@@ -249,7 +248,7 @@ hub:
 """
 FILES = {
     ".gitignore": "*.local\n",
-    "images/hub/Dockerfile": DOCKERFILE,
+    "images/hub/Dockerfile": f"{FROM_BASE}ARG WHICH\nCOPY --chown=1000 . /srv\n",
     "images/hub/a.txt": "a\n",
 }
 CONTENT = "hub: {tag: '{chart_version}-{content}'}\n"

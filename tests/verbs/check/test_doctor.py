@@ -87,7 +87,6 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-NEEDED = ("git", "docker")
 TOOLS = {
     "git": "install git: https://git-scm.com/downloads",
     "docker": "install Docker: https://docs.docker.com/engine/install/",
@@ -104,7 +103,7 @@ def seen(hub: OpenHub | None = None) -> dict[str, MachineFinding]:
 
 def unfit(name: str, version: str | None, hint: str) -> MachineFinding:
     """Return what is found of a tool that a release cannot do with."""
-    return MachineFinding(name, version, needed=name in NEEDED, hint=hint)
+    return MachineFinding(name, version, needed=name in ("git", "docker"), hint=hint)
 
 
 # -- the tools

@@ -13,8 +13,6 @@ from tests.support.processes import write_program
 from tests.support.steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, move, pin
 from tests.support.world import fault
 
-EXPECTED = Path(__file__).parent / "expected"
-
 
 def message(hub: Hub) -> str:
     return hub.git("cat-file", "commit", "HEAD").partition("\n\n")[2] + "\n"
@@ -60,7 +58,7 @@ EDITS: dict[str, Callable[[Hub], None]] = {
 def test_the_message_is(hub: Hub, name: str) -> None:
     EDITS[name](hub)
     succeed("commit", cwd=hub.path)
-    assert message(hub) == (EXPECTED / f"{name}.txt").read_text(encoding="utf-8")
+    assert message(hub) == Path(__file__).with_name("expected").joinpath(f"{name}.txt").read_text(encoding="utf-8")
 
 
 def test_a_message_that_was_given_is_kept(moved: Hub) -> None:
@@ -138,7 +136,6 @@ def test_a_branch_that_is_deployed_is_not_committed_to_where_only_the_clone_has_
 # -- what moves meanwhile: a commit lands on the planned branch and parent, or not at all
 
 
-AGAIN = "run the same command again"
 COMMIT_TREE = "$(git commit-tree HEAD^{tree} -p HEAD -m Theirs)"
 
 
@@ -167,7 +164,7 @@ def test_a_commit_that_a_hook_has_moved_elsewhere_is_not_pushed_and_its_hint_tak
     assert error.startswith(f"the commit is not on {BRANCH}: a hook or another program has switched to another branch")
     assert hint == (
         f"look at it: git log -1 --stat; to take it back: git reset --soft HEAD~1; then git switch {BRANCH}, "
-        f"and {AGAIN}"
+        "and run the same command again"
     )
     assert moved.remote_git("branch", "--list", BRANCH) == ""
     (moved.path / ".git/hooks/pre-commit").unlink()

@@ -14,7 +14,6 @@ from tests.support.steps import BRANCH
 from tests.support.team import LABELER, make_team
 
 pytestmark = [pytest.mark.engine, pytest.mark.gh]
-SETTINGS = "hub:\n  labels: [jupyterhub-deployment]\n  reviewers: [sam, team/hub-team]\n"
 
 
 @pytest.fixture
@@ -32,7 +31,7 @@ def github(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandInG
 @pytest.fixture
 def fork(hub: Hub, github: StandInGitHub, tmp_path: Path) -> Hub:
     """A clone of a fork whose team works on ``staging``, with labels and reviewers; only the forge knows the parent."""
-    hub.write("invoke.yaml", SETTINGS)
+    hub.write("invoke.yaml", "hub:\n  labels: [jupyterhub-deployment]\n  reviewers: [sam, team/hub-team]\n")
     hub.put(".github/labeler.yml", LABELER)
     hub.git("push", "--quiet")
     make_team(hub, tmp_path, upstream=github.address(TEAM), fork=github.address(ROBIN))

@@ -19,8 +19,6 @@ from tests.support.world import fault
 
 pytestmark = pytest.mark.engine
 
-QUESTION = "Go on? [y/N] "
-
 
 def release(hub: Hub, *flags: str) -> Result:
     return succeed("release", "--yes", *flags, cwd=hub.path)
@@ -33,7 +31,7 @@ def test_every_answer_but_yes_leaves_all_as_it_was(scene: Scene) -> None:
     before = scene.world()
     result = run_on_terminal(*INVOKE, "release", cwd=scene.hub.path, typed="yess\n")
     assert (result.code, result.out) == (1, "")
-    plan, _, verdict = result.err.partition(f"{QUESTION}yess\n")
+    plan, _, verdict = result.err.partition("Go on? [y/N] yess\n")
     assert plan.startswith(f"Plan for {scene.hub.path}\n")
     assert verdict == (
         "error: cancelled, nothing was changed\n"
