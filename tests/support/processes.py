@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -33,6 +34,12 @@ def wait_until(reached: Callable[[], object], seconds: float = 90) -> None:
     while not reached():
         assert time.monotonic() < deadline, "it does not come to that"
         time.sleep(0.02)
+
+
+def serves(port: int) -> bool:
+    """Whether something listens at a port of 127.0.0.1."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 # -- what is made once for all of the processes that the tests of one run are spread over

@@ -1,11 +1,9 @@
-import contextlib
 import secrets
 import shlex
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from tests.support.cli import run, run_task, sh, succeed
 from tests.support.engine import in_local_store
 from tests.support.helm import HelmServer
 from tests.support.hubs import make_hub
+from tests.support.processes import serves, wait_until
 from tests.support.scene import CHARTPRESS, DOCKERFILE, VALUES, Scene
 from tests.support.world import fault, files_in, in_registry
 
@@ -64,15 +63,12 @@ def test_a_rehearsal_releases_for_a_remote_and_a_registry_of_its_own_and_shows_i
     assert not folder.exists()
 
 
-@contextlib.contextmanager
+@contextmanager
 def serving(command: str, port: int) -> Iterator[None]:
     """Run a command that serves a registry, from when it answers to the end of the block."""
     with subprocess.Popen(shlex.split(command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
-            while server.poll() is None:
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                    break
-                time.sleep(0.05)
+            wait_until(lambda: server.poll() is not None or serves(port))
             yield
         finally:
             server.terminate()

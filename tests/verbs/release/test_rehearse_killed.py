@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from tasks.rehearsal.stage import TEMPORARY, clear_up_after_killed_ones, port_of
 from tests.support.cli import INVOKE, sh, succeed
 from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_hub
-from tests.support.processes import wait_until
+from tests.support.processes import serves, wait_until
 
 pytestmark = pytest.mark.engine
 
@@ -87,11 +86,6 @@ def clear_up(temporary: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tempfile.tempdir", str(temporary))
         clear_up_after_killed_ones()
-
-
-def serves(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_what_a_killed_rehearsal_leaves_is_cleared_up(hub: Hub, temporary: Path) -> None:
