@@ -60,10 +60,6 @@ def tree(hub: Hub, revision: str = "HEAD") -> dict[str, str]:
 def test_a_clean_clone_differs_in_the_names_of_the_images_only(hub: Hub) -> None:
     clone = cloned(hub)
     assert clone.git("fsck", "--no-progress", "--no-dangling") == ""
-    assert clone.subjects() == [
-        f"Prepare the rehearsal: uncommitted changes, images named after {ADDRESS}",
-        "Set up the hub",
-    ]
     assert clone.git("rev-parse", "HEAD~1") == hub.git("rev-parse", "HEAD")
     assert {path for path, about in tree(clone).items() if tree(hub)[path] != about} == {CHARTPRESS}
     assert f"imagePrefix: {ADDRESS}/registry.example.edu-5000/team/core/\n" in clone.read(CHARTPRESS)
