@@ -15,28 +15,22 @@ from tests.support.machine import HELMS
 
 pytestmark = pytest.mark.helm
 
-WRITTEN = {"v1": "requirements.lock", "v2": "Chart.lock"}
 DOCKERFILE, CHART = "images/hub/Dockerfile", "hub/Chart.yaml"
 
 
 class Chart(NamedTuple):
-    """A chart of an apiVersion whose dependencies are in a file."""
+    """A chart of an apiVersion: the file of its dependencies, the lock that helm writes, one that it only reads."""
 
     api: str
     file: str
-
-    @property
-    def lock(self) -> str:
-        """The lock that helm writes."""
-        return f"hub/{WRITTEN[self.api]}"
-
-    @property
-    def other_lock(self) -> str:
-        """The lock that it reads at most."""
-        return f"hub/{WRITTEN['v1' if self.api == 'v2' else 'v2']}"
+    lock: str
+    other_lock: str
 
 
-CHARTS = [Chart("v1", "hub/requirements.yaml"), Chart("v2", "hub/Chart.yaml")]
+CHARTS = [
+    Chart("v1", "hub/requirements.yaml", "hub/requirements.lock", "hub/Chart.lock"),
+    Chart("v2", "hub/Chart.yaml", "hub/Chart.lock", "hub/requirements.lock"),
+]
 
 
 @pytest.fixture(autouse=True)
