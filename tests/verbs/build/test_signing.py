@@ -205,15 +205,12 @@ def test_a_key_or_password_that_is_missing_is_seen_in_the_plan(signing: Hub, mon
     assert hint.startswith("read -rs COSIGN_PASSWORD && export COSIGN_PASSWORD; ")
 
 
-def test_check_without_cosign(signing: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_without_cosign(signing: Hub, request: pytest.FixtureRequest) -> None:
     settings(signing, verify="cosign.pub")
     build(signing)
     signing.commit("Use the image")
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    for name in ("git", "docker"):
-        (programs / name).symlink_to(str(shutil.which(name)))
-    monkeypatch.setenv("PATH", str(programs))
+    docker = str(shutil.which("docker"))
+    (request.getfixturevalue("programs") / "docker").symlink_to(docker)
     told = run_task("check", "--json", cwd=signing.path).json
     (unchecked,) = (one for one in told["not_checked"] if "signature" in one["message"])
     assert unchecked["message"].endswith(": cosign is not installed")
