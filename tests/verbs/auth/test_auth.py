@@ -194,8 +194,7 @@ def test_a_key_signs_in_without_a_terminal_where_its_account_is_not(
     hub: Hub, gcloud: GcloudStandIn, has: str, content: dict[str, str], calls: list[str]
 ) -> None:
     prepare(gcloud, has)
-    done = auth_with_key(hub, gcloud, content)
-    assert done.code == 0, done
+    assert auth_with_key(hub, gcloud, content).code == 0
     assert [call.replace(str(hub.path.with_name("key.json")), "KEY") for call in gcloud.calls] == calls
     assert gcloud.helper_calls == [f"helper get {HOST}"] * (2 if has.endswith(("helper", "store")) else 1)
 

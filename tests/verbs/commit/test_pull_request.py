@@ -113,8 +113,7 @@ def test_the_request_tells_of_the_pushed_commit_whatever_the_clone_has_meanwhile
     """Somebody works on while the branch is pushed: in the files, and on another branch."""
     work = "sed -i 's/3[.]3[.]8/4.4.0/' hub/requirements.yaml; git symbolic-ref HEAD refs/heads/main"
     write_program(moved.path / ".git/hooks", "pre-push", work)
-    done = commit(moved)
-    assert done.code == 0, done
+    assert commit(moved).code == 0
     (request,) = gh.requests
     assert (request["title"], request["headRefName"]) == (TITLE, BRANCH)
     assert "4.4.0" not in request["body"]

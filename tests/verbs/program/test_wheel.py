@@ -127,5 +127,4 @@ def test_the_wheel_has_the_tasks_under_the_name_of_the_command(tree: Path, ours:
     modules = {name.replace("tasks/", "hubpress/", 1) for name in tracked(tree, "tasks")}
     assert set(names) == {*modules, *about, f"{NAME}.dist-info/licenses/LICENSE"}
     assert len(names) == len(set(names))
-    assert "hubpress/py.typed" in names
     assert programs.split() == ["[console_scripts]", "hubpress", "=", "hubpress.program:program.run"]
