@@ -165,14 +165,9 @@ def test_a_tool_that_is_too_old(tools: Path, name: str, says: str, version: str,
     assert seen()[name] == unfit(name, version, f"at least {needed} is needed: {TOOLS[name]}")
 
 
-@pytest.fixture
-def short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whatever_hangs_is_waited_for_within_one_bound(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "CHECK_SECONDS", 0.7)
     monkeypatch.setattr("tasks.tools.process._TIDY_SECONDS", 0.3)
-
-
-@pytest.mark.usefixtures("short_looks")
-def test_whatever_hangs_is_waited_for_within_one_bound(tools: Path) -> None:
     for name in TOOLS:
         write_program(tools, name, "trap '' TERM; /bin/sleep 20\n")
     told = [finding.version for finding in examine(None) if finding.name != "platform"]

@@ -24,11 +24,6 @@ def message(hub: Hub) -> str:
 BUILT = "0.0.1-0.dev.git.2.h1234567"
 
 
-def crossed_a_major(hub: Hub) -> None:
-    """By ``bump``, which knows more of the release than the files tell."""
-    succeed("bump", "--major", cwd=hub.path)
-
-
 def went_to_a_build_of_main(hub: Hub) -> None:
     hub.edit("hub/requirements.yaml", "3.2.1", "4.3.3-0.dev.git.7272.h2ff70453")
     hub.edit("images/hub/Dockerfile", "k8s-hub:3.2.1", "k8s-hub:4.3.3-0.dev.git.7263.h1d8bfb12")
@@ -39,18 +34,15 @@ def bumped_and_built(hub: Hub) -> None:
     pin(hub, BUILT)
 
 
-def took_another_registry(hub: Hub) -> None:
-    hub.edit("images/hub/Dockerfile", "quay.io/jupyterhub/k8s-hub:3.2.1", "jupyterhub/k8s-hub:3.2.1")
-
-
 # By the file that has the message.
-EDITS: dict[str, Callable[[Hub], None]] = {
+EDITS: dict[str, Callable[[Hub], object]] = {
     "bump": move,
-    "major": crossed_a_major,
+    # It knows more of the release than the files tell.
+    "major": lambda hub: succeed("bump", "--major", cwd=hub.path),
     "dev": went_to_a_build_of_main,
     "build": lambda hub: pin(hub, BUILT),
     "release": bumped_and_built,
-    "base": took_another_registry,
+    "base": lambda hub: hub.edit("images/hub/Dockerfile", "quay.io/jupyterhub/k8s-hub:", "jupyterhub/k8s-hub:"),
 }
 
 

@@ -37,23 +37,20 @@ def trap(tmp_path: Path) -> Iterator[Trap]:
 
 
 @pytest.fixture
-def deployed(hub: Hub) -> Hub:
-    """A hub repository whose chartpress.yaml lies in a folder."""
+def planted(hub: Hub, trap: Trap, tmp_path: Path) -> Hub:
+    """A clone whose chartpress.yaml lies in a folder, as somebody gets it who knows nothing of the repositories inside.
+
+    They are of two kinds in turn.
+    """
     (hub.path / "deploy").mkdir()
     hub.git("mv", "chartpress.yaml", "hub", "images", "deploy")
     hub.commit("Move it")
-    return hub
-
-
-@pytest.fixture
-def planted(deployed: Hub, trap: Trap, tmp_path: Path) -> Hub:
-    """Its clone, as somebody gets it who knows nothing of the repositories inside, of two kinds in turn."""
     for index, (folder, kind) in enumerate(zip(FOLDERS, cycle((BARE, WITH_A_WORK_TREE)))):
-        plant(trap, deployed.path / folder, kind, tmp_path / f"making{index}")
-    deployed.git("add", "--all", "--force")
-    deployed.git("commit", "--quiet", "--message", "Plant repositories")
-    deployed.git("push", "--quiet")
-    return clone(deployed.remote, tmp_path / "clone")
+        plant(trap, hub.path / folder, kind, tmp_path / f"making{index}")
+    hub.git("add", "--all", "--force")
+    hub.git("commit", "--quiet", "--message", "Plant repositories")
+    hub.git("push", "--quiet")
+    return clone(hub.remote, tmp_path / "clone")
 
 
 @pytest.mark.parametrize("folder", FOLDERS[1:])

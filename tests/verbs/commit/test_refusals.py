@@ -70,11 +70,6 @@ def in_another_worktree(hub: Hub) -> None:
     hub.git("worktree", "add", "--quiet", f"{hub.path}-tree", BRANCH)
 
 
-def skipped(hub: Hub) -> None:
-    """As people do who want to keep a change of their own out of every commit."""
-    hub.git("update-index", "--skip-worktree", "hub/requirements.yaml")
-
-
 def without_the_filters_program(hub: Hub) -> None:
     """As in a container that has the settings of the machine around it."""
     hub.put(".gitattributes", "hub/requirements.yaml filter=crypt\n")
@@ -175,7 +170,7 @@ CASES = {
     "a branch beside one of the clone's": beside("mine/next", "mine", "--branch=mine/next", where="TOP"),
     "a branch beside one of the remote's": beside(BRANCH, f"{BRANCH}/try", "--push", where="origin"),
     "a managed file that git was told to skip": Case(
-        skipped,
+        lambda hub: hub.git("update-index", "--skip-worktree", "hub/requirements.yaml"),
         "git was told to leave the file's changes out (skip-worktree) (hub/requirements.yaml)",
         "git update-index --no-skip-worktree -- hub/requirements.yaml; then run the same command again",
     ),

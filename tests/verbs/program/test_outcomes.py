@@ -112,12 +112,6 @@ def run(door: str, typed: str, hub: Hub, *, stdout: int, stderr: int = subproces
     return done.returncode, (done.stderr or b"").decode()
 
 
-def closed_pipe() -> int:
-    reading, writing = os.pipe()
-    os.close(reading)
-    return writing
-
-
 @pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full here")
 @pytest.mark.parametrize(("door", "typed"), LOOKS)
 def test_what_a_full_disk_does_not_take_is_a_fault(hub: Hub, door: str, typed: str) -> None:
@@ -142,7 +136,8 @@ def test_a_full_disk_that_takes_no_messages_stops_no_work(hub: Hub) -> None:
 
 
 def test_a_reader_that_has_gone_is_no_fault_and_the_work_is_done(hub: Hub) -> None:
-    writing = closed_pipe()
+    reading, writing = os.pipe()
+    os.close(reading)
     try:
         code, err = run("hubpress", "--help release", hub, stdout=writing)
         assert (code, [word for word in (*NOISE, "BrokenPipe", "cannot be written") if word in err]) == (0, [])
