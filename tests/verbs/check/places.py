@@ -5,7 +5,7 @@ from typing import Any
 
 from tasks.core.names import Reference
 from tasks.tools.registry import inspect
-from tests.support.cli import Result, run_task, sh
+from tests.support.cli import Result, run_task, sh, succeed
 from tests.support.hubs import Hub
 from tests.support.world import nothing_written
 
@@ -63,6 +63,12 @@ def pin(hub: Hub) -> str:
     hub.write(VALUES, f"{before}      name: {image_name(hub)}\n      tag: {tag}\n{after.partition(chr(10))[2]}")
     hub.commit("Use the image")
     return tag
+
+
+def built(hub: Hub) -> None:
+    """Build the images, and commit the values that name them."""
+    succeed("build", cwd=hub.path)
+    hub.commit("Use the image")
 
 
 def push_in_place_of(image: str, folder: Path, dockerfile: str, *flags: str) -> None:

@@ -14,15 +14,14 @@ from tests.support.layouts import make_2i2c_like
 from tests.support.machine import PROJECT
 from tests.support.processes import write_program
 
-from .places import DOCKERFILE, PINS, REQUIREMENTS, check, computed_tag, consistent, digest_of, found, pin, pinned_tag
+from .places import DOCKERFILE, PINS, built, check, computed_tag, consistent, digest_of, found, pin, pinned_tag
 
 
 @pytest.fixture
 def branched(settled: Hub) -> Hub:
     """A hub on a feature branch with two commits: a new image, and the values that name it."""
     settled.git("switch", "--quiet", "--create", "bump")
-    settled.write(PINS, "jupyterhub-nativeauthenticator==1.3.1\n")
-    settled.commit("Move the authenticator")
+    settled.put(PINS, "jupyterhub-nativeauthenticator==1.3.1\n")
     pin(settled)
     settled.git("switch", "--quiet", "main")
     return settled
@@ -130,17 +129,12 @@ def test_pre_commit_runs_the_hook_for_every_commit_since_any_file_may_pin_a_rele
 DEV = next(release for release in RELEASES if release.image_tag.startswith("4.3.3-0.dev"))
 
 
-def built(hub: Hub) -> None:
-    hub.commit("Take the mirror's base")
-    succeed("build", cwd=hub.path)
-    hub.commit("Use the images")
-
-
 @pytest.mark.engine
 def test_a_dev_release_whose_base_tag_is_not_the_charts_version(released: Hub) -> None:
     succeed("bump", "--to", DEV.version, cwd=released.path)
     assert f":{DEV.image_tag}\n" in released.read(DOCKERFILE)
-    assert f" {DEV.version}\n" in released.read(REQUIREMENTS)
+    assert f" {DEV.version}\n" in released.read("hub/requirements.yaml")
+    released.commit("Move to a build of main")
     built(released)
     consistent(released, "--offline")
     consistent(released)
@@ -150,8 +144,7 @@ def test_a_dev_release_whose_base_tag_is_not_the_charts_version(released: Hub) -
 @pytest.mark.parametrize("tagged", [":3.3.8", ""], ids=["tag and digest", "digest alone"])
 def test_a_base_that_is_pinned_by_its_digest(released: Hub, mirror: str, tagged: str) -> None:
     released.change(DOCKERFILE, f"{mirror}:3.3.8", f"{mirror}{tagged}@{digest_of(f'{mirror}:3.3.8')}")
-    succeed("build", cwd=released.path)
-    released.commit("Use the image")
+    built(released)
     consistent(released, "--offline")
     consistent(released)
 

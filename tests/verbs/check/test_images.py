@@ -6,12 +6,12 @@ import pytest
 
 from tasks.repo.deployments import unmoved_images
 from tests.support.calls import opened
-from tests.support.cli import run_task, succeed
+from tests.support.cli import run_task
 from tests.support.hubs import NO_REGISTRY, Hub, make_repository
 from tests.support.layouts import make_2i2c_like
 from tests.support.registry import private_registry
 
-from .places import VALUES, base_name, check, consistent, found, image_name, pinned_tag
+from .places import VALUES, base_name, built, check, consistent, found, image_name, pinned_tag
 
 pytestmark = pytest.mark.engine
 
@@ -58,8 +58,7 @@ MISSING = [
 
 def spoiled(hub: Hub, text: str) -> Hub:
     hub.edit(VALUES, "  singleuser:\n", f"  singleuser:\n{text}")
-    hub.edit(VALUES, "    memory: {guarantee: 256M}\n", "")
-    hub.commit("Name images")
+    hub.change(VALUES, "    memory: {guarantee: 256M}\n", "")
     return hub
 
 
@@ -100,8 +99,7 @@ def test_what_is_not_yaml_is_named_and_what_is_encrypted_is_left_alone(flags: tu
     ):
         released.write(f"deployments/bio/{name}.yaml", text)
     released.write("clusters/a.yaml", "jupyterhub:\n  hub\n  image: {}\n")
-    released.write("invoke.yaml", "hub: {values: [{file: 'clusters/*.yaml', path: jupyterhub.hub.image}]}\n")
-    released.commit("Deploy it")
+    released.put("invoke.yaml", "hub: {values: [{file: 'clusters/*.yaml', path: jupyterhub.hub.image}]}\n")
     problems = [one for one in found(released, *flags) if one["code"] == "not-yaml"]
     assert [(one["path"], one["line"], one["severity"]) for one in problems] == [
         ("deployments/bio/hubploy.yaml", 2, "fault"),
@@ -124,8 +122,7 @@ def named_in_clusters(hub: Hub, image: str) -> None:
         hub.write(f"config/clusters/{name}.values.yaml", text)
     hub.write(".github/workflows/test.yaml", f"jobs: {{a: {{image: {{name: {image}, tag: old}}}}}}\n")
     hub.write("notes.yaml", f"{{{{ not YAML, with {image}\n")
-    hub.write("odd.yaml", f"{{: &a {{image: {{name: {image}, tag: old}}}}, a.b: {{<<: *a}}}}\n")
-    hub.commit("Name the image for the clusters")
+    hub.put("odd.yaml", f"{{: &a {{image: {{name: {image}, tag: old}}}}, a.b: {{<<: *a}}}}\n")
 
 
 def test_clusters_that_keep_an_old_hub_image_are_all_named_and_the_hint_moves_them(released: Hub) -> None:
@@ -145,8 +142,7 @@ def test_clusters_that_keep_an_old_hub_image_are_all_named_and_the_hint_moves_th
     assert f"! hub is also named by {files}, where no build writes it; let builds move it: {setting} in" in shown.out
     released.write("invoke.yaml", f"{setting}\n")
     assert found(released, "--offline")[0]["severity"] == "fault"
-    succeed("build", cwd=released.path)
-    released.commit("Use the image everywhere")
+    built(released)
     consistent(released)
     assert all(pinned_tag(released) in released.read(f"config/clusters/{name}.values.yaml") for name in CLUSTERS)
 
@@ -161,8 +157,7 @@ def test_an_image_in_a_manifest_of_several_documents_is_named_and_the_hint_moves
     told = ("values-differ", "flux/hub.yaml", 8, f"take it out, or let builds move it: {setting} in invoke.yaml")
     assert (problem["code"], problem["path"], problem["line"], problem["hint"]) == told
     released.write("invoke.yaml", f"{setting}\n")
-    succeed("build", cwd=released.path)
-    released.commit("Use the image there too")
+    built(released)
     consistent(released)
     assert released.read("flux/hub.yaml").startswith(manifest)
 
@@ -185,8 +180,7 @@ def test_a_matching_file_that_names_the_image_is_never_left_behind(released: Hub
         "clusters/b.yaml", f"# {image_name(released)} is elsewhere\nhub: {{}}\n---\nbase: of another image\n"
     )
     released.write("clusters/c.yaml", f"# {image_name(released)} is elsewhere\n{{{{ not YAML\n")
-    released.write("invoke.yaml", "hub: {values: [{file: 'clusters/*.yaml', path: hub.image}]}\n")
-    released.commit("Deploy it")
+    released.put("invoke.yaml", "hub: {values: [{file: 'clusters/*.yaml', path: hub.image}]}\n")
     before = released.snapshot()
     for task in (("build",), ("--dry", "build")):
         done = run_task(*task, cwd=released.path)
@@ -241,8 +235,7 @@ def test_an_image_that_only_clusters_name_is_not_called_unused(tmp_path: Path) -
 def test_values_in_the_section_of_a_chart_that_depends_on_the_hubs_are_looked_at(released: Hub) -> None:
     there, file = base_name(released), "deployments/bio/config/prod.yaml"
     released.write("deployments/bio/hubploy.yaml", "cluster: {}\n")
-    released.write(file, f"basehub:\n  jupyterhub:\n    singleuser:\n      image: {{name: {there}, tag: gone}}\n")
-    released.commit("Deploy it through another chart")
+    released.put(file, f"basehub:\n  jupyterhub:\n    singleuser:\n      image: {{name: {there}, tag: gone}}\n")
     (missing,) = found(released)
     assert (missing["code"], missing["path"], missing["line"]) == ("image-missing", file, 4)
     assert missing["message"].startswith(f"basehub.jupyterhub.singleuser.image names {there}:gone, ")
@@ -254,6 +247,5 @@ def test_values_behind_a_link_or_an_alias_are_the_places_that_builds_write(settl
     (settled.path / VALUES).rename(settled.path / "shared/values.yaml")
     (settled.path / VALUES).symlink_to("../shared/values.yaml")
     settled.edit("shared/values.yaml", "    image:\n", "    image: &hub\n")
-    settled.write("shared/values.yaml", settled.read("shared/values.yaml") + "other:\n  image: *hub\n")
-    settled.commit("Share the values")
+    settled.put("shared/values.yaml", settled.read("shared/values.yaml") + "other:\n  image: *hub\n")
     assert unmoved_images(opened(settled)) == {}

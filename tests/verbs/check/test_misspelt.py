@@ -132,8 +132,7 @@ def test_a_named_build_context_whose_changes_make_no_new_tag(settled: Hub) -> No
 )
 def test_a_setting_that_names_what_is_not_there(settings: str, what: str, hint: str, settled: Hub) -> None:
     settled.write("Makefile", "all:\n\ttrue\n")
-    settled.write("invoke.yaml", f"{settings}\n")
-    settled.commit("Set it wrongly")
+    settled.put("invoke.yaml", f"{settings}\n")
     demand_fault(check(settled, "--offline"), 2, what, hint)
 
 

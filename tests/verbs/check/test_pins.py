@@ -14,12 +14,12 @@ from tasks.core.problems import Code
 from tasks.rehearsal.registry import Registry
 from tasks.tools.docker import packages
 from tests.support.calls import opened
-from tests.support.cli import run, sh, succeed
+from tests.support.cli import run, sh
 from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_hub
 from tests.support.processes import write_program
 
-from .places import DOCKERFILE, PINS, check
+from .places import DOCKERFILE, PINS, built, check
 
 SHIPPED = {"oauthenticator": "17.1.0", "SQLAlchemy": "2.0.36", "jupyterhub-kubespawner": "7.0.0", "PyJWT": "2.9.0"}
 PIP_LIST = ", ".join(f'{{"name": "{name}", "version": "{version}"}}' for name, version in SHIPPED.items())
@@ -94,16 +94,14 @@ def test_a_line_of_the_dockerfile(hub: Hub, run: str, line: int) -> None:
 def test_a_file_that_the_dockerfile_gives_pip_counts_whatever_its_name(hub: Hub, option: str) -> None:
     hub.write(DOCKERFILE, f"{FROM}COPY pins.in /tmp/\nRUN pip install {option}pins.in\n")
     hub.write("images/hub/pins.in", "oauthenticator==16.0.0\n")
-    hub.write("images/hub/other.in", "oauthenticator==15.0.0\n")
-    hub.commit("Pin it")
+    hub.put("images/hub/other.in", "oauthenticator==15.0.0\n")
     assert found(hub) == [("images/hub/pins.in:1", older("oauthenticator", "16.0.0", "17.1.0"))]
 
 
 @pytest.mark.parametrize("text", ["\ufeffoauthenticator==16.0.0\n", "oauthenticator \\\r\n  ==16.0.0\r\n"])
 def test_a_file_counts_that_a_requirements_file_names_as_pip_reads_it(hub: Hub, text: str) -> None:
     hub.write(PINS, "-r more.in\n")
-    hub.write("images/hub/more.in", text)
-    hub.commit("Pin it")
+    hub.put("images/hub/more.in", text)
     assert found(hub) == [("images/hub/more.in:1", older("oauthenticator", "16.0.0", "17.1.0"))]
 
 
@@ -144,8 +142,7 @@ def test_check_asks_the_base_image_where_this_machine_has_it(
 ) -> None:
     hub = make_hub(tmp_path / "hub", version="3.3.8", base=base, registry=prefix, chart_repository=charts.url)
     hub.write(DOCKERFILE, f"FROM {base}:3.3.8\nCOPY requirements.txt /tmp/\n")
-    hub.write(PINS, "oauthenticator==16.0.0\nsqlalchemy==2.0.36\nPyJWT==3.0\n")
-    hub.commit("Pin them")
+    hub.put(PINS, "oauthenticator==16.0.0\nsqlalchemy==2.0.36\nPyJWT==3.0\n")
     problem = {
         "code": "pin-older-than-base",
         "path": PINS,
@@ -154,8 +151,7 @@ def test_check_asks_the_base_image_where_this_machine_has_it(
         "hint": f"take the pin out, or pin 17.1.0; {Code.OLD_PIN.how_to_accept}",
         "severity": "warning",
     }
-    succeed("build", cwd=hub.path)
-    hub.commit("Use the image")
+    built(hub)
     assert looked_at(hub) == ([problem], [])
     sh("docker", "image", "rm", f"{base}:3.3.8", cwd=tmp_path)
     (unchecked,) = looked_at(hub)[1]

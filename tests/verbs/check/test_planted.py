@@ -16,6 +16,7 @@ from .places import (
     REQUIREMENTS,
     VALUES,
     base_name,
+    built,
     check,
     computed_tag,
     consistent,
@@ -97,8 +98,7 @@ def values_with_another_image(hub: Hub) -> Problem:
 
 def one_of_two_values_left_behind(hub: Hub) -> Problem:
     hub.write("invoke.yaml", "hub:\n  values:\n  - {file: staging.yaml, path: jupyterhub.hub.image}\n")
-    hub.write("staging.yaml", f"jupyterhub:\n  hub:\n    image:\n      name: {image_name(hub)}\n      tag: older\n")
-    hub.commit("Add a staging hub")
+    hub.put("staging.yaml", f"jupyterhub:\n  hub:\n    image:\n      name: {image_name(hub)}\n      tag: older\n")
     message = f"hub is pinned to older here and to {pinned_tag(hub)} elsewhere"
     return Problem(Code.VALUES_DIFFER, "staging.yaml:5", message, BUILD)
 
@@ -289,8 +289,7 @@ def test_a_digest_that_the_registry_has_for_the_image_is_in_order(pinned: str, r
 @pytest.mark.engine
 def test_a_content_that_was_changed_and_not_built(released: Hub) -> None:
     released.put("invoke.yaml", "hub: {tag: '{chart_version}-{content}'}\n")
-    succeed("build", cwd=released.path)
-    released.commit("Use the image")
+    built(released)
     consistent(released)
     pinned = pinned_tag(released)
     released.change(DOCKERFILE, "RUN pip", "RUN true && pip")
