@@ -34,8 +34,7 @@ def attesting(engine: Engine) -> str:
 def hub(hub: Hub, mirror: str) -> Hub:
     dockerfile = f"FROM {mirror}:3.2.1\nUSER root\nRUN --network=none echo made > /srv/made\n"
     hub.write("images/hub/Dockerfile", dockerfile)
-    hub.write("invoke.yaml", "hub: {attest: [provenance]}\n")
-    hub.commit("Attest the image")
+    hub.put("invoke.yaml", "hub: {attest: [provenance]}\n")
     return hub
 
 
@@ -79,8 +78,7 @@ def test_an_attested_image_is_proved_retagged_and_found_consistent(hub: Hub, att
     assert build(hub)["images"][0]["status"] == "present"
 
     hub.git("commit", "--quiet", "--amend", "--message", "Say it otherwise", "--allow-empty")
-    hub.write("images/hub/Dockerfile", hub.read("images/hub/Dockerfile") + "# a comment\n")
-    hub.commit("Touch the image")
+    hub.put("images/hub/Dockerfile", hub.read("images/hub/Dockerfile") + "# a comment\n")
     hub.git("revert", "--no-edit", "HEAD")
     (retagged,) = build(hub)["images"]
     assert (retagged["status"], retagged["digest"]) == ("retagged", image["digest"])

@@ -146,8 +146,7 @@ REFUSED = (
 @pytest.mark.engine
 def test_a_credential_file_that_is_committed_stops_the_run(hub: Hub) -> None:
     """As google-github-actions/auth leaves it in a clone."""
-    hub.write(FILE, json.dumps(with_token(FEDERATION)))
-    hub.commit("Let the image in")
+    hub.put(FILE, json.dumps(with_token(FEDERATION)))
     for typed in ("build --no-push", "--dry build", "build --force", "release --yes --push"):
         with nothing_written(hub):
             done = run_task(*typed.split(), cwd=hub.path)
@@ -165,8 +164,7 @@ def test_what_a_filter_decrypts_on_its_way_into_the_context_stops_the_build(hub:
     hub.git("config", "filter.git-crypt.clean", "printf '\\0GITCRYPT\\0'; base64")
     hub.git("config", "filter.git-crypt.smudge", "tail -c +11 | base64 -d")
     hub.write(".gitattributes", "images/** filter=git-crypt\nimages/hub/Dockerfile !filter\n")
-    hub.write("images/hub/id_rsa", KEY)
-    hub.commit("Encrypt what the image is made of")
+    hub.put("images/hub/id_rsa", KEY)
     done = run_task("build", cwd=hub.path)
     assert (done.code, fault(done)[0]) == (1, "the build context holds a private key (images/hub/id_rsa)"), done
 
@@ -174,7 +172,6 @@ def test_what_a_filter_decrypts_on_its_way_into_the_context_stops_the_build(hub:
 @pytest.mark.engine
 def test_a_key_in_a_named_build_context_stops_the_run(hub: Hub) -> None:
     set_image(hub, 'extraBuildCommandOptions: ["--build-context=keys=keys"]')
-    hub.write("keys/id_rsa", KEY)
-    hub.commit("Take a second context")
+    hub.put("keys/id_rsa", KEY)
     done = run_task("--dry", "build", cwd=hub.path)
     assert (done.code, fault(done)[0]) == (1, "the build context holds a private key (keys/id_rsa)")

@@ -45,8 +45,7 @@ def signing(hub: Hub, keys: Path) -> Hub:
 
 def settings(hub: Hub, **values: object) -> None:
     hub.write("invoke.yaml", f"hub: {json.dumps(values)}\n")
-    hub.write(".gitignore", "*.key\n")
-    hub.commit("Set it")
+    hub.put(".gitignore", "*.key\n")
 
 
 def build(hub: Hub, *flags: str, code: int = 0) -> Result:

@@ -52,15 +52,13 @@ def test_without_helm_nothing_moves_but_where_no_lock_is(locked: Hub, hubpress: 
 def test_an_archive_that_git_has_is_not_left_behind_in_silence(locked: Hub, hubpress: Hubpress) -> None:
     archive = "hub/charts/jupyterhub-3.2.1.tgz"
     locked.write(archive, "an archive")
-    locked.write("hub/charts/jupyterhub-home-nfs-1.2.0.tgz", "another chart")
-    locked.commit("Have the chart itself")
+    locked.put("hub/charts/jupyterhub-home-nfs-1.2.0.tgz", "another chart")
     assert refused(hubpress, locked, "bump") == (
         1,
         f"git has jupyterhub itself, and a release does not move it ({archive})",
         "ignore it, and: git rm -r --cached -- hub/charts/jupyterhub-3.2.1.tgz; helm dependency build fetches it again",
     )
-    locked.edit(REQUIREMENTS, "version: 3.2.1", "version: 3.3.8")
-    locked.commit("Move z2jh by hand")
+    locked.change(REQUIREMENTS, "version: 3.2.1", "version: 3.3.8")
     problems = hubpress(locked, "check", "--offline", "--json").json["problems"]
     assert [one["message"] for one in problems if one["path"] == archive] == [
         "the archive is jupyterhub 3.2.1, the requirement 3.3.8"

@@ -330,8 +330,7 @@ def test_a_build_argument_that_cannot_be_moved_is_named_before_anything_is_built
     hub: Hub, options: str, hubpress: Hubpress
 ) -> None:
     hub.write(DOCKERFILE, "ARG V=3.2.1\nFROM quay.io/jupyterhub/k8s-hub:$V\n")
-    hub.write(CONFIG, f"{hub.read(CONFIG)}        {options}\n")
-    hub.commit("Build with arguments")
+    hub.put(CONFIG, f"{hub.read(CONFIG)}        {options}\n")
     said = "the build argument V, whose value is known only while it is built"
     whole = f"FROM quay.io/jupyterhub/k8s-hub:$V uses {said} (images/hub/Dockerfile:2)"
     for task in ("bump", "build"):
@@ -343,8 +342,7 @@ def test_a_build_argument_that_cannot_be_moved_is_named_before_anything_is_built
 
 def test_an_own_image_called_k8s_hub_is_left_alone_and_said(hub: Hub, hubpress: Hubpress) -> None:
     hub.write("images/own/Dockerfile", "FROM registry.example/uni/k8s-hub:base-3.2.1\n")
-    hub.write(CONFIG, f"{hub.read(CONFIG)}      own:\n        contextPath: images/own\n")
-    hub.commit("Add our own")
+    hub.put(CONFIG, f"{hub.read(CONFIG)}      own:\n        contextPath: images/own\n")
     assert [*layout_warnings(opened(hub), ())] == [
         "own is skipped (images/own/Dockerfile: no FROM inherits from z2jh's hub image)"
     ]
@@ -356,8 +354,7 @@ def test_a_glob_of_values_files_is_for_those_that_name_the_image(hub: Hub, hubpr
     hub.write("clusters/a/values.yaml", ours)
     hub.write("clusters/b/values.yaml", "image: {name: registry.example/other, tag: old}\n")
     hub.write("clusters/c/values.yaml", "sops: {{ no YAML\n")
-    hub.write("invoke.yaml", "hub: {values: [{file: 'clusters/*/values.yaml', path: image}]}\n")
-    hub.commit("Name it in the clusters")
+    hub.put("invoke.yaml", "hub: {values: [{file: 'clusters/*/values.yaml', path: image}]}\n")
     hub.edit("clusters/a/values.yaml", "tag: old", "tag: new")
     hub.edit("clusters/b/values.yaml", "tag: old", "tag: new")
     assert hubpress(hub, "commit").code == 0

@@ -61,8 +61,7 @@ def test_more_commits_update_the_open_pull_request(moved: Hub, gh: StandInGh) ->
 def test_an_image_that_values_pin_by_digest_is_told_of(github_hub: Hub, gh: StandInGh) -> None:
     """As Helm reads ``NAME@sha256`` and a tag of digits: its tag stands nowhere."""
     name, old, new = "127.0.0.1:1/core/hub@sha256", "1" * 64, "2" * 64
-    github_hub.edit("hub/values.yaml", "name:\n      tag:\n", f"name: {name}\n      tag: '{old}'\n")
-    github_hub.commit("Pin the image")
+    github_hub.change("hub/values.yaml", "name:\n      tag:\n", f"name: {name}\n      tag: '{old}'\n")
     github_hub.git("push", "--quiet")
     github_hub.edit("hub/values.yaml", old, new)
     assert commit(github_hub).code == 0
@@ -74,8 +73,7 @@ def test_an_image_that_values_pin_by_digest_is_told_of(github_hub: Hub, gh: Stan
 
 def test_a_tag_that_a_program_fills_in_is_not_taken_for_one_that_is_built_later(github_hub: Hub, gh: StandInGh) -> None:
     template = "name: 127.0.0.1:1/core/hub\n      tag: '{{ tag }}'\n"
-    github_hub.edit("hub/values.yaml", "name:\n      tag:\n", template)
-    github_hub.commit("Fill in the tag")
+    github_hub.change("hub/values.yaml", "name:\n      tag:\n", template)
     github_hub.git("push", "--quiet")
     move(github_hub)
     done = commit(github_hub)

@@ -176,8 +176,7 @@ def test_files_of_any_name(hub: Hub) -> None:
     for name in names:
         (hub.path / name).write_text("x\n")
     assert names <= set(git.changed(["."]))
-    hub.git("add", "--all")
-    hub.git("commit", "--quiet", "--message", "Odd names")
+    hub.commit("Odd names")
     assert names <= {*git.differing_files("HEAD^", "HEAD")}
     assert names <= set(git.names("ls-files", "-z"))
     assert all((git.folder / name).is_file() for name in git.names("ls-files", "-z", "--", ":(exclude)vendor"))

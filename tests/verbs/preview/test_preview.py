@@ -78,8 +78,7 @@ def small(tmp_path: Path) -> Hub:
 def buildable(small: Hub, prefix: str, mirror: str) -> Hub:
     """The same with a base image and a registry that answer."""
     small.write("chartpress.yaml", small.read("chartpress.yaml").replace(f"{NO_REGISTRY}/", f"{prefix}/"))
-    small.edit("images/hub/Dockerfile", "FROM jupyterhub/k8s-hub:", f"FROM {mirror}:")
-    small.commit("Use a registry and a base image that answer")
+    small.change("images/hub/Dockerfile", "FROM jupyterhub/k8s-hub:", f"FROM {mirror}:")
     small.git("push", "--quiet")
     return small
 
@@ -149,8 +148,7 @@ def test_a_cluster_that_is_too_old_for_the_release_is_a_fault(small: Hub) -> Non
 def test_a_deployment_that_the_base_branch_does_not_have_is_not_compared(small: Hub) -> None:
     small.git("switch", "--quiet", "--create", "new")
     small.write("invoke.yaml", "hub: {deployments: [{name: edx, values: [edx.yaml]}]}\n")
-    small.write("edx.yaml", "jupyterhub: {}\n")
-    small.commit("Add a deployment")
+    small.put("edx.yaml", "jupyterhub: {}\n")
     found = succeed("preview", "--to", "3.3.8", cwd=small.path)
     assert found.out.splitlines()[2:] == [
         "edx: not compared",
@@ -171,7 +169,6 @@ def test_values_that_are_not_committed_are_named(small: Hub) -> None:
     assert lines[2] == "prod: 4 changed"
     assert lines[-6:-2] == ["edx: not compared", "  not compared, edx.yaml is not committed", "", RESTARTS]
     assert lines[-1] == f"not committed, so not in this preview: {PROD}, edx.yaml"
-    small.git("add", "--all")
     small.commit("Misspell a value")
     assert run_task("preview", "--to", "3.3.8", cwd=small.path).code == 1
 
@@ -215,8 +212,7 @@ def test_a_chart_whose_own_dependencies_do_not_answer_leaves_the_other_deploymen
     hub = make_2i2c_like(tmp_path / "hub", chart_repository=charts.as_uri())
     gateway = "dependencies:\n- {name: dask-gateway, version: 1.0.0, repository: 'http://127.0.0.1:1/'}\n"
     hub.write("helm-charts/daskhub/Chart.yaml", DASKHUB.replace("dependencies:\n", gateway))
-    hub.write("invoke.yaml", "hub: {deployments: [{name: dask, chart: daskhub}, {name: base}]}\n")
-    hub.commit("Add a deployment of another chart")
+    hub.put("invoke.yaml", "hub: {deployments: [{name: dask, chart: daskhub}, {name: base}]}\n")
     hub.git("push", "--quiet")
     lines = run_task("preview", "--to", "3.3.8", cwd=hub.path).out.splitlines()
     assert lines[2:3] == ["dask: not compared"]
@@ -366,28 +362,24 @@ def test_it_names_the_values_that_the_new_chart_refuses(small: Hub, gh: StandInG
     assert "- [ ] The values that the new chart refuses are corrected." in lines
 
 
-@pytest.fixture
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
-    """A repository with an image and values, deployed by ``helm upgrade``."""
+@pytest.mark.parametrize("real_helm", HELMS, indirect=True)
+def test_z2jhs_own_chart_is_rendered_with_the_values_of_helm_upgrade(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("INVOKE_HUB_CHART_REPOSITORY", write_real_repository(tmp_path / "charts").as_uri())
     files = {
         "Makefile": "deploy:\n\thelm upgrade hub jupyterhub/jupyterhub --version 3.2.1 -n jhub -f config.yaml\n",
         "config.yaml": "hub: {image: {name: reg.example.edu/hub, tag: 1.2.0}}\nsingleuser:\n  memory: {limit: 3G}\n",
         "image/Dockerfile": "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n",
     }
-    return make_repository(tmp_path / "hub", files)
-
-
-@pytest.mark.parametrize("real_helm", HELMS, indirect=True)
-def test_z2jhs_own_chart_is_rendered_with_the_values_of_helm_upgrade(alone: Hub) -> None:
+    alone = make_repository(tmp_path / "hub", files)
     refused = run_task("preview", cwd=alone.path)
     entry = "{name: hub, values: [config.yaml], namespace: jhub}"
     assert (refused.code, refused.err.splitlines()[1]) == (
         2,
         f"hint: name them in invoke.yaml: hub: {{deployments: [{entry}]}}",
     )
-    alone.write("invoke.yaml", f"hub: {{deployments: [{entry}]}}\n")
-    alone.commit("Name the deployment")
+    alone.put("invoke.yaml", f"hub: {{deployments: [{entry}]}}\n")
     found = run_task("preview", "--to", "3.3.8", "--json", cwd=alone.path)
     (one,) = found.json["deployments"]
     assert (one["name"], one["values"], one["problems"]) == ("hub", ["config.yaml"], [])

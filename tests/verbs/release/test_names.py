@@ -127,8 +127,7 @@ def test_a_name_of_a_file_is_never_an_option(
 def test_a_folder_that_is_a_pattern_commits_its_own_files_alone(hub: Hub, calls: Path) -> None:
     hub.write("h/values.yaml", "of: somebody else\n")
     hub.git("mv", "--", "hub", "./[a-z]")
-    hub.edit(CHARTPRESS, "name: hub", "name: '[a-z]'")
-    hub.commit("Call the chart's folder [a-z]")
+    hub.change(CHARTPRESS, "name: hub", "name: '[a-z]'")
     hub.write("h/values.yaml", "of: somebody else, changed\n")
     succeed("bump", "commit", cwd=hub.path)
     assert hub.git("show", "--format=", "--name-only").splitlines() == [

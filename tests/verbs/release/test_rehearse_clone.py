@@ -83,8 +83,7 @@ def test_places_of_a_pattern_name_the_images_at_the_throwaway_registry_too(hub: 
 def test_changed_new_moved_and_deleted_files_are_as_they_lie_and_ignored_ones_are_not_there(hub: Hub) -> None:
     hub.write(".gitignore", "*.log\n")
     hub.write("a", "1\n")
-    hub.write("folder/b", "1\n")
-    hub.commit("More")
+    hub.put("folder/b", "1\n")
     hub.write("a", "staged\n")
     hub.git("add", "a")
     hub.write("a", "2\n")

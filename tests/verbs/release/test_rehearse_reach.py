@@ -32,8 +32,7 @@ def test_settings_that_lead_outside_are_not_used(scene: Scene) -> None:
     options = json.dumps([f"--cache-from={cache}", f"--cache-to={cache},mode=max", "--cache-to", cache, "--pull=false"])
     set_image(hub, f"extraBuildCommandOptions: {options}")
     signing = {"attest": ["sbom"], "sign": "cosign.key", "verify": "cosign.pub"}
-    hub.write("invoke.yaml", f"hub: {json.dumps({'cache': 'on', 'builder': 'far', 'remote': 'upstream', **signing})}\n")
-    hub.commit("Lead outside")
+    hub.put("invoke.yaml", f"hub: {json.dumps({'cache': 'on', 'builder': 'far', 'remote': 'upstream', **signing})}\n")
     hub.git("remote", "set-url", "origin", "ssh://git@far.invalid/hubs.git")
     hub.git("remote", "rename", "origin", "upstream")
     for name in ("pre-commit", "post-commit", "pre-push", "post-checkout", "post-receive", "reference-transaction"):

@@ -124,8 +124,7 @@ def test_a_check_without_a_network_knows_the_same_files_by_any_tag_and_others_ar
 
 @pytest.mark.parametrize("template", ["chartpress", "{chart_version}-{commits}"])
 def test_a_tag_that_names_no_commit_is_not_taken_for_that_of_other_files(scene: Scene, template: str) -> None:
-    scene.hub.write("invoke.yaml", f"hub: {{tag: '{template}'}}\n")
-    scene.hub.commit("Choose tags")
+    scene.hub.put("invoke.yaml", f"hub: {{tag: '{template}'}}\n")
     scene.hub.git("tag", "1.0.0")
     (first,) = build(scene.hub)["images"]
     assert build(scene.hub)["images"][0]["status"] == "present"
@@ -318,8 +317,7 @@ def test_a_release_opens_a_pull_request_with_the_proof_of_its_image(github_hub: 
 
 def test_values_that_still_name_an_image_on_the_older_base_are_said_to(github_hub: Hub, gh: StandInGh) -> None:
     succeed("build", cwd=github_hub.path)
-    github_hub.git("add", "--all")
-    github_hub.git("commit", "--quiet", "--message", "Build it")
+    github_hub.commit("Build it")
     github_hub.git("push", "--quiet")
     succeed("bump", "commit", "--pr", cwd=github_hub.path)
     (request,) = gh.requests

@@ -261,8 +261,7 @@ def test_whatever_fails_on_the_way_and_tells_all_it_knows_gives_no_secret_away(p
 
 def test_helm_and_gcloud_that_fail_give_no_secret_away(planted: Planted, aside: Path) -> None:
     planted.hub.write("hub/requirements.lock", "dependencies:\n- name: jupyterhub\n  version: 3.2.1\n")
-    planted.hub.edit("chartpress.yaml", planted.registry.address, "us-docker.pkg.dev/hubs")
-    planted.hub.commit("Lock the requirement, and push to Google")
+    planted.hub.change("chartpress.yaml", planted.registry.address, "us-docker.pkg.dev/hubs")
     for task, program, word in (("bump", "helm", "dependency"), ("auth", "gcloud", "list")):
         done = planted.run(task, before=telltale(aside, program, word, planted.addresses))
         assert done.code == 3, done
