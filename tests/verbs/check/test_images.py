@@ -56,15 +56,14 @@ MISSING = [
 ]
 
 
-def spoiled(hub: Hub, text: str) -> Hub:
+def spoil(hub: Hub, text: str) -> None:
     hub.edit(VALUES, "  singleuser:\n", f"  singleuser:\n{text}")
     hub.change(VALUES, "    memory: {guarantee: 256M}\n", "")
-    return hub
 
 
 def test_every_key_of_the_chart_that_has_an_image(released: Hub) -> None:
     there = base_name(released)
-    spoiled(released, VALUES_OF_ALL.format(there=there, zeros="0" * 64))
+    spoil(released, VALUES_OF_ALL.format(there=there, zeros="0" * 64))
     result = check(released, "--json")
     assert result.code == 1, result
     said = [(one["code"], f"{one['path']}:{one['line']}", one["message"]) for one in result.json["problems"]]
@@ -81,7 +80,7 @@ def test_a_registry_that_denies_or_does_not_answer_is_no_fault(released: Hub, tm
     with private_registry(tmp_path / "private", {"robin": "secret"}) as private:
         names = (f"{private.address}/team/user", *(f"{NO_REGISTRY}/team/{name}" for name in "abcd"))
         lines = "".join(f"      i{at}: {{name: {name}, tag: '1'}}\n" for at, name in enumerate(names))
-        spoiled(released, f"    extraImages:\n{lines}")
+        spoil(released, f"    extraImages:\n{lines}")
         result = check(released, "--json")
     assert (result.code, result.json["problems"]) == (0, []), result
     denied, silent = (one["message"] for one in result.json["not_checked"])

@@ -17,10 +17,6 @@ from tests.support.scene import CHARTPRESS
 from tests.support.steps import set_image
 from tests.support.world import fault, nothing_written
 
-SIGN = "evil"
-BUILD, COMMIT, LOOK = "build", "bump commit --push", "status"
-
-
 # -- programs that write down how they were called, and then do what they always do
 
 
@@ -60,7 +56,7 @@ def require_no_option(calls: Path) -> None:
     assert made
     for call in made:
         for before, argument in pairwise(call[: call.index("--")] if "--" in call else call):
-            assert not (argument.startswith("-") and SIGN in argument) or before in WITH_VALUE, call
+            assert not (argument.startswith("-") and "evil" in argument) or before in WITH_VALUE, call
 
 
 # -- names in files
@@ -93,13 +89,13 @@ def git_tag(hub: Hub) -> None:
 # What puts a name that begins like an option into a place, the task that comes across it, the exit code (0 where it is
 # taken for the name that it is) and the error.
 ANYWHERE: dict[str, tuple[Put, str, int, str]] = {
-    "folders and branch": (every_folder_and_the_branch, COMMIT, 0, ""),
-    "Dockerfile": (image_key("dockerfilePath: --evil"), LOOK, 2, "does not name images/hub/Dockerfile"),
+    "folders and branch": (every_folder_and_the_branch, "bump commit --push", 0, ""),
+    "Dockerfile": (image_key("dockerfilePath: --evil"), "status", 2, "does not name images/hub/Dockerfile"),
 }
 WITH_ENGINE: dict[str, tuple[Put, str, int, str]] = {
-    "folders and branch, in a build": (every_folder_and_the_branch, BUILD, 0, ""),
-    "image's name": (image_key("imageName: --evil/x"), BUILD, 2, "which is not an image name"),
-    "git tag": (git_tag, BUILD, 1, "is not a valid image tag"),
+    "folders and branch, in a build": (every_folder_and_the_branch, "build", 0, ""),
+    "image's name": (image_key("imageName: --evil/x"), "build", 2, "which is not an image name"),
+    "git tag": (git_tag, "build", 1, "is not a valid image tag"),
 }
 
 
