@@ -48,6 +48,10 @@ REQUEST = "pull request"
 # Lines of git's output that are not shown: the fault has an error and a hint already.
 _VERDICT = ("error: ", "hint: ")
 NOT_KNOWN, MISSING = "not known", "the registry does not have it yet"
+# Around what this program writes in a pull request on GitHub, which shows no comments.
+_BEGIN, _END = "<!-- written by hubpress -->", "<!-- what people write outside of this stays -->"
+_TICKED = r"(?m)^- \[[xX]\] "
+_OPEN = "- [ ] "
 # GitHub takes 256 characters of a title, and 65,536 of a text.
 LONGEST_TITLE = 200
 LONGEST_BODY = 60_000
@@ -266,9 +270,25 @@ class PullRequest(NamedTuple):
         return [f"pull request {self.status}: {self.url}", *(f"warning: {one_line(one)}" for one in self.warnings)]
 
     def says_the_same(self, found: ForgeRequest) -> bool:
-        """Whether an open pull request has this title and text, ignoring ticked boxes and GitHub's CRLF."""
-        current, new = (re.sub(r"- \[[xX]\] ", "- [ ] ", one.body.replace("\r\n", "\n")) for one in (found, self))
-        return found.title == self.title and current.strip() == new.strip()
+        """Whether an open pull request has this text, whatever people wrote around it or ticked, and its title."""
+        return re.sub(_TICKED, _OPEN, _own_part(found.body)[1]).strip() == self.body.strip()
+
+    def over(self, found: ForgeRequest | None) -> PullRequest:
+        """Return it as it is sent, given the open pull request: what people wrote around the text, and ticked, stays.
+
+        So does their title, unless something else moved since.
+        """
+        if found is None:
+            return self._replace(body=f"{_BEGIN}\n{self.body}\n{_END}\n")
+        before, own, after = _own_part(found.body)
+        ticked = {line[len(_OPEN) :] for line in own.splitlines() if re.match(_TICKED, line)}
+        lines = (
+            f"- [x] {line[len(_OPEN) :]}" if line.startswith(_OPEN) and line[len(_OPEN) :] in ticked else line
+            for line in self.body.splitlines()
+        )
+        moved, moves = (text.strip().partition("\n### ")[0] for text in (own, self.body))
+        body = "\n".join((f"{before}{_BEGIN}", *lines, f"{_END}{after}"))
+        return self._replace(title=found.title if moved == moves else self.title, body=body)
 
     def additions(self, github: GitHub, found: ForgeRequest | None, number: int | None) -> dict[str, Command]:
         """Return the commands that add missing labels and, if none is open yet, ask reviewers, by what they do."""
@@ -279,6 +299,14 @@ class PullRequest(NamedTuple):
             **({f"add {', '.join(labels)}": github.label_command(number, labels)} if labels else {}),
             **{f"ask {one} for a review": github.review_command(number, one) for one in reviewers},
         }
+
+
+def _own_part(body: str) -> tuple[str, str, str]:
+    """Return what stands in a pull request's text before our own part, that part, and what stands after it."""
+    text = body.replace("\r\n", "\n")
+    before, begin, rest = text.partition(_BEGIN)
+    own, end, after = rest.partition(_END)
+    return (before, own, after) if begin and end else ("", text, "")
 
 
 def plan_push(hub: Hub, review: Review, branch: TargetBranch, why: str) -> tuple[Action, Fact]:
@@ -295,8 +323,10 @@ def plan_push(hub: Hub, review: Review, branch: TargetBranch, why: str) -> tuple
     # A push that was killed after the remote had taken the branch leaves a clone that does not know of it.
     if not hub.pending and there.value == branch.tip.value and git.follows(remote, name):
         return Action(f"{remote} has {name} already"), there
+    what = f"push {name} to {remote}"
     others = [f"  {one_line(other)}" for other in git.commits_not_in((*heads.values(), *filter(None, [review.tip])))]
     if others:
+        what += f", with {len(others)} earlier commit{'s' if others[1:] else ''} that it does not have"
         others.insert(0, f"also pushes earlier commits that {remote} does not have:")
 
     def do(values: Values) -> Values:
@@ -310,7 +340,7 @@ def plan_push(hub: Hub, review: Review, branch: TargetBranch, why: str) -> tuple
     commit = f"refs/heads/{name}" if hub.pending else branch.tip.value
     commands = (git.push_command(remote, commit, name), *git.follow_commands(remote, name))
     details = (*others, *(f"$ {command}" for command in commands))
-    return Action(f"push {name} to {remote}", why, do, details, (branch.tip, address, there)), there
+    return Action(what, why, do, details, (branch.tip, address, there)), there
 
 
 def _push(git: Git, remote: str, commit: str, branch: str, there: Fact) -> None:
@@ -399,12 +429,12 @@ def _on_github(github: GitHub, head: str, wanted: PullRequest, *, waits: bool) -
         planned = planned._replace(status=UPDATED, url=there.url, number=there.number)
         if not waits and not additions and planned.says_the_same(there):
             return Action(f"pull request {there.url} is up to date"), planned._replace(status=PRESENT)
-        what = f"update the pull request {there.url}"
-        command = github.update_command(there.number, planned.title, planned.body)
+        what, sent = f"update the pull request {there.url}", planned.over(there)
+        command = github.update_command(there.number, sent.title, sent.body)
     else:
         planned = planned._replace(status=CREATED)
         what = f"open a pull request into {planned.base}{f' of {github.path}' if ':' in head else ''}"
-        command = github.create_command(head, planned.base, planned.title, planned.body)
+        command = github.create_command(head, planned.base, planned.title, planned.over(None).body)
     details = tuple(f"$ {one}" for one in (command, *additions.values()))
     return Action(what, "of --pr", details=details), planned
 
@@ -424,9 +454,10 @@ def _with_labels(github: GitHub, planned: PullRequest) -> PullRequest:
 def _open_or_update(github: GitHub, head: str, request: PullRequest) -> PullRequest:
     """Open or update the pull request, and return it; labels and reviewers that fail become warnings."""
     found, status = github.open_request(head), PRESENT
-    opened = found or github.create(head, github.create_command(head, request.base, request.title, request.body))
+    sent = request.over(found)
+    opened = found or github.create(head, github.create_command(head, request.base, sent.title, sent.body))
     if found and not request.says_the_same(found):
-        github.run(github.update_command(found.number, request.title, request.body))
+        github.run(github.update_command(found.number, sent.title, sent.body))
         status = UPDATED
     warnings = [*request.warnings]
     for what, command in request.additions(github, found, opened.number).items():

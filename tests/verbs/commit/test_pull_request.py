@@ -39,9 +39,10 @@ def test_a_commit_is_pushed_and_its_pull_request_opened_and_found_again(moved: H
     assert moved.remote_git("rev-parse", BRANCH) == moved.git("rev-parse", "HEAD")
     (request,) = gh.requests
     assert (request["title"], request["headRefName"], request["baseRefName"]) == (TITLE, BRANCH, "main")
-    assert request["body"].startswith("### What moved\n")
-    told = {**keys, "url": FIRST, "number": 1, "body": request["body"], **more}
-    assert done.json["pull_request"] == told
+    body = done.json["pull_request"]["body"]
+    assert body.startswith("### What moved\n")
+    assert body in request["body"]
+    assert done.json["pull_request"] == {**keys, "url": FIRST, "number": 1, "body": body, **more}
     again = commit(moved)
     assert (again.code, again.out, again.err) == (0, f"pull request present: {FIRST}\n", "")
     assert gh.changes == ["create"]
@@ -56,6 +57,27 @@ def test_more_commits_update_the_open_pull_request(moved: Hub, gh: StandInGh) ->
     assert request["title"] == "Move z2jh from 3.2.1 to 3.3.7"
     assert "| `3.2.1` | `3.3.7` | `hub/requirements.yaml` |" in request["body"]
     assert gh.changes == ["create", "update"]
+
+
+def test_what_people_write_in_the_pull_request_stays(moved: Hub, gh: StandInGh) -> None:
+    commit(moved)
+    (request,) = gh.requests
+    ticked = request["body"].replace("- [ ] Deploy", "- [x] Deploy").replace("\n", "\r\n")
+    gh.put([{**request, "title": f"{TITLE} (not before Monday)", "body": f"Mind the exams.\r\n{ticked}\r\nCloses #12"}])
+    written = gh.requests
+    assert commit(moved).out == f"pull request present: {FIRST}\n"
+    assert gh.requests == written
+    # The text changes, but what moved is the same; then that changes too.
+    moved.put("invoke.yaml", "hub: {next_steps: [Deploy as usual, Tell the team]}\n")
+    commit(moved)
+    (request,) = gh.requests
+    assert (request["title"], gh.changes) == (f"{TITLE} (not before Monday)", ["create", "update"])
+    for words in ("Mind the exams.\n<!--", "-->\n\nCloses #12", "- [x] Deploy as usual\n", "- [ ] Tell the team\n"):
+        assert request["body"].count(words) == 1, request["body"]
+    move(moved, "3.3.8", "3.3.7")
+    commit(moved)
+    assert gh.requests[0]["title"] == "Move z2jh from 3.2.1 to 3.3.7"
+    assert "Closes #12" in gh.requests[0]["body"]
 
 
 def test_an_image_that_values_pin_by_digest_is_told_of(github_hub: Hub, gh: StandInGh) -> None:

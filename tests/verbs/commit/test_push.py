@@ -93,7 +93,7 @@ def test_the_users_own_commits_on_the_feature_branch_are_listed_and_pushed(moved
     first, second = own_commit(moved, "Add notes"), own_commit(moved, "Fix $(notes)")
     dry = commit(moved, "--push", "--dry")
     assert (
-        f"         * push {BRANCH} to origin\n"
+        f"         * push {BRANCH} to origin, with 2 earlier commits that it does not have\n"
         "           because of --push\n"
         "           also pushes earlier commits that origin does not have:\n"
         f"             {second} Fix $(notes)\n"

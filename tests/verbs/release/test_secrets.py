@@ -211,7 +211,7 @@ def test_a_release_uses_every_secret_and_leaves_none_and_neither_does_a_look(pla
     assert planted.remote.said("Authorization")
     assert planted.charts.said("Authorization")
     (request,) = planted.gh.requests
-    assert request["body"].startswith("### What moved\n")
+    assert "\n### What moved\n" in request["body"]
     assert planted.hub.remote_git("log", "-1", "--pretty=%s", "bump-z2jh-3.3.8").startswith("Use hub image")
     assert "pull_request=https://github.com/org/hub/pull/1" in (planted.folder / "output").read_text()
     assert planted.finds(shown, done, again) == {}
