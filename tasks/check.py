@@ -27,5 +27,5 @@ def check(run: Run, options: CheckOptions) -> None:
         from .checks.outside import find_problems
 
     findings = find_problems(run.hub)
-    text = findings.text("Files and git are consistent." if options.offline else "Everything is consistent.")
+    text = findings.text("Files and git are consistent." if options.offline else "Everything is consistent.", run.way)
     run.present({"ok": findings.ok, **findings.report()}, text, ok=findings.ok)

@@ -56,6 +56,11 @@ class Run:
         """The hub repository, opened on first use."""
         return self.open()
 
+    @property
+    def way(self) -> str:
+        """What comes before a hint, if the current folder is not the repository's top; empty if it is not opened."""
+        return faults.way_to(self.hub.git.folder) if "hub" in vars(self) else ""
+
     def carry_out(self, plan: Plan, hub_after: Hub | None = None, more: Callable[[], Mapping[str, Any]] = dict) -> None:
         """Show the plan in a dry run, else perform it; then report. ``hub_after`` is the repository after the plan."""
         if self.dry:
@@ -198,7 +203,11 @@ class HubTask(Task):  # type: ignore[type-arg]
         with contextlib.ExitStack() as locked:
             if self.writes and not dry and locked.enter_context(one_run_at_a_time(run.hub.git.clone.git_dir)):
                 hub.sweep(run.hub.git)
-            self.body(run, *options)
+            try:
+                self.body(run, *options)
+            except faults.Fault as fault:
+                fault.hint = f"{run.way}{fault.hint}"
+                raise
 
 
 def hub_task(options: type[Any] | None = None, *, writes: bool = True) -> Callable[[Callable[..., None]], HubTask]:

@@ -35,9 +35,9 @@ def status(run: Run) -> None:
 
     found = survey(run.hub)
     world = found.world
-    findings = found.findings.text("Everything is consistent.")
+    findings = found.findings.text("Everything is consistent.", run.way)
     lines = (
-        *(*_release_words(found), ""),
+        *(*_release_words(found, run.way), ""),
         *("Release", output.table(_release_rows(world.hub.version, world.releases), "  "), ""),
         *("Images", output.table(_image_rows(world), "  "), ""),
         *(("Problems", textwrap.indent(findings, "  ")) if found.findings.problems else (findings,)),
@@ -71,7 +71,7 @@ def _content(found: Survey) -> dict[str, Any]:
     }
 
 
-def _release_words(found: Survey) -> Iterator[str]:
+def _release_words(found: Survey, way: str) -> Iterator[str]:
     hub, releases, images, *_ = found.world
     name, to = hub.requirement.name, releases.next
     usual = [one for one in images if one.image in hub.usual_images]
@@ -96,7 +96,7 @@ def _release_words(found: Survey) -> Iterator[str]:
     yield from map(one_line, found.begin.step.warnings())
     if found.refusal:
         yield f"{CLI} release is refused as things are: {one_line(found.refusal.text)}"
-        yield f"  hint: {one_line(found.refusal.hint)}"
+        yield f"  hint: {one_line(way + found.refusal.hint)}"
 
 
 def _release_rows(current: str, found: Releases) -> list[tuple[str, ...]]:

@@ -144,15 +144,20 @@ class Findings(NamedTuple):
             "not_checked": [{"message": one.message, "hint": one.hint} for one in self.unchecked],
         }
 
-    def text(self, consistent: str) -> str:
-        """Return the findings for people; ``consistent`` is the verdict if everything was checked and is in order."""
+    def text(self, consistent: str, way: str = "") -> str:
+        """Return the findings for people; ``consistent`` is the verdict if everything was checked and is in order.
+
+        ``way`` is what leads to the folder that the hints are for (see :func:`way_to`).
+        """
         warnings, accepted = (self._count(one) for one in (Severity.WARNING, Severity.ACCEPTED))
         counts = [f"{warnings} warning{'s' if warnings > 1 else ''}"] if warnings else []
         counts += [f"{accepted} accepted"] if accepted else []
         verdict = f"{', '.join(['No faults', *counts])}."
         if not self.problems:
             verdict = "No problems in what was checked." if self.unchecked else consistent
-        return "\n".join(map(str, (*self.problems, *self.unchecked, *([verdict] if self.ok else []))))
+        found: tuple[Problem | Unchecked, ...] = (*self.problems, *self.unchecked)
+        lines = [str(one._replace(hint=f"{way}{one.hint}")) for one in found]
+        return "\n".join((*lines, *([verdict] if self.ok else [])))
 
     def _count(self, severity: Severity) -> int:
         return sum(1 for one in self.problems if one.severity is severity)
