@@ -146,7 +146,7 @@ def _builder(name: str | None, platforms: str | None) -> str:
 
 def _hub_checks(hub: Hub) -> Iterator[_Check]:
     """Yield the checks of git's author and remotes (``--push``), gh's sign-in (``--pr``), and of the registries."""
-    yield _Check("author", partial(_author, hub.git))
+    yield _Check("author", hub.git.author)
     remotes = read_remotes(hub.git, hub.settings)
     for remote in dict.fromkeys(filter(None, (remotes.push, remotes.upstream))):
         yield _Check(f"remote {remote}", partial(_remote, hub.git, remote), needed=False)
@@ -160,11 +160,6 @@ def _hub_checks(hub: Hub) -> Iterator[_Check]:
     for host in hub.registries:
         if logins.helper_for(host) or (is_google(host) and logins.credentials(host) is None):
             yield _Check(f"sign-in {host}", partial(_sign_in, logins.helper_for(host), host))
-
-
-def _author(git: Git) -> str:
-    """Return the author of commits as git would write it, without the time."""
-    return git.read("var", "GIT_AUTHOR_IDENT").rpartition(">")[0] + ">"
 
 
 def _remote(git: Git, remote: str) -> str:

@@ -187,6 +187,7 @@ def _require_branch(git: Git) -> None:
     if git.start.commit is None:
         hint = "make the first one: git add --all && git commit"
         raise Refused(f"the branch {git.start.branch} has no commit yet", where=git.folder, hint=hint)
+    git.author()  # raises git's fault if it knows none
 
 
 def _require_nothing_left(hub: Hub, review: Review, options: CommitOptions) -> None:

@@ -235,6 +235,10 @@ class Git:
             commit, name = self.commit_at("HEAD") or "", output.text if output.ok else ""
         return Head(name.removeprefix(_HEADS) if name.startswith(_HEADS) else None, commit or None)
 
+    def author(self) -> str:
+        """Return the author of commits without the time; raise git's fault if it knows none."""
+        return self.read("var", "GIT_AUTHOR_IDENT").rpartition(">")[0] + ">"
+
     def under_way(self) -> str | None:
         """Return the operation in progress (``merge``, ``rebase``, ...), or None."""
         return next((name for marker, name in _UNDER_WAY.items() if (self.clone.git_dir / marker).exists()), None)

@@ -347,6 +347,8 @@ def test_a_commit_that_cannot_be_signed_is_not_made_and_says_how_to_see_why(
 
 def test_git_that_does_not_know_its_user_says_how_to_tell_it(moved: Hub, tmp_path: Path) -> None:
     (tmp_path / "gitconfig").write_text("[user]\n\tuseConfigOnly = true\n")
-    done = run_task("commit", cwd=moved.path, env={"GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig")})
-    assert (done.code, done.out) == (3, "")
-    assert done.err.endswith("hint: git config --global user.email YOU@EXAMPLE, and user.name\n")
+    before = moved.snapshot()
+    for dry in (("--dry",), ()):
+        done = run_task(*dry, "commit", cwd=moved.path, env={"GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig")})
+        assert (done.code, moved.git("branch", "--show-current"), moved.snapshot()) == (3, "main", before)
+        assert done.err.endswith("hint: git config --global user.email YOU@EXAMPLE, and user.name\n")
