@@ -22,7 +22,7 @@ from ..repo.hub import Hub, HubImage
 from ..tools import docker
 from ..tools.docker import CLOUD_BUILD, Builder
 from ..tools.registry import FoundImage, ImageAnswer, inspect, inspect_all
-from .inputs import INPUTS_LABEL, inputs_hash, require_buildable, require_committed, source_tree
+from .inputs import INPUTS_LABEL, inputs_hash, require_buildable, require_committed, require_watched, source_tree
 from .tag import COMMIT_TO_COME, ImageName, earlier_tags, name_image, names_commit, tells_images_apart
 from .tree import Tree
 
@@ -248,6 +248,7 @@ def assess_images(hub: Hub, options: BuildOptions) -> Build:
     require_like("platform", "--platform linux/amd64", *given)
     images = hub.to_build(options.image)
     by_commit = names_commit(hub.settings.tag)
+    require_watched(hub, images)
     if by_commit:
         require_committed(hub, images)
     pushes = hub.settings.push and not options.no_push

@@ -20,7 +20,7 @@ from ..core.faults import CLI, Refused, Unusable
 from ..repo.charts import ImageSpec
 from ..repo.dockerfile import IGNORE_FILE, copied_files
 from ..repo.edits import to_commit
-from ..repo.files import SUFFIX, behind_links, is_below, join, planned_bytes
+from ..repo.files import SUFFIX, WorkingTree, behind_links, is_below, join, planned_bytes
 from ..repo.hub import Hub, HubImage
 from ..tools.git import HEAD
 from .credentials import LARGEST, credential_in, may_be_credentials
@@ -225,11 +225,27 @@ def loose_files(hub: Hub, images: Sequence[HubImage]) -> dict[str, list[str]]:
     else:
         with source_tree(hub, images) as tree:
             found = {one.spec.key: [*tree.differing_files(HEAD, sources_of(hub, one).all)] for one in images}
+    # Edits that put back what is committed leave nothing to commit.
+    restored = {path for path, data in planned_bytes(hub.files).items() if data == hub.committed.read(path)}
+    done = hub.pending | restored
     loose = {
-        key: [file for file in files if file not in hub.pending and not file.endswith(SUFFIX)]
-        for key, files in found.items()
+        key: [file for file in files if file not in done and not file.endswith(SUFFIX)] for key, files in found.items()
     }
     return {key: files for key, files in loose.items() if files}
+
+
+def require_watched(hub: Hub, images: Sequence[HubImage]) -> None:
+    """Check that the files that say how to build ``images`` have no changes that git was told not to see."""
+    tree = WorkingTree(hub.git.folder)
+    for path in hub.git.unwatched([hub.layout.file, *(image.dockerfile for image in images)]):
+        here = tree.read(path)
+        if here is not None and not hub.git.same_to_git(path, here, hub.committed.read(path)):
+            raise Refused(
+                "the file has changes that git was told not to see",
+                where=path,
+                hint=f"git update-index --no-assume-unchanged --no-skip-worktree -- {quote(path)}; then commit them, "
+                "or take them back",
+            )
 
 
 def require_committed(hub: Hub, images: Sequence[HubImage]) -> None:

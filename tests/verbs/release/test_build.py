@@ -10,7 +10,7 @@ from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
 from tests.support.scene import CHARTPRESS, DOCKERFILE, VALUES, Scene
 from tests.support.steps import add_submodule, build, set_image
-from tests.support.world import fault, in_registry
+from tests.support.world import demand_fault, fault, in_registry
 
 pytestmark = pytest.mark.engine
 
@@ -84,6 +84,19 @@ def test_without_a_push_the_values_and_the_registry_stay_as_they_are(
     assert (image["tag"], image["status"], image["digest"]) == (scene.tag, "built", None)
     assert run("docker", "image", "inspect", scene.image, cwd=PROJECT).code == 0
     assert scene.world() == before
+
+
+@pytest.mark.parametrize("file", [CHARTPRESS, DOCKERFILE])
+def test_changes_that_git_was_told_not_to_see_are_not_built_under_the_commits_tag(scene: Scene, file: str) -> None:
+    scene.hub.git("update-index", "--assume-unchanged", file)
+    scene.hub.write(file, scene.hub.read(file) + "# mine\n")
+    for dry in (("--dry",), ()):
+        demand_fault(
+            run_task(*dry, "build", cwd=scene.hub.path),
+            1,
+            f"the file has changes that git was told not to see ({file})",
+            f"git update-index --no-assume-unchanged --no-skip-worktree -- {file}; then commit them, or take them back",
+        )
 
 
 def test_a_stand_in_for_the_base_image_does_not_leave_this_machine(scene: Scene) -> None:
