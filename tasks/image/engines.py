@@ -252,7 +252,8 @@ class Chartpress:
             files.replace([FileEdit(path, data, after, "")])
         # So that git does not discover a repository inside the clone.
         named = {"GIT_DIR": str(clone / ".git"), "GIT_WORK_TREE": str(clone)}
-        command = self._command(part)._replace(cwd=clone / part.hub.layout.root, hidden_env=named)
+        hidden = {**part.builder.held, **named}
+        command = self._command(part)._replace(cwd=clone / part.hub.layout.root, hidden_env=hidden)
         docker.run_build(command, part.to_build[0].reference.host, part.builder)
         return {}
 
@@ -340,6 +341,8 @@ def _target(build: Build, one: ImageBuild, *, shared: bool) -> dict[str, Any]:
     extra = extra_fields(hub, spec, options)
     own = hub.git.folder / hub.layout.root
     extra = {**extra, "secret": [with_own_file(secret, own) for secret in extra.get("secret", ())]}
+    if not build.pushes:
+        extra.pop("cache-to", None)
     cache = cache_fields(hub, one.image, build.builder, push=build.pushes) if shared else {}
     source = upstream_repository(hub.git, hub.settings)
     shown = {one.name.commit, one.name.tag, hub.branch}

@@ -111,8 +111,16 @@ class Builder(NamedTuple):
     @property
     def env(self) -> dict[str, str]:
         """The variables that make a program that calls Docker build on it."""
-        variable = "DOCKER_CONTEXT" if self.driver == DOCKER_DRIVER else "BUILDX_BUILDER"
-        return {variable: self.name} if self.name else {}
+        return {self._variable: self.name} if self.name else {}
+
+    @property
+    def held(self) -> dict[str, str]:
+        """The same for the builder that was inspected, whichever is the current one by now."""
+        return {self._variable: self.called} if self.called else {}
+
+    @property
+    def _variable(self) -> str:
+        return "DOCKER_CONTEXT" if self.driver == DOCKER_DRIVER else "BUILDX_BUILDER"
 
 
 class CacheFailed(Unreachable):
@@ -206,7 +214,7 @@ def bake_command(builder: Builder, definition: str, folder: Path | None, metadat
     named = ("--builder", builder.name) if builder.name and builder.driver != DOCKER_DRIVER else ()
     argv = (*builder.buildx, "bake", "--file", "-", "--metadata-file", str(metadata), *named)
     # We write the definition: outside of the folder, it only names build contexts and the user's secrets.
-    return Command(argv, folder, definition, hidden_env=BAKE_MAY_READ)
+    return Command(argv, folder, definition, hidden_env={**BAKE_MAY_READ, **builder.held})
 
 
 def run_build(command: Command, host: str, builder: Builder, *, cached: bool = False) -> None:

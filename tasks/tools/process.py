@@ -61,6 +61,8 @@ _DROPPED = (
     *("GIT_ATTR_SOURCE", "GIT_DEFAULT_HASH", "GIT_DEFAULT_REF_FORMAT", "GIT_DIFF_OPTS", "GIT_EXTERNAL_DIFF"),
     # Buildx fails if this asks for a terminal's progress and there is no terminal.
     "BUILDKIT_PROGRESS",
+    # The plan decides on the platform.
+    "DOCKER_DEFAULT_PLATFORM",
 )
 # Any exit status, or signal (negative): the caller decides what it means.
 _ANY_STATUS = tuple(range(-64, 256))

@@ -13,7 +13,7 @@ import pytest
 from tasks.core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable
 from tasks.core.names import Reference
 from tasks.tools.command import Output
-from tasks.tools.docker import Builder, build_fault, require_builder
+from tasks.tools.docker import Builder, bake_command, build_fault, require_builder
 from tasks.tools.registry import Conversation, FoundImage, inspect, require_push_right
 from tests.support.calls import raised
 from tests.support.conduct import CONDUCTS, Conduct, asks_for, says, sends_to
@@ -364,6 +364,15 @@ def test_a_registry_beyond_this_machine_is_never_asked_by_http() -> None:
 
 
 # -- what Docker says of registries, builders and images
+
+
+@pytest.mark.parametrize(("driver", "variable"), [("docker", "DOCKER_CONTEXT"), ("kubernetes", "BUILDX_BUILDER")])
+def test_the_builder_that_the_plan_has_looked_at_builds_whichever_is_current_by_then(
+    driver: str, variable: str
+) -> None:
+    current = Builder.read(None, f"Name:   pods\nDriver: {driver}\n")
+    command = bake_command(current, "{}", None, Path("metadata.json"))
+    assert (command.hidden_env[variable], command.argv[:3]) == ("pods", ("docker", "buildx", "bake"))
 
 
 def test_of_a_build_the_registry_that_did_not_answer_is_named() -> None:

@@ -354,3 +354,11 @@ def test_a_build_into_the_local_store_replaces_nothing_in_the_registry(make: Mak
     told = hubpress(make(PATHS, TWO, BOTH), "--dry", "build", "--no-push", "--force").out
     assert "because --no-push builds into the local store\n" in told
     assert "--force" not in told
+
+
+def test_a_build_into_the_local_store_writes_no_shared_cache(make: Maker, hubpress: Hubpress) -> None:
+    hub = make(
+        "hub: {valuesPath: hub.image, extraBuildCommandOptions: ['--cache-to=type=registry,ref=x/y']}\n", TWO, BOTH
+    )
+    shown = [hubpress(hub, "--dry", "build", *flags).out for flags in ((), ("--no-push",))]
+    assert ["cache-to" in text for text in shown] == [True, False]
