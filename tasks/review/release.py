@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import cache
+from shlex import quote
 
 from ..core import output
-from ..core.faults import Denied, Fault, Unreachable
+from ..core.faults import Denied, Fault, Refused, Unreachable
 from ..core.names import Reference
 from ..core.options import AuthOptions, BuildOptions, CommitOptions, ReleaseOptions
 from ..core.plan import Action, Plan, Step, Values, refused
@@ -23,7 +24,7 @@ from ..repo.remotes import NotKnownHere, Review
 from ..tools.process import Pool, result_of
 from ..tools.registry import inspect_all
 from .branches import Start
-from .bump import plan_bump
+from .bump import pinned_at, plan_bump
 from .commit import plan_commit
 from .preview import Preview, preview_of
 from .pull_request import BY_HAND, from_registry, from_report
@@ -82,6 +83,7 @@ def _plan_auth(hub: Hub) -> Step:
 
 def _steps(hub: Hub, options: ReleaseOptions, review: Review, auth: Future[Step]) -> Iterator[tuple[Step, Hub]]:
     bumping, hub = plan_bump(hub, options)
+    pushes = hub.settings.push and not options.no_push
     with Pool() as pool:
         cluster = pool.submit(preview_of, hub, review)
         yield bumping, hub
@@ -89,11 +91,13 @@ def _steps(hub: Hub, options: ReleaseOptions, review: Review, auth: Future[Step]
             signs_in = any(action.mark != "-" for action in result_of(auth).actions)
         if names_commit(hub.settings.tag):
             hub.to_build(options.image)  # raises for an unknown name before anything else is planned
+            if pushes:
+                _require_confirmed(hub)
             moving, moved = plan_commit(hub, replace(options, push=False, pr=False), review)
             yield moving, moved
             building, built = plan_build(moved, options)
             if moved.pending:
-                refusals = _silent_registries(hub, options, signs_in=signs_in)
+                refusals = _silent_registries(hub, options, signs_in=signs_in) if pushes else ()
                 building = building._replace(actions=(*refusals, *building.actions))
                 # The user's message is for the first commit only.
                 options = replace(options, message=None)
@@ -137,10 +141,21 @@ def _last_commit(
     return step._replace(actions=tuple(actions), warnings=lambda: warnings, report=report), hub
 
 
+def _require_confirmed(hub: Hub) -> None:
+    """Check that the registry has the images that changed values name: the first commit contains them."""
+    changed, before = hub.changed, replace(hub, files=hub.committed)
+    places = [
+        place for place in hub.places if place.file in changed and pinned_at(hub, place) != pinned_at(before, place)
+    ]
+    named = {place: image for place in places if (image := place.read(hub.files).image)}
+    answers = inspect_all(named.values())
+    for place in (place for place, image in named.items() if answers[image] is None):
+        hint = f"put that aside: git stash push -- {quote(place.file)}; then run the same command again"
+        raise Refused(f"no registry has {named[place]}, which these values name", where=place.file, hint=hint)
+
+
 def _silent_registries(hub: Hub, options: BuildOptions, *, signs_in: bool) -> Iterator[Action]:
     """Yield a refusal for each registry that does not answer: planning the build of a planned commit asks none."""
-    if options.no_push or not hub.settings.push:
-        return
     repositories = [Reference(image.spec.name) for image in hub.to_build(options.image)]
     with output.waiting(f"asking {', '.join(dict.fromkeys(one.host for one in repositories))}"):
         answers = inspect_all(repositories)

@@ -209,6 +209,32 @@ def test_an_image_of_another_commit_that_was_given_this_tag_is_not_taken_for_thi
     assert "values-tag-stale" in codes(scene)
 
 
+# -- what somebody has changed by hand
+
+
+def test_a_base_image_changed_by_hand_that_the_release_puts_back_is_no_change(scene: Scene) -> None:
+    release(scene.hub)
+    scene.hub.edit(DOCKERFILE, ":3.3.8\n", ":3.3.7\n")
+    succeed("--dry", "bump", "commit", "build", "commit", cwd=scene.hub.path)
+    release(scene.hub)
+    assert scene.hub.git("status", "--porcelain") == ""
+
+
+def test_values_that_name_an_image_that_no_registry_has_are_not_committed(scene: Scene) -> None:
+    release(scene.hub)
+    tag = scene.hub.read(VALUES).partition("tag: ")[2].split()[0]
+    scene.hub.edit(VALUES, tag, "broken")
+    for dry in (("--dry",), ("--yes",)):
+        done = run_task("release", *dry, cwd=scene.hub.path)
+        assert (done.code, *fault(done)) == (
+            1,
+            f"no registry has {scene.prefix}/core/hub:broken, which these values name ({VALUES})",
+            f"put that aside: git stash push -- {VALUES}; then run the same command again",
+        )
+    scene.hub.edit(VALUES, "broken", tag)
+    release(scene.hub)
+
+
 # -- a plan holds only in the world that it was made in
 
 
