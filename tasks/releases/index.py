@@ -63,7 +63,7 @@ class Release(NamedTuple):
 
     @property
     def base_image(self) -> Reference | None:
-        """The image that the annotation ``IMAGES`` lists as ``k8s-hub``, with a tag or digest.
+        """The image that the annotation ``IMAGES`` lists as ``k8s-hub``, with a tag.
 
         None if it can only be in the archive.
         """
@@ -74,7 +74,7 @@ class Release(NamedTuple):
         for item in tree if isinstance(tree, list) else []:
             with contextlib.suppress(Unusable):
                 image = Reference.parse(text_under(item, "image") or "")
-                if text_under(item, "name") == HUB_IMAGE and (image.tag or image.digest):
+                if text_under(item, "name") == HUB_IMAGE and image.tag:
                     return image
         return None
 

@@ -167,7 +167,8 @@ def respelled(text: str, version: str, versions: Iterable[str]) -> str:
     known = list(versions)
     simple = re.fullmatch(_SIMPLE, text)
     candidates = [text]
-    if simple:
+    # A part of a version has no build metadata.
+    if simple and "+" not in version:
         parts = version.removeprefix("v").split(".")[: simple[2].count(".") + 1]
         candidates.append(f"{simple[1]}{'.'.join(parts)}{simple[3]}")
     for candidate in candidates:

@@ -79,6 +79,13 @@ def test_a_mirror_serves_what_its_index_takes_from_elsewhere(server: HelmServer,
     assert str(helm.base_image(only(helm))) == "quay.io/jupyterhub/k8s-hub:3.3.8"
 
 
+def test_an_image_that_the_index_names_by_digest_alone_is_taken_from_the_archive(folder: Path) -> None:
+    write(folder, url="a.tgz", name="a.tgz")
+    helm = repository(str(folder))
+    images = f"- {{name: k8s-hub, image: 'quay.io/jupyterhub/k8s-hub@sha256:{'1' * 64}'}}"
+    assert str(helm.base_image(only(helm)._replace(images=images))) == "quay.io/jupyterhub/k8s-hub:3.3.8"
+
+
 def test_where_the_mirror_has_it_not_the_address_itself_is_asked(server: HelmServer, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "a.tgz").write_bytes(chart())

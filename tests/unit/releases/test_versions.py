@@ -153,6 +153,10 @@ def test_a_requirement_keeps_its_spelling_where_helm_then_takes_the_release(
     assert respelled(text, version, real_index) == after
 
 
+def test_a_version_of_a_mirror_is_written_with_its_build_metadata() -> None:
+    assert respelled("3.2.1", "3.3.8+team.5", ["3.2.1", "3.3.8+team.5"]) == "3.3.8+team.5"
+
+
 def test_what_means_several_versions_is_a_range() -> None:
     texts = ("3.2.1", "v3.2.1", "=3.2.1", "x1", "3.2", "~3.2.1", "*")
     assert list(filter(is_range, texts)) == ["3.2", "~3.2.1", "*"]
