@@ -14,6 +14,7 @@ from ..core.names import Reference
 from ..core.options import BumpOptions
 from ..core.plan import Step
 from ..core.settings import CHART
+from ..core.visible import one_line
 from ..core.yaml_tree import Data, Leaf, load_file, walk
 from ..releases.index import Choice, Release, choose
 from ..releases.notes import (
@@ -115,6 +116,7 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
     image, base = hub.images[0], bases[0]
     fixes = security_fixes(hub.version, release.version)
     moves = _moves(hub, before, bases, index.find(before), release, fixes)
+    hub_after = replace(hub.edited(edits), index=index)
     step = Step(
         "bump",
         actions=(moving_action(hub, edits, why, relies),),
@@ -132,10 +134,10 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
             "notes": list(release_links(release)),
         },
         summary=lambda _: [f"{edit.path}: {edit.summary if edit.changes else 'unchanged'}" for edit in edits],
-        warnings=lambda: _warnings(hub, choice, repository, is_safer=bool(fixes)),
+        warnings=lambda: _warnings(hub, hub_after, choice, repository, is_safer=bool(fixes)),
         moves=moves if any(edit.changes for edit in edits) else (),
     )
-    return step, replace(hub.edited(edits), index=index)
+    return step, hub_after
 
 
 def commit_message(hub: Hub) -> str:
@@ -146,7 +148,7 @@ def commit_message(hub: Hub) -> str:
         return "\n".join(lines)
     before, after = moved.release.before, moved.release.after
     old, new = read_releases(hub, before, after, ask=False)
-    lines += [f"- {what}: {_move(*pair)}" for what, pair in release_facts(old, new).items() if pair[1]]
+    lines += [f"- {what}: {one_line(_move(*pair))}" for what, pair in release_facts(old, new).items() if pair[1]]
     links = (*release_links(new), *upgrade_links(before, after))
     if links:
         lines += ["", "Release notes:", *(f"- {link}" for link in links)]
@@ -254,7 +256,7 @@ def _move(before: str | None, after: str | None, sign: str = "") -> str:
     return " -> ".join(words) if after else ""
 
 
-def _warnings(hub: Hub, choice: Choice, repository: HelmRepository, *, is_safer: bool) -> Iterator[str]:
+def _warnings(hub: Hub, hub_after: Hub, choice: Choice, repository: HelmRepository, *, is_safer: bool) -> Iterator[str]:
     before, after, required = hub.version, choice.release.version, hub.requirement.version
     if repository.address.is_plain:
         yield "the Helm repository is read over plain http: anyone on the network path can change it"
@@ -266,7 +268,7 @@ def _warnings(hub: Hub, choice: Choice, repository: HelmRepository, *, is_safer:
     for one in (*staying_installations(hub), *other_charts(hub)):
         deployed = one.version or one.option or "the newest release"
         yield f"{one.file}:{one.line} deploys {deployed}, and stays; to move it too: {one.setting}"
-    if is_range(required) and allows(required, after):
+    if is_range(required) and hub_after.requirement.version == required:
         yield f"{hub.requirement_file}: the range {required} allows {after} already, and stays"
     if choice.beyond:
         beyond = choice.beyond.version

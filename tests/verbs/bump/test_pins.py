@@ -280,6 +280,7 @@ def test_two_places_of_one_version_that_need_different_ones(hub: Hub, hubpress: 
         ("~3.2", "--to 3.3.8", "~3.3", "3.3.8", ""),
         (">=3.2 <4", "", ">=3.2 <4", "3.3.8", "the range >=3.2 <4 allows 3.3.8 already, and stays"),
         (">=3.2 <4", "--major", "4.4.0", "4.4.0", ""),
+        (">=3.2 <4", "--to 3.2.1", "3.2.1", "3.2.1", ""),
     ],
 )
 def test_a_range_moves_only_by_what_is_asked_for(  # noqa: PLR0913, PLR0917 - a table's columns
@@ -289,6 +290,7 @@ def test_a_range_moves_only_by_what_is_asked_for(  # noqa: PLR0913, PLR0917 - a 
     assert codes(hubpress, hub) == []
     told = hubpress(hub, "--dry", "bump", *flags.split())
     assert words in told.out, told
+    assert ("and stays" in told.out) == (after == required)
     assert hubpress(hub, "bump", *flags.split()).code == 0
     assert f'version: "{after}"' in hub.read(REQUIREMENTS)
     assert f"k8s-hub:{base}\n" in hub.read(DOCKERFILE)
