@@ -13,8 +13,8 @@ from urllib.parse import quote, quote_plus
 MASK = "***"
 # Most patterns are strings, as in other modules that all tasks import: re compiles, and caches, those that a run uses.
 
-# user:password@ in a URL (RFC 3986, 3.2.1); the password may contain an @ that should be %40.
-_USERINFO = r"""(?<=://)[^/\s"'<>]*@"""
+# user:password@ in a URL (RFC 3986, 3.2.1); the password may contain a quote, and an @ that should be %40.
+_USERINFO = r"""(?<=://)[^/\s"<>]*@"""
 # Query parameters, as in signed URLs.
 _PARAMETER = r"""(?<=[?&])([^=&?\s"'<>]{1,64})=([^&\s"'<>]+)"""
 _HEADER = r"(?i)(authorization\s*[:=]\s*(?:basic|bearer)\s+)\S+"

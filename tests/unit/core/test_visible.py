@@ -131,6 +131,7 @@ PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKC\nAQEAtulip\n-----END RSA PR
 SEEN = {
     "password in an address": ("https://robin:tulip@git.test/a", "https://***@git.test/a"),
     "password with an at-sign": ("https://robin:tu@lip@git.test/a", "https://***@git.test/a"),
+    "password with an apostrophe": ("https://robin:tu'lip@git.test/a", "https://***@git.test/a"),
     "token in an address": ("https://tulip@git.test/a", "https://***@git.test/a"),
     "mail address behind an address": ('{"a":"https://a.test","b":"robin@hub.test"}',) * 2,
     "signed address": (
