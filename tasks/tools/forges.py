@@ -19,7 +19,8 @@ from .process import capture, find
 
 PROGRAM = "gh"
 # No prompts, and no output besides the answer: https://cli.github.com/manual/gh_help_environment
-_QUIET = {"GH_PROMPT_DISABLED": "1", "GH_NO_UPDATE_NOTIFIER": "1", "GH_PAGER": "", "NO_COLOR": "1", "CLICOLOR": "0"}
+_PLAIN = {"GH_PAGER": "", "GH_FORCE_TTY": "", "NO_COLOR": "1", "CLICOLOR": "0", "CLICOLOR_FORCE": "0"}
+_QUIET = {"GH_PROMPT_DISABLED": "1", "GH_NO_UPDATE_NOTIFIER": "1", **_PLAIN}
 # https://cli.github.com/manual/gh_help_exit-codes
 _NOT_SIGNED_IN = 4
 _LOOK = "gh pr list"

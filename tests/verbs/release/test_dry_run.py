@@ -155,8 +155,8 @@ def test_a_dry_run_of_a_clone_that_is_behind_plans_what_the_release_does(
     write_program(hub.path / ".git/hooks", "post-index-change", f"touch {hub.path}/hook-ran")
 
     dry = succeed("--dry", "release", "--pr", "--json", cwd=hub.path).json
-    assert (refs(hub), hub.snapshot(), hub.git("status", "--porcelain", "--branch")) == before
     (hub.path / ".git/hooks/post-index-change").unlink()
+    assert (refs(hub), hub.snapshot(), hub.git("status", "--porcelain", "--branch")) == before
     done = succeed("release", "--yes", "--pr", "--json", cwd=hub.path).json
     told = [{key: one[key] for key in ("chart", "base", "branch")} for one in (dry, done)]
     assert told[0] == told[1]
