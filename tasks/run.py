@@ -58,8 +58,15 @@ class Run:
 
     @property
     def way(self) -> str:
-        """What comes before a hint, if the current folder is not the repository's top; empty if it is not opened."""
-        return faults.way_to(self.hub.git.folder) if "hub" in vars(self) else ""
+        """What comes before a hint, whose commands and paths are for the repository's top; empty if that is here."""
+        if "hub" not in vars(self):
+            return ""
+        top = self.hub.git.folder
+        try:
+            way = os.path.relpath(top)
+        except FileNotFoundError:  # the current folder was removed
+            way = str(top)
+        return "" if way == os.curdir else f"cd {shlex.quote(way)}; "
 
     def carry_out(self, plan: Plan, hub_after: Hub | None = None, more: Callable[[], Mapping[str, Any]] = dict) -> None:
         """Show the plan in a dry run, else perform it; then report. ``hub_after`` is the repository after the plan."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import threading
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
-from pathlib import Path
 from shlex import quote
 from typing import ClassVar
 
@@ -83,15 +81,6 @@ class Interrupted(Fault):
 def fault_at(address: object, what: str, kind: type[Unreachable] = Unreachable) -> Unreachable:
     """Return a fault about a web address, with the command that shows what is there."""
     return kind(what, where=address, hint=f"look at what is there: curl -fsSL {quote(str(address))} | head")
-
-
-def way_to(folder: Path) -> str:
-    """Return what comes before a hint whose commands and paths are for ``folder``; empty if that is here."""
-    try:
-        way = os.path.relpath(folder)
-    except FileNotFoundError:  # the current folder was removed
-        way = str(folder)
-    return "" if way == os.curdir else f"cd {quote(way)}; "
 
 
 def nearest(word: str, names: Iterable[str]) -> str | None:

@@ -147,7 +147,7 @@ class Findings(NamedTuple):
     def text(self, consistent: str, way: str = "") -> str:
         """Return the findings for people; ``consistent`` is the verdict if everything was checked and is in order.
 
-        ``way`` is what leads to the folder that the hints are for (see :func:`way_to`).
+        ``way`` comes before each hint.
         """
         warnings, accepted = (self._count(one) for one in (Severity.WARNING, Severity.ACCEPTED))
         counts = [f"{warnings} warning{'s' if warnings > 1 else ''}"] if warnings else []

@@ -311,10 +311,13 @@ def assess_image(
     if isinstance(found, Fault):
         raise found
     if found and is_of_another_commit(hub, found, one.name) and label_of(found) != hashed():
+        another = "give the commit another git tag" if hub.settings.tag == CHARTPRESS else "put {commit} into hub.tag"
+        if tells_images_apart(one.name):
+            another = "find out who gave it that tag"
         raise Refused(
             "the tag is there, for an image of other files",
             where=one.reference,
-            hint=f"{how_to_tell_apart(hub, one.name)}, or overwrite it: {CLI} build --force",
+            hint=f"{another}, or overwrite it: {CLI} build --force",
         )
     if found:
         return one.proved(found)._replace(status=PRESENT, inputs=label_of(found) or hashed())
@@ -426,13 +429,6 @@ def is_of_another_commit(hub: Hub, found: FoundImage, name: ImageName) -> bool:
         return False
     built_from = label_of(found, f"{LABEL}revision")
     return built_from != name.revision and not (built_from is None and hub.settings.tag == CHARTPRESS)
-
-
-def how_to_tell_apart(hub: Hub, name: ImageName) -> str:
-    """Return the hint for a tag that an image of another commit has."""
-    if tells_images_apart(name):
-        return "find out who gave it that tag"
-    return "give the commit another git tag" if hub.settings.tag == CHARTPRESS else "put {commit} into hub.tag"
 
 
 def image_fact(reference: Reference, digest: str | None = None) -> Fact:
