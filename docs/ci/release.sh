@@ -9,8 +9,11 @@ if jq --exit-status '.files == []' <<<"$bump" >/dev/null; then
   exit
 fi
 branch="bump-z2jh-$(jq --raw-output .chart.after <<<"$bump")"
-if git rev-parse --quiet --verify "refs/remotes/origin/$branch" >/dev/null; then
-  git switch --quiet "$branch"
-  git merge --quiet --ff-only "origin/$branch"
+# If a branch is merged already, as after a revert, hubpress begins one with a number.
+newest="$(git for-each-ref --format='%(refname:lstrip=3)' refs/remotes/origin |
+  sed -nE "s,^$branch(-[0-9]+)?$,&,p" | sort -V | tail -n 1)"
+if [ -n "$newest" ]; then
+  git switch --quiet "$newest"
+  git merge --quiet --ff-only "origin/$newest"
 fi
 hubpress release --yes --pr --json "$@"

@@ -299,26 +299,67 @@ def test_a_bots_branch_is_completed(real_hub: Hub, tmp_path: Path) -> None:
     assert run("hubpress", "check", cwd=bots.path).out.splitlines()[-1] == "No faults, 2 warnings."
 
 
+@dataclass(frozen=True)
+class Cron:
+    """A clone that cron releases in, by the line of docs/ci.md."""
+
+    hub: Hub
+
+    @classmethod
+    def set_up(cls, hub: Hub, folder: Path) -> "Cron":
+        clone = cloned(hub, folder)
+        (clone.path / "ci").mkdir()
+        (clone.path / "ci" / "release.sh").symlink_to(RECIPES / "release.sh")
+        return cls(clone)
+
+    def run(self) -> Result:
+        """Run the line."""
+        line = re.search(r"^17 6 \* \* 1-5 (.+)$", (PROJECT / "docs" / "ci.md").read_text("utf-8"), re.MULTILINE)
+        assert line
+        return run("sh", "-c", line[1].replace("/srv/hubs", str(self.hub.path)), cwd=self.hub.path.parent)
+
+    def release(self) -> tuple[str, str]:
+        """Run the line, demand that it ends well, and return the branch, and what was done with its pull request."""
+        done = self.run()
+        assert done.code == 0, done
+        return done.json["branch"], done.json["pull_request"]["status"]
+
+
+def squashed(hub: Hub, folder: Path) -> Hub:
+    """Merge the release's branch as one commit, as a forge does, and return the clone where that was done."""
+    reviewer = cloned(hub, folder)
+    reviewer.git("merge", "--quiet", "--squash", f"origin/{BRANCH}")
+    reviewer.commit("Move z2jh")
+    reviewer.git("push", "--quiet", "origin", "main")
+    return reviewer
+
+
 @pytest.mark.engine
 def test_the_cron_line_and_its_script(real_hub: Hub, gh: StandInGh, tmp_path: Path) -> None:
-    page = (PROJECT / "docs" / "ci.md").read_text(encoding="utf-8")
-    line = re.search(r"^17 6 \* \* 1-5 (.+)$", page, re.MULTILINE)
-    assert line
-    clone = cloned(real_hub, tmp_path / "hubs")
-    (clone.path / "ci").mkdir()
-    (clone.path / "ci" / "release.sh").symlink_to(RECIPES / "release.sh")
-    command = line[1].replace("/srv/hubs", str(clone.path))
-    for expected in ("created", "present"):
-        done = run("sh", "-c", command, cwd=tmp_path)
-        assert done.code == 0, done
-        assert done.json["pull_request"]["status"] == expected
-    squashed = cloned(real_hub, tmp_path / "reviewer")
-    squashed.git("merge", "--quiet", "--squash", f"origin/{BRANCH}")
-    squashed.commit("Move z2jh")
-    squashed.git("push", "--quiet", "origin", "main")
-    done = run("sh", "-c", command, cwd=tmp_path)
+    cron = Cron.set_up(real_hub, tmp_path / "hubs")
+    assert [cron.release(), cron.release()] == [(BRANCH, "created"), (BRANCH, "present")]
+    squashed(real_hub, tmp_path / "reviewer")
+    done = cron.run()
     assert (done.code, done.json["files"]) == (0, []), done
     assert gh.changes == ["create"]
+
+
+@pytest.mark.engine
+@pytest.mark.usefixtures("path")
+def test_after_a_revert_the_schedule_goes_on_with_the_branch_that_has_a_number(real_hub: Hub, tmp_path: Path) -> None:
+    """Cron and the workflow, while the branch that was merged stays at the remote."""
+    cron = Cron.set_up(real_hub, tmp_path / "hubs")
+    assert cron.release() == (BRANCH, "created")
+    reviewer = squashed(real_hub, tmp_path / "reviewer")
+    reviewer.git("revert", "--no-edit", "HEAD")
+    reviewer.git("push", "--quiet", "origin", "main")
+    assert [cron.release(), cron.release()] == [(f"{BRANCH}-2", "created"), (f"{BRANCH}-2", "present")]
+    before = real_hub.remote_git("for-each-ref")
+    workflow = job("github-release.yml", "release", tmp_path / "run")
+    done = workflow.run(cloned(real_hub, tmp_path / "checkout").path)
+    assert done.code == 0, done
+    assert workflow.known["steps.release.outputs.branch"] == f"{BRANCH}-2"
+    assert real_hub.remote_git("for-each-ref") == before
 
 
 @dataclass(frozen=True)
