@@ -13,7 +13,7 @@ branch="bump-z2jh-$(jq --raw-output .chart.after <<<"$bump")"
 newest="$(git for-each-ref --format='%(refname:lstrip=3)' refs/remotes/origin |
   sed -nE "s,^$branch(-[0-9]+)?$,&,p" | sort -V | tail -n 1)"
 if [ -n "$newest" ]; then
-  git switch --quiet "$newest"
-  git merge --quiet --ff-only "origin/$newest"
+  # People may have rebased it.
+  git switch --quiet --force-create "$newest" "origin/$newest"
 fi
 hubpress release --yes --pr --json "$@"

@@ -362,6 +362,25 @@ def test_after_a_revert_the_schedule_goes_on_with_the_branch_that_has_a_number(r
     assert real_hub.remote_git("for-each-ref") == before
 
 
+@pytest.mark.engine
+@pytest.mark.usefixtures("path")
+def test_cron_takes_a_branch_as_it_was_rebased_on_the_forge(real_hub: Hub, tmp_path: Path) -> None:
+    cron = Cron.set_up(real_hub, tmp_path / "hubs")
+    assert cron.release() == (BRANCH, "created")
+    real_hub.put("notes", "Tuesday\n")
+    real_hub.git("push", "--quiet")
+    forge = cloned(real_hub, tmp_path / "forge")
+    forge.git("switch", "--quiet", BRANCH)
+    forge.git("rebase", "--quiet", "main")
+    forge.git("push", "--quiet", "--force", "origin", BRANCH)
+    rebased = forge.git("rev-parse", "HEAD")
+    # The image gets the tag of the rebased commit, once.
+    assert [cron.release(), cron.release()] == [(BRANCH, "updated"), (BRANCH, "present")]
+    tag = real_hub.remote_git("rev-parse", "--short", f"{BRANCH}~2")
+    added = real_hub.remote_git("log", "--pretty=%s", f"{rebased}..{BRANCH}")
+    assert re.fullmatch(rf"Use hub image 0\.0\.1-0\.dev\.git\.\d+\.h{tag}", added)
+
+
 @dataclass(frozen=True)
 class StandInGitLab:
     """A STAND-IN for curl that asks GitLab: it keeps one merge request in a file, and writes down what it was sent."""
