@@ -10,10 +10,13 @@ if jq --exit-status '.files == []' <<<"$bump" >/dev/null; then
 fi
 branch="bump-z2jh-$(jq --raw-output .chart.after <<<"$bump")"
 # If a branch is merged already, as after a revert, hubpress begins one with a number.
-newest="$(git for-each-ref --format='%(refname:lstrip=3)' refs/remotes/origin |
-  sed -nE "s,^$branch(-[0-9]+)?$,&,p" | sort -V | tail -n 1)"
-if [ -n "$newest" ]; then
+newest="$(git for-each-ref --format='%(refname)' refs/heads refs/remotes/origin |
+  sed -nE "s,^refs/(heads|remotes/origin)/($branch(-[0-9]+)?)$,\2,p" | sort -V | tail -n 1)"
+if git rev-parse --quiet --verify "refs/remotes/origin/$newest" >/dev/null; then
   # People may have rebased it.
   git switch --quiet --force-create "$newest" "origin/$newest"
+elif [ -n "$newest" ]; then
+  # The run was stopped before it pushed.
+  git switch --quiet "$newest"
 fi
 hubpress release --yes --pr --json "$@"

@@ -381,6 +381,18 @@ def test_cron_takes_a_branch_as_it_was_rebased_on_the_forge(real_hub: Hub, tmp_p
     assert re.fullmatch(rf"Use hub image 0\.0\.1-0\.dev\.git\.\d+\.h{tag}", added)
 
 
+@pytest.mark.engine
+def test_cron_goes_on_after_a_build_that_failed(real_hub: Hub, path: Path, tmp_path: Path) -> None:
+    cron = Cron.set_up(real_hub, tmp_path / "hubs")
+    fails = 'case "$*" in *bake*) echo "ERROR: no space left on device" >&2; exit 1 ;; esac'
+    docker = write_program(path, "docker", f'{fails}\nexec {find("docker")} "$@"')
+    assert cron.run().code == 3
+    first = cron.hub.git("rev-parse", BRANCH)
+    docker.unlink()
+    assert cron.release() == (BRANCH, "created")
+    assert real_hub.remote_git("rev-list", "--reverse", f"main..{BRANCH}").split()[0] == first
+
+
 @dataclass(frozen=True)
 class StandInGitLab:
     """A STAND-IN for curl that asks GitLab: it keeps one merge request in a file, and writes down what it was sent."""
