@@ -66,8 +66,9 @@ class Job:
         env = {name: self._meant(str(value)) for name, value in given.items()}
         event = self.folder / "event.json"
         event.write_text(json.dumps({"repository": {"full_name": "org/hubs", "default_branch": "main", "fork": False}}))
-        files = {"OUTPUT": str(output), "STEP_SUMMARY": f"{output}.md", "EVENT_PATH": str(event), "ACTIONS": "true"}
-        runners = {"CI": "true", **{f"GITHUB_{name}": value for name, value in files.items()}}
+        files = {"OUTPUT": str(output), "STEP_SUMMARY": f"{output}.md", "EVENT_PATH": str(event)}
+        github = {**files, "ACTIONS": "true", "EVENT_NAME": self.known["github.event_name"]}
+        runners = {"CI": "true", **{f"GITHUB_{name}": value for name, value in github.items()}}
         result = run(*SHELL, self._meant(step["run"]), cwd=work_tree, env={**os.environ, **env, **runners})
         lines = output.read_text().splitlines() if output.exists() else []
         for name, _, value in (line.partition("=") for line in lines):
@@ -100,7 +101,12 @@ GRANTED = {
     "github-follow-up.yml": {"follow-up": {"contents": "write", "id-token": "write"}},
 }
 ADDRESS = "git+https://git.example.org/hub-team/hubpress@v0.1.0"
-KNOWN = {"inputs.version": "", "github.token": "a-token", "vars.HUBPRESS": ADDRESS}
+KNOWN = {
+    "inputs.version": "",
+    "github.token": "a-token",
+    "github.event_name": "schedule",
+    "vars.HUBPRESS": ADDRESS,
+}
 
 
 # -- what they are
@@ -391,6 +397,38 @@ def test_cron_goes_on_after_a_build_that_failed(real_hub: Hub, path: Path, tmp_p
     docker.unlink()
     assert cron.release() == (BRANCH, "created")
     assert real_hub.remote_git("rev-list", "--reverse", f"main..{BRANCH}").split()[0] == first
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("branch_stays", [True, False], ids=["its branch stays", "its branch is deleted"])
+def test_the_schedule_opens_no_other_pull_request_after_one_that_was_closed(
+    branch_stays: bool, real_hub: Hub, gh: StandInGh, tmp_path: Path
+) -> None:
+    cron = Cron.set_up(real_hub, tmp_path / "hubs")
+    assert cron.release() == (BRANCH, "created")
+    (ours,) = gh.requests
+    # One from a fork is another team's.
+    fork = {"number": 2, "isCrossRepository": True, "headRepositoryOwner": {"login": "sam"}}
+    gh.put([{**ours, "state": "CLOSED"}, {**ours, **fork}])
+    if not branch_stays:
+        real_hub.remote_git("branch", "--quiet", "--delete", "--force", BRANCH)
+    left = cron.run()
+    assert (left.code, left.json["chart"]["after"]) == (0, "3.3.8"), left
+    said = left.err.splitlines()[-1]
+    assert said == f"The pull request of {BRANCH} was closed: reopen it, or run hubpress release --pr"
+    checkout = cloned(real_hub, tmp_path / "checkout")
+    left = job("github-release.yml", "release", tmp_path / "run").run(checkout.path)
+    notice = f"::notice::The pull request of {BRANCH} was closed: reopen it, or start this workflow manually\n"
+    assert (left.code, left.out, gh.changes) == (0, notice, ["create"])
+    checkout.git("switch", "--quiet", "main")
+    started = job("github-release.yml", "release", tmp_path / "run", **{"github.event_name": "workflow_dispatch"})
+    done = started.run(checkout.path)
+    assert done.code == 0, done
+    assert started.known["steps.release.outputs.pull_request"] == "https://github.com/org/hubs/pull/3"
+    first, _, third = gh.requests
+    gh.put([{**first, "state": "OPEN"}, {**third, "state": "CLOSED"}])
+    assert cron.release()[0] == BRANCH
+    assert gh.changes.count("create") == len(gh.requests)
 
 
 @dataclass(frozen=True)
