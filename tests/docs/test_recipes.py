@@ -443,7 +443,7 @@ def test_the_schedule_opens_no_other_pull_request_after_one_that_was_closed(
 
 @dataclass(frozen=True)
 class StandInGitLab:
-    """A STAND-IN for curl that asks GitLab: it keeps one merge request in a file, and writes down what it was sent."""
+    """A STAND-IN for curl that asks GitLab: it keeps merge requests in a file, and writes down what it was sent."""
 
     folder: Path
 
@@ -453,7 +453,8 @@ class StandInGitLab:
             */users) echo "[]" ;;
             *--get*) cat {0}/open 2>/dev/null || echo "[]" ;;
             *) echo "$*" >> {0}/sent.argv; cat > {0}/sent
-               jq --compact-output '[. + {{iid: 7, labels: (.labels // .add_labels | split(","))}}]' {0}/sent > {0}/open
+               now='iid: 7, source_project_id: 7, state: "opened", labels: (.labels // .add_labels | split(","))'
+               jq --compact-output "[. + {{$now}}]" {0}/sent > {0}/open
                echo '{{"web_url": "https://gitlab.example/7"}}' ;;
         esac"""
         write_program(self.folder, "curl", script.format(self.folder))
@@ -475,6 +476,11 @@ class StandInGitLab:
         """Tick every box of the merge request, as its reviewers do."""
         request = (self.folder / "open").read_text()
         (self.folder / "open").write_text(request.replace("- [ ] ", "- [x] "))
+
+    def keep(self, *requests: dict[str, object]) -> None:
+        """Let it have these merge requests, the newest first, with the text of the one that it has."""
+        (first, *_) = json.loads((self.folder / "open").read_text())
+        (self.folder / "open").write_text(json.dumps([{**first, "source_project_id": 7, **one} for one in requests]))
 
 
 GITLAB = {
@@ -526,6 +532,20 @@ def test_gitlabs_merge_request_is_opened_once_then_updated_where_it_differs(
     assert merge_request(tmp_path, title="Move z2jh to 2", labels=["hub", "new"]).code == 0
     assert gitlab.sent == {**text, "add_labels": "hub,new"}
     assert gitlab.addresses == [REQUESTS, *[f"--request PUT {REQUESTS}/7"] * 2]
+
+
+def test_gitlabs_merge_request_that_was_closed_is_left(gitlab: StandInGitLab, tmp_path: Path) -> None:
+    assert merge_request(tmp_path).code == 0
+    fork: dict[str, object] = {"source_project_id": 8, "state": "opened"}
+    gitlab.keep(fork, {"state": "closed"}, {"state": "merged"})
+    left = merge_request(tmp_path)
+    assert (left.code, left.out) == (0, "")
+    assert left.err == f"The merge request of {BRANCH} was closed: to go on, reopen it\n"
+    gitlab.keep({"state": "closed"}, {"state": "opened", "iid": 6})
+    assert merge_request(tmp_path, title="Move it").code == 0
+    gitlab.keep(fork, {"state": "merged"}, {"state": "closed"})
+    assert merge_request(tmp_path).code == 0
+    assert gitlab.addresses == [REQUESTS, f"--request PUT {REQUESTS}/6", REQUESTS]
 
 
 @pytest.mark.engine
