@@ -15,7 +15,7 @@ from ..repo.pins import Lock
 from ..repo.remotes import read_remotes
 from ..tools.command import Command
 from ..tools.docker import BUILD_NATIVELY, CLOUD_BUILD, machine_fault, require_builder, start_engine
-from ..tools.forges import GITHUB, read_remote
+from ..tools.forges import GITHUB, gh_login_command, read_remote
 from ..tools.git import Git
 from ..tools.logins import DockerLogins, ask_helper, is_google, sign_in_command
 from ..tools.process import INSTALL_HINTS, NotInstalled, TooSlow, capture, find, map_parallel, require_installed
@@ -172,7 +172,7 @@ def _remote(git: Git, remote: str) -> str:
 
 def _gh_sign_in(server: str) -> str:
     if not capture(Command(("gh", "auth", "status", "--hostname", server)), seconds=CHECK_SECONDS).ok:
-        raise Denied("gh is not signed in", hint=f"for --pr: gh auth login --hostname {server}")
+        raise Denied("gh is not signed in", hint=f"for --pr: {gh_login_command(server)}")
     return "gh is signed in"
 
 

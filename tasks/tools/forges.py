@@ -226,6 +226,11 @@ class GitHub(NamedTuple):
         return Command((PROGRAM, *arguments), self.folder, stdin, hidden_env=_QUIET)
 
 
+def gh_login_command(host: str) -> str:
+    """Return the command that signs gh in to ``host``; gh's flag and prompt for the host take no port."""
+    return f"GH_HOST={host} gh auth login --web" if ":" in host else f"gh auth login --hostname {host}"
+
+
 def gh_knows(repository: Repository) -> bool:
     """Whether gh is installed, and the repository is on GitHub or on a host that gh is signed in to."""
     if find(PROGRAM) is None or repository.forge not in (GITHUB, None):
@@ -320,11 +325,14 @@ def _fault(output: Output, host: str) -> Fault:
     words = lines[0].removeprefix(f"{PROGRAM}: ") if lines else output.last_words
     said, denied = output.stderr.lower(), f"GitHub denied it: {words}"
     if output.status == _NOT_SIGNED_IN or mentions(said, _SIGN_IN):
-        return Denied("gh is not signed in", where=host, hint=f"gh auth login --hostname {host}; in CI: set GH_TOKEN")
+        # gh has another variable for the tokens of GitHub Enterprise Server.
+        token = "GH_ENTERPRISE_TOKEN" if ":" in host else "GH_TOKEN"
+        return Denied("gh is not signed in", where=host, hint=f"{gh_login_command(host)}; in CI: set {token}")
     if mentions(said, _ACTIONS_MAY_NOT):
         return Denied(denied, where=host, hint=_ALLOW_ACTIONS)
     if mentions(said, _NO_ANSWER):
-        return Unreachable(f"GitHub does not answer: {words}", where=host, hint=f"gh api --hostname {host} rate_limit")
+        look = f"GH_HOST={host} gh api rate_limit" if ":" in host else f"gh api --hostname {host} rate_limit"
+        return Unreachable(f"GitHub does not answer: {words}", where=host, hint=look)
     if mentions(said, _DENIED):
         return Denied(denied, where=host, hint=f"gh auth status --hostname {host}")
     return ProgramFailed(f"gh: {words}", where=host, hint=_LOOK)

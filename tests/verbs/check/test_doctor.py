@@ -14,7 +14,7 @@ from tasks.repo.hub import Hub as OpenHub
 from tests.support.calls import opened
 from tests.support.cli import run_task, succeed
 from tests.support.helm import HelmServer
-from tests.support.hubs import NO_REGISTRY, ON_GITHUB, Hub, make_hub
+from tests.support.hubs import NO_REGISTRY, ON_GITHUB, Hub, at, make_hub
 from tests.support.layouts import make_2i2c_like
 from tests.support.processes import write_program
 from tests.support.registry import private_registry, sign_in, use_helper
@@ -233,6 +233,14 @@ def test_a_remote_that_does_not_answer_and_gh_signed_out_are_told_with_the_comma
     ]
     write_program(tools, "gh", FIT["gh"])
     assert "gh is signed in" in run_task("doctor", cwd=reached.path).out
+
+
+def test_gh_signed_out_of_a_server_with_a_port_is_told_with_a_command_that_gh_takes(tools: Path, reached: Hub) -> None:
+    write_program(tools, "gh", f"[ $1 = auth ] && exit 1\n{FIT['gh']}")
+    at(reached, "https://github.example.edu:8443/org/hubs.git")
+    shown = run_task("doctor", "--json", cwd=reached.path).json
+    (hint,) = (tool["hint"] for tool in shown["tools"] if tool["name"] == "sign-in github.example.edu:8443")
+    assert hint == "for --pr: GH_HOST=github.example.edu:8443 gh auth login --web"
 
 
 @pytest.mark.usefixtures("tools")

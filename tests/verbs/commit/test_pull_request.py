@@ -215,6 +215,33 @@ def test_gh_that_refuses_is_one_error_and_one_hint(  # noqa: PLR0913, PLR0917 - 
         assert moved.git("branch", "--format=%(refname:short)") == "main"
 
 
+# What gh says about a server with a port, for which its flag --hostname is of no use.
+WITH_PORT = {
+    "not signed in": (
+        *(4, NOT_SIGNED_IN, "gh is not signed in"),
+        "GH_HOST=github.example.edu:8443 gh auth login --web; in CI: set GH_ENTERPRISE_TOKEN",
+    ),
+    "no access": (
+        *(1, NO_ACCESS, f"GitHub denied it: {NO_ACCESS}"),
+        "gh auth status --hostname github.example.edu:8443",
+    ),
+    "asked too often": (
+        *(1, TOO_OFTEN, f"GitHub does not answer: {TOO_OFTEN}"),
+        "GH_HOST=github.example.edu:8443 gh api rate_limit",
+    ),
+}
+
+
+@pytest.mark.parametrize(("status", "said", "error", "hint"), WITH_PORT.values(), ids=WITH_PORT)
+def test_the_hint_for_a_server_with_a_port_is_a_command_that_gh_takes(
+    moved: Hub, gh: StandInGh, status: int, said: str, error: str, hint: str
+) -> None:
+    at(moved, "https://github.example.edu:8443/org/hubs.git")
+    gh.fail("pr list", status, said)
+    done = commit(moved)
+    assert (done.code, *fault(done)) == (4, f"{error} (github.example.edu:8443)", hint)
+
+
 @pytest.mark.parametrize("answer", ["<html>", '[{"number": 1}]', "[" * 100_000])
 def test_an_answer_of_ghs_that_is_none_is_a_fault(moved: Hub, gh: StandInGh, answer: str) -> None:
     program = f"import sys\nprint({answer!r} if sys.argv[1] == 'pr' else '{{}}')"
