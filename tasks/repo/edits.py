@@ -123,10 +123,11 @@ def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequenc
                     what, hint = f"helm did not lock {lock.name} at {wanted}", str(commands[lock])
                     raise ProgramFailed(what, where=lock.file, hint=hint)
         except Fault:
-            # Undo the locks as helm wrote them; other files only if they still have our bytes.
-            made = [*plain_edits, *(one._replace(after=tree.read(one.path) or b"") for one in stale.values())]
-            back = [edit._replace(before=edit.after, after=edit.before or b"") for edit in made]
-            tree.replace([edit for edit in back if tree.read(edit.path) == edit.before])
+            # Undo whatever helm did to the locks; other files only if they still have our bytes.
+            ours = [edit for edit in plain_edits if tree.read(edit.path) == edit.after]
+            tree.replace(
+                [FileEdit(one.path, tree.read(one.path), one.before or b"", "") for one in (*ours, *stale.values())]
+            )
             raise
         return {**left, **{lock.file: tree.read(lock.file) for lock in stale}}
 

@@ -1,9 +1,16 @@
 #!/bin/sh
 # A STAND-IN for helm, for tests. It knows "dependency update FOLDER" alone: it writes down how it was called, and
-# then a lock in helm's own shape. HELM_RECORD names the file for the former; HELM_MOOD may be "idle".
+# then a lock in helm's own shape. HELM_RECORD names the file for the former; HELM_MOOD may be "removes" (fails without
+# a lock left) or "idle".
 printf '%s: helm %s\n' "$PWD" "$*" >> "$HELM_RECORD"
 test "$1 $2" = 'dependency update' || exit 64
-test "$HELM_MOOD" = idle && exit 0
+case "$HELM_MOOD" in
+    removes)
+        rm -f ./*.lock
+        exit 1
+        ;;
+    idle) exit 0 ;;
+esac
 cd "$3" || exit 1
 for pair in requirements.yaml:requirements.lock Chart.yaml:Chart.lock; do
     from=${pair%:*} to=${pair#*:}

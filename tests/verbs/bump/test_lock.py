@@ -76,6 +76,15 @@ def test_helm_that_leaves_the_lock_behind_is_a_fault(
     assert len(calls.read_text().splitlines()) == 1
 
 
+def test_helm_that_fails_after_it_removed_the_lock_leaves_all_as_it_was(
+    locked: Hub, calls: Path, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HELM_MOOD", "removes")
+    code, error, _ = refused(hubpress, locked, "bump")
+    assert (code, error) == (3, "helm dependency update: it ended with status 1")
+    assert len(calls.read_text().splitlines()) == 1
+
+
 def test_a_locked_range_keeps_its_lock_until_it_is_moved(locked: Hub, calls: Path, hubpress: Hubpress) -> None:
     locked.change(REQUIREMENTS, "version: 3.2.1", "version: ~3.2")
     found = hubpress(locked, "check", "--offline", "--json").json["problems"]
