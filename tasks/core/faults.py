@@ -68,6 +68,10 @@ class Unreachable(Fault):
     code = 4
 
 
+class NoResponse(Unreachable):
+    """The server accepted no connection, or gave no complete response in time (exit code 4)."""
+
+
 class Denied(Unreachable):
     """The server answered, and denied access (exit code 4)."""
 

@@ -25,7 +25,7 @@ from urllib3 import BaseHTTPResponse, HTTPHeaderDict, PoolManager, ProxyManager,
 from urllib3.util import Url, parse_url
 
 from . import __version__
-from .faults import Denied, Refused, Unreachable, Unusable, fault_at
+from .faults import Denied, NoResponse, Refused, Unreachable, Unusable, fault_at
 from .names import is_loopback
 from .safe_files import read_file
 
@@ -72,6 +72,7 @@ _REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] 
     ((HTTPException, exceptions.InvalidHeader, ValueError), "the response is not HTTP"),
     (Exception, "the connection was closed early"),
 )
+_NO_RESPONSE = (exceptions.NewConnectionError, exceptions.TimeoutError)
 
 
 class _Retry(Retry):
@@ -248,7 +249,8 @@ def send(
     """Send a request and return the response, whatever its status; a GET follows redirects.
 
     The address's login is not sent. The request runs in a thread, which is abandoned after ``limits.total``: a name
-    server or slow headers could block forever. Raises Unreachable, or Unusable for an invalid proxy in the environment.
+    server or slow headers could block forever. Raises Unreachable (NoResponse after a timeout or without a connection),
+    or Unusable for an invalid proxy in the environment.
     """
     outcome: Future[Answer] = Future()
 
@@ -262,7 +264,8 @@ def send(
     try:
         return outcome.result(timeout=limits.total)
     except FutureTimeout:
-        raise fault_at(address, f"no complete response within {round(limits.total, 1):g} s") from None
+        what = f"no complete response within {round(limits.total, 1):g} s"
+        raise fault_at(address, what, NoResponse) from None
 
 
 def basic(login: str) -> str:
@@ -291,7 +294,8 @@ def _follow(method: str, address: Address, headers: Mapping[str, str], limits: L
             failure = error.reason if isinstance(error, exceptions.MaxRetryError) else error
             causes = (failure, *(failure.args[-1:] if failure else ()))
             why = next(why for kind, why in _REASONS if any(isinstance(one, kind) for one in causes))
-            raise fault_at(address, why.format(limits=limits, size=limits.size / 2**20)) from error
+            kind = NoResponse if any(isinstance(one, _NO_RESPONSE) for one in causes) else Unreachable
+            raise fault_at(address, why.format(limits=limits, size=limits.size / 2**20), kind) from error
         location = answer.headers.get("Location")
         if method != "GET" or answer.status not in _REDIRECTS or location is None:
             return answer

@@ -18,7 +18,7 @@ from urllib.parse import urlencode, urljoin
 from urllib.request import parse_http_list, parse_keqv_list
 
 from ..core import http
-from ..core.faults import CLI, Denied, Fault, Refused, Unreachable, Unusable
+from ..core.faults import CLI, Denied, Fault, NoResponse, Refused, Unreachable, Unusable
 from ..core.http import Address, basic
 from ..core.names import DOCKER_HUB, Reference, is_loopback, short_platform
 from .command import MALFORMED, require_registry
@@ -98,9 +98,9 @@ class Conversation:
         host = _HUB_HOST if self.repository.host == DOCKER_HUB else self.repository.host
         return Address("http" if is_loopback(self.repository.host) else "https", host, f"/v2/{self.repository.path}/")
 
-    def fault(self, what: str) -> Unreachable:
+    def fault(self, what: str, kind: type[Unreachable] = Unreachable) -> Unreachable:
         """Return the fault for a registry without a usable answer."""
-        return unreachable(what, self.repository.host, self.root.host)
+        return unreachable(what, self.repository.host, self.root.host, kind)
 
     def broken(self, what: str) -> Unreachable:
         """Return the fault for an invalid image in the registry."""
@@ -203,7 +203,7 @@ class Conversation:
         try:
             return http.send(method, address, headers, limits, body)
         except Unreachable as err:
-            raise self.fault(err.what) from err
+            raise self.fault(err.what, type(err)) from err
 
 
 def _said(answer: http.Answer) -> str:
@@ -219,10 +219,10 @@ def _words(answer: http.Answer) -> str:
     return _said(answer)[:_LONGEST_WORDS] or f"it answers {answer.status}"
 
 
-def unreachable(words: str, host: str, server: str) -> Unreachable:
+def unreachable(words: str, host: str, server: str, kind: type[Unreachable] = Unreachable) -> Unreachable:
     """Return the fault for a registry without a usable answer; ``server`` is the host that answers for ``host``."""
     scheme = "http" if is_loopback(server) else "https"
-    return Unreachable(f"cannot reach the registry: {words}", where=host, hint=f"curl -I {scheme}://{server}/v2/")
+    return kind(f"cannot reach the registry: {words}", where=host, hint=f"curl -I {scheme}://{server}/v2/")
 
 
 def asked_too_often(words: str, host: str) -> Unreachable:
@@ -248,13 +248,20 @@ def inspect(image: Reference) -> FoundImage | None:
 
 
 def inspect_all(images: Iterable[Reference]) -> dict[Reference, ImageAnswer]:
-    """Look up ``images`` in parallel, each once."""
+    """Look up ``images`` in parallel, each once; do not ask a registry again that has not responded."""
+    first: dict[str, ImageAnswer] = {}
 
     def answer(image: Reference) -> ImageAnswer:
+        found = first.get(image.host)
+        if isinstance(found, NoResponse):
+            return found
         try:
-            return inspect(image)
+            found = inspect(image)
         except Fault as fault:
-            return fault
+            found = fault
+        # Later silence is that of one image.
+        first.setdefault(image.host, found)
+        return found
 
     asked = list(dict.fromkeys(images))
     return dict(zip(asked, map_parallel(answer, asked), strict=True))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core import __version__
-from tasks.core.faults import Refused, Unreachable, Unusable
+from tasks.core.faults import Denied, NoResponse, Refused, Unreachable, Unusable
 from tasks.core.http import Address, Limits, get, send
 from tasks.core.settings import Settings
 from tasks.releases.repository import Cache, HelmRepository
@@ -73,7 +73,7 @@ def test_a_server_that_misbehaves_is_one_fault(server: Server, conduct: Conduct)
     begun = time.monotonic()
     with pytest.raises(Unreachable) as fault:
         page(server, limits=QUICK._replace(total=1))
-    assert (type(fault.value), fault.value.what) == (conduct.kind, conduct.helm)
+    assert (isinstance(fault.value, Denied), fault.value.what) == (conduct.kind is Denied, conduct.helm)
     assert fault.value.hint.startswith(f"look at what is there: curl -fsSL {server.url}/")
     assert conduct.times in (None, len(server.asked))
     assert time.monotonic() - begun < 5
@@ -87,7 +87,7 @@ def test_what_may_pass_is_tried_again(server: Server, conduct: Conduct) -> None:
 
 def test_a_server_that_says_nothing_is_not_asked_again(server: Server) -> None:
     server.answers = [Drip(b"", b"", pause=0.1)]
-    with pytest.raises(Unreachable, match=r"no response for 0\.2 s"):
+    with pytest.raises(NoResponse, match=r"no response for 0\.2 s"):
         page(server, limits=Limits(read=0.2))
     assert len(server.asked) == 1
 
@@ -99,7 +99,7 @@ def test_a_machine_that_takes_no_connection_is_not_asked_again(waits: list[float
         socket.create_connection(listener.getsockname()),
     ):
         address = Address.parse(f"http://127.0.0.1:{listener.getsockname()[1]}/")
-        with pytest.raises(Unreachable, match=r"connection timed out after 0\.2 s"):
+        with pytest.raises(NoResponse, match=r"connection timed out after 0\.2 s"):
             get(address, Limits(connect=0.2, read=0.2))
     assert waits == []
 
@@ -237,7 +237,7 @@ def test_a_page_comes_through_the_proxys_tunnel(
 
 def test_no_proxy_is_respected(https_proxy: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", ".test")
-    with pytest.raises(Unreachable, match="cannot resolve the host name"):
+    with pytest.raises(NoResponse, match="cannot resolve the host name"):
         NOWHERE.fetch(Address.parse("https://charts.test/index.yaml"), QUICK)
     assert https_proxy.asked == []
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable
+from tasks.core.faults import Denied, Fault, NoResponse, ProgramFailed, Refused, Unreachable
 from tasks.core.names import Reference
 from tasks.tools.command import Output
 from tasks.tools.docker import Builder, bake_command, build_fault, require_builder
-from tasks.tools.registry import Conversation, FoundImage, inspect, require_push_right
+from tasks.tools.registry import Conversation, FoundImage, inspect, inspect_all, require_push_right
 from tests.support.calls import raised
 from tests.support.conduct import CONDUCTS, Conduct, asks_for, says, sends_to
 from tests.support.gcloud import configure_docker
@@ -73,6 +73,37 @@ def test_a_slow_registry_takes_no_longer_than_it_may(
     assert time.monotonic() - begin < 3
     # Not "within 0.499998 s", which is what is left of them.
     assert not re.search(r"\.\d\d", str(raised.value))
+
+
+@pytest.fixture
+def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images are asked for one after the other, for half a second each."""
+    monkeypatch.setattr("tasks.tools.process.MOST_AT_ONCE", 1)
+    monkeypatch.setattr("tasks.tools.registry.SECONDS", 0.5)
+
+
+@pytest.mark.usefixtures("one_at_a_time")
+def test_a_registry_that_does_not_respond_is_not_asked_for_forty_images(alone: Server) -> None:
+    alone.answer("", CONDUCTS["headers that drip"].answer)
+    images = [named(alone, str(tag)) for tag in range(40)]
+    with misbehaving() as other:
+        answers = inspect_all([*images, named(other)])
+    assert answers.pop(named(other)) is None
+    (said,) = {str(answer) for answer in answers.values()}
+    assert said.splitlines() == [
+        f"error: cannot reach the registry: no complete response within 0.5 s ({alone.address})",
+        f"hint: curl -I http://{alone.address}/v2/",
+    ]
+    assert (list(answers), alone.lines) == (images, ["GET /v2/hub/manifests/0"])
+
+
+@pytest.mark.usefixtures("one_at_a_time")
+def test_one_image_without_a_response_leaves_the_registrys_others(alone: Server) -> None:
+    first, slow, last = images = [named(alone, tag) for tag in ("first", "slow", "last")]
+    alone.answer("slow", CONDUCTS["headers that drip"].answer)
+    answers = inspect_all(images)
+    assert isinstance(answers[slow], NoResponse)
+    assert (answers[first], answers[last]) == (None, None)
 
 
 @pytest.mark.parametrize("code", ["MANIFEST_UNKNOWN", "NAME_UNKNOWN"])
