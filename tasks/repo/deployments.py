@@ -6,8 +6,8 @@ They follow from the layout. hubploy (https://github.com/berkeley-dsep-infra/hub
 ``hubs``, each with its ``helm_chart``, which may wrap the hub's, and its ``helm_chart_values_files``.
 
 Without a chart in the repository, z2jh's own chart is deployed by commands like ``helm upgrade hub
-jupyterhub/jupyterhub --version 3.2.1`` and by manifests of Flux, Argo CD and others. Each is a place of the release,
-which ``hub.pins`` can name.
+jupyterhub/jupyterhub --version 3.2.1``, by manifests of Flux, Argo CD and others, and by Terraform. Each is a place of
+the release, which ``hub.pins`` or a marker can name.
 
 The keys of images are those of Zero to JupyterHub (https://z2jh.jupyter.org/en/stable/resources/reference.html):
 ``image`` and the entries of ``extraImages`` with ``name`` and ``tag``; and ``NAME:TAG`` of KubeSpawner or a container.
@@ -46,6 +46,10 @@ _HELM = (
     r"(?:^|[;&|(]|\b(?:run:|exec|sudo|time|then|do|else))[\s@+-]*(?:\w+=\S*\s+)*"
     r"helm\s+(?:-\S+\s+(?:[^-\s]\S*\s+)?)*(?:upgrade|install)\s"
 )
+# A block of Terraform's Helm provider up to the brace that closes it, with the indentation of its own arguments.
+_HELM_RELEASE = r'^([ \t]*)resource[ \t]+"helm_release".*\{\s*^(?P<indent>[ \t]+)\S(?:.*\n)*?\1\}'
+# One of its arguments: a string or an expression, without the comment behind it.
+_ARGUMENT = r'(?m)^{indent}(chart|version)[ \t]*=[ \t]*(?P<value>"[^"\n]*"|.*?(?=\s*(?:#|//|$)))'
 # Longer lines are generated, not commands, and slow to search.
 _LONGEST = 2000
 # Files that only mention commands.
@@ -196,7 +200,7 @@ def _chart_folder(hub: Hub, wanted: str | None) -> str | None:
 
 
 class Installation(NamedTuple):
-    """A command or manifest that deploys z2jh's own chart, with the line of its version, else its first line.
+    """A command, manifest or Terraform block that deploys z2jh's own chart; ``line`` is its version's, else its first.
 
     Attributes:
         chart: the chart's name.
@@ -223,7 +227,7 @@ class Installation(NamedTuple):
         if self.pin:
             return f"in {FILE}: hub: {{pins: [{in_brackets(self.pin)}]}}"
         if not self.option:
-            return f"add --version there, then: {CLI} check"
+            return f"give it a version there, then: {CLI} check"
         return "mark the line that has the version with a comment: # hubpress: jupyterhub"
 
 
@@ -271,26 +275,39 @@ def require_own_release(hub: Hub) -> None:
 
 @lru_cache(maxsize=16)
 def installations(hub: Hub, charts: tuple[str, ...] = ()) -> tuple[Installation, ...]:
-    """Return the commands and manifests that deploy ``charts`` (default: the dependency) from a Helm repository."""
+    """Return what deploys ``charts`` (default: the dependency) from a Helm repository."""
     charts = charts or (hub.settings.dependency,)
     called = f"({'|'.join(map(re.escape, charts))})"
     found: list[Installation] = []
     search = partial(files_with, hub.git, "--extended-regexp", untracked=True)
-    named = (f"(chart|name|url): .*{called}", f'"chart": *"([^"]*/)?{called}"')
+    named = (f"(chart|chart_ref|name|url): .*{called}", f'"chart": *"([^"]*/)?{called}"')
     for file in search(named, "*.yaml", "*.yml", "*.json"):
         with suppress(Unusable):
             for chart, path, version in versions_of_chart(hub.require(file), file, charts):
                 # A placeholder is set elsewhere.
                 pin = PinTarget(file, path) if path and parse_constraint(version.text) else None
                 found.append(Installation(chart, file, version.line, version.text, pin))
-    for file in search(["helm .*(upgrade|install)"], ".", *PROSE):
+    for file in search(["helm .*(upgrade|install)", 'resource.*"helm_release"'], ".", *PROSE):
         text = (hub.files.read(file) or b"").decode("utf-8", "replace")
+        if file.endswith(".tf"):
+            found += _terraform(hub, charts, file, text)
         lines = text.splitlines()
         for first, line in enumerate(lines):
             if len(line) < _LONGEST and re.search(_HELM, line) and not line.lstrip().startswith("#"):
                 last = next((at for at in range(first, len(lines)) if not lines[at].rstrip().endswith("\\")), first)
                 found += _command(hub, charts, file, text, first, lines[first : last + 1])
     return tuple(found)
+
+
+def _terraform(hub: Hub, charts: Collection[str], file: str, text: str) -> Iterator[Installation]:
+    for block in re.finditer(_HELM_RELEASE, text, re.MULTILINE):
+        argument = re.compile(_ARGUMENT.format(indent=block["indent"]))
+        given = {one[1]: one for one in argument.finditer(text, block.start("indent"), block.end())}
+        chart, version = (given[name]["value"].strip('"') if name in given else "" for name in ("chart", "version"))
+        # The repository of a chart without a slash has its own argument, like helm's option.
+        if _is_chart(hub, charts, chart, ("--repo",)):
+            at = given["version"].start() if version else block.start()
+            yield Installation(last_part(chart), file, text.count("\n", 0, at) + 1, version or None, None)
 
 
 def _command(

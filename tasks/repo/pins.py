@@ -25,7 +25,8 @@ from .files import Files, Listing, is_glob, join, require, require_named
 from .values import Path, in_brackets, reach, with_scalars
 
 _SOURCE_KEYS = ("repo", "repository", "repoURL")
-_VERSION_KEYS = ("version", "targetRevision")
+_CHART_KEYS = ("chart", "chart_ref")
+_VERSION_KEYS = ("version", "targetRevision", "chart_version")
 _REF_KEYS = (("ref", "tag"), ("ref", "semver"))
 # A version in other text, `jupyterhub-3.2.1`, `--version v3.2.1`; without a full version, a part of one.
 _WHOLE = r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?"
@@ -343,16 +344,16 @@ def _scalars(data: bytes, where: str) -> Iterable[list[_Way]]:
     A way is the document's number, the keys, the scalar, and the chart that its mapping names. An empty scalar is None,
     and listed with the scalar of its chart.
 
-    Flux and Argo CD name the chart in ``chart``, helmfile with its repository before it, Fleet sometimes by the
-    archive's address, kustomize in ``name`` next to ``repo``. Argo CD's sources without ``chart`` are git repositories.
-    Flux's OCIRepository has its version in ``ref``, below its address.
+    Flux and Argo CD name the chart in ``chart``, Ansible in ``chart_ref``, helmfile with its repository before it,
+    Fleet sometimes by the archive's address, kustomize in ``name`` next to ``repo``. Argo CD's sources without
+    ``chart`` are git repositories. Flux's OCIRepository has its version in ``ref``, below its address.
     """
     found: dict[Node, list[_Way]] = {}
     for number, document in enumerate(load_all(data, where)):
         named: dict[Path, Leaf | None] = {}
         for steps, tree in walk(document):
             if isinstance(tree, dict):
-                keys = ("chart", "name", "repoURL") if any(key in tree for key in _SOURCE_KEYS) else ("chart",)
+                keys = ("chart", "name", "repoURL") if any(key in tree for key in _SOURCE_KEYS) else _CHART_KEYS
                 named[steps] = next(filter(None, (text_under(tree, key) for key in keys)), named.get(steps))
                 address = text_under(tree, "url")
                 if address and address.startswith("oci://"):

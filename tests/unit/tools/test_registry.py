@@ -38,8 +38,8 @@ TULIP = "Basic cm9iaW46dHVsaXAtZ2FyZGVu"  # robin:tulip-garden
 SLOW = {title: conduct.answer for title, conduct in CONDUCTS.items() if isinstance(conduct.answer, Drip)}
 
 
-def named(served: Server) -> Reference:
-    return Reference(f"{served.address}/hub", "1")
+def named(served: Server, tag: str = "1") -> Reference:
+    return Reference(f"{served.address}/hub", tag)
 
 
 @pytest.mark.engine

@@ -437,6 +437,13 @@ DEPLOYING = {
         4,
         "path: spec.source.targetRevision",
     ),
+    "Ansible": Deploying(
+        "playbook.yml",
+        "- hosts: localhost\n  tasks:\n  - name: Deploy the hub\n    helm:\n      name: hub\n"
+        "      chart_ref: jupyterhub/jupyterhub\n      chart_version: «V»\n",
+        7,
+        "path: 0.tasks.0.helm.chart_version",
+    ),
 }
 
 
@@ -478,6 +485,12 @@ def test_a_helm_command_that_no_setting_names_is_told_and_never_called_moved(
     assert codes(hubpress, hub) == []
 
 
+def release(*arguments: str) -> str:
+    """Return a block of Terraform's Helm provider."""
+    inside = "".join(f"  {argument}\n" for argument in ('name = "hub"', *arguments))
+    return f'resource "helm_release" "hub" {{\n{inside}}}\n'
+
+
 # The versions that no release moves, None or nothing for whatever is the newest.
 STAYING = {
     "helm upgrade hub jupyterhub/jupyterhub -f config.yaml": [None],
@@ -496,6 +509,21 @@ IN_MANIFESTS = {
     "releases: [{chart: j/jupyterhub, version: 3.2.1}, {chart: j/jupyterhub, version: 3.2.0}]": ["3.2.1", "3.2.0"],
     "kind: HelmRelease\nspec:\n  chart:\n    spec:\n      chart: jupyterhub\n      version:": [""],
 }
+IN_TERRAFORM = {
+    release('chart = "jupyterhub"', 'version = "3.2.1" # of March'): ["3.2.1"],
+    release('chart = "jupyterhub/jupyterhub"', 'version = "3.2.1"').replace("\n", "\r\n"): ["3.2.1"],
+    release('chart = "jupyterhub"'): [None],
+    release('chart = "jupyterhub"', "version = var.z2jh // of all hubs"): ["var.z2jh"],
+    release('chart = "jupyterhub"', "values = [yamlencode({", '  version = "1.2.3"', "})]"): [None],
+    release('chart = "jupyterhub"', 'version = "3.2.1" # hubpress: jupyterhub'): [],
+    release('chart = "jupyterhub"', 'version = "3.2.1"') + release('chart = "cert-manager"'): ["3.2.1"],
+    release('chart = "cert-manager"') + release('chart = "jupyterhub"', 'version = "3.2.1"'): ["3.2.1"],
+    release('chart = "cert-manager"', 'version = "3.2.1"'): [],
+    release('chart = "./charts/jupyterhub"', 'version = "3.2.1"'): [],
+    release('chart = "${path.module}/jupyterhub"', 'version = "3.2.1"'): [],
+    'locals {\n  z2jh = "3.2.1" # hubpress: jupyterhub\n}\n'
+    + release('chart = "jupyterhub"', "version = local.z2jh"): [],
+}
 
 
 def test_versions_that_an_alias_or_a_merge_key_stands_for_are_one_place(
@@ -511,6 +539,38 @@ def test_versions_that_an_alias_or_a_merge_key_stands_for_are_one_place(
     assert staying_installations(opened(made)) == ()
     assert hubpress(made, "bump").code == 0
     assert "&v 3.3.8 # hubpress" in made.read("hubs.yaml")
+
+
+def test_a_release_of_terraform_is_told_until_its_line_is_marked(image_alone: ImageAlone, hubpress: Hubpress) -> None:
+    """FROM was moved without it, and everything was called consistent."""
+    text = release(f'repository = "{URL}"', 'chart = "jupyterhub"', 'version = "«V»"')
+    hub = image_alone("main.tf", text.replace("«V»", "3.2.1"))
+    mark = "mark the line that has the version with a comment: # hubpress: jupyterhub"
+    dry = hubpress(hub, "--dry", "bump")
+    assert f"! main.tf:5 deploys 3.2.1, and stays; to move it too: {mark}\n" in dry.out
+    assert hubpress(hub, "bump", "--json").json["files"] == [ALONE]
+    assert hubpress(hub, "commit").code == 0
+    (found,) = hubpress(hub, "check", "--offline", "--json").json["problems"]
+    assert (found["code"], found["path"], found["line"]) == ("pin-differs", "main.tf", 5)
+    assert (found["message"], found["hint"]) == (
+        f"helm deploys jupyterhub 3.2.1 here, and {ALONE} has 3.3.8",
+        f"to move both: {mark}",
+    )
+    hub.change("main.tf", '"3.2.1"', '"3.2.1" # hubpress: jupyterhub')
+    assert hubpress(hub, "bump", "--to", "3.3.8", "--json").json["files"] == ["main.tf"]
+    assert hubpress(hub, "commit").code == 0
+    assert codes(hubpress, hub) == []
+
+
+def test_a_release_of_terraform_without_a_version_needs_one(image_alone: ImageAlone, hubpress: Hubpress) -> None:
+    text = "# Ours.\n" + release('chart = "jupyterhub"')
+    hub = image_alone("main.tf", text)
+    (found,) = hubpress(hub, "check", "--offline", "--json").json["problems"]
+    assert (found["code"], found["path"], found["line"]) == ("pin-stays", "main.tf", 2)
+    assert (found["message"], found["hint"]) == (
+        "helm deploys jupyterhub whatever is the newest here, and a release does not move it",
+        "give it a version there, then: invoke check",
+    )
 
 
 @pytest.mark.parametrize(
@@ -534,7 +594,9 @@ def test_a_chart_that_brings_z2jh_decides_its_release_however_it_is_deployed(
     assert fault(hubpress(hub, "init", "--prefix", "reg.example.edu/a"))[0].endswith(f"no chart here does ({file})")
 
 
-@pytest.mark.parametrize(("file", "staying"), [("deploy.sh", STAYING), ("hub.yaml", IN_MANIFESTS)])
+@pytest.mark.parametrize(
+    ("file", "staying"), [("deploy.sh", STAYING), ("hub.yaml", IN_MANIFESTS), ("infra/main.tf", IN_TERRAFORM)]
+)
 def test_which_commands_and_manifests_stay(
     image_alone: ImageAlone, file: str, staying: dict[str, list[str | None]]
 ) -> None:
