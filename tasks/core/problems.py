@@ -145,10 +145,7 @@ class Findings(NamedTuple):
         }
 
     def text(self, consistent: str, way: str = "") -> str:
-        """Return the findings for people; ``consistent`` is the verdict if everything was checked and is in order.
-
-        ``way`` comes before each hint.
-        """
+        """Return the findings for people; ``consistent`` is the verdict if all is in order, ``way`` precedes hints."""
         warnings, accepted = (self._count(one) for one in (Severity.WARNING, Severity.ACCEPTED))
         counts = [f"{warnings} warning{'s' if warnings > 1 else ''}"] if warnings else []
         counts += [f"{accepted} accepted"] if accepted else []

@@ -432,10 +432,7 @@ def is_of_another_commit(hub: Hub, found: FoundImage, name: ImageName) -> bool:
 
 
 def image_fact(reference: Reference, digest: str | None = None) -> Fact:
-    """Return the fact that the registry has this image, pinned by digest, or this tag with ``digest``.
-
-    Without a digest, it is the fact that the tag is free.
-    """
+    """Return the fact that the registry has this image by its digest, the tag with ``digest``, or no such tag."""
 
     def ask() -> str | None:
         found = inspect(reference)

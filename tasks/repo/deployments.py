@@ -47,7 +47,7 @@ _HELM = (
     r"helm\s+(?:-\S+\s+(?:[^-\s]\S*\s+)?)*(?:upgrade|install)\s"
 )
 # A block of Terraform's Helm provider up to the brace that closes it, with the indentation of its own arguments.
-_HELM_RELEASE = r'^([ \t]*)resource[ \t]+"helm_release".*\{\s*^(?P<indent>[ \t]+)\S(?:.*\n)*?\1\}'
+_HELM_RELEASE = r'^([ \t]*)resource[ \t]+"helm_release".*\{\s*^(?P<indent>[ \t]+)\S(?:.*\n){0,300}?\1\}'
 # One of its arguments: a string or an expression, without the comment behind it.
 _ARGUMENT = r'(?m)^{indent}(chart|version)[ \t]*=[ \t]*(?P<value>"[^"\n]*"|.*?(?=\s*(?:#|//|$)))'
 # Longer lines are generated, not commands, and slow to search.

@@ -274,10 +274,7 @@ class PullRequest(NamedTuple):
         return re.sub(_TICKED, _OPEN, _own_part(found.body)[1]).strip() == self.body.strip()
 
     def over(self, found: ForgeRequest | None) -> PullRequest:
-        """Return it as it is sent, given the open pull request: what people wrote around the text, and ticked, stays.
-
-        So does their title, unless something else moved since.
-        """
+        """Return it as it is sent over an open one: people's words, ticks, and the title of the same moves stay."""
         if found is None:
             return self._replace(body=f"{_BEGIN}\n{self.body}\n{_END}\n")
         before, own, after = _own_part(found.body)

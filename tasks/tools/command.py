@@ -26,7 +26,7 @@ _GIT_REMOTE = ("archive", "clone", "fetch", "fetch-pack", "ls-remote", "pull", "
 # The folder for temporary files in a rehearsal's folder.
 TEMPORARY_FILES = "tmp"
 _CACHES = ("cache-from", "cache-to")
-# The user's variables may set these too, so the clone's own configuration is not enough.
+# They would act for the original; variables may set them, so the clone's own configuration is not enough.
 _NO_HOOKS_AND_KEYS = ("-c", f"core.hooksPath={os.devnull}", "-c", "commit.gpgSign=false")
 # The docker commands in use. Only bake writes to a registry, and its tags are checked.
 _DOCKER = (("buildx", "bake"), ("buildx", "inspect"), ("image", "inspect"), ("info",))
@@ -139,10 +139,7 @@ def confined(reach: Reach) -> Iterator[None]:
 
 
 def confinement(program: str) -> tuple[tuple[str, ...], tuple[str, ...], Mapping[str, str]]:
-    """Return the arguments before and after the path of ``program``, and the variables, that confine it to a rehearsal.
-
-    Hooks and signing keys would act for the original.
-    """
+    """Return the arguments before and after a program's path, and the variables, that confine it to a rehearsal."""
     if _reach is None:
         return (), (), NOTHING
     inside = {"GIT_ALLOW_PROTOCOL": "file", "GIT_NO_LAZY_FETCH": "1", "BUILDX_BUILDER": _reach.engine}
