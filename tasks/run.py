@@ -59,14 +59,10 @@ class Run:
     @property
     def way(self) -> str:
         """What comes before a hint, whose commands and paths are for the repository's top; empty if that is here."""
-        if "hub" not in vars(self):
-            return ""
-        top = self.hub.git.folder
-        try:
-            way = os.path.relpath(top)
-        except FileNotFoundError:  # the current folder was removed
-            way = str(top)
-        return "" if way == os.curdir else f"cd {shlex.quote(way)}; "
+        top = self.hub.git.folder if "hub" in vars(self) else Path()
+        # Invoke finds its tasks in the current folder.
+        runs_there = CLI != "invoke" or (top / "tasks.py").exists()
+        return "" if top.samefile(os.curdir) or not runs_there else f"cd {shlex.quote(str(top))} && "
 
     def carry_out(self, plan: Plan, hub_after: Hub | None = None, more: Callable[[], Mapping[str, Any]] = dict) -> None:
         """Show the plan in a dry run, else perform it; then report. ``hub_after`` is the repository after the plan."""

@@ -11,11 +11,11 @@ import pytest
 
 from tasks import ns
 from tasks.core import __version__
-from tests.support.cli import HUBPRESS, refusal, run, run_module, run_on_screen, run_task, sh
+from tests.support.cli import HUBPRESS, refusal, run, run_module, run_on_screen, sh
 from tests.support.fixtures import Hubpress
 from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
-from tests.support.world import demand_fault, fault, nothing_written
+from tests.support.world import demand_fault, nothing_written
 
 TASKS = sorted(ns.task_names)
 
@@ -222,20 +222,6 @@ def test_windows_is_refused_with_the_way_to_wsl() -> None:
 
 
 # -- the list, the help, and how quickly they come
-
-
-@pytest.mark.parametrize("place", ["images/hub", ".."])
-def test_a_hint_leads_to_the_repository_that_it_is_for(hub: Hub, place: str) -> None:
-    """In a folder of the repository, and where ``--repo`` names another one: its commands name paths of that."""
-    hub.change("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
-    hub.write("images/hub/new.txt", "new\n")
-    where = hub.path / place
-    way = f"cd {os.path.relpath(hub.path, where.resolve())}; "
-    repo = ("--repo", str(hub.path))
-    found = run_task("check", "--offline", *repo, cwd=where).out
-    assert f"[base-not-of-release]\n  hint: {way}invoke bump --to 3.3.8\n" in found
-    assert fault(run_task("build", *repo, cwd=where))[1].startswith(f"{way}git add -- images/hub/new.txt")
-    assert " cd " not in run_task("check", "--offline", cwd=hub.path).out
 
 
 CONTRACT = ["auth", "build", "bump", "check", "commit", "doctor", "init", "preview", "rehearse", "release", "status"]

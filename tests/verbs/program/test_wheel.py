@@ -61,6 +61,21 @@ def test_a_hint_has_one_type_the_command_that_is_there(installed: Path, tmp_path
     assert fault(run_task("status", cwd=nothing.path))[1].endswith(": invoke init")
 
 
+@pytest.mark.parametrize("place", ["hub/images/hub", ".", "link"])
+def test_a_hint_leads_to_the_repository_that_it_is_for(installed: Path, hub: Hub, tmp_path: Path, place: str) -> None:
+    """From a folder of it, from elsewhere with ``--repo``, and from a link, whose ``..`` leads elsewhere in a shell."""
+    hub.change("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
+    hub.write("images/hub/new.txt", "new\n")
+    (tmp_path / "link").symlink_to(hub.path / "images/hub")
+    hubpress, repo, way = str(installed / "hubpress"), ("--repo", str(hub.path)), f"cd {hub.path} && "
+    found = run(hubpress, "check", "--offline", *repo, cwd=tmp_path / place).out
+    assert f"[base-not-of-release]\n  hint: {way}hubpress bump --to 3.3.8\n" in found
+    assert fault(run(hubpress, "build", *repo, cwd=tmp_path / place))[1].startswith(f"{way}git add -- images/hub/new")
+    assert " cd " not in run(hubpress, "check", "--offline", cwd=hub.path).out
+    # Invoke finds its tasks in the current folder: there are none.
+    assert " cd " not in run_task("check", "--offline", *repo, cwd=tmp_path / place).out
+
+
 # -- the wheel and the source archive: the same bytes from the same files, wherever they lie
 
 
