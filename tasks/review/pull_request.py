@@ -48,13 +48,15 @@ REQUEST = "pull request"
 # Lines of git's output that are not shown: the fault has an error and a hint already.
 _VERDICT = ("error: ", "hint: ")
 NOT_KNOWN, MISSING = "not known", "the registry does not have it yet"
-# Around what this program writes in a pull request on GitHub, which shows no comments.
-_BEGIN, _END = "<!-- written by hubpress -->", "<!-- what people write outside of this stays -->"
+# Around what this program writes in a pull request on GitHub, which shows no comments; with the title that it gave.
+_BEGIN, _END = "<!-- written by hubpress: {} -->", "<!-- what people write outside of this stays -->"
+_BEGUN = r"<!-- written by hubpress: (.*) -->"
 _TICKED = r"(?m)^- \[[xX]\] "
 _OPEN = "- [ ] "
 # GitHub takes 256 characters of a title, and 65,536 of a text.
 LONGEST_TITLE = 200
 LONGEST_BODY = 60_000
+_LONGEST_WHOLE = 65_000
 
 
 class Evidence(NamedTuple):
@@ -149,10 +151,7 @@ class Description(NamedTuple):
             "Next steps": (f"- [ ] {step}" for step in self.next_steps),
         }
         texts = {title: "\n".join(lines).rstrip("\n") for title, lines in sections.items()}
-        body = "\n".join(f"### {title}\n\n{text}\n" for title, text in texts.items() if text)
-        if len(body) <= LONGEST_BODY:
-            return body
-        return f"{body[:LONGEST_BODY].rpartition(chr(10))[0]}\n\n(cut here: it is too long for a pull request)\n"
+        return _cut("\n".join(f"### {title}\n\n{text}\n" for title, text in texts.items() if text), LONGEST_BODY)
 
     def _moves(self) -> Iterator[str]:
         rows = [
@@ -270,22 +269,19 @@ class PullRequest(NamedTuple):
         return [f"pull request {self.status}: {self.url}", *(f"warning: {one_line(one)}" for one in self.warnings)]
 
     def says_the_same(self, found: ForgeRequest) -> bool:
-        """Whether an open pull request has this text, whatever people wrote around it or ticked, and its title."""
-        return re.sub(_TICKED, _OPEN, _own_part(found.body)[1]).strip() == self.body.strip()
+        """Whether an open pull request has this text, whatever people have ticked or written around it."""
+        return re.sub(_TICKED, _OPEN, _parts(found.body).own).strip() == self.body.strip()
 
     def over(self, found: ForgeRequest | None) -> PullRequest:
-        """Return it as it is sent over an open one: people's words, ticks, and the title of the same moves stay."""
-        if found is None:
-            return self._replace(body=f"{_BEGIN}\n{self.body}\n{_END}\n")
-        before, own, after = _own_part(found.body)
-        ticked = {line[len(_OPEN) :] for line in own.splitlines() if re.match(_TICKED, line)}
-        lines = (
-            f"- [x] {line[len(_OPEN) :]}" if line.startswith(_OPEN) and line[len(_OPEN) :] in ticked else line
-            for line in self.body.splitlines()
-        )
-        moved, moves = (text.strip().partition("\n### ")[0] for text in (own, self.body))
-        body = "\n".join((f"{before}{_BEGIN}", *lines, f"{_END}{after}"))
-        return self._replace(title=found.title if moved == moves else self.title, body=body)
+        """Return it as sent over an open one: people's words stay, their ticks and title until our title changes."""
+        there = _parts(found.body if found else "")
+        text, title = _cut(self.body, _LONGEST_WHOLE - len(there.before) - len(there.after)), self.title
+        if found and there.title == self.title:
+            title = found.title
+            for line in re.findall(rf"{_TICKED}(.*\n)", there.own):
+                text = text.replace(f"{_OPEN}{line}", f"- [x] {line}")
+        body = f"{there.before}{_BEGIN.format(self.title)}\n{text}{_END}{there.after or chr(10)}"
+        return self._replace(title=title, body=body)
 
     def additions(self, github: GitHub, found: ForgeRequest | None, number: int | None) -> dict[str, Command]:
         """Return the commands that add missing labels and, if none is open yet, ask reviewers, by what they do."""
@@ -298,12 +294,29 @@ class PullRequest(NamedTuple):
         }
 
 
-def _own_part(body: str) -> tuple[str, str, str]:
-    """Return what stands in a pull request's text before our own part, that part, and what stands after it."""
+class _Parts(NamedTuple):
+    """The text of a pull request: what stands before our own part, that, and what stands after it; and our title."""
+
+    before: str
+    own: str
+    after: str
+    title: str | None
+
+
+def _parts(body: str) -> _Parts:
     text = body.replace("\r\n", "\n")
-    before, begin, rest = text.partition(_BEGIN)
-    own, end, after = rest.partition(_END)
-    return (before, own, after) if begin and end else ("", text, "")
+    begun = re.search(_BEGUN, text)
+    if begun is None:
+        return _Parts("", text, "", None)
+    own, _, after = text[begun.end() :].partition(_END)
+    return _Parts(text[: begun.start()], own, after, begun[1])
+
+
+def _cut(text: str, most: int) -> str:
+    """Return ``text``, cut at the end of a line if it is longer than ``most`` characters."""
+    if len(text) <= most:
+        return text
+    return f"{text[:most].rpartition(chr(10))[0]}\n\n(cut here: it is too long for a pull request)\n"
 
 
 def plan_push(hub: Hub, review: Review, branch: TargetBranch, why: str) -> tuple[Action, Fact]:
@@ -464,7 +477,8 @@ def _open_or_update(github: GitHub, head: str, request: PullRequest) -> PullRequ
         except Fault as fault:  # noqa: PERF203 - add the others too
             warnings.append(f"cannot {what}: {fault.what}; do it at {opened.url}")
     status = status if found else CREATED
-    return request._replace(status=status, url=opened.url, number=opened.number, warnings=tuple(warnings))
+    request = request._replace(title=sent.title, status=status, url=opened.url, number=opened.number)
+    return request._replace(warnings=tuple(warnings))
 
 
 def _by_hand(review: Review, planned: PullRequest) -> tuple[Action, PullRequest]:

@@ -77,7 +77,7 @@ def test_what_people_write_in_the_pull_request_stays(moved: Hub, gh: StandInGh) 
     move(moved, "3.3.8", "3.3.7")
     commit(moved)
     assert gh.requests[0]["title"] == "Move z2jh from 3.2.1 to 3.3.7"
-    assert "Closes #12" in gh.requests[0]["body"]
+    assert ("Closes #12" in gh.requests[0]["body"], "- [x]" in gh.requests[0]["body"]) == (True, False)
 
 
 def test_an_image_that_values_pin_by_digest_is_told_of(github_hub: Hub, gh: StandInGh) -> None:
