@@ -214,8 +214,9 @@ def _seen(
     tag, same_inputs = name.tag if name else None, None
     if found and label and label == inputs:
         same_inputs = True
-    elif found and label and name and own and own.tag == name.tag and is_of_another_commit(hub, found, name):
-        same_inputs = False
+    elif found and label and name and own and own.tag == name.tag:
+        base = answers[image.base.reference]
+        same_inputs = False if is_of_another_commit(hub, found, name, base) else None
     is_up_to_date: bool | None = tag == own.tag if own else False
     if own is None or answer is None or same_inputs is False or depends_on(hub, image, hub.changed):
         is_up_to_date = False
@@ -363,7 +364,7 @@ def _image_problems(
         yield from _base_problems(world, seen, own, found, where)
     if seen.same_inputs is False and own.tag == seen.tag:
         message = f"{own} was built from other files, and today's have the same tag"
-        hint = f"give today's another tag, or overwrite it: {CLI} build --force"
+        hint = f"give today's files another tag, or overwrite it: {CLI} build --force"
         yield Problem(Code.TAG_STALE, where, message, hint)
     # The base image is part of the content in a tag: files alone do not show that such a tag is stale.
     by_content = not missing and own.tag and not names_commit(hub.settings.tag)

@@ -310,7 +310,7 @@ def assess_image(
         found = None  # it will be replaced
     if isinstance(found, Fault):
         raise found
-    if found and is_of_another_commit(hub, found, one.name) and label_of(found) != hashed():
+    if found and is_of_another_commit(hub, found, one.name, base.found) and label_of(found) != hashed():
         another = "give the commit another git tag" if hub.settings.tag == CHARTPRESS else "put {commit} into hub.tag"
         if tells_images_apart(one.name):
             another = "find out who gave it that tag"
@@ -419,13 +419,14 @@ def label_of(found: FoundImage, name: str = INPUTS_LABEL) -> str | None:
     return labels.pop() if len(labels) == 1 else None
 
 
-def is_of_another_commit(hub: Hub, found: FoundImage, name: ImageName) -> bool:
+def is_of_another_commit(hub: Hub, found: FoundImage, name: ImageName, base: ImageAnswer) -> bool:
     """Whether the image with the tag of ``name`` was built from another commit, by its labels.
 
-    A git tag can be moved, a number of commits is not unique, and anybody can give an image a tag. Without labels, an
-    image is believed if its tag contains the commit or the content, or where chartpress may have built it.
+    A git tag can be moved, a number of commits is not unique, and anybody can give an image a tag. Without labels of
+    its own, an image is believed if its tag contains the commit or the content, or where chartpress may have built it.
     """
-    if tells_images_apart(name) and label_of(found) is None:
+    inherited = label_of(base) if isinstance(base, FoundImage) else None
+    if tells_images_apart(name) and label_of(found) in {None, inherited}:
         return False
     built_from = label_of(found, f"{LABEL}revision")
     return built_from != name.revision and not (built_from is None and hub.settings.tag == CHARTPRESS)

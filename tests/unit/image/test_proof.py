@@ -1,12 +1,17 @@
 """The proof: the registry's answer, held against what the image must be."""
 
+from pathlib import Path
+
 import pytest
 
 from tasks.core.faults import Refused
 from tasks.core.names import Reference
-from tasks.image.build import Base, base_label, prove, require_platforms
+from tasks.image.build import Base, base_label, is_of_another_commit, prove, require_platforms
+from tasks.image.inputs import INPUTS_LABEL
+from tasks.image.tag import name_image
 from tasks.tools.registry import FoundImage, PlatformImage
-from tests.support.calls import raised
+from tests.support.calls import opened, raised
+from tests.support.hubs import make_hub
 
 IMAGE = Reference("registry.test/core/hub", "1.2.3")
 BASE = Reference("quay.io/jupyterhub/k8s-hub", "4.4.0")
@@ -101,3 +106,12 @@ def test_a_base_that_is_not_there_for_the_platform_is_refused_before_a_build() -
         "(quay.io/jupyterhub/k8s-hub:4.4.0)\nhint: name another platform: --platform, or hub.platform in invoke.yaml"
     )
     require_platforms(base(amd64="abc", arm64="xyz"), f"{ARM64}/v8,{AMD64}")
+
+
+def test_labels_that_an_image_has_from_its_base_say_nothing_about_it(tmp_path: Path) -> None:
+    """As where chartpress builds on an image that this program has built."""
+    hub = opened(make_hub(tmp_path / "hub"))
+    name, theirs = name_image(hub, hub.images[0]), {INPUTS_LABEL: "1", "org.opencontainers.image.revision": "2"}
+    its_base, image = (FoundImage(digest, {AMD64: PlatformImage((), theirs)}) for digest in (BASE_DIGEST, DIGEST))
+    other_base = FoundImage(OTHER_DIGEST, {AMD64: PlatformImage((), {INPUTS_LABEL: "3"})})
+    assert [is_of_another_commit(hub, image, name, one) for one in (its_base, other_base)] == [False, True]
