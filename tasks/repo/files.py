@@ -223,6 +223,9 @@ def files_with(
     where = ["--untracked"] if untracked else ["--cached"] if indexed else []
     options = (*where, *(option for one in patterns for option in ("-e", one)))
     output = git.ask("grep", "-l", "-z", "--full-name", syntax, *options, "--", *paths)
+    # A partial clone may lack what the index has.
+    if indexed:
+        return output.names
     if output.status > 1:
         raise failed(("grep",), output)
     return tuple(path for path in output.names if not _is_binary(git.folder / path))
