@@ -28,8 +28,9 @@ from .registry import name_at
 CLONE, REMOTE = "hub", "remote.git"
 # The build option without effect that replaces others.
 _NO_EFFECT = "--rm"
-# Settings that the clone shares with the original: how files are written, and the length of a commit in a tag.
-_SAME = r"^(core\.(abbrev|autocrlf|eol)|filter\..*)$"
+# Settings that the clone shares with the original: how files are written, and the length of a commit in a tag. Other
+# filters than Git LFS may have keys in the original's git directory.
+_SAME = r"^(core\.(abbrev|autocrlf|eol)|filter\.lfs\..*)$"
 # For who looks at a kept rehearsal: hooks and signing keys would act for the original.
 _NO_HOOKS_AND_KEYS = {"commit.gpgSign": "false", "core.hooksPath": os.devnull}
 

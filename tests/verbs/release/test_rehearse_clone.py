@@ -131,9 +131,9 @@ def test_line_ends_are_written_as_the_original_s_settings_have_it(hub: Hub) -> N
 
 def test_files_pass_the_filters_of_the_original_s_own_settings(hub: Hub) -> None:
     """As with ``git lfs install --local``, which CI uses."""
-    hub.git("config", "filter.up.clean", "tr A-Z a-z")
-    hub.git("config", "filter.up.smudge", "tr a-z A-Z")
-    hub.write(".gitattributes", "*.up filter=up\n")
+    hub.git("config", "filter.lfs.clean", "tr A-Z a-z")
+    hub.git("config", "filter.lfs.smudge", "tr a-z A-Z")
+    hub.write(".gitattributes", "*.up filter=lfs\n")
     hub.write("loud.up", "LOUD\n")
     hub.commit("Be loud")
     assert cloned(hub).read("loud.up") == "LOUD\n"
