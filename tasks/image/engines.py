@@ -39,7 +39,7 @@ from ..tools.registry import inspect
 from .build import LABEL, Build, ImageBuild, base_label, image_fact, pinned_images
 from .inputs import INPUTS_LABEL, extra_fields, filled_in, inputs_hash, source_tree, sources_of, write_files
 from .tag import COMMIT_TO_COME, name_image, names_commit
-from .tree import Tree
+from .tree import LINE_ENDS, Tree
 
 BUILDX = "buildx"
 # The folder of the build context.
@@ -197,7 +197,8 @@ def _shown_context(part: Build, folder: str) -> list[str]:
         f'export GIT_INDEX_FILE="{folder}.index"',
         f"{git} read-tree {first.commit if first.revision else HEAD}",
         *add,
-        f'{git} ls-files -z -- {paths} | {git} checkout-index -q -z --stdin --prefix="{folder}/"',
+        f"{git} ls-files -z -- {paths} |",
+        f'  {git} {" ".join(LINE_ENDS)} checkout-index -q -z --stdin --prefix="{folder}/"',
         "unset GIT_INDEX_FILE",
     ]
 

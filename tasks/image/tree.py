@@ -36,7 +36,7 @@ _WRITE_SECONDS = 3600.0
 _SETTINGS = ("checkout.workers=0", "core.sparseCheckout=false", "core.splitIndex=false")
 _OPTIONS = (*(word for setting in _SETTINGS for word in ("-c", setting)), "--literal-pathspecs", "--no-replace-objects")
 # The same commit gives the same image on every machine: attributes decide on line ends, not the user's settings.
-_LINE_ENDS = ("-c", "core.autocrlf=false", "-c", "core.eol=lf")
+LINE_ENDS = ("-c", "core.autocrlf=false", "-c", "core.eol=lf")
 # People who fetch large files themselves, and CI, tell Git LFS to leave pointers in checkouts.
 _LARGE_FILES = {"GIT_LFS_SKIP_SMUDGE": "0"}
 
@@ -123,7 +123,7 @@ class Tree:
             # The whole tree, because attributes of parent folders apply too.
             _answer(git, "read-tree", self.name, env=env)
             listed = _answer(git, "ls-files", "-z", "--", *places, *inner, env=env)
-            writing = (*_LINE_ENDS, "checkout-index", "--quiet", "-z", "--stdin")
+            writing = (*LINE_ENDS, "checkout-index", "--quiet", "-z", "--stdin")
             _answer(git, *writing, stdin=listed, env={**env, **_LARGE_FILES})
         for path, tree in inner.items():
             tree.write(["."], folder / path)

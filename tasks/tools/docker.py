@@ -111,16 +111,14 @@ class Builder(NamedTuple):
     @property
     def env(self) -> dict[str, str]:
         """The variables that make a program that calls Docker build on it."""
-        return {self._variable: self.name} if self.name else {}
+        variable = "DOCKER_CONTEXT" if self.driver == DOCKER_DRIVER else "BUILDX_BUILDER"
+        return {variable: self.name} if self.name else {}
 
     @property
     def held(self) -> dict[str, str]:
-        """The same for the builder that was inspected, whichever is the current one by now."""
-        return {self._variable: self.called} if self.called else {}
-
-    @property
-    def _variable(self) -> str:
-        return "DOCKER_CONTEXT" if self.driver == DOCKER_DRIVER else "BUILDX_BUILDER"
+        """The variables for the builder that was inspected, also if another one is the current one by then."""
+        context = {"DOCKER_CONTEXT": self.called} if self.called and self.driver == DOCKER_DRIVER else {}
+        return {"BUILDX_BUILDER": self.called, **context} if self.called else {}
 
 
 class CacheFailed(Unreachable):

@@ -404,6 +404,8 @@ def test_the_builder_that_the_plan_has_looked_at_builds_whichever_is_current_by_
     current = Builder.read(None, f"Name:   pods\nDriver: {driver}\n")
     command = bake_command(current, "{}", None, Path("metadata.json"))
     assert (command.hidden_env[variable], command.argv[:3]) == ("pods", ("docker", "buildx", "bake"))
+    # `docker buildx use` chooses a builder of the context.
+    assert command.hidden_env["BUILDX_BUILDER"] == "pods"
 
 
 def test_of_a_build_the_registry_that_did_not_answer_is_named() -> None:
