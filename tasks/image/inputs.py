@@ -22,7 +22,7 @@ from ..repo.dockerfile import IGNORE_FILE, copied_files
 from ..repo.edits import to_commit
 from ..repo.files import SUFFIX, WorkingTree, behind_links, is_below, join, planned_bytes
 from ..repo.hub import Hub, HubImage
-from ..tools.git import HEAD
+from ..tools.git import HEAD, SEE_CHANGES
 from .credentials import LARGEST, credential_in, may_be_credentials
 from .tag import ImageName, fill_template, names_commit
 from .tree import Tree, snapshot
@@ -243,8 +243,7 @@ def require_watched(hub: Hub, images: Sequence[HubImage]) -> None:
             raise Refused(
                 "the file has changes that git was told not to see",
                 where=path,
-                hint=f"git update-index --no-assume-unchanged --no-skip-worktree -- {quote(path)}; then commit them, "
-                "or take them back",
+                hint=f"{SEE_CHANGES.format(quote(path))}; then commit them, or take them back",
             )
 
 

@@ -48,6 +48,7 @@ def plan_commit(
     name, hub_after, actions = target.name, hub.with_commit(target.name, changed), [Action("nothing to commit")]
     planned, pushed, requested, existing = None, target.tip, None, None
     if changed:
+        git.author()  # raises git's fault if it knows none
         _require_committable(hub, changed, staged.value)
         committing, planned = _committing(hub, target, head, staged, files, options.message)
         actions = [*([_switching(git, target, head)] if target.switch else []), committing]
@@ -187,7 +188,6 @@ def _require_branch(git: Git) -> None:
     if git.start.commit is None:
         hint = "make the first one: git add --all && git commit"
         raise Refused(f"the branch {git.start.branch} has no commit yet", where=git.folder, hint=hint)
-    git.author()  # raises git's fault if it knows none
 
 
 def _require_nothing_left(hub: Hub, review: Review, options: CommitOptions) -> None:

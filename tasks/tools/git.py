@@ -63,6 +63,8 @@ _ADVICE = "git config --global --add safe.directory "
 _FILTER = " filter '"
 _DISKS = "df -h .git {temporary}"
 _SIGNING = "see why: git commit --allow-empty --gpg-sign; or sign none: git config commit.gpgSign false"
+# Of both flags in one command, git would take the first one.
+SEE_CHANGES = "git update-index --no-assume-unchanged -- {0} && git update-index --no-skip-worktree -- {0}"
 _FIXES = {
     "tell me who you are": "git config --global user.email YOU@EXAMPLE, and user.name",
     "failed to sign": _SIGNING,
@@ -76,7 +78,7 @@ _FIXES = {
     "sharedindex": "keep the index in one file: git update-index --no-split-index",  # a linked worktree's is elsewhere
     # git status and git stash do not show such files.
     "would be overwritten by": "see what git was told to skip: git ls-files -v | grep '^[a-zS]'; then: "
-    "git update-index --no-assume-unchanged --no-skip-worktree -- FILE",
+    + SEE_CHANGES.format("FILE"),
     "no space left on device": _DISKS,
     "out of diskspace": _DISKS,
     # Git may not get to name the filter: then the shell names its program.
@@ -212,8 +214,8 @@ class Git:
     def move(self, *arguments: str, to: Head) -> None:
         """Run git to move HEAD ``to`` a place; a hook that fails afterwards does not count."""
         output = capture(self.command(*arguments), seconds=PERSON_SECONDS)
-        if self.head() != to:
-            raise failed(arguments, output)
+        if (now := self.head()) != to:
+            raise Moved(f"{HEAD} {_is_at(now.commit)}") if output.ok else failed(arguments, output)
 
     # -- the state of the clone
 
@@ -236,7 +238,8 @@ class Git:
         return Head(name.removeprefix(_HEADS) if name.startswith(_HEADS) else None, commit or None)
 
     def author(self) -> str:
-        """Return the author of commits without the time; raise git's fault if it knows none."""
+        """Return the author of commits without the time; raise git's fault if it knows none, or no committer."""
+        self.read("var", "GIT_COMMITTER_IDENT")
         return self.read("var", "GIT_AUTHOR_IDENT").rpartition(">")[0] + ">"
 
     def under_way(self) -> str | None:

@@ -352,7 +352,7 @@ def test_a_file_that_git_was_told_to_skip_is_named_where_the_base_branch_changes
     assert told.startswith("git merge: Your local changes to the following files would be overwritten by merge: images")
     assert hint == (
         "see what git was told to skip: git ls-files -v | grep '^[a-zS]'; then: "
-        "git update-index --no-assume-unchanged --no-skip-worktree -- FILE"
+        "git update-index --no-assume-unchanged -- FILE && git update-index --no-skip-worktree -- FILE"
     )
     assert team.hub.read("images/hub/requirements.txt") == "mine\n"
 

@@ -86,16 +86,19 @@ def test_without_a_push_the_values_and_the_registry_stay_as_they_are(
     assert scene.world() == before
 
 
-@pytest.mark.parametrize("file", [CHARTPRESS, DOCKERFILE])
-def test_changes_that_git_was_told_not_to_see_are_not_built_under_the_commits_tag(scene: Scene, file: str) -> None:
-    scene.hub.git("update-index", "--assume-unchanged", file)
+@pytest.mark.parametrize(("file", "flag"), [(CHARTPRESS, "--assume-unchanged"), (DOCKERFILE, "--skip-worktree")])
+def test_changes_that_git_was_told_not_to_see_are_not_built_under_the_commits_tag(
+    scene: Scene, file: str, flag: str
+) -> None:
+    scene.hub.git("update-index", flag, file)
     scene.hub.write(file, scene.hub.read(file) + "# mine\n")
     for dry in (("--dry",), ()):
         demand_fault(
             run_task(*dry, "build", cwd=scene.hub.path),
             1,
             f"the file has changes that git was told not to see ({file})",
-            f"git update-index --no-assume-unchanged --no-skip-worktree -- {file}; then commit them, or take them back",
+            f"git update-index --no-assume-unchanged -- {file} && git update-index --no-skip-worktree -- {file}; "
+            "then commit them, or take them back",
         )
 
 
