@@ -132,7 +132,7 @@ class Tree:
         """Return the files, also ``.gitattributes`` above, that make ``paths`` differ from ``commit`` when written."""
         ways = self._places(paths)
         places = [*ways, *(file for place in ways for file in _attributes_above(place))]
-        flags = ("-r", "-z", "--name-only", "--no-renames")
+        flags = ("-r", "-z", "--name-only", "--no-renames", "--ignore-submodules=none")
         listed = _answer(self.git, "diff-tree", *flags, commit, self.name, "--", *places)
         return tuple(name for name in listed.split("\0") if name)
 

@@ -27,7 +27,8 @@ _GIT_REMOTE = ("archive", "clone", "fetch", "fetch-pack", "ls-remote", "pull", "
 TEMPORARY_FILES = "tmp"
 _CACHES = ("cache-from", "cache-to")
 # They would act for the original; variables may set them, so the clone's own configuration is not enough.
-_NO_HOOKS_AND_KEYS = ("-c", f"core.hooksPath={os.devnull}", "-c", "commit.gpgSign=false")
+_SETTINGS = (f"core.hooksPath={os.devnull}", "commit.gpgSign=false", "push.gpgSign=false", "push.pushOption=")
+_NO_HOOKS_AND_KEYS = tuple(word for setting in _SETTINGS for word in ("-c", setting))
 # The docker commands in use. Only bake writes to a registry, and its tags are checked.
 _DOCKER = (("buildx", "bake"), ("buildx", "inspect"), ("image", "inspect"), ("info",))
 # ``python -c BOUND PARENT PROGRAM ARGUMENTS``: run a program that ends with the process PARENT. On Linux, the kernel

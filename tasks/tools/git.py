@@ -34,7 +34,7 @@ _MORE_OBJECTS = "GIT_ALTERNATE_OBJECT_DIRECTORIES"
 _SETTINGS = (
     *(f"color.{name}=false" for name in ("advice", "diff", "grep", "push", "remote", "transport", "ui")),
     *(f"{name}=false" for name in ("core.fsmonitor", "diff.mnemonicPrefix", "diff.noprefix", "log.follow")),
-    *(f"{name}=false" for name in ("log.showSignature", "push.followTags", "submodule.recurse")),
+    *(f"{name}=false" for name in ("log.showSignature", "merge.autoStash", "push.followTags", "submodule.recurse")),
     *("push.recurseSubmodules=no", "i18n.commitEncoding=utf-8", "i18n.logOutputEncoding=utf-8"),
 )
 _NEUTRAL = ("--no-pager", *(word for setting in _SETTINGS for word in ("-c", setting)))

@@ -61,8 +61,10 @@ _DROPPED = (
     *("GIT_ATTR_SOURCE", "GIT_DEFAULT_HASH", "GIT_DEFAULT_REF_FORMAT", "GIT_DIFF_OPTS", "GIT_EXTERNAL_DIFF"),
     # Buildx fails if this asks for a terminal's progress and there is no terminal.
     "BUILDKIT_PROGRESS",
-    # The plan decides on the platform.
-    "DOCKER_DEFAULT_PLATFORM",
+    # The plan decides on the platform, and chartpress looks for what it has built in the local store.
+    *("DOCKER_DEFAULT_PLATFORM", "BUILDX_NO_DEFAULT_LOAD"),
+    # Where helm keeps releases, perhaps a database: none is made here.
+    "HELM_DRIVER",
 )
 # Any exit status, or signal (negative): the caller decides what it means.
 _ANY_STATUS = tuple(range(-64, 256))

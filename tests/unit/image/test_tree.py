@@ -273,8 +273,11 @@ def test_the_revision_of_a_submodule_among_the_paths_counts(made: Hub) -> None:
     add_submodule(made, "lists", "extra")
     before = hash_of(made)
     sh("git", "commit", "--quiet", "--allow-empty", "--message=Another revision", cwd=made.path / "extra")
+    made.git("config", "submodule.lists.ignore", "all")
+    made.git("add", "extra")
     made.commit("Follow")
     assert hash_of(made) != before
+    assert Tree(Git.around(made.path), "HEAD").differing_files("HEAD~", ["extra"]) == ("extra",)
 
 
 def test_an_image_in_a_submodule_is_refused_with_what_to_do(made: Hub, tmp_path: Path) -> None:

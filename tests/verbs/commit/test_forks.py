@@ -155,7 +155,10 @@ def test_the_branch_is_cut_from_the_base_branch_as_it_is_now(team: Team) -> None
     team.work("notes.txt", "more\n")
     bump(team)
     team.hub.write("draft.txt", "mine\n")
+    team.hub.git("add", "draft.txt")
     team.hub.git("config", "branch.staging.mergeOptions", "--squash")
+    team.hub.git("config", "merge.autoStash", "true")
+    team.hub.write("draft.txt", "mine, and more\n")
     before = everything(team)
     dry = done(team, "--dry")
     moved = f"* move staging to {team.base[:12]}\n           because staging here is 2 commits behind\n"
@@ -164,7 +167,7 @@ def test_the_branch_is_cut_from_the_base_branch_as_it_is_now(team: Team) -> None
     assert f"* create {BRANCH} from staging\n" in dry.out
     done(team)
     assert team.hub.git("rev-parse", "HEAD~", "staging").split() == [team.base, team.base]
-    assert team.hub.git("status", "--porcelain") == "?? draft.txt"
+    assert team.hub.git("status", "--porcelain") == "AM draft.txt"
 
 
 def test_a_dry_chain_goes_there_with_the_edits_that_it_has_planned(team: Team) -> None:

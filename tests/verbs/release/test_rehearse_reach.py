@@ -41,6 +41,8 @@ def test_settings_that_lead_outside_are_not_used(scene: Scene) -> None:
         (f"url.{hub.remote.parent}/.pushInsteadOf", f"{tempfile.gettempdir()}/"),
         (f"url.{hub.remote}.pushInsteadOf", "/"),
         ("diff.external", f"echo external >>{folder / 'diff.log'}"),
+        ("push.pushOption", "ci.skip"),
+        ("push.gpgSign", "true"),
     ):
         sh("git", "config", "--global", "--add", key, value, cwd=folder)
     sh("docker", "buildx", "create", "--name=far", "--driver=remote", "--use", "tcp://far.invalid:1", cwd=folder)
