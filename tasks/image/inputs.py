@@ -20,7 +20,7 @@ from ..core.faults import CLI, Refused, Unusable
 from ..repo.charts import ImageSpec
 from ..repo.dockerfile import IGNORE_FILE, copied_files
 from ..repo.edits import to_commit
-from ..repo.files import SUFFIX, WorkingTree, behind_links, is_below, join, planned_bytes
+from ..repo.files import SUFFIX, behind_links, is_below, join, planned_bytes
 from ..repo.hub import Hub, HubImage
 from ..tools.git import HEAD, SEE_CHANGES
 from .credentials import LARGEST, credential_in, may_be_credentials
@@ -236,10 +236,9 @@ def loose_files(hub: Hub, images: Sequence[HubImage]) -> dict[str, list[str]]:
 
 def require_watched(hub: Hub, images: Sequence[HubImage]) -> None:
     """Check that the files that say how to build ``images`` have no changes that git was told not to see."""
-    tree = WorkingTree(hub.git.folder)
-    for path in hub.git.unwatched([hub.layout.file, *(image.dockerfile for image in images)]):
-        here = tree.read(path)
-        if here is not None and not hub.git.same_to_git(path, here, hub.committed.read(path)):
+    files = {hub.layout.file, *(image.dockerfile for image in images)}
+    for path in sorted(files & hub.listing.unwatched):
+        if not hub.git.same_to_git(path, hub.files.read(path), hub.committed.read(path)):
             raise Refused(
                 "the file has changes that git was told not to see",
                 where=path,

@@ -159,12 +159,14 @@ class Listing(NamedTuple):
         matching: the committed files for each file name or pattern in the settings.
         telling: the committed files that may list a chart's dependencies, or contain a marker.
         absent: the committed files that a sparse checkout excludes.
+        unwatched: those whose changes git was told not to see (assume-unchanged, skip-worktree).
     """
 
     files: tuple[str, ...]
     matching: Mapping[str, tuple[str, ...]]
     telling: tuple[str, ...]
     absent: frozenset[str] = frozenset()
+    unwatched: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, git: Git, settings: Settings) -> Listing:
@@ -172,8 +174,10 @@ class Listing(NamedTuple):
         patterns = dict.fromkeys([*(one.file for one in settings.values), *(one.file for one in settings.pins)])
         with Pool() as pool:
             telling = pool.submit(files_with, git, "--basic-regexp", _TELLING)
-            listed = git.names("ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard")
-            skipped = [line[2:] for line in listed if line.startswith("S ")]
+            listed = git.names("ls-files", "-z", "-v", "--cached", "--others", "--exclude-standard")
+            # S is skip-worktree, a small letter assume-unchanged: git-ls-files(1).
+            skipped = [line[2:] for line in listed if line[0] in "Ss"]
+            unwatched = frozenset((*skipped, *(line[2:] for line in listed if line[0].islower())))
             absent = frozenset(path for path in skipped if not os.path.lexists(git.folder / path))
             kept = files_with(git, "--basic-regexp", _TELLING, indexed=True) if absent else ()
             return cls(
@@ -186,6 +190,7 @@ class Listing(NamedTuple):
                 },
                 (*result_of(telling), *(path for path in kept if path in absent)),
                 absent,
+                unwatched,
             )
 
     def named(self, *names: str) -> tuple[str, ...]:

@@ -430,6 +430,8 @@ def open_hub(settings: Settings, git: Git, moved: Collection[str] = ()) -> Hub:
     if not (git.clone.git_dir / "index").exists() and git.start.commit:
         raise Refused("no file of the clone is checked out", where=git.folder, hint="git checkout")
     committed, listing = Committed(git), Listing.of(git, settings)
+    # Git does not watch them in a planned switch.
+    listing = listing._replace(unwatched=listing.unwatched.difference(moved))
     there = Switched(WorkingTree(git.folder), Committed(git, INDEX), listing.absent)
     return Hub(git, settings, Switched(there, committed, moved), listing, committed)
 

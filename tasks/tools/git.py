@@ -308,14 +308,6 @@ class Git:
         pairs = zip(listed[::2], listed[1::2], strict=True)
         return {path: about.removeprefix(":").split() for about, path in pairs}
 
-    def unwatched(self, paths: Sequence[str]) -> list[str]:
-        """Return those of ``paths`` whose changes git was told not to see (assume-unchanged, skip-worktree)."""
-        # Small letters and S: https://git-scm.com/docs/git-ls-files#Documentation/git-ls-files.txt--v
-        listed = (
-            line.split(" ", 1) for line in self.names("--literal-pathspecs", "ls-files", "-z", "-v", "--", *paths)
-        )
-        return [path for tag, path in listed if tag.islower() or tag == "S"]
-
     def with_another_mode(self, paths: Sequence[str]) -> list[str]:
         """Return those of ``paths`` whose mode differs from HEAD, in the index or in the working tree."""
         found = (*self.compared(paths).items(), *self.compared(paths, "--cached").items())

@@ -149,6 +149,7 @@ def test_a_dry_run_of_a_clone_that_is_behind_plans_what_the_release_does(
     colleague.git("rm", "--quiet", "images/hub/old.txt")
     colleague.write("hub/values.yaml", colleague.read("hub/values.yaml") + "# theirs\n")
     team.work("images/hub/changed.txt", "more\n")
+    team.work("images/hub/Dockerfile", colleague.read("images/hub/Dockerfile") + "# theirs\n")
     team.work("images/hub/a new/file", "new\n")
     hub.write("mine.txt", "mine\n")
     before = refs(hub), hub.snapshot(), hub.git("status", "--porcelain", "--branch")
