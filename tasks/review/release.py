@@ -143,11 +143,9 @@ def _last_commit(
 
 def _require_confirmed(hub: Hub) -> None:
     """Check that the registry has the images that changed values name: the first commit contains them."""
-    changed, before = hub.changed, replace(hub, files=hub.committed)
-    places = [
-        place for place in hub.places if place.file in changed and pinned_at(hub, place) != pinned_at(before, place)
-    ]
-    named = {place: image for place in places if (image := place.read(hub.files).image)}
+    before = replace(hub, files=hub.committed)
+    changed = (place for place in hub.places if pinned_at(hub, place) != pinned_at(before, place))
+    named = {place: image for place in changed if (image := place.read(hub.files).image)}
     answers = inspect_all(named.values())
     for place in (place for place, image in named.items() if answers[image] is None):
         hint = f"put that aside: git stash push -- {quote(place.file)}; then run the same command again"

@@ -98,9 +98,9 @@ class Conversation:
         host = _HUB_HOST if self.repository.host == DOCKER_HUB else self.repository.host
         return Address("http" if is_loopback(self.repository.host) else "https", host, f"/v2/{self.repository.path}/")
 
-    def fault(self, what: str, kind: type[Unreachable] = Unreachable) -> Unreachable:
+    def fault(self, what: str) -> Unreachable:
         """Return the fault for a registry without a usable answer."""
-        return unreachable(what, self.repository.host, self.root.host, kind)
+        return unreachable(what, self.repository.host, self.root.host)
 
     def broken(self, what: str) -> Unreachable:
         """Return the fault for an invalid image in the registry."""
@@ -203,7 +203,7 @@ class Conversation:
         try:
             return http.send(method, address, headers, limits, body)
         except Unreachable as err:
-            raise self.fault(err.what, type(err)) from err
+            raise unreachable(err.what, self.repository.host, self.root.host, type(err)) from err
 
 
 def _said(answer: http.Answer) -> str:
