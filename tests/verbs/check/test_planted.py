@@ -1,7 +1,6 @@
 """``check`` finds every inconsistency that is planted into a consistent hub repository, and says nothing else."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -21,6 +20,7 @@ from .places import (
     computed_tag,
     consistent,
     digest_of,
+    found,
     image_name,
     pin,
     pinned_tag,
@@ -227,16 +227,6 @@ ELSEWHERE = {
     "unsigned",
     "wrong-signature",
 }
-
-
-def found(hub: Hub, *flags: str) -> Any:  # noqa: ANN401 - the JSON that it prints
-    """Return what ``check`` finds, which is something; it fails for a fault alone."""
-    result = check(hub, "--json", *flags)
-    told = result.json
-    fails = any(problem["severity"] == "fault" for problem in told["problems"])
-    assert (result.code, result.err, told["ok"]) == (int(fails), "", not fails), result
-    assert list(told) == ["ok", "problems", "not_checked"]
-    return told["problems"]
 
 
 def told_of(problem: Problem, code: str) -> dict[str, str | int | None]:

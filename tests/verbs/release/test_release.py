@@ -1,7 +1,7 @@
 import os
 import shlex
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import pytest
@@ -154,6 +154,18 @@ def test_a_git_tag_that_is_made_at_the_question_does_not_change_the_planned_tag(
     assert release(scene.hub, "--json").json["images"][0]["tag"] == name
 
 
+def release_without(scene: Scene, image: Mapping[str, str]) -> Result:
+    """Run ``release``, whose question is answered with yes when the registry has lost an image of a build's report."""
+    place = f"http://{scene.registry}/v2/{image['repository'].partition('/')[2]}/manifests/{image['digest']}"
+    return run_on_screen(
+        *INVOKE,
+        "release",
+        cwd=scene.hub.path,
+        columns=1000,
+        meanwhile=lambda: sh("curl", "-sfX", "DELETE", place, cwd=PROJECT),
+    )
+
+
 def test_an_image_that_disappears_meanwhile_is_named_and_the_next_run_builds(scene: Scene) -> None:
     release(scene.hub)
     (old,) = build(scene.hub)["images"]
@@ -161,15 +173,8 @@ def test_an_image_that_disappears_meanwhile_is_named_and_the_next_run_builds(sce
     scene.hub.git("branch", "--quiet", "--delete", "--force", BRANCH)
     scene.hub.git("reflog", "expire", "--expire=now", "--all")
     scene.hub.git("gc", "--quiet", "--prune=now")
-    place = f"http://{scene.registry}/v2/{old['repository'].partition('/')[2]}/manifests/{old['digest']}"
     gone = f"{old['repository']}:{old['tag']}@{old['digest']}"
-    answer = run_on_screen(
-        *INVOKE,
-        "release",
-        cwd=scene.hub.path,
-        columns=1000,
-        meanwhile=lambda: sh("curl", "-sfX", "DELETE", place, cwd=PROJECT),
-    )
+    answer = release_without(scene, old)
     assert answer.code == 1
     assert f"the plan no longer holds: the image {gone} is not in the registry any more" in answer.out
     assert build(scene.hub)["images"][0]["status"] == "built"
@@ -179,14 +184,7 @@ def test_an_image_that_is_there_and_goes_at_the_question_is_not_written_into_the
     release(scene.hub)
     (image,) = build(scene.hub)["images"]
     scene.hub.git("reset", "--quiet", "--hard", "HEAD~")
-    place = f"http://{scene.registry}/v2/{image['repository'].partition('/')[2]}/manifests/{image['digest']}"
-    answer = run_on_screen(
-        *INVOKE,
-        "release",
-        cwd=scene.hub.path,
-        columns=1000,
-        meanwhile=lambda: sh("curl", "-sfX", "DELETE", place, cwd=PROJECT),
-    )
+    answer = release_without(scene, image)
     assert answer.code == 1
     assert f"the tag {image['repository']}:{image['tag']} is gone, or of another image" in answer.out
     assert scene.hub.git("status", "--porcelain") == ""
