@@ -6,18 +6,21 @@ only for plans.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
-from ..core.faults import CLI, Fault, ProgramFailed, Refused, Unusable
+from ..core.faults import CLI, ProgramFailed, Refused, Unusable
 from ..core.names import Reference
 from ..core.plan import Action, Fact, Values
+from ..core.safe_files import temporary_folder
 from ..releases.versions import allows
 from ..tools.command import Command
 from ..tools.helm import UPDATE_SECONDS
 from ..tools.process import require_installed, run_checked
+from .charts import CHART_FILES, LOCAL, LOCKS, is_folder, requirements
 from .files import Edited, FileEdit, Files, WorkingTree, behind_links, edit_action, is_glob, join, require
 from .hub import Hub
 from .pins import Lock, Pin
@@ -112,29 +115,43 @@ def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequenc
     update = ("helm", "dependency", "update", ".")
     commands = {lock: Command(update, hub.git.folder / lock.folder) for lock in stale}
     tree = WorkingTree(hub.git.folder)
+    files = [tree.fact(edit.path, edit.before) for edit in (*plain_edits, *stale.values())]
 
     def do(_: Values) -> Values:
-        left = tree.replace(plain_edits)
-        try:
-            for lock, edit in stale.items():
-                run_checked(commands[lock], seconds=UPDATE_SECONDS)
-                wanted = lock.read(Edited(tree, {lock.file: edit.after})).text
-                if not allows(wanted, lock.read(tree).text):
-                    what, hint = f"helm did not lock {lock.name} at {wanted}", str(commands[lock])
-                    raise ProgramFailed(what, where=lock.file, hint=hint)
-        except Fault:
-            # Undo whatever helm did to the locks; other files only if they still have our bytes.
-            ours = [edit for edit in plain_edits if tree.read(edit.path) == edit.after]
-            tree.replace(
-                [FileEdit(one.path, tree.read(one.path), one.before or b"", "") for one in (*ours, *stale.values())]
-            )
-            raise
-        return {**left, **{lock.file: tree.read(lock.file) for lock in stale}}
+        moved = Edited(tree, {edit.path: edit.after for edit in plain_edits})
+        locked = {lock: _locked_by_helm(tree.top, moved, lock, commands[lock]) for lock in stale}
+        for lock, edit in stale.items():
+            wanted, found = (lock.read(Edited(tree, {lock.file: data})).text for data in (edit.after, locked[lock]))
+            if not allows(wanted, found):
+                what, hint = f"helm did not lock {lock.name} at {wanted}", str(commands[lock])
+                raise ProgramFailed(what, where=lock.file, hint=hint)
+        for fact in files:
+            fact.require(fact.value)
+        return tree.replace([*plain_edits, *(edit._replace(after=locked[lock]) for lock, edit in stale.items())])
 
     what = f"edit {', '.join(edit.path for edit in (*plain_edits, *stale.values()) if edit.changes)}"
-    files = (tree.fact(edit.path, edit.before) for edit in (*plain_edits, *stale.values()))
     shown = (line for lock, edit in stale.items() for line in (f"{lock.file}: {edit.summary}", f"$ {commands[lock]}"))
     return Action(what, why, do, (*plain.details, *shown), (*relies, *files))
+
+
+def _locked_by_helm(top: Path, files: Files, lock: Lock, command: Command) -> bytes:
+    """Return the lock file that helm writes for the chart in ``files``, in a folder apart: it tidies ``charts/``."""
+    own = Path(os.path.realpath(top / lock.folder))
+    with temporary_folder() as scratch:
+        # At the same depth, for the charts that are named by a relative path.
+        chart = scratch / own.relative_to(own.anchor)
+        charts = [f"charts/{place.name}" for place in (own / "charts").glob("*/")]
+        (chart / "charts").mkdir(parents=True)
+        for name in (*CHART_FILES, *LOCKS):
+            if (data := files.read(behind_links(top, join(lock.folder, name)))) is not None:
+                (chart / name).write_bytes(data)
+        needed = [one.repository for one in requirements(require(files, lock.chart.file), lock.chart.file)]
+        for path in (*charts, *(one.removeprefix(LOCAL) for one in needed if is_folder(one))):
+            place = Path(os.path.normpath(chart / path))
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(own / path)
+        run_checked(command._replace(cwd=chart), seconds=UPDATE_SECONDS)
+        return (chart / lock.file.rpartition("/")[2]).read_bytes()
 
 
 def image_edits(hub: Hub, images: Mapping[ValuesPlace, Reference]) -> tuple[FileEdit, ...]:

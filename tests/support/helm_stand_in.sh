@@ -1,7 +1,7 @@
 #!/bin/sh
 # A STAND-IN for helm, for tests. It knows "dependency update FOLDER" alone: it writes down how it was called, and
 # then a lock in helm's own shape. HELM_RECORD names the file for the former; HELM_MOOD may be "removes" (fails without
-# a lock left) or "idle".
+# a lock left), "idle" or "interrupts" (who called it).
 printf '%s: helm %s\n' "$PWD" "$*" >> "$HELM_RECORD"
 test "$1 $2" = 'dependency update' || exit 64
 case "$HELM_MOOD" in
@@ -10,6 +10,10 @@ case "$HELM_MOOD" in
         exit 1
         ;;
     idle) exit 0 ;;
+    interrupts)
+        kill -INT "$PPID"
+        sleep 5
+        ;;
 esac
 cd "$3" || exit 1
 for pair in requirements.yaml:requirements.lock Chart.yaml:Chart.lock; do

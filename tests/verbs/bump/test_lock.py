@@ -12,6 +12,7 @@ from tests.support.fixtures import Hubpress
 from tests.support.helm import HELM_STAND_IN
 from tests.support.hubs import Hub
 from tests.support.steps import move
+from tests.support.world import nothing_written
 
 REQUIREMENTS, LOCK = "hub/requirements.yaml", "hub/requirements.lock"
 
@@ -73,6 +74,15 @@ def test_helm_that_leaves_the_lock_behind_is_a_fault(
     monkeypatch.setenv("HELM_MOOD", "idle")
     code, error, _ = refused(hubpress, locked, "bump")
     assert (code, error) == (3, f"helm did not lock jupyterhub at 3.3.8 ({LOCK})")
+    assert len(calls.read_text().splitlines()) == 1
+
+
+def test_an_interrupt_while_helm_works_leaves_all_as_it_was(
+    locked: Hub, calls: Path, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HELM_MOOD", "interrupts")
+    with nothing_written(locked):
+        assert hubpress(locked, "bump").code == 130
     assert len(calls.read_text().splitlines()) == 1
 
 

@@ -107,6 +107,20 @@ def test_the_lock_that_helm_does_not_write_is_refused_with_a_command_that_leads_
     assert hubpress(hub, "bump", "--json").json["files"] == [DOCKERFILE, chart.file, chart.lock]
 
 
+def test_helm_tidies_no_archive_away_and_finds_the_chart_beside(chart: Chart, hub: Hub, hubpress: Hubpress) -> None:
+    hub.write("common/Chart.yaml", "apiVersion: v2\nname: common\nversion: 0.1.0\n")
+    hub.edit(
+        chart.file, "dependencies:\n", "dependencies:\n- {name: common, version: 0.1.0, repository: file://../common}\n"
+    )
+    locked_by_helm(hub, chart.lock, chart)
+    hub.write("hub/charts/own-1.0.0.tgz", "an archive of ours")
+    hub.git("add", "--force", "hub/charts/own-1.0.0.tgz")
+    hub.commit("Add a chart")
+    assert hubpress(hub, "bump").code == 0
+    assert "- name: common\n" in hub.read(chart.lock)
+    assert hub.git("status", "--short").split() == ["M", chart.lock, "M", chart.file, "M", DOCKERFILE]
+
+
 def test_a_copy_of_the_chart_has_its_lock_refreshed_too(chart: Chart, hub: Hub, hubpress: Hubpress) -> None:
     locked_by_helm(hub, chart.lock, chart)
     files = dict.fromkeys((CHART, chart.file, chart.lock))
