@@ -219,15 +219,19 @@ def _require_local_engine(builder: str | None) -> str:
         is_local = parts.scheme in {"unix", "npipe"} or is_loopback(parts.netloc)
     except ValueError:
         is_local = False
+    hint = "unset DOCKER_HOST DOCKER_CONTEXT; docker context use default"
     if not is_local:
         named = "DOCKER_HOST" if os.environ.get("DOCKER_HOST") else f"context {name}"
-        hint = "unset DOCKER_HOST DOCKER_CONTEXT; docker context use default"
         raise Refused(what, where=f"{named}: {address}", hint=hint)
     if builder not in {None, name}:
         raise Refused(what, where=f"--builder {builder}", hint="leave it out")
     builder_state = capture(Command(("docker", "buildx", "inspect", name)))
     if fault := docker.machine_fault(f"{builder_state.text}\n{builder_state.stderr}"):
         raise fault
+    # A builder may have a context's name; buildx prefers it.
+    driver = docker.Builder.read(name, builder_state.text).driver
+    if driver not in (None, "", docker.DOCKER_DRIVER):
+        raise Refused(what, where=f"builder {name}: {driver}", hint=hint)
     return name
 
 

@@ -145,6 +145,8 @@ def confinement(program: str) -> tuple[tuple[str, ...], tuple[str, ...], Mapping
         return (), (), NOTHING
     inside = {"GIT_ALLOW_PROTOCOL": "file", "GIT_NO_LAZY_FETCH": "1", "BUILDX_BUILDER": _reach.engine}
     inside["TMPDIR"] = str(_reach.folder / TEMPORARY_FILES)
+    # helm would ask each repository that the user has added, with its password.
+    inside["HELM_REPOSITORY_CONFIG"] = str(_reach.folder / "repositories.yaml")
     return bound() if program in _WORKING else (), _NO_HOOKS_AND_KEYS if program == "git" else (), inside
 
 
@@ -193,15 +195,19 @@ def _require_git(command: Command, reach: Reach, ask: Callable[[Command], Output
     name, remote = words[0], next(iter(words[words.index("--") + 1 :] if "--" in words else ()), "")
     # Git resolves insteadOf, pushInsteadOf and pushurl. A repository to clone has no remote yet.
     of_name = [("remote", "get-url", *push, "--all", "--", remote) for push in ((), ("--push",))]
+    addresses = []
     for look in [("ls-remote", "--get-url", "--", remote)] if name == "clone" else of_name:
         shown = ask(command._replace(argv=(*command.argv[:first], *look)))
-        for address in shown.text.splitlines() if shown.ok else [f"git {name} {remote}"]:
-            if not _is_inside(address, reach):
-                raise Refused(
-                    f"a rehearsal does not reach {address}",
-                    where=f"remote.{remote} or url.*.insteadOf in git config",
-                    hint="see where it comes from: git config --show-origin --get-regexp '^(remote|url)[.]'",
-                )
+        addresses += shown.text.splitlines() if shown.ok else [f"git {name} {remote}"]
+    # A program of the user's in place of git's at the other end goes anywhere.
+    programs = (*command.argv[:first], "config", "--get-regexp", r"^remote\..*\.(receive|upload)pack$")
+    for address in (*addresses, *ask(command._replace(argv=programs)).text.splitlines()):
+        if not _is_inside(address, reach):
+            raise Refused(
+                f"a rehearsal does not reach {address}",
+                where=f"remote.{remote} or url.*.insteadOf in git config",
+                hint="see where it comes from: git config --show-origin --get-regexp '^(remote|url)[.]'",
+            )
 
 
 def _is_inside(path: str, reach: Reach) -> bool:

@@ -87,20 +87,27 @@ def test_an_option_that_names_or_pushes_another_image_is_not_passed_to_chartpres
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("named", ["DOCKER_HOST", "context far"])
+@pytest.mark.parametrize("named", ["DOCKER_HOST", "context far", "builder near"])
 def test_an_engine_on_another_machine_is_refused(named: str, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     temporary = scene.folder / "temporary"
     temporary.mkdir()
     monkeypatch.setenv("DOCKER_HOST", FAR)
-    if named == "context far":
+    if named != "DOCKER_HOST":
         monkeypatch.delenv("DOCKER_HOST")
+    if named == "context far":
         sh("docker", "context", "create", "far", f"--docker=host={FAR}", cwd=scene.folder)
         sh("docker", "context", "use", "far", cwd=scene.folder)
+    address = FAR
+    if named == "builder near":
+        sh("docker", "buildx", "create", "--name=near", "--driver=remote", "tcp://far.invalid:1", cwd=scene.folder)
+        sh("docker", "context", "create", "near", "--docker=from=default", cwd=scene.folder)
+        monkeypatch.setenv("DOCKER_CONTEXT", "near")
+        address = "remote"
     before = scene.world()
     done = run_task("rehearse", cwd=scene.hub.path, env={"TMPDIR": str(temporary)})
     assert (done.code, *fault(done)) == (
         REFUSED,
-        f"a rehearsal builds on this machine's engine only ({named}: {FAR})",
+        f"a rehearsal builds on this machine's engine only ({named}: {address})",
         "unset DOCKER_HOST DOCKER_CONTEXT; docker context use default",
     )
     assert (scene.world(), list(temporary.iterdir())) == (before, [])
@@ -144,6 +151,7 @@ REAL = "{real}"
     ("key", "address"),
     [
         *((key, REAL) for key in ("remote.origin.pushurl", "url.{}.insteadOf", "url.{}.pushInsteadOf")),
+        ("remote.origin.receivepack", f"git receive-pack {REAL}; :"),
         *(("remote.origin.url", one) for one in (REAL, "https://far.invalid/x", "git@far.invalid:x", "ext::sh -c x")),
     ],
 )
