@@ -35,10 +35,11 @@ _WRITE_SECONDS = 3600.0
 # changes of a temporary index. As many files are written in parallel as there are processors.
 _SETTINGS = ("checkout.workers=0", "core.sparseCheckout=false", "core.splitIndex=false")
 _OPTIONS = (*(word for setting in _SETTINGS for word in ("-c", setting)), "--literal-pathspecs", "--no-replace-objects")
-# The same commit gives the same image on every machine: attributes decide on line ends, not the user's settings.
-LINE_ENDS = ("-c", "core.autocrlf=false", "-c", "core.eol=lf")
+# The same commit gives the same image on every machine: its attributes decide on line ends, not the user's settings.
+_OWN = ("core.autocrlf=false", "core.eol=lf", "core.symlinks=true", f"core.attributesFile={os.devnull}")
+AS_COMMITTED = tuple(word for setting in _OWN for word in ("-c", setting))
 # People who fetch large files themselves, and CI, tell Git LFS to leave pointers in checkouts.
-_LARGE_FILES = {"GIT_LFS_SKIP_SMUDGE": "0"}
+_AS_COMMITTED_ENV = {"GIT_LFS_SKIP_SMUDGE": "0", "GIT_ATTR_NOSYSTEM": "1"}
 
 
 class Entry(NamedTuple):
@@ -123,8 +124,8 @@ class Tree:
             # The whole tree, because attributes of parent folders apply too.
             _answer(git, "read-tree", self.name, env=env)
             listed = _answer(git, "ls-files", "-z", "--", *places, *inner, env=env)
-            writing = (*LINE_ENDS, "checkout-index", "--quiet", "-z", "--stdin")
-            _answer(git, *writing, stdin=listed, env={**env, **_LARGE_FILES})
+            writing = (*AS_COMMITTED, "checkout-index", "--quiet", "-z", "--stdin")
+            _answer(git, *writing, stdin=listed, env={**env, **_AS_COMMITTED_ENV})
         for path, tree in inner.items():
             tree.write(["."], folder / path)
 

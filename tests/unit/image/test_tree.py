@@ -69,7 +69,13 @@ def test_a_tree_is_written_as_git_checks_it_out_on_every_machine(
     repository: Hub, tmp_path: Path, umask: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = checked_out(repository, "HEAD", tmp_path / "theirs")
-    repository.git("config", "core.autocrlf", "true")
+    (tmp_path / "attributes").write_text("*.txt eol=crlf\n")
+    for key, value in (
+        ("core.autocrlf", "true"),
+        ("core.symlinks", "false"),
+        ("core.attributesFile", str(tmp_path / "attributes")),
+    ):
+        repository.git("config", key, value)
     monkeypatch.setenv("GIT_LFS_SKIP_SMUDGE", "1")
     before = os.umask(umask)
     try:
