@@ -19,7 +19,7 @@ from shlex import quote
 from typing import Any, TypeAlias
 
 from ..core import output
-from ..core.faults import ProgramFailed, Refused, Unusable, nearest
+from ..core.faults import CLI, ProgramFailed, Refused, Unusable, nearest
 from ..core.names import Reference
 from ..core.options import BuildOptions
 from ..core.safe_files import temporary_folder
@@ -36,10 +36,10 @@ from ..tools.git import HEAD, Git
 from ..tools.logins import DockerLogins, Expired, cloud_build_fault, google_project
 from ..tools.process import require_installed, run_with_last_line
 from ..tools.registry import inspect
-from .build import LABEL, Build, ImageBuild, base_label, image_fact, pinned_images
+from .build import LABEL, Build, ImageBuild, base_label, image_fact, label_of, pinned_images
 from .inputs import INPUTS_LABEL, extra_fields, filled_in, inputs_hash, source_tree, sources_of, write_files
 from .tag import COMMIT_TO_COME, name_image, names_commit
-from .tree import LINE_ENDS, Tree
+from .tree import AS_COMMITTED, Tree
 
 BUILDX = "buildx"
 # The folder of the build context.
@@ -198,7 +198,7 @@ def _shown_context(part: Build, folder: str) -> list[str]:
         f"{git} read-tree {first.commit if first.revision else HEAD}",
         *add,
         f"{git} ls-files -z -- {paths} |",
-        f'  {git} {" ".join(LINE_ENDS)} checkout-index -q -z --stdin --prefix="{folder}/"',
+        f'  {git} {" ".join(AS_COMMITTED)} checkout-index -q -z --stdin --prefix="{folder}/"',
         "unset GIT_INDEX_FILE",
     ]
 
@@ -232,7 +232,9 @@ class Chartpress:
         """Build and push the images that chartpress finds outdated; it reports no digests."""
         # Build arguments may contain the branch and the abbreviated hash, so both must be the same.
         clone, abbreviation = scratch / "hub", part.hub.git.ask("config", "--get", "core.abbrev")
-        flags = ("--config", f"core.abbrev={abbreviation.text}") if abbreviation.ok else ()
+        flags = ["--config", f"core.abbrev={abbreviation.text}"] if abbreviation.ok else []
+        # chartpress counts commits as this clone sees them.
+        flags += ["--config", "remote.origin.fetch=+refs/replace/*:refs/replace/*"]
         source = (str(part.hub.git.folder), str(clone))
         Git(scratch).read("clone", "--quiet", "--shared", "--no-checkout", *flags, "--", *source)
         commit = Tree(part.hub.git, Git(clone).read("rev-parse", "HEAD"))
@@ -297,12 +299,18 @@ class CloudBuild:
         return "\n".join(lines)
 
     def build(self, part: Build, scratch: Path) -> dict[str, str]:
-        """Build and push; Cloud Build reports no digests."""
+        """Build and push; Cloud Build reports no digests, so the images are known by their labels."""
         for name, text in _request_files(part).items():
             (scratch / name).write_text(text, encoding="utf-8", errors="surrogateescape")
         done = run_with_last_line(_submit_command(part, scratch), "building on Cloud Build")
         if not done.ok:
             raise cloud_build_fault(done, google_project(part.images[0].reference))
+        for one in part.images:
+            found = inspect(one.reference)
+            if found and label_of(found) != one.inputs:
+                what = "the tag names another image than the one that was built"
+                hint = f"find out who pushes this tag, then: {CLI} build --force"
+                raise Refused(what, where=one.reference, hint=hint)
         return {}
 
 

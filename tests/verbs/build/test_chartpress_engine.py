@@ -39,6 +39,14 @@ def test_chartpress_builds_and_we_prove_and_write(hub: Hub, registry: Registry, 
     assert "$> docker push" in done.err
 
 
+def test_commits_are_counted_in_a_history_that_was_cut_by_git_replace(hub: Hub) -> None:
+    hub.put("images/hub/requirements.txt", "one\n")
+    hub.put("images/hub/requirements.txt", "two\n")
+    hub.git("replace", "--graft", "HEAD~")
+    (image,) = succeed("build", "--json", *ENGINE, cwd=hub.path).json["images"]
+    assert image["tag"] == f"0.0.1-0.dev.git.2.h{hub.git('log', '-1', '--pretty=%h')}"
+
+
 def test_what_either_engine_has_pushed_the_other_finds(hub: Hub) -> None:
     succeed("build", cwd=hub.path)
     found = run_task("--debug", "build", "--json", *ENGINE, cwd=hub.path)

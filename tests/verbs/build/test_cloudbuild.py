@@ -177,6 +177,22 @@ def test_cloud_build_gets_the_committed_context_and_what_it_makes_is_proved_and_
 
 @pytest.mark.engine
 @pytest.mark.gcloud
+def test_an_image_that_somebody_else_pushed_meanwhile_is_not_taken_for_the_one_that_was_built(
+    hub: Hub, cloud: Google, mirror: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = succeed("--dry", "build", "--json", *FLAGS, cwd=hub.path).json["images"][0]
+    image = f"{planned['repository']}:{planned['tag']}"
+    push = ("docker", "buildx", "imagetools", "create", "--tag", image, f"{mirror}:3.2.1")
+    monkeypatch.setattr(cloud, "_step", lambda _: sh(*push, cwd=cloud.folder) is not None)
+    with nothing_written(hub):
+        assert fault(build(hub)) == (
+            f"the tag names another image than the one that was built ({image})",
+            "find out who pushes this tag, then: invoke build --force",
+        )
+
+
+@pytest.mark.engine
+@pytest.mark.gcloud
 def test_a_plan_can_be_pasted(hub: Hub, cloud: Google) -> None:
     plan = succeed("--dry", "build", *FLAGS, cwd=hub.path)
     for command in commands(plan.out):
