@@ -127,7 +127,7 @@ def _read_world(hub: Hub) -> World:
     references = [
         one
         for image, named, digests in read
-        for one in (named, *(pinned for _, pinned in digests), image.base.reference)
+        for one in (named, *(pinned for _, pinned in digests), image.base.reference, _tagged(image))
         if one is not None
     ]
     with Pool() as pool:
@@ -372,21 +372,27 @@ def _image_problems(
         yield stale_problem(where, str(own.tag), str(seen.tag))
 
 
+def _tagged(image: HubImage) -> Reference:
+    base = image.base.reference
+    return base._replace(digest=None) if base.tag else base
+
+
 def _base_problems(
     world: World, seen: SeenImage, own: Reference, found: FoundImage, where: str
 ) -> Iterator[Problem | Unchecked]:
     image = seen.image
-    wanted, base = image.base.reference, world.answers[image.base.reference]
-    # The base image's digest at the time of the build, by the label; none if FROM pins one.
-    labels = [one.labels for one in found.platforms.values() if wanted.digest is None]
+    wanted, base, tagged = image.base.reference, world.answers[image.base.reference], world.answers[_tagged(image)]
+    # The base image's digest that FROM pins, or at the time of the build, by the label.
+    labels = [one.labels for one in found.platforms.values()]
     digests = [one.get(f"{LABEL}base.digest") for one in labels if one.get(f"{LABEL}base.name") == base_label(wanted)]
-    digest = next(filter(None, digests), None)
-    if isinstance(base, FoundImage) and digest and base.digest not in (None, digest):
-        message = f"{wanted} is {base.digest} now, and {own} was built on {digest}"
+    digest = wanted.digest or next(filter(None, digests), None)
+    if isinstance(tagged, FoundImage) and digest and tagged.digest and digest not in tagged.digests:
+        pins = f"{image.dockerfile} pins" if wanted.digest else f"{own} was built on"
+        message = f"{_tagged(image)} is {tagged.digest} now, and {pins} {digest}"
         # A tag that contains the content changes with the base image.
         force = " --force" if names_commit(world.hub.settings.tag) else ""
-        at = f"{image.dockerfile}:{image.base.line}"
-        yield Problem(Code.BASE_MOVED, at, message, f"{CLI} build{force}", Severity.WARNING)
+        hint = f"{CLI} bump --to {world.hub.version}" if wanted.digest else f"{CLI} build{force}"
+        yield Problem(Code.BASE_MOVED, f"{image.dockerfile}:{image.base.line}", message, hint, Severity.WARNING)
     elif not _is_built_on(found, image, base):
         message = f"{own} is not built on {wanted}, which {image.dockerfile} names"
         # A tag that stays the same exists already.

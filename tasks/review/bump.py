@@ -229,12 +229,10 @@ def _with_digest(old: Reference, new: Reference) -> Reference:
     """Return the base image ``new``, with a digest if ``old`` has one; raise Refused if it does not exist."""
     if old.digest is None:
         return new
-    if old.tag == new.tag and old.same_repository(new):
-        return new._replace(digest=old.digest)
     found = inspect(new)
     if found is None or found.digest is None:
         raise Refused("the base image does not exist", where=new, hint=f"docker buildx imagetools inspect {new}")
-    return new._replace(digest=found.digest)
+    return new._replace(digest=old.digest if old.digest in found.digests else found.digest)
 
 
 def _moves(

@@ -33,6 +33,14 @@ def test_the_new_tags_digest_is_written(make: Maker, hubpress: Hubpress, mirror:
     assert hubpress(hub, "bump", "--json").json["files"] == []
 
 
+def test_a_digest_of_another_release_that_an_edit_by_hand_left_is_mended(
+    make: Maker, hubpress: Hubpress, mirror: str, digests: dict[str, str]
+) -> None:
+    hub = make(ONE, {"images/hub/Dockerfile": f"FROM {mirror}:3.3.8@{digests['3.2.1']}\n"})
+    assert "images/hub/Dockerfile" in hubpress(hub, "bump", "--to", "3.3.8", "--json").json["files"]
+    assert hub.read("images/hub/Dockerfile") == f"FROM {mirror}:3.3.8@{digests['3.3.8']}\n"
+
+
 def test_a_new_tag_that_its_registry_does_not_have_moves_nothing(
     make: Maker, hubpress: Hubpress, mirror: str, prefix: str, digests: dict[str, str]
 ) -> None:

@@ -176,6 +176,15 @@ def base_pushed_anew(hub: Hub) -> Problem:
     return Problem(Code.BASE_MOVED, f"{DOCKERFILE}:2", message, "invoke build --force", Severity.WARNING)
 
 
+def base_with_the_digest_of_another_release(hub: Hub) -> Problem:
+    older, base = (f"{base_name(hub)}:{tag}" for tag in ("3.2.1", "3.3.8"))
+    old, new = digest_of(older), digest_of(base)
+    hub.change(DOCKERFILE, base, f"{base}@{old}")
+    push_in_place_of(f"{image_name(hub)}:{pin(hub)}", hub.path.parent, f"FROM {older}\n")
+    message = f"{base} is {new} now, and {DOCKERFILE} pins {old}"
+    return Problem(Code.BASE_MOVED, f"{DOCKERFILE}:2", message, "invoke bump --to 3.3.8", Severity.WARNING)
+
+
 def pinned_without_a_push(hub: Hub) -> str:
     """Write an image into the values that was never pushed, and return it."""
     hub.put(PINS, "jupyterhub-nativeauthenticator==1.3.2\n")
@@ -205,6 +214,7 @@ IN_THE_WORLD: dict[Callable[[Hub], Problem], str] = {
     digest_of_another_image: "values-digest-differs",
     digest_never_pushed: "tag-not-in-registry",
     base_pushed_anew: "base-moved",
+    base_with_the_digest_of_another_release: "base-moved",
 }
 
 
