@@ -179,9 +179,7 @@ class Plan:
     def done_so_far(self) -> list[str]:
         """Return the lines that say what was done before an action failed; empty if nothing was."""
         begun = [(step, result) for step, result in zip(self.steps, self.results, strict=False) if result]
-        lines = [line for step, result in begun for line in step.summary(result) if not line.startswith(" ")]
-        names = {name for _, result in begun for name in result}
-        return [*lines, "not pushed"] if COMMIT in names and PUSHED not in names else lines
+        return [line for step, result in begun for line in step.summary(result) if not line.startswith(" ")]
 
     def report(self) -> dict[str, Any]:
         """Return the steps' reports as one; lists under the same key are joined, else the later value wins."""

@@ -22,7 +22,7 @@ from ..repo.remotes import Review, base_here
 from ..tools.command import Command
 from ..tools.forges import GITHUB, ForgeRequest, GitHub, gh_knows, opening_address, starts_no_workflow
 from ..tools.git import PUSH_SECONDS, Git, push_address_fact, push_fault, remote_branch_fact
-from ..tools.process import Pool, capture, result_of, run_checked
+from ..tools.process import Pool, capture, result_of
 from ..tools.registry import ImageAnswer, inspect_all
 from .branches import TargetBranch, require_room
 from .bump import (
@@ -365,7 +365,7 @@ def _push(git: Git, remote: str, commit: str, branch: str, there: Fact) -> None:
         if remarks:
             output.say("\n".join(remarks))
         for command in git.follow_commands(remote, branch):
-            run_checked(command)
+            git.checked(command)
         return
     output.say("\n".join(line for line in done.stderr.splitlines() if not line.startswith(_VERDICT)))
     if not done.ok:

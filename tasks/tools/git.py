@@ -43,6 +43,7 @@ _NO_HOOKS = ("-c", f"core.hooksPath={os.devnull}")
 _WITH_HOOKS = frozenset({"commit", "push", "switch", "merge", "rev-parse"})
 # Do not take a folder that looks like a bare repository for one.
 _NO_BARE = ("-c", "safe.bareRepository=explicit")
+_HELD = r"(?:Unable to create '(.+)\.lock'|could not lock config file (.+)): File exists"
 _REMOTE_DENIED = (
     "permission denied",
     "authentication failed",
@@ -545,10 +546,8 @@ def push_fault(output: Output, remote: str, branch: str, *, ahead: bool) -> Prog
 def failed(arguments: Sequence[str], output: Output, where: object | None = None) -> Fault:
     """Return the fault for a failed call of git with ``arguments``, with git's message."""
     # Another git holds a lock.
-    _, opening, rest = output.stderr.partition("Unable to create '")
-    path, closing, _ = rest.partition(".lock': File exists")
-    if opening and closing:
-        return locked(f"{path}.lock")
+    if held := re.search(_HELD, output.stderr):
+        return locked(f"{held[1] or held[2]}.lock")
     hint = _fix(output.stderr) or "git status"
     return ProgramFailed(f"git {_verb(arguments)}: {_first_fault(output)}", where=where, hint=hint)
 

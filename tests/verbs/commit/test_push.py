@@ -47,6 +47,16 @@ def test_a_push_that_was_killed_before_the_clone_knew_of_it_is_made_again(moved:
     assert refs(moved) == pushed
 
 
+def test_a_lock_that_a_killed_git_left_on_the_configuration_has_a_way_on(moved: Hub) -> None:
+    moved.write(".git/config.lock", "")
+    assert fault(commit(moved, "--push")) == (
+        "another git is at work here, or was killed in the middle of it (.git/config.lock)",
+        "wait for it; if no git is running: rm .git/config.lock",
+    )
+    (moved.path / ".git/config.lock").unlink()
+    assert commit(moved, "--push").out == f"pushed {BRANCH} to origin\n"
+
+
 def test_the_users_own_commits_on_the_default_branch_are_not_pushed_along(hub: Hub) -> None:
     hub.put("notes.txt", "mine\n")
     with nothing_written(hub):
