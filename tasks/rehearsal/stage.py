@@ -28,6 +28,7 @@ from ..image.inputs import outward_options
 from ..releases.repository import HelmRepository
 from ..repo.deployments import unmoved_images
 from ..repo.hub import Hub, open_hub
+from ..repo.pins import Lock
 from ..repo.remotes import ORIGIN, NotKnownHere, Review, find_review
 from ..repo.values import ValuesPlace
 from ..review.branches import expected_start
@@ -264,6 +265,8 @@ def _with_charts(hub: Hub) -> tuple[Hub, tuple[str, ...]]:
     try:
         HelmRepository.of(hub.settings, address).index()
     except Unreachable as fault:
+        if any(isinstance(pin, Lock) for pin in hub.pins):
+            raise  # helm has to ask it for the lock file
         note = f"STAND-IN: the charts come with hubpress, not from {address}: {fault.what}"
         return replace(hub, settings=hub.settings._replace(chart_repository=CHARTS.as_uri())), (note,)
     return hub, ()

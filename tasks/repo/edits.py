@@ -12,11 +12,12 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from ..core import output
 from ..core.faults import CLI, ProgramFailed, Refused, Unusable
 from ..core.names import Reference
 from ..core.plan import Action, Fact, Values
 from ..core.safe_files import temporary_folder
-from ..releases.versions import allows
+from ..releases.versions import allows, is_range
 from ..tools.command import Command
 from ..tools.helm import UPDATE_SECONDS
 from ..tools.process import require_installed, run_checked
@@ -125,13 +126,24 @@ def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequenc
             if not allows(wanted, found):
                 what, hint = f"helm did not lock {lock.name} at {wanted}", str(commands[lock])
                 raise ProgramFailed(what, where=lock.file, hint=hint)
+            if also := {*_others(lock, lock.file, locked[lock])} - {*_others(lock, lock.file, edit.after)}:
+                output.say(f"{lock.file}: helm also moved {', '.join(sorted(also))}")
         for fact in files:
             fact.require(fact.value)
         return tree.replace([*plain_edits, *(edit._replace(after=locked[lock]) for lock, edit in stale.items())])
 
     what = f"edit {', '.join(edit.path for edit in (*plain_edits, *stale.values()) if edit.changes)}"
-    shown = (line for lock, edit in stale.items() for line in (f"{lock.file}: {edit.summary}", f"$ {commands[lock]}"))
+    shown = [line for lock, edit in stale.items() for line in (f"{lock.file}: {edit.summary}", f"$ {commands[lock]}")]
+    listed = ((lock, _others(lock, lock.chart.file, hub.require(lock.chart.file))) for lock in stale)
+    ranges = ((lock, [text for text, version in others.items() if is_range(version)]) for lock, others in listed)
+    shown += [f"{lock.file}: helm may also move {', '.join(some)}" for lock, some in ranges if some]
     return Action(what, why, do, (*plain.details, *shown), (*relies, *files))
+
+
+def _others(lock: Lock, file: str, data: bytes) -> dict[str, str]:
+    """Return the versions of the other charts in the chart's or the lock's file, by name and version."""
+    others = (one for one in requirements(data, file) if one.name != lock.name)
+    return {f"{one.name} {one.version}": one.version for one in others}
 
 
 def _locked_by_helm(top: Path, files: Files, lock: Lock, command: Command) -> bytes:
