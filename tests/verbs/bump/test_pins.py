@@ -380,20 +380,18 @@ CERTIFICATES = "helm upgrade --install certs jetstack/cert-manager --version 3.2
 
 
 class Deploying(NamedTuple):
-    """A file that deploys the release «V»: its line, and how init and hints name it in ``hub.pins``."""
+    """A file that deploys the release «V», and how init and hints name it in ``hub.pins``, if that can be."""
 
     file: str
     text: str
-    line: int
     pin: str
 
 
 DEPLOYING = {
-    "a Makefile": Deploying("Makefile", f"deploy:\n\t@{COMMAND}\n", 2, "marker: 'jupyterhub/jupyterhub --version'"),
+    "a Makefile": Deploying("Makefile", f"deploy:\n\t@{COMMAND}\n", "marker: 'jupyterhub/jupyterhub --version'"),
     "a script with other commands": Deploying(
         "deploy.sh",
         f"{OTHERS}{CERTIFICATES}{COMMAND} --set a.tag=1.2.3\n",
-        4,
         "marker: 'jupyterhub/jupyterhub --version'",
     ),
     "a workflow, in several lines": Deploying(
@@ -401,50 +399,49 @@ DEPLOYING = {
         "jobs:\n  hub:\n    steps:\n    - run: |\n        helm upgrade --install \\\n"
         "          hub jupyterhub/jupyterhub \\\n"
         "          --namespace hub \\\n          --version=«V» \\\n          -f config.yaml\n",
-        8,
         "marker: jupyterhub/jupyterhub",
     ),
     "the repository in the command": Deploying(
         "deploy.sh",
         "helm install hub jupyterhub --repo https://hub.jupyter.org/helm-chart/ --version '«V»'\n",
-        1,
         "marker: 'jupyterhub --repo https://hub.jupyter.org/helm-chart/ --version'",
     ),
     "Flux": Deploying(
         "clusters/a/hub.yaml",
         "kind: HelmRelease\nspec: {chart: {spec: {chart: grafana, version: 3.2.1}}}\n---\nkind: HelmRelease\n"
         "spec:\n  chart:\n    spec:\n      chart: jupyterhub\n      version: '«V»'\n",
-        9,
         "path: spec.chart.spec.version",
     ),
     "Flux, from an OCI registry": Deploying(
         "clusters/a/chart.yaml",
         "kind: GitRepository\nspec: {url: 'https://example.org/jupyterhub', ref: {branch: main}}\n---\n"
         "kind: OCIRepository\nspec:\n  url: oci://ghcr.io/mirror/jupyterhub\n  ref:\n    tag: «V»\n",
-        8,
         "path: spec.ref.tag",
     ),
     "Argo CD": Deploying(
         "argo.yaml",
         f"spec:\n  sources:\n  - repoURL: {URL}\n    chart: jupyterhub\n    targetRevision: «V»\n",
-        5,
         "path: spec.sources.0.targetRevision",
     ),
     "Argo CD, in JSON": Deploying(
         "argo.json",
         f'{{\n  "spec": {{\n    "source": {{"repoURL": "{URL}", "chart": "jupyterhub",\n'
         '      "targetRevision": "«V»"}\n  }\n}\n',
-        4,
         "path: spec.source.targetRevision",
     ),
     "Ansible": Deploying(
         "playbook.yml",
         "- hosts: localhost\n  tasks:\n  - name: Deploy the hub\n    helm:\n      name: hub\n"
         "      chart_ref: jupyterhub/jupyterhub\n      chart_version: «V»\n",
-        7,
         "path: 0.tasks.0.helm.chart_version",
     ),
+    "Terraform's Helm provider": Deploying(
+        "main.tf",
+        f'resource "helm_release" "hub" {{\n  repository = "{URL}"\n  chart = "jupyterhub"\n  version = "«V»"\n}}\n',
+        "",
+    ),
 }
+BY_MARK = "mark the line that has the version with a comment: # hubpress: jupyterhub"
 
 
 ImageAlone: TypeAlias = Callable[[str, str], Hub]
@@ -459,27 +456,31 @@ def image_alone(tmp_path: Path, helm_repository: HelmServer, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("one", DEPLOYING.values(), ids=DEPLOYING)
-def test_a_helm_command_that_no_setting_names_is_told_and_never_called_moved(
+def test_a_version_that_no_setting_names_is_told_and_never_called_moved(
     image_alone: ImageAlone, hubpress: Hubpress, one: Deploying
 ) -> None:
-    hub = image_alone(one.file, one.text.replace("«V»", "3.2.1"))
+    hub, line = image_alone(one.file, one.text.replace("«V»", "3.2.1")), one.text.partition("«V»")[0].count("\n") + 1
     (found,) = hubpress(hub, "check", "--offline", "--json").json["problems"]
-    told = ("pin-stays", one.file, one.line, "warning")
+    told = ("pin-stays", one.file, line, "warning")
     assert (found["code"], found["path"], found["line"], found["severity"]) == told
-    setting = f"in invoke.yaml: hub: {{pins: [{{file: {one.file}, {one.pin}}}]}}"
+    setting = f"in invoke.yaml: hub: {{pins: [{{file: {one.file}, {one.pin}}}]}}" if one.pin else BY_MARK
     assert found["hint"] == setting
-    assert f"! {one.file}:{one.line} deploys 3.2.1, and stays; to move it too: {setting}\n" in (
+    assert f"! {one.file}:{line} deploys 3.2.1, and stays; to move it too: {setting}\n" in (
         hubpress(hub, "--dry", "bump").out
     )
     assert hubpress(hub, "bump", "--json").json["files"] == [ALONE]
     assert hubpress(hub, "commit").code == 0
     assert hub.subjects()[0] == "Build the hub image on k8s-hub:3.3.8"
-    # Now they differ; the hint's setting lets them move together.
+    # Now they differ; what the hint says lets them move together.
     (found,) = hubpress(hub, "check", "--offline", "--json").json["problems"]
     assert (found["code"], found["severity"], found["hint"]) == ("pin-differs", "fault", f"to move both: {setting}")
-    hub.put("invoke.yaml", setting.removeprefix("in invoke.yaml: "))
+    assert found["message"] == f"helm deploys jupyterhub 3.2.1 here, and {ALONE} has 3.3.8"
+    if one.pin:
+        hub.put("invoke.yaml", setting.removeprefix("in invoke.yaml: "))
+    else:
+        hub.change(one.file, '"3.2.1"\n', '"3.2.1" # hubpress: jupyterhub\n')
     assert hubpress(hub, "bump", "--to", "3.3.8", "--json").json["files"] == [one.file]
-    assert hub.read(one.file) == one.text.replace("«V»", "3.3.8")
+    assert hub.read(one.file).replace(" # hubpress: jupyterhub", "") == one.text.replace("«V»", "3.3.8")
     assert hubpress(hub, "commit").code == 0
     assert hub.git("log", "-1", "--format=%B").splitlines()[2] == f"- chart jupyterhub: 3.2.1 -> 3.3.8 ({one.file})"
     assert codes(hubpress, hub) == []
@@ -533,33 +534,11 @@ def test_versions_that_an_alias_or_a_merge_key_stands_for_are_one_place(
     made = image_alone("hubs.yaml", text)
     (found,) = staying_installations(opened(made))
     # A path would lead to an edit of what they share, which is refused.
-    mark = "mark the line that has the version with a comment: # hubpress: jupyterhub"
-    assert (found.line, found.setting) == (3, mark)
+    assert (found.line, found.setting) == (3, BY_MARK)
     made.change("hubs.yaml", "&v 3.2.1", "&v 3.2.1 # hubpress: jupyterhub")
     assert staying_installations(opened(made)) == ()
     assert hubpress(made, "bump").code == 0
     assert "&v 3.3.8 # hubpress" in made.read("hubs.yaml")
-
-
-def test_a_release_of_terraform_is_told_until_its_line_is_marked(image_alone: ImageAlone, hubpress: Hubpress) -> None:
-    """FROM was moved without it, and everything was called consistent."""
-    text = release(f'repository = "{URL}"', 'chart = "jupyterhub"', 'version = "«V»"')
-    hub = image_alone("main.tf", text.replace("«V»", "3.2.1"))
-    mark = "mark the line that has the version with a comment: # hubpress: jupyterhub"
-    dry = hubpress(hub, "--dry", "bump")
-    assert f"! main.tf:5 deploys 3.2.1, and stays; to move it too: {mark}\n" in dry.out
-    assert hubpress(hub, "bump", "--json").json["files"] == [ALONE]
-    assert hubpress(hub, "commit").code == 0
-    (found,) = hubpress(hub, "check", "--offline", "--json").json["problems"]
-    assert (found["code"], found["path"], found["line"]) == ("pin-differs", "main.tf", 5)
-    assert (found["message"], found["hint"]) == (
-        f"helm deploys jupyterhub 3.2.1 here, and {ALONE} has 3.3.8",
-        f"to move both: {mark}",
-    )
-    hub.change("main.tf", '"3.2.1"', '"3.2.1" # hubpress: jupyterhub')
-    assert hubpress(hub, "bump", "--to", "3.3.8", "--json").json["files"] == ["main.tf"]
-    assert hubpress(hub, "commit").code == 0
-    assert codes(hubpress, hub) == []
 
 
 def test_a_release_of_terraform_without_a_version_needs_one(image_alone: ImageAlone, hubpress: Hubpress) -> None:
