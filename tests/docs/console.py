@@ -41,7 +41,6 @@ def pages() -> list[Path]:
 
 
 def blocks() -> Iterator[Block]:
-    """Yield the blocks of all documents."""
     for page in pages():
         for token in MarkdownIt().parse(page.read_text(encoding="utf-8")):
             kind, _, scene = token.info.strip().partition(" ")

@@ -41,7 +41,6 @@ class Scene:
 
     @property
     def hub(self) -> Hub:
-        """The hub repository in it."""
         return Hub(self.home / FOLDER, self.home / f"{FOLDER}.git")
 
     def as_documented(self, text: str) -> str:

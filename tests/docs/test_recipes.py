@@ -33,8 +33,6 @@ SHELL = ("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c")
 
 @dataclass
 class Job:
-    """One job of a workflow."""
-
     workflow: dict[str, Any]
     name: str
     known: dict[str, str]
@@ -80,7 +78,6 @@ class Job:
 
 
 def read(file: Path) -> dict[str, Any]:
-    """Return what a YAML file means."""
     content: dict[str, Any] = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
     return content
 
@@ -329,7 +326,6 @@ class Cron:
         return cls(clone)
 
     def run(self) -> Result:
-        """Run the line."""
         line = re.search(r"^17 6 \* \* 1-5 (.+)$", (PROJECT / "docs" / "ci.md").read_text("utf-8"), re.MULTILINE)
         assert line
         return run("sh", "-c", line[1].replace("/srv/hubs", str(self.hub.path)), cwd=self.hub.path.parent)

@@ -35,7 +35,6 @@ def archive(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
 
 
 def chart(values: bytes = VALUES) -> bytes:
-    """Return a chart's archive with these values."""
     return archive(entry("jupyterhub/Chart.yaml", b"name: jupyterhub\n"), entry("jupyterhub/values.yaml", values))
 
 

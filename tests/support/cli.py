@@ -52,7 +52,6 @@ class Result:
 
     @property
     def json(self) -> Any:  # noqa: ANN401 - whatever the task printed
-        """Its standard output, read as JSON."""
         return json.loads(self.out)
 
     def __str__(self) -> str:

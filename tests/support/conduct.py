@@ -52,17 +52,14 @@ def says(status: str, code: str, message: str, **headers: str) -> bytes:
 
 
 def manifest(body: bytes, **headers: str) -> bytes:
-    """Return ``body`` as the answer to a question for a manifest."""
     return reply(body, Content_Type=MANIFEST, **headers)
 
 
 def sends_to(address: str) -> bytes:
-    """Return a redirect."""
     return reply(status="307 Temporary Redirect", Location=address)
 
 
 def asks_for(challenge: str) -> bytes:
-    """Return a question for credentials."""
     return reply(b"{}", "401 Unauthorized", WWW_Authenticate=challenge)
 
 

@@ -22,12 +22,9 @@ STOP_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Engine:
-    """An engine that runs."""
-
     host: str
 
     def docker(self, *arguments: str) -> str:
-        """Run docker against it, and return what it says."""
         return sh("docker", "--host", self.host, *arguments, cwd=Path.cwd())
 
     def forget_everything(self) -> None:

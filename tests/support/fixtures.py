@@ -79,13 +79,11 @@ def prefix(registry: Registry) -> str:
 
 @pytest.fixture
 def cal_icor(tmp_path: Path, prefix: str, mirror: str, helm_repository: HelmServer) -> Hub:
-    """A hub repository like cal-icor's, on 3.2.1."""
     return make_cal_icor_like(tmp_path / "cal-icor", base=mirror, registry=prefix, chart_repository=helm_repository.url)
 
 
 @pytest.fixture
 def pilot(tmp_path: Path, prefix: str, mirror: str, helm_repository: HelmServer) -> Hub:
-    """A hub repository like 2i2c's, on 3.2.1."""
     return make_2i2c_like(tmp_path / "2i2c", base=mirror, registry=prefix, chart_repository=helm_repository.url)
 
 

@@ -65,7 +65,6 @@ class GcloudStandIn:
 
     @property
     def env(self) -> dict[str, str]:
-        """The variables of a machine that has it."""
         return {"PATH": f"{self.folder}{os.pathsep}{os.environ['PATH']}"}
 
     @property
@@ -77,12 +76,10 @@ class GcloudStandIn:
 
     @property
     def helper_calls(self) -> list[str]:
-        """What the credential helper was asked."""
         path = self.folder / "helper-calls"
         return path.read_text().splitlines() if path.exists() else []
 
     def sign_in(self, account: str = "robin@hub.example") -> None:
-        """Let somebody be signed in already."""
         (self.folder / "account").write_text(f"{account}\n")
         (self.folder / "signed-in").touch()
 

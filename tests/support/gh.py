@@ -24,7 +24,6 @@ class StandInGh:
 
     @classmethod
     def install(cls, folder: Path) -> "StandInGh":
-        """Put the program ``gh`` into a folder."""
         folder.mkdir(parents=True, exist_ok=True)
         program = folder / "gh"
         program.write_text(f"#!{sys.executable}\n# {MARK}\n{Path(__file__).read_text()}")
@@ -43,15 +42,12 @@ class StandInGh:
 
     @property
     def requests(self) -> list[dict[str, Any]]:
-        """The pull requests that it keeps."""
         return [json.loads(line) for line in self.lines("requests")]
 
     def keep(self, **request: object) -> None:
-        """Let it have one more pull request."""
         self.put([*self.requests, request])
 
     def put(self, requests: list[dict[str, Any]]) -> None:
-        """Let it have these pull requests."""
         (self.folder / "requests").write_text("".join(f"{json.dumps(one)}\n" for one in requests))
 
     def fork_of(self, path: str) -> None:
@@ -63,17 +59,14 @@ class StandInGh:
         (self.folder / "fault").write_text(json.dumps([call, status, stderr]))
 
     def fault(self, arguments: list[str]) -> tuple[int, str] | None:
-        """Return the fault that it answers ``arguments`` with."""
         faults = (json.loads(line) for line in self.lines("fault"))
         return next(((status, text) for call, status, text in faults if " ".join(arguments).startswith(call)), None)
 
     def note(self, arguments: list[str]) -> None:
-        """Write down a call."""
         with (self.folder / "calls").open("a") as calls:
             calls.write(f"{json.dumps(arguments)}\n")
 
     def lines(self, name: str) -> list[str]:
-        """Return the lines that it has noted under a name."""
         file = self.folder / name
         return file.read_text().splitlines() if file.exists() else []
 

@@ -33,15 +33,12 @@ class StandInGitHub:
 
     @property
     def changes(self) -> list[str]:
-        """What it was asked to change."""
         return [one for one in self.asked if one.startswith(("POST", "PATCH", "PullRequestCreate"))]
 
     def address(self, path: str) -> str:
-        """Return a repository's address."""
         return f"https://{self.host}/{path}.git"
 
     def answer(self, asked: Asked) -> bytes:
-        """Answer a request of gh's."""
         content = json.loads(asked.body or b"{}")
         if asked.path == "/api/graphql":
             operation = re.search(r"(?:query|mutation) (\w+)", content["query"])

@@ -39,17 +39,14 @@ class ChartRelease:
 
     @property
     def base_image(self) -> str:
-        """The hub image that this release runs."""
         return f"quay.io/jupyterhub/k8s-hub:{self.hub_tag}"
 
     @property
     def hub_tag(self) -> str:
-        """The tag of the hub image that this release runs."""
         return self.image_tag or self.version
 
     @property
     def file_name(self) -> str:
-        """The archive's name."""
         return f"jupyterhub-{self.version}.tgz"
 
 

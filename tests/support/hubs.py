@@ -218,7 +218,6 @@ class Maker:
     charts: str
 
     def __call__(self, images: str, files: dict[str, str], values: str = IMAGE) -> Hub:
-        """Make one."""
         listed = textwrap.indent(textwrap.dedent(images), "    ")
         base = f"{self.mirror}:3.2.1"
         return make_repository(

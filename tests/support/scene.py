@@ -22,7 +22,6 @@ class Scene:
     registry: str | None
 
     def world(self) -> World:
-        """Return all that a task might change."""
         return around(self.hub, self.registry)
 
     @property
@@ -32,7 +31,6 @@ class Scene:
 
     @property
     def base(self) -> str:
-        """The base image's repository."""
         return self.hub.read(DOCKERFILE).partition("FROM ")[2].partition("\n")[0].rpartition(":")[0]
 
     @property
@@ -43,7 +41,6 @@ class Scene:
 
     @property
     def image(self) -> str:
-        """The hub image's name with that tag."""
         return f"{self.prefix}/core/hub:{self.tag}"
 
 

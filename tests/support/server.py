@@ -74,7 +74,6 @@ class Server:
 
     @property
     def address(self) -> str:
-        """Its ``HOST:PORT``."""
         return self.url.rpartition("/")[2]
 
     @property
@@ -94,7 +93,6 @@ class Server:
         return [asked.headers[header] for asked in self.asked if header in asked.headers]
 
     def answer_to(self, asked: Asked) -> Answer:
-        """Return what ``asked`` is answered with."""
         with self._one_at_a_time:
             kept = self.keeper(asked)
         if kept is not None:
@@ -119,13 +117,11 @@ def reply(body: bytes = b"", status: str = "200 OK", **headers: str) -> bytes:
 
 
 def reset(connection: socket.socket) -> None:
-    """Break the connection off the hard way."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
 
 
 def hang_up(connection: socket.socket) -> None:
-    """Say nothing and go."""
     connection.shutdown(socket.SHUT_RDWR)
 
 
@@ -161,7 +157,6 @@ class Drip:
     over: threading.Event = field(default_factory=threading.Event)
 
     def __call__(self, connection: socket.socket) -> None:
-        """Drip into the connection."""
         self.over.clear()
         try:
             connection.sendall(self.start)

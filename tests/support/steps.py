@@ -14,7 +14,6 @@ MANAGED = "hub/requirements.yaml\nimages/hub/Dockerfile"
 
 
 def commit(hub: Hub, *arguments: str) -> Result:
-    """Run ``invoke commit`` in the hub."""
     return run_task("commit", *arguments, cwd=hub.path)
 
 

@@ -35,7 +35,6 @@ class Trap:
 
     @classmethod
     def set_up(cls, folder: Path) -> Trap:
-        """Write the program into ``folder``."""
         ran = folder / "RAN"
         return cls(write_program(folder, "trap.sh", f'echo "$0 $*" >>{ran}\nexit 1'), ran)
 

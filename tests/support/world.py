@@ -53,7 +53,6 @@ def nothing_written(hub: Hub) -> Iterator[None]:
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
-    """Return every file below ``folder`` with its bytes."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
@@ -75,7 +74,6 @@ def in_registry(image: str) -> Any:  # noqa: ANN401 - the JSON that buildx print
 
 
 def labels(image: str) -> Mapping[str, str]:
-    """Return the labels of an image that a registry has."""
     found = inspect(Reference.parse(image))
     assert found is not None, image
     return found.platforms[PLATFORM].labels

@@ -59,7 +59,6 @@ class Shape:
     run: str = "true"
 
     def files(self, base: str, prefix: str, charts: str) -> dict[str, str]:
-        """Return the files of a hub repository."""
         numbers = range(self.images)
         images = "".join(_IMAGE.format(number=number) for number in numbers)
         places = "  - image:\n      name:\n      tag:\n" * self.images
@@ -125,7 +124,6 @@ class Lab:
 
     @cached_property
     def registry(self) -> Registry:
-        """A registry on this machine that lets everybody in."""
         made = self.held.enter_context(registry(self.folder / "registry"))
         self.held.callback(forget_images, made.address)
         return made
@@ -137,7 +135,6 @@ class Lab:
 
     @cached_property
     def charts(self) -> HelmServer:
-        """A chart repository on this machine."""
         chart_repository(self.folder / "charts")
         return self.held.enter_context(served(self.folder / "charts"))
 

@@ -32,7 +32,6 @@ class Call:
     ends: frozenset[int] = frozenset({0})
 
     def seconds(self) -> float:
-        """Run it once, and return how long it took."""
         self.prepare()
         begin = time.perf_counter()
         self.output()
@@ -68,12 +67,10 @@ class Row:
 
     @property
     def met(self) -> bool:
-        """Whether the promise is kept."""
         return self.value <= self.limit
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """What stands in the table."""
         numbers = (f"{number:.3g}{'' if self.unit == 'x' else ' '}{self.unit}" for number in (self.limit, self.value))
         medians = (f"{seconds:.3f} s" for seconds in self.medians or ())
         return ("met" if self.met else "MISSED", self.name, self.against, *numbers, *medians)

@@ -96,7 +96,6 @@ def answer_in_turn() -> None:
 
 
 def main(trace: str, at: str, harm: str, *task: str) -> None:
-    """Run hubpress with points."""
     # A shell that starts the harness in the background lets it, and so this, ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     points = Points(Path(trace), int(at), harm)

@@ -75,7 +75,6 @@ class Stage:
 
     @property
     def hub(self) -> Hub:
-        """The clone."""
         return Hub(self.place / "hub", self.place / "hub.git")
 
     @cached_property
@@ -117,7 +116,6 @@ class Stage:
         shutil.rmtree(content / self.prefix, ignore_errors=True)
 
     def look(self) -> World:
-        """Return all that there is now."""
         hub = around(self.hub, self.registry.address, f"{self.prefix}/core/hub")
         world = {name: thing for name, thing in hub.items() if name.startswith(("git ", "remote ", "image "))}
         return world | {f"file {name}": content for name, content in self._files()}
