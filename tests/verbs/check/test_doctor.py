@@ -318,40 +318,31 @@ def test_docker_that_is_there_in_part(tools: Path, docker: Docker, name: str, ve
 
 
 PC, MAC = Host("linux", "x86_64"), Host("darwin", "arm64")
+CANNOT_RUN = "Docker's current builder cannot run linux/s390x"
 EMULATIONS = {
-    "PC": (PC, "linux/amd64", "PC, x86_64: native", MachineFinding("builder", "default (docker)")),
-    "Mac": (
-        *(MAC, "linux/amd64", "Mac, arm64: --platform linux/amd64"),
-        MachineFinding("builder", "default (docker)"),
-    ),
-    "Mac for 386": (
-        *(MAC, "linux/386", "Mac, arm64: --platform linux/386"),
-        MachineFinding("builder", "default (docker), emulates linux/386"),
-    ),
-    "PC for Arm": (
-        *(PC, "linux/arm64", "PC, x86_64: --platform linux/arm64"),
-        MachineFinding("builder", "default (docker)"),
-    ),
+    "PC": (PC, "amd64", "PC, x86_64: native", "default (docker)"),
+    "Mac": (MAC, "amd64", "Mac, arm64: --platform linux/amd64", "default (docker)"),
+    "Mac for 386": (MAC, "386", "Mac, arm64: --platform linux/386", "default (docker), emulates linux/386"),
+    "PC for Arm": (PC, "arm64", "PC, x86_64: --platform linux/arm64", "default (docker)"),
     "PC for RISC-V": (
-        *(PC, "linux/riscv64", "PC, x86_64: --platform linux/riscv64"),
-        MachineFinding("builder", "default (docker), emulates linux/riscv64"),
+        PC,
+        "riscv64",
+        "PC, x86_64: --platform linux/riscv64",
+        "default (docker), emulates linux/riscv64",
     ),
-    "PC for s390x": (
-        *(PC, "linux/s390x", "PC, x86_64: --platform linux/s390x"),
-        MachineFinding("builder", "Docker's current builder cannot run linux/s390x", hint=EMULATE),
-    ),
+    "PC for s390x": (PC, "s390x", "PC, x86_64: --platform linux/s390x", CANNOT_RUN),
 }
 
 
 @pytest.mark.parametrize(("host", "wanted", "row", "builder"), EMULATIONS.values(), ids=EMULATIONS)
 @pytest.mark.usefixtures("tools")
 def test_the_hosts_row_and_whether_its_builder_emulates(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: Host, wanted: str, row: str, builder: MachineFinding
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: Host, wanted: str, row: str, builder: str
 ) -> None:
     monkeypatch.setattr(Host, "here", lambda: host)
-    found = examine(hub_at(tmp_path, OTHER, platform=wanted))
+    found = examine(hub_at(tmp_path, OTHER, platform=f"linux/{wanted}"))
     assert MachineFinding("platform", row) in found
-    assert builder in found
+    assert MachineFinding("builder", builder, hint=EMULATE if builder == CANNOT_RUN else None) in found
 
 
 def test_who_builds_on_cloud_build_needs_gcloud_and_no_engine(tmp_path: Path, tools: Path) -> None:
