@@ -104,15 +104,6 @@ def test_a_tag_that_a_program_fills_in_is_not_taken_for_one_that_is_built_later(
     assert gh.requests == []
 
 
-def test_boxes_that_a_reviewer_ticked_stay_ticked(moved: Hub, gh: StandInGh) -> None:
-    commit(moved)
-    (request,) = gh.requests
-    ticked = request["body"].replace("- [ ] ", "- [x] ").replace("\n", "\r\n")
-    gh.put([request | {"body": ticked}])
-    assert commit(moved).out == f"pull request present: {FIRST}\n"
-    assert gh.requests[0]["body"] == ticked
-
-
 def test_a_branch_without_commits_of_its_own_has_nothing_to_request(github_hub: Hub, gh: StandInGh) -> None:
     github_hub.git("switch", "--quiet", "--create", "try-it")
     dry = run_task("--dry", "commit", "--pr", cwd=github_hub.path)
