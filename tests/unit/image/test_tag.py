@@ -111,6 +111,7 @@ def chartpress_lists(folder: Path) -> list[str]:
 HISTORIES = {
     "a first commit": "",
     "an image changed long ago": "image other other other other",
+    "after the image, chartpress.yaml changed": "image config other",
     "on a tag of another commit than the image's": "image other tag=1.2.3",
     "after a tag, only other files changed": "image tag=1.2.3 other other",
     "after a tag, the image changed": "tag=1.2.3 other image other",

@@ -16,24 +16,6 @@ def image(text: str) -> ImageSpec:
     return read(f"charts: [{{name: c, imagePrefix: p/, images: {{hub: {text}}}}}]")[0].images[0]
 
 
-DEFAULTS = ImageSpec(
-    key="hub",
-    named="p/hub",
-    context="images/hub",
-    dockerfile="images/hub/Dockerfile",
-    build_args={},
-    extra_options=(),
-    paths=("chartpress.yaml", "images/hub", "images/hub/Dockerfile"),
-    skip_platforms=frozenset(),
-    values_paths=(),
-)
-
-
-@pytest.mark.parametrize("nothing", ["", "{}", "null", "~"])
-def test_an_image_without_options_has_the_defaults(nothing: str) -> None:
-    assert image(nothing) == DEFAULTS
-
-
 @pytest.mark.parametrize(
     ("written", "expected"),
     [("a.b", ("a.b",)), ("[a.b, c]", ("a.b", "c")), ("[]", ()), ("{}", ()), ("''", ()), ("null", ()), ("", ())],
