@@ -98,10 +98,14 @@ def beside(scene: Scene) -> None:
     scene.cwd.mkdir()
 
 
-def bumped(scene: Scene) -> None:
-    """The usual one after ``bump``."""
-    usual(scene)
-    scene.type("bump")
+def then(first: Callable[[Scene], object], *words: str) -> Callable[[Scene], None]:
+    """Return the making of a scene after tasks were typed in it."""
+
+    def make(scene: Scene) -> None:
+        first(scene)
+        scene.type(*words)
+
+    return make
 
 
 def forked(scene: Scene) -> Team:
@@ -113,12 +117,6 @@ def forked(scene: Scene) -> Team:
 def behind(scene: Scene) -> None:
     """The fork's clone when ``staging`` of ``upstream`` has one more commit."""
     forked(scene).work("notes.txt")
-
-
-def fork(scene: Scene) -> None:
-    """The fork's clone after ``bump``."""
-    forked(scene)
-    scene.type("bump")
 
 
 def team(scene: Scene) -> None:
@@ -148,12 +146,6 @@ def merged(scene: Scene) -> None:
     scene.type("bump")
 
 
-def committed(scene: Scene) -> None:
-    """The usual one after ``bump`` and ``commit``."""
-    usual(scene)
-    scene.type("bump", "commit")
-
-
 def released(scene: Scene) -> None:
     """The usual one after ``release --push``: a copy of what is made once."""
     first, name = replace(scene, home=scene.shared), scene.shared / "path"
@@ -173,16 +165,14 @@ def squashed(scene: Scene) -> None:
     scene.hub.git("branch", "--quiet", "--delete", "--force", BRANCH)
 
 
-def half(scene: Scene) -> None:
-    """A hub repository in which somebody moved the requirement alone."""
-    released(scene)
-    scene.hub.change("hub/requirements.yaml", "version: 3.3.8", "version: 3.3.7")
+def changed(*change: str) -> Callable[[Scene], None]:
+    """Return the making of a released hub repository in which somebody has changed a file."""
 
+    def make(scene: Scene) -> None:
+        released(scene)
+        scene.hub.change(*change)
 
-def held(scene: Scene) -> None:
-    """A released hub repository that holds the proxy at another version than the chart's."""
-    released(scene)
-    scene.hub.change("hub/values.yaml", "  singleuser:\n", "  proxy: {chp: {image: {tag: 4.6.2}}}\n  singleuser:\n")
+    return make
 
 
 def shared(scene: Scene) -> None:
@@ -241,7 +231,7 @@ def cluster(scene: Scene) -> None:
     """The usual one, with a Docker context ``cluster`` that leads to this machine's engine."""
     host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
     sh("docker", "context", "create", "cluster", "--docker", f"host={host}", cwd=scene.home)
-    committed(scene)
+    then(usual, "bump", "commit")(scene)
 
 
 def signing(scene: Scene) -> None:
@@ -286,11 +276,17 @@ def attested(scene: Scene) -> None:
 
 SCENES: dict[str, Callable[[Scene], None]] = {
     "": usual,
+    "bumped": then(usual, "bump"),
+    "committed": then(usual, "bump", "commit"),
+    "fork": then(forked, "bump"),
+    # The requirement alone was moved, and the proxy is held at another version than the chart's.
+    "half": changed("hub/requirements.yaml", "version: 3.3.8", "version: 3.3.7"),
+    "held": changed("hub/values.yaml", "  singleuser:", "  proxy: {chp: {image: {tag: 4.6.2}}}\n  singleuser:"),
     **{
         scene.__name__: scene
         for scene in (
-            *(alone, attested, bare, behind, beside, bumped, cluster, committed, deployments, empty, fork, found),
-            *(google, half, held, merged, misspelt, released, shared, signing, squashed, team),
+            *(alone, attested, bare, behind, beside, cluster, deployments, empty, found),
+            *(google, merged, misspelt, released, shared, signing, squashed, team),
         )
     },
 }
