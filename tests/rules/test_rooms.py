@@ -3,23 +3,16 @@
 import ast
 import re
 import socket
-import sys
 from fnmatch import fnmatch
 from importlib.util import resolve_name
 from pathlib import Path
 
 import pytest
 
-from tests.support.cli import run, sh
-from tests.support.machine import PROJECT, demand
+from tests.support.cli import run
+from tests.support.machine import PROJECT
 
 LAYERS = re.compile(r"^layers = \[(.+)\]$", re.MULTILINE)
-
-
-def test_no_room_imports_what_lies_above_it() -> None:
-    program = Path(sys.executable).with_name("lint-imports")
-    demand(None if program.exists() else "import-linter is not installed")
-    assert "1 kept, 0 broken" in sh(str(program), "--no-cache", cwd=PROJECT)
 
 
 def test_the_order_is_that_of_the_architecture() -> None:
