@@ -322,6 +322,12 @@ CANNOT_RUN = "Docker's current builder cannot run linux/s390x"
 EMULATIONS = {
     "PC": (PC, "amd64", "PC, x86_64: native", "default (docker)"),
     "Mac": (MAC, "amd64", "Mac, arm64: --platform linux/amd64", "default (docker)"),
+    "Intel Mac": (Host("darwin", "x86_64"), "amd64", "Mac, x86_64: --platform linux/amd64", "default (docker)"),
+    "WSL": (Host("linux", "AMD64"), "amd64", "PC, AMD64: native", "default (docker)"),
+    "Linux on Arm": (Host("linux", "aarch64"), "amd64", "Linux, aarch64: --platform linux/amd64", "default (docker)"),
+    "Linux on Arm for Arm": (Host("linux", "aarch64"), "arm64", "Linux, aarch64: native", "default (docker)"),
+    "Mac for Arm": (MAC, "arm64", "Mac, arm64: --platform linux/arm64", "default (docker)"),
+    "BSD": (Host("freebsd14", "amd64"), "amd64", "freebsd14, amd64: --platform linux/amd64", "default (docker)"),
     "Mac for 386": (MAC, "386", "Mac, arm64: --platform linux/386", "default (docker), emulates linux/386"),
     "PC for Arm": (PC, "arm64", "PC, x86_64: --platform linux/arm64", "default (docker)"),
     "PC for RISC-V": (
