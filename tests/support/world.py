@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -97,6 +97,11 @@ def fault(result: Result) -> tuple[str, str]:
     error, hint = said
     assert hint.startswith("hint: "), result
     return error.removeprefix("error: "), hint.removeprefix("hint: ")
+
+
+def each(told: Iterable[Mapping[str, Any]], keys: str) -> list[tuple[Any, ...]]:
+    """Return what a report tells of each problem, by the keys' names: ``code path line``."""
+    return [tuple(one[key] for key in keys.split()) for one in told]
 
 
 def values_of(hub: Hub) -> Any:  # noqa: ANN401 - whatever the file holds

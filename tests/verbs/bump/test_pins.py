@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import pytest
 
@@ -15,7 +15,7 @@ from tests.support.fixtures import Hubpress
 from tests.support.helm import RELEASES, HelmServer
 from tests.support.hubs import Hub, make_hub, make_repository
 from tests.support.machine import PROJECT
-from tests.support.world import fault
+from tests.support.world import each, fault
 
 DOCKERFILE, REQUIREMENTS, CONFIG = "images/hub/Dockerfile", "hub/requirements.yaml", "chartpress.yaml"
 URL = "https://jupyterhub.github.io/helm-chart/"
@@ -123,9 +123,13 @@ def put(hub: Hub, place: Place, version: str = "3.2.1") -> None:
     hub.commit("Pin it")
 
 
+def checked(hubpress: Hubpress, hub: Hub, keys: str) -> list[tuple[Any, ...]]:
+    problems = hubpress(hub, "check", "--offline", "--json").json["problems"]
+    return each((one for one in problems if one["code"] != "values-empty"), keys)
+
+
 def codes(hubpress: Hubpress, hub: Hub) -> list[str]:
-    found = hubpress(hub, "check", "--offline", "--json").json["problems"]
-    return [problem["code"] for problem in found if problem["code"] != "values-empty"]
+    return [code for (code,) in checked(hubpress, hub, "code")]
 
 
 @pytest.mark.parametrize(
@@ -191,9 +195,7 @@ def test_a_place_whose_difference_is_accepted_stays(hub: Hub, name: str, hubpres
     assert f"{place.file}: " in again.out
     assert f" 3.2.0 stays, as hub.accept names {place.code}\n" in again.out
     assert hubpress(hub, "commit").code == 0
-    found = hubpress(hub, "check", "--offline", "--json").json["problems"]
-    (problem,) = (one for one in found if one["code"] != "values-empty")
-    assert (problem["code"], problem["severity"]) == (place.code, "accepted")
+    assert checked(hubpress, hub, "code severity") == [(place.code, "accepted")]
 
 
 def test_the_lock_of_a_copy_that_stays_is_not_told_beside_it(hub: Hub, hubpress: Hubpress) -> None:
@@ -460,11 +462,9 @@ def test_a_version_that_no_setting_names_is_told_and_never_called_moved(
     image_alone: ImageAlone, hubpress: Hubpress, one: Deploying
 ) -> None:
     hub, line = image_alone(one.file, one.text.replace("«V»", "3.2.1")), one.text.partition("«V»")[0].count("\n") + 1
-    (found,) = hubpress(hub, "check", "--offline", "--json").json["problems"]
-    told = ("pin-stays", one.file, line, "warning")
-    assert (found["code"], found["path"], found["line"], found["severity"]) == told
     setting = f"in invoke.yaml: hub: {{pins: [{{file: {one.file}, {one.pin}}}]}}" if one.pin else BY_MARK
-    assert found["hint"] == setting
+    told = ("pin-stays", one.file, line, "warning", setting)
+    assert checked(hubpress, hub, "code path line severity hint") == [told]
     assert f"! {one.file}:{line} deploys 3.2.1, and stays; to move it too: {setting}\n" in (
         hubpress(hub, "--dry", "bump").out
     )
@@ -472,9 +472,9 @@ def test_a_version_that_no_setting_names_is_told_and_never_called_moved(
     assert hubpress(hub, "commit").code == 0
     assert hub.subjects()[0] == "Build the hub image on k8s-hub:3.3.8"
     # Now they differ; what the hint says lets them move together.
-    (found,) = hubpress(hub, "check", "--offline", "--json").json["problems"]
-    assert (found["code"], found["severity"], found["hint"]) == ("pin-differs", "fault", f"to move both: {setting}")
-    assert found["message"] == f"helm deploys jupyterhub 3.2.1 here, and {ALONE} has 3.3.8"
+    message = f"helm deploys jupyterhub 3.2.1 here, and {ALONE} has 3.3.8"
+    differs = ("pin-differs", one.file, line, "fault", message, f"to move both: {setting}")
+    assert checked(hubpress, hub, "code path line severity message hint") == [differs]
     if one.pin:
         hub.put("invoke.yaml", setting.removeprefix("in invoke.yaml: "))
     else:
@@ -544,12 +544,9 @@ def test_versions_that_an_alias_or_a_merge_key_stands_for_are_one_place(
 def test_a_release_of_terraform_without_a_version_needs_one(image_alone: ImageAlone, hubpress: Hubpress) -> None:
     text = "# Ours.\n" + release('chart = "jupyterhub"')
     hub = image_alone("main.tf", text)
-    (found,) = hubpress(hub, "check", "--offline", "--json").json["problems"]
-    assert (found["code"], found["path"], found["line"]) == ("pin-stays", "main.tf", 2)
-    assert (found["message"], found["hint"]) == (
-        "helm deploys jupyterhub whatever is the newest here, and a release does not move it",
-        "give it a version there, then: invoke check",
-    )
+    message = "helm deploys jupyterhub whatever is the newest here, and a release does not move it"
+    told = ("pin-stays", "main.tf", 2, message, "give it a version there, then: invoke check")
+    assert checked(hubpress, hub, "code path line message hint") == [told]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from tests.support.cli import run_task
 from tests.support.hubs import NO_REGISTRY, Hub, make_repository
 from tests.support.layouts import make_2i2c_like
 from tests.support.registry import private_registry
+from tests.support.world import each
 
 from .places import VALUES, base_name, built, check, consistent, found, image_name, pinned_tag
 
@@ -100,7 +101,7 @@ def test_what_is_not_yaml_is_named_and_what_is_encrypted_is_left_alone(flags: tu
     released.write("clusters/a.yaml", "jupyterhub:\n  hub\n  image: {}\n")
     released.put("invoke.yaml", "hub: {values: [{file: 'clusters/*.yaml', path: jupyterhub.hub.image}]}\n")
     problems = [one for one in found(released, *flags) if one["code"] == "not-yaml"]
-    assert [(one["path"], one["line"], one["severity"]) for one in problems] == [
+    assert each(problems, "path line severity") == [
         ("deployments/bio/hubploy.yaml", 2, "fault"),
         ("deployments/bio/config/prod.yaml", 2, "fault"),
         ("clusters/a.yaml", 3, "fault"),
@@ -127,7 +128,7 @@ def named_in_clusters(hub: Hub, image: str) -> None:
 def test_clusters_that_keep_an_old_hub_image_are_all_named_and_the_hint_moves_them(released: Hub) -> None:
     named_in_clusters(released, image_name(released))
     problems = found(released, "--offline")
-    assert [(one["code"], one["severity"], one["path"], one["line"]) for one in problems] == [
+    assert each(problems, "code severity path line") == [
         ("values-differ", "warning", "config/clusters/a/staging.values.yaml", 5),
         ("values-differ", "warning", "config/clusters/b/common.values.yaml", 6),
         ("values-differ", "warning", "config/clusters/c/prod.values.yaml", 5),
@@ -151,10 +152,9 @@ def test_an_image_in_a_manifest_of_several_documents_is_named_and_the_hint_moves
     image = f"{{name: {image_name(released)}, tag: 0.0.1-0.dev.git.5.h1234567}}"
     manifest = "kind: HelmRepository\nspec: {url: https://hub.jupyter.org/helm-chart/}\n---\nkind: HelmRelease\n"
     released.put("flux/hub.yaml", f"{manifest}spec:\n  values:\n    hub:\n      image: {image}\n")
-    (problem,) = found(released, "--offline")
     setting = "hub: {values: [{file: flux/hub.yaml, path: spec.values.hub.image}]}"
     told = ("values-differ", "flux/hub.yaml", 8, f"take it out, or let builds move it: {setting} in invoke.yaml")
-    assert (problem["code"], problem["path"], problem["line"], problem["hint"]) == told
+    assert each(found(released, "--offline"), "code path line hint") == [told]
     released.write("invoke.yaml", f"{setting}\n")
     built(released)
     consistent(released)
@@ -207,8 +207,7 @@ hub:
     problem = next(one for one in found(released, "--offline") if one["code"] == "values-commit-gone")
     assert (problem["path"], problem["severity"]) == ("config/clusters/c/prod.values.yaml", "warning")
     released.edit("invoke.yaml", "config/clusters/a/*", "config/clusters/*")
-    problem = found(released, "--offline")[0]
-    assert (problem["code"], problem["severity"]) == ("values-commit-gone", "accepted")
+    assert each(found(released, "--offline"), "code severity")[0] == ("values-commit-gone", "accepted")
 
 
 def test_an_image_without_a_chart_whose_values_no_setting_names(tmp_path: Path) -> None:
@@ -226,7 +225,7 @@ def test_an_image_that_only_clusters_name_is_not_called_unused(tmp_path: Path) -
     hub = make_2i2c_like(tmp_path / "2i2c", version="3.3.8")
     named_in_clusters(hub, f"{NO_REGISTRY}/2i2c/dynamic-image-building-experiment")
     problems = [one for one in found(hub, "--offline") if "clusters" in one["path"]]
-    assert [(one["code"], one["severity"]) for one in problems] == [("values-differ", "warning")] * 3
+    assert each(problems, "code severity") == [("values-differ", "warning")] * 3
     assert problems[0]["message"].endswith("; no build writes dynamic-image-building-experiment here")
     assert [*unmoved_images(opened(hub))] == ["dynamic-image-building-experiment"]
 

@@ -11,16 +11,16 @@ from tests.support.cli import run_task
 from tests.support.hubs import Hub
 from tests.support.layouts import make_2i2c_like
 from tests.support.steps import set_image
-from tests.support.world import demand_fault, fault
+from tests.support.world import demand_fault, each, fault
 
 from .places import CHARTPRESS, DOCKERFILE, LOCK, REQUIREMENTS, VALUES, check, consistent, found, pin
 
 
-def told(hub: Hub) -> list[tuple[str, str, str, str]]:
+def told(hub: Hub) -> list[tuple[str, ...]]:
     """Return what ``check`` warns of: code, place, message and hint."""
     problems = found(hub, "--offline")
     assert {one["severity"] for one in problems} <= {"warning"}
-    return [(one["code"], one["path"], one["message"], one["hint"]) for one in problems]
+    return each(problems, "code path message hint")
 
 
 # What is put into a file in place of something, what is said of it, and what would be right.
@@ -139,10 +139,9 @@ def test_a_setting_that_names_what_is_not_there(settings: str, what: str, hint: 
 def test_a_build_context_that_is_not_there(settled: Hub) -> None:
     text = "        contextPath: image/hub\n        dockerfilePath: images/hub/Dockerfile\n        valuesPath"
     settled.edit(CHARTPRESS, "        valuesPath", text)
-    (problem, *_) = found(settled, "--offline")
-    assert (problem["code"], problem["severity"]) == ("context-missing", "fault")
-    assert problem["message"] == "hub: the build context image/hub does not exist"
-    assert problem["hint"] == "correct contextPath in chartpress.yaml"
+    what, hint = "hub: the build context image/hub does not exist", "correct contextPath in chartpress.yaml"
+    told = each(found(settled, "--offline"), "code severity message hint")[0]
+    assert told == ("context-missing", "fault", what, hint)
 
 
 def test_a_values_file_that_is_missing_is_told_with_what_belongs_in_it(settled: Hub) -> None:

@@ -14,7 +14,7 @@ from tests.support.fixtures import Hubpress
 from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, at, chart_yaml, make_hub, make_repository
 from tests.support.team import LABELER
-from tests.support.world import fault, nothing_written
+from tests.support.world import each, fault, nothing_written
 
 CHARTPRESS_BELOW = """\
 charts:
@@ -309,6 +309,7 @@ deploy:
 \thelm repo add jupyterhub https://hub.jupyter.org/helm-chart/
 \thelm upgrade --install hub jupyterhub/jupyterhub --version 3.2.1 --namespace jhub -f config.yaml -f secrets.yaml
 """
+BY_MARK = "mark the line that has the version with a comment: # hubpress: jupyterhub"
 CONFIG = "hub:\n  image:\n    name: reg.example.edu/small/hub\n    tag: 1.2.0\n"
 
 
@@ -408,8 +409,7 @@ def test_a_version_that_no_path_leads_to_is_told_and_no_place_of_the_release(man
     """It was written to the settings, and every task was then refused."""
     deployed.put("helmfile.yaml", manifest)
     told = run_task("check", "--offline", "--json", cwd=deployed.path).json["problems"]
-    hints = {one["path"]: one["hint"] for one in told}
-    assert hints["helmfile.yaml"] == "mark the line that has the version with a comment: # hubpress: jupyterhub"
+    assert ("helmfile.yaml", BY_MARK) in each(told, "path hint")
     succeed("init", cwd=deployed.path)
     assert "helmfile.yaml" not in deployed.read("invoke.yaml")
 
@@ -422,9 +422,8 @@ def test_a_command_whose_version_no_text_marks_is_told_and_no_place_of_the_relea
     assert "file: Makefile, marker:" in deployed.read("invoke.yaml")
     assert "deploy.sh" not in deployed.read("invoke.yaml")
     deployed.commit("Add hubpress")
-    (told,) = run_task("check", "--offline", "--json", cwd=deployed.path).json["problems"]
-    hint = "mark the line that has the version with a comment: # hubpress: jupyterhub"
-    assert (told["code"], told["path"], told["line"], told["hint"]) == ("pin-stays", "deploy.sh", 5, hint)
+    told = run_task("check", "--offline", "--json", cwd=deployed.path).json["problems"]
+    assert each(told, "code path line hint") == [("pin-stays", "deploy.sh", 5, BY_MARK)]
     deployed.change("deploy.sh", "echo\n", "# hubpress: jupyterhub\n")
     assert run_task("bump", "--json", cwd=deployed.path).json["files"] == ["Dockerfile", "Makefile", "deploy.sh"]
 
