@@ -24,7 +24,7 @@ from tests.support.scene import DOCKERFILE, REFUSED, REQUIREMENTS, UNREACHABLE, 
 from tests.support.server import reply, reset
 from tests.support.steps import BRANCH, squash
 from tests.support.traps import BARE, Trap, plant
-from tests.support.world import fault
+from tests.support.world import ended, fault
 
 PACKAGES = "images/hub/requirements.txt"
 
@@ -261,17 +261,14 @@ def test_rule_12(hub: Hub, tmp_path: Path) -> None:
     gcloud = GcloudStandIn.install(tmp_path / "gcloud")
     hub.edit("chartpress.yaml", "127.0.0.1:1", "us-docker.pkg.dev/hubs")
     others = {"VIRTUAL_ENV": "/somebody/else", "PYTHONPATH": "/somebody/else"}
-    done = run_task("auth", cwd=hub.path, env={**gcloud.env, **others})
-    assert (done.code, fault(done)[0]) == (
-        UNREACHABLE,
-        "not signed in, and there is no terminal to sign in on (gcloud)",
-    )
+    told = ended(run_task("auth", cwd=hub.path, env={**gcloud.env, **others}))
+    assert told[:2] == (UNREACHABLE, "not signed in, and there is no terminal to sign in on (gcloud)")
     environment = (gcloud.folder / "environment").read_text()
     assert "HOME=" in environment
     assert "/somebody/else" not in environment
     assert [call for call in gcloud.calls if "--quiet" not in call] == []
 
-    done = succeed("bump", "commit", "--push", cwd=hub.path, env=git_that_tells(tmp_path))
+    succeed("bump", "commit", "--push", cwd=hub.path, env=git_that_tells(tmp_path))
     variables = (tmp_path / "environments").read_text().splitlines()
     calls = [line for line in variables if line.startswith("HOME=")]
     assert calls

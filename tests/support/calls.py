@@ -12,7 +12,7 @@ from tasks.tools.git import Git
 
 from .fixtures import Hubpress
 from .hubs import Hub
-from .world import fault, nothing_written
+from .world import ended, nothing_written
 
 
 class InMemory(dict[str, bytes]):
@@ -32,7 +32,7 @@ def refused(hubpress: Hubpress, hub: Hub, *typed: str) -> tuple[int, str, str]:
     """Return the exit code, the error and the hint of a task that must refuse and write nothing."""
     with nothing_written(hub):
         told = hubpress(hub, *typed)
-    return told.code, *fault(told)
+    return ended(told)
 
 
 def raised(kind: type[Fault], call: Callable[..., object], *arguments: object, **named: object) -> str:

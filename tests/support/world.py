@@ -99,6 +99,11 @@ def fault(result: Result) -> tuple[str, str]:
     return error.removeprefix("error: "), hint.removeprefix("hint: ")
 
 
+def ended(told: Result) -> tuple[int, str, str]:
+    """Return the exit code, the error and the hint of a task that was stopped by a fault."""
+    return told.code, *fault(told)
+
+
 def each(told: Iterable[Mapping[str, Any]], keys: str) -> list[tuple[Any, ...]]:
     """Return what a report tells of each problem, by the keys' names: ``code path line``."""
     return [tuple(one[key] for key in keys.split()) for one in told]

@@ -14,7 +14,7 @@ from tests.support.cli import INVOKE, Result, run_on_terminal, run_task, succeed
 from tests.support.gcloud import SECRET, GcloudStandIn, configure_docker
 from tests.support.hubs import Hub, make_hub
 from tests.support.processes import write_program
-from tests.support.world import demand_fault, fault
+from tests.support.world import demand_fault, ended, fault
 
 HOST = "us-central1-docker.pkg.dev"
 LIST = "gcloud auth list --filter=status:ACTIVE '--format=value(account)' --quiet"
@@ -116,8 +116,7 @@ def test_what_is_missing_is_run_and_nothing_else(
 
 def test_a_sign_in_that_fails_is_denied(hub: Hub, gcloud: GcloudStandIn) -> None:
     gcloud.let("refuses")
-    done = auth_on_terminal(hub, gcloud)
-    assert (done.code, fault(done)) == (4, ("signing in to Google Cloud failed (gcloud)", LOGIN))
+    assert ended(auth_on_terminal(hub, gcloud)) == (4, "signing in to Google Cloud failed (gcloud)", LOGIN)
     assert gcloud.calls == [LIST, LOGIN]
 
 
@@ -236,9 +235,8 @@ def test_a_key_for_which_the_helper_does_not_answer_is_no_success(
 @pytest.mark.parametrize("text", ['{"type": "authorized_user"}', "[]", "-----BEGIN PRIVATE KEY-----"])
 def test_a_file_that_is_no_key_is_refused(hub: Hub, gcloud: GcloudStandIn, tmp_path: Path, text: str) -> None:
     (tmp_path / "key.json").write_text(text)
-    done = auth(hub, gcloud, "--key-file", str(tmp_path / "key.json"))
     what = f"not a service account key or workload identity file ({tmp_path}/key.json)"
-    assert (done.code, fault(done)[0]) == (2, what)
+    assert ended(auth(hub, gcloud, "--key-file", str(tmp_path / "key.json")))[:2] == (2, what)
     assert gcloud.calls == []
 
 

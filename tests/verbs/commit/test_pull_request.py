@@ -9,7 +9,7 @@ from tests.support.hubs import Hub, at
 from tests.support.processes import write_program
 from tests.support.steps import BRANCH, move
 from tests.support.steps import SUBJECT as TITLE
-from tests.support.world import fault
+from tests.support.world import ended, fault
 
 FIRST = "https://github.com/org/hubs/pull/1"
 
@@ -200,8 +200,7 @@ def test_gh_that_refuses_is_one_error_and_one_hint(  # noqa: PLR0913, PLR0917 - 
     moved: Hub, gh: StandInGh, call: str, status: int, said: str, code: int, error: str, hint: str
 ) -> None:
     gh.fail(call, status, said)
-    done = commit(moved)
-    assert (done.code, *fault(done)) == (code, f"{error} (github.com)", hint)
+    assert ended(commit(moved)) == (code, f"{error} (github.com)", hint)
     if call == "pr list":
         assert run_task("--dry", "commit", "--pr", cwd=moved.path).code == code
         assert moved.git("branch", "--format=%(refname:short)") == "main"
@@ -214,5 +213,4 @@ def test_gh_that_refuses_is_one_error_and_one_hint(  # noqa: PLR0913, PLR0917 - 
 def test_an_answer_of_ghs_that_is_none_is_a_fault(moved: Hub, gh: StandInGh, answer: str) -> None:
     program = f"import sys\nprint({answer!r} if sys.argv[1] == 'pr' else '{{}}')"
     (gh.folder / "gh").write_text(f"#!{sys.executable}\n{program}\n")
-    done = commit(moved)
-    assert (done.code, *fault(done)) == (3, "the list of pull requests cannot be read (gh)", "gh pr list")
+    assert ended(commit(moved)) == (3, "the list of pull requests cannot be read (gh)", "gh pr list")

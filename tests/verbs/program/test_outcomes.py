@@ -16,7 +16,7 @@ from tasks.run import Run, hub_task
 from tests.support.cli import HUBPRESS, INVOKE, run_task, succeed
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
-from tests.support.world import fault
+from tests.support.world import ended
 
 
 def test_what_an_encoding_does_not_have_is_no_reason_to_end(hub: Hub) -> None:
@@ -41,9 +41,9 @@ def test_chained_tasks_report_a_line_each(tmp_path: Path) -> None:
 
 def test_a_dry_chain_stops_where_the_real_one_does(hub: Hub) -> None:
     for dry in (("--dry",), ()):
-        done = run_task(*dry, "bump", "build", cwd=hub.path)
         told = "the image hub has files that are not committed (images/hub/Dockerfile)"
-        assert (done.code, *fault(done)) == (1, told, "invoke commit; its tag names the last commit")
+        stopped = ended(run_task(*dry, "bump", "build", cwd=hub.path))
+        assert stopped == (1, told, "invoke commit; its tag names the last commit")
 
 
 REPORT = "run it with --debug and report what it prints: invoke --debug boom"
@@ -76,7 +76,7 @@ def test_a_name_that_no_file_can_have_is_told_with_the_file(hub: Hub) -> None:
     hub.edit("chartpress.yaml", "valuesPath:", f"paths: [{'x' * 300}]\n        valuesPath:")
     done = run_task("status", cwd=hub.path, env={"INVOKE_HUB_TAG": "{content}"})
     told = f"cannot use the file: File name too long ({hub.path}/{'x' * 300})"
-    assert (done.code, *fault(done)) == (2, told, f"correct the name, or what keeps you out: ls -ld {hub.path}")
+    assert ended(done) == (2, told, f"correct the name, or what keeps you out: ls -ld {hub.path}")
 
 
 def test_a_traceback_for_those_who_ask(hub: Hub) -> None:

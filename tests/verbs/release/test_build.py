@@ -10,7 +10,7 @@ from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
 from tests.support.scene import CHARTPRESS, DOCKERFILE, VALUES, Scene
 from tests.support.steps import add_submodule, build, set_image
-from tests.support.world import demand_fault, fault, in_registry
+from tests.support.world import demand_fault, ended, fault, in_registry
 
 pytestmark = pytest.mark.engine
 
@@ -109,18 +109,14 @@ def test_a_stand_in_for_the_base_image_does_not_leave_this_machine(scene: Scene)
     own = "push z2jh's own image there, or name it: FROM quay.io/jupyterhub/k8s-hub:VERSION"
     for flags in (("--dry",), ()):
         done = run_task(*flags, "build", cwd=scene.hub.path)
-        assert (done.code, *fault(done)) == (1, told.format(base), own)
+        assert ended(done) == (1, told.format(base), own)
         assert done.out == "" or (flags and " x " in done.out), done
     assert scene.world() == before
     pulled = f"registry.invalid/{secrets.token_hex(4)}/k8s-hub:3.2.1"
     scene.hub.change(DOCKERFILE, base, pulled)
     with in_local_store(pulled, base, is_stand_in=True):
-        done = run_task("build", cwd=scene.hub.path)
-    assert (done.code, *fault(done)) == (
-        1,
-        told.format(pulled),
-        f"docker image rm {pulled}, then: docker pull {pulled}",
-    )
+        stopped = ended(run_task("build", cwd=scene.hub.path))
+    assert stopped == (1, told.format(pulled), f"docker image rm {pulled}, then: docker pull {pulled}")
 
 
 # -- what an image holds: what its commit has, however the clone looks meanwhile
@@ -134,13 +130,9 @@ def test_chartpress_does_not_build_what_the_tags_commit_does_not_have(hub: Hub, 
     hub.commit("Copy the whole context, and let no change of it make a tag")
     tag = scene.tag
     hub.put("images/hub/later.txt", "later\n")
-    done = run_task("build", "--engine", "chartpress", cwd=hub.path)
-    error, hint = fault(done)
-    assert (done.code, hint) == (1, "leave out --engine chartpress")
-    assert error == (
-        "chartpress builds from the last commit, which has other files than the one that the tag names "
-        f"({scene.prefix}/core/hub:{tag})"
-    )
+    differs = "chartpress builds from the last commit, which has other files than the one that the tag names"
+    told = (1, f"{differs} ({scene.prefix}/core/hub:{tag})", "leave out --engine chartpress")
+    assert ended(run_task("build", "--engine", "chartpress", cwd=hub.path)) == told
     (image,) = build(hub)["images"]
     assert (image["status"], image["tag"]) == ("built", tag)
     files = files_of(f"{image['repository']}:{image['tag']}")
@@ -161,10 +153,11 @@ def test_a_build_in_a_hook_asks_the_clone_that_it_is_for(hub: Hub, scene: Scene)
 def test_a_release_refuses_what_it_would_not_commit(hub: Hub) -> None:
     hub.write(".gitattributes", "*.txt text eol=crlf\n")
     before = hub.snapshot()
-    done = run_task("release", "--yes", cwd=hub.path, env=CONTENT)
-    error, hint = fault(done)
-    assert (done.code, error) == (1, "the image hub has files that are not committed (.gitattributes)")
-    assert hint == "git add -- .gitattributes && git commit -- .gitattributes; a release does not commit them"
+    assert ended(run_task("release", "--yes", cwd=hub.path, env=CONTENT)) == (
+        1,
+        "the image hub has files that are not committed (.gitattributes)",
+        "git add -- .gitattributes && git commit -- .gitattributes; a release does not commit them",
+    )
     assert hub.snapshot() == before
 
 

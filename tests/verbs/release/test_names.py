@@ -15,7 +15,7 @@ from tests.support.hubs import Hub
 from tests.support.processes import write_program
 from tests.support.scene import CHARTPRESS
 from tests.support.steps import set_image
-from tests.support.world import fault, nothing_written
+from tests.support.world import ended, nothing_written
 
 # -- programs that write down how they were called, and then do what they always do
 
@@ -145,9 +145,9 @@ def test_a_release_commits_the_files_behind_links(hub: Hub) -> None:
     (hub.path / "images").symlink_to("pictures")
     hub.commit("Link")
     with nothing_written(hub):
-        told = run_task("release", "--yes", cwd=hub.path)
+        stopped = ended(run_task("release", "--yes", cwd=hub.path))
     dockerfile = "images/hub/Dockerfile is a link to pictures/hub/Dockerfile"
-    assert (told.code, *fault(told)) == (
+    assert stopped == (
         1,
         f"{dockerfile}, whose changes give the image no new tag (chartpress.yaml: images.hub)",
         "add pictures/hub/Dockerfile to the image's paths in chartpress.yaml, or replace the link by the file",

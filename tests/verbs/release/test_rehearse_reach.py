@@ -18,7 +18,7 @@ from tests.support.cli import run_task, sh, succeed
 from tests.support.processes import write_program
 from tests.support.scene import PROGRAM, REFUSED, Scene
 from tests.support.steps import set_image
-from tests.support.world import demand_fault, fault
+from tests.support.world import demand_fault, ended
 
 ENGINE = "this machine's engine, without a shared cache, attestations or signatures"
 FAR = "ssh://far.invalid"
@@ -104,8 +104,7 @@ def test_an_engine_on_another_machine_is_refused(named: str, scene: Scene, monke
         monkeypatch.setenv("DOCKER_CONTEXT", "near")
         address = "remote"
     before = scene.world()
-    done = run_task("rehearse", cwd=scene.hub.path, env={"TMPDIR": str(temporary)})
-    assert (done.code, *fault(done)) == (
+    assert ended(run_task("rehearse", cwd=scene.hub.path, env={"TMPDIR": str(temporary)})) == (
         REFUSED,
         f"a rehearsal builds on this machine's engine only ({named}: {address})",
         "unset DOCKER_HOST DOCKER_CONTEXT; docker context use default",

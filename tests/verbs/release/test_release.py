@@ -15,7 +15,7 @@ from tests.support.machine import PROJECT
 from tests.support.processes import write_program
 from tests.support.scene import DOCKERFILE, VALUES, Scene
 from tests.support.steps import BRANCH, SUBJECT, build, squash
-from tests.support.world import fault
+from tests.support.world import ended, fault
 
 pytestmark = pytest.mark.engine
 
@@ -131,13 +131,10 @@ def test_a_tag_that_names_no_commit_is_not_taken_for_that_of_other_files(scene: 
     scene.hub.git("commit", "--quiet", "--all", "--amend", "--message", "Mend it")
     scene.hub.git("tag", "--force", "1.0.0")
     another = "give the commit another git tag" if template == "chartpress" else "put {commit} into hub.tag"
-    refused = run_task("build", cwd=scene.hub.path)
-    assert (refused.code, fault(refused)) == (
+    assert ended(run_task("build", cwd=scene.hub.path)) == (
         1,
-        (
-            f"the tag is there, for an image of other files ({first['repository']}:{first['tag']})",
-            f"{another}, or overwrite it: invoke build --force",
-        ),
+        f"the tag is there, for an image of other files ({first['repository']}:{first['tag']})",
+        f"{another}, or overwrite it: invoke build --force",
     )
     assert "values-tag-stale" in codes(scene)
     assert build(scene.hub, "--force")["images"][0]["digest"] != first["digest"]
@@ -194,13 +191,10 @@ def test_an_image_of_another_commit_that_was_given_this_tag_is_not_taken_for_thi
     scene.hub.put("images/hub/requirements.txt", "another==1\n")
     tag = scene.tag
     retag(Reference(first["repository"], first["tag"], first["digest"]), tag)
-    refused = run_task("build", cwd=scene.hub.path)
-    assert (refused.code, fault(refused)) == (
+    assert ended(run_task("build", cwd=scene.hub.path)) == (
         1,
-        (
-            f"the tag is there, for an image of other files ({first['repository']}:{tag})",
-            "find out who gave it that tag, or overwrite it: invoke build --force",
-        ),
+        f"the tag is there, for an image of other files ({first['repository']}:{tag})",
+        "find out who gave it that tag, or overwrite it: invoke build --force",
     )
     scene.hub.change(VALUES, first["tag"], tag)
     assert "values-tag-stale" in codes(scene)
@@ -222,8 +216,7 @@ def test_values_that_name_an_image_that_no_registry_has_are_not_committed(scene:
     tag = scene.hub.read(VALUES).partition("tag: ")[2].split()[0]
     scene.hub.edit(VALUES, tag, "broken")
     for dry in (("--dry",), ("--yes",)):
-        done = run_task("release", *dry, cwd=scene.hub.path)
-        assert (done.code, *fault(done)) == (
+        assert ended(run_task("release", *dry, cwd=scene.hub.path)) == (
             1,
             f"no registry has {scene.prefix}/core/hub:broken, which these values name ({VALUES})",
             f"put that aside: git stash push -- {VALUES}; then run the same command again",
@@ -260,11 +253,8 @@ def test_a_branch_switched_during_the_build_gets_nothing(scene: Scene, during_bu
     hub = scene.hub
     before = (hub.git("rev-parse", "main"), hub.remote_git("for-each-ref"))
     during_build("git switch --quiet main")
-    done = run_task("release", "--yes", "--push", cwd=hub.path)
-    assert done.code == 1, done
-    error, hint = fault(done)
-    assert error == "the plan no longer holds: the current branch is now main"
-    assert hint == f"git switch {BRANCH}, then {AGAIN}"
+    moved = ("the plan no longer holds: the current branch is now main", f"git switch {BRANCH}, then {AGAIN}")
+    assert ended(run_task("release", "--yes", "--push", cwd=hub.path)) == (1, *moved)
     assert (hub.git("rev-parse", "main"), hub.remote_git("for-each-ref")) == before
     assert hub.git("status", "--porcelain") == ""
     assert hub.subjects(f"main..{BRANCH}") == [SUBJECT]
@@ -281,13 +271,12 @@ def test_a_colleagues_release_during_the_build_is_not_overwritten_and_can_be_gon
     colleague.git("switch", "--quiet", "--create", BRANCH)
     colleague.change(VALUES, "      tag:\n", "      tag: theirs\n")
     during_build(f"git -C {colleague.path} push --quiet origin {BRANCH}")
-    done = run_task("release", "--yes", "--push", cwd=hub.path)
+    stopped = ended(run_task("release", "--yes", "--push", cwd=hub.path))
     there = hub.remote_git("rev-parse", "--short=12", BRANCH)
-    assert (done.code, *fault(done)) == (1, f"the plan no longer holds: origin's branch {BRANCH} is now {there}", AGAIN)
+    assert stopped == (1, f"the plan no longer holds: origin's branch {BRANCH} is now {there}", AGAIN)
     assert len(hub.subjects(f"main..{BRANCH}")) == 2
     assert hub.remote_git("log", "--format=%s", f"main..{BRANCH}") == f"Change {VALUES}"
-    done = run_task("release", "--yes", "--push", cwd=hub.path)
-    error, hint = fault(done)
+    _, error, hint = ended(run_task("release", "--yes", "--push", cwd=hub.path))
     assert error == f"the remote's branch {BRANCH} has commits that are not here (origin)"
     pull, _, meaning = hint.partition(", ")
     assert meaning == "which keeps theirs on a conflict; or use another branch: --branch NAME"
@@ -299,9 +288,8 @@ def test_a_colleagues_release_during_the_build_is_not_overwritten_and_can_be_gon
 def test_a_remote_that_is_another_one_during_the_build_gets_nothing(scene: Scene, during_build: Somebody) -> None:
     hub, elsewhere = scene.hub, scene.folder / "elsewhere.git"
     during_build(f"git init --quiet --bare {elsewhere} && git remote set-url origin {elsewhere}")
-    done = run_task("release", "--yes", "--push", cwd=hub.path)
-    assert done.code == 1, done
-    assert fault(done)[0] == f"the plan no longer holds: the address of origin is now {elsewhere}"
+    moved = f"the plan no longer holds: the address of origin is now {elsewhere}"
+    assert ended(run_task("release", "--yes", "--push", cwd=hub.path))[:2] == (1, moved)
     assert sh("git", "for-each-ref", cwd=elsewhere) == hub.remote_git("branch", "--list", BRANCH) == ""
 
 
@@ -310,8 +298,7 @@ def test_values_saved_during_a_build_keep_it_from_writing_them(scene: Scene, dur
     image = scene.image
     during_build(f"echo '# mine' >>{VALUES}")
     done = run_task("build", cwd=hub.path)
-    assert done.code == 1, done
-    assert fault(done) == (f"the plan no longer holds: {VALUES} has changed", AGAIN)
+    assert ended(done) == (1, f"the plan no longer holds: {VALUES} has changed", AGAIN)
     assert image in done.err.partition("Done so far:\n")[2]
     assert hub.read(VALUES).removesuffix("# mine\n") == before
     hub.git("restore", VALUES)
