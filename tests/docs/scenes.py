@@ -82,13 +82,8 @@ def make_scene(name: str, home: Path, around: Scene) -> Scene:
 
 def usual(scene: Scene) -> None:
     """A hub repository on 3.2.1, on its default branch, everything committed."""
-    hub = make_hub(
-        scene.hub.path,
-        base=scene.base,
-        registry=f"{scene.registry}/{scene.path}",
-        chart_repository=scene.charts,
-    )
-    at(hub, ON_GITHUB)
+    prefix = f"{scene.registry}/{scene.path}"
+    at(make_hub(scene.hub.path, base=scene.base, registry=prefix, chart_repository=scene.charts), ON_GITHUB)
 
 
 def beside(scene: Scene) -> None:
@@ -187,10 +182,7 @@ def shared(scene: Scene) -> None:
 
 def bare(scene: Scene) -> None:
     """A repository with a chart, and no hub image."""
-    files = {
-        "hub/Chart.yaml": chart_yaml(scene.charts),
-        "hub/values.yaml": "jupyterhub:\n  hub:\n    config: {}\n",
-    }
+    files = {"hub/Chart.yaml": chart_yaml(scene.charts), "hub/values.yaml": "jupyterhub:\n  hub:\n    config: {}\n"}
     at(make_repository(scene.hub.path, files), ON_GITHUB)
 
 

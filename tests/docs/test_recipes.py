@@ -98,12 +98,7 @@ GRANTED = {
     "github-follow-up.yml": {"follow-up": {"contents": "write", "id-token": "write"}},
 }
 ADDRESS = "git+https://git.example.org/hub-team/hubpress@v0.1.0"
-KNOWN = {
-    "inputs.version": "",
-    "github.token": "a-token",
-    "github.event_name": "schedule",
-    "vars.HUBPRESS": ADDRESS,
-}
+KNOWN = {"inputs.version": "", "github.token": "a-token", "github.event_name": "schedule", "vars.HUBPRESS": ADDRESS}
 
 
 # -- what they are

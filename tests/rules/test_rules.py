@@ -22,7 +22,7 @@ from tests.support.machine import PROJECT
 from tests.support.processes import write_program
 from tests.support.scene import DOCKERFILE, REFUSED, REQUIREMENTS, UNREACHABLE, VALUES, Place, Scene
 from tests.support.server import reply, reset
-from tests.support.steps import BRANCH, squash
+from tests.support.steps import BRANCH, MANAGED, committed_files, squash
 from tests.support.traps import BARE, Trap, plant
 from tests.support.world import ended, fault
 
@@ -74,7 +74,7 @@ def test_rule_3(hub: Hub) -> None:
     look = ("status", "--porcelain=v2", "--show-stash")
     before = hub.git(*look)
     succeed("bump", "commit", "--push", cwd=hub.path)
-    assert hub.git("show", "--format=", "--name-only").splitlines() == [REQUIREMENTS, DOCKERFILE]
+    assert committed_files(hub) == MANAGED
     assert hub.git(*look) == before
     sent = "%(refname) %(objectname)"
     assert hub.remote_git("for-each-ref", f"--format={sent}").splitlines() == [
@@ -242,14 +242,8 @@ def test_rule_11(hub: Hub, tmp_path: Path) -> None:
     for task in ("check --offline", "bump", "commit --push"):
         done = run_task(*task.split(), cwd=hub.path / "images/hub")
         assert (done.code, trap.said()) == (REFUSED if "check" in task else 0, ""), done
-    assert hub.git("diff", "--no-ext-diff", "--no-color", "--name-only", "main").splitlines() == [
-        REQUIREMENTS,
-        DOCKERFILE,
-    ]
-    assert hub.remote_git("for-each-ref", "--format=%(refname)").splitlines() == [
-        f"refs/heads/{BRANCH}",
-        "refs/heads/main",
-    ]
+    assert committed_files(hub) == MANAGED
+    assert hub.remote_git("for-each-ref", "--format=%(refname)") == f"refs/heads/{BRANCH}\nrefs/heads/main"
 
 
 def test_rule_12(hub: Hub, tmp_path: Path) -> None:

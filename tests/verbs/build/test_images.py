@@ -15,7 +15,7 @@ from tests.support.engine import files_of
 from tests.support.fixtures import Hubpress
 from tests.support.hubs import BASE, FROM_BASE, Hub, Maker
 from tests.support.registry import Repository
-from tests.support.steps import build, chartpress
+from tests.support.steps import build, chartpress, committed_files
 from tests.support.world import commands, data, demand_fault, fault, images_in, labels, values_of
 
 pytestmark = pytest.mark.engine
@@ -53,10 +53,7 @@ def test_one_bake_builds_what_the_registry_lacks_alone(make: Maker, hubpress: Hu
     hub = make(PATHS, TWO, BOTH)
     build(hub, "--image", "hub")
     assert list(planned(hubpress, hub)["target"]) == ["lab"]
-    assert [(image["name"], image["status"]) for image in build(hub)["images"]] == [
-        ("hub", "present"),
-        ("lab", "built"),
-    ]
+    assert [(one["name"], one["status"]) for one in build(hub)["images"]] == [("hub", "present"), ("lab", "built")]
 
 
 def test_a_last_stage_on_another_image_is_refused_unless_a_target_is_named(make: Maker, hubpress: Hubpress) -> None:
@@ -316,11 +313,7 @@ def test_several_platforms_are_refused_where_the_engine_cannot_build_them(
 def test_a_release_makes_one_commit(hub: Hub, registry: Registry, prefix: str) -> None:
     succeed("release", "--yes", cwd=hub.path)
     assert hub.subjects("origin/main..HEAD")[0] == "Move z2jh from 3.2.1 to 3.3.8"
-    assert hub.git("show", "--name-only", "--pretty=").splitlines() == [
-        "hub/Chart.yaml",
-        "hub/values.yaml",
-        "images/hub/Dockerfile",
-    ]
+    assert committed_files(hub) == "hub/Chart.yaml\nhub/values.yaml\nimages/hub/Dockerfile"
     image = values_of(hub)["jupyterhub"]["hub"]["image"]
     assert image["tag"].startswith("3.3.8-")
     assert list(images_in(registry.address, prefix.partition("/")[2])) == [

@@ -30,10 +30,7 @@ def branched(settled: Hub) -> Hub:
 
 OTHER_WORK = "commit --allow-empty --message 'Work on something else'"
 SQUASHED = ["merge --squash bump", "commit --message 'Move the authenticator (#42)'"]
-REWRITTEN = {
-    "squashed": SQUASHED,
-    "rebased": [OTHER_WORK, "rebase main bump", "switch main", "merge --ff-only bump"],
-}
+REWRITTEN = {"squashed": SQUASHED, "rebased": [OTHER_WORK, "rebase main bump", "switch main", "merge --ff-only bump"]}
 
 
 def type_git(hub: Hub, commands: list[str]) -> None:

@@ -112,11 +112,7 @@ def test_the_users_own_commits_on_the_feature_branch_are_listed_and_pushed(moved
     ) in dry.out
     done = succeed("commit", "--push", cwd=moved.path)
     assert f"  {second} Fix $(notes)\n  {first} Add notes\n" in done.err
-    assert moved.remote_git("log", "--format=%s", f"main..{BRANCH}").splitlines() == [
-        SUBJECT,
-        "Fix $(notes)",
-        "Add notes",
-    ]
+    assert moved.remote_git("log", "--format=%s", f"main..{BRANCH}") == f"{SUBJECT}\nFix $(notes)\nAdd notes"
 
 
 # -- where the remote is ahead, or says no

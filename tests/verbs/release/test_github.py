@@ -48,10 +48,8 @@ def test_a_release_from_a_fork_opens_one_request_in_its_parent_and_updates_it(fo
     (request,) = github.requests
     assert (request["headRepositoryOwner"]["login"], request["headRefName"]) == ("robin", BRANCH)
     assert (request["baseRefName"], request["title"]) == ("staging", "Move z2jh from 3.2.1 to 3.3.7")
-    assert (request["labels"]["nodes"], request["reviewers"]) == (
-        [{"name": "jupyterhub-deployment"}],
-        ["sam", "hub-team"],
-    )
+    assert request["labels"]["nodes"] == [{"name": "jupyterhub-deployment"}]
+    assert request["reviewers"] == ["sam", "hub-team"]
     opened = [
         "PullRequestCreate",
         f"POST repos/{TEAM}/issues/1/labels",

@@ -94,11 +94,7 @@ def test_a_release_whose_build_fails_goes_on_once_the_dockerfile_is_mended(scene
     told = release(scene.hub, "--json").json
     (image,) = told["images"]
     assert [step["name"] for step in told["steps"] if step["status"] == "done"] == ["build", "commit"]
-    assert scene.hub.subjects("main..HEAD") == [
-        f"Use hub image {image['tag']}",
-        f"Change {DOCKERFILE}",
-        SUBJECT,
-    ]
+    assert scene.hub.subjects("main..HEAD") == [f"Use hub image {image['tag']}", f"Change {DOCKERFILE}", SUBJECT]
     succeed("release", cwd=scene.hub.path)
 
 
