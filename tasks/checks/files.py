@@ -31,7 +31,7 @@ from ..repo.edits import archives, to_commit
 from ..repo.files import is_below, join
 from ..repo.hub import Hub, HubImage, without_effect
 from ..repo.pins import Lock
-from ..repo.values import TAG_KEY, PinnedImage
+from ..repo.values import TAG_KEY
 from ..tools.git import HEAD
 
 # chartpress ends a tag in `.h<commit>`, in older versions after `n<commits>`.
@@ -130,20 +130,20 @@ def _values_problems(
     hub: Hub, image: HubImage, uncommitted: Sequence[str], *, compares: bool
 ) -> Iterator[Problem | Unchecked]:
     """Yield the problems with an image in the values: missing, another image, several tags, or a stale one."""
-    pinned: dict[str, PinnedImage] = {}
+    pinned: dict[str, Reference] = {}
     for place, found in hub.pinned(image).items():
-        where = f"{place.file}:{found.line}"
-        if found.name is None or not (found.tag or found.digest):
+        where = found.where
+        if found.image is None:
             message, hint, severity = f"{place.path} names no image", f"{CLI} build", Severity.FAULT
             if changed := [path for path in uncommitted if is_below(path, hub.paths_of(image))]:
                 message += " yet: its files are not committed"
                 hint, severity = f"{to_commit(hub, changed)}; then {hint}", Severity.WARNING
             yield Problem(Code.VALUES_EMPTY, where, message, hint, severity)
-        elif not Reference(found.name).same_repository(Reference(image.spec.name)):
-            message = f"{place.path} names {found.name}, but {hub.layout.file} says {image.spec.name}"
+        elif not found.image.same_repository(Reference(image.spec.name)):
+            message = f"{place.path} names {found.image.name}, but {hub.layout.file} says {image.spec.name}"
             yield Problem(Code.VALUES_NAME, where, message, f"{CLI} build")
         else:
-            pinned[where] = found
+            pinned[where] = found.image
     if not pinned:
         return
     (where, first), *more = pinned.items()
@@ -163,25 +163,25 @@ def _unmoved_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
     unmoved = unmoved_images(hub)
     hint = f"take it out, or {how_to_move(hub, chain.from_iterable(unmoved.values()))}"
     for image in (image for image in hub.images if image.spec.key in unmoved):
-        key, pinned = image.spec.key, [*hub.pinned(image).values()]
+        key, pinned = image.spec.key, [one.written.tag for one in hub.pinned(image).values()]
         for one in unmoved[key]:
-            unmoved_pin = PinnedImage(image.spec.name, one.reference.tag, 0, one.reference.digest)
+            here = _version(one.reference)
             if not pinned:
-                for found in _tag_problems(hub, image, one.where, unmoved_pin):
-                    what = found.message if isinstance(found, Problem) else f"the tag is {_version(unmoved_pin)}"
+                for found in _tag_problems(hub, image, one.where, one.reference):
+                    what = found.message if isinstance(found, Problem) else f"the tag is {here}"
                     message = f"{what}; no build writes {key} here"
                     yield Problem(Code.VALUES_DIFFER, one.where, message, hint, Severity.WARNING)
-            elif pinned[0].tag not in (None, unmoved_pin.tag):
-                message = f"{key} is pinned to {_version(unmoved_pin)} here and to {pinned[0].tag} elsewhere"
+            elif pinned[0] not in (None, one.reference.tag):
+                message = f"{key} is pinned to {here} here and to {pinned[0]} elsewhere"
                 yield Problem(Code.VALUES_DIFFER, one.where, message, hint, Severity.WARNING)
 
 
-def _differ(one: PinnedImage, other: PinnedImage) -> bool:
-    pairs = (one.tag, other.tag), (one.digest, other.digest)
+def _differ(one: Reference, other: Reference) -> bool:
+    pairs = zip(one[1:], other[1:], strict=True)
     return any(first != second for first, second in pairs if first and second)
 
 
-def _version(pinned: PinnedImage) -> str:
+def _version(pinned: Reference) -> str:
     return "@".join(filter(None, (pinned.tag, pinned.digest)))
 
 
@@ -231,7 +231,7 @@ def _staying_problems(hub: Hub) -> Iterator[Problem]:
             yield Problem(Code.PIN_STAYS, where, message, one.setting, Severity.WARNING)
 
 
-def _tag_problems(hub: Hub, image: HubImage, where: str, pinned: PinnedImage) -> Iterator[Problem | Unchecked]:
+def _tag_problems(hub: Hub, image: HubImage, where: str, pinned: Reference) -> Iterator[Problem | Unchecked]:
     if not names_commit(hub.settings.tag):
         return
     tag, what = pinned.tag, f"whether {image.spec.key}:{pinned.tag} is current"

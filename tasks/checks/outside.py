@@ -184,8 +184,8 @@ def _named(hub: Hub, image: HubImage) -> tuple[Reference | None, list[tuple[str,
 
     If no values file can name it, return the image that a build would make.
     """
-    read = ((f"{place.file}:{found.line}", found.image) for place, found in hub.pinned(image).items())
-    named = [(where, Reference.parse(str(one), where)) for where, one in read if one]
+    read = [one for one in hub.pinned(image).values() if one.image]
+    named = [(one.where, Reference.parse(str(one.image), one.where)) for one in read]
     if named:
         # The first one with a tag, without its digest, else the first one.
         first = next((one._replace(digest=None) for _, one in named if one.tag), named[0][1])

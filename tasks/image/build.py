@@ -235,11 +235,10 @@ def results_of(images: Iterable[ImageBuild]) -> dict[str, ImageBuild]:
 def pinned_images(hub: Hub, image: HubImage) -> list[Reference]:
     """Return the images in ``image``'s repository that the values name."""
     try:
-        found = hub.pinned(image).values()
+        named = [one.written._replace(digest=None) for one in hub.pinned(image).values()]
     except Unusable:
         return []  # the step that writes the values reports the fault
-    named = (Reference(one.name, one.tag) for one in found if one.name == image.spec.name and is_tag(one.tag or ""))
-    return list(dict.fromkeys(named))
+    return list(dict.fromkeys(one for one in named if one.name == image.spec.name and is_tag(one.tag or "")))
 
 
 def assess_images(hub: Hub, options: BuildOptions) -> Build:

@@ -389,7 +389,7 @@ def named_images(hub: Hub, defaults: Data = None, telling: bytes = b"") -> Itera
 
 def lines_of(hub: Hub, image: HubImage) -> list[str]:
     """Return the places of ``image`` in the values as ``path:line``."""
-    return [f"{place.file}:{one.line}" for place, one in hub.pinned(image).items()]
+    return [one.where for one in hub.pinned(image).values()]
 
 
 def unmoved_images(hub: Hub) -> dict[str, list[NamedImage]]:

@@ -190,18 +190,16 @@ def _step(document: Document, here: Found, step: str, steps: Path) -> Found | No
 
 
 class PinnedImage(NamedTuple):
-    """An image in the values, with tag, digest or both, None if empty, and the line of the tag or name."""
+    """An image in the values as written, which may be invalid, or lack its name or tag; and its ``path:line``."""
 
-    name: str | None
-    tag: str | None
-    line: int
-    digest: str | None = None
+    written: Reference
+    where: str
 
     @property
     def image(self) -> Reference | None:
-        """Its reference as written, which may be invalid; None if it is incomplete."""
-        is_whole = self.name and (self.tag or self.digest)
-        return Reference(self.name or "", self.tag, self.digest) if is_whole else None
+        """The image, or None if it is incomplete."""
+        name, tag, digest = self.written
+        return self.written if name and (tag or digest) else None
 
 
 class ValuesPlace(NamedTuple):
@@ -275,21 +273,21 @@ def _image_there(document: Document, steps: Path) -> PinnedImage:
         name, colon, tag = tagged_name.rpartition(":")
         if not colon or "/" in tag:
             name, tag = tagged_name, ""
-        return PinnedImage(name or None, tag or None, node.line, digest or None)
+        return PinnedImage(Reference(name, tag or None, digest or None), document.place(node))
     texts = {key: text_at(document, (*steps, key)) for key in (*NAME_KEYS, TAG_KEY, DIGEST_KEY)}
     named = next(filter(None, map(texts.get, NAME_KEYS)), None)
     tag, _, behind = (texts[TAG_KEY] or "").partition("@")
     nodes = (reach(document, (*steps, key)).node for key in (TAG_KEY, *NAME_KEYS))
-    line = next((one.line for one in (*nodes, node) if one is not None), 1)
+    where = document.place(next(filter(None, nodes), node))
     name, _, in_name = (named or "").partition("@")
     if in_name == _DIGEST[1:]:
-        return PinnedImage(name, None, line, f"{in_name}:{tag}")
-    return PinnedImage(name or None, tag or None, line, in_name or behind or texts[DIGEST_KEY])
+        return PinnedImage(Reference(name, None, f"{in_name}:{tag}"), where)
+    return PinnedImage(Reference(name, tag or None, in_name or behind or texts[DIGEST_KEY]), where)
 
 
 def with_image(data: bytes, values_path: str, image: Reference, where: str) -> bytes:
     """Return the values file with the image set, and its digest only if one is pinned."""
-    pinned = image_at(data, values_path, where).digest is not None
+    pinned = image_at(data, values_path, where).written.digest is not None
     document, steps = _document(data, where, values_path)
     digest = image.digest if pinned else None
     behind = f"@{digest}" if digest else ""
@@ -314,7 +312,7 @@ def named_at(files: Files, file: str, path: str) -> Reference | None:
 
 def name_in(data: bytes, file: str, path: str) -> Reference | None:
     """Return the image without tag at ``path``, or None; raise Unusable if the file cannot be read."""
-    name = _image_there(*_document(data, file, path)).name
+    name = _image_there(*_document(data, file, path)).written.name
     return Reference(name) if name else None
 
 

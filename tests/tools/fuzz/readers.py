@@ -75,7 +75,7 @@ def _values(data: bytes) -> None:
         image_at(data, place, WHERE)
     image = Reference("quay.io/org/hub", "1.10")
     after = with_image(data, place, image, WHERE)
-    assert image_at(after, place, WHERE)[:2] == image[:2]
+    assert image_at(after, place, WHERE).written[:2] == image[:2]
     assert with_image(after, place, image, WHERE) == after
 
 

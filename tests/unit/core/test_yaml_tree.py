@@ -45,7 +45,8 @@ def test_a_bomb_of_aliases_is_as_small_as_its_text_and_not_edited() -> None:
     levels = "".join(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 9)}]\n" for n in range(50))
     merges = "".join(f"m{n + 1}: &m{n + 1} {{<<: [*m{n}, *m{n}]}}\n" for n in range(50))
     data = f"a0: &a0 x\nm0: &m0 {{k: v}}\n{levels}{merges}image:\n  <<: *m50\n  name: a\n  tag: b\n".encode()
-    assert image_at(data, "image", WHERE) == PinnedImage("a", "b", data.count(b"\n"))
+    last = data.count(b"\n")
+    assert image_at(data, "image", WHERE) == PinnedImage(Reference("a", "b"), f"{WHERE}:{last}")
     with pytest.raises(Unusable, match="its aliases stand for too much"):
         with_image(data, "image", Reference("a", "c"), WHERE)
 

@@ -100,25 +100,25 @@ def test_a_setting_that_is_proposed_reads_back_as_the_same_text(name: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("data", "expected"),
+    ("data", "written", "line"),
     [
-        ("image:\n  name: a\n  tag: b\n", PinnedImage("a", "b", 3)),
-        ("image:\n  name:\n  tag: ~\n", PinnedImage(None, None, 3)),
-        ("image: {repository: a, tag: 1.10}\n", PinnedImage("a", "1.10", 1)),
-        ("# c\nimage: localhost:5000/a:b\n", PinnedImage("localhost:5000/a", "b", 2)),
-        ("image: localhost:5000/a\n", PinnedImage("localhost:5000/a", None, 1)),
-        (f"image: a:b@{DIGEST}\n", PinnedImage("a", "b", 1, DIGEST)),
-        (f"image: a@{DIGEST}\n", PinnedImage("a", None, 1, DIGEST)),
-        (f"image:\n  name: a\n  tag: b@{DIGEST}\n", PinnedImage("a", "b", 3, DIGEST)),
-        (f"image:\n  name: a@sha256\n  tag: {'0' * 64}\n", PinnedImage("a", None, 3, DIGEST)),
-        (f"image:\n  name: a@{DIGEST}\n  tag:\n", PinnedImage("a", None, 3, DIGEST)),
-        (f"image: {{repository: a, tag: b, digest: '{DIGEST}'}}\n", PinnedImage("a", "b", 1, DIGEST)),
-        ("image: ''\n", PinnedImage(None, None, 1)),
-        ("n: &n a\nimage: {name: *n, tag: b}\n", PinnedImage("a", "b", 2)),
+        ("image:\n  name: a\n  tag: b\n", Reference("a", "b"), 3),
+        ("image:\n  name:\n  tag: ~\n", Reference(""), 3),
+        ("image: {repository: a, tag: 1.10}\n", Reference("a", "1.10"), 1),
+        ("# c\nimage: localhost:5000/a:b\n", Reference("localhost:5000/a", "b"), 2),
+        ("image: localhost:5000/a\n", Reference("localhost:5000/a"), 1),
+        (f"image: a:b@{DIGEST}\n", Reference("a", "b", DIGEST), 1),
+        (f"image: a@{DIGEST}\n", Reference("a", None, DIGEST), 1),
+        (f"image:\n  name: a\n  tag: b@{DIGEST}\n", Reference("a", "b", DIGEST), 3),
+        (f"image:\n  name: a@sha256\n  tag: {'0' * 64}\n", Reference("a", None, DIGEST), 3),
+        (f"image:\n  name: a@{DIGEST}\n  tag:\n", Reference("a", None, DIGEST), 3),
+        (f"image: {{repository: a, tag: b, digest: '{DIGEST}'}}\n", Reference("a", "b", DIGEST), 1),
+        ("image: ''\n", Reference(""), 1),
+        ("n: &n a\nimage: {name: *n, tag: b}\n", Reference("a", "b"), 2),
     ],
 )
-def test_reading(data: str, expected: PinnedImage) -> None:
-    assert image_at(data.encode(), "image", WHERE) == expected
+def test_reading(data: str, written: Reference, line: int) -> None:
+    assert image_at(data.encode(), "image", WHERE) == PinnedImage(written, f"{WHERE}:{line}")
 
 
 # What stands at jupyterhub.hub, and what is said of jupyterhub.hub.image.
@@ -161,7 +161,7 @@ SHARED = {
 @pytest.mark.parametrize(("other", "data"), SHARED.values(), ids=SHARED)
 def test_what_is_shared_is_read_and_refused_where_it_would_be_edited(other: str, data: str) -> None:
     found = image_at(data.encode(), "jupyterhub.hub.image", WHERE)
-    assert (found.name, found.tag) == ("a", "b")
+    assert found.written == Reference("a", "b")
     assert with_image(data.encode(), "jupyterhub.hub.image", Reference("a", "b"), WHERE) == data.encode()
     told = f"error: the file cannot be edited there without changing {other}.name (hub/values.yaml)\nhint: {PLAINLY}"
     assert raised(Unusable, with_image, data.encode(), "jupyterhub.hub.image", IMAGE, WHERE) == told
