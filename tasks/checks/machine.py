@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from ..core.faults import Denied, Fault, ProgramFailed, Unreachable
 from ..core.names import Host, Reference, platform_argument, short_platform
@@ -49,28 +49,15 @@ class MachineFinding(NamedTuple):
         return {"name": self.name, "version": self.version, "ok": ok, "needed": self.needed, "hint": self.hint}
 
 
-class _Check(NamedTuple):
-    """A check: ``ask`` returns the program's version or another text, or raises the fault."""
-
-    name: str
-    ask: Callable[[], str]
-    needed: bool = True
-
-    def finding(self) -> MachineFinding:
-        """Run the check and return the result."""
-        try:
-            return MachineFinding(self.name, self.ask(), None, self.needed)
-        except NotInstalled as fault:
-            return MachineFinding(self.name, None, f"{fault.what}: {fault.hint}", self.needed)
-        except Fault as fault:
-            return MachineFinding(self.name, fault.what, fault.hint, self.needed)
+# A check: its name, what returns the program's version or another text, or raises the fault; and if it is needed.
+_Check: TypeAlias = tuple[str, Callable[[], str], bool]
 
 
 def examine(hub: Hub | None) -> list[MachineFinding]:
     """Check everything that a release of ``hub`` needs; without a hub, only the tools."""
     host = Host.here()
     argument = platform_argument(host, hub.settings.platform if hub else "linux/amd64")
-    found = map_parallel(_Check.finding, [*_tool_checks(hub, argument), *(_hub_checks(hub) if hub else ())])
+    found = map_parallel(_finding, [*_tool_checks(hub, argument), *(_hub_checks(hub) if hub else ())])
     platform = MachineFinding("platform", f"{host.title}: {f'--platform {argument}' if argument else 'native'}")
     # All images of a registry have the same fault.
     return [*dict.fromkeys(found), platform]
@@ -88,40 +75,44 @@ def text_of(findings: Sequence[MachineFinding]) -> str:
     return "\n".join((table(rows), *hints))
 
 
+def _finding(check: _Check) -> MachineFinding:
+    name, ask, needed = check
+    try:
+        return MachineFinding(name, ask(), None, needed)
+    except NotInstalled as fault:
+        return MachineFinding(name, None, f"{fault.what}: {fault.hint}", needed)
+    except Fault as fault:
+        return MachineFinding(name, fault.what, fault.hint, needed)
+
+
 def _tool_checks(hub: Hub | None, platforms: str | None) -> Iterator[_Check]:
     builder = hub.settings.builder if hub else None
     google = builder == CLOUD_BUILD or any(is_google(host) for host in (hub.registries if hub else ()))
     locked = hub is not None and any(isinstance(pin, Lock) for pin in hub.pins)
     signs = hub is not None and (hub.settings.sign or hub.settings.verify) is not None
-    yield _version_check("git", (2, 23))
-    yield _version_check("docker", (20, 10))
-    yield _version_check("buildx", (0, 10), "docker", "buildx", "version")
+    yield "git", partial(_version, "git", (2, 23)), True
+    yield "docker", partial(_version, "docker", (20, 10)), True
+    yield "buildx", partial(_version, "buildx", (0, 10), "docker", "buildx", "version"), True
     # Builders elsewhere need no engine here.
-    yield _Check("engine", _engine, needed=builder is None)
+    yield "engine", _engine, builder is None
     if builder != CLOUD_BUILD:
-        yield _Check("builder", partial(_builder, builder, platforms))
-    yield _version_check("gcloud", (400, 0), needed=google)
-    yield _version_check("helm", (3, 0), "helm", "version", "--short", needed=locked)
-    yield _version_check("cosign", (), "cosign", "version", pattern=_COSIGN_VERSION, needed=signs)
-    yield _version_check("gh", (2, 0), needed=False)
+        yield "builder", partial(_builder, builder, platforms), True
+    yield "gcloud", partial(_version, "gcloud", (400, 0)), google
+    yield "helm", partial(_version, "helm", (3, 0), "helm", "version", "--short"), locked
+    yield "cosign", partial(_version, "cosign", (), "cosign", "version", pattern=_COSIGN_VERSION), signs
+    yield "gh", partial(_version, "gh", (2, 0)), False
 
 
-def _version_check(
-    name: str, least: tuple[int, ...], *argv: str, pattern: str = _VERSION, needed: bool = True
-) -> _Check:
-    """Return the check of the version that ``argv``, by default ``NAME --version``, shows: at least ``least``."""
-
-    def ask() -> str:
-        output = capture(Command(argv or (name, "--version")), seconds=CHECK_SECONDS)
-        found, install = re.search(pattern, output.text), INSTALL_HINTS[name]
-        if not output.ok or not found:
-            raise ProgramFailed("it tells no version" if output.ok else output.last_words, hint=install)
-        version = found[0].strip()
-        if least and tuple(map(int, version.split(".")[:2])) < least:
-            raise ProgramFailed(version, hint=f"at least {'.'.join(map(str, least))} is needed: {install}")
-        return version
-
-    return _Check(name, ask, needed)
+def _version(name: str, least: tuple[int, ...], *argv: str, pattern: str = _VERSION) -> str:
+    """Return the version that ``argv``, by default ``NAME --version``, shows: at least ``least``."""
+    output = capture(Command(argv or (name, "--version")), seconds=CHECK_SECONDS)
+    found, install = re.search(pattern, output.text), INSTALL_HINTS[name]
+    if not output.ok or not found:
+        raise ProgramFailed("it tells no version" if output.ok else output.last_words, hint=install)
+    version = found[0].strip()
+    if least and tuple(map(int, version.split(".")[:2])) < least:
+        raise ProgramFailed(version, hint=f"at least {'.'.join(map(str, least))} is needed: {install}")
+    return version
 
 
 def _engine() -> str:
@@ -146,20 +137,20 @@ def _builder(name: str | None, platforms: str | None) -> str:
 
 def _hub_checks(hub: Hub) -> Iterator[_Check]:
     """Yield the checks of git's author and remotes (``--push``), gh's sign-in (``--pr``), and of the registries."""
-    yield _Check("author", hub.git.author)
+    yield "author", hub.git.author, True
     remotes = read_remotes(hub.git, hub.settings)
     for remote in dict.fromkeys(filter(None, (remotes.push, remotes.upstream))):
-        yield _Check(f"remote {remote}", partial(_remote, hub.git, remote), needed=False)
+        yield f"remote {remote}", partial(_remote, hub.git, remote), False
     upstream = read_remote(remotes.address(remotes.upstream or ""))
     if upstream and upstream.forge == GITHUB and find("gh"):
-        yield _Check(f"sign-in {upstream.server}", partial(_gh_sign_in, upstream.server), needed=False)
+        yield f"sign-in {upstream.server}", partial(_gh_sign_in, upstream.server), False
     for image in hub.images:
         probe = Reference(image.spec.name, "hubpress-doctor")
-        yield _Check(f"registry {probe.host}", partial(_registry, probe))
+        yield f"registry {probe.host}", partial(_registry, probe), True
     logins = DockerLogins.read()
     for host in hub.registries:
         if logins.helper_for(host) or (is_google(host) and logins.credentials(host) is None):
-            yield _Check(f"sign-in {host}", partial(_sign_in, logins.helper_for(host), host))
+            yield f"sign-in {host}", partial(_sign_in, logins.helper_for(host), host), True
 
 
 def _remote(git: Git, remote: str) -> str:
