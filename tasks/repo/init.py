@@ -138,8 +138,10 @@ def _adopting(hub: Hub, prefix: str | None) -> tuple[BareChart | None, list[Part
         parts.append(Kept(layout.file, ["    images:", *lacks] if lacks else ()))
     elif chart is not None and not hub.roots and not hub.settings.whole_images:
         parts.append(_chartpress_part(hub, layout, None))
-    if chart is None and (lines := list(_settings_lines(hub, prefix))):
-        parts.append(_settings_part(hub.files, lines))
+    if chart is None and (settings := [f"  {line}" for line in _settings_lines(hub, prefix)]):
+        lines = [f"{SECTION}:", *settings]
+        edit = _with_lines(FILE, hub.files.read(FILE), lines, f"{SECTION} added")
+        parts.append(_if_read(edit, (SECTION,), lines))
     if chart is not None and any(chart.values_path in image.spec.values_paths for image in hub.images):
         parts.append(_values_part(hub.files, chart))
     return chart, parts
@@ -169,13 +171,13 @@ def _beginning(hub: Hub, prefix: str | None) -> tuple[BareChart, list[Part]]:
     (image,) = layout.chart.images
     place, context = join(layout.root, image.dockerfile), join(layout.root, image.context)
     prefix = None if layout.charts else _prefix(hub, prefix)
-    parts = [
-        *([] if found else [_new(f"{chart.folder}/Chart.yaml", "Chart.yaml", name=layout.chart.name, chart=chart)]),
-        *(_dockerfile_parts(files, place, context, released[1]) if released else [Kept(place)]),
-        _chartpress_part(hub, layout, prefix),
-        _values_part(files, chart),
-    ]
-    return chart, parts
+    parts: list[Part] = []
+    if not found:
+        parts.append(_new(files, f"{chart.folder}/Chart.yaml", "Chart.yaml", name=layout.chart.name, chart=chart))
+    parts.append(_new(files, place, "Dockerfile", base=released and released[1]))
+    if isinstance(parts[-1], FileEdit):
+        parts.append(_new(files, join(context, "requirements.txt"), "requirements.txt"))
+    return chart, [*parts, _chartpress_part(hub, layout, prefix), _values_part(files, chart)]
 
 
 def _layout_for(hub: Hub, chart: BareChart, dockerfile: str | None) -> Layout:
@@ -255,16 +257,6 @@ def _prefix(hub: Hub, given: str | None) -> str:
     raise Unusable("cannot tell where to push the image", where="git remote", hint=hint)
 
 
-def _dockerfile_parts(files: Files, dockerfile: str, context: str, base: Reference) -> Iterator[Part]:
-    """Yield a new Dockerfile based on ``base``, and its requirements.txt; existing files are kept."""
-    if files.read(dockerfile) is not None:
-        yield Kept(dockerfile)
-        return
-    packages = join(context, "requirements.txt")
-    yield _new(dockerfile, "Dockerfile", base=base)
-    yield Kept(packages) if files.read(packages) is not None else _new(packages, "requirements.txt")
-
-
 def _chartpress_part(hub: Hub, layout: Layout, prefix: str | None) -> Part:
     """Return chartpress.yaml with the chart and image of ``layout``, or the lines that an existing one lacks."""
     chart, (image,) = layout.chart, layout.chart.images
@@ -312,12 +304,6 @@ def _settings_lines(hub: Hub, prefix: str | None) -> Iterator[str]:
             name = next(name for name in chain([one.name], numbered) if name not in taken)
             taken.add(name)
             yield f"  - {in_brackets(one if name == one.name else one._replace(name=name, release=one.name))}"
-
-
-def _settings_part(files: Files, added: Sequence[str]) -> Part:
-    """Return invoke.yaml with the settings ``added``, or the missing lines if it already has settings."""
-    lines = [f"{SECTION}:", *(f"  {line}" for line in added)]
-    return _if_read(_with_lines(FILE, files.read(FILE), lines, f"{SECTION} added"), (SECTION,), lines)
 
 
 def _makefile_part(files: Files) -> Part:
@@ -385,7 +371,10 @@ def _image_lines(image: ImageSpec) -> list[str]:
     return ["    images:", f"      {image.key}:", *(f"        {key}: {text}" for key, text in fields.items() if text)]
 
 
-def _new(path: str, template: str, /, **fields: object) -> FileEdit:
+def _new(files: Files, path: str, template: str, /, **fields: object) -> Part:
+    """Return a new file with the filled ``template``; an existing one is kept."""
+    if files.read(path) is not None:
+        return Kept(path)
     text = (_TEMPLATES / f"{template}.in").read_text("utf-8")
     return FileEdit(path, None, text.format(**fields).encode(), "new")
 
