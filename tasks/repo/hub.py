@@ -317,7 +317,22 @@ class Hub(Contents):
     @cached_property
     def _owners(self) -> Mapping[ValuesPlace, str]:
         """Each image's places, with the owner's key: its own, or for a shared place that of the image named there."""
-        return dict(_find_places(self))
+        images = [image.spec for image in self.images]
+        own = behind_links(self.git.folder, self.values_file) if self.values_file else ""
+        claims: dict[tuple[str, str], dict[str, ImageSpec]] = {}
+        for image, path in ((one, path) for one in images for path in one.values_paths if own):
+            claims.setdefault((own, path), {})[image.key] = image
+        for target in self.settings.values:
+            for file in (behind_links(self.git.folder, file) for file in self.files_of(target)):
+                claimed = _claimed(self, target, file, images)
+                claims.setdefault((file, target.path), {}).update((image.key, image) for image in claimed)
+        owners: dict[ValuesPlace, str] = {}
+        for (file, path), some in claims.items():
+            named = named_at(self.files, file, path) if len(some) > 1 else None
+            fitting = (key for key, image in some.items() if named and named.same_repository(Reference(image.name)))
+            owner = next(fitting, None)
+            owners |= {ValuesPlace(file, path, key): owner or key for key in some}
+        return owners
 
     def files_of(self, target: ValuesTarget) -> tuple[str, ...]:
         """Return the files of an entry of ``hub.values``; raise Unusable if its file or image does not exist."""
@@ -334,8 +349,7 @@ class Hub(Contents):
     def managed(self) -> tuple[str, ...]:
         """The files that bump and build write, relative to the repository's top, without duplicates."""
         pinning = (file for pin in self.pins for file in pin.files)
-        values = (place.file for image in self.images for place in self.values_places(image))
-        return tuple(dict.fromkeys((*pinning, *values)))
+        return tuple(dict.fromkeys((*pinning, *(place.file for place in self.places))))
 
     @property
     def changed(self) -> tuple[str, ...]:
@@ -389,24 +403,6 @@ class Hub(Contents):
         placed = ((spec, behind_links(top, join(root, spec.dockerfile))) for spec in self.layout.chart.images)
         found = ((spec, file, self.base_of(file, spec)) for spec, file in placed)
         return tuple(HubImage(spec, file, base) for spec, file, base in found if base is not None)
-
-
-def _find_places(hub: Hub) -> Iterator[tuple[ValuesPlace, str]]:
-    """Yield each image's places, in the chart's values and of the setting ``values``, each with the owner's key."""
-    images = [image.spec for image in hub.images]
-    own = behind_links(hub.git.folder, hub.values_file) if hub.values_file else ""
-    claims: dict[tuple[str, str], dict[str, ImageSpec]] = {}
-    for image, path in ((one, path) for one in images for path in one.values_paths if own):
-        claims.setdefault((own, path), {})[image.key] = image
-    for target in hub.settings.values:
-        for file in (behind_links(hub.git.folder, file) for file in hub.files_of(target)):
-            claimed = _claimed(hub, target, file, images)
-            claims.setdefault((file, target.path), {}).update((image.key, image) for image in claimed)
-    for (file, path), some in claims.items():
-        named = named_at(hub.files, file, path) if len(some) > 1 else None
-        fitting = (key for key, image in some.items() if named and named.same_repository(Reference(image.name)))
-        owner = next(fitting, None)
-        yield from ((ValuesPlace(file, path, key), owner or key) for key in some)
 
 
 def _claimed(hub: Hub, target: ValuesTarget, file: str, images: Sequence[ImageSpec]) -> list[ImageSpec]:
