@@ -272,8 +272,20 @@ def review_known(git: Git, settings: Settings) -> Review:
 
 
 def _review(git: Git, settings: Settings, remotes: Remotes, there: RemoteBranches, *, is_asked: bool) -> Review:
-    """Return the review with the base branch and the shared branches, by the upstream's branches ``there``."""
-    base = _base(git, settings, remotes, there, is_asked=is_asked)
+    """Return the review with the base branch, from the setting, CI or the upstream's branches ``there``."""
+    upstream = remotes.upstream or ORIGIN
+    ci, repository = read_ci(), read_remote(remotes.address(upstream))
+    is_its = repository.path.lower() == ci.path.lower() if repository else remotes.push == remotes.upstream
+    of_ci = ci.base if is_its and (not is_asked or ci.base in there.heads) else ""
+    usual = (*_USUAL, remotes.config.get("init.defaultbranch"))
+    likely = [name for name in usual if name in there.heads or not there.heads]
+    likely += [*there.heads] if len(there.heads) == 1 else []
+    base = settings.base_branch or of_ci or there.default or next(iter(likely), None)
+    if base is None:
+        set_head = f"git remote set-head {upstream} BRANCH; or name it " if upstream in remotes.names else "name it "
+        hint = f"{set_head}{_SAY_BASE.format('NAME')}"
+        kind = Refused if is_asked else NotKnownHere
+        raise kind(f"cannot determine the default branch of {upstream}", where=git.folder, hint=hint)
     default = there.default or (None if settings.base_branch else base)
     shared = {
         **dict.fromkeys(PRODUCTION, "the branch that is deployed"),
@@ -281,30 +293,6 @@ def _review(git: Git, settings: Settings, remotes: Remotes, there: RemoteBranche
         base: "the branch that pull requests go to",
     }
     return Review(remotes, base, {**shared, default: "the default branch"} if default else shared)
-
-
-def _base(git: Git, settings: Settings, remotes: Remotes, there: RemoteBranches, *, is_asked: bool) -> str:
-    """Return the base branch: from the setting, CI, the upstream's default branch, or the clone."""
-    if settings.base_branch:
-        return settings.base_branch
-    upstream = remotes.upstream or ORIGIN
-    ci, repository = read_ci(), read_remote(remotes.address(upstream))
-    is_its = repository.path.lower() == ci.path.lower() if repository else remotes.push == remotes.upstream
-    if ci.base and is_its and (not is_asked or ci.base in there.heads):
-        return ci.base
-    if there.default:
-        return there.default
-    branches = [*there.heads]
-    usual = (*_USUAL, remotes.config.get("init.defaultbranch"))
-    likely = next((name for name in usual if name in branches), None)
-    if likely or len(branches) == 1:
-        return likely or branches[0]
-    if branches:
-        set_head = f"git remote set-head {upstream} BRANCH; or name it " if upstream in remotes.names else "name it "
-        hint = f"{set_head}{_SAY_BASE.format('NAME')}"
-        kind = Refused if is_asked else NotKnownHere
-        raise kind(f"cannot determine the default branch of {upstream}", where=git.folder, hint=hint)
-    return _USUAL[0]
 
 
 def _no_branch(base: str, known: Sequence[str], upstream: str) -> Refused:
