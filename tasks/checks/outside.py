@@ -203,19 +203,29 @@ def _seen(
     digests: list[tuple[str, Reference]],
     answers: Mapping[Reference, ImageAnswer],
 ) -> SeenImage:
-    """Return the state of an image, given the reference that its registry was ``asked`` for."""
+    """Return the state of an image, given the reference that its registry was ``asked`` for.
+
+    The inputs are compared on the base that the image was built on: one whose tag has moved since does not change them.
+    """
     named = asked if hub.values_places(image) else None
     own = asked if asked and asked.same_repository(Reference(image.spec.name)) else None
     answer = answers[asked] if asked else None
     in_registry = None if asked is None or isinstance(answer, Fault) else answer is not None
-    found = answer if own and named and isinstance(answer, FoundImage) else None
-    label = label_of(found) if found else None
-    name, inputs = _expected(hub, image, answers, found if label else None)
-    tag, same_inputs = name.tag if name else None, None
-    if found and label and label == inputs:
+    found = answer if own and named and isinstance(answer, FoundImage) and label_of(answer) else None
+    base, name, inputs, same_inputs = answers[image.base.reference], None, None, None
+    with suppress(Refused, Unreachable, Unusable):
+        if names_commit(hub.settings.tag):
+            name = name_image(hub, image)
+            if found:
+                bases = {one.labels.get(f"{LABEL}base.digest", "") for one in found.platforms.values()}
+                inputs = _inputs(hub, image, "".join(bases), name)
+        else:
+            identity = base_of(image, base, stored=False).identity
+            name = name_image(hub, image, _inputs(hub, image, identity))
+    tag = name.tag if name else None
+    if found and label_of(found) == inputs:
         same_inputs = True
-    elif found and label and name and own and own.tag == name.tag:
-        base = answers[image.base.reference]
+    elif found and name and own and own.tag == tag:
         same_inputs = False if is_of_another_commit(hub, found, name, base) else None
     is_up_to_date: bool | None = tag == own.tag if own else False
     if own is None or answer is None or same_inputs is False or depends_on(hub, image, hub.changed):
@@ -227,27 +237,6 @@ def _seen(
         is_up_to_date = None
     pinned, own = (named.tag or named.digest, own) if named else (None, None)
     return SeenImage(image, pinned, own, digests, in_registry, tag, same_inputs, is_up_to_date)
-
-
-def _expected(
-    hub: Hub, image: HubImage, answers: Mapping[Reference, ImageAnswer], found: FoundImage | None
-) -> tuple[ImageName | None, str | None]:
-    """Return the name that a build would give now, and the hash of its inputs on the base that ``found`` was built on.
-
-    A base image whose tag has moved since then does not change the inputs. None is unknown, and the hash also if the
-    tag contains the content.
-    """
-    name = inputs = None
-    with suppress(Refused, Unreachable, Unusable):
-        if names_commit(hub.settings.tag):
-            name = name_image(hub, image)
-            if found:
-                bases = {one.labels.get(f"{LABEL}base.digest", "") for one in found.platforms.values()}
-                inputs = _inputs(hub, image, "".join(bases), name)
-        else:
-            base = base_of(image, answers[image.base.reference], stored=False)
-            name = name_image(hub, image, _inputs(hub, image, base.identity))
-    return name, inputs
 
 
 def _inputs(hub: Hub, image: HubImage, base: str, name: ImageName | None = None) -> str:
