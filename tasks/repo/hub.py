@@ -73,9 +73,7 @@ def without_effect(hub: Hub) -> Iterator[tuple[str, str, str]]:
     for target in (one for one in hub.settings.values if is_glob(one.file) and matching[one.file]):
         if not any(place.path == target.path and place.file in matching[target.file] for place in hub.places):
             yield FILE, f"no file of {target.file} names a hub image at {target.path}", correct
-    for where, name in misspelt_marks(hub.files, hub.listing.telling, hub.requirement.name):
-        what = f"the marker names {name}, so the version there does not move"
-        yield where, what, f"did you mean # hubpress: {hub.requirement.name}?"
+    yield from misspelt_marks(hub.files, hub.listing.telling, hub.requirement.name)
 
 
 class HubImage(NamedTuple):

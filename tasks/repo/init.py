@@ -25,16 +25,7 @@ from .charts import JUPYTERHUBS, BareChart, ChartSpec, ImageSpec, NotNamed, Requ
 from .deployments import PROSE, installations, staying_installations, unused_images
 from .files import SUFFIX, FileEdit, Files, Listing, behind_links, edit_action, files_with, is_below, join, last_part
 from .hub import Hub
-from .layout import (
-    BRINGING,
-    CHARTPRESS_FILE,
-    Layout,
-    found_image,
-    from_chartpress,
-    image_setting,
-    no_hub_image,
-    one_chart,
-)
+from .layout import BRINGING, CHARTPRESS_FILE, Layout, found_image, from_chartpress, image_setting, no_hub_image
 from .remotes import upstream_repository
 from .values import fields_of, in_brackets, is_nothing, quoted, reach
 
@@ -150,7 +141,7 @@ def _adopting(hub: Hub, prefix: str | None) -> tuple[BareChart | None, list[Part
 def _beginning(hub: Hub, prefix: str | None) -> tuple[BareChart, list[Part]]:
     """Return the chart, and the files to keep and add if there is no hub image with a name."""
     settings, files = hub.settings, hub.files
-    found = one_chart(hub) if hub.folders else None
+    found = hub.only_chart if hub.folders else None
     dockerfile = next(iter(hub.dockerfiles), None)
     if found is None and (hub.folders or dockerfile):
         raise Unusable(

@@ -70,6 +70,14 @@ class Contents:
         return _readable(folders, self.requirement_in)
 
     @cached_property
+    def only_chart(self) -> BareChart | None:
+        """The only chart that depends on z2jh, or the one in the settings, or None."""
+        for folders in (self.own_folders, self.folders):
+            if folder := _chosen(self, {one: one for one in folders}, str(self.git.folder)):
+                return self.chart_in(folder)
+        return None
+
+    @cached_property
     def all_dockerfiles(self) -> tuple[str, ...]:
         """The files that may be Dockerfiles, with links resolved."""
         named = (path for path in self.listing.files if re.search(_DOCKERFILE, path) and not path.endswith(IGNORE_FILE))
@@ -208,14 +216,6 @@ def find_layout(repo: Contents) -> Layout:
     return _beside_chartpress(repo) or named
 
 
-def one_chart(repo: Contents) -> BareChart | None:
-    """Return the only chart that depends on z2jh, or the one in the settings, or None."""
-    for folders in (repo.own_folders, repo.folders):
-        if folder := _chosen(repo, {one: one for one in folders}, str(repo.git.folder)):
-            return repo.chart_in(folder)
-    return None
-
-
 def _chosen(repo: Contents, charts: Mapping[str, str], where: str) -> str | None:
     """Return the only folder, of these by name, whose chart depends on z2jh, or the one in the settings, or None."""
     wanted, dependency = repo.settings.chart and join(repo.settings.chart), repo.settings.dependency
@@ -316,7 +316,7 @@ def no_hub_image(repo: Contents, layout: Layout) -> Unusable:
 
 
 def _from_settings(repo: Contents, images: Iterable[WholeImage]) -> Layout:
-    chart = one_chart(repo)
+    chart = repo.only_chart
     specs: dict[str, ImageSpec] = {}
     for spec in map(found_image, images):
         if spec.key in specs:
@@ -327,7 +327,7 @@ def _from_settings(repo: Contents, images: Iterable[WholeImage]) -> Layout:
 
 
 def _from_what_is_there(repo: Contents) -> Layout:
-    chart, found = one_chart(repo), [*repo.dockerfiles]
+    chart, found = repo.only_chart, [*repo.dockerfiles]
     if not found:
         raise NotNamed(
             "there is no chartpress.yaml in this repository",

@@ -285,15 +285,16 @@ def named_pins(files: Files, found: Listing, targets: Sequence[PinTarget], marke
     return tuple(pins)
 
 
-def misspelt_marks(files: Files, telling: Sequence[str], chart: str) -> Iterator[tuple[str, str]]:
-    """Yield our markers with a name similar to ``chart``: ``path:line`` and the name."""
+def misspelt_marks(files: Files, telling: Sequence[str], chart: str) -> Iterator[tuple[str, str, str]]:
+    """Yield place, message and hint for our markers with a name similar to ``chart``."""
     for path in telling:
         lines = (files.read(path) or b"").decode("utf-8", "replace").split("\n")
         for number, line in enumerate(lines, start=1):
             found = re.search(_MARK, line)
             named = re.match(r"[\w-]*", found["words"]) if found and found["whose"] == "hubpress" else None
             if named and named[0] != chart and nearest(named[0], [chart]):
-                yield f"{path}:{number}", named[0]
+                what = f"the marker names {named[0]}, so the version there does not move"
+                yield f"{path}:{number}", what, f"did you mean # hubpress: {chart}?"
 
 
 def _marked(text: Text, marker: Marker) -> list[Pin]:
