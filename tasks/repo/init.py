@@ -67,8 +67,8 @@ def plan_init(hub: Hub, prefix: str | None) -> tuple[Step, Hub]:
     chart, parts = (_adopting if adopted else _beginning)(hub, prefix)
     parts = [*parts, _makefile_part(hub.files), _ignores_part(hub, chart)]
     edits = [part for part in parts if isinstance(part, FileEdit)]
-    kept = [part for part in parts if isinstance(part, Kept)]
-    to_add = {part.path: "\n".join([*part.lacks, ""]) for part in kept if part.lacks}
+    kept = {part.path: "".join(f"{line}\n" for line in part.lacks) for part in parts if isinstance(part, Kept)}
+    to_add = {path: lines for path, lines in kept.items() if lines}
     texts = [*to_add.values(), *(edit.after.decode("utf-8", "replace") for edit in edits)]
     texts += [image.spec.named or "" for image in images]
     is_unused = prefix is not None and not any(_prefix(hub, prefix) in text for text in texts)
@@ -78,22 +78,17 @@ def plan_init(hub: Hub, prefix: str | None) -> tuple[Step, Hub]:
     unused = [f"--prefix {prefix} is not used: {named_in} has the image's name"] if is_unused else []
     actions = []
     if edits:
-        required = chart.requirement if chart else None
-        depends = [f"{chart.folder} depends on {required.name} {required.version}"] if chart and required else []
+        depends = [f"{chart.folder} depends on {chart.requirement.name} {chart.requirement.version}"] if chart else []
         write = edit_action(hub.git.folder, edits, "; ".join((*adopted, *depends)))
-        lines = (line for edit in edits for line in (f"{edit.path}:", *(f"  {line}" for line in edit.diff())))
-        actions = [write._replace(what=f"write {', '.join(edit.path for edit in edits)}", details=tuple(lines))]
-    for path in (part.path for part in kept):
+        shown = (line for edit in edits for line in (f"{edit.path}:", *(f"  {line}" for line in edit.diff())))
+        actions = [write._replace(what=f"write {', '.join(edit.path for edit in edits)}", details=tuple(shown))]
+    for path, lines in kept.items():
         what = f"{path}: exists, left unchanged"
-        actions.append(Action(f"{what}; add by hand:", details=(to_add[path],)) if path in to_add else Action(what))
+        actions.append(Action(f"{what}; add by hand:", details=(lines,)) if lines else Action(what))
     step = Step(
         "init",
         (*actions, *map(Action, unused)),
-        report=lambda _: {
-            "files": [edit.path for edit in edits],
-            "kept": [part.path for part in kept],
-            "to_add": to_add,
-        },
+        report=lambda _: {"files": [edit.path for edit in edits], "kept": [*kept], "to_add": to_add},
         summary=lambda _: [
             *(f"{line}: left unchanged" for line in adopted if edits),
             *(f"{edit.path}: {edit.summary}" for edit in edits),
