@@ -132,30 +132,29 @@ def _values_problems(
     """Yield the problems with an image in the values: missing, another image, several tags, or a stale one."""
     pinned: dict[str, Reference] = {}
     for place, found in hub.pinned(image).items():
-        where = found.where
         if found.image is None:
             message, hint, severity = f"{place.path} names no image", f"{CLI} build", Severity.FAULT
             if changed := [path for path in uncommitted if is_below(path, hub.paths_of(image))]:
                 message += " yet: its files are not committed"
                 hint, severity = f"{to_commit(hub, changed)}; then {hint}", Severity.WARNING
-            yield Problem(Code.VALUES_EMPTY, where, message, hint, severity)
+            yield Problem(Code.VALUES_EMPTY, found.where, message, hint, severity)
         elif not found.image.same_repository(Reference(image.spec.name)):
             message = f"{place.path} names {found.image.name}, but {hub.layout.file} says {image.spec.name}"
-            yield Problem(Code.VALUES_NAME, where, message, f"{CLI} build")
+            yield Problem(Code.VALUES_NAME, found.where, message, f"{CLI} build")
         else:
-            pinned[where] = found.image
+            pinned[found.where] = found.image
     if not pinned:
         return
-    (where, first), *more = pinned.items()
-    differing = [(at, one) for at, one in reversed(more) if _differ(one, first)]
+    first, *more = pinned
+    differing = [where for where in reversed(more) if _differ(pinned[where], pinned[first])]
     if differing:
-        (where, one), *others = differing
-        message = f"{image.spec.key} is pinned to {_version(one)} here and to {_version(first)} elsewhere"
-        also = tuple(at for at, _ in others)
-        yield Problem(Code.VALUES_DIFFER, where, message, f"{CLI} build", also=also)
+        here, *also = differing
+        tags = f"{_version(pinned[here])} here and to {_version(pinned[first])} elsewhere"
+        message = f"{image.spec.key} is pinned to {tags}"
+        yield Problem(Code.VALUES_DIFFER, here, message, f"{CLI} build", also=tuple(also))
     elif compares:
-        for finding in _tag_problems(hub, image, where, first):
-            yield finding._replace(also=tuple(at for at, _ in more)) if isinstance(finding, Problem) else finding
+        for finding in _tag_problems(hub, image, first, pinned[first]):
+            yield finding._replace(also=tuple(more)) if isinstance(finding, Problem) else finding
 
 
 def _unmoved_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
