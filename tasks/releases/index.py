@@ -198,11 +198,11 @@ def choose(
     ``pinned`` is the current version, or a range, which decides if no option is given. The options are those of
     ``BumpOptions``. Raises Refused if there is no such release.
     """
-    if to is not None:
-        # A comment after a variable in a Makefile leaves blanks.
-        return Choice(_exactly(index, to.strip(), pinned), None, "the requested release")
     taken = pinned_release(index, pinned)
     here = parse_version(taken.version if taken else pinned)
+    if to is not None:
+        # A comment after a variable in a Makefile leaves blanks.
+        return Choice(_exactly(index, to.strip(), here), None, "the requested release")
     if here is None:
         raise Refused(
             f"the pinned version {pinned} is neither a version nor a range of versions that exist",
@@ -258,13 +258,12 @@ def newest(index: Index, majors: range = range(sys.maxsize), *, pre: bool = Fals
     return index[max(fitting, key=lambda pair: pair[0])[1]] if fitting else None
 
 
-def _exactly(index: Index, version: str, pinned: str) -> Release:
+def _exactly(index: Index, version: str, here: semver.Version | None) -> Release:
     part = re.fullmatch(_PART, version)
     release = index.find(version) if part is None or version in index else None
     if release is not None:
         return release
-    taken = pinned_release(index, pinned)
-    typed, here = parse_version(version), parse_version(taken.version if taken else pinned)
+    typed = parse_version(version)
     known = [(one, name) for one, name in index.versions if not is_dev(one)]
     # Suggest stable releases, then others, newest first: of the typed minor version, else of the typed or pinned major.
     known.sort(key=lambda pair: (pair[0].prerelease is None, order(pair[0])), reverse=True)
