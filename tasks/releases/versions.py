@@ -89,11 +89,11 @@ class _Comparison(NamedTuple):
         """Whether major, minor and patch are given."""
         return len(self.given) == _PARTS
 
-    def allows(self, version: semver.Version, *, pre: bool) -> bool:
-        """Whether ``version`` satisfies it; a pre-release only with ``pre``."""
+    def allows(self, version: semver.Version) -> bool:
+        """Whether ``version`` satisfies it."""
         mine, ours, theirs = self.version, self.given, version.to_tuple()[:3][: len(self.given)]
         first = next((at for at, number in enumerate(ours, start=1) if number), _PARTS)
-        fits = {
+        return {
             "<": version < mine,
             ">=": version >= mine,
             ">": version > mine if self.is_whole else theirs > ours,
@@ -102,8 +102,7 @@ class _Comparison(NamedTuple):
             "=": version == mine if self.is_whole else version >= mine and theirs == ours,
             "~": version >= mine and theirs[:2] == ours[:2],
             "^": version >= mine and theirs[:first] == ours[:first],
-        }
-        return fits[self.sign] and (pre or not version.prerelease)
+        }[self.sign]
 
 
 class Constraint(NamedTuple):
@@ -113,9 +112,9 @@ class Constraint(NamedTuple):
 
     def allows(self, version: semver.Version) -> bool:
         """Whether ``version`` satisfies it in Helm."""
-        pre = [any(one.version.prerelease for one in group) for group in self.groups]
-        groups = zip(self.groups, pre, strict=True)
-        return any(all(one.allows(version, pre=takes) for one in group) for group, takes in groups)
+        is_pre = version.prerelease is not None
+        groups = (group for group in self.groups if not is_pre or any(one.version.prerelease for one in group))
+        return any(all(one.allows(version) for one in group) for group in groups)
 
     def newest_of(self, versions: Iterable[str]) -> str | None:
         """Return the one of ``versions`` that Helm chooses, the highest by SemVer, or None."""
