@@ -152,12 +152,6 @@ def is_range(text: str) -> bool:
     return not (is_one and first.is_whole and first.sign == "=")
 
 
-def without_sign(text: str) -> str:
-    """Return a requirement of a single version without a leading ``=`` or ``v``."""
-    exact = text.lstrip("= ")
-    return exact.removeprefix("v") if parse_version(exact) else text
-
-
 def respelled(text: str, version: str, versions: Iterable[str]) -> str:
     """Return the requirement ``text`` changed so that Helm chooses ``version`` among ``versions``.
 

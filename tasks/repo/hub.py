@@ -15,7 +15,7 @@ from ..core.problems import Code
 from ..core.safe_files import clear_away
 from ..core.settings import FILE, Settings, ValuesTarget, is_accepted
 from ..releases.index import Index, Release, pinned_release, release_with_image
-from ..releases.versions import allows, is_range, parse_version, without_sign
+from ..releases.versions import allows, is_range, parse_version
 from ..tools.git import INDEX, Git
 from .charts import CHART_FILES, CHARTPRESS_KEYS, JUPYTERHUBS, LOCKS, ImageSpec, Requirement, address_of, requirements
 from .dockerfile import BaseImage
@@ -165,7 +165,8 @@ class Hub(Contents):
         """The current release, without a ``v``; for a range, the version of the lock or the base image."""
         pinned = self.resolved_version
         if not is_range(pinned):
-            return without_sign(pinned)
+            exact = pinned.lstrip("= ")
+            return exact.removeprefix("v") if parse_version(exact) else pinned
         bases = (image.base.reference.tag for image in self.images)
         return next((tag for tag in bases if tag and allows(pinned, tag)), pinned)
 

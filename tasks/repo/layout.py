@@ -117,10 +117,9 @@ class Contents:
     def charts_in(self, root: str) -> tuple[ChartSpec, ...]:
         """Return the charts of the chartpress.yaml in ``root``; none if it is invalid, like a template."""
         path = join(root, CHARTPRESS_FILE)
-        try:
+        with suppress(Unusable):
             return read_chartpress(self.files.read(path) or b"", path)
-        except Unusable:
-            return ()
+        return ()
 
     def requirement_in(self, folder: str, name: str | None = None) -> Requirement | None:
         """Return the dependency ``name`` (default: z2jh) of the chart in ``folder``, or None."""
@@ -207,10 +206,9 @@ def find_layout(repo: Contents) -> Layout:
     try:
         named = from_chartpress(repo)
     except NotNamed:
-        found = _beside_chartpress(repo)
-        if found is None:
-            raise
-        return found
+        if found := _beside_chartpress(repo):
+            return found
+        raise
     if any(repo.base_of(join(named.root, image.dockerfile), image) for image in named.chart.images):
         return named
     return _beside_chartpress(repo) or named

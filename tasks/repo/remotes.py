@@ -98,9 +98,8 @@ class Review(NamedTuple):
 
     def head(self, branch: str) -> str:
         """Return the head of a pull request from ``branch``: ``OWNER:BRANCH`` in a fork."""
-        return (
-            f"{self.fork.path.partition('/')[0]}:{branch}" if self.fork and self.repository and self.is_fork else branch
-        )
+        owner = self.fork.path.partition("/")[0] if self.fork and self.repository and self.is_fork else None
+        return f"{owner}:{branch}" if owner else branch
 
 
 def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, request: bool = False) -> Review:
