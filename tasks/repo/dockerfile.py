@@ -299,7 +299,8 @@ def with_base(
             hint="write FROM quay.io/jupyterhub/k8s-hub:VERSION, or give the ARG that it uses a default",
         )
     wanted: dict[BuildStage, Reference] = {}
-    edits: set[tuple[str | None, Edit]] = set()
+    # Those of the file are under None, and those of build arguments under their names.
+    edits: dict[str | None, set[Edit]] = {}
     for stage, old in bases.items():
         name = new.name if own == {old.name} else old.name
         if name != new.name and old.digest and new.digest:
@@ -309,14 +310,13 @@ def with_base(
                 hint="remove the @sha256:… there, or pin one hub image only",
             )
         wanted[stage] = Reference(name, new.tag, new.digest if old.digest else None)
-        edits.update(_edits(stage.image.pieces, old, wanted[stage]))
+        for argument, edit in _edits(stage.image.pieces, old, wanted[stage]):
+            edits.setdefault(argument, set()).add(edit)
     if wanted == bases:
         return data, {}
-    after = text.edited(edit for argument, edit in edits if argument is None)
-    changed = {
-        name: Text(name, arguments[name].value or "", b"").edited(edit for one, edit in edits if one == name).decode()
-        for name in {argument for argument, _ in edits if argument}
-    }
+    after = text.edited(edits.pop(None, ()))
+    values = ((name, Text(name, arguments[name].value or "", b"")) for name in edits if name)
+    changed = {name: value.edited(edits[name]).decode() for name, value in values}
     given = {**arguments, **{name: arguments[name]._replace(value=text) for name, text in changed.items()}}
     moved = chain(*read_stages(Text.decode(after, where), given))
     for before, found in zip((*stages, *sources), moved, strict=True):
@@ -331,10 +331,7 @@ def with_base(
 
 
 def with_images(
-    data: bytes,
-    images: Mapping[Reference, Reference],
-    where: str,
-    arguments: Mapping[str, BuildArgument] = {},
+    data: bytes, images: Mapping[Reference, Reference], where: str, arguments: Mapping[str, BuildArgument] = {}
 ) -> bytes:
     """Return the Dockerfile with its hub images replaced by those that ``images`` maps them to."""
     text = Text.decode(data, where)
