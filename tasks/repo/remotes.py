@@ -168,16 +168,12 @@ def fork_point(git: Git, review: Review, commit: str) -> str | None:
 
 
 def read_remotes(git: Git, settings: Settings) -> Remotes:
-    """Return the push remote and the upstream, by the clone and the settings."""
-    return choose_remotes(git.configuration, settings, git.start.branch)
-
-
-def choose_remotes(config: Mapping[str, str], settings: Settings, branch: str | None) -> Remotes:
     """Return the push remote and the upstream, by git's configuration and the settings."""
+    config = git.configuration
     keys = (key.removeprefix("remote.") for key in config if key.startswith("remote."))
     names = tuple(dict.fromkeys(key.rpartition(".")[0] for key in keys if key.endswith((".url", ".pushurl"))))
     usual = (ORIGIN,) if UPSTREAM in names else (FORK, ORIGIN)
-    wanted = (config.get(f"branch.{branch}.pushremote"), config.get("remote.pushdefault"), *usual)
+    wanted = (config.get(f"branch.{git.start.branch}.pushremote"), config.get("remote.pushdefault"), *usual)
     push = settings.remote or next((one for one in wanted if one in names), None)
     near = config.get(f"remote.{push}.url", "")
     upstream = _find_upstream(config, settings, names, near)

@@ -1,12 +1,21 @@
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from tasks.core.faults import Refused
 from tasks.core.settings import Settings
-from tasks.repo.remotes import choose_remotes
+from tasks.repo.remotes import Remotes, read_remotes
 from tests.support.calls import raised
 
 SSH = "git@github.com:{}/hubs.git"
 HTTPS = "https://github.com/{}/hubs.git"
+
+
+def read(config: dict[str, str], branch: str = "main", **settings: Any) -> Remotes:  # noqa: ANN401 - of any type
+    """Return the remotes of a clone with this configuration of git, on ``branch``."""
+    git: Any = SimpleNamespace(configuration=config, start=SimpleNamespace(branch=branch))
+    return read_remotes(git, Settings(**settings))
 
 
 def remotes(*names: str, address: str = SSH, **owners: str) -> dict[str, str]:
@@ -67,7 +76,7 @@ def test_which_remote_is_pushed_to_and_which_is_the_upstream(
     config: dict[str, str], push: str | None, upstream: str | None, settings: dict[str, str]
 ) -> None:
     branch = "staging" if "branch.staging.pushremote" in config else "main"
-    found = choose_remotes(config, Settings(**settings), branch)  # type: ignore[arg-type]
+    found = read(config, branch, **settings)
     assert (found.push, found.upstream) == (push, upstream)
 
 
@@ -84,11 +93,11 @@ def test_which_remote_is_pushed_to_and_which_is_the_upstream(
 )
 def test_an_upstream_that_is_no_remote_is_refused(config: dict[str, str], upstream: str, what: str, hint: str) -> None:
     told = f"error: {what} (hub.upstream)\nhint: {hint}"
-    assert raised(Refused, choose_remotes, config, Settings(upstream=upstream), "main") == told
+    assert raised(Refused, lambda: read(config, upstream=upstream)) == told
 
 
 def test_a_variable_is_what_to_fix_where_one_names_the_upstream(monkeypatch: pytest.MonkeyPatch) -> None:
     """invoke.yaml would change nothing: the variable wins."""
     monkeypatch.setenv("INVOKE_HUB_UPSTREAM", "team/hubs")
-    told = raised(Refused, choose_remotes, FOLDER, Settings(upstream="team/hubs"), "main")
+    told = raised(Refused, lambda: read(FOLDER, upstream="team/hubs"))
     assert told.endswith("hint: fix INVOKE_HUB_UPSTREAM, or unset it")
