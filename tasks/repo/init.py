@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from importlib import resources
 from itertools import chain, count
@@ -17,7 +17,7 @@ from typing import NamedTuple
 from ..core.faults import CLI, Refused, Unusable
 from ..core.names import Reference, is_name
 from ..core.plan import Action, Step
-from ..core.settings import FILE, SECTION, ValuesTarget, WholeImage, how_to_correct, read_settings, section_in
+from ..core.settings import FILE, SECTION, DeploymentSetting, WholeImage, how_to_correct, read_settings, section_in
 from ..core.yaml_tree import Alias, Edit, MappingNode, parse
 from ..releases.index import Release, newest
 from ..releases.repository import HelmRepository
@@ -27,7 +27,7 @@ from .files import SUFFIX, FileEdit, Files, Listing, behind_links, edit_action, 
 from .hub import Hub
 from .layout import BRINGING, CHARTPRESS_FILE, Layout, found_image, from_chartpress, image_setting, no_hub_image
 from .remotes import upstream_repository
-from .values import fields_of, in_brackets, is_nothing, quoted, reach
+from .values import SettingEntry, fields_of, in_brackets, is_nothing, quoted, reach
 
 # The hub image's path in z2jh's own values, and the settings to write for an image without a chart.
 _Z2JHS_OWN = "hub.image"
@@ -275,21 +275,18 @@ def _settings_lines(hub: Hub, prefix: str | None) -> Iterator[str]:
         files = [place.file for place in places]
         first, *others = fields_of(image_setting(hub, unnamed._replace(named=name), None, files))
         yield from ("images:", f"  - {first}", *(f"    {line}" for line in others))
-    if places:
-        yield from ("values:", *(f"  - {in_brackets(ValuesTarget(one.file, one.path))}" for one in places))
-    pins = dict.fromkeys(one.pin for one in staying_installations(hub) if one.pin)
-    if pins and not settings.pins:
-        yield from ("pins:", *(f"  - {in_brackets(pin)}" for pin in pins))
-    deployed = dict.fromkeys(one.deployment for one in installations(hub) if one.deployment)
-    if deployed and not settings.deployments:
-        yield "deployments:"
-        taken: set[str] = set()
-        for one in deployed:
-            # Helm releases in different namespaces can have the same name, deployments cannot.
-            numbered = (f"{one.name}-{number}" for number in count(2))
-            name = next(name for name in chain([one.name], numbered) if name not in taken)
-            taken.add(name)
-            yield f"  - {in_brackets(one if name == one.name else one._replace(name=name, release=one.name))}"
+    pins = [] if settings.pins else [one.pin for one in staying_installations(hub) if one.pin]
+    deployed: dict[str, DeploymentSetting] = {}
+    deploying = [] if settings.deployments else [one.deployment for one in installations(hub) if one.deployment]
+    for one in dict.fromkeys(deploying):
+        # Helm releases in different namespaces can have the same name, deployments cannot.
+        numbered = (f"{one.name}-{number}" for number in count(2))
+        name = next(name for name in chain([one.name], numbered) if name not in deployed)
+        deployed[name] = one if name == one.name else one._replace(name=name, release=one.name)
+    added: dict[str, Collection[SettingEntry]] = {"values": places, "pins": pins, "deployments": deployed.values()}
+    for key, entries in added.items():
+        if entries:
+            yield from (f"{key}:", *(f"  - {in_brackets(one)}" for one in dict.fromkeys(entries)))
 
 
 def _makefile_part(files: Files) -> Part:
