@@ -130,8 +130,8 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
                 upstream = _at_path(remotes.config[f"remote.{remotes.push}.url"], parent)
                 github, repository = github._replace(path=parent), fork._replace(path=parent)
                 asked = pool.submit(git.remote_branches, upstream)
-        branches, silent = _answer(asked, required=push and pushing is asked)
-        pushed, _ = _answer(pushing, required=push)
+        pushed = result_of(pushing) if push else _answer(pushing)[0]
+        branches, silent = _answer(asked)
     # If the upstream has no default branch, the clone may know one from `git remote set-head`.
     there = branches if branches and branches.default else git.known_branches(upstream)
     there = there._replace(heads=branches.heads) if branches else there
@@ -245,12 +245,10 @@ def _parent(github: GitHub | None) -> str | None:
     return github.parent()
 
 
-def _answer(asked: Future[RemoteBranches], *, required: bool) -> tuple[RemoteBranches | None, Unreachable | None]:
+def _answer(asked: Future[RemoteBranches]) -> tuple[RemoteBranches | None, Unreachable | None]:
     try:
         return result_of(asked), None
     except Unreachable as fault:
-        if required:
-            raise
         return None, fault
 
 
