@@ -220,11 +220,10 @@ class Marked(_Place):
     def _place(self, text: Text) -> tuple[int, int]:
         """Return the version's span: on the marker's line, or on the next ones, after lines that only open a block."""
         lines = text.content.split("\n")
-        marks = list(_marks_in(text, self.marker))
+        marks = _marks_in(text, self.marker)
         if len(marks) <= self.number:
             raise Unusable(f"nothing marks the version of {self.name}", where=text.where, hint="git diff")
-        at = marks[self.number]
-        first, last = self.marker.span_in(lines[at]) or (0, 0)
+        at, (first, last) = marks[self.number]
         code = re.sub(_COMMENT, "", lines[at][:first] + " " * (last - first) + lines[at][last:])
         behind = len(code) - len(code[last:].lstrip(" \t'\"=:"))
         at_mark = [one for one in _versions_in(code) if one.start() == behind and self.marker.text is not None]
@@ -298,8 +297,8 @@ def misspelt_marks(files: Files, telling: Sequence[str], chart: str) -> Iterator
 
 
 def _marked(text: Text, marker: Marker) -> list[Pin]:
-    marks = [*_marks_in(text, marker)]
-    return [Marked(text.where, marker.chart, marker, at, accepted_as=Code.PIN) for at in range(len(marks))]
+    numbers = range(len(_marks_in(text, marker)))
+    return [Marked(text.where, marker.chart, marker, number, accepted_as=Code.PIN) for number in numbers]
 
 
 def marks_versions(files: Files, file: str, text: str) -> bool:
@@ -367,12 +366,11 @@ def _scalars(data: bytes, where: str) -> Iterable[list[_Way]]:
     return found.values()
 
 
-def _marks_in(text: Text, marker: Marker) -> Iterator[int]:
-    """Yield the numbers, from 0, of lines with the marker; in Markdown, only HTML comments count."""
-    is_shown = text.where.endswith(".md") and marker.text is None
-    for number, line in enumerate(text.content.split("\n")):
-        if marker.span_in(line) and not (is_shown and "<!--" not in line):
-            yield number
+def _marks_in(text: Text, marker: Marker) -> list[tuple[int, tuple[int, int]]]:
+    """Return the numbers, from 0, of lines with the marker, and its spans; in Markdown, only HTML comments count."""
+    sign = "<!--" if text.where.endswith(".md") and marker.text is None else ""
+    lines = ((number, line) for number, line in enumerate(text.content.split("\n")) if sign in line)
+    return [(number, span) for number, line in lines if (span := marker.span_in(line))]
 
 
 def _version_in(text: str, where: str) -> tuple[int, int]:
