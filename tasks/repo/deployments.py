@@ -279,7 +279,7 @@ def installations(hub: Hub, charts: tuple[str, ...] = ()) -> tuple[Installation,
     charts = charts or (hub.settings.dependency,)
     called = f"({'|'.join(map(re.escape, charts))})"
     found: list[Installation] = []
-    search = partial(files_with, hub.git, "--extended-regexp", untracked=True)
+    search = partial(files_with, hub.git, "--extended-regexp", where="--untracked")
     named = (f"(chart|chart_ref|name|url): .*{called}", f'"chart": *"([^"]*/)?{called}"')
     for file in search(named, "*.yaml", "*.yml", "*.json"):
         with suppress(Unusable):

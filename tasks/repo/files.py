@@ -179,7 +179,7 @@ class Listing(NamedTuple):
             skipped = [line[2:] for line in listed if line[0] in "Ss"]
             unwatched = frozenset((*skipped, *(line[2:] for line in listed if line[0].islower())))
             absent = frozenset(path for path in skipped if not os.path.lexists(git.folder / path))
-            kept = files_with(git, "--basic-regexp", _TELLING, indexed=True) if absent else ()
+            kept = files_with(git, "--basic-regexp", _TELLING, where="--cached") if absent else ()
             return cls(
                 tuple(dict.fromkeys(line[2:] for line in listed)),
                 {
@@ -218,18 +218,15 @@ def edit_action(top: Path, edits: Sequence[FileEdit], why: str, relies: Sequence
     )
 
 
-def files_with(
-    git: Git, syntax: str, patterns: Iterable[str], *paths: str, untracked: bool = False, indexed: bool = False
-) -> tuple[str, ...]:
+def files_with(git: Git, syntax: str, patterns: Iterable[str], *paths: str, where: str = "") -> tuple[str, ...]:
     """Return the text files, among ``paths`` if given, with a line that matches one of ``patterns``, by ``git grep``.
 
-    With ``untracked``, untracked files are searched too; with ``indexed``, the index instead of the folder.
+    ``where`` is git's option to search untracked files too (``--untracked``), or the index (``--cached``).
     """
-    where = ["--untracked"] if untracked else ["--cached"] if indexed else []
-    options = (*where, *(option for one in patterns for option in ("-e", one)))
-    output = git.ask("grep", "-l", "-z", "--full-name", syntax, *options, "--", *paths)
+    options = (option for one in patterns for option in ("-e", one))
+    output = git.ask("grep", "-l", "-z", "--full-name", syntax, *filter(None, [where]), *options, "--", *paths)
     # A partial clone may lack what the index has.
-    if indexed:
+    if where == "--cached":
         return output.names
     if output.status > 1:
         raise failed(("grep",), output)

@@ -207,7 +207,7 @@ def _released(hub: Hub, chart: BareChart | None) -> tuple[Release, Reference]:
 def _require_no_pin(hub: Hub) -> None:
     """Check that nothing else deploys jupyterhub: a new chart would be a second hub."""
     found = [one.file for one in installations(hub, (hub.settings.dependency, *BRINGING))]
-    found += files_with(hub.git, "--fixed-strings", _PINS, ".", *PROSE, untracked=True)
+    found += files_with(hub.git, "--fixed-strings", _PINS, ".", *PROSE, where="--untracked")
     if found:
         raise Refused(
             f"{found[0]} deploys {hub.settings.dependency}, and no chart here does",
