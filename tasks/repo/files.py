@@ -180,18 +180,11 @@ class Listing(NamedTuple):
             unwatched = frozenset((*skipped, *(line[2:] for line in listed if line[0].islower())))
             absent = frozenset(path for path in skipped if not os.path.lexists(git.folder / path))
             kept = files_with(git, "--basic-regexp", _TELLING, where="--cached") if absent else ()
-            return cls(
-                tuple(dict.fromkeys(line[2:] for line in listed)),
-                {
-                    pattern: git.names("ls-files", "-z", "--", f":(glob){pattern}")
-                    if is_glob(pattern)
-                    else (behind_links(git.folder, pattern),)
-                    for pattern in patterns
-                },
-                (*result_of(telling), *(path for path in kept if path in absent)),
-                absent,
-                unwatched,
-            )
+            matching = {one: git.names("ls-files", "-z", "--", f":(glob){one}") for one in patterns if is_glob(one)}
+            matching |= {one: (behind_links(git.folder, one),) for one in patterns if not is_glob(one)}
+            may_tell = (*result_of(telling), *(path for path in kept if path in absent))
+        files = tuple(dict.fromkeys(line[2:] for line in listed))
+        return cls(files, matching, may_tell, absent, unwatched)
 
     def named(self, *names: str) -> tuple[str, ...]:
         """Return the files called one of ``names``, in any folder."""
