@@ -100,11 +100,8 @@ class HelmRepository:
                 if address.host != self.address.host and "/" not in unquote(address.name):
                     addresses += [self.address.below(folder + address.name) for folder in _MIRRORED]
                 addresses.append(address)
-        last = Unreachable(
-            f"the index names no address for the archive of {self.chart} {release.version} that can be used",
-            where=self._index,
-            hint="choose another release with --to VERSION",
-        )
+        what = f"the index names no address for the archive of {self.chart} {release.version} that can be used"
+        last = _unusable(what, str(self._index))
         for address in addresses:
             try:
                 return get(address, self.limits, exact=True).body, address
