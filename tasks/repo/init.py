@@ -107,11 +107,8 @@ def _hub_after(hub: Hub, edits: Sequence[FileEdit]) -> Hub:
         added = read_settings({key: value for key, value in section_in(new[FILE]).items() if key in _WRITTEN})
         settings = settings._replace(**{key: getattr(added, key) for key in _WRITTEN})
     listing = Listing.of(hub.git, settings)
-    listing = listing._replace(
-        files=tuple(dict.fromkeys((*listing.files, *new))),
-        telling=tuple(dict.fromkeys((*listing.telling, *new))),
-    )
-    return replace(hub.edited(edits), settings=settings, listing=listing)
+    files, telling = (tuple(dict.fromkeys((*known, *new))) for known in (listing.files, listing.telling))
+    return replace(hub.edited(edits), settings=settings, listing=listing._replace(files=files, telling=telling))
 
 
 def _adopting(hub: Hub, prefix: str | None) -> tuple[BareChart | None, list[Part]]:
