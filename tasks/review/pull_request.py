@@ -50,7 +50,8 @@ _VERDICT = ("error: ", "hint: ")
 NOT_KNOWN, MISSING = "not known", "the registry does not have it yet"
 # Around what this program writes in a pull request on GitHub, which shows no comments; with the title that it gave.
 _BEGIN, _END = "<!-- written by hubpress: {} -->", "<!-- what people write outside of this stays -->"
-_BEGUN = r"<!-- written by hubpress: (.*) -->"
+# What stands before our own part, the title that we gave, that part, and what stands after it.
+_WRITTEN = rf"((?s:.*?)){_BEGIN.format('(.*)')}((?s:.*?))(?:{_END}((?s:.*)))?"
 _TICKED = r"(?m)^- \[[xX]\] "
 _OPEN = "- [ ] "
 # GitHub takes 256 characters of a title, and 65,536 of a text.
@@ -238,12 +239,13 @@ def describe(
 
 
 class PullRequest(NamedTuple):
-    """A pull request, planned or done; ``url`` is its page, or the page that opens it.
+    """A pull request, planned or done, from ``branch``, on its forge ``head``; ``url`` is its page, or one to open it.
 
     Missing labels are always added; reviewers are asked only when it is opened. ``warnings`` are about both.
     """
 
     branch: str
+    head: str
     base: str
     title: str
     body: str
@@ -257,9 +259,8 @@ class PullRequest(NamedTuple):
 
     def report(self) -> dict[str, Any]:
         """Return it as a JSON object."""
-        texts = {key: getattr(self, key) for key in ("url", "number", "status", "base", "title", "body")}
-        lists = {key: list(getattr(self, key)) for key in ("labels", "reviewers", "warnings")}
-        return {**texts, **lists}
+        keys = ("url", "number", "status", "base", "title", "body", "labels", "reviewers", "warnings")
+        return {key: getattr(self, key) for key in keys}
 
     def summary(self) -> list[str]:
         """Return the lines that say what was done, or how to open it by hand."""
@@ -268,48 +269,19 @@ class PullRequest(NamedTuple):
             return ["", self.title, "", self.body, f"open a pull request from {self.branch} into {self.base}: {where}"]
         return [f"pull request {self.status}: {self.url}", *(f"warning: {one_line(one)}" for one in self.warnings)]
 
-    def says_the_same(self, found: ForgeRequest) -> bool:
-        """Whether an open pull request has this text, whatever people have ticked or written around it."""
-        return re.sub(_TICKED, _OPEN, _parts(found.body).own).strip() == self.body.strip()
-
-    def over(self, found: ForgeRequest | None) -> PullRequest:
-        """Return it as sent over an open one: people's words stay, their ticks and title until our title changes."""
-        there = _parts(found.body if found else "")
-        text, title = _cut(self.body, _LONGEST_WHOLE - len(there.before) - len(there.after)), self.title
-        if found and there.title == self.title:
+    def over(self, found: ForgeRequest | None) -> tuple[str, str, bool]:
+        """Return title and text to send, with what people wrote and ticked in an open one, and whether it has them."""
+        there = found.body.replace("\r\n", "\n") if found else ""
+        written = re.fullmatch(_WRITTEN, there)
+        before, begun, own, after = written.groups("") if written else ("", "", there, "")
+        text, title = _cut(self.body, _LONGEST_WHOLE - len(before) - len(after)), self.title
+        # People's title and ticks stay until our title changes.
+        if found and begun == title:
             title = found.title
-            for line in re.findall(rf"{_TICKED}(.*\n)", there.own):
+            for line in re.findall(rf"{_TICKED}(.*\n)", own):
                 text = text.replace(f"{_OPEN}{line}", f"- [x] {line}")
-        body = f"{there.before}{_BEGIN.format(self.title)}\n{text}{_END}{there.after or chr(10)}"
-        return self._replace(title=title, body=body)
-
-    def additions(self, github: GitHub, found: ForgeRequest | None, number: int | None) -> dict[str, Command]:
-        """Return the commands that add missing labels and, if none is open yet, ask reviewers, by what they do."""
-        has = {label.lower() for label in found.labels} if found else ()
-        labels = [label for label in self.labels if label.lower() not in has]
-        reviewers = () if found else self.reviewers
-        return {
-            **({f"add {', '.join(labels)}": github.label_command(number, labels)} if labels else {}),
-            **{f"ask {one} for a review": github.review_command(number, one) for one in reviewers},
-        }
-
-
-class _Parts(NamedTuple):
-    """The text of a pull request: what stands before our own part, that, and what stands after it; and our title."""
-
-    before: str
-    own: str
-    after: str
-    title: str | None
-
-
-def _parts(body: str) -> _Parts:
-    text = body.replace("\r\n", "\n")
-    begun = re.search(_BEGUN, text)
-    if begun is None:
-        return _Parts("", text, "", None)
-    own, _, after = text[begun.end() :].partition(_END)
-    return _Parts(text[: begun.start()], own, after, begun[1])
+        body = f"{before}{_BEGIN.format(self.title)}\n{text}{_END}{after or chr(10)}"
+        return title, body, re.sub(_TICKED, _OPEN, own).strip() == self.body.strip()
 
 
 def _cut(text: str, most: int) -> str:
@@ -394,11 +366,11 @@ def plan_request(
     with output.waiting("rendering the chart"):
         cluster = changes(hub, review)
     content = describe(hub, review, images(hub, {}), "HEAD", cluster)
-    settings, github, head = hub.settings, review.github, review.head(branch.name)
+    settings, github, ends = hub.settings, review.github, (branch.name, review.head(branch.name), base)
     labels = expected_labels(hub, review) if starts_no_workflow() else settings.labels
-    wanted = PullRequest(branch.name, base, content.title, content.body, labels=labels, reviewers=settings.reviewers)
+    wanted = PullRequest(*ends, content.title, content.body, labels=labels, reviewers=settings.reviewers)
     if github:
-        action, planned = _on_github(github, head, wanted, waits=bool(hub.pending))
+        action, planned = _on_github(github, wanted, waits=bool(hub.pending))
     else:
         action, planned = _by_hand(review, wanted)
 
@@ -407,7 +379,9 @@ def plan_request(
         now = hub.holding(hub.git.show_all(hub.managed, commit))
         content = describe(now, review, images(now, values), commit, cluster)
         request = planned._replace(title=content.title, body=content.body)
-        return {REQUEST: _open_or_update(github, head, request) if github else request}
+        if github:
+            request = _send(github, request, github.open_request(request.head), github.run, github.create)
+        return {REQUEST: request}
 
     is_done = planned.status == PRESENT or (github is None and not hub.pending)
     return action._replace(do=None if is_done else do, relies=(pushed,)), planned
@@ -429,24 +403,19 @@ def _has_more_commits(git: Git, remote: str, branch: str, tip: str) -> Refused:
     return Refused(f"the remote's branch {branch} has commits that are not here", where=remote, hint=hint)
 
 
-def _on_github(github: GitHub, head: str, wanted: PullRequest, *, waits: bool) -> tuple[Action, PullRequest]:
+def _on_github(github: GitHub, wanted: PullRequest, *, waits: bool) -> tuple[Action, PullRequest]:
     with Pool() as pool, output.waiting(f"asking {github.host}"):
-        asked = pool.submit(github.open_request, head)
+        asked = pool.submit(github.open_request, wanted.head)
         labelled = pool.submit(_with_labels, github, wanted)
         there, planned = result_of(asked), result_of(labelled)
-    additions = planned.additions(github, there, there.number if there else None)
-    if there:
-        planned = planned._replace(status=UPDATED, url=there.url, number=there.number)
-        if not waits and not additions and planned.says_the_same(there):
-            return Action(f"pull request {there.url} is up to date"), planned._replace(status=PRESENT)
-        what, sent = f"update the pull request {there.url}", planned.over(there)
-        command = github.update_command(there.number, sent.title, sent.body)
-    else:
-        planned = planned._replace(status=CREATED)
-        what = f"open a pull request into {planned.base}{f' of {github.path}' if ':' in head else ''}"
-        command = github.create_command(head, planned.base, planned.title, planned.over(None).body)
-    details = tuple(f"$ {one}" for one in (command, *additions.values()))
-    return Action(what, "of --pr", details=details), planned
+    commands: list[Command] = []
+    sent = _send(github, planned, there, commands.append, lambda _, opening: commands.append(opening), anew=waits)
+    planned = planned._replace(status=sent.status, url=sent.url, number=sent.number)
+    if planned.status == PRESENT:
+        return Action(f"pull request {planned.url} is up to date"), planned
+    what = f"open a pull request into {planned.base}{f' of {github.path}' if ':' in planned.head else ''}"
+    what = f"update the pull request {planned.url}" if there else what
+    return Action(what, "of --pr", details=tuple(f"$ {one}" for one in commands)), planned
 
 
 def _with_labels(github: GitHub, planned: PullRequest) -> PullRequest:
@@ -461,24 +430,37 @@ def _with_labels(github: GitHub, planned: PullRequest) -> PullRequest:
     return planned._replace(labels=labels, warnings=tuple(warnings))
 
 
-def _open_or_update(github: GitHub, head: str, request: PullRequest) -> PullRequest:
-    """Open or update the pull request, and return it; labels and reviewers that fail become warnings."""
-    found, status = github.open_request(head), PRESENT
-    sent = request.over(found)
-    opened = found or github.create(head, github.create_command(head, request.base, sent.title, sent.body))
-    if found and not request.says_the_same(found):
-        github.run(github.update_command(found.number, sent.title, sent.body))
+def _send(
+    github: GitHub,
+    request: PullRequest,
+    found: ForgeRequest | None,
+    run: Callable[[Command], object],
+    create: Callable[[str, Command], ForgeRequest | None],
+    *,
+    anew: bool = False,
+) -> PullRequest:
+    """Open or update the pull request by ``run`` and ``create``; labels and reviewers that fail become warnings."""
+    title, body, is_same = request.over(found)
+    opening = github.create_command(request.head, request.base, title, body)
+    opened, status = found or create(request.head, opening), PRESENT
+    if found and (anew or not is_same):
+        run(github.update_command(found.number, title, body))
         status = UPDATED
+    url, number = (opened.url, opened.number) if opened else (None, None)
+    has = {label.lower() for label in found.labels} if found else ()
+    labels = [label for label in request.labels if label.lower() not in has]
+    additions = {f"add {', '.join(labels)}": github.label_command(number, labels)} if labels else {}
+    for one in () if found else request.reviewers:
+        additions[f"ask {one} for a review"] = github.review_command(number, one)
     warnings = [*request.warnings]
-    for what, command in request.additions(github, found, opened.number).items():
+    for what, command in additions.items():
         try:
-            github.run(command)
+            run(command)
             status = UPDATED
         except Fault as fault:  # noqa: PERF203 - add the others too
-            warnings.append(f"cannot {what}: {fault.what}; do it at {opened.url}")
+            warnings.append(f"cannot {what}: {fault.what}; do it at {url}")
     status = status if found else CREATED
-    request = request._replace(title=sent.title, status=status, url=opened.url, number=opened.number)
-    return request._replace(warnings=tuple(warnings))
+    return request._replace(title=title, status=status, url=url, number=number, warnings=tuple(warnings))
 
 
 def _by_hand(review: Review, planned: PullRequest) -> tuple[Action, PullRequest]:
