@@ -24,21 +24,8 @@ from ..tools.forges import GITHUB, ForgeRequest, GitHub, gh_knows, opening_addre
 from ..tools.git import PUSH_SECONDS, Git, push_address_fact, push_fault, remote_branch_fact
 from ..tools.process import Pool, capture, result_of
 from ..tools.registry import ImageAnswer, inspect_all
+from . import bump
 from .branches import TargetBranch, require_room
-from .bump import (
-    KUBERNETES,
-    NOTHING,
-    Changes,
-    Upgrades,
-    Value,
-    changes_between,
-    needs,
-    pinned_at,
-    read_releases,
-    release_facts,
-    shown,
-    upgrades_here,
-)
 from .preview import Preview, before_branch
 from .team import expected_labels, next_steps, staging_hubs
 
@@ -90,7 +77,7 @@ def from_registry(hub: Hub, _: Values) -> tuple[Evidence, ...]:
     for image in hub.images:
         platforms = platforms_left(hub.settings.platform, image.spec.skip_platforms)
         for place in hub.values_places(image)[:1] if platforms else ():
-            if name := pinned_at(hub, place):
+            if name := bump.pinned_at(hub, place):
                 reference = Reference(name) if _is_to_come(name) else Reference.parse(name, place.file)
                 named.append((image, reference, platforms))
     asked = (one for image, name, _ in named for one in (name, image.base.reference))
@@ -123,11 +110,11 @@ def _is_to_come(name: str) -> bool:
 class Description(NamedTuple):
     """The content of a pull request; ``before`` and ``after`` are releases of the chart's dependency."""
 
-    moved: Changes
+    moved: bump.Changes
     evidence: tuple[Evidence, ...]
     before: Release | None
     after: Release
-    upgrades: Upgrades
+    upgrades: bump.Upgrades
     next_steps: tuple[str, ...] = ()
     cluster: Preview | Fault | None = None
     has_staging: bool = False
@@ -156,13 +143,13 @@ class Description(NamedTuple):
 
     def _moves(self) -> Iterator[str]:
         rows = [
-            (plain(move.what), code_or(move.before, NOTHING), code(move.after), code(move.file))
+            (plain(move.what), code_or(move.before, bump.NOTHING), code(move.after), code(move.file))
             for move in self.moved.moves
         ]
         if self.moved.release:
             rows += [
                 (what, code_or(before), code_or(after), "the chart's release")
-                for what, (before, after) in release_facts(self.before, self.after).items()
+                for what, (before, after) in bump.release_facts(self.before, self.after).items()
                 if before != after or after is None
             ]
         yield from table_lines(("what", "before", "after", "where"), rows)
@@ -201,7 +188,7 @@ class Description(NamedTuple):
             yield f"Read the release notes: {', '.join(release_links(self.after))}"
             if self.upgrades:
                 yield "Follow the upgrade notes above for each value they name."
-            before, oldest = release_facts(self.before, self.after)[KUBERNETES]
+            before, oldest = bump.release_facts(self.before, self.after)[bump.KUBERNETES]
             if oldest not in (None, before):
                 yield f"The cluster runs Kubernetes {plain(str(oldest))} or newer: `kubectl version`."
         if self.evidence:
@@ -210,11 +197,11 @@ class Description(NamedTuple):
             yield "Check on a staging hub that a user can sign in and start a server."
 
 
-def _notes(upgrade: Upgrade, notes: Mapping[str, Sequence[Value]]) -> Iterator[str]:
-    yield from (f"- {line}" for line in needs(upgrade))
+def _notes(upgrade: Upgrade, notes: Mapping[str, Sequence[bump.Value]]) -> Iterator[str]:
+    yield from (f"- {line}" for line in bump.needs(upgrade))
     for text, found in notes.items():
         yield f"- {text}"
-        yield from (f"  - {line}" for line in shown(f"{code(one.place)} {code(one.key)}" for one in found))
+        yield from (f"  - {line}" for line in bump.shown(f"{code(one.place)} {code(one.key)}" for one in found))
 
 
 def describe(
@@ -225,11 +212,11 @@ def describe(
     cluster: Preview | Fault | None,
 ) -> Description:
     """Return the content of a pull request for ``hub``'s state; its last commit is ``commit``."""
-    moved = changes_between(before_branch(hub, review, commit)[1], hub)
+    moved = bump.changes_between(before_branch(hub, review, commit)[1], hub)
     old = moved.release.before if moved.release else None
     new = hub.version
-    before, after = read_releases(hub, old, new, ask=True) if moved.release else (None, Release(new))
-    upgrades = upgrades_here(hub, old, new)
+    before, after = bump.read_releases(hub, old, new, ask=True) if moved.release else (None, Release(new))
+    upgrades = bump.upgrades_here(hub, old, new)
     markdown = one_line if hub.settings.next_steps else plain
     steps = tuple(map(markdown, next_steps(hub, review, "this pull request")))
     # Next steps that are read from the repository mention its staging hubs.
