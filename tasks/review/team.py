@@ -250,26 +250,20 @@ def _applies(given: Data, request: PullRequestPaths) -> bool:
 
     Conditions outside a group are in a group ``any``.
     """
-    rules = [{"any": rule} if isinstance(rule, str) else _mapping(rule) for rule in _items(given) if rule]
-    listed = [one for rule in rules for key in _GROUPS for one in _items(rule.get(key, []))]
-    if any(isinstance(one, str) for one in listed):
-        return any(all(_holds(_VERSION_4[key], rule[key], request.files) for key in rule) for rule in rules)
-    groups: list[bool] = []
-    outside: list[bool] = []
-    for key, value in (entry for rule in rules for entry in rule.items()):
-        if key in _GROUPS:
-            groups.append(_GROUPS[key](_conditions([*_items(value)], request)))
-        else:
-            outside += _conditions([{key: value}], request)
+    rules = [[("any", rule)] if isinstance(rule, str) else _pairs(rule) for rule in _items(given) if rule]
+    entries = [entry for rule in rules for entry in rule]
+    if any(isinstance(one, str) for key, value in entries if key in _GROUPS for one in _items(value)):
+        return any(all(_holds(_VERSION_4[key], globs, request.files) for key, globs in rule) for rule in rules)
+    groups = [_GROUPS[key](_conditions(_pairs(value), request)) for key, value in entries if key in _GROUPS]
+    outside = [*_conditions([(key, value) for key, value in entries if key not in _GROUPS], request)]
     return all(groups) and any(outside or groups)
 
 
-def _conditions(configs: Sequence[Data], request: PullRequestPaths) -> Iterator[bool]:
+def _conditions(entries: Iterable[tuple[str, Data]], request: PullRequestPaths) -> Iterator[bool]:
     """Yield whether each condition holds: each list of globs, and each regular expression for a branch."""
-    for key, value in (entry for config in configs for entry in _mapping(config).items()):
+    for key, value in entries:
         if key == "changed-files":
-            for name, globs in (entry for one in _items(value) for entry in _mapping(one).items()):
-                yield _holds(name, globs, request.files)
+            yield from (_holds(option, globs, request.files) for option, globs in _pairs(value))
         else:
             branch = {"base-branch": request.base, "head-branch": request.head}[key]
             yield from (re.search(pattern, branch) is not None for pattern in _texts(value))
@@ -291,10 +285,14 @@ def _matches(file: str, pattern: str) -> bool:
     return is_match != bool((len(pattern) - len(positive)) % 2)
 
 
-def _mapping(value: Data) -> dict[str, Data]:
-    if isinstance(value, dict):
-        return {str(key): one for key, one in value.items()}
-    raise TypeError(f"{value!r} is not a mapping")
+def _pairs(value: Data) -> list[tuple[str, Data]]:
+    """Return the entries of a mapping, or of all mappings in a list."""
+    entries: list[tuple[str, Data]] = []
+    for one in _items(value):
+        if not isinstance(one, dict):
+            raise TypeError(f"{one!r} is not a mapping")
+        entries += one.items()
+    return entries
 
 
 def _items(value: Data) -> list[Data]:
