@@ -32,7 +32,7 @@ from ..repo.charts import require_movable
 from ..repo.deployments import chart_values, other_charts, require_own_release, staying_installations
 from ..repo.edits import moving_action, release_edits
 from ..repo.files import files_with
-from ..repo.hub import Hub, HubImage
+from ..repo.hub import Hub
 from ..repo.pins import Pin
 from ..repo.values import ValuesPlace
 from ..tools.git import head_fact
@@ -107,7 +107,7 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
     choice = choose(index, required, to=options.to, pre=options.pre, dev=options.dev, major=options.major)
     release, newer = choice.release, choice.newer_major
     released = repository.base_image(release)
-    bases = [_with_digest(image.base.reference, _base_for(image, released, hub.settings.base)) for image in hub.images]
+    bases = [_base_after(image.base.reference, released, hub.settings.base) for image in hub.images]
     moved: dict[Pin, str] = dict(zip(hub.base_pins, map(str, bases), strict=True))
     edits = release_edits(
         hub, {pin: moved.get(pin) or respelled(text, release.version, index) for pin, text in current.items()}
@@ -216,17 +216,12 @@ def pinned_at(hub: Hub, place: Pin | ValuesPlace) -> str | None:
     return str(image._replace(digest=None) if image.tag else image) if image else None
 
 
-def _base_for(image: HubImage, released: Reference, policy: str) -> Reference:
-    """Return the base image of ``image`` for a release, without a digest; a slim variant stays slim."""
-    old = image.base.reference
+def _base_after(old: Reference, released: Reference, policy: str) -> Reference:
+    """Return the base image for a release: a slim variant stays slim, and a digest stays one; the image must exist."""
     name = released.name if policy == CHART else old.name
     if old.path.endswith(_SLIM) and not name.endswith(_SLIM):
         name += _SLIM
-    return Reference(name, released.tag)
-
-
-def _with_digest(old: Reference, new: Reference) -> Reference:
-    """Return the base image ``new``, with a digest if ``old`` has one; raise Refused if it does not exist."""
+    new = Reference(name, released.tag)
     if old.digest is None:
         return new
     found = inspect(new)
@@ -363,11 +358,10 @@ def values_below(tree: Data, file: str, chart: str) -> Iterator[Value]:
 def concerns(note: Note, value: Value) -> bool:
     """Whether a note concerns a value, by its path and, if the note limits that, by its text."""
     for watch in note.watches:
-        *first, last = watch.path.split(".")
-        is_any_below = last == _ALL
-        steps = first if is_any_below else [*first, last]
-        is_deep_enough = len(value.path) > len(steps) if is_any_below else len(value.path) == len(steps)
-        if is_deep_enough and all(map(fnmatchcase, value.path, steps)):
+        *steps, last = watch.path.split(".")
+        # `**` stands for one key or more.
+        steps += ["*"] * max(len(value.path) - len(steps), 1) if last == _ALL else [last]
+        if len(value.path) == len(steps) and all(map(fnmatchcase, value.path, steps)):
             is_any = not watch.holds and not watch.other_than
             if is_any or (value.text is not None and watch.holds in value.text and value.text != watch.other_than):
                 return True
