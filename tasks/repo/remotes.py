@@ -161,12 +161,6 @@ def base_here(git: Git, review: Review) -> str | None:
     return next((commit for commit in asked if commit), None)
 
 
-def fork_point(git: Git, review: Review, commit: str) -> str | None:
-    """Return the merge base of ``commit`` and the base branch; in a shallow clone, maybe the branch's tip."""
-    tip = base_here(git, review)
-    return tip and (git.ask("merge-base", tip, commit).text or tip)
-
-
 def read_remotes(git: Git, settings: Settings) -> Remotes:
     """Return the push remote and the upstream, by git's configuration and the settings."""
     config = git.configuration

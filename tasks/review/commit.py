@@ -19,7 +19,7 @@ from ..tools.git import HEAD, INDEX, SHORT, Git, Head, failed, head_fact, index_
 from ..tools.process import run_with_output
 from .branches import TargetBranch, earlier_release, require_name, target_branch
 from .bump import commit_message
-from .preview import Preview, preview_of
+from .preview import Outlook, preview_of
 from .pull_request import REQUEST, Evidence, from_registry, plan_push, plan_request
 
 _HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg")
@@ -32,7 +32,7 @@ def plan_commit(
     options: CommitOptions,
     review: Review,
     images: Callable[[Hub, Values], tuple[Evidence, ...]] = from_registry,
-    cluster: Callable[[Hub, Review], Preview | Fault | None] = preview_of,
+    cluster: Callable[[Hub, Review], Outlook] = preview_of,
 ) -> tuple[Step, Hub]:
     """Plan the commit of the changed managed files, with push and pull request; return also the repository after it.
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from ..core import output
 from ..core.faults import CLI, Fault, Refused
@@ -21,7 +21,7 @@ from ..image.tree import Tree
 from ..repo.deployments import Deployment, deployments, has_deployments
 from ..repo.files import Committed
 from ..repo.hub import Hub
-from ..repo.remotes import Review, fork_point
+from ..repo.remotes import Review, base_here
 from ..tools.process import require_installed
 from .branches import expected_start
 from .bump import changes_between, plan_bump
@@ -153,6 +153,10 @@ class Preview(NamedTuple):
         return found
 
 
+# The preview of a plan, or why there is none; None if nothing moves.
+Outlook: TypeAlias = "Preview | Fault | None"
+
+
 def plan_preview(hub: Hub, options: BumpOptions, names: Sequence[str], kubernetes: str | None) -> Preview:
     """Return what a release changes in the deployments ``names``, or in all, compared with the base branch."""
     start = expected_start(hub)
@@ -165,7 +169,7 @@ def plan_preview(hub: Hub, options: BumpOptions, names: Sequence[str], kubernete
         return _compare_sides(after, start.review, wanted, kubernetes)
 
 
-def preview_of(hub: Hub, review: Review) -> Preview | Fault | None:
+def preview_of(hub: Hub, review: Review) -> Outlook:
     """Return what the move of ``hub`` changes in the cluster, or why that is unknown; None if nothing moves."""
     if not hub.settings.preview or not has_deployments(hub):
         return None
@@ -180,7 +184,9 @@ def preview_of(hub: Hub, review: Review) -> Preview | Fault | None:
 
 def before_branch(hub: Hub, review: Review, tip: str = "HEAD") -> tuple[str, Hub]:
     """Return the commit where the branch with the tip ``tip`` left the base branch, and the repository there."""
-    commit = fork_point(hub.git, review, tip) or tip
+    base = base_here(hub.git, review)
+    # A shallow clone may lack the commit where they parted.
+    commit = (hub.git.ask("merge-base", base, tip).text or base) if base else tip
     return commit, replace(hub, files=Committed(hub.git, commit))
 
 

@@ -26,7 +26,7 @@ from ..tools.process import Pool, capture, result_of
 from ..tools.registry import ImageAnswer, inspect_all
 from . import bump
 from .branches import TargetBranch, require_room
-from .preview import Preview, before_branch
+from .preview import Outlook, Preview, before_branch
 from .team import expected_labels, next_steps, staging_hubs
 
 CREATED, UPDATED, PRESENT, BY_HAND = "created", "updated", "present", "by hand"
@@ -116,7 +116,7 @@ class Description(NamedTuple):
     after: Release
     upgrades: bump.Upgrades
     next_steps: tuple[str, ...] = ()
-    cluster: Preview | Fault | None = None
+    cluster: Outlook = None
     has_staging: bool = False
 
     @property
@@ -204,13 +204,7 @@ def _notes(upgrade: Upgrade, notes: Mapping[str, Sequence[bump.Value]]) -> Itera
         yield from (f"  - {line}" for line in bump.shown(f"{code(one.place)} {code(one.key)}" for one in found))
 
 
-def describe(
-    hub: Hub,
-    review: Review,
-    evidence: tuple[Evidence, ...],
-    commit: str,
-    cluster: Preview | Fault | None,
-) -> Description:
+def describe(hub: Hub, review: Review, evidence: tuple[Evidence, ...], commit: str, cluster: Outlook) -> Description:
     """Return the content of a pull request for ``hub``'s state; its last commit is ``commit``."""
     moved = bump.changes_between(before_branch(hub, review, commit)[1], hub)
     old = moved.release.before if moved.release else None
@@ -338,7 +332,7 @@ def plan_request(
     branch: TargetBranch,
     pushed: Fact,
     images: Callable[[Hub, Values], tuple[Evidence, ...]],
-    changes: Callable[[Hub, Review], Preview | Fault | None],
+    changes: Callable[[Hub, Review], Outlook],
 ) -> tuple[Action, PullRequest | None]:
     """Plan the pull request of ``branch``; return also the planned pull request, or None if none is needed."""
     base = review.base
