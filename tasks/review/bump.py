@@ -171,10 +171,9 @@ def changes_between(before: Hub, after: Hub) -> Changes:
 
 def version_of(hub: Hub) -> str | None:
     """Return the release that the repository is on, or None if its files cannot be read."""
-    try:
+    with suppress(Fault):
         return hub.version
-    except Fault:
-        return None
+    return None
 
 
 def _moves_at(before: Hub, after: Hub, places: Iterable[tuple[str, Pin | ValuesPlace]]) -> tuple[Move, ...]:
@@ -185,14 +184,10 @@ def _moves_at(before: Hub, after: Hub, places: Iterable[tuple[str, Pin | ValuesP
 
 def read_releases(hub: Hub, before: str | None, after: str, *, ask: bool) -> tuple[Release | None, Release]:
     """Return two releases from the Helm repository's index, without ``ask`` the kept one, else only their versions."""
-    index = hub.index
-    if index is None:
-        try:
-            repository = HelmRepository.of(hub.settings, hub.helm_repository)
-            index = repository.index() if ask else repository.kept_index()
-        except Fault:
-            index = None
-    releases: Mapping[str, Release] = index or {}
+    releases: Mapping[str, Release] = hub.index or {}
+    with suppress(Fault):
+        repository = HelmRepository.of(hub.settings, hub.helm_repository)
+        releases = releases or (repository.index() if ask else repository.kept_index()) or {}
     old = releases.get(before, Release(before)) if before else None
     return old, releases.get(after, Release(after))
 
@@ -207,13 +202,12 @@ def release_facts(before: Release | None, after: Release) -> dict[str, tuple[str
 
 def pinned_at(hub: Hub, place: Pin | ValuesPlace) -> str | None:
     """Return the text of a place, in values ``name:tag`` or ``name@digest``, or None."""
-    try:
+    with suppress(Fault):
         if not isinstance(place, ValuesPlace):
             return place.read(hub.files).text
-        image = place.read(hub.files).image
-    except Fault:
-        return None
-    return str(image._replace(digest=None) if image.tag else image) if image else None
+        if image := place.read(hub.files).image:
+            return str(image._replace(digest=None) if image.tag else image)
+    return None
 
 
 def _base_after(old: Reference, released: Reference, policy: str) -> Reference:

@@ -258,10 +258,9 @@ def _fill(hub: Hub, folder: Path, chart: str, own: str) -> tuple[Requirement, ..
 
 
 def _read(file: Path) -> bytes:
-    try:
+    with suppress(OSError):
         return read_file(file)
-    except OSError:
-        return b""
+    return b""
 
 
 # Most values files are read twice, before and after, without a change.
