@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import cache
@@ -11,7 +11,7 @@ from shlex import quote
 from ..core import output
 from ..core.faults import Denied, Fault, Refused, Unreachable
 from ..core.names import Reference
-from ..core.options import AuthOptions, BuildOptions, CommitOptions, ReleaseOptions
+from ..core.options import AuthOptions, CommitOptions, ReleaseOptions
 from ..core.plan import Action, Plan, Step, Values, refused
 from ..image.engines import engine_for
 from ..image.inputs import require_committed
@@ -19,14 +19,14 @@ from ..image.planning import plan_build
 from ..image.sign_in import plan_auth
 from ..image.tag import name_image, names_commit
 from ..releases.index import Index
-from ..repo.hub import Hub
+from ..repo.hub import Hub, HubImage
 from ..repo.remotes import NotKnownHere, Review
 from ..tools.process import Pool, result_of
 from ..tools.registry import inspect_all
 from .branches import Start
 from .bump import pinned_at, plan_bump
 from .commit import plan_commit
-from .preview import Preview, preview_of
+from .preview import Outlook, preview_of
 from .pull_request import BY_HAND, from_registry, from_report
 from .team import next_steps
 
@@ -89,30 +89,30 @@ def _steps(hub: Hub, options: ReleaseOptions, review: Review, auth: Future[Step]
         yield bumping, hub
         with output.waiting(f"asking Docker's helper for {', '.join(hub.registries)}"):
             signs_in = any(action.mark != "-" for action in result_of(auth).actions)
+        images = hub.to_build(options.image)
+        refusals: Iterable[Action] = ()
         if names_commit(hub.settings.tag):
-            hub.to_build(options.image)  # raises for an unknown name before anything else is planned
             if pushes:
                 _require_confirmed(hub)
-            moving, moved = plan_commit(hub, replace(options, push=False, pr=False), review)
-            yield moving, moved
-            building, built = plan_build(moved, options)
-            if moved.pending:
-                refusals = _silent_registries(hub, options, signs_in=signs_in) if pushes else ()
-                building = building._replace(actions=(*refusals, *building.actions))
+            moving, hub = plan_commit(hub, replace(options, push=False, pr=False), review)
+            yield moving, hub
+            if hub.pending:
+                refusals = _silent_registries(images, signs_in=signs_in) if pushes else ()
                 # The user's message is for the first commit only.
                 options = replace(options, message=None)
         else:
             # Not counting the files that the release commits itself.
-            require_committed(hub.as_if_committed(), hub.to_build(options.image))
-            building, built = plan_build(hub, options)
-        yield building, built
+            require_committed(hub.as_if_committed(), images)
+        building, hub = plan_build(hub, options)
+        building = building._replace(actions=(*refusals, *building.actions))
+        yield building, hub
         with output.waiting("rendering the chart"):
             changes = result_of(cluster)
-    yield _last_commit(built, options, review, building, changes)
+    yield _last_commit(hub, options, review, building, changes)
 
 
 def _last_commit(
-    hub: Hub, options: ReleaseOptions, review: Review, building: Step, changes: Preview | Fault | None
+    hub: Hub, options: ReleaseOptions, review: Review, building: Step, changes: Outlook
 ) -> tuple[Step, Hub]:
     """Plan the last commit, with the next steps and, for the question that follows, the changes in the cluster."""
     pushes = hub.settings.push and not options.no_push
@@ -152,9 +152,9 @@ def _require_confirmed(hub: Hub) -> None:
         raise Refused(f"no registry has {named[place]}, which these values name", where=place.file, hint=hint)
 
 
-def _silent_registries(hub: Hub, options: BuildOptions, *, signs_in: bool) -> Iterator[Action]:
+def _silent_registries(images: Iterable[HubImage], *, signs_in: bool) -> Iterator[Action]:
     """Yield a refusal for each registry that does not answer: planning the build of a planned commit asks none."""
-    repositories = [Reference(image.spec.name) for image in hub.to_build(options.image)]
+    repositories = [Reference(image.spec.name) for image in images]
     with output.waiting(f"asking {', '.join(dict.fromkeys(one.host for one in repositories))}"):
         answers = inspect_all(repositories)
     for answer in answers.values():
