@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -149,9 +149,9 @@ def comparison(before: Release, after: Release) -> str | None:
     return f"{REPOSITORY}/compare/{old}...{new}" if old and new else None
 
 
-def upgrade_links(before: str | None, after: str) -> tuple[str, ...]:
-    """Return z2jh's upgrade guides for a move up, oldest first."""
-    crossed = (one.guide for one in upgrades_between(before, after) if one is not known().going_back)
+def guide_links(upgrades: Iterable[Upgrade]) -> tuple[str, ...]:
+    """Return z2jh's guides for the upgrades of a move up."""
+    crossed = (one.guide for one in upgrades if one is not known().going_back)
     return tuple(guide for guide in crossed if guide.startswith(_GUIDES))
 
 

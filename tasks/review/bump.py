@@ -17,15 +17,7 @@ from ..core.settings import CHART
 from ..core.visible import one_line
 from ..core.yaml_tree import Data, Leaf, load_file, walk
 from ..releases.index import Choice, Release, choose
-from ..releases.notes import (
-    Note,
-    Upgrade,
-    release_links,
-    security_fixes,
-    security_news,
-    upgrade_links,
-    upgrades_between,
-)
+from ..releases.notes import Note, Upgrade, guide_links, release_links, security_fixes, security_news, upgrades_between
 from ..releases.repository import HelmRepository
 from ..releases.versions import allows, is_range, respelled
 from ..repo.charts import require_movable
@@ -149,10 +141,9 @@ def commit_message(hub: Hub) -> str:
     before, after = moved.release.before, moved.release.after
     old, new = read_releases(hub, before, after, ask=False)
     lines += [f"- {what}: {one_line(_move(*pair))}" for what, pair in release_facts(old, new).items() if pair[1]]
-    links = (*release_links(new), *upgrade_links(before, after))
-    if links:
-        lines += ["", "Release notes:", *(f"- {link}" for link in links)]
-    paragraph = [*security_news(before, after), *upgrade_paragraph(upgrades_here(hub, before, after))]
+    upgrades = upgrades_here(hub, before, after)
+    lines += ["", "Release notes:", *(f"- {link}" for link in (*release_links(new), *guide_links(upgrades)))]
+    paragraph = [*security_news(before, after), *upgrade_paragraph(upgrades)]
     return "\n".join([*lines, "", *paragraph] if paragraph else lines)
 
 

@@ -5,7 +5,7 @@ import semver
 
 from tasks.core.faults import Refused
 from tasks.releases.index import Index, Release, choose, release_with_image
-from tasks.releases.notes import comparison, release_links, security_news, upgrade_links
+from tasks.releases.notes import comparison, guide_links, release_links, security_news, upgrades_between
 from tasks.releases.versions import is_dev, order, parse_version
 from tests.support.calls import raised
 
@@ -177,8 +177,8 @@ def test_a_build_of_main_links_its_commits(version: str, page: str) -> None:
 
 def test_the_guides_of_each_major_version_crossed_on_the_way_up() -> None:
     pages = ("index", "upgrade-1-to-2", "upgrade-2-to-3", "upgrade-3-to-4")
-    assert upgrade_links("1.2.0", "4.4.0") == tuple(f"{GUIDES}/{page}.html" for page in pages)
-    assert upgrade_links("4.0.0", "3.3.8") == ()
+    assert guide_links(upgrades_between("1.2.0", "4.4.0")) == tuple(f"{GUIDES}/{page}.html" for page in pages)
+    assert guide_links(upgrades_between("4.0.0", "3.3.8")) == ()
 
 
 @pytest.mark.parametrize(
