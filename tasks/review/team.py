@@ -133,25 +133,20 @@ def staging_hubs(hub: Hub) -> list[str]:
 
 def plan_setup(hub: Hub, prefix: str | None, docs: str | None) -> tuple[Step, ...]:
     """Plan what the repository lacks, and the page at ``docs`` if given."""
-    step, hub_after = plan_init(hub, prefix)
-    return (step,) if docs is None else (step, _plan_page(hub_after, docs))
-
-
-def _plan_page(hub: Hub, path: str) -> Step:
+    step, hub = plan_init(hub, prefix)
+    if docs is None:
+        return (step,)
     try:
-        file = _file_at(hub, path)
+        file = _file_at(hub, docs)
         if hub.files.read(file) is not None:
             kept = Action(f"{file}: exists, left unchanged")
-            return Step("docs", (kept,), report=lambda _: {"files": [], "kept": [file]})
+            return step, Step("docs", (kept,), report=lambda _: {"files": [], "kept": [file]})
         edit = FileEdit(file, None, page(hub).encode(errors="replace"), "new")
     except Fault as fault:
-        return refused("docs", fault)
-    return Step(
-        "docs",
-        (edit_action(hub.git.folder, [edit], "of --docs")._replace(what=f"write {file}", details=()),),
-        report=lambda _: {"files": [file], "kept": []},
-        summary=lambda _: [f"{file}: new"],
-    )
+        return step, refused("docs", fault)
+    writing = edit_action(hub.git.folder, [edit], "of --docs")._replace(what=f"write {file}", details=())
+    report = {"files": [file], "kept": []}
+    return step, Step("docs", (writing,), report=lambda _: report, summary=lambda _: [f"{file}: new"])
 
 
 def page(hub: Hub) -> str:
