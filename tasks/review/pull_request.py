@@ -87,14 +87,13 @@ def from_registry(hub: Hub, _: Values) -> tuple[Evidence, ...]:
 
 def _evidence(image: HubImage, name: Reference, platforms: str, answers: Mapping[Reference, ImageAnswer]) -> Evidence:
     known, found = Evidence(str(name), str(image.base.reference)), answers.get(name)
-    if isinstance(found, Fault):
-        return known._replace(gap=found.what)
     try:
+        if isinstance(found, Fault):
+            raise found
         base = base_of(image, answers[image.base.reference], stored=False)
-        known = known._replace(base_digest=base.digest)
+        known = known._replace(base_digest=base.digest, platforms=tuple(platforms.split(",")))
         if found is None:
-            gap = "" if _is_to_come(known.image) else MISSING
-            return known._replace(platforms=tuple(platforms.split(",")), gap=gap)
+            return known._replace(gap="" if _is_to_come(known.image) else MISSING)
         known = known._replace(digest=found.digest, platforms=tuple(found.platforms))
         prove(name, found, base, platforms)
     except Fault as fault:
@@ -129,12 +128,13 @@ class Description(NamedTuple):
         """The text, cut at the end of a line if it is too long for a forge."""
         release = self.moved.release
         news = security_news(release.before, release.after) if release else ()
+        unchecked = (f"Not checked: {plain(self.cluster.what)}.",) if isinstance(self.cluster, Fault) else ()
         sections: dict[str, Iterable[str]] = {
             "What moved": self._moves(),
             "Security": (f"- {line}" for line in news),
             "The image": self._images(),
             **{f"{up.title}: [upgrade notes]({up.guide})": _notes(up, notes) for up, notes in self.upgrades.items()},
-            "What changes in the cluster": self._cluster(),
+            "What changes in the cluster": self.cluster.markdown() if isinstance(self.cluster, Preview) else unchecked,
             "Before deploying": (f"- [ ] {line}" for line in self._checks()),
             "Next steps": (f"- [ ] {step}" for step in self.next_steps),
         }
@@ -170,11 +170,6 @@ class Description(NamedTuple):
             known = "Verified in the registry:" if one.digest else "To be built and verified before this is opened:"
             yield f"**Not verified**: {plain(one.gap)}." if one.gap else known
             yield from ("", *table_lines(("image", code(one.image)), rows), "")
-
-    def _cluster(self) -> Iterable[str]:
-        if isinstance(self.cluster, Fault):
-            return (f"Not checked: {plain(self.cluster.what)}.",)
-        return self.cluster.markdown() if self.cluster else ()
 
     def _checks(self) -> Iterator[str]:
         if any(one.gap for one in self.evidence) or not self.evidence:
