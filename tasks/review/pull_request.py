@@ -356,7 +356,7 @@ def plan_request(
         content = describe(now, review, images(now, values), commit, cluster)
         request = planned._replace(title=content.title, body=content.body)
         if github:
-            request = _send(github, request, github.open_request(request.head), github.run, github.create)
+            request = _send(github, request, github.open_request(request.head), None)
         return {REQUEST: request}
 
     is_done = planned.status == PRESENT or (github is None and not hub.pending)
@@ -385,7 +385,7 @@ def _on_github(github: GitHub, wanted: PullRequest, *, waits: bool) -> tuple[Act
         labelled = pool.submit(_with_labels, github, wanted)
         there, planned = result_of(asked), result_of(labelled)
     commands: list[Command] = []
-    sent = _send(github, planned, there, commands.append, lambda _, opening: commands.append(opening), anew=waits)
+    sent = _send(github, planned, there, commands, anew=waits)
     planned = planned._replace(status=sent.status, url=sent.url, number=sent.number)
     if planned.status == PRESENT:
         return Action(f"pull request {planned.url} is up to date"), planned
@@ -407,21 +407,18 @@ def _with_labels(github: GitHub, planned: PullRequest) -> PullRequest:
 
 
 def _send(
-    github: GitHub,
-    request: PullRequest,
-    found: ForgeRequest | None,
-    run: Callable[[Command], object],
-    create: Callable[[str, Command], ForgeRequest | None],
-    *,
-    anew: bool = False,
+    github: GitHub, request: PullRequest, found: ForgeRequest | None, plan: list[Command] | None, *, anew: bool = False
 ) -> PullRequest:
-    """Open or update the pull request by ``run`` and ``create``; labels and reviewers that fail become warnings."""
-    title, body, is_same = request.over(found)
-    opening = github.create_command(request.head, request.base, title, body)
-    opened, status = found or create(request.head, opening), PRESENT
-    if found and (anew or not is_same):
+    """Open or update the pull request, or ``plan`` its commands; labels and reviewers that fail become warnings."""
+    run: Callable[[Command], object] = github.run if plan is None else plan.append
+    (title, body, is_same), status = request.over(found), PRESENT
+    if found is None:
+        run(github.create_command(request.head, request.base, title, body))
+    # The text of a commit that is only planned may change.
+    elif anew or not is_same:
         run(github.update_command(found.number, title, body))
         status = UPDATED
+    opened = found or (github.opened(request.head) if plan is None else None)
     url, number = (opened.url, opened.number) if opened else (None, None)
     has = {label.lower() for label in found.labels} if found else ()
     labels = [label for label in request.labels if label.lower() not in has]

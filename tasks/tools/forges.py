@@ -195,9 +195,8 @@ class GitHub(NamedTuple):
         """Return the command that creates a label."""
         return self._command("label", "create", label, *self._here)
 
-    def create(self, head: str, command: Command) -> ForgeRequest:
-        """Open a pull request from ``head`` by its command, and return it as GitHub has it afterwards."""
-        self.run(command)
+    def opened(self, head: str) -> ForgeRequest:
+        """Return the pull request from ``head`` that was just opened."""
         made = self.open_request(head)
         if made is None:
             raise ProgramFailed("GitHub does not have the pull request that was opened", where=self.path, hint=_LOOK)
