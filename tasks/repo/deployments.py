@@ -34,7 +34,7 @@ from .files import behind_links, files_with, folder_of, is_below, join, last_par
 from .hub import Hub, HubImage
 from .layout import BRINGING, CHARTPRESS_FILE
 from .pins import marks_versions, versions_of_chart
-from .values import NAME_KEYS, TAG_KEY, in_brackets, is_encrypted, values_setting
+from .values import NAME_KEYS, TAG_KEY, Path, in_brackets, is_encrypted, values_setting
 
 HUBPLOY_FILE = "hubploy.yaml"
 _COMMON = "common"
@@ -250,8 +250,6 @@ def other_charts(hub: Hub) -> Iterator[Installation]:
     known = {pin.file for pin in (*hub.pins, *hub.held_pins)}
     # Few files list dependencies, of many in a repository.
     listed = [path for path in hub.listing.telling if path.endswith(CHART_FILES) and path not in known]
-    if not listed:
-        return
     roots = map(folder_of, hub.listing.named(CHARTPRESS_FILE))
     elsewhere = [root for root in roots if root not in {".", hub.layout.root}]
     own = (one for one in dict.fromkeys(map(folder_of, listed)) if one in hub.own_folders)
@@ -440,9 +438,7 @@ def _names(hub: Hub) -> dict[str, Reference]:
     return {image.spec.key: Reference(image.spec.named) for image in hub.images if image.spec.named}
 
 
-def chart_values(
-    tree: Data, chart: Collection[str], above: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], Data]]:
+def chart_values(tree: Data, chart: Collection[str], above: Path = ()) -> Iterator[tuple[Path, Data]]:
     """Yield the values below the keys of the ``chart`` in a values file, each with the keys that lead there.
 
     If another chart wraps the hub's, they are in its section (2i2c: ``basehub: jupyterhub:``).
@@ -473,7 +469,7 @@ def _merged(weaker: Data, stronger: Data) -> Data:
     return weaker | {key: _merged(weaker.get(key), value) for key, value in stronger.items()}
 
 
-def _images(values: Data, path: tuple[str, ...] = ()) -> Iterator[NamedImage]:
+def _images(values: Data, path: Path = ()) -> Iterator[NamedImage]:
     for steps, tree in walk(values, path):
         *_, above, name = ("", "", *steps)
         if isinstance(tree, dict) and (name == _IMAGE or above == _EXTRA):
@@ -483,7 +479,7 @@ def _images(values: Data, path: tuple[str, ...] = ()) -> Iterator[NamedImage]:
             yield from _image([tree], steps)
 
 
-def _image(halves: Sequence[Data], path: tuple[str, ...]) -> Iterator[NamedImage]:
+def _image(halves: Sequence[Data], path: Path) -> Iterator[NamedImage]:
     """Yield the image of these halves, if one is in the repository's values and none has a placeholder."""
     texts = [half for half in halves if isinstance(half, Leaf)]
     placed = [text for text in texts if text.where]

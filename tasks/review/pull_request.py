@@ -437,18 +437,15 @@ def _send(
 
 
 def _by_hand(review: Review, planned: PullRequest) -> tuple[Action, PullRequest]:
-    real = review.rehearses or review
+    real, details = review.rehearses or review, (f"{planned.title}\n\n{planned.body}",)
     repository, is_github = real.repository, real.repository is not None and real.repository.forge == GITHUB
-    url = None
     if review.rehearses and repository and is_github and gh_knows(repository):
-        planned = planned._replace(how=f"the release opens it with gh in {repository.path}")
-        what, why = f"pull request: {planned.how}", "a rehearsal opens none"
-    else:
-        if repository:
-            where = (planned.branch, planned.base, planned.title)
-            url = opening_address(repository, real.fork or repository, *where)
-        what = f"pull request: open it yourself{f' at {url}' if url else ''}"
-        host = repository.host if repository else f"the remote {review.upstream}"
-        why = "gh is not installed" if is_github else "only GitHub's are opened from here"
-        why = why if url else f"{host} is not a known forge"
-    return Action(what, why, details=(f"{planned.title}\n\n{planned.body}",)), planned._replace(url=url)
+        how = f"the release opens it with gh in {repository.path}"
+        return Action(f"pull request: {how}", "a rehearsal opens none", details=details), planned._replace(how=how)
+    ends = (planned.branch, planned.base, planned.title)
+    url = opening_address(repository, real.fork or repository, *ends) if repository else None
+    why = "gh is not installed" if is_github else "only GitHub's are opened from here"
+    if url is None:
+        why = f"{repository.host if repository else f'the remote {review.upstream}'} is not a known forge"
+    what = f"pull request: open it yourself{f' at {url}' if url else ''}"
+    return Action(what, why, details=details), planned._replace(url=url)
