@@ -107,7 +107,7 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
     why = f"{release.version} is {choice.reason}"
     image, base = hub.images[0], bases[0]
     fixes = security_fixes(hub.version, release.version)
-    moves = _moves(hub, before, bases, index.find(before), release, fixes)
+    moves = (("z2jh", _move(before, release.version)), *_moves(hub, bases, index.find(before), release))
     hub_after = replace(hub.edited(edits), index=index)
     step = Step(
         "bump",
@@ -127,7 +127,7 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
         },
         summary=lambda _: [f"{edit.path}: {edit.summary if edit.changes else 'unchanged'}" for edit in edits],
         warnings=lambda: _warnings(hub, hub_after, choice, repository, is_safer=bool(fixes)),
-        moves=moves if any(edit.changes for edit in edits) else (),
+        moves=(*moves, *(("security", fix) for fix in fixes)) if any(edit.changes for edit in edits) else (),
     )
     return step, hub_after
 
@@ -215,17 +215,13 @@ def _base_after(old: Reference, released: Reference, policy: str) -> Reference:
     return new._replace(digest=old.digest if old.digest in found.digests else found.digest)
 
 
-def _moves(
-    hub: Hub, before: str, bases: Sequence[Reference], old: Release | None, new: Release, fixes: Sequence[str]
-) -> tuple[tuple[str, str], ...]:
-    rows = [("z2jh", _move(before, new.version))]
+def _moves(hub: Hub, bases: Sequence[Reference], old: Release | None, new: Release) -> Iterator[tuple[str, str]]:
     for image, base in dict(zip((one.base.reference for one in hub.images), bases, strict=True)).items():
         after = str(base)
-        short = after if base == image else after.removeprefix(f"{image.name}:")
-        rows.append(("base image", _move(str(image), short)))
+        yield "base image", _move(str(image), after if base == image else after.removeprefix(f"{image.name}:"))
     facts = release_facts(old, new)
-    rows += [(JUPYTERHUB, _move(*facts[JUPYTERHUB])), ("Kubernetes", _move(*facts[KUBERNETES], ">= "))]
-    return (*(row for row in rows if row[1]), *(("security", fix) for fix in fixes))
+    rows = (JUPYTERHUB, _move(*facts[JUPYTERHUB])), ("Kubernetes", _move(*facts[KUBERNETES], ">= "))
+    yield from (row for row in rows if row[1])
 
 
 def _move(before: str | None, after: str | None, sign: str = "") -> str:
