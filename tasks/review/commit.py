@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from ..core.faults import Fault, ProgramFailed, Refused
@@ -19,26 +19,15 @@ from ..tools.git import HEAD, INDEX, SHORT, Git, Head, failed, head_fact, index_
 from ..tools.process import run_with_output
 from .branches import TargetBranch, earlier_release, require_name, target_branch
 from .bump import commit_message
-from .preview import Outlook, preview_of
-from .pull_request import REQUEST, Evidence, from_registry, plan_push, plan_request
+from .pull_request import LOOKUPS, REQUEST, Lookups, plan_push, plan_request
 
 _HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg")
 _SKIPPED = "S "  # git ls-files -t
 _GO_ON = "where that is right, run the same command again"
 
 
-def plan_commit(
-    hub: Hub,
-    options: CommitOptions,
-    review: Review,
-    images: Callable[[Hub, Values], tuple[Evidence, ...]] = from_registry,
-    cluster: Callable[[Hub, Review], Outlook] = preview_of,
-) -> tuple[Step, Hub]:
-    """Plan the commit of the changed managed files, with push and pull request; return also the repository after it.
-
-    For a pull request, ``images`` returns the evidence, given the results of earlier actions, and ``cluster`` returns
-    the preview.
-    """
+def plan_commit(hub: Hub, options: CommitOptions, review: Review, lookups: Lookups = LOOKUPS) -> tuple[Step, Hub]:
+    """Plan the commit of the changed managed files, with push and pull request; return also the repository after it."""
     git, tree = hub.git, WorkingTree(hub.git.folder)
     _require_branch(git)
     # The facts come first, so that later changes are noticed.
@@ -61,7 +50,7 @@ def plan_commit(
             pushing, pushed = plan_push(hub_after, review, target, why)
             actions.append(pushing)
         if options.pr:
-            requesting, requested = plan_request(hub_after, review, target, pushed, images, cluster)
+            requesting, requested = plan_request(hub_after, review, target, pushed, lookups)
             actions.append(requesting)
             existing = None if requesting.do else requested
     except Fault as fault:  # the commit is still shown

@@ -26,7 +26,7 @@ from ..tools.process import Pool, capture, result_of
 from ..tools.registry import ImageAnswer, inspect_all
 from . import bump
 from .branches import TargetBranch, require_room
-from .preview import Outlook, Preview, before_branch
+from .preview import Outlook, Preview, before_branch, preview_of
 from .team import expected_labels, next_steps, staging_hubs
 
 CREATED, UPDATED, PRESENT, BY_HAND = "created", "updated", "present", "by hand"
@@ -321,13 +321,18 @@ def _push(git: Git, remote: str, commit: str, branch: str, there: Fact) -> None:
     raise Refused("the remote does not have the branch that was pushed", where=remote, hint=f"git push {remote}")
 
 
+class Lookups(NamedTuple):
+    """How to find out what a pull request tells; ``images`` is given the results of earlier actions."""
+
+    images: Callable[[Hub, Values], tuple[Evidence, ...]] = from_registry
+    cluster: Callable[[Hub, Review], Outlook] = preview_of
+
+
+LOOKUPS = Lookups()
+
+
 def plan_request(
-    hub: Hub,
-    review: Review,
-    branch: TargetBranch,
-    pushed: Fact,
-    images: Callable[[Hub, Values], tuple[Evidence, ...]],
-    changes: Callable[[Hub, Review], Outlook],
+    hub: Hub, review: Review, branch: TargetBranch, pushed: Fact, lookups: Lookups
 ) -> tuple[Action, PullRequest | None]:
     """Plan the pull request of ``branch``; return also the planned pull request, or None if none is needed."""
     base = review.base
@@ -340,8 +345,8 @@ def plan_request(
     if not hub.pending and tip and hub.git.contains(tip, "HEAD"):
         return Action(f"no pull request: {branch.name} has nothing that {base} does not have"), None
     with output.waiting("rendering the chart"):
-        cluster = changes(hub, review)
-    content = describe(hub, review, images(hub, {}), "HEAD", cluster)
+        cluster = lookups.cluster(hub, review)
+    content = describe(hub, review, lookups.images(hub, {}), "HEAD", cluster)
     settings, github, ends = hub.settings, review.github, (branch.name, review.head(branch.name), base)
     labels = expected_labels(hub, review) if starts_no_workflow() else settings.labels
     wanted = PullRequest(*ends, content.title, content.body, labels=labels, reviewers=settings.reviewers)
@@ -353,7 +358,7 @@ def plan_request(
     def do(values: Values) -> Values:
         commit = values[pushed.name]
         now = hub.holding(hub.git.show_all(hub.managed, commit))
-        content = describe(now, review, images(now, values), commit, cluster)
+        content = describe(now, review, lookups.images(now, values), commit, cluster)
         request = planned._replace(title=content.title, body=content.body)
         if github:
             request = _send(github, request, github.open_request(request.head), None)

@@ -27,7 +27,7 @@ from .branches import Start
 from .bump import pinned_at, plan_bump
 from .commit import plan_commit
 from .preview import Outlook, preview_of
-from .pull_request import BY_HAND, from_registry, from_report
+from .pull_request import BY_HAND, Lookups, from_registry, from_report
 from .team import next_steps
 
 
@@ -117,7 +117,7 @@ def _last_commit(
     """Plan the last commit, with the next steps and, for the question that follows, the changes in the cluster."""
     pushes = hub.settings.push and not options.no_push
     images = (lambda _, results: from_report(building.report(results)["images"])) if pushes else from_registry
-    step, hub = plan_commit(hub, options, review, images, lambda *_: changes)
+    step, hub = plan_commit(hub, options, review, Lookups(images, lambda *_: changes))
     has_more = bool(hub.pending or step.to_do or building.to_do)
 
     @cache  # a step is reported several times, and this may ask the forge
