@@ -28,7 +28,7 @@ from .bump import pinned_at, plan_bump
 from .commit import plan_commit
 from .preview import Outlook, preview_of
 from .pull_request import BY_HAND, Lookups, from_registry, from_report
-from .team import next_steps
+from .team import next_steps, push_step
 
 
 def expected_refusal(begin: Start, index: Index | None, options: ReleaseOptions) -> Fault | None:
@@ -122,7 +122,9 @@ def _last_commit(
 
     @cache  # a step is reported several times, and this may ask the forge
     def steps(url: str | None, status: str | None) -> tuple[str, ...]:
-        return next_steps(hub, review, url, by_hand=status == BY_HAND, pushes=pushes, is_done=not has_more)
+        if not pushes:
+            return (push_step(hub),)
+        return next_steps(hub, review, url, by_hand=status == BY_HAND, is_done=not has_more)
 
     def report(results: Values) -> Values:
         content = step.report(results)

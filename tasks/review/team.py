@@ -47,14 +47,15 @@ _VERSION_4 = {"any": "all-globs-to-any-file", "all": "all-globs-to-all-files"}
 _LIMIT = "changed-files-labels-limit"  # an option, not a label
 
 
+def push_step(hub: Hub) -> str:
+    """Return the step that follows a release that pushed no image."""
+    allow = how_to_correct("push", f"remove hub.push from {FILE}")
+    push = f"{CLI} release" if hub.settings.push else f"{allow}, then {CLI} release"
+    return f"Push the image and set it in the values: {push}"
+
+
 def next_steps(
-    hub: Hub,
-    review: Review,
-    request: str | None = None,
-    *,
-    by_hand: bool = False,
-    pushes: bool = True,
-    is_done: bool = False,
+    hub: Hub, review: Review, request: str | None = None, *, by_hand: bool = False, is_done: bool = False
 ) -> tuple[str, ...]:
     """Return the steps that follow a release; none once it is merged.
 
@@ -62,10 +63,6 @@ def next_steps(
     had nothing left to do (``is_done``), the first step is what it waits for.
     """
     branch, base = hub.branch or "HEAD", review.base
-    if not pushes:
-        allow = how_to_correct("push", f"remove hub.push from {FILE}")
-        push = f"{CLI} release" if hub.settings.push else f"{allow}, then {CLI} release"
-        return (f"Push the image and set it in the values: {push}",)
     known = (f"{remote}/{base}" for remote in (review.upstream, review.remotes.push) if review.is_fork)
     start = next((one for one in known if hub.git.commit_at(f"refs/remotes/{one}")), base)
     page = None if by_hand else request

@@ -8,7 +8,7 @@ from tasks.core.faults import Unusable
 from tasks.core.settings import section_in
 from tasks.repo.deployments import of_hubploy
 from tasks.repo.remotes import Remotes, Review
-from tasks.review.team import next_steps
+from tasks.review.team import next_steps, push_step
 from tests.support.calls import opened, raised
 from tests.support.hubs import Hub, make_hub, make_repository
 from tests.support.team import LABELER
@@ -62,9 +62,7 @@ def test_a_pull_request_that_is_yet_to_be_opened_is_the_first_step(hub: Hub) -> 
 
 
 def test_an_image_that_was_not_pushed(hub: Hub) -> None:
-    assert next_steps(opened(hub), into("main"), pushes=False) == (
-        "Push the image and set it in the values: invoke release",
-    )
+    assert push_step(opened(hub)) == "Push the image and set it in the values: invoke release"
 
 
 def test_deployments_by_hubploy_a_staging_branch_and_a_production_branch(hub: Hub) -> None:
