@@ -11,7 +11,7 @@ from itertools import chain
 from ..core.faults import CLI, Refused
 from ..core.names import Reference
 from ..core.output import first_of
-from ..core.problems import MOST_NAMED, Code, Findings, Problem, Severity, Unchecked
+from ..core.problems import MOST_NAMED, Code, Finding, Findings, Problem, Severity, Unchecked
 from ..core.settings import CHARTPRESS
 from ..core.yaml_tree import Data, Malformed, child, text_under
 from ..image.inputs import counted_paths, filled_in, uncounted_contexts
@@ -49,7 +49,7 @@ def find_problems_offline(hub: Hub) -> Findings:
     return Findings.of((*bases, *file_problems(hub)), hub.settings.accept)
 
 
-def file_problems(hub: Hub, labelled: Collection[str] = ()) -> Iterator[Problem | Unchecked]:
+def file_problems(hub: Hub, labelled: Collection[str] = ()) -> Iterator[Finding]:
     """Yield the problems in the files, and between them and git's history.
 
     Tags of the images with the keys ``labelled`` are not compared: their labels contain their inputs.
@@ -126,9 +126,7 @@ def override_problems(hub: Hub, named: Iterable[NamedImage], chart_values: Data)
             yield Problem(Code.OVERRIDE, one.where, message, hint, Severity.WARNING)
 
 
-def _values_problems(
-    hub: Hub, image: HubImage, uncommitted: Sequence[str], *, compares: bool
-) -> Iterator[Problem | Unchecked]:
+def _values_problems(hub: Hub, image: HubImage, uncommitted: Sequence[str], *, compares: bool) -> Iterator[Finding]:
     """Yield the problems with an image in the values: missing, another image, several tags, or a stale one."""
     pinned: dict[str, Reference] = {}
     for place, found in hub.pinned(image).items():
@@ -157,7 +155,7 @@ def _values_problems(
             yield finding._replace(also=tuple(more)) if isinstance(finding, Problem) else finding
 
 
-def _unmoved_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
+def _unmoved_problems(hub: Hub) -> Iterator[Finding]:
     """Yield the places that no build writes, and that name a hub image with another or a stale tag."""
     unmoved = unmoved_images(hub)
     hint = f"take it out, or {how_to_move(hub, chain.from_iterable(unmoved.values()))}"
@@ -230,7 +228,7 @@ def _staying_problems(hub: Hub) -> Iterator[Problem]:
             yield Problem(Code.PIN_STAYS, where, message, one.setting, Severity.WARNING)
 
 
-def _tag_problems(hub: Hub, image: HubImage, where: str, pinned: Reference) -> Iterator[Problem | Unchecked]:
+def _tag_problems(hub: Hub, image: HubImage, where: str, pinned: Reference) -> Iterator[Finding]:
     if not names_commit(hub.settings.tag):
         return
     tag, what = pinned.tag, f"whether {image.spec.key}:{pinned.tag} is current"

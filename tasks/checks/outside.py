@@ -11,10 +11,10 @@ from typing import NamedTuple
 from ..core.faults import CLI, Fault, ProgramFailed, Refused, Unreachable, Unusable
 from ..core.names import Reference, platforms_left, short_platform
 from ..core.options import ReleaseOptions
-from ..core.problems import Code, Findings, Problem, Severity, Unchecked
+from ..core.problems import Code, Finding, Findings, Problem, Severity, Unchecked
 from ..core.settings import Settings
 from ..core.yaml_tree import Data
-from ..image.build import LABEL, base_label, base_of, is_of_another_commit, label_of
+from ..image.build import LABEL, Answers, base_label, base_of, is_of_another_commit, label_of
 from ..image.inputs import inputs_hash, source_tree
 from ..image.tag import ImageName, depends_on, name_image, names_commit
 from ..releases.index import Index, Release, choose, newest
@@ -91,7 +91,7 @@ class World(NamedTuple):
     hub: Hub
     releases: Releases
     images: tuple[SeenImage, ...]
-    answers: Mapping[Reference, ImageAnswer]
+    answers: Answers
     refused: Mapping[Problem | Fault, tuple[str, ...]]
 
 
@@ -197,11 +197,7 @@ def _named(hub: Hub, image: HubImage) -> tuple[Reference | None, list[tuple[str,
 
 
 def _seen(
-    hub: Hub,
-    image: HubImage,
-    asked: Reference | None,
-    digests: list[tuple[str, Reference]],
-    answers: Mapping[Reference, ImageAnswer],
+    hub: Hub, image: HubImage, asked: Reference | None, digests: list[tuple[str, Reference]], answers: Answers
 ) -> SeenImage:
     """Return the state of an image, given the reference that its registry was ``asked`` for.
 
@@ -253,7 +249,7 @@ def _findings(world: World) -> Findings:
     return Findings.of((*file_problems(hub, labelled), *_outside(world)), hub.settings.accept)
 
 
-def _outside(world: World) -> Iterator[Problem | Unchecked]:
+def _outside(world: World) -> Iterator[Finding]:
     hub, releases = world.hub, world.releases
     if releases.fault:
         yield _unanswered("the chart's releases", releases.fault)
@@ -272,7 +268,7 @@ def _outside(world: World) -> Iterator[Problem | Unchecked]:
     yield from package_problems(hub, world.answers)
 
 
-def _release_problems(world: World, named: Sequence[NamedImage]) -> Iterator[Problem | Unchecked]:
+def _release_problems(world: World, named: Sequence[NamedImage]) -> Iterator[Finding]:
     hub, releases, requirement = world.hub, world.releases, world.hub.requirement
     chart, where = f"{requirement.name} {hub.version}", f"{hub.requirement_file}:{requirement.line}"
     if releases.pinned is None:
@@ -296,7 +292,7 @@ def _release_problems(world: World, named: Sequence[NamedImage]) -> Iterator[Pro
             yield refusal
 
 
-def security_problems(hub: Hub, index: Index) -> Iterator[Problem | Unchecked]:
+def security_problems(hub: Hub, index: Index) -> Iterator[Finding]:
     """Yield the security fixes of z2jh that the pinned release lacks and releases in ``index`` have."""
     found, top = hub.release_in(index), newest(index)
     here = found.version if found else hub.version
@@ -323,9 +319,7 @@ def security_problems(hub: Hub, index: Index) -> Iterator[Problem | Unchecked]:
         yield Unchecked(message, f"read {CHANGELOG}, or install a newer hubpress")
 
 
-def _image_problems(
-    world: World, seen: SeenImage, own: Reference, found: FoundImage | None
-) -> Iterator[Problem | Unchecked]:
+def _image_problems(world: World, seen: SeenImage, own: Reference, found: FoundImage | None) -> Iterator[Finding]:
     hub, image = world.hub, seen.image
     where, *also = lines_of(hub, image)
     if found is None:
@@ -366,9 +360,7 @@ def _tagged(image: HubImage) -> Reference:
     return base._replace(digest=None) if base.tag else base
 
 
-def _base_problems(
-    world: World, seen: SeenImage, own: Reference, found: FoundImage, where: str
-) -> Iterator[Problem | Unchecked]:
+def _base_problems(world: World, seen: SeenImage, own: Reference, found: FoundImage, where: str) -> Iterator[Finding]:
     image = seen.image
     wanted, base, tagged = image.base.reference, world.answers[image.base.reference], world.answers[_tagged(image)]
     # The base image's digest that FROM pins, or at the time of the build, by the label.
@@ -405,9 +397,7 @@ def _is_built_on(found: FoundImage, image: HubImage, base: ImageAnswer) -> bool:
     return True
 
 
-def _signature_problems(
-    hub: Hub, key: str, own: Reference, found: FoundImage, where: str
-) -> Iterator[Problem | Unchecked]:
+def _signature_problems(hub: Hub, key: str, own: Reference, found: FoundImage, where: str) -> Iterator[Finding]:
     public = require_public_key(key, hub.git.folder)
     try:
         require_installed(PROGRAM)
@@ -423,9 +413,7 @@ def _signature_problems(
         yield Problem(Code.WRONG_SIGNATURE, where, message, f"find out who signed it, then: {sign}")
 
 
-def _other_image_problems(
-    hub: Hub, named: Sequence[NamedImage], known: Mapping[Reference, ImageAnswer]
-) -> Iterator[Problem | Unchecked]:
+def _other_image_problems(hub: Hub, named: Sequence[NamedImage], known: Answers) -> Iterator[Finding]:
     """Yield the missing images among those that the values name, except the hub's and the ``known`` ones."""
     own = {line for image in hub.images for line in lines_of(hub, image)}
     others = [one for one in named if one.where not in own and one.reference not in known]

@@ -17,7 +17,7 @@ from packaging.version import InvalidVersion, Version
 
 from ..core.faults import CLI
 from ..core.names import Reference
-from ..core.problems import Code, Problem, Severity, Unchecked
+from ..core.problems import Code, Finding, Problem, Severity, Unchecked
 from ..core.yaml_tree import Text
 from ..repo.dockerfile import instructions
 from ..repo.files import join
@@ -37,7 +37,7 @@ _JOINED_LINES = r"(?:.*\\\n)*.*\n?"
 _REST = r"\s+(?:#|--|\\)"
 
 
-def package_problems(hub: Hub, answers: Mapping[Reference, ImageAnswer]) -> Iterator[Problem | Unchecked]:
+def package_problems(hub: Hub, answers: Mapping[Reference, ImageAnswer]) -> Iterator[Finding]:
     """Yield the pins that are older than the packages in the base images, given the registries' ``answers``."""
     pins = [(image, found) for image in hub.images if (found := pins_of(hub, image))]
     bases = list(dict.fromkeys(image.base.reference for image, _ in pins))

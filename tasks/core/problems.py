@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from .faults import Unusable, did_you_mean
 from .output import first_of
@@ -113,6 +113,9 @@ class Unchecked(NamedTuple):
         return f"not checked: {one_line(self.message)}\n  hint: {one_line(self.hint)}"
 
 
+Finding: TypeAlias = Problem | Unchecked
+
+
 class Findings(NamedTuple):
     """Everything that a check found, without duplicates."""
 
@@ -120,7 +123,7 @@ class Findings(NamedTuple):
     unchecked: tuple[Unchecked, ...]
 
     @classmethod
-    def of(cls, found: Iterable[Problem | Unchecked], accept: Sequence[Accepted]) -> Findings:
+    def of(cls, found: Iterable[Finding], accept: Sequence[Accepted]) -> Findings:
         """Return the findings, with the problems in ``accept`` marked as accepted; raise Unusable for unknown codes."""
         codes = [code.value for code in Code]
         for unknown in (entry.code for entry in accept if entry.code not in codes):
@@ -152,7 +155,7 @@ class Findings(NamedTuple):
         verdict = f"{', '.join(['No faults', *counts])}."
         if not self.problems:
             verdict = "No problems in what was checked." if self.unchecked else consistent
-        found: tuple[Problem | Unchecked, ...] = (*self.problems, *self.unchecked)
+        found: tuple[Finding, ...] = (*self.problems, *self.unchecked)
         lines = [str(one._replace(hint=f"{way}{one.hint}")) for one in found]
         return "\n".join((*lines, *([verdict] if self.ok else [])))
 
