@@ -62,7 +62,7 @@ class SeenImage(NamedTuple):
     Attributes:
         pinned_tag: the tag that the values name, else the digest.
         own: the image that the values name, if it is in the image's repository.
-        digests: the places in the values that pin it by digest: file and line, and the image.
+        digests: the images that the values pin by digest, by file and line.
         in_registry: whether its registry has the image in the values, else the one of a build; None if unknown.
         tag: the tag of a build now; None if unknown.
         same_inputs: whether its label has the inputs of a build now, whatever its tag; None without a label, and if
@@ -73,7 +73,7 @@ class SeenImage(NamedTuple):
     image: HubImage
     pinned_tag: str | None
     own: Reference | None
-    digests: list[tuple[str, Reference]]
+    digests: Mapping[str, Reference]
     in_registry: bool | None
     tag: str | None
     same_inputs: bool | None
@@ -124,12 +124,9 @@ def survey(hub: Hub) -> Survey:
 def _read_world(hub: Hub) -> World:
     """Ask the Helm repository and the registries in parallel."""
     read = [(image, *_named(hub, image)) for image in hub.images]
-    references = [
-        one
-        for image, named, digests in read
-        for one in (named, *(pinned for _, pinned in digests), image.base.reference, _tagged(image))
-        if one is not None
-    ]
+    references = [one for image in hub.images for one in (image.base.reference, _tagged(image))]
+    for _, named, digests in read:
+        references += [*filter(None, [named]), *digests.values()]
     with Pool() as pool:
         inspecting = pool.submit(inspect_all, references)
         releases = _read_releases(hub)
@@ -179,8 +176,8 @@ def _refused(hub: Hub, releases: Releases) -> Mapping[Problem | Fault, tuple[str
         return {fault: ()}
 
 
-def _named(hub: Hub, image: HubImage) -> tuple[Reference | None, list[tuple[str, Reference]]]:
-    """Return the image that the values name, and the places that pin it by digest.
+def _named(hub: Hub, image: HubImage) -> tuple[Reference | None, dict[str, Reference]]:
+    """Return the image that the values name, and those that they pin by digest, by file and line.
 
     If no values file can name it, return the image that a build would make.
     """
@@ -189,15 +186,15 @@ def _named(hub: Hub, image: HubImage) -> tuple[Reference | None, list[tuple[str,
     if named:
         # The first one with a tag, without its digest, else the first one.
         first = next((one._replace(digest=None) for _, one in named if one.tag), named[0][1])
-        return first, [(where, one) for where, one in named if one.digest and one.same_repository(first)]
+        return first, {where: one for where, one in named if one.digest and one.same_repository(first)}
     if not hub.values_places(image) and image.spec.named is not None and names_commit(hub.settings.tag):
         with suppress(Refused, Unusable):
-            return Reference(image.spec.named, name_image(hub, image).tag), []
-    return None, []
+            return Reference(image.spec.named, name_image(hub, image).tag), {}
+    return None, {}
 
 
 def _seen(
-    hub: Hub, image: HubImage, asked: Reference | None, digests: list[tuple[str, Reference]], answers: Answers
+    hub: Hub, image: HubImage, asked: Reference | None, digests: dict[str, Reference], answers: Answers
 ) -> SeenImage:
     """Return the state of an image, given the reference that its registry was ``asked`` for.
 
@@ -326,7 +323,7 @@ def _image_problems(world: World, seen: SeenImage, own: Reference, found: FoundI
         message = f"the registry does not have {own}"
         yield Problem(Code.NOT_IN_REGISTRY, where, message, f"{CLI} build", also=tuple(also))
         return
-    for place, pinned in seen.digests:
+    for place, pinned in seen.digests.items():
         answer = world.answers[pinned]
         if isinstance(answer, Fault):
             yield _unanswered(str(pinned), answer)
