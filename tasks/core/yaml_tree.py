@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
@@ -144,7 +144,7 @@ class Leaf(str):
     @property
     def place(self) -> str:
         """Its ``path:line``."""
-        return f"{self.where}:{self.node.line}" if self.where else f"line {self.node.line}"
+        return _place(self.where, self.node.line)
 
 
 def mismatch(value: Node | Data, where: str, name: str, wanted: str, hint: str | None = None) -> Unusable:
@@ -232,25 +232,20 @@ class Document(NamedTuple):
         """Return ``path:line`` of ``node``, or the path if there is no node."""
         return f"{self.where}:{node.line}" if node else self.where
 
-    def plain(self) -> Data:
+    def plain(self, most: int | None = None) -> Data:
         """Return the document as plain data; raise Unusable for too many aliases, or text that no program takes."""
-        return _plain(self.root, self.where, iter(range(MAX_NODES)))
+        return _plain(self.root, self.where, iter(range(most or MAX_NODES)))
 
 
 def parse(data: bytes, where: str) -> Document:
     """Parse a file with one YAML document; raise Unusable if it is invalid, or has several."""
-    documents = parse_all(data, where)
-    _require_one([document.line for document in documents], where)
-    return documents[0]
+    return _only(parse_all(data, where))
 
 
 @lru_cache(maxsize=16)
 def parse_all(data: bytes, where: str) -> tuple[Document, ...]:
     """Parse the YAML documents of a file; raise Unusable if it is invalid."""
-    text = Text.decode(data, where)
-    tree = _Tree(where, MAX_NODES).build(text.content)
-    begun: list[tuple[Node | None, int]] = [*zip(tree.roots, tree.starts, strict=True)] or [(None, 1)]
-    return tuple(Document(text, root, line, tuple(tree.nodes)) for root, line in begun)
+    return _documents(Text.decode(data, where), MAX_NODES)
 
 
 def load(text: str, *, size: int = MAX_BYTES, nodes: int = MAX_NODES) -> Data:
@@ -260,9 +255,7 @@ def load(text: str, *, size: int = MAX_BYTES, nodes: int = MAX_NODES) -> Data:
     """
     if len(text) > size:
         raise Unusable(f"more than {size // 2**20} MiB", hint="name the right file")
-    tree = _Tree("", nodes).build(text)
-    _require_one(tree.starts, "")
-    return _plain(next(iter(tree.roots), None), "", iter(range(nodes)))
+    return _only(_documents(Text("", text, b""), nodes)).plain(nodes)
 
 
 @lru_cache(maxsize=1024)
@@ -277,11 +270,16 @@ def load_all(data: bytes, where: str) -> tuple[Data, ...]:
     return tuple(document.plain() for document in parse_all(data, where))
 
 
-def _require_one(starts: Sequence[int], where: str) -> None:
-    """Check that there is at most one document, by the lines on which documents start."""
-    if len(starts) > 1:
-        place = f"{where}:{starts[1]}" if where else f"line {starts[1]}"
+def _only(documents: Sequence[Document]) -> Document:
+    """Return the single one of ``documents``; raise Unusable if there are several."""
+    if len(documents) > 1:
+        place = _place(documents[1].where, documents[1].line)
         raise Unusable("the file holds several YAML documents", where=place, hint="keep one of them")
+    return documents[0]
+
+
+def _place(where: str, line: int) -> str:
+    return f"{where}:{line}" if where else f"line {line}"
 
 
 def walk(tree: Data, steps: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Data]]:
@@ -330,75 +328,64 @@ def _plain(node: Node | None, where: str, left: Iterator[int], depth: int = 0) -
     return None if node is None else whole
 
 
-@dataclass
-class _Tree:
-    """Builds the tree from a text's events, up to ``most`` nodes; ``starts`` are the first lines of its documents."""
+def _documents(text: Text, most: int) -> tuple[Document, ...]:
+    """Return the documents of a text, with up to ``most`` nodes."""
+    where, starts = text.where, []
+    roots: list[Node] = []
+    nodes: list[Node] = []
+    anchors: dict[str, Node] = {}
+    opened: list[Collection] = []
+    for event in _events(text):
+        line = event.start_mark.line + 1
+        if isinstance(event, events.DocumentStartEvent):
+            anchors.clear()
+            starts.append(line)
+        elif isinstance(event, events.CollectionEndEvent):
+            opened.pop()
+        elif isinstance(event, events.NodeEvent):
+            siblings = opened[-1].children if opened else roots
+            is_empty = isinstance(event, events.ScalarEvent) and event.start_mark.index == event.end_mark.index
+            if is_empty and opened and siblings:
+                line = siblings[-1].line  # the position of an empty value is where the next token begins
+            if len(nodes) >= most:
+                what = f"more than {most} keys and values"
+                raise Unusable(what, where=_place(where, line), hint="name the right file")
+            node = _node(event, line, anchors, where)
+            nodes.append(node)
+            siblings.append(node)
+            if node.anchor:
+                anchors[node.anchor] = node
+            if isinstance(node, Collection):
+                opened.append(node)
+            if len(opened) > MAX_DEPTH:
+                what = f"nested deeper than {MAX_DEPTH} levels"
+                raise Unusable(what, where=_place(where, line), hint="flatten it")
+    begun: list[tuple[Node | None, int]] = [*zip(roots, starts, strict=True)] or [(None, 1)]
+    return tuple(Document(text, root, line, tuple(nodes)) for root, line in begun)
 
-    where: str
-    most: int
-    roots: list[Node] = field(default_factory=list)
-    starts: list[int] = field(default_factory=list)
-    nodes: list[Node] = field(default_factory=list)
-    anchors: dict[str, Node] = field(default_factory=dict)
-    opened: list[Collection] = field(default_factory=list)
 
-    def build(self, content: str) -> _Tree:
-        """Add the nodes of ``content``."""
-        for event in self._events(content):
-            line = event.start_mark.line + 1
-            if isinstance(event, events.DocumentStartEvent):
-                self.anchors.clear()
-                self.starts.append(line)
-            elif isinstance(event, events.CollectionEndEvent):
-                self.opened.pop()
-            elif isinstance(event, events.NodeEvent):
-                self.add(event, line)
-        return self
+def _node(event: Any, line: int, anchors: Mapping[str, Node], where: str) -> Node:  # noqa: ANN401 - one of the library's
+    place = (event.start_mark.index, event.end_mark.index, line)
+    if isinstance(event, events.AliasEvent):
+        if event.anchor not in anchors:
+            hint = "fix its name; a text that begins with * is quoted"
+            raise Unusable("no anchor before the alias", where=_place(where, line), hint=hint)
+        return Alias(*place, None, None, event.anchor, anchors[event.anchor])
+    tag = str(event.tag) if event.tag else None
+    if isinstance(event, events.ScalarEvent):
+        return Scalar(*place, tag, event.anchor, event.value, event.style or "")
+    make = MappingNode if isinstance(event, events.MappingStartEvent) else SequenceNode
+    return make(*place, tag, event.anchor, bool(event.flow_style))
 
-    def add(self, event: events.NodeEvent, line: int) -> None:
-        """Add the node that ``event`` begins."""
-        siblings = self.opened[-1].children if self.opened else self.roots
-        is_empty = isinstance(event, events.ScalarEvent) and event.start_mark.index == event.end_mark.index
-        if is_empty and self.opened and siblings:
-            line = siblings[-1].line  # the position of an empty value is where the next token begins
-        if len(self.nodes) >= self.most:
-            raise self._fault(f"more than {self.most} keys and values", line, "name the right file")
-        node = self._node(event, line)
-        self.nodes.append(node)
-        siblings.append(node)
-        if node.anchor:
-            self.anchors[node.anchor] = node
-        if isinstance(node, Collection):
-            self.opened.append(node)
-        if len(self.opened) > MAX_DEPTH:
-            raise self._fault(f"nested deeper than {MAX_DEPTH} levels", line, "flatten it")
 
-    def _node(self, event: Any, line: int) -> Node:  # noqa: ANN401 - one of the library's
-        place = (event.start_mark.index, event.end_mark.index, line)
-        if isinstance(event, events.AliasEvent):
-            if event.anchor not in self.anchors:
-                hint = "fix its name; a text that begins with * is quoted"
-                raise self._fault("no anchor before the alias", line, hint)
-            return Alias(*place, None, None, event.anchor, self.anchors[event.anchor])
-        tag = str(event.tag) if event.tag else None
-        if isinstance(event, events.ScalarEvent):
-            return Scalar(*place, tag, event.anchor, event.value, event.style or "")
-        make = MappingNode if isinstance(event, events.MappingStartEvent) else SequenceNode
-        return make(*place, tag, event.anchor, bool(event.flow_style))
-
-    def _events(self, content: str) -> Iterator[events.Event]:
-        try:
-            yield from YAML(typ="safe", pure=True).parse(re.sub(_TABS, lambda tabs: " " * len(tabs[0]), content))
-        except MarkedYAMLError as error:
-            line = error.problem_mark.line + 1 if error.problem_mark else 1
-            # The library's full message quotes the line, which may contain a secret.
-            raise self._fault(f"not YAML: {error.problem or error.context}", line, _CORRECT, Malformed) from None
-        except _LIBRARY_ERRORS as error:
-            what = f"not YAML: {getattr(error, 'reason', None) or error}"
-            raise self._fault(what, None, _CORRECT, Malformed) from error
-
-    def _fault(self, what: str, line: int | None, hint: str, kind: type[Unusable] = Unusable) -> Unusable:
-        place = [self.where] if self.where else []
-        if line:
-            place.append(str(line) if place else f"line {line}")
-        return kind(what, where=":".join(place), hint=hint)
+def _events(text: Text) -> Iterator[events.Event]:
+    try:
+        yield from YAML(typ="safe", pure=True).parse(re.sub(_TABS, lambda tabs: " " * len(tabs[0]), text.content))
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        # The library's full message quotes the line, which may contain a secret.
+        what = f"not YAML: {error.problem or error.context}"
+        raise Malformed(what, where=_place(text.where, line), hint=_CORRECT) from None
+    except _LIBRARY_ERRORS as error:
+        what = f"not YAML: {getattr(error, 'reason', None) or error}"
+        raise Malformed(what, where=text.where, hint=_CORRECT) from error
