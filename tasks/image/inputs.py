@@ -37,23 +37,15 @@ _EARLIEST, _SPAN = 315_532_800, 30 * 365 * 24 * 60 * 60
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _LFS_FILTERS = r"^filter\.lfs\.(smudge|process)$"
 
-# Fields of a bake target by options with a value.
-_FIELDS = {
+# Fields of a bake target by options with a value: those with the option's name, and others.
+_SAME = ("attest", "cache-from", "cache-to", "network", "no-cache-filter", "secret", "shm-size", "ssh", "target")
+_FIELDS = {f"--{name}": name for name in _SAME} | {
     "--annotation": "annotations",
-    "--attest": "attest",
     "--build-arg": "args",
     "--build-context": "contexts",
-    "--cache-from": "cache-from",
-    "--cache-to": "cache-to",
     "--label": "labels",
-    "--network": "network",
-    "--no-cache-filter": "no-cache-filter",
     "--provenance": "attest",
     "--sbom": "attest",
-    "--secret": "secret",
-    "--shm-size": "shm-size",
-    "--ssh": "ssh",
-    "--target": "target",
     "--ulimit": "ulimits",
 }
 # Fields with a single value, and fields with named values. Other fields are lists.
