@@ -129,7 +129,7 @@ def _engine() -> str:
 def _builder(name: str | None, platforms: str | None) -> str:
     builder = require_builder(name, seconds=CHECK_SECONDS)
     wanted = [short_platform(one) for one in platforms.split(",")] if platforms and builder.runs else []
-    if not all(map(builder.can_run, wanted)):
+    if not {*wanted} <= {one for node in builder.runs for one in node}:
         raise ProgramFailed(f"{builder.title} cannot run {platforms}", hint=BUILD_NATIVELY)
     emulates = "" if all(map(builder.is_native, wanted)) else f", emulates {platforms}"
     return f"{builder.called or '?'} ({builder.driver or '?'}){emulates}"

@@ -175,26 +175,21 @@ def report_to_ci(report: Mapping[str, Any], text: str, *, changed: bool | None =
 
     ``changed`` is whether there was anything to do; None for a read-only task.
     """
-    _append(OUTPUT, lambda file: "".join(_output_lines(report, changed, file)))
-    _append(
-        SUMMARY,
-        lambda _: "\n".join(
-            ("### hubpress", "", *fenced("text", visible(text)[:_LONGEST_SUMMARY].splitlines()), "", "")
-        ),
-    )
+    _append(OUTPUT, _output_lines(report, changed))
+    _append(SUMMARY, _summary_lines(text))
 
 
 def require_ci_files() -> None:
     """Check before the work that the files of :func:`report_to_ci` can be written."""
     for variable in (OUTPUT, SUMMARY):
-        _append(variable, lambda _: "")
+        _append(variable, ())
 
 
-def _append(variable: str, text: Callable[[Path], str]) -> None:
+def _append(variable: str, lines: Iterable[str]) -> None:
     named = os.environ.get(variable)
     try:
         if named:
-            append_to_file(Path(named), text(Path(named)).encode())
+            append_to_file(Path(named), "".join(f"{line}\n" for line in lines).encode())
     except OSError as err:
         what = f"the file cannot be written: {err.strerror}"
         raise Unusable(what, where=named, hint=f"unset {variable}") from err
@@ -250,7 +245,11 @@ def _draw(line: str) -> None:
     sys.stderr.flush()
 
 
-def _output_lines(report: Mapping[str, Any], changed: bool | None, file: Path) -> Iterator[str]:
+def _summary_lines(text: str) -> Iterator[str]:
+    yield from ("### hubpress", "", *fenced("text", visible(text)[:_LONGEST_SUMMARY].splitlines()), "")
+
+
+def _output_lines(report: Mapping[str, Any], changed: bool | None) -> Iterator[str]:
     """Yield the outputs of a report; of several images, the first one with a tag counts."""
     chart, request = report.get("chart") or {}, report.get("pull_request") or {}
     image = next((one for one in report.get("images") or () if one.get("tag")), None)
@@ -266,8 +265,9 @@ def _output_lines(report: Mapping[str, Any], changed: bool | None, file: Path) -
         if "problems" in report
         else None,
     }
-    yield from (f"{name}={one_line(value)}\n" for name, value in outputs.items() if value)
+    yield from (f"{name}={one_line(value)}" for name, value in outputs.items() if value)
     if changed is not None:
         # If several tasks run in one step, one change is enough.
+        file = Path(os.environ[OUTPUT])
         before = read_file(file).splitlines() if file.exists() else []
-        yield "changed=true\n" if changed or b"changed=true" in before else "changed=false\n"
+        yield "changed=true" if changed or b"changed=true" in before else "changed=false"

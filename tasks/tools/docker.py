@@ -98,10 +98,6 @@ class Builder(NamedTuple):
         """Whether one of its nodes runs ``platform`` natively."""
         return any(node[0] == platform for node in self.runs)
 
-    def can_run(self, platform: str) -> bool:
-        """Whether one of its nodes runs ``platform``, natively or emulated."""
-        return any(platform in node for node in self.runs)
-
     @property
     def buildx(self) -> tuple[str, ...]:
         """The command prefix that builds on it."""
