@@ -13,15 +13,7 @@ from ..core.options import AuthOptions
 from ..core.plan import Action, Step, Values
 from ..core.safe_files import expand_home
 from ..tools.command import Command
-from ..tools.logins import (
-    HELPER,
-    DockerLogins,
-    account_of,
-    active_account,
-    ask_helper,
-    is_google,
-    key_account,
-)
+from ..tools.logins import HELPER, DockerLogins, account_of, active_account, ask_helper, is_google, key_account
 from ..tools.process import map_parallel, require_installed, run_checked, run_interactive
 
 # Makes gcloud Docker's credential helper for the given hosts, by default for those of gcr.io.

@@ -39,17 +39,9 @@ from ..tools.command import TEMPORARY_FILES, Command, Reach, confined
 from ..tools.git import Git
 from ..tools.process import capture, find, run_checked
 from ..tools.registry import inspect_all
+from . import registry
 from .clone import CLONE, make_clone
-from .registry import (
-    LOOPBACK,
-    forget_images,
-    free_port,
-    name_at,
-    push_stand_in,
-    registry,
-    remove_container,
-    serve_command,
-)
+from .registry import LOOPBACK, name_at, push_stand_in
 
 REGISTRY = "registry"
 TEMPORARY, KEPT = "hubpress-rehearsal-", "hubpress-kept-"
@@ -112,7 +104,7 @@ def staged(hub: Hub, options: RehearseOptions) -> Iterator[Stage]:
     with rehearsal_folder(keep=options.keep) as folder:
         try:
             with (
-                registry(folder / REGISTRY, port=port_of(folder)) as served,
+                registry.registry(folder / REGISTRY, port=port_of(folder)) as served,
                 confined(Reach(folder, served.address, possible.engine)),
             ):
                 # If the base branch is unknown, any name works: the throwaway remote gets it.
@@ -171,7 +163,7 @@ def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
     """
     clear_up_after_killed_ones()
     try:
-        place = MarkedFolder.make(f"{KEPT if keep else TEMPORARY}{free_port()}_")
+        place = MarkedFolder.make(f"{KEPT if keep else TEMPORARY}{registry.free_port()}_")
     except OSError as err:
         raise unwritable(err) from err
     try:
@@ -285,7 +277,7 @@ def _how_to_inspect(folder: Path) -> str:
     log = f"git -C {quote(str(clone))} log --patch {ORIGIN}/HEAD.."
     rows: list[tuple[str, ...]] = [("its commits", log)] if clone.is_dir() else []
     if port and (folder / REGISTRY).is_dir():
-        rows.append(("its images", str(serve_command(folder / REGISTRY, port))))
+        rows.append(("its images", str(registry.serve_command(folder / REGISTRY, port))))
     rows.append(("remove it", f"rm -r {quote(str(folder))}"))
     return f"Kept: {folder}\n{output.table(rows, '  ')}"
 
@@ -294,8 +286,8 @@ def _clear_up(place: MarkedFolder) -> None:
     """Remove what the rehearsal left in the engine, then its folder; of a folder to keep, only the marker."""
     port = port_of(place.path)
     if port is not None and find("docker"):
-        remove_container(port)
-        forget_images(f"{LOOPBACK}:{port}")
+        registry.remove_container(port)
+        registry.forget_images(f"{LOOPBACK}:{port}")
     if place.path.name.startswith(KEPT):
         (place.path / MARK).unlink()
     else:
