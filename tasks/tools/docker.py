@@ -62,24 +62,12 @@ class Builder(NamedTuple):
     ``driver`` and ``called``, its name in buildx, are None until the builder was inspected. ``runs`` are the platforms
     of each node, the native one first; it is empty if the builder is not started. A builder with the driver ``docker``
     is an engine, named after its Docker context: it needs ``docker --context NAME buildx``, not ``--builder``.
-    ``error`` is buildx's reason if it does not answer.
     """
 
     name: str | None = None
     driver: str | None = None
     runs: tuple[tuple[str, ...], ...] = ()
-    error: str | None = None
     called: str | None = None
-
-    @classmethod
-    def read(cls, name: str | None, inspection: str) -> Builder:
-        """Parse the output of ``docker buildx inspect`` for the builder ``name``."""
-        parted = (line.partition(":") for line in inspection.splitlines())
-        fields = [(key.strip(), value.strip()) for key, _, value in parted]
-        first = dict(reversed(fields))
-        platforms = [value.split(",") for key, value in fields if key == "Platforms"]
-        runs = (tuple(short_platform(one.strip(" *")) for one in node) for node in platforms)
-        return cls(name, first.get("Driver"), tuple(runs), first.get("Error"), first.get("Name"))
 
     @property
     def title(self) -> str:
@@ -167,14 +155,19 @@ def machine_fault(said: str) -> ProgramFailed | None:
 def require_builder(name: str | None, *, seconds: float = LOOK_SECONDS) -> Builder:
     """Inspect the builder ``name`` (None: the current one), and check that it answers."""
     output = capture(Command(("docker", "buildx", "inspect", *(["--", name] if name else []))), seconds=seconds)
-    builder = Builder.read(name, output.text)
-    said = builder.error or (None if output.ok else output.last_words)
+    parted = (line.partition(":") for line in output.text.splitlines())
+    fields = [(key.strip(), value.strip()) for key, _, value in parted]
+    first = dict(reversed(fields))
+    platforms = [value.split(",") for key, value in fields if key == "Platforms"]
+    runs = (tuple(short_platform(one.strip(" *")) for one in node) for node in platforms)
+    builder, error = Builder(name, first.get("Driver"), tuple(runs), first.get("Name")), first.get("Error")
+    said = error or (None if output.ok else output.last_words)
     # A build starts other builders, but not a remote one.
     if said is None and builder.driver == REMOTE_DRIVER and not builder.runs:
         said = "nothing listens at its address"
     if said is None:
         return builder
-    is_there = output.ok and (name or not builder.error)
+    is_there = output.ok and (name or not error)
     if not is_there and (fault := machine_fault(f"{said}\n{output.stderr}")):
         raise fault
     hint = builder.look if is_there else "docker buildx ls"

@@ -401,7 +401,7 @@ def test_a_registry_beyond_this_machine_is_never_asked_by_http() -> None:
 def test_the_builder_that_the_plan_has_looked_at_builds_whichever_is_current_by_then(
     driver: str, variable: str
 ) -> None:
-    current = Builder.read(None, f"Name:   pods\nDriver: {driver}\n")
+    current = Builder(None, driver, called="pods")
     command = bake_command(current, "{}", None, Path("metadata.json"))
     assert (command.hidden_env[variable], command.argv[:3]) == ("pods", ("docker", "buildx", "bake"))
     # `docker buildx use` chooses a builder of the context.
