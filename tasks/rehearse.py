@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from .core import output
 from .core.faults import CLI, Fault
 from .core.options import RehearseOptions
+from .core.output import Line
 from .core.settings import require_like
 from .core.visible import one_line
 from .run import Run, hub_task
@@ -43,11 +42,11 @@ def rehearse(run: Run, options: RehearseOptions) -> None:
         text = INTENTION.format(folder=one_line(str(run.hub.git.folder)))
         if run.json:
             output.say(text)
-        _say(rehearsal.require_possible(run.hub, options).remarks)
+        output.show(map(Line, rehearsal.require_possible(run.hub, options).remarks), is_data=False)
         run.present({}, text, changed=True)
         return
     with rehearsal.staged(run.hub, options) as stage:
-        _say(stage.remarks)
+        output.show(map(Line, stage.remarks), is_data=False)
         # After a fault there is nothing to continue: the stage is gone.
         rehearsed = Run(lambda: stage.hub, dry=False, json=run.json, can_continue=False)
         plan = stage.plan(options)
@@ -55,12 +54,7 @@ def rehearse(run: Run, options: RehearseOptions) -> None:
         try:
             rehearsed.carry_out(plan, more=lambda: {"steps": plan.step_reports(), **stage.report()})
         except Fault:
-            _say(stage.remarks)
+            output.show(map(Line, stage.remarks), is_data=False)
             raise
         if not run.json:
             stage.show()
-
-
-def _say(remarks: Iterable[str]) -> None:
-    for remark in remarks:
-        output.say(lead=remark)
