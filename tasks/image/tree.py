@@ -215,20 +215,6 @@ def snapshot(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> It
         yield Tree(replace(git, more_objects=objects), _answer(git, "write-tree", "--missing-ok", env=env).strip())
 
 
-def submodule_names(git: Git, source: str) -> dict[str, list[str]]:
-    """Return the names of submodules by path, from the ``.gitmodules`` in ``source``, an option of git config.
-
-    That file is untrusted: names that lead out of git's folder for submodules are dropped.
-    """
-    found: dict[str, list[str]] = {}
-    listed = git.ask("config", "-z", source, "--get-regexp", r"^submodule\..*\.path$")
-    for key, _, path in (entry.partition("\n") for entry in listed.names):
-        name = key.removeprefix("submodule.").removesuffix(".path")
-        if name and not name.startswith("/") and ".." not in name.split("/"):
-            found.setdefault(path, []).append(name)
-    return found
-
-
 def _add_planned(git: Git, path: str, data: bytes, env: Mapping[str, str]) -> None:
     text = data.decode("utf-8", "surrogateescape")
     name = _answer(git, "hash-object", "-w", "--stdin", f"--path={path}", stdin=text, env=env).strip()

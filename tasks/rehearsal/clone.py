@@ -15,7 +15,7 @@ from pathlib import Path
 from ..core.faults import Unusable
 from ..core.yaml_tree import parse
 from ..image.inputs import outward_options
-from ..image.tree import SUBMODULE, submodule_names
+from ..image.tree import SUBMODULE
 from ..repo.charts import ChartSpec, read_chartpress
 from ..repo.edits import image_edits
 from ..repo.files import FileEdit, WorkingTree, require
@@ -149,13 +149,19 @@ def _write_working_tree(original: Git, index: Path, clone: Git) -> str:
 
 def _fill_submodules(original: Path, modules: Path, clone: Git) -> None:
     """Check out the clone's submodules, with the objects of those in ``original``, else in git's folder ``modules``."""
-    names = submodule_names(clone, "--blob=:.gitmodules")
+    names: dict[str, str] = {}
+    listed = clone.ask("config", "-z", "--blob=:.gitmodules", "--get-regexp", r"^submodule\..*\.path$").names
+    for key, _, path in (entry.partition("\n") for entry in listed):
+        named = key.removeprefix("submodule.").removesuffix(".path")
+        # The file is untrusted: names may lead out of git's folder for submodules.
+        if named and not named.startswith("/") and ".." not in named.split("/"):
+            names.setdefault(path, named)
     for entry in clone.names("ls-files", "--stage", "-z"):
         about, _, path = entry.partition("\t")
         mode, commit, _ = about.split()
         if mode != SUBMODULE:
             continue
-        name = next(iter(names.get(path, ())), None)
+        name = names.get(path)
         places = (original / path / ".git", *([modules / name] if name else []))
         source = next((place for place in places if (place / "objects").is_dir()), None)
         if source is None:
