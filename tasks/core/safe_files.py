@@ -142,7 +142,10 @@ class MarkedFolder(NamedTuple):
 
     @classmethod
     def make(cls, prefix: str) -> MarkedFolder:
-        """Create a temporary folder that only the user can read; it is locked before it gets the marker."""
+        """Create a temporary folder that only the user can read; it is locked before it gets the marker.
+
+        Raises Unusable if it cannot be written.
+        """
         path: Path | None = None
         try:
             with hold_interrupts():
@@ -151,10 +154,12 @@ class MarkedFolder(NamedTuple):
                 # Another run may hold it briefly, to see whether it was left behind.
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 (path / MARK).write_bytes(_WORDS)
-        except BaseException:
+        except BaseException as err:
             # Also after a delayed interrupt: no caller knows the folder yet.
             if path:
                 shutil.rmtree(path, ignore_errors=True)
+            if isinstance(err, OSError):
+                raise _unwritable(err) from err
             raise
         return cls(path, lock)
 
@@ -185,20 +190,18 @@ class MarkedFolder(NamedTuple):
 def temporary_folder() -> Iterator[Path]:
     """Create a marked folder for the block, after removing those that killed runs have left."""
     clear_away()
+    made = MarkedFolder.make(_TEMPORARY)
     try:
-        made = MarkedFolder.make(_TEMPORARY)
-        try:
-            yield made.path
-        finally:
-            with contextlib.suppress(OSError):
-                made.remove()
-            os.close(made.lock)
+        yield made.path
     except OSError as err:
-        raise unwritable(err) from err
+        raise _unwritable(err) from err
+    finally:
+        with contextlib.suppress(OSError):
+            made.remove()
+        os.close(made.lock)
 
 
-def unwritable(err: OSError) -> Unusable:
-    """Return the fault for a temporary folder that cannot be written."""
+def _unwritable(err: OSError) -> Unusable:
     place = tempfile.gettempdir()
     where = shlex.quote(place)
     hint = f"df -h {where}; ls -ld {where}"

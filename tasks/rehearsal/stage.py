@@ -21,7 +21,7 @@ from ..core.faults import CLI, Fault, Refused, Unreachable, Unusable, hold_inter
 from ..core.names import Reference, is_loopback
 from ..core.options import RehearseOptions, ReleaseOptions
 from ..core.plan import Plan
-from ..core.safe_files import MARK, MarkedFolder, clear_away, unwritable
+from ..core.safe_files import MARK, MarkedFolder, clear_away
 from ..core.settings import CACHE_OFF, WholeImage
 from ..image.build import is_stand_in
 from ..image.inputs import outward_options
@@ -162,18 +162,13 @@ def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
     Its name contains the port of the rehearsal's registry, which is in the names of everything left outside of it.
     """
     clear_up_after_killed_ones()
-    try:
-        place = MarkedFolder.make(f"{KEPT if keep else TEMPORARY}{registry.free_port()}_")
-    except OSError as err:
-        raise unwritable(err) from err
+    place = MarkedFolder.make(f"{KEPT if keep else TEMPORARY}{registry.free_port()}_")
+    before, tempfile.tempdir = tempfile.tempdir, str(place.path / TEMPORARY_FILES)
     try:
         (place.path / TEMPORARY_FILES).mkdir()
-        before, tempfile.tempdir = tempfile.tempdir, str(place.path / TEMPORARY_FILES)
-        try:
-            yield place.path
-        finally:
-            tempfile.tempdir = before
+        yield place.path
     finally:
+        tempfile.tempdir = before
         try:
             with hold_interrupts():
                 _clear_up(place)
