@@ -31,14 +31,13 @@ from ..core.safe_files import temporary_folder
 from ..image.build import STAND_IN_LABEL
 from ..image.engines import definition
 from ..tools.command import NOTHING, Command, bound
-from ..tools.process import capture, find, run_checked
+from ..tools.process import capture, end_programs, find, run_checked
 from ..tools.registry import inspect
 
 LOOPBACK = "127.0.0.1"
 REGISTRY_IMAGE = "registry:2"
 # The image may have to be pulled first.
 START_SECONDS = 180.0
-STOP_SECONDS = 5.0
 _BIRTHMARK = "Hubpress-Registry"
 _CONTAINER, _INNER_PORT = "hubpress-registry-{}", 5000
 _CONFIG, _LOG = "registry.json", "registry.log"
@@ -101,12 +100,7 @@ def registry(folder: Path, *, auth: Mapping[str, object] = NOTHING, port: int | 
         _wait(server, started, birthmark)
         yield started
     finally:
-        server.terminate()
-        try:
-            server.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+        end_programs([server])
         if in_container:
             remove_container(port)
 

@@ -92,7 +92,7 @@ class Pool(ThreadPoolExecutor):
         """End programs that still run; threads that wait for a server are left to their timeouts."""
         self.is_left = True
         self.shutdown(wait=False, cancel_futures=True)
-        _end([*self.programs])
+        end_programs([*self.programs])
 
 
 def map_parallel(function: Callable[[S], T], items: Iterable[S]) -> list[T]:
@@ -130,7 +130,7 @@ def capture(command: Command, *, seconds: float = LOOK_SECONDS) -> Output:
     finally:
         if process is not None:
             if process.returncode is None:
-                _end([process])
+                end_programs([process])
             for stream in filter(None, (process.stdin, process.stdout, process.stderr)):
                 with suppress(OSError):
                     stream.close()
@@ -221,7 +221,7 @@ def _begin(command: Command) -> subprocess.Popen[bytes]:
         raise _not_started(command, err) from err
 
 
-def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+def end_programs(processes: Sequence[subprocess.Popen[bytes]]) -> None:
     """Ask programs to end, then kill them and their children: docker, for example, works by plugins."""
     for process in processes:
         process.terminate()
