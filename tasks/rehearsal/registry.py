@@ -48,15 +48,11 @@ _BUILD_SECONDS = 300.0
 
 
 class Registry(NamedTuple):
-    """A running registry: its port on 127.0.0.1, and its folder."""
+    """A running registry: its port on 127.0.0.1, its folder, and the host in image names (``127.0.0.1:PORT``)."""
 
     port: int
     folder: Path
-
-    @property
-    def address(self) -> str:
-        """The host in image names: ``127.0.0.1:PORT``."""
-        return f"{LOOPBACK}:{self.port}"
+    address: str
 
 
 @contextlib.contextmanager
@@ -96,7 +92,7 @@ def registry(folder: Path, *, auth: Mapping[str, object] = NOTHING, port: int | 
             start_new_session=True,
         )
     try:
-        started = Registry(port, folder)
+        started = Registry(port, folder, f"{LOOPBACK}:{port}")
         _wait(server, started, birthmark)
         yield started
     finally:
