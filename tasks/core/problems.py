@@ -79,10 +79,8 @@ class Problem(NamedTuple):
 
     def judged(self, accept: Sequence[Accepted]) -> Problem:
         """Return it as accepted, or at the first place that ``accept`` does not cover."""
-        places = (self.path, *self.also)
-        files = {place: _file_and_line(place)[0] for place in places}
-        remaining = (one for one in places if not is_accepted(accept, self.code, files[one]))
-        place = next(remaining, None)
+        places = ((place, _file_and_line(place)[0]) for place in (self.path, *self.also))
+        place = next((place for place, file in places if not is_accepted(accept, self.code, file)), None)
         return self._replace(path=place) if place else self._replace(severity=Severity.ACCEPTED)
 
     def report(self) -> dict[str, Any]:

@@ -374,11 +374,10 @@ def _read(key: str, value: object, default: object) -> Any:  # noqa: ANN401 - wh
 
 
 def _entry(key: str, written: object, kind: _Kind) -> Any:  # noqa: ANN401 - one of the kind's record
-    entry, fields, defaults = written, kind.record._fields, kind.record._field_defaults
+    fields, defaults = kind.record._fields, kind.record._field_defaults
+    entry = written if isinstance(written, dict) else {}
     if isinstance(written, str):
         entry = {name: text for name, text in zip(fields, written.split(":", 1), strict=False) if text}
-    if not isinstance(entry, dict):
-        raise _wrong(key, written, kind)
     if unknown := sorted({*map(str, entry)} - {*fields}):
         raise _unknown(f"{key}.{unknown[0]}", fields, f"keys of {SECTION}.{key}")
     given = {name: value for name, value in entry.items() if value is not None}
