@@ -26,8 +26,7 @@ def preview(run: Run, options: PreviewOptions) -> None:
     """
     from .review.preview import plan_preview
 
-    if options.kube_version is not None:
-        require_like("kubernetes", "--kube-version 1.30", options.kube_version)
+    require_like("kubernetes", "--kube-version 1.30", options.kube_version)
     cluster = options.kube_version or run.hub.settings.kubernetes
     found = plan_preview(run.hub, options, options.deployment, cluster)
     run.present(found.report(), "\n".join(found.lines()), ok=not found.problems)

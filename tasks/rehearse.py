@@ -36,8 +36,7 @@ def rehearse(run: Run, options: RehearseOptions) -> None:
     """
     from .rehearsal import stage as rehearsal
 
-    platform = options.platform
-    require_like("platform", "--platform linux/amd64", *(platform.split(",") if platform is not None else ()))
+    require_like("platform", "--platform linux/amd64", options.platform, several=True)
     if run.dry:
         text = INTENTION.format(folder=one_line(str(run.hub.git.folder)))
         if run.json:

@@ -271,8 +271,9 @@ def section_in(data: bytes, where: str = FILE) -> dict[str, Any]:
     return {str(key): value for key, value in (section or {}).items()}
 
 
-def require_like(key: str, flag: str, *texts: str) -> None:
-    """Check command-line values like the setting ``key``; ``flag`` is an example."""
+def require_like(key: str, flag: str, given: str | None, *, several: bool = False) -> None:
+    """Check a flag's value, or those separated by commas, like the setting ``key``; ``flag`` is an example."""
+    texts = [] if given is None else given.split(",") if several else [given]
     for text in texts:
         if _KINDS[key].read(text) is None:
             raise Unusable(f"{text!r} is not {_KINDS[key].wanted}", where=flag.partition(" ")[0], hint=flag)

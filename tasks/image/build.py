@@ -243,8 +243,7 @@ def pinned_images(hub: Hub, image: HubImage) -> list[Reference]:
 
 def assess_images(hub: Hub, options: BuildOptions) -> Build:
     """Return the build with the status of each image; one with the same inputs is retagged, except by chartpress."""
-    given = () if options.platform is None else options.platform.split(",")
-    require_like("platform", "--platform linux/amd64", *given)
+    require_like("platform", "--platform linux/amd64", options.platform, several=True)
     images = hub.to_build(options.image)
     by_commit = names_commit(hub.settings.tag)
     require_watched(hub, images)
