@@ -7,7 +7,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
@@ -44,11 +44,6 @@ if sys.platform == "linux":
 os.execvp(program[0], program)
 """
 _reach: Reach | None = None
-
-
-def mentions(said: str, signs: Iterable[str]) -> bool:
-    """Whether a program's output contains one of ``signs``."""
-    return any(sign in said for sign in signs)
 
 
 class Command(NamedTuple):

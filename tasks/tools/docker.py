@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..core.faults import Fault, ProgramFailed, Refused, Unreachable
 from ..core.names import Reference, short_platform
-from .command import MALFORMED, Command, Output, mentions
+from .command import MALFORMED, Command, Output
 from .logins import denied
 from .process import INSTALL_HINTS, LOOK_SECONDS, capture, run_with_last_line
 from .registry import FoundImage, PlatformImage, asked_too_often, unreachable
@@ -33,21 +33,19 @@ BUILD_NATIVELY = (
 # buildx's steps before the build, as it shows them when one fails.
 _STARTING = r"(?m)^ > \[internal\] (?:booting buildkit|waiting for connection):"
 # The errors of a kernel for another processor's programs, and of QEMU.
-_CANNOT_EMULATE = ("exec format error", "qemu: uncaught target signal")
-_NO_BUILDX = ("unknown command: docker buildx", "'buildx' is not a docker command", "unknown shorthand flag")
+_CANNOT_EMULATE = "(?i)exec format error|qemu: uncaught target signal"
+_WRONG_DOCKERFILE = "(?i)did not complete successfully|failed to solve: dockerfile"
+_NO_BUILDX = "(?i)unknown command: docker buildx|'buildx' is not a docker command|unknown shorthand flag"
 _NO_ENGINE = (
-    *("cannot connect to the docker daemon", "is the docker daemon running", "docker desktop is not running"),
-    *("failed to connect to the docker api", "error during connect"),
+    "(?i)cannot connect to the docker daemon|is the docker daemon running|docker desktop is not running"
+    "|failed to connect to the docker api|error during connect"
 )
-_NO_RIGHT = ("permission denied while trying to connect to the docker",)
-_NO_HELPER = ("error getting credentials", "executable file not found")
-_TOO_OFTEN = ("toomanyrequests", "429 too many requests")
+_NO_RIGHT = "(?i)permission denied while trying to connect to the docker"
+_NO_HELPER = "(?i)error getting credentials|executable file not found"
+_TOO_OFTEN = "(?i)toomanyrequests|429 too many requests"
 _REQUEST = r'failed to do request: \w+ "[^"]*": '
-_DENIED = r"\b40[13]\b|unauthorized|denied|forbidden|authorization failed|no basic auth credentials"
-_NO_ANSWER = (
-    *("dial tcp", "no such host", "connection refused", "i/o timeout", "connection reset", "failed to do"),
-    *("unexpected status", "unexpected http status"),
-)
+_DENIED = r"(?i)\b40[13]\b|unauthorized|denied|forbidden|authorization failed|no basic auth credentials"
+_NO_ANSWER = "(?i)dial tcp|no such host|connection re(fused|set)|i/o timeout|failed to do|unexpected (http )?status"
 # The registry in a build's error: by its address, else by an image's name.
 _ASKED, _NAMED = r"https?://([^/\s\"]+)/v2/", r"(?:source metadata for|failed to push) ([\w.:-]+)/"
 # The image store that supports attestations.
@@ -142,12 +140,11 @@ def start_engine() -> str:
 
 def machine_fault(said: str) -> ProgramFailed | None:
     """Return the fault if docker's output shows a problem of this machine, else None."""
-    words = said.lower()
-    if mentions(words, _NO_BUILDX):
+    if re.search(_NO_BUILDX, said):
         return ProgramFailed("docker has no buildx", where="docker buildx version", hint=INSTALL_HINTS["buildx"])
-    if mentions(words, _NO_RIGHT):
+    if re.search(_NO_RIGHT, said):
         return ProgramFailed("this user may not use the Docker engine", where="docker info", hint=JOIN_GROUP)
-    if mentions(words, _NO_ENGINE):
+    if re.search(_NO_ENGINE, said):
         return ProgramFailed("the Docker engine does not answer", where="docker info", hint=start_engine())
     return None
 
@@ -221,12 +218,11 @@ def run_build(command: Command, host: str, builder: Builder, *, cached: bool = F
 def build_fault(output: Output, host: str, builder: Builder) -> Fault:
     """Return the fault of a build that failed; a denial that names no registry is taken for that of ``host``."""
     words = output.last_words
-    said = words.lower()
     if re.search(_STARTING, output.stderr):
         return ProgramFailed(f"the builder does not answer: {words}", where=builder.name, hint=builder.look)
-    if mentions(output.stderr.lower(), _CANNOT_EMULATE):
+    if re.search(_CANNOT_EMULATE, output.stderr):
         return ProgramFailed(f"{builder.title} fails to emulate the platform: {words}", hint=BUILD_NATIVELY)
-    if "did not complete successfully" in said or "failed to solve: dockerfile" in said:
+    if re.search(_WRONG_DOCKERFILE, words):
         return ProgramFailed(words, hint="fix the Dockerfile, commit it, and build again")
     otherwise = ProgramFailed(words, hint="see the builder's output above")
     return machine_fault(output.stderr) or _registry_fault(words, host) or otherwise
@@ -234,13 +230,12 @@ def build_fault(output: Output, host: str, builder: Builder) -> Fault:
 
 def _registry_fault(words: str, host: str) -> Fault | None:
     """Return the fault if a build's output shows a registry's error, else None."""
-    said = words.lower()
     # A build also asks the registries of base images and of the Dockerfile's syntax.
     asked = re.search(_ASKED, words) or re.search(_NAMED, words)
     server = asked[1] if asked else host
     host = Reference(f"{server}/image").host
-    if re.search(_DENIED, said) or mentions(said, _NO_HELPER):
+    if re.search(_DENIED, words) or re.search(_NO_HELPER, words):
         return denied(words, host)
-    if mentions(said, _TOO_OFTEN):
+    if re.search(_TOO_OFTEN, words):
         return asked_too_often(words, host)
-    return unreachable(re.sub(_REQUEST, "", words), server, server) if mentions(said, _NO_ANSWER) else None
+    return unreachable(re.sub(_REQUEST, "", words), server, server) if re.search(_NO_ANSWER, words) else None

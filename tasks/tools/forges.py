@@ -14,7 +14,7 @@ from urllib.parse import quote, quote_plus, urlsplit
 from ..core.faults import Denied, Fault, ProgramFailed, Unreachable
 from ..core.safe_files import read_file
 from ..core.visible import ACTIONS
-from .command import MALFORMED, NOTHING, Command, Output, mentions
+from .command import MALFORMED, NOTHING, Command, Output
 from .process import capture, find
 
 PROGRAM = "gh"
@@ -26,14 +26,11 @@ _NOT_SIGNED_IN = 4
 _LOOK = "gh pr list"
 _FIELDS = "number,url,title,body,isCrossRepository,headRepositoryOwner,headRefOid,state,labels"
 MERGED, CLOSED = "MERGED", "CLOSED"
-_SIGN_IN = ("gh auth login", "authentication required", "http 401", "bad credentials")
-_ACTIONS_MAY_NOT = ("not permitted to create or approve pull requests",)
+_SIGN_IN = "(?i)gh auth login|authentication required|http 401|bad credentials"
+_ACTIONS_MAY_NOT = "(?i)not permitted to create or approve pull requests"
 _ALLOW_ACTIONS = "allow it: Settings, Actions, General, Allow GitHub Actions to create and approve pull requests"
-_DENIED = ("http 403", "http 404", "could not resolve to a repository", "resource not accessible", "must have", "sso")
-_NO_ANSWER = (
-    *("error connecting", "dial tcp", "no such host", "connection refused", "connection reset", "timeout"),
-    *("http 500", "http 502", "http 503", "http 504", "rate limit"),
-)
+_DENIED = "(?i)http 40[34]|could not resolve to a repository|resource not accessible|must have|sso"
+_NO_ANSWER = "(?i)error connecting|dial tcp|no such host|connection re(fused|set)|timeout|http 50[0234]|rate limit"
 GITHUB, _GITLAB, _BITBUCKET, _GITEA = "GitHub", "GitLab", "Bitbucket", "Gitea"
 
 # Variables with the base branch, and with its repository's path.
@@ -322,17 +319,17 @@ def _fault(output: Output, host: str) -> Fault:
     # The lines after the first one are advice.
     lines = [line.strip() for line in output.stderr.splitlines() if line.strip()]
     words = lines[0].removeprefix(f"{PROGRAM}: ") if lines else output.last_words
-    said, denied = output.stderr.lower(), f"GitHub denied it: {words}"
-    if output.status == _NOT_SIGNED_IN or mentions(said, _SIGN_IN):
+    said, denied = output.stderr, f"GitHub denied it: {words}"
+    if output.status == _NOT_SIGNED_IN or re.search(_SIGN_IN, said):
         # gh has another variable for the tokens of GitHub Enterprise Server.
         token = "GH_ENTERPRISE_TOKEN" if ":" in host else "GH_TOKEN"
         return Denied("gh is not signed in", where=host, hint=f"{gh_login_command(host)}; in CI: set {token}")
-    if mentions(said, _ACTIONS_MAY_NOT):
+    if re.search(_ACTIONS_MAY_NOT, said):
         return Denied(denied, where=host, hint=_ALLOW_ACTIONS)
-    if mentions(said, _NO_ANSWER):
+    if re.search(_NO_ANSWER, said):
         look = f"GH_HOST={host} gh api rate_limit" if ":" in host else f"gh api --hostname {host} rate_limit"
         return Unreachable(f"GitHub does not answer: {words}", where=host, hint=look)
-    if mentions(said, _DENIED):
+    if re.search(_DENIED, said):
         return Denied(denied, where=host, hint=f"gh auth status --hostname {host}")
     return ProgramFailed(f"gh: {words}", where=host, hint=_LOOK)
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from ..core.faults import CLI, Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
 from ..core.plan import Fact, Moved
-from .command import NOTHING, Command, Output, mentions
+from .command import NOTHING, Command, Output
 from .process import LOOK_SECONDS, PERSON_SECONDS, TooSlow, capture, map_parallel
 
 # How long to wait for another git, such as an editor's, and how often to look.
@@ -44,15 +44,7 @@ _WITH_HOOKS = frozenset({"commit", "push", "switch", "merge", "rev-parse"})
 # Do not take a folder that looks like a bare repository for one.
 _NO_BARE = ("-c", "safe.bareRepository=explicit")
 _HELD = r"(?:Unable to create '(.+)\.lock'|could not lock config file (.+)): File exists"
-_REMOTE_DENIED = (
-    "permission denied",
-    "authentication failed",
-    "could not read username",
-    "access denied",
-    "denied to ",
-    "returned error: 401",
-    "returned error: 403",
-)
+_DENIED = "(?i)(permission|access) denied|denied to |authentication failed|not read username|returned error: 40[13]"
 # Git's last words where another program, ssh or a filter, has said why before.
 _AFTER_ANOTHER = (
     "fatal: Could not read from remote repository",
@@ -509,9 +501,8 @@ def in_list(folder: Path) -> str:
 
 def remote_fault(output: Output, remote: str) -> Unreachable:
     """Return the fault for a failed request to a remote: Denied or Unreachable."""
-    said = output.stderr.lower()
     words = _first_fault(output)
-    if mentions(said, _REMOTE_DENIED):
+    if re.search(_DENIED, output.stderr):
         return Denied(f"the remote denied access: {words}", where=remote, hint=f"git ls-remote {remote}")
     return _unreachable(remote, words, _fix(output.stderr))
 
@@ -525,7 +516,7 @@ def push_fault(output: Output, remote: str, branch: str, *, ahead: bool) -> Prog
 
     Without a rejection by the remote and without a fatal error of git, the clone's own hook stopped it.
     """
-    rejected = [line for line in output.stderr.splitlines() if mentions(line, ("[rejected]", "[remote rejected]"))]
+    rejected = [line for line in output.stderr.splitlines() if re.search(r"\[(remote )?rejected\]", line)]
     if not rejected and "fatal: " in output.stderr:
         return remote_fault(output, remote)
     if not rejected:

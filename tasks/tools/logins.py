@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from ..core.faults import CLI, Denied, Fault, ProgramFailed, Unreachable, Unusable
 from ..core.names import DOCKER_HUB, Reference
 from ..core.safe_files import expand_home, read_file
-from .command import MALFORMED, Command, Output, mentions
+from .command import MALFORMED, Command, Output
 from .process import capture, find, run_checked
 
 HELPER = "gcloud"
@@ -41,15 +41,15 @@ _OVERRIDES = (
 )
 _RESOURCE = r"projects/(?P<project>[\w.:-]+)/locations/(?P<location>[\w-]+)/repositories/(?P<repository>[\w-]+)"
 _HELPER_PROGRAM = r"docker-credential-[\w.-]+"
-_SIGN_IN_AGAIN = ("reauth", "invalid_rapt", "invalid_grant")
-_WRONG_ACCOUNT = ("uploadartifacts", "downloadartifacts", "may not exist")
-_NO_REPOSITORY = ("name_unknown", "name unknown", "repository name not known")
+_SIGN_IN_AGAIN = "(?i)reauth|invalid_rapt|invalid_grant"
+_WRONG_ACCOUNT = "(?i)uploadartifacts|downloadartifacts|may not exist"
+_NO_REPOSITORY = "(?i)name[_ ]unknown|repository name not known"
 _EXPIRED = r"(?i)expired|\b401\b|unauthorized|unauthenticated|authorization failed|failed to fetch oauth token"
 # gcloud's errors of a build.
-_GOES_ON = ("only stream logs", "unable to stream logs")
-_NO_LOGIN = ("active account", "reauth", "gcloud auth login", "invalid_grant", "unauthenticated", "authentication cred")
-_NO_BUILDER_ROLE = ("permission_denied", "permission denied", "error 403", "[403]", "forbidden", "does not have")
-_SILENT = ("failed to connect", "max retries exceeded", "timed out", "unavailable", "communicationerror")
+_GOES_ON = "(?i)only stream logs|unable to stream logs"
+_NO_LOGIN = "(?i)active account|reauth|gcloud auth login|invalid_grant|unauthenticated|authentication cred"
+_NO_BUILDER_ROLE = r"(?i)permission[_ ]denied|error 403|\[403\]|forbidden|does not have"
+_SILENT = "(?i)failed to connect|max retries exceeded|timed out|unavailable|communicationerror"
 
 
 def is_google(host: str) -> bool:
@@ -174,7 +174,7 @@ def denied(words: str, host: str) -> Denied:
     override = next((name for name in _OVERRIDES if os.environ.get(name)), None) if is_google(host) else None
     any_of = "the account is wrong or lacks the role artifactregistry.writer, or the repository does not exist"
     readings = (
-        (mentions(said, _SIGN_IN_AGAIN), f"Google asks you to sign in again: {words}", "gcloud auth login"),
+        (re.search(_SIGN_IN_AGAIN, words), f"Google asks you to sign in again: {words}", "gcloud auth login"),
         (
             helper,
             f"Docker's credential helper is not on PATH: {words}",
@@ -184,8 +184,8 @@ def denied(words: str, host: str) -> Denied:
         (user and os.geteuid() == 0, f"root is not signed in, {user} may be: {words}", "run it without sudo"),
         (override, f"{override} is set in place of whoever is signed in: {words}", f"unset {override}"),
         ("unauthenticated request" in said, f"not signed in to the registry: {words}", sign_in),
-        (mentions(said, _WRONG_ACCOUNT), f"{any_of}: {words}", look),
-        (mentions(said, _NO_REPOSITORY), f"no such repository: {words}", look if is_google(host) else sign_in),
+        (re.search(_WRONG_ACCOUNT, words), f"{any_of}: {words}", look),
+        (re.search(_NO_REPOSITORY, words), f"no such repository: {words}", look if is_google(host) else sign_in),
         (True, f"the registry denied access: {words}", sign_in),
     )
     what, hint = next((what, hint) for is_meant, what, hint in readings if is_meant)
@@ -199,15 +199,15 @@ def cloud_build_fault(done: Output, project: str | None) -> Fault:
     latest = f"its log above says why; again: gcloud builds list --limit=1{at}"
     ongoing = f"wait for it: gcloud builds list --ongoing{at}; then run the same command again, it finds the image"
     role = f"gcloud auth list; the account needs the role cloudbuild.builds.editor: gcloud builds list{at}"
-    kinds: tuple[tuple[tuple[str, ...], type[Fault], str, str], ...] = (
-        (("completed with status",), ProgramFailed, f"the build failed on Cloud Build: {words}", latest),
+    kinds: tuple[tuple[str, type[Fault], str, str], ...] = (
+        ("(?i)completed with status", ProgramFailed, f"the build failed on Cloud Build: {words}", latest),
         (_GOES_ON, ProgramFailed, f"the build goes on, and gcloud cannot show its log: {words}", ongoing),
         (_NO_LOGIN, Denied, f"not signed in: {words}", "gcloud auth login"),
         (_NO_BUILDER_ROLE, Denied, f"Cloud Build denied it: {words}", role),
         (_SILENT, Unreachable, f"Cloud Build does not answer: {words}", f"gcloud builds list{at}"),
     )
-    for signs, kind, what, hint in kinds:
-        if mentions(words.lower(), signs):
+    for sign, kind, what, hint in kinds:
+        if re.search(sign, words):
             return kind(what, where=where, hint=hint)
     return ProgramFailed(words, where=where, hint="see gcloud's output above")
 
