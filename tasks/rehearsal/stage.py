@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from ..core import output
 from ..core.faults import CLI, Fault, Refused, Unreachable, Unusable, hold_interrupts
@@ -202,13 +201,9 @@ def _require_local_engine(builder: str | None) -> str:
     look = Command(("docker", "context", "inspect", "--format", "{{.Name}} {{.Endpoints.docker.Host}}"))
     name, _, address = run_checked(look, hint="docker context ls, then: docker context use default").text.partition(" ")
     what = "a rehearsal builds on this machine's engine only"
-    try:
-        parts = urlsplit(address)
-        is_local = parts.scheme in {"unix", "npipe"} or is_loopback(parts.netloc)
-    except ValueError:
-        is_local = False
     hint = "unset DOCKER_HOST DOCKER_CONTEXT; docker context use default"
-    if not is_local:
+    scheme, _, host = address.partition("://")
+    if scheme not in {"unix", "npipe"} and not is_loopback(host.partition("/")[0]):
         named = "DOCKER_HOST" if os.environ.get("DOCKER_HOST") else f"context {name}"
         raise Refused(what, where=f"{named}: {address}", hint=hint)
     if builder not in {None, name}:
