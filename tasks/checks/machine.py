@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from ..core.faults import Denied, Fault, ProgramFailed, Unreachable
-from ..core.names import Host, Reference, platform_argument, short_platform
+from ..core.names import Host, Reference, short_platform
 from ..core.output import table
 from ..repo.hub import Hub
 from ..repo.pins import Lock
@@ -56,7 +56,7 @@ _Check: TypeAlias = tuple[str, Callable[[], str], bool]
 def examine(hub: Hub | None) -> list[MachineFinding]:
     """Check everything that a release of ``hub`` needs; without a hub, only the tools."""
     host = Host.here()
-    argument = platform_argument(host, hub.settings.platform if hub else "linux/amd64")
+    argument = host.argument_for(hub.settings.platform if hub else "linux/amd64")
     found = map_parallel(_finding, [*_tool_checks(hub, argument), *(_hub_checks(hub) if hub else ())])
     platform = MachineFinding("platform", f"{host.title}: {f'--platform {argument}' if argument else 'native'}")
     # All images of a registry have the same fault.

@@ -108,18 +108,15 @@ class Host(NamedTuple):
         architecture = _ARCHITECTURES.get(self.machine.lower())
         return f"linux/{architecture}" if self.system == "linux" and architecture else None
 
+    def argument_for(self, platform: str) -> str | None:
+        """Return the value of ``--platform`` to build for ``platform``, or None if that is the host's own."""
+        return None if self.platform == platform else platform
+
     @property
     def title(self) -> str:
         """The host's name for people."""
         names = {"darwin": "Mac", "linux": "PC" if self.platform == "linux/amd64" else "Linux"}
         return f"{names.get(self.system, self.system)}, {self.machine}"
-
-
-def platform_argument(host: Host, wanted: str, asked: str | None = None) -> str | None:
-    """Return the value of ``--platform``: ``asked`` if given, else ``wanted``, or None if ``host`` itself is that."""
-    if asked is not None:
-        return asked
-    return None if host.platform == wanted else wanted
 
 
 def platforms_left(wanted: str, skipped: Collection[str]) -> str:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ..core import output
 from ..core.faults import CLI, Denied, Fault, Refused, Unreachable, Unusable
-from ..core.names import Host, Reference, is_loopback, is_tag, platform_argument, platforms_left, short_platform
+from ..core.names import Host, Reference, is_loopback, is_tag, platforms_left, short_platform
 from ..core.options import BuildOptions
 from ..core.plan import Fact, Values
 from ..core.settings import CHARTPRESS, require_like
@@ -353,9 +353,8 @@ def _on_builder(build: Build) -> Build:
             docker.require_image_store(builder, "build for several platforms", "--platform")
 
     def with_platform(one: ImageBuild) -> ImageBuild:
-        argument = platform_argument(Host.here(), hub.settings.platform, one.platform if asked else None)
-        is_foreign = bool(builder.runs) and not builder.is_native(one.platform)
-        return one._replace(argument=argument or (one.platform if is_foreign else None))
+        is_named = asked or (builder.runs and not builder.is_native(one.platform))
+        return one._replace(argument=one.platform if is_named else Host.here().argument_for(one.platform))
 
     return replace(build, builder=builder).with_images(map(with_platform, build.to_build))
 

@@ -160,11 +160,11 @@ class Conversation:
         except Denied as fault:  # public images can still be read
             self._helper_fault = fault
         login = basic(":".join(credentials)) if credentials else ""
+        identity = credentials.secret if credentials and credentials.user == IDENTITY_TOKEN else ""
         for challenge in challenges:
             kind, _, parameters = challenge.partition(" ")
             if kind.lower() == "bearer":
-                is_token = credentials is not None and credentials.user == IDENTITY_TOKEN
-                return self._token(parameters, login, credentials.secret if credentials and is_token else "")
+                return self._token(parameters, login, identity)
         if not login:
             raise self._helper_fault or denied("no credentials for it on this machine", host)
         return login

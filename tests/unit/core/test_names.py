@@ -1,9 +1,9 @@
-"""Names of images and of platforms, read as Docker reads them."""
+"""Names of images and of platforms, read as Docker reads them; and what Mac and PC get."""
 
 import pytest
 
 from tasks.core.faults import Unusable
-from tasks.core.names import Host, Reference, platform_argument
+from tasks.core.names import Host, Reference
 
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 
@@ -77,5 +77,32 @@ def test_one_repository_has_several_spellings(text: str, other: str, same: bool)
     assert Reference.parse(text).same_repository(Reference.parse(other)) is same
 
 
-def test_the_platform_that_is_asked_for_wins() -> None:
-    assert platform_argument(Host("linux", "x86_64"), "linux/amd64", "linux/arm64") == "linux/arm64"
+# -- what Mac and PC get: the contract's table, row by row
+
+
+MAC_SILICON = Host("darwin", "arm64")
+MAC_INTEL = Host("darwin", "x86_64")
+PC = Host("linux", "x86_64")
+ARM = Host("linux", "aarch64")
+AMD64, ARM64 = "linux/amd64", "linux/arm64"
+
+
+@pytest.mark.parametrize(
+    ("host", "wanted", "argument"),
+    [
+        pytest.param(MAC_SILICON, AMD64, AMD64, id="Mac with Apple silicon"),
+        pytest.param(MAC_INTEL, AMD64, AMD64, id="Mac with an Intel processor"),
+        pytest.param(PC, AMD64, None, id="PC: native, no --platform"),
+        pytest.param(Host("linux", "AMD64"), AMD64, None, id="PC under WSL, spelled as Windows does"),
+        pytest.param(ARM, AMD64, AMD64, id="Linux on Arm: as the Mac"),
+        pytest.param(MAC_SILICON, ARM64, ARM64, id="hub.platform says Arm, Mac"),
+        pytest.param(ARM, ARM64, None, id="hub.platform says Arm, Linux on Arm: native"),
+    ],
+)
+def test_the_build_arguments_of(host: Host, wanted: str, argument: str | None) -> None:
+    assert host.argument_for(wanted) == argument
+
+
+def test_a_host_is_named_as_people_do() -> None:
+    hosts = (MAC_SILICON, PC, ARM, Host("freebsd14", "amd64"))
+    assert [host.title for host in hosts] == ["Mac, arm64", "PC, x86_64", "Linux, aarch64", "freebsd14, amd64"]
