@@ -378,8 +378,9 @@ def _has_more_commits(git: Git, remote: str, branch: str, tip: str) -> Refused:
         return Refused(what, where=remote, hint=f"to replace them there: {push}; {other}")
     # In a rebase, "ours" is the side of the remote.
     pull = f"pull --rebase --autostash --strategy-option=ours {remote} {branch}, which keeps theirs on a conflict"
-    arguments = branch if git.branch_commit(branch) else f"--create {branch} {remote}/{branch}"
-    switch = f"stash && git fetch {remote} && git switch {arguments}"
+    # A clone of a single branch has no REMOTE/BRANCH of another, even after a fetch.
+    fetch = "" if git.branch_commit(branch) else f"git fetch {remote} {branch}:{branch} && "
+    switch = f"stash && {fetch}git switch {branch}"
     hint = f"git {pull if git.start.branch == branch else switch}; {other}"
     return Refused(f"the remote's branch {branch} has commits that are not here", where=remote, hint=hint)
 

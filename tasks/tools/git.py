@@ -527,7 +527,7 @@ def push_fault(output: Output, remote: str, branch: str, *, ahead: bool) -> Prog
         )
     reason = rejected[0].rpartition("(")[2].rstrip(")") or "no reason given"
     if ahead:
-        hint = f"look at what is there: git fetch {remote} && git log HEAD..{remote}/{branch}; or use another --branch"
+        hint = f"see what is there: git fetch {remote} {branch} && git log HEAD..FETCH_HEAD; or use another --branch"
     else:
         said, otherwise = output.stderr.lower(), f"ask the owners of {remote} why, then: git push {remote} {branch}"
         hint = next((hint for sign, hint in _REJECTED.items() if sign in said), otherwise)

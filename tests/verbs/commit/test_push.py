@@ -150,10 +150,24 @@ def test_a_colleague_who_is_quicker_is_not_overwritten(moved: Hub, tmp_path: Pat
     assert (done.code, done.out) == (4, "")
     assert done.err.endswith(
         f"error: the remote rejected the branch {BRANCH}: failed to update ref (origin)\n"
-        f"hint: look at what is there: git fetch origin && git log HEAD..origin/{BRANCH}; or use another --branch\n"
+        f"hint: see what is there: git fetch origin {BRANCH} && git log HEAD..FETCH_HEAD; or use another --branch\n"
     )
     assert moved.remote_git("rev-parse", BRANCH) == colleague.git("rev-parse", "HEAD")
     assert moved.subjects()[0] == SUBJECT
+
+
+def test_a_clone_of_one_branch_gets_to_a_colleagues_branch_as_the_hint_says(moved: Hub, tmp_path: Path) -> None:
+    """It named origin/BRANCH, which such a clone does not have after a fetch either."""
+    succeed("commit", "--push", cwd=moved.path)
+    sh("git", "clone", "--quiet", "--single-branch", str(moved.remote), "single", cwd=tmp_path)
+    single = Hub(tmp_path / "single", moved.remote)
+    move(single)
+    error, hint = fault(commit(single, "--push"))
+    assert error == f"the remote's branch {BRANCH} has commits that are not here (origin)"
+    sh("sh", "-c", hint.partition(";")[0], cwd=single.path)
+    assert (single.git("branch", "--show-current"), single.subjects()[0]) == (BRANCH, SUBJECT)
+    # Nothing is new there: only the upstream is set.
+    assert commit(single, "--push").out == f"pushed {BRANCH} to origin\n"
 
 
 def test_a_remotes_hook_that_rejects_is_quoted_and_the_commit_stays(moved: Hub) -> None:

@@ -226,8 +226,7 @@ CASES = {
     "a branch that a colleague has pushed": Case(
         pushed_by_a_colleague,
         f"the remote's branch {BRANCH} has commits that are not here (origin)",
-        f"git stash && git fetch origin && git switch --create {BRANCH} origin/{BRANCH}; "
-        "or use another branch: --branch NAME",
+        f"git stash && git fetch origin {BRANCH}:{BRANCH} && git switch {BRANCH}; or use another branch: --branch NAME",
         arguments=("--push",),
     ),
     "a pull request from the base branch": Case(
