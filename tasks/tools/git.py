@@ -55,7 +55,8 @@ _AFTER_ANOTHER = (
 _ADVICE = "git config --global --add safe.directory "
 _FILTER = " filter '"
 _DISKS = "df -h .git {temporary}"
-_SIGNING = "see why: git commit --allow-empty --gpg-sign; or sign none: git config commit.gpgSign false"
+# On no branch: a release would push that commit, too.
+_SIGNING = "see why: git commit-tree -S -m test 'HEAD^{{tree}}'; or sign none: git config commit.gpgSign false"
 # Of both flags in one command, git would take the first one.
 SEE_CHANGES = "git update-index --no-assume-unchanged -- {0} && git update-index --no-skip-worktree -- {0}"
 _FIXES = {

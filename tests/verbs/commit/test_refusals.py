@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.cli import run_task
+from tests.support.cli import run_task, sh
 from tests.support.fixtures import Hubpress
 from tests.support.hubs import Hub
 from tests.support.processes import write_program
-from tests.support.steps import BRANCH, commit, move
+from tests.support.steps import BRANCH, SUBJECT, commit, move
 from tests.support.world import demand_fault, fault, nothing_written
 
 
@@ -341,7 +341,18 @@ def test_a_commit_that_cannot_be_signed_is_not_made_and_says_how_to_see_why(
     assert (done.code, moved.subjects(), moved.snapshot()) == (3, ["Set up the hub"], before)
     told, hint = fault(done)
     assert told.startswith(f"git commit: {error}")
-    assert hint == "see why: git commit --allow-empty --gpg-sign; or sign none: git config commit.gpgSign false"
+    assert hint == "see why: git commit-tree -S -m test 'HEAD^{tree}'; or sign none: git config commit.gpgSign false"
+
+
+def test_the_signature_that_a_hint_tries_makes_no_commit_that_a_release_would_push(moved: Hub) -> None:
+    signer = "cat >/dev/null; test -e agent || exit 2; printf '\\n[GNUPG:] SIG_CREATED ' >&2; echo signature"
+    moved.git("config", "gpg.program", str(write_program(moved.path / ".git", "gpg", signer)))
+    moved.git("config", "commit.gpgSign", "true")
+    _, hint = fault(commit(moved))
+    moved.write("agent", "")
+    sh("sh", "-c", hint.partition(": ")[2].partition(";")[0], cwd=moved.path)
+    assert moved.subjects() == ["Set up the hub"]
+    assert (commit(moved).code, moved.subjects()) == (0, [SUBJECT, "Set up the hub"])
 
 
 def test_git_that_does_not_know_its_user_says_how_to_tell_it(moved: Hub, tmp_path: Path) -> None:
