@@ -61,9 +61,10 @@ _SIGNING = "see why: git commit-tree -S -m test 'HEAD^{{tree}}'; or sign none: g
 SEE_CHANGES = "git update-index --no-assume-unchanged -- {0} && git update-index --no-skip-worktree -- {0}"
 _FIXES = {
     "tell me who you are": "git config --global user.email YOU@EXAMPLE, and user.name",
-    "failed to sign": _SIGNING,
-    "signingkey": _SIGNING,
-    "load public key": _SIGNING,
+    # The last four are ssh-keygen's.
+    **dict.fromkeys(
+        ("failed to sign", "signingkey", "load public key", "load key", "private key found", "sign message"), _SIGNING
+    ),
     "push certificate": "sign no push: git config push.gpgSign false",
     "does not support --signed push": "sign a push only where the remote takes that: git config push.gpgSign if-asked",
     "does not support push options": "send none in this clone: git config push.pushOption ''",

@@ -328,12 +328,17 @@ def test_a_hook_whose_program_is_gone_is_told_from_git_itself(moved: Hub) -> Non
         ({"gpg.format": "openpgp", "gpg.program": "false"}, "gpg failed to sign the data"),
         ({"gpg.format": "ssh"}, "either user.signingkey or gpg.ssh.defaultKeyCommand needs to be configured"),
         ({"gpg.format": "ssh", "user.signingKey": "gone.pub"}, "Couldn't load public key gone.pub: "),
+        ({"gpg.format": "ssh", "user.signingKey": "locked.pub"}, 'Enter passphrase: Load key "locked": incorrect pass'),
+        ({"gpg.format": "ssh", "user.signingKey": "left.pub"}, 'No private key found for public key "left.pub"'),
     ],
-    ids=["gpg", "ssh", "a key that is gone"],
+    ids=["gpg", "ssh", "a key that is gone", "a key with a passphrase", "a key whose private half is elsewhere"],
 )
 def test_a_commit_that_cannot_be_signed_is_not_made_and_says_how_to_see_why(
     moved: Hub, settings: dict[str, str], error: str
 ) -> None:
+    for name in ("locked", "left"):
+        sh("ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", name, cwd=moved.path)
+    (moved.path / "left").unlink()
     before = moved.snapshot()
     for name, value in {"commit.gpgSign": "true", **settings}.items():
         moved.git("config", name, value)
