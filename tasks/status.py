@@ -72,13 +72,17 @@ def _content(found: Survey) -> dict[str, Any]:
 
 
 def _release_words(found: Survey, way: str) -> Iterator[str]:
+    from .image.tag import depends_on
+
     hub, releases, images, *_ = found.world
     name, to = hub.requirement.name, releases.next
+    edits = [one for one in found.moved.changed if one not in hub.changed]
     usual = [one for one in images if one.image in hub.usual_images]
-    stale = [one for one in usual if to or one.is_up_to_date is False]
-    same = [one for one in stale if one.same_inputs and not to and not hub.changed]
+    stale = [one for one in usual if to or one.is_up_to_date is False or depends_on(hub, one.image, edits)]
+    same = [one for one in stale if one.same_inputs and not (to or edits or hub.changed)]
     clauses = {
         "move": [f"{name} from {hub.version} to {to}"] if to else [],
+        "edit": [] if to else edits,
         "commit": hub.changed,
         "build": [one.image.spec.key for one in stale if one not in same],
         "retag": [one.image.spec.key for one in same],
@@ -86,7 +90,7 @@ def _release_words(found: Survey, way: str) -> Iterator[str]:
     moves = (action.what for action in found.begin.step.to_do)
     to_do = [*moves, *(f"{verb} {', '.join(what)}" for verb, what in clauses.items() if what)]
     unknown = [] if releases.index else [f"move {name}"]
-    unknown += [f"build {one.image.spec.key}" for one in usual if one.is_up_to_date is None]
+    unknown += [f"build {one.image.spec.key}" for one in usual if one.is_up_to_date is None and one not in stale]
     if to_do:
         yield f"{CLI} release would {', then '.join(to_do)}."
     elif not unknown and not found.refusal:

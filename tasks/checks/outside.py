@@ -24,7 +24,7 @@ from ..releases.versions import order, parse_version
 from ..repo.deployments import NamedImage, has_deployments, lines_of, named_images
 from ..repo.hub import Hub, HubImage
 from ..review.branches import Start, expected_start
-from ..review.release import expected_refusal
+from ..review.release import expected_release
 from ..review.rendering import refused_values
 from ..tools.cosign import PROGRAM, Signature, require_public_key, signature_of
 from ..tools.process import Pool, require_installed, result_of
@@ -96,11 +96,12 @@ class World(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """Where a release would start, the world there, the findings, and why a release would be refused."""
+    """Where a release would start, the world there, the findings, the repository after its bump, and its refusal."""
 
     begin: Start
     world: World
     findings: Findings
+    moved: Hub
     refusal: Fault | None
 
 
@@ -118,7 +119,7 @@ def survey(hub: Hub) -> Survey:
     """Return the survey of where a release would start, as far as servers answer."""
     begin = expected_start(hub)
     world = _read_world(begin.hub)
-    return Survey(begin, world, _findings(world), expected_refusal(begin, world.releases.index, ReleaseOptions()))
+    return Survey(begin, world, _findings(world), *expected_release(begin, world.releases.index, ReleaseOptions()))
 
 
 def _read_world(hub: Hub) -> World:

@@ -32,7 +32,7 @@ from ..repo.remotes import ORIGIN, NotKnownHere, Review, find_review
 from ..repo.values import ValuesPlace
 from ..review.branches import expected_start
 from ..review.bump import plan_bump
-from ..review.release import expected_refusal, plan_release
+from ..review.release import expected_release, plan_release
 from ..tools import docker
 from ..tools.command import TEMPORARY_FILES, Command, Reach, confined
 from ..tools.git import Git
@@ -143,7 +143,7 @@ def require_possible(hub: Hub, options: ReleaseOptions) -> Possible:
     hub, notes = _with_charts(hub)
     index = plan_bump(hub, options)[1].index
     begin = expected_start(hub, ask=False)
-    fault = expected_refusal(begin, index, options)
+    _, fault = expected_release(begin, index, options)
     if isinstance(fault, Unusable):
         raise fault
     remarks = [f"NOT AS HERE: {remark}" for remark in begin.step.warnings()]

@@ -31,11 +31,11 @@ from .pull_request import BY_HAND, Lookups, from_registry, from_report
 from .team import next_steps, push_step
 
 
-def expected_refusal(begin: Start, index: Index | None, options: ReleaseOptions) -> Fault | None:
-    """Return why a release could not be planned, or None; no registry or engine is asked."""
-    fault = Plan((begin.step,)).refusal
+def expected_release(begin: Start, index: Index | None, options: ReleaseOptions) -> tuple[Hub, Fault | None]:
+    """Return the repository after the bump, and why a release could not be planned; no registry or engine is asked."""
+    fault, moved = Plan((begin.step,)).refusal, begin.hub
     if index is None or (fault and not isinstance(fault, NotKnownHere)):
-        return fault
+        return moved, fault
     try:
         _, moved = plan_bump(replace(begin.hub, index=index), options)
         if fault is None:
@@ -49,10 +49,10 @@ def expected_refusal(begin: Start, index: Index | None, options: ReleaseOptions)
             name_image(planned, image, content="0")
         _ = moved.registries
     except Unreachable:
-        return fault
+        return moved, fault
     except Fault as refusal:
-        return refusal
-    return fault
+        return moved, refusal
+    return moved, fault
 
 
 def plan_release(hub: Hub, options: ReleaseOptions, review: Review) -> tuple[Plan, Hub]:

@@ -13,7 +13,7 @@ from tests.support.hubs import NO_REGISTRY, Hub, make_hub
 from tests.support.steps import move
 from tests.support.world import fault, nothing_written
 
-from .places import base_name, computed_tag, image_name, pinned_tag
+from .places import base_name, computed_tag, image_name, pin, pinned_tag
 
 
 def status(hub: Hub, *flags: str) -> Result:
@@ -66,6 +66,20 @@ def test_a_range_moves_as_far_as_a_release_would_move_it(
     assert status(hub, "--json").json["chart"]["next"] == moves
     bump = run_task("--dry", "bump", "--json", cwd=hub.path).json
     assert bump["chart"]["after"] == (moves or "3.2.1")
+
+
+def test_a_place_that_a_merged_update_of_the_chart_left_behind_is_edited(tmp_path: Path, charts: HelmServer) -> None:
+    """It said that there is nothing to do."""
+    hub = make_hub(tmp_path / "hub", version="3.3.7", chart_repository=charts.url)
+    hub.put("copy/Chart.yaml", hub.read("hub/requirements.yaml").replace("3.3.7", "3.3.8"))
+    pin(hub)
+    hub.change("hub/requirements.yaml", "version: 3.3.7", "version: 3.3.8")
+    assert status(hub).out.startswith("invoke release would edit images/hub/Dockerfile, then build hub.\n\n")
+    hub.change("images/hub/Dockerfile", "k8s-hub:3.3.7", "k8s-hub:3.3.8")
+    pin(hub)
+    assert status(hub).out.startswith("invoke release has nothing to do.\n\n")
+    hub.change("copy/Chart.yaml", "version: 3.3.8", "version: 3.3.7")
+    assert status(hub).out.startswith("invoke release would edit copy/Chart.yaml.\n\n")
 
 
 def test_in_a_clone_that_is_behind_it_says_what_a_release_would_do_there(tmp_path: Path, charts: HelmServer) -> None:
