@@ -306,13 +306,15 @@ def _plan_moves(hub: Hub, seen: Git, review: Review, current: str | None, head: 
     git, tip, base = hub.git, str(review.tip), review.base
     local = head if current == base else git.branch_commit(base)
     behind, ahead = (seen.count(local, tip), seen.count(tip, local)) if local else (0, 0)
+    switch = "" if current == base else f"git switch {base} && "
     if behind and ahead:
         what = f"{base} here has {_commits(ahead)} that {review.upstream} does not have, and is {behind} behind"
-        hint = f"git pull --rebase --autostash {review.upstream} {base}; or move your commits to another branch"
+        pull = f"{switch}git pull --rebase --autostash {review.upstream} {base}"
+        hint = f"{pull}; or move your commits to another branch"
         raise Refused(what, where=base, hint=hint)
     end = tip if local is None or behind else local
     moving = seen.differing_files(head, end)
-    pull = f"{'' if current == base else f'git switch {base} && '}git pull --ff-only {review.upstream} {base}"
+    pull = f"{switch}git pull --ff-only {review.upstream} {base}"
     if moving:
         _require_clear(hub, review, {*moving}, pull)
     if FILE in moving:

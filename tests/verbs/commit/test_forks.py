@@ -531,6 +531,20 @@ def test_it_is_refused_and_everything_stays(
     assert everything(team) == before
 
 
+def test_a_base_branch_that_went_another_way_is_rebased_from_a_merged_branch_too(team: Team) -> None:
+    """The hint rebased the merged branch, and the next run said the same again."""
+    team.hub.put("mine.txt", "mine\n")
+    team.hub.git("switch", "--quiet", "--create", "bump-z2jh-3.3.7", "staging~")
+    merged(team)
+    error, hint = fault(commit(team))
+    assert error == "staging here has 1 commit that upstream does not have, and is 1 behind (staging)"
+    assert hint.startswith("git switch staging && git pull --rebase --autostash upstream staging; or ")
+    sh("sh", "-c", hint.partition(";")[0], cwd=team.hub.path)
+    bump(team)
+    done(team)
+    assert team.hub.subjects()[:3] == ["Move z2jh from 3.3.7 to 3.3.8", "Write mine.txt", "bump-z2jh-3.3.7 (#1)"]
+
+
 def test_no_part_of_a_releases_edits_is_committed_as_if_it_were_all(team: Team) -> None:
     """Once the requirement alone was put aside, a pull request had the new base image with the old chart."""
     theirs_and_mine(team)
