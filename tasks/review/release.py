@@ -41,6 +41,7 @@ def expected_release(begin: Start, index: Index | None, options: ReleaseOptions)
         if fault is None:
             plan_commit(moved, CommitOptions(), begin.review)
             _ = options.pushes and begin.review.remote
+            _ = moved.settings.push and next_steps(moved, begin.review)
         planned, images = moved.as_if_committed(), moved.to_build(())
         engine_for(planned, options)
         require_committed(planned, images)

@@ -156,6 +156,20 @@ def test_what_a_helm_repository_said_last_is_shown_while_it_does_not_answer(
     assert [one["message"].partition(":")[0] for one in after["not_checked"]] == ["the chart's releases"]
 
 
+@pytest.mark.parametrize(
+    ("setting", "known"),
+    [
+        ("branch: 'a-{who}'", "{version}"),
+        ("next_steps: ['Tell {who}']", "{version}, {branch}, {pull_request}"),
+    ],
+)
+def test_a_template_that_a_release_is_refused_for_is_told(hub: Hub, setting: str, known: str) -> None:
+    hub.put("invoke.yaml", f"hub: {{{setting}}}\n")
+    key, template = setting.split(": ")
+    what = f"the template {template.strip('[]')} cannot be filled in: it may use {known} (hub.{key})"
+    assert f"\ninvoke release is refused as things are: {what}\n  hint: fix it in hub.{key}\n" in status(hub).out
+
+
 def test_what_a_release_would_do_with_edits_that_are_not_committed(settled: Hub) -> None:
     settled.edit("images/hub/Dockerfile", "USER root\n", "USER root\nRUN true\n")
     result = status(settled)
