@@ -56,6 +56,10 @@ _LONGEST = 2000
 PROSE = (*(f":(exclude,glob)**/*.{kind}" for kind in ("md", "adoc", "rst", "txt")), f":(exclude){FILE}")
 # A word of a command; blanks in quotes and in expressions of workflows belong to it.
 _WORD = r"""(?:\$\{\{[^{}]*\}\}|"[^"]*"|'[^']*'|\S)+"""
+# The address of a chart's archive, without and with the version.
+_ARCHIVE = r"^(\w+://.*)-(v?[0-9]+\.[0-9]+\.[0-9]+.*)\.tgz$"
+# What continues a line, in sh, PowerShell and cmd.
+_CONTINUED = r"(?:\\| [`^])\s*$"
 _IMAGE, _EXTRA = "image", "extraImages"
 _SPAWNER = frozenset({"kubespawner_override", "KubeSpawner"})
 _CONTAINERS = frozenset({"initContainers", "extraContainers", "init_containers", "extra_containers"})
@@ -292,7 +296,7 @@ def installations(hub: Hub, charts: tuple[str, ...] = ()) -> tuple[Installation,
         lines = text.splitlines()
         for first, line in enumerate(lines):
             if len(line) < _LONGEST and re.search(_HELM, line) and not line.lstrip().startswith("#"):
-                last = next((at for at in range(first, len(lines)) if not lines[at].rstrip().endswith("\\")), first)
+                last = next((at for at in range(first, len(lines)) if not re.search(_CONTINUED, lines[at])), first)
                 found += _command(hub, charts, file, text, first, lines[first : last + 1])
     return tuple(found)
 
@@ -311,9 +315,10 @@ def _terraform(hub: Hub, charts: Collection[str], file: str, text: str) -> Itera
 def _command(
     hub: Hub, charts: Collection[str], file: str, text: str, first: int, lines: Sequence[str]
 ) -> Iterator[Installation]:
-    joined = " ".join(line.rstrip().removesuffix("\\") for line in lines)
+    joined = " ".join(re.sub(_CONTINUED, "", line) for line in lines)
     words = [re.sub("[\"']", "", word) for word in re.findall(_WORD, joined)]
-    words = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
+    words = [re.sub(_ARCHIVE, r"\1\n--version\n\2", word) for word in words]
+    words = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else word.split("\n"))]
     at = next((at for at, word in enumerate(words) if _is_chart(hub, charts, word, words)), None)
     if at is None:
         return
@@ -322,8 +327,8 @@ def _command(
     version = given.get("--version")
     of_chart = next((number for number, line in enumerate(lines) if words[at] in line), 0)
     there = (number for number, line in enumerate(lines) if version and version in line and "--version" in line)
-    number = next(there, 0)
-    marked = lines[min(of_chart, number)].rstrip().removesuffix("\\")
+    number = next(there, of_chart if version else 0)
+    marked = re.sub(_CONTINUED, "", lines[min(of_chart, number)])
     before = marked.partition(version)[0] if version else marked
     long, short = (before[max(before.find(word), 0) :].strip(" \t'\"=") for word in ("helm", words[at]))
     marker = short if text.count(short) == 1 else long

@@ -403,6 +403,16 @@ DEPLOYING = {
         "          --namespace hub \\\n          --version=«V» \\\n          -f config.yaml\n",
         "marker: jupyterhub/jupyterhub",
     ),
+    "PowerShell, in several lines": Deploying(
+        "deploy.ps1",
+        "helm upgrade --install hub jupyterhub/jupyterhub `\n  --version «V» `\n  -f config.yaml\n",
+        "marker: jupyterhub/jupyterhub",
+    ),
+    "an archive's address": Deploying(
+        "deploy.sh",
+        "helm upgrade --install hub \\\n  'https://hub.jupyter.org/helm-chart/jupyterhub-«V».tgz' -f config.yaml\n",
+        "marker: https://hub.jupyter.org/helm-chart/jupyterhub-",
+    ),
     "the repository in the command": Deploying(
         "deploy.sh",
         "helm install hub jupyterhub --repo https://hub.jupyter.org/helm-chart/ --version '«V»'\n",
