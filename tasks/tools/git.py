@@ -270,11 +270,9 @@ class Git:
         return {path: output.stdout if output.ok else None for path, output in zip(paths, outputs, strict=True)}
 
     def same_to_git(self, path: str, one: bytes | None, other: bytes | None) -> bool:
-        """Whether both contents of ``path`` are the same, or differ only in line ends that git normalizes."""
+        """Whether git stores both contents of ``path`` as the same object, after its filters."""
         if one == other or one is None or other is None:
             return one == other
-        if one.replace(b"\r\n", b"\n") != other.replace(b"\r\n", b"\n"):
-            return False
         texts = (data.decode("utf-8", "surrogateescape") for data in (one, other))
         return len({self.read("hash-object", "--stdin", f"--path={path}", stdin=text) for text in texts}) == 1
 

@@ -88,6 +88,26 @@ def test_line_ends_that_an_editor_wrote_and_git_makes_the_same_are_no_changes(hu
     assert commit(hub).out == "Nothing to do.\n"
 
 
+@pytest.mark.parametrize(
+    ("attribute", "line"), [("ident", "# $Id$"), ("filter=strip", "# note   ")], ids=["$Id$", "a clean filter"]
+)
+def test_bytes_that_git_does_not_store_are_no_changes(hub: Hub, attribute: str, line: str) -> None:
+    hub.git("config", "filter.strip.clean", "sed 's/ *$//'")
+    hub.write(".gitattributes", f"Dockerfile {attribute}\n")
+    hub.write("images/hub/Dockerfile", f"{line}\n{hub.read('images/hub/Dockerfile')}")
+    hub.commit("Annotate the Dockerfile")
+    if attribute == "ident":
+        (hub.path / "images/hub/Dockerfile").unlink()
+        hub.git("checkout", "--quiet", "images/hub/Dockerfile")
+        assert hub.read("images/hub/Dockerfile").startswith("# $Id: ")
+    hub.git("push", "--quiet")
+    move(hub)
+    succeed("commit", cwd=hub.path)
+    assert committed_files(hub) == MANAGED
+    assert hub.git("show", "HEAD:images/hub/Dockerfile").startswith(f"{line.rstrip()}\n")
+    assert commit(hub).out == "Nothing to do.\n"
+
+
 def test_a_lock_file_that_git_ignores_is_left_alone(hub: Hub) -> None:
     hub.put(".gitignore", "requirements.lock\n")
     hub.write("hub/requirements.lock", "dependencies: []\n")
