@@ -119,10 +119,14 @@ class DockerLogins(NamedTuple):
         if helper := self.helper_for(host):
             return _credentials_of(helper, host)
         try:
-            entry = self.auths.get(_key(host)) or self.auths[f"https://{host}"]
+            # Docker also takes addresses, as its older versions wrote them.
+            by_host = {re.sub("^https?://|/.*", "", name): entry for name, entry in self.auths.items()}
+            entry = {**by_host, **self.auths}[_key(host)]
             if entry.get("identitytoken"):
                 return Credentials(IDENTITY_TOKEN, entry["identitytoken"])
-            user, colon, secret = base64.b64decode(entry["auth"]).decode().partition(":")
+            packed = entry.get("auth")
+            login = base64.b64decode(packed).decode() if packed else f"{entry['username']}:{entry['password']}"
+            user, colon, secret = login.partition(":")
         except MALFORMED:
             return None
         return Credentials(user, secret) if colon else None

@@ -371,6 +371,30 @@ def test_a_token_is_asked_for_the_right_to_push(alone: Server) -> None:
     assert alone.said("Authorization") == [TULIP, "Bearer abc"]
 
 
+@pytest.mark.parametrize(
+    ("key", "login"),
+    [
+        ("{}", {"auth": TULIP.removeprefix("Basic ")}),
+        ("https://{}/v1/", {"auth": TULIP.removeprefix("Basic ")}),
+        ("http://{}", {"auth": TULIP.removeprefix("Basic ")}),
+        ("{}", {"username": "robin", "password": "tulip-garden"}),
+    ],
+    ids=["as docker login writes it", "under an old address", "under http", "username and password"],
+)
+def test_what_docker_takes_for_a_login_is_one(alone: Server, key: str, login: dict[str, str]) -> None:
+    configure_docker({"auths": {key.format(alone.address): login}})
+    alone.answer("manifests", asks_for('Basic realm="hub"'), times=1)
+    ask_for(named(alone))
+    assert alone.said("Authorization") == [TULIP]
+
+
+def test_an_empty_login_is_none_as_to_docker(alone: Server) -> None:
+    login = {"auth": TULIP.removeprefix("Basic ")}
+    configure_docker({"auths": {alone.address: {}, f"https://{alone.address}": login}})
+    alone.answer("manifests", asks_for('Basic realm="hub"'), times=1)
+    assert "no credentials for it on this machine" in raised(Denied, inspect, named(alone))
+
+
 def test_an_identity_token_is_given_for_a_token(alone: Server) -> None:
     configure_docker({"auths": {alone.address: {"auth": "MDA6", "identitytoken": "tulip"}}})
     alone.answer("manifests", asks_for(f'Bearer realm="http://{alone.address}/token",service="hub"'), times=1)
