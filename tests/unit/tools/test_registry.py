@@ -1,5 +1,6 @@
 """What a registry says of images of every make, and what becomes of a question to one that misbehaves."""
 
+import hashlib
 import os
 import re
 import secrets
@@ -237,6 +238,16 @@ def test_an_image_without_one_of_its_parts_is_not_missing(
     before.answer(part, answer)
     with pytest.raises(Unreachable, match=f"the registry's image is broken: .* {why}"):
         inspect(at(repository, "1"))
+
+
+def test_the_same_digest_twice_in_the_headers_is_that_digest(alone: Server) -> None:
+    """A proxy sends it again; Docker pushes and pulls all the same."""
+    same, other = (f"sha256:{hashlib.sha256(body).hexdigest()}" for body in (b"{}", b"[]"))
+    alone.answer("twice", reply(b"{}", Docker_Content_Digest=same, docker_content_digest=same))
+    alone.answer("other", reply(b"{}", Docker_Content_Digest=same, docker_content_digest=other))
+    conversation = Conversation(named(alone))
+    assert conversation.read("manifests", "twice") == b"{}"
+    assert "other of its manifests has another digest" in raised(Unreachable, conversation.read, "manifests", "other")
 
 
 @pytest.mark.engine
