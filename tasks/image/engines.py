@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import posixpath
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
@@ -25,10 +26,13 @@ from ..core.options import BuildOptions
 from ..core.safe_files import temporary_folder
 from ..core.settings import ATTESTATIONS, CACHE_INLINE, CACHE_OFF, CACHE_ON, CHARTPRESS
 from ..core.visible import bake_literal, keep_secret
+from ..core.yaml_tree import parse
+from ..repo.charts import read_chartpress
 from ..repo.dockerfile import with_images
 from ..repo.files import FileEdit, WorkingTree, require
 from ..repo.hub import Hub, HubImage
 from ..repo.remotes import upstream_repository
+from ..repo.values import with_scalars
 from ..tools import docker
 from ..tools.command import Command, current_folder
 from ..tools.docker import BAKE_MAY_READ, CLOUD_BUILD, DOCKER_DRIVER, Builder
@@ -247,7 +251,10 @@ class Chartpress:
                     hint="leave out --engine chartpress",
                 )
         commit.write(["."], clone)
-        files = WorkingTree(clone)
+        files, layout = WorkingTree(clone), part.hub.layout
+        data = require(files, layout.file)
+        after = with_own_secrets(data, layout.file, part.hub.git.folder / layout.root)
+        files.replace([FileEdit(layout.file, data, after, "")])
         for image in part.hub.images if part.options.stand_ins else ():
             # Tags depend only on commits, so the stand-ins can be written to the file.
             path, data = image.dockerfile, require(files, image.dockerfile)
@@ -256,7 +263,7 @@ class Chartpress:
         # So that git does not discover a repository inside the clone.
         named = {"GIT_DIR": str(clone / ".git"), "GIT_WORK_TREE": str(clone)}
         hidden = {**part.builder.held, **named}
-        command = self._command(part)._replace(cwd=clone / part.hub.layout.root, hidden_env=hidden)
+        command = self._command(part)._replace(cwd=clone / layout.root, hidden_env=hidden)
         docker.run_build(command, part.to_build[0].reference.host, part.builder)
         return {}
 
@@ -347,9 +354,8 @@ def _target(build: Build, one: ImageBuild, *, shared: bool) -> dict[str, Any]:
     """
     spec, hub, base = one.image.spec, build.hub, one.base
     arguments, options = filled_in(hub, one.image, one.name)
-    extra = extra_fields(hub, spec, options)
     own = hub.git.folder / hub.layout.root
-    extra = {**extra, "secret": [with_own_file(secret, own) for secret in extra.get("secret", ())]}
+    extra = extra_fields(hub, spec, [with_own_file(option, own) for option in options])
     if not build.pushes:
         extra.pop("cache-to", None)
     cache = cache_fields(hub, one.image, build.builder, push=build.pushes) if shared else {}
@@ -391,13 +397,26 @@ def _target(build: Build, one: ImageBuild, *, shared: bool) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value}
 
 
-def with_own_file(secret: str, folder: Path) -> str:
-    """Return a bake target's secret with the absolute path of its file in ``folder``, because it is not committed."""
-    parts = []
-    for key, sign, value in (part.partition("=") for part in secret.split(",")):
-        is_own = key in ("src", "source") and (folder / value).is_file()
-        parts.append(f"{key}={folder / value}" if is_own else f"{key}{sign}{value}")
-    return ",".join(parts)
+def with_own_file(option: str, folder: Path) -> str:
+    """Return a build option with the absolute path of its secret's file in ``folder``, because it is not committed."""
+    found = re.search(r"(?:^|,|^--secret=)((?:src|source)=([^,]+))", option)
+    if found is None or "id=" not in option or not (folder / found[2]).is_file():
+        return option
+    path = str(folder / found[2]).replace('"', '""')
+    # A secret is a line of CSV, and the path may have a comma.
+    return f'{option[: found.start(1)]}"src={path}"{option[found.end(1) :]}'
+
+
+def with_own_secrets(data: bytes, file: str, folder: Path) -> bytes:
+    """Return chartpress.yaml with each build option as :func:`with_own_file` has it."""
+    new: dict[tuple[str, ...], str] = {
+        ("charts", str(number), "images", image.key, "extraBuildCommandOptions", str(at)): own
+        for number, chart in enumerate(read_chartpress(data, file))
+        for image in chart.images
+        for at, option in enumerate(image.extra_options)
+        if (own := with_own_file(option, folder)) != option
+    }
+    return with_scalars(parse(data, file), new)
 
 
 def cache_fields(hub: Hub, image: HubImage, builder: Builder, *, push: bool) -> dict[str, list[str]]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..core.faults import Unusable
 from ..core.yaml_tree import parse
+from ..image.engines import with_own_secrets
 from ..image.inputs import outward_options
 from ..image.tree import SUBMODULE
 from ..repo.charts import ChartSpec, read_chartpress
@@ -53,7 +54,8 @@ def make_clone(hub: Hub, folder: Path, address: str, places: Iterable[ValuesPlac
     clone.read("read-tree", "--reset", "-u", _write_working_tree(hub.git, folder / "index", clone))
     _fill_submodules(hub.git.folder, hub.git.path_of("--git-path", "modules").resolve(), clone)
     charts, files = hub.layout.charts, WorkingTree(clone.folder)
-    redirected = [_redirected(files, hub.layout.file, charts, address)] if charts else []
+    own = hub.git.folder / hub.layout.root
+    redirected = [_redirected(files, hub.layout.file, charts, address, own)] if charts else []
     edits = [*redirected, *_renamed(open_hub(hub.settings, clone).edited(redirected), address, places)]
     if edits:
         files.replace(edits)
@@ -70,10 +72,10 @@ def make_clone(hub: Hub, folder: Path, address: str, places: Iterable[ValuesPlac
     return remote
 
 
-def _redirected(files: WorkingTree, file: str, charts: Sequence[ChartSpec], address: str) -> FileEdit:
-    """Return the edit of chartpress.yaml that puts ``address`` before image names and replaces outward options."""
+def _redirected(files: WorkingTree, file: str, charts: Sequence[ChartSpec], address: str, own: Path) -> FileEdit:
+    """Return the edit of chartpress.yaml that puts ``address`` before image names, and replaces build options."""
     data = require(files, file)
-    document = parse(data, file)
+    document = parse(with_own_secrets(data, file, own), file)
     new: dict[tuple[str, ...], str] = {}
     for number, chart in enumerate(charts):
         top = ("charts", str(number))

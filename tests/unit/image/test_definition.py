@@ -118,7 +118,19 @@ def test_bake_reads_every_extra_option(tmp_path: Path) -> None:
     assert run("docker", "buildx", "bake", "--print", cwd=tmp_path).code == 0
 
 
-def test_a_secret_that_is_a_file_here_is_found_from_another_folder(tmp_path: Path) -> None:
-    (tmp_path / "token.txt").write_text("secret")
-    assert with_own_file("id=t,src=token.txt", tmp_path) == f"id=t,src={tmp_path}/token.txt"
-    assert with_own_file("type=env,id=t,source=TOKEN", tmp_path) == "type=env,id=t,source=TOKEN"
+@pytest.mark.parametrize(
+    ("option", "found"),
+    [
+        ("--secret=id=t,src=token.txt", '--secret=id=t,"src=TOP/token.txt"'),
+        ("--secret=src=token.txt,id=t", '--secret="src=TOP/token.txt",id=t'),
+        ("type=file,id=t,source=token.txt", 'type=file,id=t,"src=TOP/token.txt"'),
+        ("type=env,id=t,source=TOKEN", "type=env,id=t,source=TOKEN"),
+        ("--build-arg=src=token.txt", "--build-arg=src=token.txt"),
+    ],
+)
+def test_a_secret_that_is_a_file_here_is_found_from_another_folder(tmp_path: Path, option: str, found: str) -> None:
+    folder = tmp_path / 'Uni, "Berkeley"'
+    folder.mkdir()
+    (folder / "token.txt").write_text("secret")
+    quoted = str(folder).replace('"', '""')
+    assert with_own_file(option, folder) == found.replace("TOP", quoted)

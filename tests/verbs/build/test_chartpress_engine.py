@@ -11,7 +11,7 @@ from tests.support.calls import refused
 from tests.support.cli import run, run_task, sh, succeed
 from tests.support.fixtures import Hubpress
 from tests.support.hubs import FROM_BASE, Hub, Maker
-from tests.support.steps import chartpress
+from tests.support.steps import chartpress, set_image
 from tests.support.world import data, demand_fault, fault, images_in, nothing_written
 
 pytestmark = pytest.mark.engine
@@ -37,6 +37,19 @@ def test_chartpress_builds_and_we_prove_and_write(hub: Hub, registry: Registry, 
     assert hub.snapshot() == {**before, "hub/values.yaml": expected.encode()}
     assert list(temporary.iterdir()) == []
     assert "$> docker push" in done.err
+
+
+@pytest.mark.parametrize("engine", [(), ENGINE], ids=["buildx", "chartpress"])
+def test_a_secret_in_a_file_that_git_ignores_is_found(hub: Hub, engine: tuple[str, ...]) -> None:
+    """The folder has a comma, which separates a secret's fields."""
+    hub.write("token.txt", "tulip\n")
+    hub.write(".gitignore", "token.txt\n")
+    set_image(hub, 'extraBuildCommandOptions: ["--secret=id=token,src=token.txt"]')
+    uses = "USER root\nRUN --mount=type=secret,id=token grep tulip /run/secrets/token\n"
+    hub.change("images/hub/Dockerfile", "USER root\n", uses)
+    moved = Hub(hub.path.rename(hub.path.parent / "Uni, Berkeley"), hub.remote)
+    (image,) = succeed("build", "--json", *engine, cwd=moved.path).json["images"]
+    assert image["status"] == "built"
 
 
 def test_commits_are_counted_in_a_history_that_was_cut_by_git_replace(hub: Hub) -> None:

@@ -16,7 +16,7 @@ from tests.support.cli import run, sh, succeed
 from tests.support.hubs import Hub, make_hub
 from tests.support.layouts import make_2i2c_like
 from tests.support.scene import CHARTPRESS, DOCKERFILE, Scene
-from tests.support.steps import add_submodule
+from tests.support.steps import add_submodule, set_image
 from tests.support.world import files_in
 
 ADDRESS = "127.0.0.1:5000"
@@ -137,6 +137,15 @@ def test_files_pass_the_filters_of_the_original_s_own_settings(hub: Hub) -> None
     hub.write("loud.up", "LOUD\n")
     hub.commit("Be loud")
     assert cloned(hub).read("loud.up") == "LOUD\n"
+
+
+def test_the_file_of_a_build_secret_is_the_original_s(hub: Hub) -> None:
+    hub.write("token.txt", "tulip\n")
+    hub.write(".gitignore", "token.txt\n")
+    set_image(hub, 'extraBuildCommandOptions: ["--secret=id=token,src=token.txt"]')
+    clone = cloned(hub)
+    assert f'--secret=id=token,"src={hub.path}/token.txt"' in clone.read("chartpress.yaml").replace('\\"', '"')
+    assert not (clone.path / "token.txt").exists()
 
 
 # -- submodules
