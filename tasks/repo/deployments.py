@@ -30,11 +30,11 @@ from ..core.settings import FILE, DeploymentSetting, PinTarget, ValuesTarget
 from ..core.yaml_tree import Data, Leaf, child, load_all, load_file, text_under, walk
 from ..releases.versions import parse_constraint, parse_version
 from .charts import CHART_FILES, DEPENDENCIES, LOCAL, pinned
-from .files import behind_links, files_with, folder_of, is_below, join, last_part
+from .files import behind_links, files_with, folder_of, is_below, is_encrypted, join, last_part
 from .hub import Hub, HubImage
 from .layout import BRINGING, CHARTPRESS_FILE
 from .pins import marks_versions, versions_of_chart
-from .values import NAME_KEYS, TAG_KEY, Path, in_brackets, is_encrypted, values_setting
+from .values import NAME_KEYS, TAG_KEY, Path, in_brackets, values_setting
 
 HUBPLOY_FILE = "hubploy.yaml"
 _COMMON = "common"

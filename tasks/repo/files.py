@@ -10,6 +10,8 @@ import difflib
 import errno
 import os
 import posixpath
+import re
+import shlex
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +32,9 @@ SUFFIX = ".hubpress-new"
 _LONGEST = 50
 # As much of a file as git looks at.
 _BINARY = 8000
+# https://github.com/AGWA/git-crypt/blob/master/doc/git-crypt.md and https://getsops.io/docs/
+_GIT_CRYPT = b"\0GITCRYPT\0"
+_SOPS = rb"(?m)^sops:\s*$|^[ \t]*\"?mac\"?: *\"?ENC\["
 
 
 class Files(Protocol):
@@ -191,6 +196,11 @@ class Listing(NamedTuple):
         return tuple(path for path in self.files if path.endswith(names) and path.rpartition("/")[2] in names)
 
 
+def is_encrypted(data: bytes) -> bool:
+    """Whether ``data`` is encrypted by sops or git-crypt."""
+    return data.startswith(_GIT_CRYPT) or bool(re.search(_SOPS, data))
+
+
 def edit_action(top: Path, edits: Sequence[FileEdit], why: str, relies: Sequence[Fact] = ()) -> Action:
     """Return the action that performs ``edits`` below ``top``, all or none; it relies on the files' bytes."""
     wanted = [edit for edit in edits if edit.changes]
@@ -201,6 +211,11 @@ def edit_action(top: Path, edits: Sequence[FileEdit], why: str, relies: Sequence
         if in_the_way:
             name = in_the_way.relative_to(top)
             raise Unusable(f"{new} cannot be written: {name} is a file", where=name, hint=f"git mv {name} ANOTHER-NAME")
+    # sops' checksum covers what it leaves readable, too, unless it says otherwise.
+    for edit in wanted:
+        if is_encrypted(edit.after) and b"mac_only_encrypted: true" not in edit.after:
+            hint = f"keep the secrets in another file; or edit it ({edit.summary}): sops {shlex.quote(edit.path)}"
+            raise Unusable("sops could not decrypt the file after an edit", where=edit.path, hint=hint)
     tree = WorkingTree(top)
     return Action(
         f"edit {', '.join(edit.path for edit in wanted)}",

@@ -46,9 +46,6 @@ NAME_KEYS = ("name", "repository")
 TAG_KEY, DIGEST_KEY = "tag", "digest"
 # The end of a name whose tag is the rest of a digest: charts join them with a colon.
 _DIGEST = "@sha256"
-# https://github.com/AGWA/git-crypt/blob/master/doc/git-crypt.md and https://getsops.io/docs/
-GIT_CRYPT = b"\0GITCRYPT\0"
-_SOPS = rb"(?m)^sops:\s*$|^[ \t]*\"?mac\"?: *\"?ENC\["
 _BLANKS = " \t"
 _PLAIN = frozenset(ascii_letters + digits + "._/:@+-=*")
 # A plain scalar can also begin with an option: `--build-arg=A=1`.
@@ -223,11 +220,6 @@ class ValuesPlace(NamedTuple):
             hint = f'write it, with "name:" and "tag:" under {self.path}'
             raise Unusable("the values file is missing", where=self.file, hint=hint)
         return data
-
-
-def is_encrypted(data: bytes) -> bool:
-    """Whether ``data`` is encrypted by sops or git-crypt."""
-    return data.startswith(GIT_CRYPT) or bool(re.search(_SOPS, data))
 
 
 def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:

@@ -30,8 +30,9 @@ from ..releases.index import Release
 from ..releases.repository import HelmRepository
 from ..repo.charts import LOCAL, Requirement, requirements
 from ..repo.deployments import Deployment, chart_of, deployments
+from ..repo.files import is_encrypted
 from ..repo.hub import Hub
-from ..repo.values import is_encrypted, reach, with_image
+from ..repo.values import reach, with_image
 from ..tools import helm
 from ..tools.process import map_parallel, require_installed
 

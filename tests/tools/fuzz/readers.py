@@ -25,10 +25,10 @@ from tasks.releases.repository import base_image_in
 from tasks.releases.versions import parse_constraint
 from tasks.repo.charts import read_chartpress, requirements, with_version
 from tasks.repo.dockerfile import hub_base, with_base
-from tasks.repo.files import Listing
+from tasks.repo.files import Listing, is_encrypted
 from tasks.repo.hub import Hub
 from tasks.repo.pins import Marked, Marker
-from tasks.repo.values import image_at, is_encrypted, with_image
+from tasks.repo.values import image_at, with_image
 from tasks.tools import docker
 from tasks.tools.command import Output
 from tasks.tools.forges import opening_address, read_remote

@@ -243,6 +243,14 @@ NO_PLACES = {
         Place("a.tf", "version = 3.2.1\n", "{file: a.tf}"),
         "# hubpress: jupyterhub names no version of jupyterhub there (a.tf)",
     ),
+    "a file that sops has signed": (
+        Place(
+            "apps/hub.yaml",
+            "spec: {chart: jupyterhub, version: 3.2.1}\npassword: ENC[AES256_GCM]\nsops:\n  mac: ENC[AES256_GCM]\n",
+            "{file: apps/hub.yaml, path: spec.version}",
+        ),
+        "sops could not decrypt the file after an edit (apps/hub.yaml)",
+    ),
 }
 
 

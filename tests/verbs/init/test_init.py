@@ -150,6 +150,16 @@ def test_what_chartpress_yaml_lacks_is_told_and_not_written(bare: Hub, init: Ini
     ]
 
 
+def test_values_that_sops_has_signed_are_not_edited(bare: Hub, init: Init) -> None:
+    bare.put("hub/values.yaml", "jupyterhub:\n  token: ENC[AES256_GCM]\nsops:\n  mac: ENC[AES256_GCM]\n")
+    with nothing_written(bare):
+        assert refused(init, bare) == (
+            2,
+            "sops could not decrypt the file after an edit (hub/values.yaml)",
+            "keep the secrets in another file; or edit it (jupyterhub.hub.image added): sops hub/values.yaml",
+        )
+
+
 def test_an_image_that_no_build_would_write_to_the_values_is_told(hub: Hub) -> None:
     hub.change("chartpress.yaml", "        valuesPath: jupyterhub.hub.image", "        contextPath: images/hub")
     lacks = "    images:\n      hub:\n        valuesPath: jupyterhub.hub.image\n"
