@@ -41,10 +41,12 @@ _COMMON = "common"
 _CONFIG = r"(?P<folder>.+)/(?P<kind>config|secrets)/(?P<name>[^/]+)\.ya?ml"
 # A valid name of a release or namespace, not a variable of a shell, make or a workflow.
 _NAME = r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?"
-# helm as a command in a shell, make or a workflow, with options before its subcommand.
+# helm, or a variable called so, as a command in a shell, make or a workflow, with options and a plugin before its
+# subcommand. The plugin diff deploys nothing.
+_BEFORE = r"(?:(?!diff\s)[^-\s]\S*\s+)"
 _HELM = (
     r"(?:^|[;&|(]|\b(?:run:|exec|sudo|time|then|do|else))[\s@+-]*(?:\w+=\S*\s+)*"
-    r"helm\s+(?:-\S+\s+(?:[^-\s]\S*\s+)?)*(?:upgrade|install)\s"
+    rf"[\"']?\$?[({{]?[\w./-]*(?:helm|HELM)\w*[)}}\"']*\s+{_BEFORE}?(?:-\S+\s+{_BEFORE}{{0,2}})*(?:upgrade|install)\s"
 )
 # A block of Terraform's Helm provider up to the brace that closes it, with the indentation of its own arguments.
 _HELM_RELEASE = r'^([ \t]*)resource[ \t]+"helm_release".*\{\s*^(?P<indent>[ \t]+)\S(?:.*\n){0,300}?\1\}'
@@ -289,7 +291,7 @@ def installations(hub: Hub, charts: tuple[str, ...] = ()) -> tuple[Installation,
                 # A placeholder is set elsewhere.
                 pin = PinTarget(file, path) if path and parse_constraint(version.text) else None
                 found.append(Installation(chart, file, version.line, version.text, pin))
-    for file in search(["helm .*(upgrade|install)", 'resource.*"helm_release"'], ".", *PROSE):
+    for file in search(["(helm|HELM).* (upgrade|install)", 'resource.*"helm_release"'], ".", *PROSE):
         text = (hub.files.read(file) or b"").decode("utf-8", "replace")
         if file.endswith(".tf"):
             found += _terraform(hub, charts, file, text)

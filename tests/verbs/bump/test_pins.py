@@ -399,6 +399,11 @@ class Deploying(NamedTuple):
 
 DEPLOYING = {
     "a Makefile": Deploying("Makefile", f"deploy:\n\t@{COMMAND}\n", "marker: 'jupyterhub/jupyterhub --version'"),
+    "a Makefile with helm in a variable": Deploying(
+        "Makefile",
+        f"HELM ?= helm\ndeploy:\n\t{COMMAND.replace('helm', '$(HELM)', 1)}\n",
+        "marker: 'jupyterhub/jupyterhub --version'",
+    ),
     "a script with other commands": Deploying(
         "deploy.sh",
         f"{OTHERS}{CERTIFICATES}{COMMAND} --set a.tag=1.2.3\n",
@@ -514,6 +519,11 @@ def release(*arguments: str) -> str:
 STAYING = {
     "helm upgrade hub jupyterhub/jupyterhub -f config.yaml": [None],
     "HELM_DEBUG=1 helm --kube-context x upgrade hub jupyterhub/jupyterhub": [None],
+    "helm secrets upgrade --install hub jupyterhub/jupyterhub --version 3.2.0 -f secrets.yaml": ["3.2.0"],
+    "helm --kube-context x secrets --evaluate-templates upgrade hub jupyterhub/jupyterhub --version 3.2.0": ["3.2.0"],
+    "\t$(HELM) upgrade hub jupyterhub/jupyterhub --version 3.2.0": ["3.2.0"],
+    '"${HELM_BIN}" upgrade hub jupyterhub/jupyterhub --version 3.2.0': ["3.2.0"],
+    "/usr/local/bin/helm3 upgrade hub jupyterhub/jupyterhub --version 3.2.0": ["3.2.0"],
     "V=3.2.1\nhelm upgrade hub jupyterhub/jupyterhub --version $V": ["$V"],
     "helm upgrade hub jupyterhub/jupyterhub --version ${{ env.V }} -f '../our values.yaml'": ["${{ env.V }}"],
     "V=3.2.1 # hubpress: jupyterhub\nhelm upgrade hub jupyterhub/jupyterhub --version $V": [],
@@ -522,6 +532,8 @@ STAYING = {
     "helm upgrade jupyterhub ./charts/jupyterhub --version 3.2.1": [],
     'echo "helm upgrade hub jupyterhub/jupyterhub --version 3.2.1 was run"': [],
     "helm diff upgrade hub jupyterhub/jupyterhub --version 3.2.1": [],
+    "helm --debug diff upgrade hub jupyterhub/jupyterhub --version 3.2.1": [],
+    "helm show chart jupyterhub/jupyterhub --version 3.2.1 > chart; ./upgrade it": [],
     CERTIFICATES: [],
 }
 IN_MANIFESTS = {
