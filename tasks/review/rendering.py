@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import json
 import re
-import shlex
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -21,16 +20,16 @@ from typing import NamedTuple, TypeAlias
 from ..core.faults import Fault, ProgramFailed, Refused, Unusable
 from ..core.names import Reference
 from ..core.problems import Code, Problem
-from ..core.safe_files import read_file, temporary_folder
+from ..core.safe_files import is_inside, read_file, temporary_folder
 from ..core.settings import FILE
 from ..core.visible import MASK, Secrets, names_secret, one_line, without
 from ..core.yaml_tree import Data, Leaf, child, load, load_file, parse, text_under, walk
 from ..image.tree import Tree, snapshot
 from ..releases.index import Release
 from ..releases.repository import HelmRepository
-from ..repo.charts import LOCAL, Requirement, requirements
+from ..repo.charts import LOCAL, Requirement, is_folder, requirements
 from ..repo.deployments import Deployment, chart_of, deployments
-from ..repo.files import is_encrypted
+from ..repo.files import is_below, is_encrypted, join
 from ..repo.hub import Hub
 from ..repo.values import reach, with_image
 from ..tools import helm
@@ -102,7 +101,16 @@ def refused_values(hub: Hub) -> dict[Problem | Fault, tuple[str, ...]]:
 def paths_of(hub: Hub, wanted: Sequence[Deployment]) -> tuple[str, ...]:
     """Return the paths in the repository that deployments are rendered from: charts and values files."""
     charts = [] if hub.layout.folder is None else [hub.layout.folder, *(one.chart for one in wanted)]
-    return tuple(dict.fromkeys((*charts, *(path for one in wanted for path in one.values))))
+    files = [(chart, hub.dependencies_of(chart)) for chart in charts]
+    read = ((chart, requirements(hub.files.read(file) or b"", file)) for chart, file in files)
+    beside = filter(None, (_folder_of(chart, one) for chart, required in read for one in required))
+    return tuple(dict.fromkeys((*charts, *beside, *(path for one in wanted for path in one.values))))
+
+
+def _folder_of(chart: str, required: Requirement) -> str | None:
+    path = join(chart, required.repository.removeprefix(LOCAL))
+    is_chart = is_folder(required.repository) and is_inside(path) and not is_below(chart, [path])
+    return path if is_chart else None
 
 
 def render_charts(
@@ -250,9 +258,11 @@ def _fill(hub: Hub, folder: Path, chart: str, own: str) -> tuple[Requirement, ..
             for old in existing:
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
         elif not existing and one.repository.startswith(LOCAL):
-            what = f"previews do not fetch {one.name} from {one.repository}"
-            hint = f"helm dependency update {shlex.quote(chart)}; and commit it"
-            raise Unusable(what, where=f"{chart}:{one.line}", hint=hint)
+            beside = _folder_of(chart, one)
+            if beside is None or not (folder / beside).is_dir():
+                what, hint = f"{one.name} is not committed at {one.repository}", "commit that chart"
+                raise Unusable(what, where=f"{file}:{one.line}", hint=hint)
+            shutil.copytree(folder / beside, place / one.name, symlinks=True)
         elif not existing:
             helm.pull(one.name, one.version, one.repository, place)
     return required

@@ -128,15 +128,21 @@ def test_what_a_template_of_ones_own_lacks_says_or_writes_is_told_whole(small: H
     assert place(invalid(small)[0]) == "hub/templates/c.yaml:2"
 
 
-def test_a_chart_beside_the_hubs_that_is_not_in_its_charts_folder_is_named(small: Hub) -> None:
+def test_a_chart_beside_the_hubs_is_rendered_as_committed(small: Hub) -> None:
     before = small.read("hub/requirements.yaml")
     indent = before[: before.index("- name")].rpartition("\n")[2]
     small.put(
         "hub/requirements.yaml", f"{before}{indent}- {{name: lib, version: 0.1.0, repository: 'file://../lib'}}\n"
     )
-    not_checked = [one["message"] for one in run_task("status", "--json", cwd=small.path).json["not_checked"]]
-    told = "whether jupyterhub 3.2.1 takes the values: previews do not fetch lib from file://../lib (hub:6)"
-    assert told in not_checked
+    done = run_task("preview", cwd=small.path)
+    demand_fault(done, 2, "lib is not committed at file://../lib (hub/requirements.yaml:6)", "commit that chart")
+    small.write("lib/Chart.yaml", "{apiVersion: v2, name: lib, version: 0.1.0}\n")
+    small.put("lib/templates/map.yaml", "kind: ConfigMap\nmetadata: {name: before}\n")
+    small.git("push", "--quiet")
+    small.git("switch", "--quiet", "--create", "ours")
+    small.change("lib/templates/map.yaml", "before", "after")
+    prod, *_ = succeed("preview", "--to", "3.3.8", "--json", cwd=small.path).json["deployments"]
+    assert (prod["objects"]["added"], prod["objects"]["removed"]) == (["ConfigMap/after"], ["ConfigMap/before"])
 
 
 def test_a_cluster_that_is_too_old_for_the_release_is_a_fault(small: Hub) -> None:
