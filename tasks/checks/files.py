@@ -131,14 +131,14 @@ def _values_problems(hub: Hub, image: HubImage, uncommitted: Sequence[str], *, c
     pinned: dict[str, Reference] = {}
     for place, found in hub.pinned(image).items():
         if found.image is None:
-            message, hint, severity = f"{place.path} names no image", f"{CLI} build", Severity.FAULT
+            message, hint, severity = f"{place.path} names no image", hub.pushing("build"), Severity.FAULT
             if changed := [path for path in uncommitted if is_below(path, hub.paths_of(image))]:
                 message += " yet: its files are not committed"
                 hint, severity = f"{to_commit(hub, changed)}; then {hint}", Severity.WARNING
             yield Problem(Code.VALUES_EMPTY, found.where, message, hint, severity)
         elif not found.image.same_repository(Reference(image.spec.name)):
             message = f"{place.path} names {found.image.name}, but {hub.layout.file} says {image.spec.name}"
-            yield Problem(Code.VALUES_NAME, found.where, message, f"{CLI} build")
+            yield Problem(Code.VALUES_NAME, found.where, message, hub.pushing("build"))
         else:
             pinned[found.where] = found.image
     if not pinned:
@@ -149,7 +149,7 @@ def _values_problems(hub: Hub, image: HubImage, uncommitted: Sequence[str], *, c
         here, *also = differing
         tags = f"{_version(pinned[here])} here and to {_version(pinned[first])} elsewhere"
         message = f"{image.spec.key} is pinned to {tags}"
-        yield Problem(Code.VALUES_DIFFER, here, message, f"{CLI} build", also=tuple(also))
+        yield Problem(Code.VALUES_DIFFER, here, message, hub.pushing("build"), also=tuple(also))
     elif compares:
         for finding in _tag_problems(hub, image, first, pinned[first]):
             yield finding._replace(also=tuple(more)) if isinstance(finding, Problem) else finding
@@ -233,7 +233,7 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, pinned: Reference) -> I
         return
     tag, what = pinned.tag, f"whether {image.spec.key}:{pinned.tag} is current"
     if tag is None:
-        yield Unchecked(f"whether {image.spec.key}@{pinned.digest} is current: it has no tag", f"{CLI} build")
+        yield Unchecked(f"whether {image.spec.key}@{pinned.digest} is current: it has no tag", hub.pushing("build"))
         return
     try:
         computed = name_image(hub, image)
@@ -248,16 +248,17 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, pinned: Reference) -> I
         return
     named = re.search(_COMMIT, tag)
     if named and not hub.git.contains(HEAD, named["commit"]):
-        message, hint = f"the tag {tag} names a commit that is not in the history", f"{CLI} build, then {CLI} commit"
+        message = f"the tag {tag} names a commit that is not in the history"
+        hint = f"{hub.pushing('build')}, then {CLI} commit"
         gone = Problem(Code.COMMIT_GONE, where, message, hint)
         # A clone that still has the commit has compared it already.
         is_stale = hub.git.commit_at(named["commit"]) is not None or _has_changed_since(hub, image, tag, where)
         accepting = f"{hint}; {Code.COMMIT_GONE.how_to_accept}"
         yield gone if is_stale else gone._replace(hint=accepting, severity=Severity.WARNING)
     elif named or hub.settings.tag != CHARTPRESS or hub.git.ask("rev-parse", "--verify", f"refs/tags/{tag}").ok:
-        yield stale_problem(where, tag, computed.tag)
+        yield stale_problem(hub, where, tag, computed.tag)
     else:
-        yield Unchecked(f"{what}: the tag names no commit", f"{CLI} build")
+        yield Unchecked(f"{what}: the tag names no commit", hub.pushing("build"))
 
 
 def _has_changed_since(hub: Hub, image: HubImage, tag: str, where: str) -> bool:
@@ -279,7 +280,7 @@ def _has_the_same_files(hub: Hub, image: HubImage, commit: str, tag: str) -> boo
     return then.written_as(paths) == now.written_as(paths)
 
 
-def stale_problem(where: str, tag: str, computed: str) -> Problem:
+def stale_problem(hub: Hub, where: str, tag: str, computed: str) -> Problem:
     """Return the problem of a tag that differs from the one ``computed`` from the image's current files."""
     message = f"the tag is {tag}, but the image's files make {computed}"
-    return Problem(Code.TAG_STALE, where, message, f"{CLI} build, then {CLI} commit")
+    return Problem(Code.TAG_STALE, where, message, f"{hub.pushing('build')}, then {CLI} commit")

@@ -322,7 +322,7 @@ def _image_problems(world: World, seen: SeenImage, own: Reference, found: FoundI
     where, *also = lines_of(hub, image)
     if found is None:
         message = f"the registry does not have {own}"
-        yield Problem(Code.NOT_IN_REGISTRY, where, message, f"{CLI} build", also=tuple(also))
+        yield Problem(Code.NOT_IN_REGISTRY, where, message, hub.pushing("build"), also=tuple(also))
         return
     for place, pinned in seen.digests.items():
         answer = world.answers[pinned]
@@ -330,27 +330,27 @@ def _image_problems(world: World, seen: SeenImage, own: Reference, found: FoundI
             yield _unanswered(str(pinned), answer)
         elif answer is None:
             message = f"the registry does not have {pinned._replace(tag=None)}"
-            yield Problem(Code.NOT_IN_REGISTRY, place, message, f"{CLI} build")
+            yield Problem(Code.NOT_IN_REGISTRY, place, message, hub.pushing("build"))
         elif own.tag and any(found.platforms.get(name) != one for name, one in answer.platforms.items()):
             message = f"{pinned.digest} is pinned, but the registry has {found.digest} as {own.tag}"
-            yield Problem(Code.DIGEST, place, message, f"{CLI} build, then {CLI} commit")
+            yield Problem(Code.DIGEST, place, message, f"{hub.pushing('build')}, then {CLI} commit")
     if hub.settings.verify is not None:
         yield from _signature_problems(hub, hub.settings.verify, own, found, where)
     wanted = {short_platform(one) for one in hub.settings.platform.split(",")} - image.spec.skip_platforms
     missing = sorted(wanted - set(found.platforms))
     if missing:
         message = f"{own} is for {', '.join(found.platforms)}, not for {missing[0]}"
-        yield Problem(Code.PLATFORM, where, message, f"{CLI} build --force")
+        yield Problem(Code.PLATFORM, where, message, hub.pushing("build --force"))
     else:
         yield from _base_problems(world, seen, own, found, where)
     if seen.same_inputs is False and own.tag == seen.tag:
         message = f"{own} was built from other files, and today's have the same tag"
-        hint = f"give today's files another tag, or overwrite it: {CLI} build --force"
+        hint = f"give today's files another tag, or overwrite it: {hub.pushing('build --force')}"
         yield Problem(Code.TAG_STALE, where, message, hint)
     # The base image is part of the content in a tag: files alone do not show that such a tag is stale.
     by_content = not missing and own.tag and not names_commit(hub.settings.tag)
     if by_content and seen.tag not in (None, own.tag):
-        yield stale_problem(where, str(own.tag), str(seen.tag))
+        yield stale_problem(hub, where, str(own.tag), str(seen.tag))
 
 
 def _tagged(image: HubImage) -> Reference:
@@ -359,7 +359,7 @@ def _tagged(image: HubImage) -> Reference:
 
 
 def _base_problems(world: World, seen: SeenImage, own: Reference, found: FoundImage, where: str) -> Iterator[Finding]:
-    image = seen.image
+    hub, image = world.hub, seen.image
     wanted, base, tagged = image.base.reference, world.answers[image.base.reference], world.answers[_tagged(image)]
     # The base image's digest that FROM pins, or at the time of the build, by the label.
     labels = [one.labels for one in found.platforms.values()]
@@ -369,13 +369,13 @@ def _base_problems(world: World, seen: SeenImage, own: Reference, found: FoundIm
         pins = f"{image.dockerfile} pins" if wanted.digest else f"{own} was built on"
         message = f"{_tagged(image)} is {tagged.digest} now, and {pins} {digest}"
         # A tag that contains the content changes with the base image.
-        force = " --force" if names_commit(world.hub.settings.tag) else ""
-        hint = f"{CLI} bump --to {world.hub.version}" if wanted.digest else f"{CLI} build{force}"
+        force = " --force" if names_commit(hub.settings.tag) else ""
+        hint = f"{CLI} bump --to {hub.version}" if wanted.digest else hub.pushing(f"build{force}")
         yield Problem(Code.BASE_MOVED, f"{image.dockerfile}:{image.base.line}", message, hint, Severity.WARNING)
     elif not _is_built_on(found, image, base):
         message = f"{own} is not built on {wanted}, which {image.dockerfile} names"
         # A tag that stays the same exists already.
-        hint = f"{CLI} build --force" if own.tag == seen.tag else f"{CLI} build, then {CLI} commit"
+        hint = hub.pushing("build --force") if own.tag == seen.tag else f"{hub.pushing('build')}, then {CLI} commit"
         yield Problem(Code.WRONG_BASE, where, message, hint)
     elif base is None:
         message = f"whether {own} is built on {wanted}: the registry does not have that"
@@ -403,7 +403,7 @@ def _signature_problems(hub: Hub, key: str, own: Reference, found: FoundImage, w
     except ProgramFailed as fault:
         yield Unchecked(f"the signature of {own}: {fault.what}", fault.hint)
         return
-    sign = f"{CLI} build" if hub.settings.sign else f"cosign sign --recursive --key KEY {own.name}@{found.digest}"
+    sign = hub.pushing("build") if hub.settings.sign else f"cosign sign --recursive --key KEY {own.name}@{found.digest}"
     if signature is Signature.MISSING:
         yield Problem(Code.UNSIGNED, where, f"{own} is not signed", sign)
     if signature is Signature.OF_ANOTHER_KEY:

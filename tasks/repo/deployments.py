@@ -5,9 +5,8 @@ They follow from the layout. hubploy (https://github.com/berkeley-dsep-infra/hub
 ``NAME-ENVIRONMENT`` into the namespace of that name. 2i2c (https://infrastructure.2i2c.org): a ``cluster.yaml`` with
 ``hubs``, each with its ``helm_chart``, which may wrap the hub's, and its ``helm_chart_values_files``.
 
-Without a chart in the repository, z2jh's own chart is deployed by commands like ``helm upgrade hub
-jupyterhub/jupyterhub --version 3.2.1``, by manifests of Flux, Argo CD and others, and by Terraform. Each is a place of
-the release, which ``hub.pins`` or a marker can name.
+Without a chart in the repository, z2jh's own is deployed by commands like ``helm upgrade hub jupyterhub/jupyterhub
+--version 3.2.1``, manifests of Flux, Argo CD and others, or Terraform, which ``hub.pins`` or a marker can name.
 
 The keys of images are those of Zero to JupyterHub (https://z2jh.jupyter.org/en/stable/resources/reference.html):
 ``image`` and the entries of ``extraImages`` with ``name`` and ``tag``; and ``NAME:TAG`` of KubeSpawner or a container.

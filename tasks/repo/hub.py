@@ -9,11 +9,11 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from ..core.faults import Refused, Unusable, did_you_mean
+from ..core.faults import CLI, Refused, Unusable, did_you_mean
 from ..core.names import Reference
 from ..core.problems import Code
 from ..core.safe_files import clear_away
-from ..core.settings import FILE, Settings, ValuesTarget, is_accepted
+from ..core.settings import FILE, Settings, ValuesTarget, how_to_correct, is_accepted
 from ..releases.index import Index, Release, pinned_release, release_with_image
 from ..releases.versions import allows, is_range, parse_version
 from ..tools.git import INDEX, Git
@@ -391,6 +391,11 @@ class Hub(Contents):
                 what = f"the build context of {dockerfile} holds {file}, so each build would give the image a new tag"
                 raise Unusable(what, where=context, hint=hint)
         return chosen
+
+    def pushing(self, task: str) -> str:
+        """Return the hint to push images by ``task``, with what the setting ``push`` needs for that."""
+        allow = how_to_correct("push", f"remove hub.push from {FILE}")
+        return f"{CLI} {task}" if self.settings.push else f"{allow}, then {CLI} {task}"
 
     def require(self, path: str) -> bytes:
         """Return the bytes of ``path``; raise Unusable if it does not exist."""

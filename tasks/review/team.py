@@ -15,11 +15,10 @@ from typing import NamedTuple
 
 from wcmatch import glob
 
-from ..core.faults import CLI, Fault, Unusable
+from ..core.faults import Fault, Unusable
 from ..core.output import first_of
 from ..core.plan import Action, Step, refused
 from ..core.safe_files import is_inside, is_passable
-from ..core.settings import FILE, how_to_correct
 from ..core.visible import code, one_line, plain
 from ..core.yaml_tree import Data, load
 from ..image.tag import fill_template
@@ -49,9 +48,7 @@ _LIMIT = "changed-files-labels-limit"  # an option, not a label
 
 def push_step(hub: Hub) -> str:
     """Return the step that follows a release that pushed no image."""
-    allow = how_to_correct("push", f"remove hub.push from {FILE}")
-    push = f"{CLI} release" if hub.settings.push else f"{allow}, then {CLI} release"
-    return f"Push the image and set it in the values: {push}"
+    return f"Push the image and set it in the values: {hub.pushing('release')}"
 
 
 def next_steps(

@@ -89,6 +89,19 @@ def values_without_an_image(hub: Hub) -> Problem:
     return Problem(Code.VALUES_EMPTY, IMAGE, "jupyterhub.hub.image names no image", BUILD)
 
 
+def values_without_an_image_that_no_build_may_push(hub: Hub) -> Problem:
+    """A build alone ended well, and left the values as they were."""
+    hub.put("invoke.yaml", "hub: {push: false}\n")
+    return values_without_an_image(hub)._replace(hint=f"remove hub.push from invoke.yaml, then {BUILD}")
+
+
+def image_changed_that_no_build_may_push(hub: Hub) -> Problem:
+    hub.put("invoke.yaml", "hub: {push: false}\n")
+    return image_changed_and_not_rebuilt(hub)._replace(
+        hint=f"remove hub.push from invoke.yaml, then {BUILD_AND_COMMIT}"
+    )
+
+
 def values_with_another_image(hub: Hub) -> Problem:
     other = "us-central1-docker.pkg.dev/somebody/elses/hub"
     hub.change(VALUES, image_name(hub), other)
@@ -201,9 +214,11 @@ IN_FILES: dict[Callable[[Hub], Problem], str] = {
     copy_left_behind: "chart-copies-differ",
     marked_line_left_behind: "pin-differs",
     values_without_an_image: "values-empty",
+    values_without_an_image_that_no_build_may_push: "values-empty",
     values_with_another_image: "values-name-differs",
     one_of_two_values_left_behind: "values-differ",
     image_changed_and_not_rebuilt: "values-tag-stale",
+    image_changed_that_no_build_may_push: "values-tag-stale",
     history_rewritten: "values-commit-gone",
 }
 IN_THE_WORLD: dict[Callable[[Hub], Problem], str] = {
