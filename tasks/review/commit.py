@@ -191,6 +191,11 @@ def _require_nothing_left(hub: Hub, review: Review, options: CommitOptions) -> N
 
 def _require_committable(hub: Hub, changed: Sequence[str], staged: Collection[str]) -> None:
     """Check that ``changed`` have only a release's changes, and are ``staged`` unchanged or not at all."""
+    # Git commits nothing while any file is unmerged.
+    for entry in hub.git.names("ls-files", "-z", "--unmerged"):
+        path = entry.partition("\t")[2]
+        hint = f"resolve it, then: git add -- {shlex.quote(path)}; then run the same command again"
+        raise Refused("the file has a merge conflict", where=path, hint=hint)
     listed = hub.git.names("--literal-pathspecs", "ls-files", "-z", "-t", "--", *changed)
     # In a sparse checkout, only missing files keep the mark.
     for path in (line.removeprefix(_SKIPPED) for line in listed if line.startswith(_SKIPPED)):

@@ -1,12 +1,13 @@
 """Where ``commit`` refuses: one error, one hint, the right code, and nothing changed."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from tests.support.cli import run_task, sh
+from tests.support.cli import run, run_task, sh
 from tests.support.fixtures import Hubpress
 from tests.support.hubs import Hub
 from tests.support.processes import write_program
@@ -38,6 +39,14 @@ def staged_alone(hub: Hub) -> None:
     hub.edit("images/hub/Dockerfile", "USER root\n", "USER root\nRUN apt-get update\n")
     hub.git("add", "images/hub/Dockerfile")
     hub.edit("images/hub/Dockerfile", "USER root\nRUN apt-get update\n", "USER root\n")
+
+
+def resolved_and_not_added(hub: Hub, file: str) -> None:
+    hub.write(file, f"{hub.read(file)}# theirs\n")
+    hub.git("stash", "--quiet")
+    hub.change(file, hub.read(file), f"{hub.read(file)}# ours\n")
+    assert run("git", "stash", "pop", cwd=hub.path).code == 1
+    hub.git("checkout", "--quiet", "--ours", file)
 
 
 def never_committed(hub: Hub) -> None:
@@ -180,6 +189,14 @@ CASES = {
         "take that back, or commit it before: git diff --summary -- images/hub/Dockerfile; then run the same command "
         "again",
     ),
+    **{
+        f"a stash that met a conflict in {file}": Case(
+            partial(resolved_and_not_added, file=file),
+            f"the file has a merge conflict ({file})",
+            f"resolve it, then: git add -- {file}; then run the same command again",
+        )
+        for file in ("images/hub/Dockerfile", "hub/Chart.yaml")
+    },
     "a managed file that a missing program decrypts": Case(
         without_the_filters_program,
         "git cat-file: cannot run no-such-program: No such file or directory",
