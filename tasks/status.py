@@ -72,13 +72,10 @@ def _content(found: Survey) -> dict[str, Any]:
 
 
 def _release_words(found: Survey, way: str) -> Iterator[str]:
-    from .image.tag import depends_on
-
     hub, releases, images, *_ = found.world
-    name, to = hub.requirement.name, releases.next
-    edits = [one for one in found.moved.changed if one not in hub.changed]
+    name, to, edits = hub.requirement.name, releases.next, found.edits
     usual = [one for one in images if one.image in hub.usual_images]
-    stale = [one for one in usual if to or one.is_up_to_date is False or depends_on(hub, one.image, edits)]
+    stale = [one for one in usual if to or one.is_up_to_date is False or found.moves_files_of(one.image)]
     same = [one for one in stale if one.same_inputs and not (to or edits or hub.changed)]
     clauses = {
         "move": [f"{name} from {hub.version} to {to}"] if to else [],

@@ -104,6 +104,15 @@ class Survey(NamedTuple):
     moved: Hub
     refusal: Fault | None
 
+    @property
+    def edits(self) -> list[str]:
+        """The files that the bump would edit."""
+        return [path for path in self.moved.changed if path not in self.world.hub.changed]
+
+    def moves_files_of(self, image: HubImage) -> bool:
+        """Whether the bump would edit files that ``image`` is built from."""
+        return depends_on(self.world.hub, image, self.edits)
+
 
 def find_problems(hub: Hub) -> Findings:
     """Return all findings; raise the fault if the Helm repository or a registry of the hub's images fails."""
