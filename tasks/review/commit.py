@@ -124,7 +124,8 @@ def _make_commit(git: Git, head: Fact, contents: Mapping[str, bytes], message: s
     paths = (f":(literal){path}" for path in contents)
     # A mode that somebody has changed meanwhile is not part of the plan.
     command = git.command("-c", "core.fileMode=false", "commit", *flags, "--", *paths, stdin=message)
-    output = run_with_output(command)
+    with git.keeping_messages():
+        output = run_with_output(command)
     if not output.ok:
         if output.status > 0:
             head.require(head.value)

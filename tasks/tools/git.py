@@ -9,7 +9,8 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import chain, takewhile
@@ -208,9 +209,18 @@ class Git:
 
     def move(self, *arguments: str, to: Head) -> None:
         """Run git to move HEAD ``to`` a place; a hook that fails afterwards does not count."""
-        output = capture(self.command(*arguments), seconds=PERSON_SECONDS)
+        with self.keeping_messages():
+            output = capture(self.command(*arguments), seconds=PERSON_SECONDS)
         if (now := self.head()) != to:
             raise Moved(f"{HEAD} {_is_at(now.commit)}") if output.ok else failed(arguments, output)
+
+    @contextmanager
+    def keeping_messages(self) -> Iterator[None]:
+        """Keep the message that git has prepared for the user's next commit: commits and switches remove it."""
+        kept = {file: file.read_bytes() for file in self.clone.git_dir.glob("*_MSG")}  # MERGE_MSG, SQUASH_MSG
+        yield
+        for file, text in kept.items():
+            file.write_bytes(text)
 
     # -- the state of the clone
 

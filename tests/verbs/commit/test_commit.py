@@ -108,6 +108,22 @@ def test_bytes_that_git_does_not_store_are_no_changes(hub: Hub, attribute: str, 
     assert commit(hub).out == "Nothing to do.\n"
 
 
+@pytest.mark.parametrize(
+    ("command", "message"), [("merge --squash", "SQUASH_MSG"), ("cherry-pick --no-commit", "MERGE_MSG")]
+)
+def test_the_message_that_git_has_prepared_for_what_is_staged_stays(hub: Hub, command: str, message: str) -> None:
+    hub.git("switch", "--quiet", "--create", "notes")
+    hub.put("notes.md", "a\n")
+    hub.git("switch", "--quiet", "main")
+    hub.git(*command.split(), "notes")
+    prepared = hub.read(f".git/{message}")
+    move(hub)
+    succeed("commit", cwd=hub.path)
+    assert committed_files(hub) == MANAGED
+    assert hub.git("diff", "--cached", "--name-only") == "notes.md"
+    assert hub.read(f".git/{message}") == prepared
+
+
 def test_a_lock_file_that_git_ignores_is_left_alone(hub: Hub) -> None:
     hub.put(".gitignore", "requirements.lock\n")
     hub.write("hub/requirements.lock", "dependencies: []\n")
