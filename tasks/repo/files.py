@@ -109,7 +109,8 @@ class WorkingTree(NamedTuple):
     def _place(self, path: str) -> Path:
         place = place_of(self.top, path)
         if place is None:
-            raise Unusable("the file lies outside the repository", where=path, hint="name a file of the repository")
+            hint = "name a file of the repository; a link to one must be relative"  # a rehearsal's clone lies elsewhere
+            raise Unusable("the file lies outside the repository", where=path, hint=hint)
         return place
 
 

@@ -211,7 +211,8 @@ def test_a_link_into_gits_own_folder_leads_outside(hub: Hub, task: str, file: st
     before = config.read_bytes()
     (hub.path / file).unlink(missing_ok=True)
     (hub.path / file).symlink_to(config)
-    what, hint = f"the file lies outside the repository ({file})", "name a file of the repository"
+    what = f"the file lies outside the repository ({file})"
+    hint = "name a file of the repository; a link to one must be relative"
     demand_fault(run_task(*task.split(), cwd=hub.path), 2, what, hint)
     assert config.read_bytes() == before
 

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tasks.core.faults import Unusable
 from tasks.core.settings import Settings, ValuesTarget
 from tasks.rehearsal.clone import make_clone
+from tasks.repo.files import WorkingTree
 from tasks.repo.hub import open_hub
 from tasks.tools.command import Reach, confined
 from tasks.tools.git import Git
+from tests.support.calls import raised
 from tests.support.cli import run, sh, succeed
 from tests.support.hubs import Hub, make_hub
 from tests.support.layouts import make_2i2c_like
@@ -146,6 +149,21 @@ def test_the_file_of_a_build_secret_is_the_original_s(hub: Hub) -> None:
     clone = cloned(hub)
     assert f'--secret=id=token,"src={hub.path}/token.txt"' in clone.read("chartpress.yaml").replace('\\"', '"')
     assert not (clone.path / "token.txt").exists()
+
+
+def test_a_link_that_leads_out_of_the_clone_says_how_to_write_it(hub: Hub) -> None:
+    """It is absolute, so a release follows it, and a clone elsewhere cannot."""
+    values, shared = hub.path / "hub/values.yaml", hub.path / "shared.yaml"
+    values.rename(shared)
+    values.symlink_to(shared)
+    assert raised(Unusable, WorkingTree(cloned(hub).path).read, "hub/values.yaml") == (
+        "error: the file lies outside the repository (hub/values.yaml)\n"
+        "hint: name a file of the repository; a link to one must be relative"
+    )
+    shutil.rmtree(hub.path.parent / "rehearsal")
+    values.unlink()
+    values.symlink_to("../shared.yaml")
+    assert WorkingTree(cloned(hub).path).read("hub/values.yaml") == shared.read_bytes()
 
 
 # -- submodules
