@@ -130,6 +130,11 @@ def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequenc
                 output.say(f"{lock.file}: helm also moved {', '.join(sorted(also))}")
         for fact in files:
             fact.require(fact.value)
+        for lock in stale:
+            old = sorted(one.name for one in (tree.top / lock.folder / "charts").glob(f"{lock.name}-[v0-9]*.tgz"))
+            if old:
+                update = f"helm dependency update {shlex.quote(lock.folder)}"
+                output.say(f"{lock.folder}/charts still has {', '.join(old)}; before you deploy from here: {update}")
         return tree.replace([*plain_edits, *(edit._replace(after=locked[lock]) for lock, edit in stale.items())])
 
     what = f"edit {', '.join(edit.path for edit in (*plain_edits, *stale.values()) if edit.changes)}"
@@ -152,17 +157,19 @@ def _locked_by_helm(top: Path, files: Files, lock: Lock, command: Command) -> by
     with temporary_folder() as scratch:
         # At the same depth, for the charts that are named by a relative path.
         chart = scratch / own.relative_to(own.anchor)
-        charts = [f"charts/{place.name}" for place in (own / "charts").glob("*/")]
         (chart / "charts").mkdir(parents=True)
         for name in (*CHART_FILES, *LOCKS):
             if (data := files.read(behind_links(top, join(lock.folder, name)))) is not None:
                 (chart / name).write_bytes(data)
         needed = [one.repository for one in requirements(require(files, lock.chart.file), lock.chart.file)]
-        for path in (*charts, *(one.removeprefix(LOCAL) for one in needed if is_folder(one))):
+        charts = {f"charts/{place.name}" for place in (own / "charts").glob("*/")}
+        # A folder comes before those in it, which it has with it.
+        for path in sorted(charts | {join(one.removeprefix(LOCAL)) for one in needed if is_folder(one)}):
             place = Path(os.path.normpath(chart / path))
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.symlink_to(own / path)
-        run_checked(command._replace(cwd=chart), seconds=UPDATE_SECONDS)
+            if (own / path).exists() and not place.exists():
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.symlink_to(own / path)
+        run_checked(command._replace(cwd=chart), hint=str(command), seconds=UPDATE_SECONDS)
         return (chart / lock.file.rpartition("/")[2]).read_bytes()
 
 

@@ -41,6 +41,13 @@ def test_a_digest_of_another_release_that_an_edit_by_hand_left_is_mended(
     assert hub.read("images/hub/Dockerfile") == f"FROM {mirror}:3.3.8@{digests['3.3.8']}\n"
 
 
+def test_a_digest_whose_tag_the_mirror_lacks_stays_where_the_tag_stays(
+    make: Maker, hubpress: Hubpress, prefix: str, digests: dict[str, str]
+) -> None:
+    hub = make(ONE, {"images/hub/Dockerfile": f"FROM {prefix}/k8s-hub:3.3.8@{digests['3.3.8']}\n"})
+    assert hubpress(hub, "bump", "--to", "3.3.8", "--json").json["files"] == ["hub/Chart.yaml"]
+
+
 def test_a_new_tag_that_its_registry_does_not_have_moves_nothing(
     make: Maker, hubpress: Hubpress, mirror: str, prefix: str, digests: dict[str, str]
 ) -> None:

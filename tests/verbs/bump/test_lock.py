@@ -88,8 +88,11 @@ def test_helm_that_fails_after_it_removed_the_lock_leaves_all_as_it_was(
     locked: Hub, calls: Path, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HELM_MOOD", "removes")
-    code, error, _ = refused(hubpress, locked, "bump")
-    assert (code, error) == (3, "helm dependency update: it ended with status 1")
+    assert refused(hubpress, locked, "bump") == (
+        3,
+        "helm dependency update: it ended with status 1",
+        f"(cd {locked.path / 'hub'} && helm dependency update .)",
+    )
     assert len(calls.read_text().splitlines()) == 1
 
 

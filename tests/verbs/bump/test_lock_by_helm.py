@@ -109,15 +109,19 @@ def test_the_lock_that_helm_does_not_write_is_refused_with_a_command_that_leads_
 
 def test_helm_tidies_no_archive_away_and_finds_the_chart_beside(chart: Chart, hub: Hub, hubpress: Hubpress) -> None:
     hub.write("common/Chart.yaml", "apiVersion: v2\nname: common\nversion: 0.1.0\n")
-    hub.edit(
-        chart.file, "dependencies:\n", "dependencies:\n- {name: common, version: ~0.1, repository: file://../common}\n"
-    )
+    hub.write("hub/charts/inner/Chart.yaml", "apiVersion: v2\nname: inner\nversion: 1.0.0\n")
+    common = "- {name: common, version: ~0.1, repository: file://../common"
+    inner = "- {name: inner, version: 1.0.0, repository: file://./charts/inner}"
+    hub.edit(chart.file, "dependencies:\n", f"dependencies:\n{common}}}\n{common}, alias: second}}\n{inner}\n")
     locked_by_helm(hub, chart.lock, chart)
     hub.write("hub/charts/own-1.0.0.tgz", "an archive of ours")
-    hub.git("add", "--force", "hub/charts/own-1.0.0.tgz")
+    hub.git("add", "--force", "hub/charts/own-1.0.0.tgz", "hub/charts/inner")
     hub.change("common/Chart.yaml", "0.1.0", "0.1.5")
     assert f"{chart.lock}: helm may also move common ~0.1\n" in hubpress(hub, "bump", "--dry").out
-    assert f"{chart.lock}: helm also moved common 0.1.5\n" in hubpress(hub, "bump").err
+    assert hubpress(hub, "bump").err.splitlines() == [
+        f"{chart.lock}: helm also moved common 0.1.5",
+        "hub/charts still has jupyterhub-3.2.1.tgz; before you deploy from here: helm dependency update hub",
+    ]
     assert hub.git("status", "--short").split() == ["M", chart.lock, "M", chart.file, "M", DOCKERFILE]
 
 
