@@ -374,9 +374,10 @@ def _base_problems(world: World, seen: SeenImage, own: Reference, found: FoundIm
     labels = [one.labels for one in found.platforms.values()]
     digests = [one.get(f"{LABEL}base.digest") for one in labels if one.get(f"{LABEL}base.name") == base_label(wanted)]
     digest = wanted.digest or next(filter(None, digests), None)
-    if isinstance(tagged, FoundImage) and digest and tagged.digest and digest not in tagged.digests:
+    now = tagged.digests if isinstance(tagged, FoundImage) and tagged.digest else ()
+    if digest and now and digest not in now and (wanted.digest is None or _is_built_on(found, image, base)):
         pins = f"{image.dockerfile} pins" if wanted.digest else f"{own} was built on"
-        message = f"{_tagged(image)} is {tagged.digest} now, and {pins} {digest}"
+        message = f"{_tagged(image)} is {now[0]} now, and {pins} {digest}"
         # A tag that contains the content changes with the base image.
         force = " --force" if names_commit(hub.settings.tag) else ""
         hint = f"{CLI} bump --to {hub.version}" if wanted.digest else hub.pushing(f"build{force}")

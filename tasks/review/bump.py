@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple, TypeAlias
 
 from ..core import output
-from ..core.faults import Fault, Refused
+from ..core.faults import Fault, Refused, Unreachable
 from ..core.names import Reference
 from ..core.options import BumpOptions
 from ..core.plan import Step
@@ -28,7 +28,7 @@ from ..repo.hub import Hub
 from ..repo.pins import Pin
 from ..repo.values import ValuesPlace
 from ..tools.git import head_fact
-from ..tools.registry import inspect
+from ..tools.registry import inspect_all
 
 NOTHING = "(none)"
 JUPYTERHUB, KUBERNETES = "JupyterHub", "minimum Kubernetes"
@@ -202,14 +202,19 @@ def pinned_at(hub: Hub, place: Pin | ValuesPlace) -> str | None:
 
 
 def _base_after(old: Reference, released: Reference, policy: str) -> Reference:
-    """Return the base image for a release: a slim variant stays slim, and a digest stays one; the image must exist."""
+    """Return the base image for a release: a slim variant stays slim, a digest stays one; a new image must exist."""
     name = released.name if policy == CHART else old.name
     if old.path.endswith(_SLIM) and not name.endswith(_SLIM):
         name += _SLIM
     new = Reference(name, released.tag)
     if old.digest is None:
         return new
-    found = inspect(new)
+    is_same = old.tag == new.tag and old.same_repository(new)
+    found = inspect_all([new])[new]
+    if is_same and (found is None or isinstance(found, Unreachable)):
+        return new._replace(digest=old.digest)
+    if isinstance(found, Fault):
+        raise found
     if found is None or found.digest is None:
         raise Refused("the base image does not exist", where=new, hint=f"docker buildx imagetools inspect {new}")
     return new._replace(digest=old.digest if old.digest in found.digests else found.digest)

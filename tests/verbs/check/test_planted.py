@@ -198,6 +198,17 @@ def base_with_the_digest_of_another_release(hub: Hub) -> Problem:
     return Problem(Code.BASE_MOVED, f"{DOCKERFILE}:2", message, "invoke bump --to 3.3.8", Severity.WARNING)
 
 
+def image_on_another_base_than_the_pinned_one(hub: Hub) -> Problem:
+    """Also if the tag has moved since."""
+    older, base = (f"{base_name(hub)}:{tag}" for tag in ("3.2.1", "3.3.8"))
+    pinned = f"{base}@{digest_of(older)}"
+    hub.change(DOCKERFILE, base, pinned)
+    image = f"{image_name(hub)}:{pin(hub)}"
+    push_in_place_of(image, hub.path.parent, f"FROM {base}\n")
+    message = f"{image} is not built on {pinned}, which {DOCKERFILE} names"
+    return Problem(Code.WRONG_BASE, IMAGE, message, "invoke build --force")
+
+
 def pinned_without_a_push(hub: Hub) -> str:
     """Write an image into the values that was never pushed, and return it."""
     hub.put(PINS, "jupyterhub-nativeauthenticator==1.3.2\n")
@@ -230,6 +241,7 @@ IN_THE_WORLD: dict[Callable[[Hub], Problem], str] = {
     digest_never_pushed: "tag-not-in-registry",
     base_pushed_anew: "base-moved",
     base_with_the_digest_of_another_release: "base-moved",
+    image_on_another_base_than_the_pinned_one: "wrong-base",
 }
 
 
