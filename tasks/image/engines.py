@@ -240,7 +240,7 @@ class Chartpress:
         # chartpress counts commits as this clone sees them.
         flags += ["--config", "remote.origin.fetch=+refs/replace/*:refs/replace/*"]
         source = (str(part.hub.git.folder), str(clone))
-        Git(scratch).read("clone", "--quiet", "--shared", "--no-checkout", *flags, "--", *source)
+        Git(scratch).read("clone", "--quiet", "--origin=origin", "--shared", "--no-checkout", *flags, "--", *source)
         commit = Tree(part.hub.git, Git(clone).read("rev-parse", "HEAD"))
         for one in part.to_build:
             paths = sources_of(part.hub, one.image).all

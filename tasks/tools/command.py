@@ -140,8 +140,6 @@ def confinement(program: str) -> tuple[tuple[str, ...], tuple[str, ...], Mapping
         return (), (), NOTHING
     inside = {"GIT_ALLOW_PROTOCOL": "file", "GIT_NO_LAZY_FETCH": "1", "BUILDX_BUILDER": _reach.engine}
     inside["TMPDIR"] = str(_reach.folder / TEMPORARY_FILES)
-    # helm would ask each repository that the user has added, with its password.
-    inside["HELM_REPOSITORY_CONFIG"] = str(_reach.folder / "repositories.yaml")
     return bound() if program in _WORKING else (), _NO_HOOKS_AND_KEYS if program == "git" else (), inside
 
 
@@ -195,8 +193,10 @@ def _require_git(command: Command, reach: Reach, ask: Callable[[Command], Output
         shown = ask(command._replace(argv=(*command.argv[:first], *look)))
         addresses += shown.text.splitlines() if shown.ok else [f"git {name} {remote}"]
     # A program of the user's in place of git's at the other end goes anywhere.
-    programs = (*command.argv[:first], "config", "--get-regexp", r"^remote\..*\.(receive|upload)pack$")
-    for address in (*addresses, *ask(command._replace(argv=programs)).text.splitlines()):
+    for key in ("receivepack", "uploadpack"):
+        look = ("config", "--get-all", f"remote.{'origin' if name == 'clone' else remote}.{key}")
+        addresses += ask(command._replace(argv=(*command.argv[:first], *look))).text.splitlines()
+    for address in addresses:
         if not _is_inside(address, reach):
             raise Refused(
                 f"a rehearsal does not reach {address}",

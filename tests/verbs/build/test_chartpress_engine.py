@@ -56,6 +56,7 @@ def test_commits_are_counted_in_a_history_that_was_cut_by_git_replace(hub: Hub) 
     hub.put("images/hub/requirements.txt", "one\n")
     hub.put("images/hub/requirements.txt", "two\n")
     hub.git("replace", "--graft", "HEAD~")
+    sh("git", "config", "--global", "clone.defaultRemoteName", "upstream", cwd=hub.path)
     (image,) = succeed("build", "--json", *ENGINE, cwd=hub.path).json["images"]
     assert image["tag"] == f"0.0.1-0.dev.git.2.h{hub.git('log', '-1', '--pretty=%h')}"
 

@@ -167,6 +167,7 @@ def test_git_reaches_no_other_address(inside: Path, key: str, address: str) -> N
 
 
 def test_only_what_lies_inside_is_cloned(inside: Path) -> None:
+    sh("git", "config", "--global", "remote.corp.uploadpack", "/opt/corp/upload-pack", cwd=inside)
     Git(inside).read("clone", "--quiet", "--", str(inside / "hub"), "copy")
     with pytest.raises(Refused, match="a rehearsal does not reach"):
         Git(inside).read("clone", "--quiet", "--", str(inside.parent / "real.git"), "real")
