@@ -199,7 +199,7 @@ def _places(hub: Hub) -> list[ValuesPlace]:
 
 def _require_local_engine(builder: str | None) -> str:
     look = Command(("docker", "context", "inspect", "--format", "{{.Name}} {{.Endpoints.docker.Host}}"))
-    name, _, address = run_checked(look, hint="docker context ls, then: docker context use default").text.partition(" ")
+    name, _, address = run_checked(look, hint=docker.leave_context()).text.partition(" ")
     what = "a rehearsal builds on this machine's engine only"
     hint = "unset DOCKER_HOST DOCKER_CONTEXT; docker context use default"
     scheme, _, host = address.partition("://")

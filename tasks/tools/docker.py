@@ -138,12 +138,20 @@ def start_engine() -> str:
     return "start Docker Desktop or the docker service, then: docker info"
 
 
+def leave_context() -> str:
+    """Return the hint that leaves a builder or context that is gone."""
+    named = [variable for variable in ("BUILDX_BUILDER", "DOCKER_CONTEXT") if os.environ.get(variable)]
+    return f"unset {named[0]}" if named else "docker context use default"
+
+
 def machine_fault(said: str) -> ProgramFailed | None:
     """Return the fault if docker's output shows a problem of this machine, else None."""
     if re.search(_NO_BUILDX, said):
         return ProgramFailed("docker has no buildx", where="docker buildx version", hint=INSTALL_HINTS["buildx"])
     if re.search(_NO_RIGHT, said):
         return ProgramFailed("this user may not use the Docker engine", where="docker info", hint=JOIN_GROUP)
+    if "context not found" in said:
+        return ProgramFailed("Docker's context does not exist", where="docker context ls", hint=leave_context())
     if re.search(_NO_ENGINE, said):
         return ProgramFailed("the Docker engine does not answer", where="docker info", hint=start_engine())
     return None
@@ -167,7 +175,7 @@ def require_builder(name: str | None, *, seconds: float = LOOK_SECONDS) -> Build
     is_there = output.ok and (name or not error)
     if not is_there and (fault := machine_fault(f"{said}\n{output.stderr}")):
         raise fault
-    hint = builder.look if is_there else "docker buildx ls"
+    hint = builder.look if is_there else "docker buildx ls" if name else leave_context()
     raise ProgramFailed(f"the builder does not answer: {said}", where=name, hint=hint)
 
 

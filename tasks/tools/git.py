@@ -55,12 +55,15 @@ _AFTER_ANOTHER = (
 # Git's advice for a folder of another user, as in containers and CI.
 _ADVICE = "git config --global --add safe.directory "
 _FILTER = " filter '"
+_OWNERS = 'see whose they are: ls -ld .git .git/objects; to own them: sudo chown -R "$(id -un)" .git'
 _DISKS = "df -h .git {temporary}"
 # On no branch: a release would push that commit, too.
 _SIGNING = "see why: git commit-tree -S -m test 'HEAD^{{tree}}'; or sign none: git config commit.gpgSign false"
 # Of both flags in one command, git would take the first one.
 SEE_CHANGES = "git update-index --no-assume-unchanged -- {0} && git update-index --no-skip-worktree -- {0}"
 _FIXES = {
+    "no merge base": "fetch the whole history: git fetch --unshallow; or use another branch: --branch NAME",
+    **dict.fromkeys(("insufficient permission", "lock': permission denied"), _OWNERS),
     "tell me who you are": "git config --global user.email YOU@EXAMPLE, and user.name",
     # The last four are ssh-keygen's.
     **dict.fromkeys(

@@ -51,6 +51,19 @@ def test_a_remote_that_takes_the_connection_and_says_nothing_is_out_of_reach(tmp
 
 
 @pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ("fatal: origin/main...HEAD: no merge base", "fetch the whole history: git fetch --unshallow; or use another"),
+        ("error: insufficient permission for adding an object to repository database", "see whose they are: ls -ld"),
+        ("fatal: Unable to create '/hub/.git/index.lock': Permission denied", "see whose they are: ls -ld .git"),
+    ],
+    ids=["two histories of depth 1", "objects of root", "a folder of root"],
+)
+def test_what_git_cannot_do_has_a_way_on(said: str, hint: str) -> None:
+    assert failed(("commit",), Output(128, b"", f"{said}\n")).hint.startswith(hint)
+
+
+@pytest.mark.parametrize(
     "end", ["fatal: the remote end hung up unexpectedly", "error: packet write with format failed"]
 )
 def test_a_filter_that_is_not_installed_is_named_where_git_does_not_live_to_say_it(end: str) -> None:

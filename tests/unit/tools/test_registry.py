@@ -14,7 +14,7 @@ import pytest
 from tasks.core.faults import Denied, Fault, NoResponse, ProgramFailed, Refused, Unreachable
 from tasks.core.names import Reference
 from tasks.tools.command import Output
-from tasks.tools.docker import Builder, bake_command, build_fault, require_builder
+from tasks.tools.docker import Builder, bake_command, build_fault, machine_fault, require_builder
 from tasks.tools.registry import Conversation, FoundImage, inspect, inspect_all, require_push_right
 from tests.support.calls import raised
 from tests.support.conduct import CONDUCTS, Conduct, asks_for, says, sends_to
@@ -473,7 +473,25 @@ def test_of_a_build_the_registry_to_sign_in_to_is_the_one_that_denied_it(words: 
 
 
 @pytest.mark.engine
-def test_a_builder_that_nobody_made_is_a_fault_with_the_list() -> None:
-    told = raised(ProgramFailed, require_builder, "nobody-made-this")
-    assert told.endswith(" (nobody-made-this)\nhint: docker buildx ls")
+@pytest.mark.parametrize(
+    ("variable", "asked", "hint"),
+    [
+        (None, "nobody-made-this", "docker buildx ls"),
+        ("BUILDX_BUILDER", None, "unset BUILDX_BUILDER"),
+    ],
+)
+def test_a_builder_that_nobody_made_is_a_fault_with_a_way_on(
+    variable: str | None, asked: str | None, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     require_builder(None)
+    if variable:
+        monkeypatch.setenv(variable, "nobody-made-this")
+    assert raised(ProgramFailed, require_builder, asked).endswith(f"\nhint: {hint}")
+
+
+def test_a_context_that_is_gone_is_left() -> None:
+    """As after Docker Desktop was removed."""
+    said = 'Failed to initialize: unable to resolve docker endpoint: context "desktop-linux": context not found: open'
+    fault = machine_fault(said)
+    assert fault is not None
+    assert (fault.what, fault.hint) == ("Docker's context does not exist", "docker context use default")
