@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from .faults import Unusable, did_you_mean
 from .output import first_of
-from .settings import FILE, Accepted, is_accepted
+from .settings import FILE, Accepted, is_accepted, place_of_setting
 from .visible import one_line
 
 # How many of several names a message lists.
@@ -126,7 +126,8 @@ class Findings(NamedTuple):
         codes = [code.value for code in Code]
         for unknown in (entry.code for entry in accept if entry.code not in codes):
             hint = did_you_mean(unknown, codes, f"the codes are: {', '.join(codes)}")
-            raise Unusable(f"hub.accept names {unknown!r}, which is not a problem code", where=FILE, hint=hint)
+            what = f"hub.accept names {unknown!r}, which is not a problem code"
+            raise Unusable(what, where=place_of_setting("accept"), hint=hint)
         once = list(dict.fromkeys(found))
         return cls(
             tuple(one.judged(accept) for one in once if isinstance(one, Problem)),

@@ -324,7 +324,13 @@ def readable(file: Path) -> Iterator[bytes]:
 
 def how_to_correct(key: str, hint: str) -> str:
     """Return ``hint`` for a wrong setting, unless its value is from the environment."""
-    return f"fix {variable(key)}, or unset it" if key in _variables() else hint
+    place = place_of_setting(key)
+    return hint if place == FILE else f"fix {place}, or unset it"
+
+
+def place_of_setting(key: str) -> str:
+    """Return where a setting comes from: its variable, or the file."""
+    return variable(key) if key in _variables() else FILE
 
 
 def _unknown(

@@ -136,6 +136,12 @@ def test_a_setting_that_names_what_is_not_there(settings: str, what: str, hint: 
     demand_fault(check(settled, "--offline"), 2, what, hint)
 
 
+def test_a_code_in_the_environment_that_is_none(settled: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INVOKE_HUB_ACCEPT", "image-overide")
+    what = "hub.accept names 'image-overide', which is not a problem code (INVOKE_HUB_ACCEPT)"
+    demand_fault(check(settled, "--offline"), 2, what, "did you mean image-override?")
+
+
 def test_a_build_context_that_is_not_there(settled: Hub) -> None:
     text = "        contextPath: image/hub\n        dockerfilePath: images/hub/Dockerfile\n        valuesPath"
     settled.edit(CHARTPRESS, "        valuesPath", text)
