@@ -214,6 +214,7 @@ class ChartSpec(NamedTuple):
     base_version: str | None
     images: tuple[ImageSpec, ...]
     ignored: tuple[str, ...] = ()
+    prefix: str = ""
 
 
 def read_chartpress(data: bytes, where: str) -> tuple[ChartSpec, ...]:
@@ -307,6 +308,7 @@ def _chart(chart: _Fields, ignored: Sequence[str]) -> ChartSpec:
         path=chart.text("chartPath", is_path=True) or chart.text("name", is_path=True),
         base_version=chart.text("baseVersion"),
         images=tuple(_image(images.fields(key), prefix) for key in images.values),
+        prefix=prefix,
         ignored=(*ignored, *(name for key in images.values for name in images.fields(key).ignored(_IMAGE_KEYS))),
     )
 

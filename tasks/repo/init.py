@@ -153,7 +153,7 @@ def _beginning(hub: Hub, prefix: str | None) -> tuple[BareChart, list[Part]]:
     layout = _layout_for(hub, chart, dockerfile)
     (image,) = layout.chart.images
     place, context = join(layout.root, image.dockerfile), join(layout.root, image.context)
-    prefix = None if layout.charts else _prefix(hub, prefix)
+    prefix = None if layout.charts and prefix is None else _prefix(hub, prefix)
     parts: list[Part] = []
     if not found:
         parts.append(_new(files, f"{chart.folder}/Chart.yaml", "Chart.yaml", name=layout.chart.name, chart=chart))
@@ -246,6 +246,8 @@ def _chartpress_part(hub: Hub, layout: Layout, prefix: str | None) -> Part:
     path = join(layout.root, CHARTPRESS_FILE)
     if layout.charts and image.named:
         return Kept(path)
+    if prefix and layout.charts and not any(one.prefix for one in layout.charts):
+        image = image._replace(named=f"{prefix}{image.key}")
     context, dockerfile = join(layout.root, image.context), join(layout.root, image.dockerfile)
     there = image._replace(context=context, dockerfile=dockerfile)
     is_new = hub.files.read(dockerfile) is None

@@ -150,6 +150,17 @@ def test_what_chartpress_yaml_lacks_is_told_and_not_written(bare: Hub, init: Ini
     ]
 
 
+def test_the_prefix_is_in_the_name_where_chartpress_yaml_has_none(bare: Hub, init: Init) -> None:
+    bare.write("chartpress.yaml", "charts:\n  - name: hub\n")
+    assert init(bare).out.splitlines()[-5:] == [
+        "chartpress.yaml: add by hand:",
+        "    images:",
+        "      hub:",
+        f"        imageName: {PREFIX}hub",
+        "        valuesPath: jupyterhub.hub.image",
+    ]
+
+
 def test_values_that_sops_has_signed_are_not_edited(bare: Hub, init: Init) -> None:
     bare.put("hub/values.yaml", "jupyterhub:\n  token: ENC[AES256_GCM]\nsops:\n  mac: ENC[AES256_GCM]\n")
     with nothing_written(bare):
