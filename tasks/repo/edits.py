@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from ..core import output
@@ -130,11 +130,7 @@ def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequenc
                 output.say(f"{lock.file}: helm also moved {', '.join(sorted(also))}")
         for fact in files:
             fact.require(fact.value)
-        for lock in stale:
-            old = sorted(one.name for one in (tree.top / lock.folder / "charts").glob(f"{lock.name}-[v0-9]*.tgz"))
-            if old:
-                update = f"helm dependency update {shlex.quote(lock.folder)}"
-                output.say(f"{lock.folder}/charts still has {', '.join(old)}; before you deploy from here: {update}")
+        _tell_archives(tree.top, stale)
         return tree.replace([*plain_edits, *(edit._replace(after=locked[lock]) for lock, edit in stale.items())])
 
     what = f"edit {', '.join(edit.path for edit in (*plain_edits, *stale.values()) if edit.changes)}"
@@ -143,6 +139,14 @@ def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequenc
     ranges = ((lock, [text for text, version in others.items() if is_range(version)]) for lock, others in listed)
     shown += [f"{lock.file}: helm may also move {', '.join(some)}" for lock, some in ranges if some]
     return Action(what, why, do, (*plain.details, *shown), (*relies, *files))
+
+
+def _tell_archives(top: Path, locks: Iterable[Lock]) -> None:
+    """Name the charts that an earlier helm has left beside each lock, and that it would render."""
+    for folder, name in ((lock.folder, lock.name) for lock in locks):
+        if old := sorted(one.name for one in (top / folder / "charts").glob(f"{name}-[v0-9]*.tgz")):
+            update = f"helm dependency update {shlex.quote(folder)}"
+            output.say(f"{folder}/charts still has {', '.join(old)}; before you deploy from here: {update}")
 
 
 def _others(lock: Lock, file: str, data: bytes) -> dict[str, str]:

@@ -9,6 +9,7 @@ from .command import Command, Output
 from .process import capture, run_checked
 
 UPDATE_SECONDS = 300.0
+_RENDER_SECONDS = 30.0
 
 
 def pull(chart: str, version: str, repository: str, folder: Path) -> None:
@@ -27,7 +28,7 @@ def template(
     files = (word for path in values for word in ("--values", path))
     cluster = ("--kube-version", kubernetes) if kubernetes else ()
     argv = ("helm", "template", release, f"./{chart}", "--namespace", namespace, *files, *cluster)
-    return capture(Command(argv, folder, hidden_env=_apart(folder)), seconds=UPDATE_SECONDS)
+    return capture(Command(argv, folder, hidden_env=_apart(folder)), seconds=_RENDER_SECONDS)
 
 
 def _apart(folder: Path) -> dict[str, str]:
