@@ -42,18 +42,13 @@ CHARTPRESS_KEYS = {*_CHART_KEYS, *_REPO_KEYS, *_IMAGE_KEYS, "charts"}
 
 
 class Requirement(NamedTuple):
-    """A dependency of a chart, with the line of its version; the alias is its key in the values."""
+    """A dependency of a chart, with the line of its version; its ``key`` in the values is its alias, else its name."""
 
     name: str
     version: str
     repository: str
-    alias: str | None
+    key: str
     line: int
-
-    @property
-    def key(self) -> str:
-        """Its key in the values."""
-        return self.alias or self.name
 
 
 class BareChart(NamedTuple):
@@ -81,7 +76,8 @@ def requirements(data: bytes, where: str) -> tuple[Requirement, ...]:
         if not name:
             raise Unusable(f"{entry.name} has no name", where=where, hint="add name: to it")
         # Helm ignores blanks around a version.
-        found.append(Requirement(name, (version or "").strip(), repository or "", alias, (version or name).node.line))
+        key, line = alias or name, (version or name).node.line
+        found.append(Requirement(name, (version or "").strip(), repository or "", key, line))
     return tuple(found)
 
 

@@ -158,7 +158,8 @@ class Hub(Contents):
                 where=f"{self.requirement_file}:{base.line}",
                 hint=f"write the release that is deployed there: FROM {base.reference.name}:VERSION{digest}",
             )
-        return Requirement(self.settings.dependency, tag, JUPYTERHUBS, alias=None, line=base.line)
+        name = self.settings.dependency
+        return Requirement(name, tag, JUPYTERHUBS, key=name, line=base.line)
 
     @cached_property
     def version(self) -> str:

@@ -147,9 +147,8 @@ def _beginning(hub: Hub, prefix: str | None) -> tuple[BareChart, list[Part]]:
         _require_no_pin(hub)
     released = None if dockerfile else _released(hub, found)
     version = released[0].version if released else ""
-    chart = found or BareChart(
-        settings.chart or "hub", Requirement(settings.dependency, version, JUPYTERHUBS, None, line=1)
-    )
+    name = settings.dependency
+    chart = found or BareChart(settings.chart or "hub", Requirement(name, version, JUPYTERHUBS, key=name, line=1))
     layout = _layout_for(hub, chart, dockerfile)
     (image,) = layout.chart.images
     place, context = join(layout.root, image.dockerfile), join(layout.root, image.context)
