@@ -88,9 +88,8 @@ class Alias(Node):
 
 @dataclass(eq=False, slots=True)
 class Collection(Node):
-    """A mapping or list, in block or flow (bracketed) style."""
+    """A mapping or list."""
 
-    flow: bool
     children: list[Node] = field(default_factory=list)
 
 
@@ -375,7 +374,7 @@ def _node(event: Any, line: int, anchors: Mapping[str, Node], where: str) -> Nod
     if isinstance(event, events.ScalarEvent):
         return Scalar(*place, tag, event.anchor, event.value, event.style or "")
     make = MappingNode if isinstance(event, events.MappingStartEvent) else SequenceNode
-    return make(*place, tag, event.anchor, bool(event.flow_style))
+    return make(*place, tag, event.anchor)
 
 
 def _events(text: Text) -> Iterator[events.Event]:
