@@ -179,24 +179,19 @@ def find(name: str) -> str | None:
     return shutil.which(name, path=_search_path())
 
 
-def missing(name: str) -> NotInstalled:
-    """Return the fault for a program that is not installed."""
-    return NotInstalled(f"{name} is not installed", where="PATH", hint=INSTALL_HINTS.get(name, f"install {name}"))
-
-
-def require_installed(name: str) -> None:
-    """Check that the program ``name`` is installed."""
-    if find(name) is None:
-        raise missing(name)
+def require_installed(name: str) -> str:
+    """Return the path of the program ``name``; raise NotInstalled if there is none."""
+    path = find(name)
+    if path is None:
+        raise NotInstalled(f"{name} is not installed", where="PATH", hint=INSTALL_HINTS.get(name, f"install {name}"))
+    return path
 
 
 def _ready(command: Command) -> tuple[list[str], dict[str, str]]:
     """Check that ``command`` is allowed; return its arguments and its environment."""
     require_command(command, capture)
     program, *arguments = command.argv
-    path = find(program)
-    if path is None:
-        raise missing(program)
+    path = require_installed(program)
     before, after, inside = confinement(program)
     dropped = _DROPPED if program == "git" else (*_DROPPED, *_PYTHON)
     inherited = {name: value for name, value in os.environ.items() if name not in dropped}
