@@ -21,7 +21,7 @@ from ..releases.index import Index, Release, choose, newest
 from ..releases.notes import CHANGELOG, fixes_between, known
 from ..releases.repository import HelmRepository
 from ..releases.versions import order, parse_version
-from ..repo.deployments import NamedImage, has_deployments, lines_of, named_images
+from ..repo.deployments import NamedImage, has_deployments, named_images
 from ..repo.hub import Hub, HubImage
 from ..review.branches import Start, expected_start
 from ..review.release import expected_release
@@ -328,7 +328,7 @@ def security_problems(hub: Hub, index: Index) -> Iterator[Finding]:
 
 def _image_problems(world: World, seen: SeenImage, own: Reference, found: FoundImage | None) -> Iterator[Finding]:
     hub, image = world.hub, seen.image
-    where, *also = lines_of(hub, image)
+    where, *also = (one.where for one in hub.pinned(image).values())
     if found is None:
         message = f"the registry does not have {own}"
         yield Problem(Code.NOT_IN_REGISTRY, where, message, hub.pushing("build"), also=tuple(also))
@@ -423,7 +423,7 @@ def _signature_problems(hub: Hub, key: str, own: Reference, found: FoundImage, w
 
 def _other_image_problems(hub: Hub, named: Sequence[NamedImage], known: Answers) -> Iterator[Finding]:
     """Yield the missing images among those that the values name, except the hub's and the ``known`` ones."""
-    own = {line for image in hub.images for line in lines_of(hub, image)}
+    own = {one.where for image in hub.images for one in hub.pinned(image).values()}
     others = [one for one in named if one.where not in own and one.reference not in known]
     answers = inspect_all(other.reference for other in others)
     for other in others:

@@ -391,11 +391,6 @@ def named_images(hub: Hub, defaults: Data = None, telling: bytes = b"") -> Itera
             yield from (one for one in found if any(map(one.reference.same_repository, names)))
 
 
-def lines_of(hub: Hub, image: HubImage) -> list[str]:
-    """Return the places of ``image`` in the values as ``path:line``."""
-    return [one.where for one in hub.pinned(image).values()]
-
-
 def unmoved_images(hub: Hub) -> dict[str, list[NamedImage]]:
     """Return the places of hub images that builds do not write, by the images' keys."""
     # Most deployments do not name a hub image, and take long to parse.
