@@ -150,7 +150,7 @@ class Plan:
         moves = [] if whole else [row for step in self.steps for row in step.moves]
         yield from (*_rows(moves, "  "), *([Line()] if moves else []))
         for step in self.steps:
-            yield from (_whole if whole else _short)(step, width)
+            yield from _lines_of(step if whole else _shortened(step), width)
         warnings = [] if whole else [one for step in self.steps for one in step.safe_warnings()]
         yield from ([Line()] if warnings else [])
         yield from (Line(text=f"  ! {one_line(one)}", style=YELLOW) for one in warnings)
@@ -202,29 +202,24 @@ class Plan:
         ]
 
 
-def _whole(step: Step, width: int) -> Iterator[Line]:
+def _shortened(step: Step) -> Step:
+    """Return the names of the actions to do or refused, without the details, or of all others as one."""
+    actions = [one._replace(why="", details=()) for one in step.actions if one.mark != "-" and not one.is_check]
+    nothing = [Action("; ".join(action.what for action in step.actions))] if step.actions else []
+    return Step(step.name, tuple(actions or nothing))
+
+
+def _lines_of(step: Step, width: int) -> Iterator[Line]:
     margin = " " * (width + 5)
     for index, action in enumerate(step.actions):
-        yield _line(step.name if index == 0 else "", width, action.mark, action.what)
+        name, style = "" if index else step.name, {"-": DIM, "x": RED}.get(action.mark, "")
+        yield Line(f"  {name.ljust(width)} ", f"{action.mark} {one_line(action.what)}", style)
         if action.why:
             yield Line(text=f"{margin}{'' if action.mark == '-' else 'because '}{one_line(action.why)}")
         yield from _rows(step.moves if index == 0 else (), margin)
         lines = (line for detail in action.details for line in detail.split("\n"))
         yield from (Line(text=f"{margin}{line}" if line else "") for line in lines)
     yield from (Line(text=f"  {' ' * width} ! {one_line(warning)}", style=YELLOW) for warning in step.safe_warnings())
-
-
-def _short(step: Step, width: int) -> Iterator[Line]:
-    actions = [action for action in step.actions if action.mark != "-" and not action.is_check]
-    for index, action in enumerate(actions):
-        yield _line(step.name if index == 0 else "", width, action.mark, action.what)
-    if step.actions and not actions:
-        yield _line(step.name, width, "-", "; ".join(action.what for action in step.actions))
-
-
-def _line(name: str, width: int, mark: str, what: str) -> Line:
-    style = {"-": DIM, "x": RED}.get(mark, "")
-    return Line(f"  {name.ljust(width)} ", f"{mark} {one_line(what)}", style)
 
 
 def _rows(rows: Sequence[tuple[str, str]], indent: str) -> Iterator[Line]:
