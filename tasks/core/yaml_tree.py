@@ -80,9 +80,8 @@ class Scalar(Node):
 
 @dataclass(eq=False, slots=True)
 class Alias(Node):
-    """``*name``, an alias of the node with the anchor ``name``."""
+    """An alias of the node ``target``, by its anchor."""
 
-    name: str
     target: Node
 
 
@@ -156,7 +155,7 @@ def mismatch(value: Node | Data, where: str, name: str, wanted: str, hint: str |
 
 def _described(node: Node | Data) -> str:
     if isinstance(node, Alias):
-        return f"the alias *{node.name}"
+        return f"the alias *{node.target.anchor}"
     if isinstance(node, Scalar) and node.kind != "null":
         text = node.value if len(node.value) <= _SHOWN else f"{node.value[:_SHOWN]}…"
         return f"the {_KIND_NAMES.get(node.kind, node.kind)} {text!r}"
@@ -369,7 +368,7 @@ def _node(event: Any, line: int, anchors: Mapping[str, Node], where: str) -> Nod
         if event.anchor not in anchors:
             hint = "fix its name; a text that begins with * is quoted"
             raise Unusable("no anchor before the alias", where=_place(where, line), hint=hint)
-        return Alias(*place, None, None, event.anchor, anchors[event.anchor])
+        return Alias(*place, None, None, anchors[event.anchor])
     tag = str(event.tag) if event.tag else None
     if isinstance(event, events.ScalarEvent):
         return Scalar(*place, tag, event.anchor, event.value, event.style or "")
