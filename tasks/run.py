@@ -102,7 +102,8 @@ class Run:
 
         start = begin(self.hub, options, ask=ask)
         rest, hub_after = plan_from(start)
-        plan = Plan((*start.steps, *rest.steps))
+        tells = start.step.actions or any(start.step.warnings())
+        plan = Plan((*([start.step] if tells else []), *rest.steps))
         if not self.dry:
             agree(plan)
         if not self.dry and start.step.to_do:

@@ -54,11 +54,6 @@ class Start(NamedTuple):
             raise self.found
         return self.found
 
-    @property
-    def steps(self) -> tuple[Step, ...]:
-        """The step, if it has actions or warnings."""
-        return (self.step,) if self.step.actions or any(self.step.warnings()) else ()
-
 
 def begin(hub: Hub, options: CommitOptions, *, ask: bool) -> Start:
     """Return what a commit is planned on, and where it goes.
