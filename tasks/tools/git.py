@@ -422,11 +422,10 @@ class Git:
         # Git accepts no refspec for a mirror.
         return command._replace(hidden_arguments=(*command.hidden_arguments, "-c", f"remote.{remote}.mirror=false"))
 
-    def follow_commands(self, remote: str, branch: str) -> tuple[Command, Command]:
+    def follow_commands(self, remote: str, branch: str) -> list[Command]:
         """Return the commands that set the upstream of ``branch``, like ``git push --set-upstream``."""
         pairs = ((f"branch.{branch}.merge", f"{_HEADS}{branch}"), (f"branch.{branch}.remote", remote))
-        merge, name = (self.command("config", "--replace-all", *pair) for pair in pairs)
-        return merge, name
+        return [self.command("config", "--replace-all", *pair) for pair in pairs]
 
 
 class HeadFact(Fact):
