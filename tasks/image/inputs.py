@@ -81,7 +81,7 @@ def sources_of(hub: Hub, image: HubImage) -> Sources:
 
     def inside(path: str, key: str) -> str:
         whole = join(hub.layout.root, path)
-        if whole.startswith(("/", "../")) or whole == ".." or not whole.isprintable() or not _is_local(whole):
+        if whole.startswith(("/", "../", *_ELSEWHERE)) or whole == ".." or not whole.isprintable():
             raise Refused(
                 f"{path} is not a path inside of the repository",
                 where=f"{where}.{key}",
@@ -90,9 +90,8 @@ def sources_of(hub: Hub, image: HubImage) -> Sources:
             )
         return whole
 
-    named = filter(_is_local, options.get("contexts", {}).values())
-    local = (inside(path, "extraBuildCommandOptions") for path in named)
-    folders = (inside(spec.context, "contextPath"), *local)
+    named = (path for path in options.get("contexts", {}).values() if not path.startswith(_ELSEWHERE))
+    folders = (inside(spec.context, "contextPath"), *(inside(path, "extraBuildCommandOptions") for path in named))
     dockerfile = inside(spec.dockerfile, "dockerfilePath")
     built_from = (*folders, dockerfile, f"{dockerfile}{IGNORE_FILE}")
     others = (inside(path, "paths") for path in spec.paths if join(hub.layout.root, path) != hub.layout.file)
@@ -363,8 +362,3 @@ def _attestation(option: str, value: str) -> str:
     """Return the ``--attest`` for a shorthand; its value is a boolean, or parameters."""
     parameters: dict[bool | None, str] = {True: "", False: ",disabled=true"}
     return f"type={option.removeprefix('--')}{parameters.get(_TRUTH.get(value.lower()), f',{value}')}"
-
-
-def _is_local(context: str) -> bool:
-    """Whether a named build context is a local folder, not an image, a target or a URL."""
-    return not context.startswith(_ELSEWHERE)
