@@ -255,7 +255,7 @@ def assess_images(hub: Hub, options: BuildOptions) -> Build:
     names = [(image, name_image(hub, image)) for image in images if pushes and by_commit]
     known = [Reference(image.spec.name, name.tag) for image, name in names if name.commit != COMMIT_TO_COME]
     bases = (image.base.reference for image in images)
-    _ask(answers, [*(options.stand_ins.get(base, base) for base in bases), *known])
+    ask_registries(answers, [*(options.stand_ins.get(base, base) for base in bases), *known])
     with source_tree(hub, images) as tree:
         planned = tuple(assess_image(hub, image, options, answers, tree, ask_registry=pushes) for image in images)
     for one, other in combinations(planned, 2):
@@ -271,7 +271,7 @@ def assess_images(hub: Hub, options: BuildOptions) -> Build:
     return _on_builder(build) if build.to_build else build
 
 
-def _ask(answers: Answers, references: Iterable[Reference]) -> None:
+def ask_registries(answers: Answers, references: Iterable[Reference]) -> None:
     """Look up those of ``references`` that have no answer yet, in parallel."""
     new = dict.fromkeys(reference for reference in references if reference not in answers)
     with output.waiting(f"asking {', '.join(dict.fromkeys(reference.host for reference in new))}"):
@@ -302,7 +302,7 @@ def assess_image(
     require_platforms(base, left)
     found = None
     if ask_registry and not is_planned:
-        _ask(answers, [one.reference])
+        ask_registries(answers, [one.reference])
         found = answers[one.reference]
     if options.force and isinstance(found, FoundImage | Refused):
         found = None  # it will be replaced
@@ -330,7 +330,7 @@ def _reusing(hub: Hub, one: ImageBuild, answers: Answers) -> ImageBuild:
     """
     tags = earlier_tags(hub, one.image, _MOST_COMMITS) if one.name.commit else []
     candidates = [*pinned_images(hub, one.image), *(Reference(one.image.spec.name, tag) for tag in tags)]
-    _ask(answers, candidates)
+    ask_registries(answers, candidates)
     for candidate in candidates:
         found = answers[candidate]
         if isinstance(found, FoundImage) and found.digest and label_of(found) == one.inputs:

@@ -13,6 +13,7 @@ from ..core.faults import Denied, Fault, Refused, Unreachable
 from ..core.names import Reference
 from ..core.options import AuthOptions, CommitOptions, ReleaseOptions
 from ..core.plan import Action, Plan, Step, Values, refused
+from ..image.build import Answers, ask_registries
 from ..image.engines import engine_for
 from ..image.inputs import require_committed
 from ..image.planning import plan_build
@@ -157,9 +158,8 @@ def _require_confirmed(hub: Hub) -> None:
 
 def _silent_registries(images: Iterable[HubImage], *, signs_in: bool) -> Iterator[Action]:
     """Yield a refusal for each registry that does not answer: planning the build of a planned commit asks none."""
-    repositories = [Reference(image.spec.name) for image in images]
-    with output.waiting(f"asking {', '.join(dict.fromkeys(one.host for one in repositories))}"):
-        answers = inspect_all(repositories)
+    answers: Answers = {}
+    ask_registries(answers, (Reference(image.spec.name) for image in images))
     for answer in answers.values():
         if isinstance(answer, Fault) and not (signs_in and isinstance(answer, Denied)):
             yield from refused("build", answer).actions
