@@ -76,9 +76,8 @@ def signature_of(name: str, digests: Sequence[str], key: str, folder: Path, *, l
     With ``log``, it must also be in the public log. Raises ProgramFailed if cosign cannot tell.
     """
     flags = ("--output=text", *(() if log else ("--insecure-ignore-tlog=true",)), "--key", key)
-    found = set(
-        map_parallel(_verify, [Command((PROGRAM, "verify", *flags, f"{name}@{one}"), folder) for one in digests])
-    )
+    commands = [Command((PROGRAM, "verify", *flags, f"{name}@{one}"), folder) for one in digests]
+    found = map_parallel(_verify, commands)
     return next(one for one in (Signature.MISSING, Signature.OF_ANOTHER_KEY, Signature.VALID) if one in found)
 
 
