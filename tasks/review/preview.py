@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate
@@ -86,9 +85,8 @@ class Preview(NamedTuple):
     def lines(self) -> Iterator[str]:
         """Yield the whole preview for people; deployments with the same outcome are grouped."""
         yield f"{self.before} -> {self.after}, compared with {self.base}"
-        for same in self._groups():
-            one = same[0]
-            yield from ("", f"{_names(same)}: {_what(one)}", *(f"  {problem.text}" for problem in one.problems))
+        for names, one in self._groups():
+            yield from ("", f"{', '.join(names)}: {_what(one)}", *(f"  {problem.text}" for problem in one.problems))
             if one.unrendered:
                 yield f"  not compared, {one.unrendered}"
             for head, lines in one.difference.sections():
@@ -106,7 +104,7 @@ class Preview(NamedTuple):
     def warnings(self) -> Iterator[str]:
         """Yield the preview's lines in a plan."""
         yield from self._remarks()
-        yield from (f"in the cluster, {_names(same, _MOST_NAMES)}: {_what(same[0])}" for same in self._groups())
+        yield from (f"in the cluster, {first_of(names, _MOST_NAMES)}: {_what(one)}" for names, one in self._groups())
         for problem in self.problems:
             yield f"{self.after} refuses {problem.text}" if problem.code is Code.INVALID else problem.text
         yield f"the differences: {CLI} preview --to {self.after}"
@@ -116,15 +114,15 @@ class Preview(NamedTuple):
         restarts = f" {_RESTARTS.capitalize()}." if self.restarts else ""
         yield f"Rendered by helm with the values of each deployment, compared with {code(self.base)}.{restarts}"
         yield ""
-        for same in self._groups():
-            yield f"- {plain(_names(same, _MOST_NAMES))}: {_what(same[0])}"
-            yield from (f"  - {code(one.path)} {plain(one.message)}" for one in same[0].problems)
-            if same[0].unrendered:
-                yield f"  - not compared, {plain(same[0].unrendered)}"
+        for names, one in self._groups():
+            yield f"- {plain(first_of(names, _MOST_NAMES))}: {_what(one)}"
+            yield from (f"  - {code(problem.path)} {plain(problem.message)}" for problem in one.problems)
+            if one.unrendered:
+                yield f"  - not compared, {plain(one.unrendered)}"
         if self.unread:
             yield f"- not read, since encrypted: {', '.join(map(code, self.unread))}"
         yield ""
-        differences = [visible(line) for same in self._groups() for line in _diff(same)]
+        differences = [visible(line) for names, one in self._groups() for line in _diff(names, one)]
         sizes = accumulate(len(line) + 1 for line in differences)
         kept = [line for line, size in zip(differences, sizes, strict=True) if size <= _LONGEST_DIFFERENCES]
         if len(kept) < len(differences):
@@ -143,13 +141,14 @@ class Preview(NamedTuple):
                 return Refused(what, where=problem.path, hint=f"{problem.hint}; {problem.code.how_to_accept}")
         return None
 
-    def _groups(self) -> list[list[Outcome]]:
-        found: list[list[Outcome]] = []
+    def _groups(self) -> list[tuple[list[str], Outcome]]:
+        """Return the outcomes that differ, each with the names of its deployments."""
+        found: list[tuple[list[str], Outcome]] = []
         for one in self.outcomes:
-            group = next((same for same in found if same[0][1:] == one[1:]), None)
-            if group is None:
-                found.append(group := [])
-            group.append(one)
+            names = next((names for names, same in found if same[1:] == one[1:]), None)
+            if names is None:
+                found.append((names := [], one))
+            names.append(one.deployment.name)
         return found
 
 
@@ -247,14 +246,10 @@ def _objects(one: Outcome) -> dict[str, list[str]]:
     }
 
 
-def _names(same: Sequence[Outcome], most: int = sys.maxsize) -> str:
-    return first_of([one.deployment.name for one in same], most)
-
-
-def _diff(same: Sequence[Outcome]) -> Iterator[str]:
-    sections = [*same[0].difference.sections()]
+def _diff(names: Sequence[str], one: Outcome) -> Iterator[str]:
+    sections = [*one.difference.sections()]
     if sections:
-        yield f"# {_names(same)}"
+        yield f"# {', '.join(names)}"
     for head, lines in sections:
         yield from (f"@@ {head} @@" if lines else head, *(line.removeprefix("  ") for line in lines))
 
