@@ -15,7 +15,7 @@ from ..core.output import first_of
 from ..core.problems import Code, Problem, Severity
 from ..core.safe_files import temporary_folder
 from ..core.settings import Accepted
-from ..core.visible import code, fenced, plain, visible, without
+from ..core.visible import code, fenced, plain, visible
 from ..image.tree import Tree
 from ..repo.deployments import Deployment, deployments, has_deployments
 from ..repo.files import Committed
@@ -222,9 +222,8 @@ def _outcome(
     elif old.text is None:
         why = old.problems[0].message
     else:
-        secrets = old.secrets | new.secrets
         was, now = (_neutral(text, deployment) for text in (old.text, new.text))
-        difference = compare(was, now, before.version, after.version, lambda text: without(text, secrets))
+        difference = compare(was, now, before.version, after.version, old.secrets | new.secrets)
         return Outcome(deployment, difference, new.problems)
     return Outcome(deployment, problems=new.problems, unrendered=f"{base} cannot be rendered: {why}")
 

@@ -10,7 +10,7 @@ import difflib
 import json
 import re
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from itertools import product
@@ -329,16 +329,16 @@ class Difference(NamedTuple):
         yield from groups.items()
 
 
-def compare(before: str, after: str, old: str, new: str, hide: Callable[[str], str] = str) -> Difference:
+def compare(before: str, after: str, old: str, new: str, secrets: Secrets = frozenset()) -> Difference:
     """Compare two outputs of ``helm template``, of the chart's versions ``old`` and ``new``.
 
-    ``hide`` masks secrets in a value.
+    The ``secrets`` are masked in the changed values.
     """
     # Most objects have the same text; those are not parsed.
     was, now = _documents(before, old), _documents(after, new)
     had = dict(pair for text in was if text not in now for pair in _objects(text))
     have = dict(pair for text in now if text not in was for pair in _objects(text))
-    changed = {name: tuple(_changes(had[name], have[name], hide)) for name in sorted(had.keys() & have.keys())}
+    changed = {name: tuple(_changes(had[name], have[name], secrets)) for name in sorted(had.keys() & have.keys())}
     return Difference(
         added=tuple(sorted(have.keys() - had.keys())),
         changed={name: changes for name, changes in changed.items() if changes},
@@ -407,11 +407,11 @@ def _hidden(node: Data) -> object:
     return node
 
 
-def _changes(before: Scalars, after: Scalars, hide: Callable[[str], str]) -> Iterator[Change]:
+def _changes(before: Scalars, after: Scalars, secrets: Secrets) -> Iterator[Change]:
     for path in dict.fromkeys((*before, *after)):
         old, new = before.get(path), after.get(path)
         if old != new and _lines(old) != _lines(new):
-            yield Change(path, old and hide(old), new and hide(new))
+            yield Change(path, old and without(old, secrets), new and without(new, secrets))
 
 
 def _lines(text: str | None) -> list[str] | None:
