@@ -245,23 +245,18 @@ def _chartpress_part(hub: Hub, layout: Layout, prefix: str | None) -> Part:
     path = join(layout.root, CHARTPRESS_FILE)
     if layout.charts and image.named:
         return Kept(path)
-    if prefix and layout.charts and not any(one.prefix for one in layout.charts):
+    if prefix and layout.charts and not any(one.prefix for one in layout.charts if one.path == chart.path):
         image = image._replace(named=f"{prefix}{image.key}")
-    context, dockerfile = join(layout.root, image.context), join(layout.root, image.dockerfile)
-    there = image._replace(context=context, dockerfile=dockerfile)
-    is_new = hub.files.read(dockerfile) is None
-    files = () if is_new else image_setting(hub, there, hub.chart_in(layout.folder)).paths
-    image_lines = _image_lines(image, [posixpath.relpath(file, layout.root or ".") for file in files])
     lines = [
         *([] if hub.charts_in(layout.root) else ["charts:"]),
         f"  - name: {quoted(chart.name)}",
         f"    chartPath: {quoted(str(chart.path))}",
         *([f"    imagePrefix: {prefix}"] if prefix else []),
-        *image_lines,
+        *_image_lines(image),
     ]
     if hub.files.read(path) is None:
         return _with_lines(path, None, lines)
-    return Kept(path, image_lines if layout.charts else lines)
+    return Kept(path, _image_lines(image) if layout.charts else lines)
 
 
 def _settings_lines(hub: Hub, prefix: str | None) -> Iterator[str]:
@@ -346,15 +341,12 @@ def _if_read(edit: FileEdit, steps: tuple[str, ...], added: Sequence[str]) -> Pa
     return Kept(edit.path, added)
 
 
-def _image_lines(image: ImageSpec, files: Sequence[str]) -> list[str]:
+def _image_lines(image: ImageSpec) -> list[str]:
     usual = join("images", image.key)
     fields = {
         "imageName": image.named,
         "contextPath": quoted(image.context) if image.context != usual else None,
         "dockerfilePath": quoted(image.dockerfile) if image.dockerfile != join(image.context, "Dockerfile") else None,
-        # The context holds the values, which a build writes.
-        "rebuildOnContextPathChanges": "false" if files else None,
-        "paths": quoted(tuple(files)) if files else None,
         "valuesPath": ", ".join(image.values_paths),
     }
     return ["    images:", f"      {image.key}:", *(f"        {key}: {text}" for key, text in fields.items() if text)]

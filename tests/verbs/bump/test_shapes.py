@@ -311,7 +311,7 @@ SHAPES = [
         f"tag (.)\nhint: set it in invoke.yaml: hub: {{images: [{{context: ., name: {OURS}, "
         "values: [jupyterhub.hub.image], paths: [logo.svg, conf]}]}",
         bump=CHART_MOVED + ALONE_MOVED,
-        init=adopted("contextPath: .", "rebuildOnContextPathChanges: false", "paths: [logo.svg, conf]"),
+        init=adopted("contextPath: ."),
     ),
     site(
         "a context whose values the Dockerfile copies",
@@ -353,12 +353,7 @@ SHAPES = [
         CHART + VALUES + FROM_THE_TOP,
         build="error: the build context of images/site-hub/Dockerfile holds hub/values.yaml, so each build would give "
         f"the image a new tag (.)\nhint: set it in invoke.yaml: {SET_FROM_THE_TOP}",
-        init=adopted(
-            "contextPath: .",
-            "dockerfilePath: images/site-hub/Dockerfile",
-            "rebuildOnContextPathChanges: false",
-            "paths: [images/site-hub/logo.svg]",
-        ),
+        init=adopted("contextPath: .", "dockerfilePath: images/site-hub/Dockerfile"),
     ),
     refused(
         "two charts",

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import pytest
 
@@ -32,12 +32,6 @@ WRITTEN = [
 
 
 Init: TypeAlias = Callable[..., Result]
-
-
-def status_image(hub: Hub) -> Any:  # noqa: ANN401 - the JSON that it prints
-    """Return the one image that ``status`` tells of."""
-    (image,) = run_task("status", "--json", cwd=hub.path).json["images"]
-    return image
 
 
 @pytest.fixture
@@ -113,27 +107,6 @@ def test_where_no_chart_depends_on_z2jh_nothing_is_written(
 
 
 # -- what is there, and lacks something
-
-
-def test_a_build_context_that_holds_the_values_is_not_what_the_tag_depends_on(bare: Hub, init: Init) -> None:
-    """Each build wrote the values, which made the next tag, without an end."""
-    bare.write("requirements.txt", "oauthenticator\n")
-    bare.write("docker/extra.py", "pass\n")
-    dockerfile = "FROM quay.io/jupyterhub/k8s-hub:3.2.1\nCOPY requirements.txt /tmp/\nCOPY docker/extra.py /etc/\n"
-    bare.write("docker/hub.Dockerfile", dockerfile)
-    bare.put("hub/values.yaml", "jupyterhub: {hub: {image: {name: quay.io/ours/hub, tag: mine}}}\n")
-    assert init(bare).code == 0
-    assert bare.read("chartpress.yaml").partition("    images:\n")[2] == (
-        "      hub:\n        imageName: quay.io/ours/hub\n        contextPath: .\n"
-        "        dockerfilePath: docker/hub.Dockerfile\n        rebuildOnContextPathChanges: false\n"
-        "        paths: [requirements.txt, docker/extra.py]\n        valuesPath: jupyterhub.hub.image\n"
-    )
-    bare.commit("Adopt the image")
-    tag = status_image(bare)["computed_tag"]
-    bare.change("hub/values.yaml", "mine", tag)
-    assert status_image(bare)["computed_tag"] == tag
-    bare.change("docker/extra.py", "pass", "...")
-    assert status_image(bare)["computed_tag"] != tag
 
 
 def test_what_chartpress_yaml_lacks_is_told_and_not_written(bare: Hub, init: Init) -> None:
@@ -492,7 +465,8 @@ def test_an_image_is_called_after_its_folder_as_far_as_images_can_be(bare: Hub, 
     bare.put("images/Our hüb/Dockerfile", "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n")
     assert init(bare).code == 0
     bare.commit("Give the chart its hub image")
-    assert status_image(bare)["name"] == "our-h-b"
+    (image,) = run_task("status", "--json", cwd=bare.path).json["images"]
+    assert image["name"] == "our-h-b"
 
 
 def test_a_chart_behind_a_link_is_given_all_it_lacks_at_once(hub: Hub) -> None:
@@ -512,7 +486,7 @@ def test_chartpress_reads_what_init_wrote(folder: str, tmp_path: Path, helm_repo
     short = hub.commit("Give the chart its hub image")
     listed = run(sys.executable, "-m", "chartpress", "--list-images", cwd=hub.path)
     assert (listed.code, listed.out) == (0, f"{PREFIX}hub:0.0.1-0.dev.git.2.h{short}\n"), listed
-    assert status_image(hub)["computed_tag"].endswith(short)
+    assert run_task("status", "--json", cwd=hub.path).json["images"][0]["computed_tag"].endswith(short)
 
 
 def test_make_calls_what_init_wrote(bare: Hub, init: Init) -> None:
