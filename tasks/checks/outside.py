@@ -96,18 +96,13 @@ class World(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """Where a release would start, the world there, the findings, the repository after its bump, and its refusal."""
+    """Where a release would start, the world there, the findings, the files that its bump edits, and its refusal."""
 
     begin: Start
     world: World
     findings: Findings
-    moved: Hub
+    edits: list[str]
     refusal: Fault | None
-
-    @property
-    def edits(self) -> list[str]:
-        """The files that the bump would edit."""
-        return [path for path in self.moved.changed if path not in self.world.hub.changed]
 
     def moves_files_of(self, image: HubImage) -> bool:
         """Whether the bump would edit files that ``image`` is built from."""
@@ -128,7 +123,10 @@ def survey(hub: Hub) -> Survey:
     """Return the survey of where a release would start, as far as servers answer."""
     begin = expected_start(hub)
     world = _read_world(begin.hub)
-    return Survey(begin, world, _findings(world), *expected_release(begin, world.releases.index, ReleaseOptions()))
+    moved, refusal = expected_release(begin, world.releases.index, ReleaseOptions())
+    changed = world.hub.changed
+    edits = [path for path in moved.changed if path not in changed]
+    return Survey(begin, world, _findings(world), edits, refusal)
 
 
 def _read_world(hub: Hub) -> World:
