@@ -259,10 +259,15 @@ def _fill(hub: Hub, folder: Path, chart: str, own: str) -> tuple[Requirement, ..
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
         elif not existing and one.repository.startswith(LOCAL):
             beside = _folder_of(chart, one)
-            if beside is None or not (folder / beside).is_dir():
+            if beside is None:
+                what = f"previews do not fetch {one.name} from {one.repository}"
+                hint = f"commit its archive: helm package FOLDER --destination {join(chart, _CHARTS)}; git add --force"
+                raise Unusable(what, where=f"{file}:{one.line}", hint=hint)
+            if not (folder / beside).is_dir():
                 what, hint = f"{one.name} is not committed at {one.repository}", "commit that chart"
                 raise Unusable(what, where=f"{file}:{one.line}", hint=hint)
-            shutil.copytree(folder / beside, place / one.name, symlinks=True)
+            # Its links lead elsewhere from there.
+            shutil.copytree(folder / beside, place / one.name, ignore_dangling_symlinks=True)
         elif not existing:
             helm.pull(one.name, one.version, one.repository, place)
     return required
