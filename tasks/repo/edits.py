@@ -130,7 +130,7 @@ def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequenc
                 output.say(f"{lock.file}: helm also moved {', '.join(sorted(also))}")
         for fact in files:
             fact.require(fact.value)
-        _tell_archives(tree.top, stale)
+        _tell_archives(Edited(tree, {lock.file: data for lock, data in locked.items()}), tree.top, stale)
         return tree.replace([*plain_edits, *(edit._replace(after=locked[lock]) for lock, edit in stale.items())])
 
     what = f"edit {', '.join(edit.path for edit in (*plain_edits, *stale.values()) if edit.changes)}"
@@ -141,12 +141,13 @@ def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequenc
     return Action(what, why, do, (*plain.details, *shown), (*relies, *files))
 
 
-def _tell_archives(top: Path, locks: Iterable[Lock]) -> None:
-    """Name the charts that an earlier helm has left beside each lock, and that it would render."""
-    for folder, name in ((lock.folder, lock.name) for lock in locks):
-        if old := sorted(one.name for one in (top / folder / "charts").glob(f"{name}-[v0-9]*.tgz")):
-            update = f"helm dependency update {shlex.quote(folder)}"
-            output.say(f"{folder}/charts still has {', '.join(old)}; before you deploy from here: {update}")
+def _tell_archives(files: Files, top: Path, locks: Iterable[Lock]) -> None:
+    """Name the charts of other versions beside each lock, which helm would render."""
+    for lock in locks:
+        there = {one.name for one in (top / lock.folder / "charts").glob(f"{lock.name}-[v0-9]*.tgz")}
+        if old := there - {f"{lock.name}-{lock.read(files).text}.tgz"}:
+            update = f"helm dependency update {shlex.quote(lock.folder)}"
+            output.say(f"{lock.folder}/charts has {', '.join(sorted(old))}; before you deploy from here: {update}")
 
 
 def _others(lock: Lock, file: str, data: bytes) -> dict[str, str]:

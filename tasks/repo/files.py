@@ -34,7 +34,8 @@ _LONGEST = 50
 _BINARY = 8000
 # https://github.com/AGWA/git-crypt/blob/master/doc/git-crypt.md and https://getsops.io/docs/
 _GIT_CRYPT = b"\0GITCRYPT\0"
-_SOPS = rb"(?m)^sops:\s*$|^[ \t]*\"?mac\"?: *\"?ENC\["
+_MAC = rb"(?m)^[ \t]*\"?mac\"?: *\"?ENC\["
+_SOPS = rb"(?m)^sops:\s*$|" + _MAC.removeprefix(b"(?m)")
 
 
 class Files(Protocol):
@@ -214,7 +215,7 @@ def edit_action(top: Path, edits: Sequence[FileEdit], why: str, relies: Sequence
             raise Unusable(f"{new} cannot be written: {name} is a file", where=name, hint=f"git mv {name} ANOTHER-NAME")
     # sops' checksum covers what it leaves readable, too, unless it says otherwise.
     for edit in wanted:
-        if is_encrypted(edit.after) and b"mac_only_encrypted: true" not in edit.after:
+        if re.search(_MAC, edit.after) and not re.search(rb"mac_only_encrypted\"?: *true", edit.after):
             hint = f"keep the secrets in another file; or edit it ({edit.summary}): sops {shlex.quote(edit.path)}"
             raise Unusable("sops could not decrypt the file after an edit", where=edit.path, hint=hint)
     tree = WorkingTree(top)

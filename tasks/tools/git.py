@@ -221,9 +221,11 @@ class Git:
     def keeping_messages(self) -> Iterator[None]:
         """Keep the message that git has prepared for the user's next commit: commits and switches remove it."""
         kept = {file: file.read_bytes() for file in self.clone.git_dir.glob("*_MSG")}  # MERGE_MSG, SQUASH_MSG
-        yield
-        for file, text in kept.items():
-            file.write_bytes(text)
+        try:
+            yield
+        finally:
+            for file, text in kept.items():
+                file.write_bytes(text)
 
     # -- the state of the clone
 

@@ -120,7 +120,7 @@ def test_helm_tidies_no_archive_away_and_finds_the_chart_beside(chart: Chart, hu
     assert f"{chart.lock}: helm may also move common ~0.1\n" in hubpress(hub, "bump", "--dry").out
     assert hubpress(hub, "bump").err.splitlines() == [
         f"{chart.lock}: helm also moved common 0.1.5",
-        "hub/charts still has jupyterhub-3.2.1.tgz; before you deploy from here: helm dependency update hub",
+        "hub/charts has jupyterhub-3.2.1.tgz; before you deploy from here: helm dependency update hub",
     ]
     assert hub.git("status", "--short").split() == ["M", chart.lock, "M", chart.file, "M", DOCKERFILE]
 
