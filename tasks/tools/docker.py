@@ -138,9 +138,9 @@ def start_engine() -> str:
     return "start Docker Desktop or the docker service, then: docker info"
 
 
-def leave_context() -> str:
-    """Return the hint that leaves a builder or context that is gone."""
-    named = [variable for variable in ("BUILDX_BUILDER", "DOCKER_CONTEXT") if os.environ.get(variable)]
+def leave_context(*variables: str) -> str:
+    """Return the hint that leaves a context that is gone, or what one of ``variables`` names."""
+    named = [variable for variable in (*variables, "DOCKER_CONTEXT") if os.environ.get(variable)]
     return f"unset {named[0]}" if named else "docker context use default"
 
 
@@ -175,7 +175,7 @@ def require_builder(name: str | None, *, seconds: float = LOOK_SECONDS) -> Build
     is_there = output.ok and (name or not error)
     if not is_there and (fault := machine_fault(f"{said}\n{output.stderr}")):
         raise fault
-    hint = builder.look if is_there else "docker buildx ls" if name else leave_context()
+    hint = builder.look if is_there else "docker buildx ls" if name else leave_context("BUILDX_BUILDER")
     raise ProgramFailed(f"the builder does not answer: {said}", where=name, hint=hint)
 
 
