@@ -231,8 +231,9 @@ def _outcome(
 def _neutral(rendered: str, deployment: Deployment) -> str:
     """Return a rendering with placeholders for the names of its release and namespace."""
     for name, neutral in ((deployment.release, _RELEASE), (deployment.namespace, _NAMESPACE)):
-        # The lookbehind comes last, so that the search is for literal text.
-        rendered = re.sub(rf"{re.escape(name)}(?<![\w.-]{re.escape(name)})(?!\w)", neutral, rendered)
+        # Not in a key or an image. The lookbehind comes last, so that the search is for literal text.
+        found = rf"{re.escape(name)}(?<![\w./-]{re.escape(name)})(?![\w/]|:\s)"
+        rendered = re.sub(found, neutral, rendered)
     return rendered
 
 

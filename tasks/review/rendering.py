@@ -57,7 +57,8 @@ _VERSION_LABELS = r"helm\.sh/chart|app\.kubernetes\.io/version|chart"
 # The values in a Secret's data, masked before parsing because they are large.
 _ENCODED = r"(?m)(?<=: )([\"']?)[A-Za-z0-9+/=]{16,}\1$"
 _SECRET = "Secret"  # noqa: S105 - the kind of an object
-# A name before a value, which is masked if the name looks secret.
+# An option whose value follows, and a name before a value: both are masked if the name looks secret.
+_OPTION = r"--?[\w.-]+"
 _GIVEN = r"""(?P<name>[\w.-]+)["']?\s*[:=]\s*(?=\S)"""
 _CAMEL = r"(?<=[a-z0-9])(?=[A-Z])"
 _LONGEST_VALUE = 160
@@ -429,6 +430,9 @@ def _masked(path: tuple[str, ...], text: str | None) -> str | None:
         return text and MASK
     lines = text.split("\n")
     for at, line in enumerate(lines):
+        if at and re.fullmatch(_OPTION, lines[at - 1]) and looks_secret(lines[at - 1]):
+            lines[at] = MASK
+            continue
         end = next((one.end() for one in re.finditer(_GIVEN, line) if looks_secret(one["name"])), None)
         lines[at] = line if end is None else f"{line[:end]}{MASK}"
     return "\n".join(lines)

@@ -135,6 +135,16 @@ def test_a_line_is_masked_behind_the_first_name_that_looks_secret(line: str, sho
     assert list(change.lines()) == ["data.config", f"  + {shown}"]
 
 
+def test_an_argument_is_masked_behind_an_option_that_looks_secret() -> None:
+    before, after = (
+        f"kind: Pod\nmetadata: {{name: hub}}\nspec: {{args: [--user, bob, --client-secret, {secret}, -v]}}\n"
+        for secret in ("hunter2", "hunter3")
+    )
+    (change,) = compare(before, after, "1", "2").changed["Pod/hub"]
+    assert not [line for line in change.lines() if "hunter" in line]
+    assert [*Change(change.path, None, change.after).lines()][1:] == ["  + --user bob --client-secret *** -v"]
+
+
 # -- what a pull request shows of a preview: short, bounded, harmless
 
 

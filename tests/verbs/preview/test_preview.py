@@ -116,6 +116,20 @@ def test_values_that_z2jhs_own_notes_refuse_are_told_with_the_reason_and_the_lin
     assert problem["message"].endswith(told)
 
 
+def test_a_release_that_is_called_like_a_key_shows_no_secret(small: Hub) -> None:
+    """Its name has a placeholder in the differences, in keys and images not."""
+    template = "kind: {}\nmetadata: {{name: one}}\ndata:\n  a: {}\n  image: quay.io/data/hub:v{}\n"
+    small.write("invoke.yaml", "hub: {deployments: [{name: data, values: [hub/values.yaml]}]}\n")
+    for number in ("1", "2"):
+        small.write("hub/templates/secret.yaml", template.format("Secret", f"c2Vj{number}Q==", ""))
+        small.put("hub/templates/map.yaml", template.format("ConfigMap", "x", number))
+        if number == "1":
+            small.git("push", "--quiet")
+    shown = run_task("preview", cwd=small.path).out
+    assert "  + quay.io/data/hub:v2\n" in shown
+    assert "c2Vj" not in shown
+
+
 @pytest.mark.parametrize("real_helm", HELMS, indirect=True)
 def test_what_a_template_of_ones_own_lacks_says_or_writes_is_told_whole(small: Hub) -> None:
     small.put("hub/templates/c.yaml", 'kind: ConfigMap\na: {{ include "nowhere.x" . }}\n')
