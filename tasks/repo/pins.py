@@ -33,6 +33,8 @@ _WHOLE = r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z-]+(?:\.[0-9A-
 _PART = r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+"
 # Not a version if the same word has another digit after it.
 _DIGIT_BEHIND = r"[\w.-]*?[0-9]"
+# The sign of a bound before a version, and no tag's end.
+_BOUND = r"(?:^|[\s\"':=])[<>!]=?\s*$"
 # Beginnings of a line that are not part of a requirement: a list item, a quotation, a variable called x.
 _BEGIN = r"^\s*(?:[*>](?=\s)|[xX](?=\s*=))"
 _COMMENT = r"(?:^|(?<=\s))(?:#|//|--|;|<!--)(?:\s.*|$)"
@@ -386,7 +388,11 @@ def _version_in(text: str, where: str) -> tuple[int, int]:
             where=where,
             hint="put the version on its own line, with the marker on that line or the line above",
         )
-    return found[0].span()
+    start, end = found[0].span()
+    if re.search(_BOUND, text[:start]) or re.match(r"\.[xX*]", text[end:]):
+        what, hint = f"the version is part of a range: {text.strip()}", "name its place in hub.pins: file and path"
+        raise Unusable(what, where=where, hint=f"{hint}; or write a version")
+    return start, end
 
 
 def _versions_in(text: str) -> list[re.Match[str]]:

@@ -231,6 +231,14 @@ NO_PLACES = {
         Place("a.tf", '# hubpress: jupyterhub\nversion = "3.2.1", other = "3.2.2"\n'),
         'there are 2 versions in \'version = "3.2.1", other = "3.2.2"\', not one (a.tf:2)',
     ),
+    "a bound of a range": (
+        Place("a.tf", '# hubpress: jupyterhub\nversion = ">=3.2.0 <3.3"\n'),
+        'the version is part of a range: version = ">=3.2.0 <3.3" (a.tf:2)',
+    ),
+    "the beginning of a range": (
+        Place("a.yaml", "version: 3.2.x # hubpress: jupyterhub\n"),
+        "the version is part of a range: version: 3.2.x (a.yaml:1)",
+    ),
     "no version": (
         Place("a.tf", "# hubpress: jupyterhub\nversion = var.z2jh\n"),
         "there is no version here (a.tf:2)",
