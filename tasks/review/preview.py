@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import Any, NamedTuple, TypeAlias
 
 from ..core import output
-from ..core.faults import CLI, Fault, Refused
+from ..core.faults import CLI, Fault, Refused, Unusable
 from ..core.options import BumpOptions
 from ..core.output import first_of
 from ..core.problems import Code, Problem, Severity
@@ -194,7 +194,10 @@ def _compare_sides(after: Hub, review: Review, wanted: Sequence[Deployment], kub
     if before.helm_repository == after.helm_repository:
         before = replace(before, index=after.index)
     with temporary_folder() as folder:
-        old = render_charts(folder / "before", before, Tree(before.git, commit), wanted, kubernetes)
+        try:
+            old = render_charts(folder / "before", before, Tree(before.git, commit), wanted, kubernetes)
+        except Unusable as fault:
+            old = [fault] * len(wanted)
         new = render_charts(folder / "after", after, Tree(after.git, "HEAD"), wanted, kubernetes)
     outcomes = [_outcome(before, after, review.base, *each) for each in zip(wanted, old, new, strict=True)]
     unread = dict.fromkeys(path for one in new if isinstance(one, Rendering) for path in one.encrypted)

@@ -116,6 +116,15 @@ def test_values_that_z2jhs_own_notes_refuse_are_told_with_the_reason_and_the_lin
     assert problem["message"].endswith(told)
 
 
+def test_a_base_branch_whose_release_was_withdrawn_is_told(small: Hub) -> None:
+    small.change("hub/requirements.yaml", "version: 3.2.1", "version: 3.2.2")
+    small.git("push", "--quiet")
+    small.change("hub/requirements.yaml", "version: 3.2.2", "version: 3.3.8")
+    done = run_task("preview", cwd=small.path)
+    assert done.code == 0, done
+    assert "not compared, main cannot be rendered: the Helm repository has no release 3.2.2\n" in done.out
+
+
 def test_a_release_that_is_called_like_a_key_shows_no_secret(small: Hub) -> None:
     """Its name has a placeholder in the differences, in keys and images not."""
     template = "kind: {}\nmetadata: {{name: one}}\ndata:\n  a: {}\n  image: quay.io/data/hub:v{}\n"
