@@ -212,9 +212,9 @@ def _require_local_engine(builder: str | None) -> str:
     if fault := docker.machine_fault(f"{builder_state.text}\n{builder_state.stderr}"):
         raise fault
     # A builder may have a context's name; buildx prefers it.
-    driver = re.search(r"(?m)^Driver: +(\S+)", builder_state.text)
-    if driver and driver[1] != docker.DOCKER_DRIVER:
-        raise Refused(what, where=f"builder {name}: {driver[1]}", hint=hint)
+    driver = docker.Builder.read(name, builder_state.text).driver
+    if driver and driver != docker.DOCKER_DRIVER:
+        raise Refused(what, where=f"builder {name}: {driver}", hint=hint)
     return name
 
 

@@ -41,6 +41,7 @@ _NO_ENGINE = (
     "|failed to connect to the docker api|error during connect"
 )
 _NO_RIGHT = "(?i)permission denied while trying to connect to the docker"
+_NO_CONTEXT = "context not found"
 _NO_HELPER = "(?i)error getting credentials|executable file not found"
 _TOO_OFTEN = "(?i)toomanyrequests|429 too many requests"
 _REQUEST = r'failed to do request: \w+ "[^"]*": '
@@ -60,12 +61,24 @@ class Builder(NamedTuple):
     ``driver`` and ``called``, its name in buildx, are None until the builder was inspected. ``runs`` are the platforms
     of each node, the native one first; it is empty if the builder is not started. A builder with the driver ``docker``
     is an engine, named after its Docker context: it needs ``docker --context NAME buildx``, not ``--builder``.
+    ``error`` is buildx's reason if it does not answer.
     """
 
     name: str | None = None
     driver: str | None = None
     runs: tuple[tuple[str, ...], ...] = ()
     called: str | None = None
+    error: str | None = None
+
+    @classmethod
+    def read(cls, name: str | None, inspection: str) -> Builder:
+        """Parse the output of ``docker buildx inspect`` for the builder ``name``."""
+        parted = (line.partition(":") for line in inspection.splitlines())
+        fields = [(key.strip(), value.strip()) for key, _, value in parted]
+        first = dict(reversed(fields))
+        platforms = [value.split(",") for key, value in fields if key == "Platforms"]
+        runs = (tuple(short_platform(one.strip(" *")) for one in node) for node in platforms)
+        return cls(name, first.get("Driver"), tuple(runs), first.get("Name"), first.get("Error"))
 
     @property
     def title(self) -> str:
@@ -150,7 +163,7 @@ def machine_fault(said: str) -> ProgramFailed | None:
         return ProgramFailed("docker has no buildx", where="docker buildx version", hint=INSTALL_HINTS["buildx"])
     if re.search(_NO_RIGHT, said):
         return ProgramFailed("this user may not use the Docker engine", where="docker info", hint=JOIN_GROUP)
-    if "context not found" in said:
+    if re.search(_NO_CONTEXT, said):
         return ProgramFailed("Docker's context does not exist", where="docker context ls", hint=leave_context())
     if re.search(_NO_ENGINE, said):
         return ProgramFailed("the Docker engine does not answer", where="docker info", hint=start_engine())
@@ -160,19 +173,14 @@ def machine_fault(said: str) -> ProgramFailed | None:
 def require_builder(name: str | None, *, seconds: float = LOOK_SECONDS) -> Builder:
     """Inspect the builder ``name`` (None: the current one), and check that it answers."""
     output = capture(Command(("docker", "buildx", "inspect", *(["--", name] if name else []))), seconds=seconds)
-    parted = (line.partition(":") for line in output.text.splitlines())
-    fields = [(key.strip(), value.strip()) for key, _, value in parted]
-    first = dict(reversed(fields))
-    platforms = [value.split(",") for key, value in fields if key == "Platforms"]
-    runs = (tuple(short_platform(one.strip(" *")) for one in node) for node in platforms)
-    builder, error = Builder(name, first.get("Driver"), tuple(runs), first.get("Name")), first.get("Error")
-    said = error or (None if output.ok else output.last_words)
+    builder = Builder.read(name, output.text)
+    said = builder.error or (None if output.ok else output.last_words)
     # A build starts other builders, but not a remote one.
     if said is None and builder.driver == REMOTE_DRIVER and not builder.runs:
         said = "nothing listens at its address"
     if said is None:
         return builder
-    is_there = output.ok and (name or not error)
+    is_there = output.ok and (name or not builder.error)
     if not is_there and (fault := machine_fault(f"{said}\n{output.stderr}")):
         raise fault
     hint = builder.look if is_there else "docker buildx ls" if name else leave_context("BUILDX_BUILDER")
