@@ -73,14 +73,14 @@ def _content(found: Survey) -> dict[str, Any]:
 
 def _release_words(found: Survey, way: str) -> Iterator[str]:
     hub, releases, images, *_ = found.world
-    name, to, edits = hub.requirement.name, releases.next, found.edits
+    name, to, edits, changed = hub.requirement.name, releases.next, found.edits, found.changed
     usual = [one for one in images if one.image in hub.usual_images]
     stale = [one for one in usual if to or one.is_up_to_date is False or found.moves_files_of(one.image)]
-    same = [one for one in stale if one.same_inputs and not (to or edits or hub.changed)]
+    same = [one for one in stale if one.same_inputs and not (to or edits or changed)]
     clauses = {
         "move": [f"{name} from {hub.version} to {to}"] if to else [],
         "edit": [] if to else edits,
-        "commit": hub.changed,
+        "commit": changed,
         "build": [one.image.spec.key for one in stale if one not in same],
         "retag": [one.image.spec.key for one in same],
     }

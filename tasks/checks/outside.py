@@ -96,11 +96,12 @@ class World(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """Where a release would start, the world there, the findings, the files that its bump edits, and its refusal."""
+    """Where a release would start, the world there, the findings, changed files, its bump's edits, and its refusal."""
 
     begin: Start
     world: World
     findings: Findings
+    changed: tuple[str, ...]
     edits: list[str]
     refusal: Fault | None
 
@@ -126,7 +127,7 @@ def survey(hub: Hub) -> Survey:
     moved, refusal = expected_release(begin, world.releases.index, ReleaseOptions())
     changed = world.hub.changed
     edits = [path for path in moved.changed if path not in changed]
-    return Survey(begin, world, _findings(world), edits, refusal)
+    return Survey(begin, world, _findings(world), changed, edits, refusal)
 
 
 def _read_world(hub: Hub) -> World:
