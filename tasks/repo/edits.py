@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from ..core import output
@@ -134,11 +134,16 @@ def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequenc
         return tree.replace([*plain_edits, *(edit._replace(after=locked[lock]) for lock, edit in stale.items())])
 
     what = f"edit {', '.join(edit.path for edit in (*plain_edits, *stale.values()) if edit.changes)}"
-    shown = [line for lock, edit in stale.items() for line in (f"{lock.file}: {edit.summary}", f"$ {commands[lock]}")]
-    listed = ((lock, _others(lock, lock.chart.file, hub.require(lock.chart.file))) for lock in stale)
-    ranges = ((lock, [text for text, version in others.items() if is_range(version)]) for lock, others in listed)
-    shown += [f"{lock.file}: helm may also move {', '.join(some)}" for lock, some in ranges if some]
+    shown = (line for lock, edit in stale.items() for line in _shown(hub, lock, edit, commands[lock]))
     return Action(what, why, do, (*plain.details, *shown), (*relies, *files))
+
+
+def _shown(hub: Hub, lock: Lock, edit: FileEdit, command: Command) -> Iterator[str]:
+    """Yield a plan's lines about a lock file."""
+    yield from (f"{lock.file}: {edit.summary}", f"$ {command}")
+    others = _others(lock, lock.chart.file, hub.require(lock.chart.file))
+    if ranges := [text for text, version in others.items() if is_range(version)]:
+        yield f"{lock.file}: helm may also move {', '.join(ranges)}"
 
 
 def _tell_archives(files: Files, top: Path, locks: Iterable[Lock]) -> None:

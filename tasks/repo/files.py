@@ -34,8 +34,8 @@ _LONGEST = 50
 _BINARY = 8000
 # https://github.com/AGWA/git-crypt/blob/master/doc/git-crypt.md and https://getsops.io/docs/
 _GIT_CRYPT = b"\0GITCRYPT\0"
-_MAC = rb"(?m)^[ \t]*\"?mac\"?: *\"?ENC\["
-_SOPS = rb"(?m)^sops:\s*$|" + _MAC.removeprefix(b"(?m)")
+_MAC = rb"(?m:^[ \t]*\"?mac\"?: *\"?ENC\[)"
+_SOPS = rb"(?m:^sops:\s*$)|" + _MAC
 
 
 class Files(Protocol):
