@@ -45,7 +45,9 @@ _WITH_HOOKS = frozenset({"commit", "push", "switch", "merge", "rev-parse"})
 # Do not take a folder that looks like a bare repository for one.
 _NO_BARE = ("-c", "safe.bareRepository=explicit")
 _HELD = r"(?:Unable to create '(.+)\.lock'|could not lock config file (.+)): File exists"
-_DENIED = "(?i)(permission|access) denied|denied to |authentication failed|not read username|returned error: 40[13]"
+_DENIED = (
+    "(?i)(permission|access) denied|denied to |authentication failed|could not read username|returned error: 40[13]"
+)
 # Git's last words where another program, ssh or a filter, has said why before.
 _AFTER_ANOTHER = (
     "fatal: Could not read from remote repository",
